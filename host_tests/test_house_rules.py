@@ -1,0 +1,91 @@
+# The rules of the house: who may import whom, and everything compiles for the chip.
+# MIT license; part of microevse
+"""Import rules, module size, and mpy-cross over every file that goes on a board."""
+
+import ast
+import subprocess
+
+import pytest
+from tools_paths import DEVICE_FILES, ROOT, tool
+
+LIB = ROOT / "lib"
+HAL = ROOT / "firmware" / "hal"
+
+# Modules of MicroPython that a pure package may use.
+STANDARD = set(
+    "array asyncio binascii collections cryptolib deflate errno gc hashlib heapq io json math "
+    "micropython os random re select socket ssl struct sys time tls uctypes".split()
+)
+# What only CPython has; allowed in the modules that hold a runtime difference.
+CPYTHON_ONLY = {"port.py": {"zlib", "traceback"}, "tls.py": {"base64"}}
+HARDWARE = {"machine", "esp32", "network", "neopixel", "onewire", "ds18x20"}
+OURS = {p.stem if p.suffix == ".py" else p.name for p in LIB.iterdir()} - {"__pycache__"}
+
+# Who may know whom inside lib/. Packages that are not named know only these base modules.
+BASE = {"port", "clock", "iso8601", "log"}
+MAY_KNOW = {
+    "station": {"store", "iec61851"},
+    "ocpp16": {"station", "ocppj", "store"},
+    "meters": {"modbus"},
+}
+
+
+def imports(path):
+    """Top-level names of all imports in a file, with their line numbers."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield alias.name.split(".")[0], node.lineno
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            yield node.module.split(".")[0], node.lineno
+
+
+def ids(paths):
+    return [str(p.relative_to(ROOT)) for p in paths]
+
+
+LIB_FILES = [p for p in DEVICE_FILES if LIB in p.parents]
+FIRMWARE_FILES = [p for p in DEVICE_FILES if LIB not in p.parents]
+
+
+@pytest.mark.parametrize("path", LIB_FILES, ids=ids(LIB_FILES))
+def test_lib_imports_only_lib_and_micropython(path):
+    package = path.relative_to(LIB).parts[0].removesuffix(".py")
+    allowed = STANDARD | BASE | {package} | MAY_KNOW.get(package, set())
+    allowed |= CPYTHON_ONLY.get(path.name, set())
+    for name, line in imports(path):
+        assert name in allowed, f"{path}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("path", FIRMWARE_FILES, ids=ids(FIRMWARE_FILES))
+def test_only_hal_touches_hardware(path):
+    for name, line in imports(path):
+        if HAL not in path.parents and path.name != "boot.py":
+            assert name not in HARDWARE, f"{path}:{line} imports {name}"
+        if path.name not in ("app.py",) and HAL in path.parents:
+            assert name not in ("station", "ocpp16", "ocppj"), f"{path}:{line} imports {name}"
+
+
+@pytest.mark.parametrize("path", DEVICE_FILES, ids=ids(DEVICE_FILES))
+def test_compiles_for_the_chip(path, tmp_path):
+    compiler = tool("mpy-cross")
+    if not compiler:
+        pytest.skip("NOT RUN: mpy-cross is missing")
+    done = subprocess.run(
+        [compiler, "-march=xtensawin", "-o", str(tmp_path / "out.mpy"), str(path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("path", DEVICE_FILES, ids=ids(DEVICE_FILES))
+def test_modules_are_short_enough_to_read(path):
+    lines = path.read_text().count("\n")
+    assert lines <= 320, f"{path} has {lines} lines: is it one thing?"
+
+
+def test_versions_are_pinned():
+    for line in (ROOT / "requirements.txt").read_text().splitlines():
+        if line and not line.startswith("#"):
+            assert "==" in line.split(";")[0], line

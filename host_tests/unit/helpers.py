@@ -1,0 +1,20 @@
+# Helpers for the unit tests that run on both interpreters.
+# MIT license; part of microevse
+"""Small things the unit tests share; no pytest here, MicroPython has none."""
+
+import asyncio
+
+
+def run(coro):
+    """Run a coroutine in a fresh event loop (MicroPython keeps old tasks otherwise)."""
+    loop = asyncio.new_event_loop()
+    return loop.run_until_complete(coro)
+
+
+def raises(exc_type, fn, *args):
+    """Return the exception that `fn(*args)` raised; fail if there was none of that type."""
+    try:
+        fn(*args)
+    except exc_type as exc:
+        return exc
+    raise AssertionError("no %s raised" % exc_type.__name__)

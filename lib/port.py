@@ -1,0 +1,85 @@
+# Runtime differences between MicroPython and CPython, and nothing else.
+# MIT license; part of microevse
+"""What MicroPython on the chip, its unix port and CPython do differently.
+
+Everything else in `lib/` and `firmware/` is the same source on all three.
+On the virtual board the `time` module is replaced, so these names follow
+virtual time there without any code here knowing.
+"""
+
+import asyncio
+import sys
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+if MICROPYTHON:
+    from binascii import crc32  # noqa: F401
+    from os import urandom  # noqa: F401
+    from time import sleep_ms, ticks_add, ticks_diff, ticks_ms, ticks_us  # noqa: F401
+
+    from micropython import const  # noqa: F401
+
+    def print_exception(exc):
+        """Print the traceback of `exc` on the console."""
+        sys.print_exception(exc)
+
+    # Set from a Timer callback, awaited by one task, clears itself when it wakes that task.
+    Flag = asyncio.ThreadSafeFlag
+
+else:
+    import time as _time
+    import traceback as _traceback
+    from os import urandom  # noqa: F401
+    from zlib import crc32  # noqa: F401
+
+    def const(value):
+        """Compile-time constant on MicroPython; the value itself here."""
+        return value
+
+    # MicroPython's tick counters wrap at 2**30 in the ports used here. CPython wraps
+    # likewise, so that a host test meets the wrap-around too.
+    _PERIOD = 1 << 30
+    _HALF = 1 << 29
+
+    def _now_us():
+        return _time.monotonic_ns() // 1000
+
+    def use_clock(now_us):
+        """Take the time from `now_us()` (microseconds, never going back): for virtual time."""
+        global _now_us
+        _now_us = now_us
+
+    def ticks_us():
+        return _now_us() & (_PERIOD - 1)
+
+    def ticks_ms():
+        return (_now_us() // 1000) & (_PERIOD - 1)
+
+    def ticks_add(ticks, delta):
+        return (ticks + delta) & (_PERIOD - 1)
+
+    def ticks_diff(end, start):
+        return ((end - start + _HALF) & (_PERIOD - 1)) - _HALF
+
+    def sleep_ms(ms):
+        _time.sleep(ms / 1000)
+
+    def print_exception(exc):
+        """Print the traceback of `exc` on the console."""
+        _traceback.print_exception(type(exc), exc, exc.__traceback__, file=sys.stdout)
+
+    class Flag:
+        """asyncio.ThreadSafeFlag for CPython: same thread only, clears itself on wake-up."""
+
+        def __init__(self):
+            self._event = asyncio.Event()
+
+        def set(self):
+            self._event.set()
+
+        def clear(self):
+            self._event.clear()
+
+        async def wait(self):
+            await self._event.wait()
+            self._event.clear()
