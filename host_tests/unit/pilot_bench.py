@@ -1,0 +1,179 @@
+# A small control pilot with an EV, for the tests of iec61851 (independent of the twin).
+# MIT license; part of microevse
+"""Volts by IEC 61851-1 Annex A, sampled every 45 to 55 us through an ESP32's converter."""
+
+from array import array
+
+from iec61851 import duty
+from iec61851.evse import GAP_MS, Evse
+from iec61851.plateau import Plateau, divider
+from port import ticks_add
+
+OHMS = {"A": None, "B": 2740.0, "C": 882.0, "D": 246.0}
+DIVIDER = [270000, 68000, 56000]
+SLOPE, OFFSET_MV = 0.102124, 1338.07
+DROP_US = 30000  # coil off -> contacts open
+
+
+class Random:
+    """Small, the same on both interpreters; the seed is in every failure message."""
+
+    def __init__(self, seed):
+        self.x = (seed * 2654435761 + 12345) & 0xFFFFFFFF
+
+    def __call__(self, low, high):
+        self.x = (self.x * 1664525 + 1013904223) & 0xFFFFFFFF
+        return low + (high - low) * (self.x >> 8) / 16777216
+
+
+class Pilot:
+    def __init__(self, bench):
+        self.bench = bench
+        self.duty = duty.FULL
+        self.log = []  # (ms, what)
+
+    def _set(self, value, what):
+        self.duty = value
+        self.log.append((self.bench.now // 1000, what))
+
+    def steady(self):
+        self._set(duty.FULL, "steady")
+
+    def offer(self, ma):
+        self._set(duty.duty_u16(ma), ma)
+
+    def fault(self):
+        self._set(0, "fault")
+
+
+class Contactor:
+    def __init__(self, bench):
+        self.bench = bench
+        self.closed = False
+        self.log = []  # (us, closed)
+
+    def close(self):
+        self.closed = True
+        self.log.append((self.bench.now, True))
+
+    def open(self):
+        if self.closed:
+            self.log.append((self.bench.now, False))
+        self.closed = False
+
+
+class Bench:
+    """`letter`, `short`, `pe_ohm`, `source`, `r1`, `ev`, `gain`: the circuit; `dead`: the PWM
+    does not follow, but stays at this duty. Time in us; `start_ms`: first value of the tick
+    counter, for its wrap."""
+
+    def __init__(self, seed=1, start_ms=0, max_samples=256, **options):
+        self.random = Random(seed)
+        self.now = int(self.random(0, 20000))
+        self.start_ms = start_ms
+        self.letter = "A"
+        self.short = False
+        self.pe_ohm = None
+        self.source, self.source_low, self.r1, self.ev, self.vf = 12.0, -12.0, 1000.0, 1.0, 0.7
+        self.gain = 1.0
+        self.sigma_mv = 10
+        self.dead = None
+        self.adc_dead = False
+        self.jobs = []
+        self.pilot = Pilot(self)
+        self.contactor = Contactor(self)
+        self.evse = Evse(self.pilot, self.contactor, **options)
+        self.plateau = Plateau(*divider(DIVIDER, 3300))
+        self.plateau.calibrate(0, 142000, 65535, 142000 + 65535 * 50351 // 1000)
+        self.buf = array("H", bytes(2 * max_samples))
+        self.last_start = None
+
+    # -- circuit
+
+    def volts(self, high):
+        v = self.source if high else self.source_low
+        g, i = 1 / self.r1, v / self.r1
+        if self.pe_ohm:
+            g += 1 / self.pe_ohm
+        r = OHMS[self.letter]
+        if r:
+            r *= self.ev
+            vf = 0.0 if self.short else self.vf
+            if self.short or i / g > vf:
+                g += 1 / r
+                i += vf / r
+        return i / g
+
+    def at(self, us, fn):
+        """Call `fn()` at this time."""
+        self.jobs.append((us, fn))
+        self.jobs.sort(key=lambda job: job[0])
+
+    def after_ms(self, ms, letter):
+        self.at(self.now + ms * 1000, lambda: setattr(self, "letter", letter))
+
+    def advance(self, us):
+        self.now += us
+        while self.jobs and self.jobs[0][0] <= self.now:
+            self.jobs.pop(0)[1]()
+
+    # -- tick
+
+    def sample(self, us):
+        end = self.now + us
+        n = 0
+        while self.now < end and n < len(self.buf):
+            self.advance(int(self.random(45, 56)))
+            on = self.pilot.duty if self.dead is None else self.dead
+            high = self.now % 1000 * 65536 < on * 1000
+            mv = (self.volts(high) * SLOPE * 1000 + OFFSET_MV) * self.gain
+            mv += self.random(-2, 2) * self.sigma_mv
+            raw = int((mv - 142) / 0.80565)
+            raw = 0 if raw < 0 else 4095 if raw > 4095 else raw
+            self.buf[n] = raw << 4 | raw >> 8
+            n += 1
+        self.plateau.measure(self.buf, 0 if self.adc_dead else n)
+
+    def ticks(self):
+        return ticks_add(self.start_ms, self.now // 1000)
+
+    def window(self):
+        gap = 0 if self.last_start is None else (self.now - self.last_start) // 1000
+        self.last_start = self.now
+        self.sample(8000 if self.evse.offered_ma > 63000 else 4000)
+        self.evse.window(self.ticks(), self.plateau, gap)
+        return gap
+
+    def tick(self):
+        """What hal.tick does."""
+        start = self.now
+        if self.window() > GAP_MS and self.evse.closed:
+            self.window()
+        period = 10000 if self.evse.closed else 20000
+        if self.now < start + period:
+            self.advance(start + period - self.now)
+
+    def run(self, ms):
+        end = self.now + ms * 1000
+        while self.now < end:
+            self.tick()
+
+    def until(self, condition, limit_ms):
+        """Run until condition(); returns the ms that took. Fails after the limit."""
+        start = self.now
+        while not condition():
+            assert self.now - start < limit_ms * 1000, "not within %d ms" % limit_ms
+            self.tick()
+        return (self.now - start) / 1000
+
+    # -- scenes
+
+    def charge(self, ma=16000, letter="C"):
+        """Plug in, ask, close."""
+        self.letter = "B"
+        self.run(200)
+        self.evse.permit(ma)
+        self.run(100)
+        self.letter = letter
+        self.until(lambda: self.evse.closed, 3000)
+        return self

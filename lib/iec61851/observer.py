@@ -1,0 +1,78 @@
+# What one window of samples says about the EV, its diode and the charger's own front end.
+# MIT license; part of microevse
+"""The step between plateaus and decisions: no decision is taken here.
+
+A wrong pilot has two possible culprits. If what comes back does not have the duty that
+was sent, the charger's own PWM, driver or ADC is broken (InternalError); if it has, but
+the levels are no EV's, the EV or the cable is (EVCommunicationError).
+"""
+
+from port import const
+
+from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, classify
+
+# Share of samples in the upper plateau against the duty sent, per mille. The four periods
+# of a window hold it within 50.
+SHARE_PM = const(120)
+MIN_SAMPLES = const(5)  # an ADC that gives less than this in 4 ms is dead
+_AGED = const(60000)  # counters stop here
+
+
+class Run:
+    """For how many windows in a row something has been so, and how long: the first counts 0."""
+
+    def __init__(self):
+        self.windows = self.ms = 0
+
+    def more(self, ms):
+        """One window more, `ms` after the one before."""
+        if self.windows:
+            self.ms = min(self.ms + ms, _AGED)
+        self.windows = min(self.windows + 1, _AGED)
+
+    def over(self):
+        self.windows = self.ms = 0
+
+    def lasts(self, windows, ms):
+        """Whether it has been so in at least that many windows and for at least that long."""
+        return self.windows >= windows and self.ms >= ms
+
+
+class Observer:
+    """Findings of the last window; `look()` does not allocate.
+
+    `level`: state A to F or UNKNOWN; `run`: how long it has been that. `diode_good`: a
+    negative half wave as a diode makes it. `cause`: fault code of what is wrong, or None.
+    """
+
+    def __init__(self, diode_check):
+        self._diode_check = diode_check
+        self.level = UNKNOWN
+        self.run = Run()
+        self.diode_good = False
+        self.cause = None
+
+    def look(self, plateau, seen_ms, pwm, share_pm):
+        """`seen_ms`: observed time since the last window; `share_pm`: duty sent, per mille."""
+        n = plateau.n
+        n_low = plateau.n_low
+        level = classify(
+            plateau.high_mv, plateau.low_mv, plateau.n_high, n_low, pwm, self.level
+        )
+        if level != self.level:
+            self.level = level
+            self.run.over()
+        self.run.more(seen_ms)
+        self.diode_good = not self._diode_check or (
+            n_low >= MIN_LOW and plateau.low_mv <= DIODE_MV
+        )
+
+        # Held near 0 V there is one plateau only, whatever is sent. Two samples more or
+        # less say nothing.
+        off = abs(plateau.n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000 and level != E
+        if off or n < MIN_SAMPLES:
+            self.cause = "InternalError"
+        elif level == E or level == UNKNOWN or (pwm and level != A and not self.diode_good):
+            self.cause = "EVCommunicationError"
+        else:
+            self.cause = None
