@@ -1,0 +1,653 @@
+# The journal: events in order, state by key, space, and what it costs.
+# MIT license; part of microevse
+
+import log as console
+from clock import BUILD_UNIX, Clock
+from helpers import raises
+from store.journal import Journal, JournalFull
+from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID
+from store.norlog import NorLog
+from store.ramflash import RamFlash
+
+console.use_sink(lambda line: None)
+
+
+def start(session, connector=1):
+    return [session, connector, "TAG-0123456789", 100000 + session, None, [3, 5000 + session, 0]]
+
+
+def sample(session, i, measurands=5):
+    values = [[code, code % 4, 230000 + 1000 * i + code] for code in range(measurands)]
+    return [session, 1, 1, [3, 6000 + i, BUILD_UNIX + session * 3600 + i * 60], values]
+
+
+def stop(session, connector=1):
+    return [session, connector, 110000 + session, "local", "TAG-0123456789", [3, 9000, 0], None]
+
+
+def journal(flash=None, clock=None, connectors=1):
+    return Journal(NorLog(flash or RamFlash(16, 1024)), clock, connectors)
+
+
+def pending(j):
+    found = []
+    after = 0
+    while True:
+        entry = j.pending(after)
+        if entry is None:
+            return found
+        found.append(entry)
+        after = entry[0]
+
+
+def replay(j):
+    found = []
+    j.replay(lambda seq, kind, payload, done: found.append((seq, kind, payload, done)))
+    return found
+
+
+def record_session(j, session, samples, measurands=5):
+    j.append(START, start(session))
+    for i in range(samples):
+        j.append(SAMPLE, sample(session, i, measurands))
+    j.append(STOP, stop(session))
+
+
+def test_events_are_pending_in_order_until_done():
+    j = journal()
+    a = j.append(START, start(1))
+    b = j.append(SAMPLE, sample(1, 0))
+    c = j.append(STOP, stop(1))
+    assert pending(j) == [(a, START, start(1)), (b, SAMPLE, sample(1, 0)), (c, STOP, stop(1))]
+    assert j.queued == 3
+    assert j.done(b)
+    assert j.pending() == (a, START, start(1))
+    assert j.pending(a) == (c, STOP, stop(1))
+    assert j.done(a) and j.done(a)
+    assert j.pending() == (c, STOP, stop(1))
+    assert j.done(c)
+    assert j.pending() is None and j.queued == 0
+    assert not j.done(c + 1) and not j.done(0)
+    d = j.append(START, start(2))
+    assert j.pending() == (d, START, start(2))
+
+
+def test_pending_agrees_with_a_plain_list_whatever_is_asked():
+    flash = RamFlash(32, 1024)
+    j = journal(flash)
+    model = {}
+    x = 12345
+    for i in range(1500):
+        x = (x * 1103515245 + 12345) & 0x3FFFFFFF
+        choice = (x >> 8) % 10
+        if choice < 4:
+            payload = sample(0, i, 1)
+            model[j.append(SAMPLE, payload)] = payload
+        elif choice < 7 and model:
+            seqs = sorted(model)
+            seq = seqs[0] if choice < 6 else seqs[(x >> 12) % len(seqs)]
+            assert j.done(seq)
+            del model[seq]
+        elif choice == 7 and i % 5 == 0:
+            j.prepare()
+        elif choice == 8 and i % 9 == 0:
+            j = journal(flash)
+        else:
+            top = j.log.next_seq
+            after = (x >> 12) % (top + 1) if choice == 9 else 0
+            later = [s for s in sorted(model) if s > after]
+            entry = j.pending(after)
+            assert (entry is None) == (not later), i
+            assert entry is None or (entry[0] == later[0] and entry[2] == model[later[0]]), i
+        assert j.queued == len(model), i
+    assert j.samples_dropped == 0
+
+
+def test_everything_is_there_after_a_restart():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    a = j.append(START, start(1))
+    j.done(a)
+    b = j.append(SAMPLE, sample(1, 0))
+    j.keep(SETTING, "HeartbeatInterval", ["HeartbeatInterval", "300"])
+    j.keep(BOOT, 0, [7, "PowerUp"])
+    j = journal(flash)
+    assert pending(j) == [(b, SAMPLE, sample(1, 0))]
+    assert j.get(SETTING, "HeartbeatInterval") == ["HeartbeatInterval", "300"]
+    assert list(j.state(BOOT)) == [(0, [7, "PowerUp"])]
+    assert j.append(STOP, stop(1)) > b
+
+
+def test_replay_gives_open_sessions_undelivered_events_and_state_in_order():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    j.keep(BOOT, 0, [1, "PowerUp"])
+    j.keep(BOOT, 0, [2, "PowerUp"])
+    for kind, payload in ((START, start(1)), (SAMPLE, sample(1, 0)), (STOP, stop(1))):
+        j.done(j.append(kind, payload))
+    a = j.append(START, start(2))
+    b = j.append(SAMPLE, sample(2, 0))
+    j.done(a)
+    j.done(b)
+    j.keep(TXID, 2, [2, 4711])
+    c = j.append(SAMPLE, sample(2, 1))
+    j = journal(flash)
+    assert j.open_sessions() == [2]
+    found = replay(j)
+    assert [f[0] for f in found] == sorted(f[0] for f in found)
+    assert [f[1:] for f in found] == [
+        (BOOT, [2, "PowerUp"], False),
+        (START, start(2), True),
+        (SAMPLE, sample(2, 0), True),
+        (TXID, [2, 4711], False),
+        (SAMPLE, sample(2, 1), False),
+    ]
+    # Writing from within the replay is what a recovery does.
+    j.replay(lambda seq, kind, payload, done: j.append(STOP, stop(2)) if seq == c else None)
+    assert j.open_sessions() == []
+    assert [p[1] for p in pending(j)] == [SAMPLE, STOP]
+    assert journal(flash).open_sessions() == []
+
+
+def test_a_closed_session_never_looks_open_again():
+    flash = RamFlash(8, 1024)
+    j = journal(flash)
+    for session in range(1, 120):
+        for kind, payload in (
+            (START, start(session)),
+            (SAMPLE, sample(session, 0)),
+            (STOP, stop(session)),
+        ):
+            j.done(j.append(kind, payload))
+        if session % 3 == 0:
+            j.prepare()
+        if session % 7 == 0:
+            j = journal(flash)
+        assert j.open_sessions() == []
+
+
+def test_an_open_session_survives_reclaiming_with_its_last_sample():
+    flash = RamFlash(12, 1024)
+    j = journal(flash, connectors=2)
+    j.done(j.append(START, start(1)))
+    j.done(j.append(SAMPLE, sample(1, 0)))
+    last = j.append(SAMPLE, sample(1, 1))
+    j.done(last)
+    for session in range(2, 200):
+        for kind, payload in ((START, start(session, 2)), (STOP, stop(session, 2))):
+            j.done(j.append(kind, payload))
+        j.prepare()
+    assert flash.erases > 10
+    for j in (j, journal(flash)):
+        assert j.open_sessions() == [1]
+        live = [f for f in replay(j) if f[2][0] == 1]
+        assert live[0][1:] == (START, start(1), True)
+        assert live[-1] == (last, SAMPLE, sample(1, 1), True)
+
+
+def test_the_last_sample_of_an_open_session_is_kept_in_a_sector_of_its_own():
+    flash = RamFlash(16, 1024)
+    j = journal(flash, connectors=2)
+
+    def others(first, n):
+        for session in range(first, first + n):
+            for kind, payload in ((START, start(session, 2)), (STOP, stop(session, 2))):
+                j.done(j.append(kind, payload))
+
+    j.done(j.append(START, start(1)))
+    others(100, 12)
+    j.done(j.append(SAMPLE, sample(1, 0)))
+    others(200, 12)
+    last = j.append(SAMPLE, sample(1, 1))
+    j.done(last)
+    others(300, 12)
+    j.prepare()
+    assert flash.erases > 0
+    for j in (j, journal(flash)):
+        live = [f for f in replay(j) if f[2][0] == 1]
+        assert live[0][1:] == (START, start(1), True)
+        assert live[-1] == (last, SAMPLE, sample(1, 1), True)
+
+
+def test_state_is_latest_wins_per_kind_and_key():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    j.keep(SETTING, "A", ["A", "1"])
+    j.keep(SETTING, "B", ["B", "1"])
+    j.keep(CACHE, "A", ["A", "Accepted", None, None])
+    j.keep(AVAILABILITY, 1, [1, True])
+    j.keep(SETTING, "A", ["A", "2"])
+    j.keep(AVAILABILITY, True, [5, False])  # True is not 1 here
+    for j in (j, journal(flash)):
+        assert sorted(j.state(SETTING)) == [("A", ["A", "2"]), ("B", ["B", "1"])]
+        assert list(j.state(CACHE)) == [("A", ["A", "Accepted", None, None])]
+        assert j.get(AVAILABILITY, 1) == [1, True]
+        assert j.get(SETTING, "C") is None
+
+
+def test_keeping_the_same_value_writes_nothing():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    seq = j.keep(SETTING, "A", ["A", "1"])
+    flash.reset_counters()
+    assert j.keep(SETTING, "A", ["A", "1"]) == seq
+    assert flash.programs == 0
+    assert j.keep(SETTING, "A", ["A", "2"]) > seq
+    assert flash.programs == 2
+
+
+def test_values_can_be_forgotten_one_or_all():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    for i in range(10):
+        j.keep(CACHE, "T%d" % i, ["T%d" % i, "Accepted", None, None])
+    j.keep(SETTING, "T1", ["T1", "x"])
+    assert j.forget(CACHE, "T3") == 1
+    assert j.forget(CACHE, "T3") == 0
+    for j in (j, journal(flash)):
+        assert sorted(k for k, _ in j.state(CACHE)) == ["T%d" % i for i in range(10) if i != 3]
+    assert j.forget(CACHE) == 9
+    for j in (j, journal(flash)):
+        assert list(j.state(CACHE)) == []
+        assert j.get(SETTING, "T1") == ["T1", "x"]
+
+
+def test_changing_state_while_iterating_it_ends():
+    j = journal(RamFlash(16, 1024))
+    for i in range(10):
+        j.keep(AVAILABILITY, i, [i, True])
+    for key, payload in j.state(AVAILABILITY):
+        j.keep(AVAILABILITY, key, [key, False])
+    assert [p for _, p in j.state(AVAILABILITY)] == [[i, False] for i in range(10)]
+
+
+def test_state_that_changes_for_ever_fits_for_ever():
+    flash = RamFlash(8, 1024)
+    j = journal(flash)
+    for i in range(20):
+        j.keep(SETTING, "fixed%d" % i, ["fixed%d" % i, "value"])
+    for i in range(2000):
+        j.keep(BOOT, 0, [i, "PowerUp"])
+        if i % 10 == 0:
+            j.prepare()
+        if i % 101 == 0:
+            j = journal(flash)
+    assert j.get(BOOT, 0) == [1999, "PowerUp"]
+    assert len(list(j.state(SETTING))) == 20
+    least, most = j.log.wear()
+    assert most > 4
+
+
+def test_wrong_use_is_refused():
+    j = journal()
+    raises(ValueError, j.append, SETTING, ["A", "1"])
+    raises(ValueError, j.keep, START, 1, start(1))
+    raises(ValueError, j.append, STOP, [1, "x" * 2000])
+    raises(ValueError, j.keep, SETTING, "A", ["A", "x" * 2000])
+    raises(TypeError, j.append, START, [1, 1.5])
+    raises(ValueError, j.append, STOP, [1, 1 << 70])
+    assert j.queued == 0 and j.open_sessions() == []
+
+
+def test_a_session_cannot_start_twice():
+    j = journal()
+    j.append(START, start(1))
+    raises(ValueError, j.append, START, start(1))
+    j.append(STOP, stop(1))
+    assert j.open_sessions() == [] and j.queued == 2
+
+
+def test_nothing_but_prepare_erases():
+    flash = RamFlash(12, 1024)
+    j = journal(flash)
+    try:
+        for session in range(1, 1000):
+            record_session(j, session, 3)
+            j.keep(TXID, session, [session, session])
+            while True:
+                entry = j.pending()
+                if entry is None:
+                    break
+                j.done(entry[0])
+    except JournalFull:
+        pass
+    assert flash.erases == 0
+    assert j.prepare() > 3 and flash.erases > 3
+    assert j.prepare() == 0
+
+
+def test_prepare_erases_no_more_than_it_may():
+    flash = RamFlash(12, 1024)
+    j = journal(flash)
+    for session in range(1, 20):
+        record_session(j, session, 3)
+    while j.pending():
+        j.done(j.pending()[0])
+    flash.reset_counters()
+    assert j.prepare(1) == 1 and flash.erases == 1
+    assert j.prepare(2) == 2 and flash.erases == 3
+    assert j.prepare() > 0 and j.prepare(5) == 0
+
+
+def fill(j, samples=20, measurands=5):
+    """Sessions without a chance to erase until a START is refused; how many went in."""
+    session = 0
+    refused = 0
+    while True:
+        session += 1
+        try:
+            j.append(START, start(session))
+        except JournalFull:
+            return session - 1, refused
+        for i in range(samples):
+            try:
+                j.append(SAMPLE, sample(session, i, measurands))
+            except JournalFull:
+                refused += 1
+        j.append(STOP, stop(session))
+
+
+def test_samples_are_refused_long_before_starts_and_a_stop_never():
+    for connectors in (1, 2, 4):
+        flash = RamFlash(16, 1024)
+        j = journal(flash, connectors=connectors)
+        sessions, refused = fill(j)
+        assert refused > 0 and j.samples_refused == refused
+        assert [p[1] for p in pending(j)].count(STOP) == sessions
+        # After samples are refused, at least ten more sessions went in without any.
+        with_samples = set(p[2][0] for p in pending(j) if p[1] == SAMPLE)
+        assert sessions - len(with_samples) >= 6, (connectors, sessions, len(with_samples))
+        # State can still be written, and reclaiming still works.
+        j.keep(SETTING, "A", ["A", "1"])
+        for session in range(1, sessions + 1):
+            j.keep(TXID, session, [session, session])
+        assert flash.erases == 0
+        j.prepare()
+        assert j.samples_dropped > 0
+        j.append(START, start(9999))
+        j.append(SAMPLE, sample(9999, 0))
+
+
+def test_the_end_of_every_running_session_fits_however_large_it_is():
+    for connectors in (1, 2, 3):
+        flash = RamFlash(16, 1024)
+        j = journal(flash, connectors=connectors)
+        for c in range(connectors):
+            j.append(START, start(100 + c, c + 1))
+        i = 0
+        while True:
+            i += 1
+            try:
+                j.append(SAMPLE, sample(100, i))
+            except JournalFull:
+                break
+        # State takes what is left to it.
+        i = 0
+        try:
+            while True:
+                i += 1
+                j.keep(SETTING, "key%d" % i, ["key%d" % i, "x" * 100])
+        except JournalFull:
+            pass
+        for c in range(connectors):
+            largest = [100 + c, c + 1, 1, "local", "T", [3, 9000, 0], "x" * 400]
+            j.append(STOP, largest)
+        assert j.log.ready >= 1  # to merge into
+        j.prepare()
+        stops = [p for p in pending(j) if p[1] == STOP]
+        assert len(stops) == connectors
+
+
+def test_when_full_the_oldest_samples_go_and_it_is_said():
+    lines = []
+    console.use_sink(lines.append)
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    total = 60
+    for session in range(1, total + 1):
+        j.append(START, start(session))
+        for i in range(10):
+            j.append(SAMPLE, sample(session, i))
+        j.append(STOP, stop(session))
+        j.prepare()
+    console.use_sink(lambda line: None)
+    assert j.samples_refused == 0 and j.samples_dropped > 0
+    assert any("samples given up" in line for line in lines)
+    for j2 in (j, journal(flash)):
+        found = pending(j2)
+        assert len(found) == j2.queued
+        assert [p[2] for p in found if p[1] == START] == [start(s) for s in range(1, total + 1)]
+        assert [p[2] for p in found if p[1] == STOP] == [stop(s) for s in range(1, total + 1)]
+        kept = [p[2] for p in found if p[1] == SAMPLE]
+        wanted = [sample(s, i) for s in range(1, total + 1) for i in range(10)]
+        assert kept == wanted[-len(kept) :] and len(kept) > 20
+        assert len(kept) + j.samples_dropped == len(wanted)
+
+
+def test_a_hundred_offline_sessions_of_twenty_samples_fit_in_256_kib():
+    # Eight measurands a sample (energy, power, three currents, three voltages): more
+    # than the usual; 100 * (START + 20 * SAMPLE + STOP).
+    flash = RamFlash(64, 4096)
+    j = journal(flash)
+    for i in range(70):
+        j.keep(SETTING, "Setting%d" % i, ["Setting%d" % i, "value %d" % i])
+    for i in range(100):
+        token = "TOKEN%014d" % i
+        j.keep(CACHE, token, [token, "Accepted", BUILD_UNIX, None])
+    for session in range(1, 101):
+        record_session(j, session, 20, 8)
+        j.prepare()
+    assert j.samples_refused == 0 and j.samples_dropped == 0
+    used = (64 - j.log.ready) * 4
+    print("100 sessions of 20 samples of 8 measurands: %d KiB of 256" % used)
+    flash.reset_counters()
+    j = journal(flash)
+    print(
+        "boot with that: %d bytes in %d reads, %d records"
+        % (flash.read_bytes, flash.reads, j.queued)
+    )
+    assert flash.read_bytes < 400 * 1024
+    assert flash.programs == 0 and flash.erases == 0
+    assert j.queued == 100 * 22
+    seq = 0
+    for session in range(1, 101):
+        expected = [(START, start(session))]
+        expected += [(SAMPLE, sample(session, i, 8)) for i in range(20)]
+        expected.append((STOP, stop(session)))
+        for kind, payload in expected:
+            entry = j.pending()
+            assert entry[0] > seq and entry[1] == kind and entry[2] == payload
+            seq = entry[0]
+            j.done(seq)
+        j.prepare()
+    assert j.pending() is None and j.queued == 0
+    assert len(list(j.state(CACHE))) == 100
+
+
+def cost(flash, fn):
+    flash.reset_counters()
+    fn()
+    assert flash.erases == 0
+    return flash.programs, flash.program_bytes, flash.read_bytes
+
+
+def test_appending_costs_the_same_with_1_and_with_100_sessions_queued():
+    costs = []
+    for queued in (1, 100):
+        flash = RamFlash(64, 4096)
+        j = journal(flash)
+        for i in range(20):
+            j.keep(SETTING, "Setting%d" % i, ["Setting%d" % i, "value"])
+        for session in range(1, queued + 1):
+            record_session(j, 10000 + session, 20)
+        # A sector of its own, so that both are at the same place in it.
+        while j.log.room(0) < 2000 or j.log.room(0) > 3000:
+            j.append(SAMPLE, sample(0, 0))
+        here = []
+        here.append(cost(flash, lambda: j.append(START, start(20000))))
+        for i in range(10):
+            here.append(cost(flash, lambda: j.append(SAMPLE, sample(20000, i))))
+        here.append(cost(flash, lambda: j.append(STOP, stop(20000))))
+        here.append(cost(flash, lambda: j.keep(SETTING, "Setting7", ["Setting7", "new"])))
+        assert j.pending()
+        here.append(cost(flash, lambda: j.done(j.pending()[0])))
+        costs.append(here)
+    for one, hundred in zip(costs[0], costs[1]):
+        assert one[:2] == hundred[:2], (one, hundred)  # programs and bytes: exactly
+        assert one[0] <= 2
+        # Reading back is the same; looking for the START is at most its sector.
+        assert abs(one[2] - hundred[2]) <= 2 * 4096, (one, hundred)
+    for row in costs:
+        for programs, _, read in row[:11]:
+            assert programs == 1 and read < 200
+        assert row[11][2] <= 2 * 4096
+
+
+def test_delivering_a_hundred_sessions_reads_the_flash_a_few_times_only():
+    flash = RamFlash(64, 4096)
+    j = journal(flash)
+    for session in range(1, 101):
+        record_session(j, session, 20)
+    flash.reset_counters()
+    n = 0
+    while True:
+        for _ in range(3):  # asked more often than needed, as a sender does
+            entry = j.pending()
+        if entry is None:
+            break
+        j.done(entry[0])
+        n += 1
+    assert n == 2200
+    per_event = flash.read_bytes // n
+    print("delivery: %d bytes read per event" % per_event)
+    assert per_event < 2000
+
+
+def test_damage_in_the_middle_costs_one_record_and_blocks_nothing():
+    for where in ("payload", "header"):
+        flash = RamFlash(16, 1024)
+        j = journal(flash)
+        for session in range(1, 30):
+            record_session(j, session, 2)
+        assert j.log.find(0, pending(j)[40][0])
+        at = j.log.block * 1024 + j.log.off + (20 if where == "payload" else 1)
+        whole = [p[2] for p in pending(j)]
+        flash.image[at] ^= 0x10
+        j = journal(flash)
+        found = [p[2] for p in pending(j)]
+        assert found == whole[:40] + whole[41:]
+        assert j.log.skipped == 1
+        assert j.queued == len(found)
+        while j.pending():
+            j.done(j.pending()[0])
+        assert j.queued == 0
+        j.prepare()
+        assert j.log.ready >= 12
+
+
+def test_a_stop_whose_start_was_not_released_yet_ends_the_session():
+    # A power cut between the two programs of append(STOP).
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    j.append(START, start(1))
+    j.append(SAMPLE, sample(1, 0))
+    before = bytes(flash.image)
+    j.append(STOP, stop(1))
+    assert j.log.find(0, 1)
+    flags = j.log.block * 1024 + j.log.off + 11
+    flash.image[flags] = before[flags]
+    j = journal(flash)
+    assert j.open_sessions() == []
+    assert journal(flash).open_sessions() == []
+    assert [p[1] for p in pending(j)] == [START, SAMPLE, STOP]
+
+
+def test_a_value_whose_predecessor_was_not_superseded_yet_is_the_only_one():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    old = j.keep(SETTING, "A", ["A", "1"])
+    j.keep(SETTING, "B", ["B", "1"])
+    before = bytes(flash.image)
+    j.keep(SETTING, "A", ["A", "2"])
+    assert j.log.find(1, old)
+    flags = j.log.block * 1024 + j.log.off + 11
+    flash.image[flags] = before[flags]
+    j = journal(flash)
+    assert list(j.state(SETTING)) == [("B", ["B", "1"]), ("A", ["A", "2"])]
+
+
+def test_stamps_get_their_time_later_and_always_the_same():
+    ms = [0]
+
+    def boot(number):
+        clock = Clock(lambda: ms[0] & 0x3FFFFFFF)
+        clock.boot = number
+        return clock
+
+    flash = RamFlash(16, 1024)
+    clock = boot(5)
+    j = journal(flash, clock)
+    ms[0] += 100000
+    early = j.stamp()
+    assert early == [5, 100, 0] and j.wall(early) is None
+    ms[0] += 50000
+    clock.set(BUILD_UNIX + 10000)
+    late = j.stamp()
+    assert late == [5, 150, BUILD_UNIX + 10000]
+    assert j.wall(late) == BUILD_UNIX + 10000
+    assert j.wall(early) == BUILD_UNIX + 9950
+    clock.set(BUILD_UNIX + 90000)
+    assert j.wall(early) == BUILD_UNIX + 9950
+    j.append(START, [1, 1, "T", 0, None, early])
+    # The next boot still knows; a boot that never learnt the time says so.
+    clock = boot(6)
+    j = journal(flash, clock)
+    assert j.wall(early) == BUILD_UNIX + 9950
+    never = j.stamp()
+    clock = boot(7)
+    j = journal(flash, clock)
+    clock.set(BUILD_UNIX + 100000)
+    assert j.wall(never) is None
+    assert j.wall(j.stamp()) == BUILD_UNIX + 100000
+    # Once everything is delivered, old boots are forgotten, this one is not.
+    j.prepare()
+    assert len(list(j.state(TIME))) == 2
+    j.append(STOP, [1, 1, 0, "power_loss", None, early, None])
+    while j.pending():
+        j.done(j.pending()[0])
+    j.prepare()
+    assert [k for k, _ in j.state(TIME)] == [7]
+
+
+def test_transaction_ids_are_kept_while_anything_needs_them():
+    j = journal()
+    j.append(START, start(1))
+    j.keep(TXID, 1, [1, 4711])
+    j.done(1)
+    j.prepare()
+    assert j.get(TXID, 1) == [1, 4711]
+    j.append(STOP, stop(1))
+    j.prepare()
+    assert j.get(TXID, 1) == [1, 4711]
+    while j.pending():
+        j.done(j.pending()[0])
+    j.prepare()
+    assert j.get(TXID, 1) is None
+
+
+def test_a_year_of_sessions_wears_the_flash_evenly():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    for i in range(10):
+        j.keep(SETTING, "fixed%d" % i, ["fixed%d" % i, "value"])
+    for session in range(1, 2500):
+        record_session(j, session, 5, 2)
+        j.keep(TXID, session, [session, session])
+        while j.pending():
+            j.done(j.pending()[0])
+        j.prepare()
+    least, most = j.log.wear()
+    print("erases per block after 2,500 sessions: %d to %d" % (least, most))
+    assert most - least <= 18, (least, most)
+    assert j.samples_dropped == 0 and j.samples_refused == 0
+    assert len(list(j.state(SETTING))) == 10

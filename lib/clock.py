@@ -1,0 +1,99 @@
+# Uptime that never wraps, and wall time once somebody has told it.
+# MIT license; part of microevse
+"""Two clocks in one: uptime for stamps and intervals, Unix time for messages.
+
+Nothing that measures an interval may use wall time: a CSMS can step it at any moment.
+"""
+
+import port
+
+# 2026-11-01T00:00:00Z: no wall time before this build existed is ever believed or sent.
+BUILD_UNIX = 1793491200
+# 2100-01-01: a time beyond it is a mistake of the sender.
+_CEILING = 4102444800
+# Times come cut to whole seconds: a difference of one is rounding, not a step.
+_ROUNDING_S = 1
+_MASK = (1 << 30) - 1
+
+
+class Clock:
+    """Uptime and wall time.
+
+    Call `uptime_ms()` or anything built on it at least daily: the tick counter below
+    wraps after 12 days, and half of that is the longest step it can tell. Not to be
+    called from timer callbacks (it is not re-entrant).
+    """
+
+    def __init__(self, ticks_ms=port.ticks_ms, floor=BUILD_UNIX):
+        self.boot = None
+        self._ticks_ms = ticks_ms
+        self._floor = floor
+        self._last = ticks_ms()
+        # Seconds and milliseconds apart: both stay small ints on the chip.
+        self._s = 0
+        self._ms = 0
+        self._offset = None
+        self._first_offset = None
+        self._listeners = []
+
+    def _advance(self):
+        now = self._ticks_ms()
+        # Right for any counter that wraps at a power of two from 2**30 up.
+        passed = (now - self._last) & _MASK
+        if 0 < passed <= _MASK >> 1:
+            self._last = now
+            passed += self._ms
+            self._s += passed // 1000
+            self._ms = passed % 1000
+
+    def uptime_ms(self):
+        """Milliseconds since this object was made; never wraps, never goes back."""
+        self._advance()
+        return self._s * 1000 + self._ms
+
+    def uptime(self):
+        """Whole seconds of uptime."""
+        self._advance()
+        return self._s
+
+    def now(self):
+        """Unix seconds, or None as long as nobody has set the clock."""
+        self._advance()
+        return None if self._offset is None else self._offset + self._s
+
+    def set(self, unix_s):
+        """Set the wall time; returns the step in seconds, None the first time.
+
+        A difference of one second is taken as rounding: 0 is returned and nothing
+        changes. Raises ValueError for a time before the build or after 2100.
+        """
+        if not isinstance(unix_s, int) or not self._floor <= unix_s < _CEILING:
+            raise ValueError("unbelievable time %s" % unix_s)
+        self._advance()
+        offset = unix_s - self._s
+        if self._offset is None:
+            step = None
+            self._first_offset = offset
+        else:
+            step = offset - self._offset
+            if -_ROUNDING_S <= step <= _ROUNDING_S:
+                step = 0
+                offset = self._offset
+        self._offset = offset
+        for fn in self._listeners:
+            fn(step)
+        return step
+
+    def on_set(self, fn):
+        """Call `fn(step)` after every `set`; step is None the first time."""
+        self._listeners.append(fn)
+
+    def wall(self, boot, uptime):
+        """Unix seconds of a moment of this boot, or None (other boot, clock not set yet).
+
+        Always by the first time set in this boot, whatever steps came later: a message
+        built twice from one record must be the same twice.
+        """
+        if boot is None or boot != self.boot or self._first_offset is None:
+            return None
+        return self._first_offset + uptime

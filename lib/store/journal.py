@@ -1,0 +1,264 @@
+# The journal: every durable change first becomes a record here.
+# MIT license; part of microevse
+"""What the charger must not forget, over a NorLog: events to deliver, and state.
+
+Events (START, SAMPLE, STOP) and state records live in two streams, so that a look
+through the state costs the same however many events are queued. Nothing is indexed in
+RAM but the running sessions; events are found by cursors, state by a walk (state.py).
+
+`append`, `keep`, `done` and `forget` only program erased flash. Only `prepare` erases.
+"""
+
+import log as console
+
+from store import cbor, norlog
+from store.kinds import SAMPLE, START, STOP, TIME, is_event
+from store.state import STATE, JournalFull, StateLog, key_hash
+
+_EVENTS = 0  # the stream
+
+
+def _session_hash(session):
+    # 0 is for samples outside a session.
+    return key_hash(session) or 1 if session else 0
+
+
+class Journal(StateLog):
+    """Events and state on `log` (a fresh NorLog). Reads all record headers once.
+
+    `connectors` is how many sessions can run at once: room for the end of each is kept.
+    Call `prepare()` once before the first contactor may close.
+
+    Counters: `queued` events not delivered yet, `samples_refused` (no room, told by
+    JournalFull), `samples_dropped` (given up by `prepare`), and those of `log`.
+    """
+
+    def __init__(self, log, clock=None, connectors=1):
+        StateLog.__init__(self, log, connectors)
+        self._clock = clock
+        self.queued = 0
+        self.samples_dropped = 0
+        self._low = norlog.Cursor(_EVENTS, 1)  # everything before it is delivered
+        self._ahead = norlog.Cursor(_EVENTS)
+        self._ahead_from = 0  # nothing undelivered from behind here up to _ahead
+        self._newest = 0
+        log.mount(self._seen)
+        self._settle()
+        self._settle_state(self._newest)
+        if clock:
+            clock.on_set(self._clock_set)
+
+    # --- boot -------------------------------------------------------------------------
+
+    def _seen(self, stream):
+        """Called at boot for each record that is not dead."""
+        log = self.log
+        if stream == STATE:
+            self._newest = max(self._newest, log.seq)
+            return
+        kind, seq, flags = log.kind, log.seq, log.flags
+        if not norlog.is_done(flags):
+            self.queued += 1
+        if kind == START and norlog.is_held(flags):
+            payload = self._load(log.block, log.off)
+            if payload:
+                self.running[payload[0]] = [seq, 0]
+
+    def _settle(self):
+        """Finish what a power cut interrupted between two programs."""
+        log = self.log
+        if self.running:
+            # A walk over what came after: only where a session was open at the cut.
+            hashes = {_session_hash(s): s for s in self.running}
+            cursor = norlog.Cursor(_EVENTS, min(v[0] for v in self.running.values()))
+            while log.seek(cursor):
+                cursor.seq = seq = log.seq + 1
+                session = hashes.get(log.key)
+                if session in self.running and seq - 1 > self.running[session][0]:
+                    # A torn record is still there, marked done: it does not count.
+                    payload = self._load(log.block, log.off, False)
+                    if payload and payload[0] == session:
+                        if log.kind == SAMPLE:
+                            self.running[session][1] = seq - 1
+                        elif log.kind == STOP:
+                            # The STOP was written, the START not released yet.
+                            self._release(session)
+
+    def _release(self, session):
+        entry = self.running.pop(session)
+        if self.log.find(_EVENTS, entry[0]):
+            self.log.mark(self.log.block, self.log.off, norlog.RELEASE)
+
+    def replay(self, fn):
+        """Call `fn(seq, kind, payload, done)` for all live records, oldest first.
+
+        Live are undelivered events, all that is left of sessions that have no end yet
+        (`done` says whether it was delivered), and the latest state records.
+        """
+        log = self.log
+        hashes = [_session_hash(s) for s in self.running]
+        events = norlog.Cursor(_EVENTS)
+        state = norlog.Cursor(STATE)
+        end = log.next_seq  # what `fn` itself writes is not replayed to it
+        while True:
+            cursor = None
+            seq = end
+            for candidate in (state, events):
+                if log.seek(candidate) and log.seq < seq:
+                    cursor = candidate
+                    seq = log.seq
+            if cursor is None:
+                return
+            log.seek(cursor)
+            cursor.seq = seq + 1
+            kind = log.kind
+            done = norlog.is_done(log.flags)
+            if done and (cursor is state or log.key not in hashes):
+                continue
+            # A torn record was marked done at boot: no damage to report.
+            payload = self._load(log.block, log.off, not done)
+            if payload is None:
+                continue
+            if cursor is state:
+                payload = payload[1]
+            fn(seq, kind, payload, done)
+
+    def open_sessions(self):
+        """Sessions that have a START and no STOP."""
+        return list(self.running)
+
+    # --- reading ----------------------------------------------------------------------
+
+    def _undelivered(self, cursor):
+        log = self.log
+        while log.seek(cursor):
+            if not norlog.is_done(log.flags):
+                seq, kind = log.seq, log.kind
+                cursor.seq = seq
+                payload = self._load(log.block, log.off)
+                if payload is not None:
+                    return seq, kind, payload
+                console.error("journal", "event %d is damaged and lost", seq)
+                log.mark(cursor.block, cursor.off, norlog.DONE)
+                self.queued -= 1
+            cursor.seq = log.seq + 1
+            cursor.off += log.size
+        return None
+
+    def pending(self, after=0):
+        """(seq, kind, payload) of the oldest undelivered event behind `after`, or None.
+
+        Each step over a delivered record is made once: cheap to call again and again.
+        """
+        if after < self._low.seq:
+            return self._undelivered(self._low)
+        if after < self._ahead_from:
+            self._ahead = norlog.Cursor(_EVENTS)
+        if after < self._ahead_from or after >= self._ahead.seq:
+            self._ahead.seq = after + 1
+            self._ahead_from = after
+        return self._undelivered(self._ahead)
+
+    # --- events -----------------------------------------------------------------------
+
+    def append(self, kind, payload):
+        """Write an event; it is on flash when this returns its sequence number.
+
+        Raises JournalFull (a SAMPLE long before a START, a STOP never while the rules
+        were kept), ValueError for a payload above `max_payload` bytes.
+        """
+        if not is_event(kind):
+            raise ValueError("kind %d is state" % kind)
+        log = self.log
+        data = cbor.dumps(payload)
+        if len(data) > self.max_payload:
+            raise ValueError("record of %d bytes" % len(data))
+        session = payload[0]
+        if kind == START and session in self.running:
+            raise ValueError("session %s is running" % session)
+        if not self._space.admits(kind, len(data)):
+            self._full(kind)
+        try:
+            seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == START)
+        except norlog.NoSpace:
+            self._full(kind)
+        self.queued += 1
+        if kind == START:
+            self.running[session] = [seq, 0]
+        elif session in self.running:
+            if kind == STOP:
+                self._release(session)
+            else:
+                self.running[session][1] = seq
+        return seq
+
+    def done(self, seq):
+        """The event was delivered: never hand it out again. False if it is not there."""
+        log = self.log
+        for cursor in (self._low, self._ahead):
+            if cursor.seq == seq and log.seek(cursor) and log.seq == seq:
+                break
+        else:
+            if not log.find(_EVENTS, seq):
+                return False
+        if not norlog.is_done(log.flags):
+            log.mark(log.block, log.off, norlog.DONE)
+            self.queued -= 1
+        return True
+
+    def recount(self):
+        """Count the undelivered events; walks the whole log."""
+        self.queued = 0
+        cursor = norlog.Cursor(_EVENTS)
+        while self.log.seek(cursor):
+            if not norlog.is_done(self.log.flags):
+                self.queued += 1
+            cursor.seq = self.log.seq + 1
+            cursor.off += self.log.size
+
+    # --- time -------------------------------------------------------------------------
+
+    def boot(self):
+        """The number of this boot, None before it is known."""
+        return self._clock.boot if self._clock else None
+
+    def stamp(self):
+        """[boot, uptime_s, unix_s or 0] of now."""
+        return [self._clock.boot, self._clock.uptime(), self._clock.now() or 0]
+
+    def wall(self, stamp):
+        """Unix seconds of a stamp, or None if that boot never learnt the time.
+
+        The same stamp always gives the same answer once there is one.
+        """
+        if stamp[2]:
+            return stamp[2]
+        time = self.get(TIME, stamp[0])
+        return None if time is None else time[1] + stamp[1]
+
+    def _clock_set(self, step):
+        # Only the first time of a boot: a later step must not change what was sent.
+        clock = self._clock
+        if step is None and clock.boot is not None:
+            try:
+                self.keep(TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
+            except JournalFull:
+                pass  # told and counted; stamps of before now wait for the next boot
+        elif step and abs(step) > 60:
+            console.warn("clock", "stepped by %d s", step)
+
+    # --- space ------------------------------------------------------------------------
+
+    def free(self):
+        """Bytes that can be written without an erase, the reserves included."""
+        return self.log.free(_EVENTS)
+
+    def prepare(self, erases=None):
+        """Make room ahead of need. Only while every contactor is open: an erase stalls.
+
+        Moves what is still needed out of old sectors and erases them; when undelivered
+        events fill everything, gives up samples, a sector's worth at a time from the
+        oldest on, never a START or a STOP. At most `erases` blocks are erased (about
+        80 ms each). Returns how many were; 0 means that there is nothing more to do.
+        """
+        return self._space.prepare(erases)

@@ -1,0 +1,31 @@
+# Record kinds of the journal: what each one is called and what its payload holds.
+# MIT license; part of microevse
+"""Numbers are on flash for years: never renumber, never change the meaning of a field.
+
+A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be
+turned into wall time later, when the clock becomes known.
+"""
+
+# Events: recorded once, delivered once, in this order.
+START = 1  # [session, connector, token, meter_wh, reservation|None, stamp]
+SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]]
+STOP = 3  # [session, connector, meter_wh, reason, token|None, stamp, samples|None]
+
+# State: the latest record of a key is the one that counts. In brackets: the payload;
+# behind it: the key to keep it under.
+BOOT = 16  # [boot, cause]; key 0
+TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
+TXID = 18  # [session, transaction_id]; key session
+SETTING = 19  # [key, text]; key the setting's name
+AVAILABILITY = 20  # [connector, operative]; key connector
+CACHE = 21  # [token, status, expiry|None, parent|None]; key token
+# Bounds the energy that a power cut can cost, and outlives the records of delivered
+# sessions, so that no session number is given twice.
+CHECKPOINT = 22  # [connector, session, meter_wh, stamp]; key connector
+
+FIRST_STATE = 16
+
+
+def is_event(kind):
+    """True for records that are delivered and then done with."""
+    return kind < FIRST_STATE

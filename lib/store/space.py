@@ -1,0 +1,171 @@
+# Room in the journal: what is kept free, and how it is made.
+# MIT license; part of microevse
+"""The rules by which flash is given out and won back.
+
+Appends never erase: what they may use was erased before, and some of it is reserved.
+`prepare` merges, erases and, when undelivered events fill everything, gives up samples.
+"""
+
+import log as console
+
+from store import norlog
+from store.kinds import SAMPLE, START, STOP, TIME, TXID, is_event
+
+_EVENTS, _STATE = 0, 1
+
+# Erased blocks that an append leaves alone: one to merge into, one more for state.
+_FOR_MERGE = 1
+_FOR_STATE = 1
+_FOR_STARTS = 1  # which samples leave to sessions that are still to come
+# Below this many beyond the reserves, `prepare` gives up the oldest samples.
+_LOW_WATER = 2
+# A sector that stays put while others were erased so many times more changes places.
+_WEAR_SPREAD = 16
+
+
+class Space:
+    """Gives out and wins back the flash of `journal`, for so many connectors."""
+
+    def __init__(self, journal, connectors):
+        self.journal = journal
+        self.log = journal.log
+        self.connectors = connectors
+
+    def _for_stops(self, sessions, room):
+        """Erased blocks needed to write the largest STOP for each of `sessions`."""
+        size = self.journal.max_payload + norlog.RECORD
+        rest = sessions - room // size
+        if rest <= 0:
+            return 0
+        per_block = self.log.capacity // size
+        return (rest + per_block - 1) // per_block
+
+    def admits(self, kind, length):
+        """May a record of this kind and payload length be written now?"""
+        size = norlog.record_size(length)
+        left = self.log.ready
+        if not is_event(kind):
+            if size <= self.log.room(_STATE):
+                return True
+            running = len(self.journal.running)
+            return left - 1 >= _FOR_MERGE + self._for_stops(running, self.log.room(_EVENTS))
+        room = self.log.room(_EVENTS)
+        if size > room:
+            room = self.log.capacity
+            left -= 1
+        if kind == STOP:
+            return left >= 0  # what everything else is kept away from
+        sessions = max(self.connectors, len(self.journal.running) + (kind == START))
+        floor = _FOR_MERGE + _FOR_STATE + self._for_stops(sessions, room - size)
+        if kind == SAMPLE:
+            floor += _FOR_STARTS
+        return left >= floor
+
+    def _wanted(self, kind, seq, flags):
+        """What reclaiming keeps: everything alive, and the last sample of open sessions."""
+        if not norlog.is_dead(flags):
+            return True
+        for entry in self.journal.running.values():
+            if seq == entry[1]:
+                return True
+        return False
+
+    def _wanted_without_samples(self, kind, seq, flags):
+        if kind == SAMPLE and not norlog.is_done(flags):
+            for entry in self.journal.running.values():
+                if seq == entry[1]:
+                    return True
+            return False
+        return self._wanted(kind, seq, flags)
+
+    def _merge(self, stream, keep, oldest=False):
+        """Merge the longest run of neighbours that fits one sector; True if one did.
+
+        `oldest`: the first pair that does, instead, so as to give up no more than needed.
+        """
+        log = self.log
+        if not log.ready:
+            return False
+        blocks = log.blocks(stream)[:-1]
+        # Counting walks the sector: only where the count of live bytes is not enough.
+        sizes = [log.needed(b, keep) if oldest else log.live(b) for b in blocks]
+        best = []
+        for i in range(len(blocks)):
+            total = 0
+            j = i
+            while j < len(blocks) and total + sizes[j] <= log.capacity:
+                total += sizes[j]
+                j += 1
+                if oldest and j - i == 2:
+                    break
+            if j - i > max(1, len(best)):
+                best = blocks[i:j]
+                if oldest:
+                    break
+        # Exactly now: live bytes do not count the samples that open sessions hold on to.
+        if not best or sum([log.needed(b, keep) for b in best]) > log.capacity:
+            return False
+        lost = log.lost
+        merged = log.merge(stream, best, keep)
+        if stream == _EVENTS and (oldest or log.lost != lost):
+            self.journal.recount()
+        return merged
+
+    def _drop_samples(self):
+        journal = self.journal
+        before = journal.queued
+        if not self._merge(_EVENTS, self._wanted_without_samples, True):
+            return False
+        dropped = before - journal.queued
+        if dropped:
+            journal.samples_dropped += dropped
+            console.warn("journal", "full: %d oldest samples given up", dropped)
+        return True
+
+    def _move_cold(self):
+        """Put what never changes on the most worn block, and its own into use."""
+        log = self.log
+        for stream in (_STATE, _EVENTS):
+            cold = log.coldest(stream)
+            if cold and cold[1] > _WEAR_SPREAD and log.ready > 1:
+                if log.merge(stream, [cold[0]], self._wanted, True):
+                    return True
+        return False
+
+    def _tidy(self):
+        """Forget state that only mattered to events which are all delivered now."""
+        journal = self.journal
+        if journal.queued or journal.running:
+            return
+        journal.forget(TXID)
+        for key, _ in journal.state(TIME):
+            if key != journal.boot():
+                journal.forget(TIME, key)
+
+    def prepare(self, erases=None):
+        """See Journal.prepare."""
+        log = self.log
+        total = log.flash.blocks
+        enough = max(4, total >> 3)
+        low = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + _LOW_WATER
+        low += self._for_stops(self.connectors, 0)
+        self._tidy()
+        n = 0
+        while erases is None or n < erases:
+            log.retire(_EVENTS, self._wanted)
+            log.retire(_STATE, self._wanted)
+            if log.erase_one():
+                n += 1
+            elif self._merge(_STATE, self._wanted):
+                pass
+            elif log.ready < enough and self._merge(_EVENTS, self._wanted):
+                pass
+            elif log.ready < low and self._drop_samples():
+                pass
+            elif self._move_cold():
+                pass
+            else:
+                break
+        if log.ready >= low:
+            self.journal.told_full = False
+        return n

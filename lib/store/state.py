@@ -1,0 +1,145 @@
+# State in the journal: the latest value of each key, found by a walk, not by an index.
+# MIT license; part of microevse
+"""Values by kind and key, in a stream of their own on a NorLog.
+
+A new value is written, then the old one marked superseded: a cut between the two is
+put right at boot. A look-up walks the few sectors of the stream; the 16-bit hash of the
+key in each record header saves reading the others.
+"""
+
+import log as console
+from port import crc32
+
+from store import cbor, norlog
+from store.kinds import SAMPLE, is_event
+from store.space import Space
+
+STATE = 1  # the stream
+
+_MAX_PAYLOAD = 1024
+_ANY = object()
+
+
+class JournalFull(Exception):
+    """No room for this record, or the room is reserved for more important ones."""
+
+
+def key_hash(key):
+    return crc32(cbor.dumps(key)) & 0xFFFF
+
+
+class StateLog:
+    """The state half of a Journal on `log`."""
+
+    def __init__(self, log, connectors):
+        self.log = log
+        self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
+        self.samples_refused = 0
+        self.running = {}  # session: [seq of START, seq of its last SAMPLE or 0]
+        self.told_full = False
+        self._space = Space(self, connectors)
+
+    def _load(self, block, off, count=True):
+        """Decoded payload, None if damaged; of a state record the list [key, payload]."""
+        kind = self.log.kind
+        data = self.log.payload(block, off, count)
+        if data is None:
+            return None
+        try:
+            payload = cbor.loads(data)
+            if is_event(kind):
+                payload[0]
+            elif len(payload) == 1:  # the payload starts with its key
+                payload = [payload[0][0], payload[0]]
+            return payload
+        except (ValueError, TypeError, IndexError, KeyError):
+            # A good CRC around something this version did not write.
+            self.log.skipped += count
+            return None
+
+    def _full(self, kind):
+        if kind == SAMPLE:
+            self.samples_refused += 1
+        if not self.told_full:
+            self.told_full = True
+            console.warn("journal", "full: record of kind %d refused", kind)
+        raise JournalFull("no room for kind %d" % kind)
+
+    def _settle_state(self, newest):
+        """Supersede what the newest record replaces, had a cut prevented that."""
+        log = self.log
+        if newest and log.find(STATE, newest):
+            kind, entry = log.kind, self._load(log.block, log.off)
+            if entry:
+                for block, off, _ in self._matching(kind, entry[0]):
+                    if log.seq != newest:
+                        log.mark(block, off, norlog.DONE)
+
+    def _matching(self, kind, key=_ANY):
+        """Yield (block, off, [key, payload]) of live state records, oldest first."""
+        log = self.log
+        key16 = None if key is _ANY else key_hash(key)
+        cursor = norlog.Cursor(STATE)
+        end = log.next_seq  # or a caller that keeps what it iterates would never end
+        while log.seek(cursor):
+            seq = log.seq
+            if seq >= end:
+                return
+            if (
+                log.kind == kind
+                and (key16 is None or log.key == key16)
+                and not norlog.is_dead(log.flags)
+            ):
+                entry = self._load(log.block, log.off)
+                if entry and (key16 is None or entry[0] == key):
+                    yield log.block, log.off, entry
+            # By number: the caller may have written, merged or walked in between.
+            cursor.seq = seq + 1
+
+    def keep(self, kind, key, payload):
+        """Make `payload` the value of `key` (any scalar); returns its sequence number.
+
+        Nothing is written if it is that already. Raises JournalFull and ValueError.
+        """
+        if is_event(kind):
+            raise ValueError("kind %d is an event" % kind)
+        log = self.log
+        with_key = isinstance(payload, (list, tuple)) and payload and payload[0] == key
+        with_key = with_key and type(payload[0]) is type(key)
+        data = cbor.dumps([payload] if with_key else [key, payload])
+        if len(data) > self.max_payload:
+            raise ValueError("record of %d bytes" % len(data))
+        old = []
+        for block, off, _ in self._matching(kind, key):
+            seq = log.seq
+            if bytes(log.payload(block, off)) == data and not old:
+                return seq
+            old.append((block, off))
+        if not self._space.admits(kind, len(data)):
+            self._full(kind)
+        try:
+            seq = log.append(STATE, kind, key_hash(key), data)
+        except norlog.NoSpace:
+            self._full(kind)
+        for block, off in old:
+            log.mark(block, off, norlog.DONE)
+        return seq
+
+    def forget(self, kind, key=_ANY):
+        """Drop the value of `key`, or of every key of this kind. Returns how many."""
+        n = 0
+        for block, off, _ in self._matching(kind, key):
+            self.log.mark(block, off, norlog.DONE)
+            n += 1
+        return n
+
+    def state(self, kind):
+        """Iterate (key, payload) of the values kept under `kind`, oldest first."""
+        for _, _, entry in self._matching(kind):
+            yield entry[0], entry[1]
+
+    def get(self, kind, key):
+        """The payload kept under `key`, or None."""
+        for _, _, entry in self._matching(kind, key):
+            return entry[1]
+        return None
