@@ -1,0 +1,477 @@
+# What a connector does: the status sequences that a driver and a central system see.
+# MIT license; part of microevse
+from helpers import run
+from station import limits
+from station_parts import Charger, FakeLock, FakeRcd
+from store import kinds
+
+
+def test_plug_first_then_card():
+    async def story():
+        c = Charger()
+        await c.pass_s(1)
+        await c.charge()
+        assert c.statuses() == ["available", "preparing", "charging"]
+        assert c.asked == ["CARD"]
+        [start] = c.records(kinds.START)
+        assert start[:5] == [1, 1, "CARD", 1000, None]
+        assert c.evse.calls == ["permit 16000"]
+
+    run(story())
+
+
+def test_card_first_then_plug():
+    async def story():
+        c = Charger()
+        c.known["CARD"] = ("accepted", None)
+        await c.pass_s(1)
+        assert await c.station.present_token("CARD") == "Accepted."
+        assert c.connector.status == "preparing"
+        assert c.evse.calls == []
+        await c.pass_s(20)
+        c.evse.plug()
+        await c.pass_s(1)
+        c.evse.request()
+        await c.pass_s(1)
+        assert c.statuses() == ["available", "preparing", "charging"]
+
+    run(story())
+
+
+def test_a_token_is_forgotten_after_connection_time_out():
+    async def story():
+        c = Charger(settings={"ConnectionTimeOut": "30"})
+        c.known["CARD"] = ("accepted", None)
+        await c.station.present_token("CARD")
+        await c.pass_s(29)
+        assert c.connector.status == "preparing" and "plug in" in c.connector.why
+        await c.pass_s(2)
+        assert c.connector.status == "available"
+        c.evse.plug()
+        await c.pass_s(5)
+        assert c.connector.session is None and c.records(kinds.START) == []
+
+    run(story())
+
+
+def test_the_start_record_is_on_flash_before_anything_is_offered():
+    async def story():
+        c = Charger()
+        order = []
+        append, permit = c.journal.append, c.evse.permit
+
+        def spy_append(kind, payload):
+            order.append(kind)
+            return append(kind, payload)
+
+        def spy_permit(ma, protect=False):
+            order.append("permit")
+            permit(ma, protect)
+
+        c.journal.append, c.evse.permit = spy_append, spy_permit
+        await c.charge()
+        assert order == [kinds.START, "permit"]
+
+    run(story())
+
+
+def test_a_refused_token_starts_nothing():
+    async def story():
+        c = Charger()
+        c.evse.plug()
+        await c.pass_s(1)
+        assert "invalid" in await c.station.present_token("BAD")
+        await c.pass_s(5)
+        assert c.connector.status == "preparing"
+        assert c.records(kinds.START) == [] and c.evse.calls == []
+
+    run(story())
+
+
+def test_local_stop_is_finishing_until_unplugged_and_has_the_final_reading():
+    async def story():
+        c = Charger()
+        session = await c.charge()
+        await c.pass_s(60, wh=120)
+        c.meter.register_wh += 3
+        assert await c.station.present_token("card") == "Session ended."
+        await c.pass_s(1)
+        assert c.connector.status == "finishing" and c.connector.session is None
+        assert session.ended == "local" and session.energy_wh == 123
+        [stop] = c.records(kinds.STOP)
+        assert stop[:5] == [1, 1, 1123, "local", "card"]
+        await c.pass_s(10)
+        assert c.connector.status == "finishing"
+        c.evse.unplug()
+        await c.pass_s(1)
+        assert c.statuses()[-3:] == ["charging", "finishing", "available"]
+
+    run(story())
+
+
+def test_the_end_waits_for_the_contactor_but_not_for_ever():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.obeys = False
+        c.station.remote_stop(1)
+        await c.pass_s(5)
+        assert c.connector.status == "finishing" and c.records(kinds.STOP) == []
+        await c.pass_s(4)
+        assert len(c.records(kinds.STOP)) == 1
+
+    run(story())
+
+
+def test_unplugging_ends_the_session():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.unplug()
+        await c.pass_s(1)
+        [stop] = c.records(kinds.STOP)
+        assert stop[3] == "ev_disconnected" and stop[4] is None
+        assert c.statuses()[-2:] == ["finishing", "available"]
+
+    run(story())
+
+
+def test_a_quick_unplug_and_replug_between_two_looks_is_not_missed():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.unplug()
+        c.evse.plug()
+        await c.pass_s(1)
+        assert c.records(kinds.STOP)[0][3] == "ev_disconnected"
+
+    run(story())
+
+
+def test_a_session_may_survive_unplugging():
+    async def story():
+        c = Charger(settings={"StopTransactionOnEVSideDisconnect": "false"})
+        await c.charge()
+        c.evse.unplug()
+        await c.pass_s(3)
+        assert c.connector.status == "suspended_ev"
+        assert c.connector.info == "EV side disconnected"
+        assert c.evse.calls[-1] == "forbid" and c.records(kinds.STOP) == []
+        c.evse.plug()
+        await c.pass_s(1)
+        c.evse.request()
+        await c.pass_s(1)
+        assert c.connector.status == "charging" and c.connector.info is None
+        c.evse.unplug()
+        await c.pass_s(1)
+        assert c.station.remote_stop(1)
+        await c.pass_s(1)
+        assert c.records(kinds.STOP)[0][3] == "remote"
+        assert c.connector.status == "available"
+
+    run(story())
+
+
+def test_suspended_by_the_car_and_by_the_charger():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.release()
+        await c.pass_s(1)
+        assert c.connector.status == "suspended_ev"
+        c.evse.request()
+        await c.pass_s(1)
+        assert c.connector.status == "charging"
+        c.limits.claim("web", limits.PRIORITY_WEB, 0)
+        await c.pass_s(1)
+        assert c.connector.status == "suspended_evse" and not c.evse.closed
+        assert c.connector.why == "Paused by the page."
+        c.limits.release("web")
+        await c.pass_s(1)
+        assert c.connector.status == "charging"
+        assert c.evse.calls == ["permit 16000", "forbid", "permit 16000"]
+
+    run(story())
+
+
+def test_a_car_that_does_not_ask_is_suspended_only_after_a_moment():
+    async def story():
+        c = Charger()
+        c.known["CARD"] = ("accepted", None)
+        c.evse.plug()
+        await c.station.present_token("CARD")
+        await c.pass_s(3)
+        assert c.connector.session and c.connector.status == "preparing"
+        await c.pass_s(4)
+        assert c.connector.status == "suspended_ev"
+        assert c.statuses() == ["preparing", "suspended_ev"]
+
+    run(story())
+
+
+def test_a_new_limit_reaches_the_pilot():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.settings.set("MaxCurrent", "10", local=True)
+        await c.pass_s(1)
+        assert c.evse.calls[-1] == "permit 10000"
+        assert "MaxCurrent" in c.connector.why
+        assert c.station.snapshot()["current_offered_a"] == 10
+
+    run(story())
+
+
+def test_the_socket_is_locked_before_the_session_and_unlocked_after_it():
+    async def story():
+        lock = FakeLock()
+        c = Charger(lock=lock)
+        await c.charge()
+        assert lock.locked
+        c.station.remote_stop(1)
+        await c.pass_s(2)
+        assert not lock.locked and c.connector.status == "finishing"
+
+    run(story())
+
+
+def test_a_lock_that_fails_is_a_fault_and_no_session():
+    async def story():
+        lock = FakeLock()
+        lock.works = False
+        c = Charger(lock=lock)
+        c.evse.plug()
+        await c.pass_s(1)
+        assert await c.station.remote_start("CARD", 1)
+        await c.pass_s(1)
+        assert c.connector.status == "faulted"
+        assert c.connector.fault[0] == "ConnectorLockFailure"
+        assert c.records(kinds.START) == [] and "permit 16000" not in c.evse.calls
+        c.evse.unplug()
+        await c.pass_s(6)
+        assert c.connector.status == "available"
+
+    run(story())
+
+
+def test_a_failed_rcd_self_test_is_a_fault_and_no_session():
+    async def story():
+        rcd = FakeRcd()
+        rcd.works = False
+        c = Charger(rcd=rcd)
+        c.known["CARD"] = ("accepted", None)
+        c.evse.plug()
+        await c.station.present_token("CARD")
+        await c.pass_s(2)
+        assert c.connector.fault == ("GroundFailure", "RCD self-test failed")
+        assert c.records(kinds.START) == []
+
+    run(story())
+
+
+def test_unlock_command():
+    async def story():
+        c = Charger()
+        await c.charge()
+        assert await c.station.unlock(1) == "not_supported"
+        assert c.connector.status == "charging"
+        assert await c.station.unlock(2) == "not_supported"
+        lock = FakeLock()
+        c = Charger(lock=lock)
+        assert await c.station.unlock(1) == "unlocked"
+        lock.works = False
+        assert await c.station.unlock(1) == "failed"
+
+    run(story())
+
+
+def test_unlocking_during_a_session_ends_it():
+    async def story():
+        import asyncio
+
+        lock = FakeLock()
+        c = Charger(lock=lock)
+        await c.charge()
+        answer = asyncio.create_task(c.station.unlock(1))
+        while not answer.done():
+            await c.pass_s(1)
+            await asyncio.sleep(0.1)
+        assert await answer == "unlocked" and not lock.locked
+        assert c.records(kinds.STOP)[0][3] == "unlock"
+        assert c.connector.status == "finishing"
+
+    run(story())
+
+
+def test_without_unlock_on_disconnect_the_cable_is_kept_for_its_owner():
+    async def story():
+        lock = FakeLock()
+        c = Charger(lock=lock, settings={"UnlockConnectorOnEVSideDisconnect": "false"})
+        await c.charge()
+        c.evse.unplug()
+        await c.pass_s(20)
+        assert lock.locked and c.records(kinds.STOP)[0][3] == "ev_disconnected"
+        c.asked = []
+        assert "yours" in await c.station.present_token("CARD")
+        await c.pass_s(1)
+        assert not lock.locked and c.asked == []
+
+    run(story())
+
+
+def test_a_fault_that_ends_the_session():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.trip("GroundFailure")
+        c.evse.causes.add("GroundFailure")
+        await c.pass_s(2)
+        assert c.connector.status == "faulted" and c.connector.fault[0] == "GroundFailure"
+        assert c.records(kinds.STOP)[0][3] == "other"
+        assert not await c.station.remote_start("CARD", 1)
+        asked = len(c.asked)
+        assert "leakage" in await c.station.present_token("CARD2")
+        assert len(c.asked) == asked and len(c.records(kinds.START)) == 1
+        c.evse.causes.clear()
+        await c.pass_s(10)
+        assert c.connector.status == "faulted"
+        c.evse.unplug()
+        await c.pass_s(6)
+        assert c.connector.status == "available"
+
+    run(story())
+
+
+def test_a_passing_fault_suspends_the_session():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.connector.report_fault("HighTemperature", "81 C")
+        assert not c.evse.closed and c.connector.status == "faulted"
+        await c.pass_s(20)
+        assert c.connector.session and c.connector.status == "faulted"
+        c.connector.clear_fault("HighTemperature")
+        await c.pass_s(2)
+        assert c.connector.status == "charging" and c.connector.fault is None
+        assert c.records(kinds.STOP) == []
+
+    run(story())
+
+
+def test_emergency_stop_has_its_own_reason():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.connector.report_fault("OtherError", "Emergency stop")
+        assert not c.evse.closed
+        await c.pass_s(1)
+        assert c.records(kinds.STOP)[0][3] == "emergency_stop"
+        assert c.connector.status == "faulted"
+
+    run(story())
+
+
+def test_a_warning_does_not_stop_anything():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.connector.report_fault("ReaderFailure")
+        await c.pass_s(2)
+        assert c.connector.status == "charging" and c.connector.fault[0] == "ReaderFailure"
+        c.connector.clear_fault("ReaderFailure")
+        await c.pass_s(6)
+        assert c.connector.fault is None
+
+    run(story())
+
+
+def test_a_silent_meter_pauses_the_session_until_it_answers():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.meter.fails = True
+        await c.pass_s(15)
+        assert c.connector.fault[0] == "PowerMeterFailure" and not c.evse.closed
+        assert c.connector.session is not None
+        c.meter.fails = False
+        await c.pass_s(8)
+        assert c.connector.status == "charging"
+
+    run(story())
+
+
+def test_no_session_without_a_first_reading():
+    async def story():
+        c = Charger()
+        c.meter.fails = True
+        c.known["CARD"] = ("accepted", None)
+        c.evse.plug()
+        await c.station.present_token("CARD")
+        await c.connector.lifecycle.work()
+        assert c.connector.session is None and c.connector.pending
+        c.meter.fails = False
+        await c.pass_s(1)
+        assert c.connector.session.meter_start_wh == 1000
+
+    run(story())
+
+
+def test_a_bug_in_the_task_leaves_nothing_permitted():
+    async def story():
+        import asyncio
+
+        c = Charger()
+        await c.charge()
+
+        def broken(now):
+            raise RuntimeError("bug")
+
+        c.connector.step = broken
+        task = asyncio.create_task(c.connector.run())
+        await asyncio.sleep(0.05)
+        assert not c.evse.closed and c.evse.fault == "InternalError"
+        assert not task.done()
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+    run(story())
+
+
+def test_free_mode_starts_by_itself_once_per_plug():
+    async def story():
+        c = Charger(settings={"FreeMode": "true", "FreeModeIdTag": "HOME"})
+        c.evse.plug()
+        await c.pass_s(1)
+        c.evse.request()
+        await c.pass_s(1)
+        assert c.connector.status == "charging" and c.connector.session.token == "HOME"
+        assert c.asked == []
+        c.station.remote_stop(1)
+        await c.pass_s(30)
+        assert c.connector.status == "finishing" and c.connector.session is None
+        c.evse.unplug()
+        await c.pass_s(1)
+        c.evse.plug()
+        await c.pass_s(1)
+        assert c.connector.session.id == 2
+
+    run(story())
+
+
+def test_a_new_card_may_start_again_without_unplugging():
+    async def story():
+        c = Charger()
+        await c.charge()
+        await c.station.present_token("CARD")
+        await c.pass_s(1)
+        assert await c.station.present_token("CARD") == "Session ended."
+        await c.pass_s(5)
+        assert c.connector.session is None
+        assert await c.station.present_token("CARD") == "Accepted."
+        await c.pass_s(1)
+        assert c.connector.session.id == 2
+
+    run(story())

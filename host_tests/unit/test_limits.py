@@ -1,0 +1,84 @@
+# Claims, caps and the sentence that explains the limit.
+# MIT license; part of microevse
+from helpers import raises
+from station.limits import PRIORITY_PROFILE, PRIORITY_SOLAR, PRIORITY_WEB, Limits
+
+
+def test_without_claims_the_smallest_cap_is_the_limit():
+    limits = Limits()
+    assert limits.value(0)[0] == 80000
+    limits.cap("board", 32000)
+    limits.cap("cable", 20000)
+    assert limits.value(0) == (20000, "Limited to 20 A by the cable.")
+    limits.cap("cable", None)
+    assert limits.value(0) == (32000, "Limited to 32 A by the board.")
+
+
+def test_the_claim_of_the_highest_priority_holds_even_if_it_is_not_the_smallest():
+    limits = Limits()
+    limits.claim("solar", PRIORITY_SOLAR, 6500)
+    assert limits.value(0) == (6500, "Limited to 6.5 A by solar.")
+    limits.claim("profile", PRIORITY_PROFILE, 13000)
+    limits.claim("web", PRIORITY_WEB, 8000)
+    assert limits.value(0) == (13000, "Limited to 13 A by a charging profile.")
+    assert limits.release("profile")
+    assert not limits.release("profile")
+    assert limits.value(0)[0] == 8000
+
+
+def test_no_claim_is_above_a_cap():
+    limits = Limits()
+    limits.cap("board", 16000)
+    limits.claim("web", PRIORITY_WEB, 32000)
+    assert limits.value(0) == (16000, "Limited to 16 A by the board.")
+    assert limits.protective
+    limits.claim("web", PRIORITY_WEB, 10000)
+    assert limits.value(0)[0] == 10000 and not limits.protective
+
+
+def test_below_six_amperes_is_a_pause_that_says_who_wanted_it():
+    limits = Limits()
+    limits.claim("web", PRIORITY_WEB, 5999)
+    ma, why = limits.value(0)
+    assert ma == 0 and "the page" in why and "6 A" in why
+    limits.claim("web", PRIORITY_WEB, 0)
+    assert limits.value(0) == (0, "Paused by the page.")
+    limits.claim("web", PRIORITY_WEB, 6000)
+    assert limits.value(0)[0] == 6000
+
+
+def test_a_claim_ends_at_its_time():
+    limits = Limits()
+    limits.claim("web", PRIORITY_WEB, 8000, until=5000)
+    assert limits.value(4999)[0] == 8000
+    assert limits.value(5000)[0] == 80000
+    assert list(limits.claims()) == []
+
+
+def test_of_equal_priorities_the_smaller_wins():
+    limits = Limits()
+    limits.claim("a", 500, 10000)
+    limits.claim("b", 500, 7000)
+    limits.claim("c", 500, 12000)
+    assert limits.value(0)[0] == 7000
+
+
+def test_nonsense_is_refused_and_changes_nothing():
+    limits = Limits()
+    limits.claim("web", PRIORITY_WEB, 8000)
+    for bad in (-1, 7.5, None, "8000"):
+        raises(ValueError, limits.claim, "web", PRIORITY_WEB, bad)
+        if bad is not None:
+            raises(ValueError, limits.cap, "board", bad)
+    assert limits.value(0)[0] == 8000
+
+
+def test_every_change_is_told():
+    limits = Limits()
+    calls = []
+    limits.on_change = lambda: calls.append(1)
+    limits.cap("board", 16000)
+    limits.claim("web", PRIORITY_WEB, 8000)
+    limits.release("web")
+    limits.release("web")
+    assert len(calls) == 3

@@ -1,0 +1,237 @@
+# Samples: when they are taken, what is in them, what survives.
+# MIT license; part of microevse
+from helpers import raises, run
+from station import measurands, metering
+from station_parts import NOON, Charger, FakeMeter
+from store import kinds
+
+
+def test_periodic_samples_come_on_a_grid():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "10"})
+        await c.charge()
+        started = c.records(kinds.START)[0][5][1]
+        await c.pass_s(35, wh=70)
+        samples = c.records(kinds.SAMPLE)
+        assert [s[3][1] - started for s in samples] == [10, 20, 30]
+        assert [s[3][2] for s in samples] == [NOON + s[3][1] for s in samples]
+        assert all(s[:3] == [1, 1, "Sample.Periodic"] for s in samples)
+        values = [s[4][0] for s in samples]
+        assert all(v[:2] == [measurands.ENERGY, 0] for v in values)
+        assert 1000 < values[0][2] < values[1][2] < values[2][2] <= 1070
+
+    run(story())
+
+
+def test_a_late_tick_keeps_the_grid_and_makes_nothing_up():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "10"})
+        await c.charge()
+        started = c.records(kinds.START)[0][5][1]
+        c.clock.ms += 34000
+        c.connector.metering.tick(c.clock.ms)
+        await c.pass_s(6)
+        times = [s[3][1] - started for s in c.records(kinds.SAMPLE)]
+        assert times == [30, 40], times
+
+    run(story())
+
+
+def test_a_new_interval_works_at_once_and_zero_stops():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "0"})
+        await c.charge()
+        await c.pass_s(30)
+        assert c.records(kinds.SAMPLE) == []
+        c.settings.set("MeterValueSampleInterval", "5")
+        await c.pass_s(11)
+        assert len(c.records(kinds.SAMPLE)) == 2
+        c.settings.set("MeterValueSampleInterval", "0")
+        await c.pass_s(30)
+        assert len(c.records(kinds.SAMPLE)) == 2
+
+    run(story())
+
+
+def test_no_samples_outside_of_a_session_but_clock_aligned_ones():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "5", "ClockAlignedDataInterval": "60"})
+        await c.pass_s(150)
+        samples = c.records(kinds.SAMPLE)
+        assert [s[:3] for s in samples] == [[0, 1, "Sample.Clock"]] * 2
+        assert [s[3][2] % 60 for s in samples] == [0, 0]
+
+    run(story())
+
+
+def test_clock_aligned_samples_need_a_clock_and_belong_to_the_session():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "0", "ClockAlignedDataInterval": "60"})
+        c.clock.unix = None
+        await c.charge()
+        await c.pass_s(130)
+        assert c.records(kinds.SAMPLE) == []
+        c.clock.unix = NOON + 7
+        await c.pass_s(120)
+        samples = c.records(kinds.SAMPLE)
+        assert [s[0] for s in samples] == [1, 1]
+        assert [s[3][2] % 60 for s in samples] == [0, 0]
+
+    run(story())
+
+
+def test_a_clock_that_steps_back_takes_no_sample_by_that():
+    async def story():
+        c = Charger(settings={"ClockAlignedDataInterval": "60"})
+        c.clock.unix = NOON + 55
+        await c.pass_s(10)
+        assert len(c.records(kinds.SAMPLE)) == 1
+        c.clock.unix -= 20
+        await c.pass_s(5)
+        assert len(c.records(kinds.SAMPLE)) == 1
+
+    run(story())
+
+
+def test_all_measurands_of_a_three_phase_meter():
+    async def story():
+        meter = FakeMeter()
+        meter.power_w = 11000
+        meter.current_ma = [16000, 15900, 15800]
+        meter.voltage_mv = [230100, 230200, 230300]
+        c = Charger(meter=meter, settings={"Phases": "3"})
+        c.settings.set(
+            "MeterValuesSampledData",
+            "Voltage,Current.Import,Power.Active.Import,Current.Offered,Power.Offered",
+        )
+        await c.charge()
+        assert c.station.meter_values(1) == [
+            [4, "L1-N", 230100],
+            [4, "L2-N", 230200],
+            [4, "L3-N", 230300],
+            [3, "L1", 16000],
+            [3, "L2", 15900],
+            [3, "L3", 15800],
+            [2, 0, 11000],
+            [5, 0, 16000],
+            [6, 0, 11040],
+        ]
+        assert c.station.meter_values(2) == []
+
+    run(story())
+
+
+def test_what_the_meter_does_not_have_is_left_out():
+    meter = FakeMeter()
+    meter.current_ma = meter.power_w = None
+    names = measurands.supported(meter)
+    assert "Voltage" in names and "Current.Import" not in names
+    assert measurands.sample(["Current.Import", "Power.Active.Import"], meter, 1, 0, 230, 1) == []
+    assert measurands.supported(None) == ["Current.Offered", "Power.Offered"]
+
+
+def test_every_code_has_a_name_and_comes_back():
+    for name in measurands.names():
+        code = measurands.code_of(name)
+        assert measurands.describe(code)[0] == name
+    assert measurands.code_of("Moonlight") is None
+    raises(KeyError, measurands.describe, 99)
+
+
+def test_the_record_of_the_end_has_begin_samples_and_end():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "10"})
+        c.settings.set("StopTxnSampledData", "Energy.Active.Import.Register")
+        await c.charge()
+        await c.pass_s(25, wh=50)
+        c.station.remote_stop(1)
+        await c.pass_s(1)
+        samples = c.records(kinds.STOP)[0][6]
+        contexts = [s[0] for s in samples]
+        assert contexts == ["Transaction.Begin"] + ["Sample.Periodic"] * 2 + ["Transaction.End"]
+        assert samples[0][2] == [[1, 0, 1000]] and samples[-1][2] == [[1, 0, 1050]]
+
+    run(story())
+
+
+def test_a_long_session_has_few_samples_in_the_record_of_its_end():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "1"})
+        c.settings.set("MeterValuesSampledData", "")
+        c.settings.set("StopTxnSampledData", "Energy.Active.Import.Register")
+        await c.charge()
+        await c.pass_s(300, wh=300)
+        c.station.remote_stop(1)
+        await c.pass_s(1)
+        assert c.records(kinds.SAMPLE) == []
+        samples = c.records(kinds.STOP)[0][6]
+        assert 5 <= len(samples) <= 10
+        assert samples[0][0] == "Transaction.Begin" and samples[-1][0] == "Transaction.End"
+        values = [s[2][0][2] for s in samples]
+        assert values == sorted(values)
+        # Spread over the whole session, not only over its beginning.
+        assert max(values[:-1]) > 1150
+
+    run(story())
+
+
+def test_an_end_that_is_too_large_for_a_record_is_thinned_not_lost():
+    async def story():
+        meter = FakeMeter()
+        meter.current_ma = [16000, 15900, 15800]
+        meter.voltage_mv = [230100, 230200, 230300]
+        c = Charger(meter=meter, settings={"MeterValueSampleInterval": "5"})
+        c.settings.set("StopTxnSampledData", ",".join(measurands.supported(meter)))
+        await c.charge()
+        await c.pass_s(60)
+        c.station.remote_stop(1)
+        await c.pass_s(1)
+        [stop] = c.records(kinds.STOP)
+        assert stop[3] == "remote"
+        assert stop[6][0][0] == "Transaction.Begin" and stop[6][-1][0] == "Transaction.End"
+
+    run(story())
+
+
+def test_the_energy_is_on_flash_every_five_minutes_without_any_samples():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "0"})
+        await c.charge()
+        await c.pass_s(metering.CHECKPOINT_S + 10, wh=500)
+        meter = FakeMeter()
+        meter.fails = True
+        again = Charger(flash=c.flash, boot=2, meter=meter)
+        await again.recover("PowerUp")
+        [stop] = again.records(kinds.STOP)
+        assert 1450 < stop[2] <= 1500 and stop[3] == "power_loss"
+
+    run(story())
+
+
+def test_energy_never_runs_backwards():
+    async def story():
+        c = Charger()
+        session = await c.charge()
+        await c.pass_s(5, wh=10)
+        c.meter.register_wh = 0
+        await c.pass_s(5)
+        assert session.energy_wh == 10
+
+    run(story())
+
+
+def test_a_full_journal_costs_samples_and_nothing_else():
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "1"})
+        await c.charge()
+        for _ in range(4000):
+            c.clock.ms += 1000
+            c.connector.metering.tick(c.clock.ms)
+            if c.journal.samples_refused:
+                break
+        assert c.journal.samples_refused
+        c.station.remote_stop(1)
+        await c.pass_s(1)
+        assert len(c.records(kinds.STOP)) == 1
+
+    run(story())

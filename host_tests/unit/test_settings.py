@@ -1,0 +1,197 @@
+# Settings: declared once, checked, kept.
+# MIT license; part of microevse
+from helpers import raises
+from station.declarations import BLOB
+from station.settings import Settings
+from station_parts import Charger
+
+REQUIRED = (
+    "AuthorizeRemoteTxRequests ClockAlignedDataInterval ConnectionTimeOut ConnectorPhaseRotation "
+    "GetConfigurationMaxKeys HeartbeatInterval LocalAuthorizeOffline LocalPreAuthorize "
+    "MeterValuesAlignedData MeterValuesSampledData MeterValueSampleInterval NumberOfConnectors "
+    "ResetRetries StopTransactionOnInvalidId StopTxnAlignedData StopTxnSampledData "
+    "SupportedFeatureProfiles TransactionMessageAttempts TransactionMessageRetryInterval "
+    "UnlockConnectorOnEVSideDisconnect"
+).split()
+
+
+def test_every_required_core_key_is_there_with_its_access():
+    settings = Settings(None)
+    names = list(settings.keys16())
+    for name in REQUIRED:
+        assert name in names, name
+    for name in ("NumberOfConnectors", "GetConfigurationMaxKeys", "SupportedFeatureProfiles"):
+        assert settings.access(name) == "r"
+        assert settings.set(name, "1") == "readonly"
+    assert settings.access("MeterValueSampleInterval") == "rw"
+    assert settings.access("AuthorizationKey") == "w"
+    assert settings.get("GetConfigurationMaxKeys") >= len(names)
+
+
+def test_every_declaration_is_whole_and_its_default_is_allowed():
+    settings = Settings(None)
+    seen = []
+    for line in BLOB.strip().split("\n"):
+        fields = line.split("|")
+        assert len(fields) == 7, line
+        assert fields[0] not in seen, fields[0]
+        seen.append(fields[0])
+        if fields[2] not in "kc":
+            assert settings._check(fields[0], fields[5]) == fields[5], (line, settings.reason)
+    assert seen == list(settings.declared())
+
+
+def test_both_faces_of_a_setting():
+    settings = Settings(None)
+    assert settings.variable("ConnectionTimeOut") == "TxCtrlr.EVConnectionTimeOut"
+    assert (
+        settings.variable("TransactionMessageAttempts")
+        == "OCPPCommCtrlr.MessageAttempts[TransactionEvent]"
+    )
+    faces = [settings.variable(n) for n in settings.declared() if settings.variable(n)]
+    for face in faces:
+        assert faces.count(face) == 1, face
+
+
+def test_bad_values_are_rejected_with_a_reason_and_change_nothing():
+    settings = Settings(None)
+    for name, bad in (
+        ("MeterValueSampleInterval", "-1"),
+        ("MeterValueSampleInterval", "ten"),
+        ("MeterValueSampleInterval", ""),
+        ("MeterValueSampleInterval", " 5"),
+        ("MeterValueSampleInterval", "1e3"),
+        ("MeterValueSampleInterval", "99999999999"),
+        ("ConnectionTimeOut", "0"),
+        ("NominalVoltage", "5"),
+        ("LocalPreAuthorize", "yes"),
+        ("MeterValuesSampledData", "Energy.Active.Import.Register,Moonlight"),
+        ("ConnectorPhaseRotation", "1.ABC"),
+        ("FreeModeIdTag", "x" * 21),
+        ("FreeModeIdTag", "a\nb"),
+        ("AuthorizationKey", "0123456789abcde"),
+        ("AuthorizationKey", "0123456789abcdeg"),
+        ("AuthorizationKey", "00" * 21),
+        ("AuthorizationKey", ""),
+        ("MeterValueSampleInterval", 5),
+    ):
+        before = settings.text(name)
+        assert settings.set(name, bad) == "rejected", (name, bad)
+        assert settings.reason.startswith(name), settings.reason
+        assert settings.text(name) == before
+
+
+def test_good_values_come_back_typed_and_in_their_canonical_spelling():
+    settings = Settings(None)
+    assert settings.set("LocalPreAuthorize", "TRUE") == "accepted"
+    assert settings.get("LocalPreAuthorize") is True
+    assert settings.text("LocalPreAuthorize") == "true"
+    assert settings.set("MeterValueSampleInterval", "007") == "accepted"
+    assert settings.text("MeterValueSampleInterval") == "7"
+    assert settings.set("MeterValuesSampledData", "Voltage, Current.Import,Voltage") == "accepted"
+    assert settings.get("MeterValuesSampledData") == ["Voltage", "Current.Import"]
+    assert settings.set("StopTxnSampledData", "") == "accepted"
+    assert settings.get("StopTxnSampledData") == []
+    assert settings.set("ConnectorPhaseRotation", "0.RST, 1.RST") == "accepted"
+
+
+def test_measurands_that_the_meter_does_not_have_are_rejected():
+    settings = Settings(None)
+    settings.measurands = ["Energy.Active.Import.Register"]
+    assert settings.set("MeterValuesSampledData", "Voltage") == "rejected"
+    assert "Voltage" in settings.reason
+
+
+def test_unknown_keys_and_the_owners_keys_do_not_exist_for_the_central_system():
+    settings = Settings(None)
+    for name in ("Nonsense", "", "|", "WifiPassword", "WebPassword", "CentralSystemURI"):
+        assert settings.set(name, "x") == "unknown", name
+        assert settings.find16(name) is None
+    assert settings.find16("HEARTBEATINTERVAL") == "HeartbeatInterval"
+    raises(KeyError, settings.get, "Nonsense")
+    assert settings.set("CentralSystemURI", "ws://x/y", local=True) == "accepted"
+    assert settings.set("WifiSsid", "home", local=True) == "reboot"
+    assert settings.owner_access("WifiPassword") == "w"
+    assert settings.set("SecurityProfile", "1") == "readonly"
+    assert settings.set("SecurityProfile", "1", local=True) == "accepted"
+    assert settings.set("MaxCurrent", "32") == "readonly"
+    assert settings.set("MaxCurrent", "5", local=True) == "rejected"
+    assert settings.set("MaxCurrent", "32", local=True) == "accepted"
+
+
+def test_values_survive_a_restart_and_a_start_value_does_not():
+    charger = Charger(settings={"MeterValueSampleInterval": "11", "ConnectionTimeOut": "12"})
+    assert charger.settings.get("MeterValueSampleInterval") == 11
+    assert charger.settings.set("MeterValueSampleInterval", "11") == "accepted"
+    again = Charger(flash=charger.flash, boot=2)
+    assert again.settings.get("MeterValueSampleInterval") == 11
+    assert again.settings.get("ConnectionTimeOut") == 60
+
+
+def test_layers_factory_below_journal_below_this_start():
+    charger = Charger()
+    settings = charger.settings
+    settings.factory({"HeartbeatInterval": "100"})
+    assert settings.get("HeartbeatInterval") == 100
+    settings.set("HeartbeatInterval", "200")
+    settings.factory({"HeartbeatInterval": "101"})
+    assert settings.get("HeartbeatInterval") == 200
+    settings.overlay({"HeartbeatInterval": "300"})
+    assert settings.get("HeartbeatInterval") == 300
+    settings.set("HeartbeatInterval", "400")
+    assert settings.get("HeartbeatInterval") == 400
+
+
+def test_a_bad_start_value_names_the_key_and_none_is_taken():
+    settings = Settings(None)
+    error = raises(ValueError, settings.overlay, {"HeartbeatInterval": "5", "MaxCurrent": "900"})
+    assert "MaxCurrent" in str(error)
+    assert settings.get("HeartbeatInterval") == 300
+    assert "Typo" in str(raises(ValueError, settings.factory, {"Typo": "1"}))
+
+
+def test_a_provided_value_is_fixed_and_may_be_computed():
+    settings = Settings(None)
+    fitted = ["Core"]
+    settings.provide("SupportedFeatureProfiles", lambda: ",".join(fitted))
+    fitted.append("RemoteTrigger")
+    assert settings.text("SupportedFeatureProfiles") == "Core,RemoteTrigger"
+    settings.provide("UnlockConnectorOnEVSideDisconnect", "false")
+    assert settings.access("UnlockConnectorOnEVSideDisconnect") == "r"
+    assert settings.set("UnlockConnectorOnEVSideDisconnect", "true") == "readonly"
+
+
+def test_changes_are_told_and_a_failing_listener_does_no_harm():
+    settings = Settings(None)
+    told = []
+
+    def bad(name, value):
+        raise RuntimeError("listener")
+
+    settings.on_change(bad)
+    settings.on_change(lambda name, value: told.append((name, value)))
+    settings.set("HeartbeatInterval", "17")
+    settings.set("HeartbeatInterval", "17")
+    settings.set("HeartbeatInterval", "x")
+    assert told == [("HeartbeatInterval", 17)]
+
+
+def test_the_key_is_hexadecimal_and_the_two_passwords_replace_each_other():
+    settings = Settings(None)
+    assert settings.basic_auth_key() is None
+    settings.overlay({"BasicAuthPassword": "grün-und-lang-genug"})
+    assert settings.basic_auth_key() == "grün-und-lang-genug".encode()
+    assert settings.set("AuthorizationKey", "00ff41424344454647") == "accepted"
+    assert settings.basic_auth_key() == b"\x00\xffABCDEFG"
+    assert settings.text("BasicAuthPassword") == ""
+    assert settings.set("BasicAuthPassword", "another password!", local=True) == "accepted"
+    assert settings.basic_auth_key() == b"another password!"
+
+
+def test_a_start_password_wins_over_a_stored_key():
+    charger = Charger()
+    charger.settings.set("AuthorizationKey", "41" * 10)
+    again = Charger(flash=charger.flash, boot=2)
+    assert again.settings.basic_auth_key() == b"A" * 10
+    again.settings.overlay({"BasicAuthPassword": "for this start only"})
+    assert again.settings.basic_auth_key() == b"for this start only"

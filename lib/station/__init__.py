@@ -1,0 +1,2 @@
+# What a charging station is, without any protocol.
+# MIT license; part of microevse

@@ -1,0 +1,312 @@
+# One connector: what the EVSE, the tokens and the operator make of it.
+# MIT license; part of microevse
+"""The logical state of a connector.
+
+The EVSE state machine decides when the contactor may be closed; this only permits and
+forbids. `step` is a plain function of what is known now. What takes time (lock motor, RCD
+self-test, meter readings) is in `lifecycle`.
+"""
+
+import log
+from iec61851.levels import C, D
+
+from . import faults, telling
+from .authorization import same_token
+from .lifecycle import OPEN_TIMEOUT_MS, Lifecycle
+from .metering import Metering
+
+# After the first offer an EV may take this long to ask, before it counts as not wanting.
+ASK_MS = 5000
+# From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
+CLOSE_MS = 6500
+
+LEFT = "EV side disconnected"
+
+
+class Connector:
+    """Connector `id` (1...) of `station`. meter, lock, rcd: None where not fitted.
+
+    evse: iec61851.evse.Evse; limits: Limits; rcd: has async self_test() -> bool.
+    cable: see Station.add.
+    """
+
+    # fmt: off
+    def __init__(self, id, evse, meter, lock, limits, settings, journal, clock, authorizer,
+                 station, rcd=None, cable=None):
+        # fmt: on
+        self.id = id
+        self.evse = evse
+        self.lock = lock
+        self.limits = limits
+        self.operative = True
+        self.session = None
+        self.status = "available"
+        self.info = None
+        self.faults = faults.Faults(evse)
+        self.metering = Metering(self, meter, settings, journal, clock, station)
+        self.lifecycle = Lifecycle(self, lock, rcd, cable, journal, clock, station)
+        self._settings = settings
+        self._clock = clock
+        self._authorizer = authorizer
+        self._station = station
+        self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
+        self.pending = None  # [token, parent, deadline_ms]: accepted, no session yet
+        self.finished = False  # a session ended and the cable has not been out since
+        self.keep_locked = None  # token that may have the cable back
+        self.left = False  # unplugged during a session that survives it
+        self._unplugs = evse.unplug_count
+        self._permitted = 0
+        self._offered_ms = None  # when the first offer of this session was made
+        self._asked_ms = None  # when the EV began to ask while the contactor was open
+        self._closed = False
+        self._free_after_ms = 0
+        self._told = None  # (status, fault, info) as last told to the listeners
+        limits.on_change = self.kick
+
+    # -- what others want ----------------------------------------------------------------
+
+    def kick(self):
+        """Make the task look again now."""
+        self.evse.changed.set()
+
+    def authorize(self, token, parent, now):
+        """An accepted token: starts as soon as there is a cable. False if it cannot."""
+        if not self.free:
+            return False
+        seconds = self._settings.get("ConnectionTimeOut")
+        parent = parent or self._authorizer.parent_of(token)
+        self.pending = [token, parent, now + 1000 * seconds]
+        self.step(now)
+        self.kick()
+        return True
+
+    @property
+    def usable(self):
+        """No fault, not out of service, no session."""
+        return self.session is None and self.operative and self.faults.action == faults.WARN
+
+    @property
+    def free(self):
+        """Usable, and nobody's token waits for the cable."""
+        return self.usable and self.pending is None and not self._station.recovering
+
+    def waits_for(self, token):
+        """True if this token was accepted and now waits for the cable."""
+        return self.pending is not None and same_token(self.pending[0], token)
+
+    def end(self, reason, token=None):
+        """End the session: forbid, wait for the contactor, record. False without one."""
+        session = self.session
+        if session is None:
+            return False
+        if session.ending is None:
+            log.info("station", "session %d ends: %s", session.id, reason)
+            session.ending = reason
+            session.stop_token = token
+            self.end_by_ms = self._clock.uptime_ms() + OPEN_TIMEOUT_MS
+            self.step(self._clock.uptime_ms())
+            self.kick()
+        return True
+
+    def report_fault(self, code, info=""):
+        """Some part has failed: a code of `faults`, and a few words."""
+        if self.faults.report(code, info, self._clock.uptime_ms()):
+            log.warn("station", "connector %d: %s", self.id, faults.sentence(code, info))
+        self.step(self._clock.uptime_ms())
+        self.kick()
+
+    def clear_fault(self, code):
+        """The cause of a reported fault is gone."""
+        self.faults.gone(code)
+
+    def set_operative(self, operative):
+        """In or out of service; during a session it takes effect at its end."""
+        self.operative = operative
+        self.step(self._clock.uptime_ms())
+        self.kick()
+
+    def release_lock(self, token):
+        """Give the cable back if it is held for this token. True if it was."""
+        if not same_token(self.keep_locked, token):
+            return False
+        self.keep_locked = None
+        self.kick()
+        return True
+
+    def began(self, session, now):
+        """A session has begun: its START record is on flash."""
+        self.session = session
+        self.pending = None
+        self.finished = False
+        self.keep_locked = None
+        self.left = False
+        self._offered_ms = self._asked_ms = None
+        self._permitted = 0
+        self.metering.begin(session, now)
+        self.step(now)
+
+    def over(self, session):
+        """The session's STOP record is on flash."""
+        self.session = None
+        self.finished = self.evse.plugged
+        if session.ended == "deauthorized":
+            # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
+            self.keep_locked = session.token
+        self.step(self._clock.uptime_ms())
+
+    @property
+    def offered_ma(self):
+        """Current offered to the EV now, mA."""
+        return self.evse.offered_ma if self.evse.pwm else 0
+
+    def hold_free_mode(self, until_ms):
+        """Free mode does not start before uptime `until_ms` (delay after a power cut)."""
+        self._free_after_ms = until_ms
+
+    # -- the state machine ---------------------------------------------------------------
+
+    def step(self, now):
+        """Look at everything once, at uptime `now` ms."""
+        evse = self.evse
+        if evse.unplug_count != self._unplugs:
+            self._unplugs = evse.unplug_count
+            self._unplugged()
+        plugged = evse.plugged
+        self.faults.step(now, plugged)
+        session = self.session
+        if session is None:
+            self._step_idle(now, plugged)
+        elif session.ending is None:
+            if self.faults.action == faults.END:
+                self.end(faults.end_reason(*self.faults.current))
+                return
+            if plugged:
+                self.left = False
+        if self._closed and not evse.closed and session is not None and not session.ending:
+            self.metering.checkpoint(now)
+        self._closed = evse.closed
+        self._permit(now)
+        self._tell(now, plugged)
+
+    def _unplugged(self):
+        self.finished = False
+        session = self.session
+        if session is None or session.ending:
+            return
+        if self._settings.get("StopTransactionOnEVSideDisconnect"):
+            if not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
+                self.keep_locked = session.token
+            self.end("ev_disconnected")
+        else:
+            self.left = True
+
+    def _step_idle(self, now, plugged):
+        if not self.usable:
+            self.pending = None
+        pending = self.pending
+        if pending is not None and not plugged and now >= pending[2]:
+            log.info("station", "connector %d: no cable came, token forgotten", self.id)
+            self.pending = None
+        if plugged and self.free and not self.finished and now >= self._free_after_ms:
+            if self._settings.get("FreeMode"):
+                self.pending = [self._settings.get("FreeModeIdTag"), None, now]
+                self.kick()
+
+    async def run(self):
+        """The task of this connector; never returns."""
+        await self.lifecycle.run()
+
+    def _wanted_ma(self, now):
+        session = self.session
+        if session is None or session.ending or self.left or self.spent(session):
+            return 0
+        return self.limits.value(now)[0] if self.faults.action == faults.WARN else 0
+
+    def spent(self, session):
+        """True if the token is no longer accepted and its last energy is used up.
+
+        MaxEnergyOnInvalidId counts from the beginning of the session: never more is given
+        away than that (OCPP 1.6 section 9.1.13 leaves it open).
+        """
+        if not session.deauthorized:
+            return False
+        return session.energy_wh >= self._settings.get("MaxEnergyOnInvalidId")
+
+    def _permit(self, now):
+        want = self._wanted_ma(now)
+        if want == self._permitted:
+            return
+        if want == 0:
+            self.evse.forbid()
+        else:
+            # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
+            self.evse.permit(want, self.limits.protective)
+            if self._offered_ms is None:
+                self._offered_ms = now
+        self._permitted = want
+
+    def _status(self, now, plugged):
+        """(status, info) at this moment."""
+        session = self.session
+        if self.faults.action != faults.WARN:
+            return "faulted", None
+        if session is not None and session.ending:
+            return "finishing", None
+        if session is not None:
+            return self._session_status(now)
+        if not self.operative:
+            return "unavailable", None
+        if plugged and self.finished and self.pending is None:
+            return "finishing", None
+        if plugged or self.pending is not None:
+            return "preparing", None
+        return "available", None
+
+    def _session_status(self, now):
+        evse = self.evse
+        if self.left:
+            return "suspended_ev", LEFT
+        if not self._permitted:
+            self._asked_ms = None
+            return "suspended_evse", None
+        if evse.state not in (C, D):
+            self._asked_ms = None
+            if self.status in ("preparing", "available") and now - self._offered_ms < ASK_MS:
+                return "preparing", None
+            return "suspended_ev", None
+        if evse.closed:
+            self._asked_ms = None
+            return "charging", None
+        if self._asked_ms is None:
+            self._asked_ms = now
+        if now - self._asked_ms < CLOSE_MS and self.status not in ("faulted", "finishing"):
+            # The contactor is about to close: no news yet.
+            return self.status, None
+        return "suspended_evse", None
+
+    @property
+    def why(self):
+        """One sentence for a person: what the connector does and why."""
+        return telling.why(self, self._clock.uptime_ms())
+
+    @property
+    def fault(self):
+        """(code, info) of the fault that matters most, None if there is none."""
+        return self.faults.current
+
+    def _tell(self, now, plugged):
+        self.status, self.info = self._status(now, plugged)
+        told = (self.status, self.fault, self.info)
+        if told == self._told:
+            return
+        before, self._told = self._told, told
+        if before is None or before[1] != told[1]:
+            code, info = told[1] or (None, "")
+            data = {"code": code, "info": info, "on": code is not None}
+            if before is not None or code is not None:
+                self._station.emit("fault", self.id, data)
+        log.info("station", "connector %d is %s", self.id, self.status)
+        error, info = told[1] or (None, self.info)
+        self._station.emit(
+            "status", self.id, {"status": self.status, "error": error, "info": info}
+        )

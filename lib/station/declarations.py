@@ -1,0 +1,75 @@
+# Every setting of the station, declared once: one line each.
+# MIT license; part of microevse
+"""The settings, as one text that is searched, not parsed into objects (12 KB less RAM).
+
+name|component.variable[instance]|type|access|limits|default|unit
+
+component.variable: the other face of the same setting (device model of 2.x); empty: none.
+type: b boolean, i integer, s text, m list of measurands, p phase rotation list, k key in
+    hexadecimal, c list of words that the station computes.
+access for the central system: r, w (never shown), rw; - means that only the owner (page,
+    provisioning) sees and sets it, and -w that it is never shown to the owner either. An
+    l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
+limits: integers "least..most", texts "longest", both inclusive.
+
+Names, access and units of the standard ones: OCPP 1.6 edition 2 section 9, errata 4.0
+(MessageTimeout, SupportedFileTransferProtocols, StopTransactionOnEVSideDisconnect optional),
+security whitepaper edition 3 section 7 (AuthorizationKey, SecurityProfile).
+"""
+
+BLOB = """
+AllowOfflineTxForUnknownId|AuthCtrlr.OfflineTxForUnknownIdEnabled|b|rw||false|
+AuthorizationCacheEnabled|AuthCacheCtrlr.Enabled|b|rw||true|
+AuthorizeRemoteTxRequests|AuthCtrlr.AuthorizeRemoteStart|b|rw||false|
+ClockAlignedDataInterval|AlignedDataCtrlr.Interval|i|rw|0..86400|0|s
+ConnectionTimeOut|TxCtrlr.EVConnectionTimeOut|i|rw|1..86400|60|s
+ConnectorPhaseRotation||p|rw|99|0.Unknown,1.Unknown|
+ConnectorPhaseRotationMaxLength||i|r|1..99|9|
+GetConfigurationMaxKeys||i|r|1..999|60|
+HeartbeatInterval|OCPPCommCtrlr.HeartbeatInterval|i|rw|0..604800|300|s
+LocalAuthorizeOffline|AuthCtrlr.LocalAuthorizeOffline|b|rw||true|
+LocalPreAuthorize|AuthCtrlr.LocalPreAuthorize|b|rw||false|
+MaxEnergyOnInvalidId|TxCtrlr.MaxEnergyOnInvalidId|i|rw|0..1000000|0|Wh
+MeterValuesAlignedData|AlignedDataCtrlr.Measurands|m|rw|500|Energy.Active.Import.Register|
+MeterValuesAlignedDataMaxLength||i|r|1..99|7|
+MeterValuesSampledData|SampledDataCtrlr.TxUpdatedMeasurands|m|rw|500|Energy.Active.Import.Register|
+MeterValuesSampledDataMaxLength||i|r|1..99|7|
+MeterValueSampleInterval|SampledDataCtrlr.TxUpdatedInterval|i|rw|0..86400|60|s
+MinimumStatusDuration|OCPPCommCtrlr.MinimumStatusDuration|i|rw|0..3600|0|s
+NumberOfConnectors||i|r|1..9|1|
+ResetRetries|OCPPCommCtrlr.ResetRetries|i|rw|0..9|1|
+StopTransactionOnEVSideDisconnect|TxCtrlr.StopTxOnEVSideDisconnect|b|rw||true|
+StopTransactionOnInvalidId|TxCtrlr.StopTxOnInvalidId|b|rw||true|
+StopTxnAlignedData|AlignedDataCtrlr.TxEndedMeasurands|m|rw|500||
+StopTxnAlignedDataMaxLength||i|r|1..99|7|
+StopTxnSampledData|SampledDataCtrlr.TxEndedMeasurands|m|rw|500||
+StopTxnSampledDataMaxLength||i|r|1..99|7|
+SupportedFeatureProfiles||c|r|500|Core|
+SupportedFileTransferProtocols|OCPPCommCtrlr.FileTransferProtocols|c|r|99||
+TransactionMessageAttempts|OCPPCommCtrlr.MessageAttempts[TransactionEvent]|i|rw|1..99|3|
+TransactionMessageRetryInterval|OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]|i|rw|0..86400|60|s
+UnlockConnectorOnEVSideDisconnect|OCPPCommCtrlr.UnlockOnEVSideDisconnect|b|rw||true|
+WebSocketPingInterval|OCPPCommCtrlr.WebSocketPingInterval|i|rw|0..86400|30|s
+MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
+AuthorizationKey||k|w|40||
+SecurityProfile|SecurityCtrlr.SecurityProfile|i|rl|0..2|0|
+MaxCurrent||i|rl|6..80|16|A
+NominalVoltage||i|rw|100..277|230|V
+Phases||i|rl|1..3|1|
+FreeMode||b|rw||false|
+FreeModeIdTag||s|rw|20|FREE|
+ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
+MeterPollInterval||i|rw|1..60|1|s
+BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
+CentralSystemURI||s|-l|512||
+ChargePointId||s|-l|48||
+ChargePointVendor|ChargingStation.VendorName|s|-l!|20|microevse|
+ChargePointModel|ChargingStation.Model|s|-l!|20|microevse|
+CaFile||s|-l|128||
+CertFile||s|-l|128||
+KeyFile||s|-l|128||
+WebIdTag||s|-l|20|WEB|
+WebPassword||s|-wl|64||
+WifiSsid||s|-l!|32||
+WifiPassword||s|-wl!|63||
+"""

@@ -1,0 +1,114 @@
+# How much current may be offered, and why.
+# MIT license; part of microevse
+"""Claims and caps.
+
+Whoever wants a say makes a claim: source, priority, limit, perhaps an end. Caps (cable,
+board, setting, temperature, mains guard) always hold. The limit is the claim of the highest
+priority under the smallest cap. Below 6 A nothing can be offered by the control pilot
+(IEC 61851-1 annex A), so it is 0 then: paused, never 0 < I < 6 A.
+"""
+
+from port import const
+
+MIN_MA = const(6000)
+MAX_MA = const(80000)
+
+# Priorities in use, highest first; a profile may also be an operator's pause.
+PRIORITY_SAFETY = const(5000)
+PRIORITY_PROFILE = const(1050)
+PRIORITY_WEB = const(1000)
+PRIORITY_API = const(500)
+PRIORITY_SOLAR = const(50)
+
+_WHO = {
+    "board": "the board",
+    "cable": "the cable",
+    "setting": "the setting MaxCurrent",
+    "temperature": "the temperature",
+    "guard": "the mains guard",
+    "web": "the page",
+    "profile": "a charging profile",
+}
+
+# Caps whose lowering cannot wait.
+_PROTECTIVE = ("board", "cable", "temperature", "guard")
+
+
+def _by(source):
+    return _WHO.get(source, source)
+
+
+def amps(ma):
+    """Milliamperes for people: "16 A", "13.5 A"."""
+    return "%d A" % (ma // 1000) if ma % 1000 < 100 else "%d.%d A" % (ma // 1000, ma % 1000 // 100)
+
+
+class Limits:
+    """The limit of one connector. Currents in mA, times in uptime ms."""
+
+    def __init__(self):
+        self._caps = {}
+        self._claims = {}  # source -> (priority, ma, until or None)
+        self.protective = False  # `value` gave a limit that protects something
+        self.on_change = None  # called without arguments after a claim or cap changed
+
+    def claim(self, source, priority, ma, until=None):
+        """`source` wants `ma` (0 pauses), until uptime `until` ms or until released."""
+        if not isinstance(ma, int) or ma < 0:
+            raise ValueError("claim of %s: %r mA" % (source, ma))
+        self._claims[source] = (priority, ma, until)
+        self._changed()
+
+    def release(self, source):
+        """`source` wants nothing any more. True if it had a claim."""
+        found = self._claims.pop(source, None) is not None
+        if found:
+            self._changed()
+        return found
+
+    def cap(self, name, ma):
+        """Never more than `ma` because of `name`; None removes the cap."""
+        if ma is None:
+            self._caps.pop(name, None)
+        elif not isinstance(ma, int) or ma < 0:
+            raise ValueError("cap %s: %r mA" % (name, ma))
+        else:
+            self._caps[name] = ma
+        self._changed()
+
+    def _changed(self):
+        if self.on_change is not None:
+            self.on_change()
+
+    def claims(self):
+        """Iterate (source, priority, ma, until) of all claims."""
+        for source in self._claims:
+            priority, ma, until = self._claims[source]
+            yield source, priority, ma, until
+
+    def value(self, now):
+        """(limit in mA: 0 or at least 6000, sentence saying why) at uptime `now` ms."""
+        cap, cap_name = MAX_MA, "what the pilot can say"
+        for name in sorted(self._caps):
+            if self._caps[name] < cap:
+                cap, cap_name = self._caps[name], name
+        best = None
+        for source in sorted(self._claims):
+            priority, ma, until = self._claims[source]
+            if until is not None and now >= until:
+                del self._claims[source]
+                continue
+            # Of two equals the smaller one wins: the careful side.
+            if best is None or (priority, -ma) > (best[0], -best[1]):
+                best = (priority, ma, source)
+        self.protective = cap_name in _PROTECTIVE
+        if best is not None and best[1] < cap:
+            self.protective = False
+            ma, by = best[1], _by(best[2])
+        else:
+            ma, by = cap, _by(cap_name)
+        if ma == 0:
+            return 0, "Paused by %s." % by
+        if ma < MIN_MA:
+            return 0, "Paused: %s allows only %s, a car needs 6 A." % (by, amps(ma))
+        return ma, "Limited to %s by %s." % (amps(ma), by)

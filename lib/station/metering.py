@@ -1,0 +1,237 @@
+# Reading the meter and recording what it says.
+# MIT license; part of microevse
+"""Polls the meter of one connector and takes periodic and clock-aligned samples.
+
+Samples of a session are journal records; the adapter delivers them. Independent of the
+sample settings the energy of a running session is put on flash every CHECKPOINT_S and
+whenever the contactor opens: that bounds what a power cut can cost where the meter cannot
+be read afterwards.
+"""
+
+import asyncio
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+from . import measurands
+
+CHECKPOINT_S = 300
+
+# Idle, nobody looks at the numbers every second.
+_IDLE_POLL_MS = 5000
+# The meter is lost after this long without an answer, and no fewer failures in a row.
+_LOST_MS = 10000
+_LOST_POLLS = 3
+
+# Samples that go into the record of the session's end; beyond, every second is dropped.
+_END_SAMPLES = 10
+
+_DAY_S = 86400
+
+
+class Metering:
+    """Metering of one Connector; `meter` may be None (none fitted)."""
+
+    def __init__(self, connector, meter, settings, journal, clock, station):
+        self._connector = connector
+        self.meter = meter
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._station = station
+        self._lock = asyncio.Lock()
+        self._failures = 0
+        self._good_ms = clock.uptime_ms()
+        self._poll_ms = 0
+        self._interval = 0  # the MeterValueSampleInterval that _next_ms was made for
+        self._next_ms = 0
+        self._slot = None  # the clock-aligned slot we are in, (interval, number)
+        self._checkpoint_ms = 0
+        self._collected = []
+        self._stride = 1
+        self._skipped = 0
+
+    # -- readings ------------------------------------------------------------------------
+
+    @property
+    def energy_wh(self):
+        """Import register in Wh, None while unknown (no meter, or never read)."""
+        if self.meter is None or self.meter.energy_mwh is None:
+            return None
+        return self.meter.energy_mwh // 1000
+
+    async def refresh(self):
+        """Read the meter now. True if it answered; its fields are fresh then."""
+        if self.meter is None:
+            return False
+        async with self._lock:
+            self._poll_ms = self._clock.uptime_ms()
+            try:
+                await self.meter.poll()
+            except Exception as exc:
+                # Any driver error is the same to us: no reading this time.
+                self._failures += 1
+                lost = self._clock.uptime_ms() - self._good_ms >= _LOST_MS
+                if lost and self._failures >= _LOST_POLLS:
+                    self._connector.report_fault("PowerMeterFailure", str(exc)[:40])
+                elif self._failures == 1:
+                    log.warn("meter", "connector %d: %s", self._connector.id, exc)
+                return False
+            self._failures = 0
+            self._good_ms = self._clock.uptime_ms()
+        self._connector.clear_fault("PowerMeterFailure")
+        session = self._connector.session
+        if session is not None:
+            session.advance(self.energy_wh)
+        return True
+
+    def values(self, names):
+        """[[code, phase, value], ...] of the measurands asked for, as far as known."""
+        session = self._connector.session
+        return measurands.sample(
+            names,
+            self.meter,
+            session.meter_wh if session is not None else self.energy_wh,
+            self._connector.offered_ma,
+            self._settings.get("NominalVoltage"),
+            self._settings.get("Phases"),
+        )
+
+    # -- a session begins and ends -------------------------------------------------------
+
+    def begin(self, session, now):
+        """The session has just begun."""
+        self._interval = self._settings.get("MeterValueSampleInterval")
+        self._next_ms = now + 1000 * self._interval
+        self._checkpoint_ms = now
+        self._collected = []
+        self._stride = 1
+        self._skipped = 0
+        self._collect("StopTxnSampledData", measurands.BEGIN, session.started)
+
+    def end(self, stamp):
+        """Samples for the record of the end, None if there are none."""
+        self._collect("StopTxnSampledData", measurands.END, stamp, True)
+        collected, self._collected = self._collected, []
+        return collected or None
+
+    def _collect(self, setting, context, stamp, always=False):
+        names = self._settings.get(setting)
+        if not names:
+            return
+        self._skipped += 1
+        if self._skipped < self._stride and not always and self._collected:
+            return
+        values = self.values(names)
+        if not values:
+            return
+        self._skipped = 0
+        if len(self._collected) >= _END_SAMPLES - 1 and not always:
+            # Keep the first; from now on only half as many are taken.
+            self._collected = self._collected[::2]
+            self._stride *= 2
+        self._collected.append([context, stamp, values])
+
+    # -- time passes ---------------------------------------------------------------------
+
+    def tick(self, now):
+        """Take the samples that are due at uptime `now` ms."""
+        session = self._connector.session
+        running = session is not None and not session.ending
+        if running:
+            self._periodic(session, now)
+            if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
+                self.checkpoint(now)
+        self._aligned(session if running else None, now)
+
+    def _periodic(self, session, now):
+        interval = self._settings.get("MeterValueSampleInterval")
+        if interval != self._interval:
+            # Takes effect at once: the new interval counts from now.
+            self._interval = interval
+            self._next_ms = now + 1000 * interval
+        if not interval or now < self._next_ms:
+            return
+        # After a stall the grid stays, and what was missed is not made up.
+        late = (now - self._next_ms) // (1000 * interval)
+        due = self._next_ms + late * 1000 * interval
+        self._next_ms = due + 1000 * interval
+        stamp = self._stamp(now, due)
+        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
+        self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
+
+    def _aligned(self, session, now):
+        interval = self._settings.get("ClockAlignedDataInterval")
+        wall = self._clock.now()
+        if not interval or wall is None:
+            self._slot = None
+            return
+        # Slots are counted from midnight (OCPP 1.6 section 9.1.4).
+        seconds = wall % _DAY_S
+        slot = (interval, wall // _DAY_S, seconds // interval)
+        before, self._slot = self._slot, slot
+        if before is None or before[0] != interval or before >= slot:
+            return
+        stamp = self._stamp(now, now - 1000 * (seconds % interval))
+        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
+        if session is not None:
+            self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
+
+    def _stamp(self, now, due):
+        """Stamp of the moment the sample was due: one second late is not a different time."""
+        late_s = now // 1000 - due // 1000
+        wall = self._clock.now()
+        return [self._clock.boot, self._clock.uptime() - late_s, wall - late_s if wall else 0]
+
+    def record(self, session, context, setting, stamp):
+        """Put one sample into the journal; session None: outside of a session."""
+        values = self.values(self._settings.get(setting))
+        if not values:
+            # Central systems refuse a sample without values.
+            return
+        number = session.id if session is not None else 0
+        try:
+            self._journal.append(
+                kinds.SAMPLE, [number, self._connector.id, context, stamp, values]
+            )
+        except (JournalFull, OSError) as exc:
+            # START and STOP matter more; the register in STOP has the energy anyway.
+            log.warn("meter", "sample not recorded: %r", exc)
+            return
+        data = {"session": number, "context": context, "stamp": stamp, "values": values}
+        self._station.emit("sample", self._connector.id, data)
+        self._station.emit("journal", self._connector.id, kinds.SAMPLE)
+
+    def checkpoint(self, now):
+        """Put the energy of the running session on flash."""
+        self._checkpoint_ms = now
+        self._connector.lifecycle.keep_session()
+
+    def due_in_ms(self, now):
+        """How long the task may sleep."""
+        wait = 1000
+        if self._interval and self._connector.session is not None:
+            wait = min(wait, self._next_ms - now)
+        wall = self._clock.now()
+        if wall is not None and self._settings.get("ClockAlignedDataInterval"):
+            # Whole seconds are all the clock has: look soon after each begins.
+            wait = min(wait, 250)
+        return max(wait, 10)
+
+    async def run(self):
+        """Poll and sample for ever."""
+        while True:
+            try:
+                now = self._clock.uptime_ms()
+                if self.meter is not None:
+                    every = 1000 * self._settings.get("MeterPollInterval")
+                    if self._connector.session is None:
+                        every = max(every, _IDLE_POLL_MS)
+                    if now - self._poll_ms >= every or self._poll_ms == 0:
+                        await self.refresh()
+                self.tick(self._clock.uptime_ms())
+            except Exception as exc:
+                # Metering must not die of one bad sample; the meter fault has its own way.
+                log.error("meter", "connector %d: %r", self._connector.id, exc)
+            await asyncio.sleep(self.due_in_ms(self._clock.uptime_ms()) / 1000)

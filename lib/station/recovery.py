@@ -1,0 +1,143 @@
+# Ending sessions around a restart: before it on purpose, after it from the journal.
+# MIT license; part of microevse
+"""What happens to sessions when the controller restarts."""
+
+import asyncio
+
+import log
+import port
+from store import kinds
+from store.journal import JournalFull
+
+from . import measurands
+from .lifecycle import OPEN_TIMEOUT_MS
+
+# Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
+REASONS = {
+    "PowerUp": "power_loss",
+    "SoftReset": "soft_reset",
+    "HardReset": "hard_reset",
+}
+
+# A register that is further ahead than this was not moved by the session that was cut: the
+# last checkpoint is at most 5 minutes old, and 22 kW move 1.8 kWh in that time.
+PLAUSIBLE_WH = 10000
+
+METER_TRIES = 3
+
+
+def random_below(n):
+    """Random integer 0 <= i < n, different on every device."""
+    return int.from_bytes(port.urandom(4), "big") % n if n > 0 else 0
+
+
+async def end_all(station, kind, clock):
+    """End every session for a reset and record it. The contactors are open afterwards."""
+    reason = kind + "_reset"
+    for connector in station.connectors:
+        connector.pending = None
+        if kind == "hard":
+            connector.lifecycle.open_now(reason)
+        else:
+            connector.end(reason)
+    give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
+    while clock.uptime_ms() < give_up:
+        if all(c.session is None and not c.evse.closed for c in station.connectors):
+            return
+        await asyncio.sleep(0.1)
+    for connector in station.connectors:
+        connector.lifecycle.open_now(reason)
+
+
+class _Cut:
+    """A session without an end, as the journal remembers it."""
+
+    def __init__(self, number, connector, meter_wh, at):
+        self.number = number
+        self.connector = connector
+        self.meter_wh = meter_wh
+        self.at = at  # stamp of the last record
+
+
+def restore(station, journal):
+    """Restore availability and session numbers; returns the sessions the restart has cut."""
+    for _, payload in journal.state(kinds.AVAILABILITY):
+        station.restore_availability(payload[0], payload[1])
+    return _find_cut(station, journal)
+
+
+async def end_cut(station, cut, reason, journal, clock, rand):
+    """End the sessions that the restart has cut, oldest first."""
+    for session in cut:
+        try:
+            await _end(station, session, reason, journal)
+        except (JournalFull, OSError) as exc:
+            # Still open in the journal: the next start tries again.
+            log.error("station", "session %d cannot be ended: %r", session.number, exc)
+    if not station.settings.get("FreeMode"):
+        return
+    # After a power cut all the chargers of a street must not start in the same second.
+    delay = rand(station.settings.get("ResumeRandomDelay") + 1) if reason == "power_loss" else 0
+    for connector in station.connectors:
+        connector.hold_free_mode(clock.uptime_ms() + 1000 * delay)
+
+
+def _find_cut(station, journal):
+    """Sessions that have begun and have no end, oldest first."""
+    running = {}
+
+    def on_record(_seq, kind, payload, _done):
+        if kind == kinds.START:
+            number, connector, _, meter_wh, _, at = payload
+            station.seen_session(number)
+            running[number] = _Cut(number, connector, meter_wh, at)
+        elif kind == kinds.SAMPLE and payload[0] in running:
+            session = running[payload[0]]
+            session.at = payload[3]
+            for code, phase, value in payload[4]:
+                if code == measurands.ENERGY and phase == 0:
+                    session.meter_wh = max(session.meter_wh, value)
+        elif kind == kinds.STOP:
+            station.seen_session(payload[0])
+            running.pop(payload[0], None)
+
+    journal.replay(on_record)
+    for _, payload in journal.state(kinds.CHECKPOINT):
+        _, number, meter_wh, at = payload
+        station.seen_session(number)
+        # The journal keeps START until there is a STOP: whether a session is open is its word
+        # alone. This only knows the energy better.
+        session = running.get(number)
+        if session is not None and meter_wh >= session.meter_wh:
+            session.meter_wh, session.at = meter_wh, _later(session.at, at)
+    return [running[number] for number in sorted(running)]
+
+
+def _later(a, b):
+    """The later of two stamps: by boot, then by uptime."""
+    return b if (b[0], b[1]) >= (a[0], a[1]) else a
+
+
+async def _end(station, session, reason, journal):
+    """Append the STOP record of a session that was cut."""
+    connector = station.connector(session.connector)
+    register = await _register(connector)
+    meter_wh = session.meter_wh
+    if register is not None and 0 <= register - meter_wh <= PLAUSIBLE_WH:
+        meter_wh = register
+    # The time is that of the last record: nobody knows when exactly the power went.
+    record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
+    journal.append(kinds.STOP, record)
+    station.emit("journal", session.connector, kinds.STOP)
+    log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)
+
+
+async def _register(connector):
+    """The meter's own register in Wh, None if it cannot be read."""
+    if connector is None or connector.metering.meter is None:
+        return None
+    for _ in range(METER_TRIES):
+        if await connector.metering.refresh():
+            return connector.metering.energy_wh
+        await asyncio.sleep(0.5)
+    return None

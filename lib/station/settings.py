@@ -1,0 +1,293 @@
+# The settings of the station: typed, checked, kept in the journal.
+# MIT license; part of microevse
+"""Values of the settings that `declarations` declares.
+
+Four layers, the upper one wins: values of this start (`overlay`), values set since
+(journal), factory values of the provisioning file (`factory`), defaults. Values that the
+station computes itself (`provide`) stand above all and cannot be set. Only values that
+differ from their default are resident, as text.
+"""
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+from . import measurands
+from .declarations import BLOB
+
+_ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
+
+# Basic authentication wants keys of at least 16 characters; 20 bytes is the most that the
+# write-only key may have (security whitepaper, 7.2).
+_KEY_MIN, _KEY_MAX = 16, 40
+
+# These two are one password in two spellings: setting one forgets the other.
+_PASSWORDS = ("AuthorizationKey", "BasicAuthPassword")
+
+
+class Settings:
+    """journal: see store.journal; None keeps values in RAM only (tests, set-up)."""
+
+    def __init__(self, journal):
+        self._journal = journal
+        self._provided = {}
+        self._overlay = {}
+        self._stored = {}
+        self._factory = {}
+        self._listeners = []
+        self.reason = ""  # why the last `set` or check said no
+        self.measurands = measurands.names()  # names that the fitted meters can give
+        if journal is not None:
+            for _, payload in journal.state(kinds.SETTING):
+                name, text = payload
+                # A key of another firmware, or a value out of today's limits, is left alone.
+                if _line(name) and (not text or self._check(name, text) is not None):
+                    self._stored[name] = text
+
+    # -- reading -------------------------------------------------------------------------
+
+    def text(self, name):
+        """Value as text. KeyError if there is no such setting."""
+        for layer in (self._provided, self._overlay, self._stored, self._factory):
+            if name in layer:
+                value = layer[name]
+                return value() if callable(value) else value
+        return _fields(name)[5]
+
+    def get(self, name):
+        """Value as bool, int, list of words or text. KeyError if there is no such setting."""
+        kind = _fields(name)[2]
+        value = self.text(name)
+        if kind == "i":
+            return int(value)
+        if kind == "b":
+            return value == "true"
+        if kind in "mpc":
+            return [word for word in value.split(",") if word]
+        return value
+
+    def access(self, name):
+        """For the central system: "r", "rw", "w", or "" if it does not see this one."""
+        access = _fields(name)[3]
+        if access[0] == "-":
+            return ""
+        if name in self._provided:
+            return "r"
+        return "rw" if access[:2] == "rw" else access[0]
+
+    def owner_access(self, name):
+        """For the owner (page, provisioning): "r", "rw" or "w"."""
+        access = _fields(name)[3]
+        if name in self._provided:
+            return "r"
+        if "w" in access and "rw" not in access:
+            return "w"
+        return "rw" if "rw" in access or "l" in access else "r"
+
+    def declared(self):
+        """Iterate the names of all settings."""
+        for line in BLOB.split("\n"):
+            if line:
+                yield line[: line.index("|")]
+
+    def keys16(self):
+        """Iterate the names that the central system may see or set, in a fixed order."""
+        for name in self.declared():
+            if _fields(name)[3][0] != "-":
+                yield name
+
+    def find16(self, name):
+        """The declared name of a key as the central system wrote it, None if it has none.
+
+        Keys are compared without regard to case (CiString50Type, OCPP 1.6 section 7.16).
+        """
+        lower = name.lower()
+        for known in self.keys16():
+            if known.lower() == lower:
+                return known
+        return None
+
+    def variable(self, name):
+        """"Component.Variable[instance]" of a setting, "" if it has no such face."""
+        return _fields(name)[1]
+
+    def unit(self, name):
+        return _fields(name)[6]
+
+    def basic_auth_key(self):
+        """Password for Basic authentication as bytes, None if there is none."""
+        key = self.text("AuthorizationKey")
+        if key:
+            return bytes(int(key[i : i + 2], 16) for i in range(0, len(key), 2))
+        password = self.text("BasicAuthPassword")
+        return password.encode() if password else None
+
+    # -- writing -------------------------------------------------------------------------
+
+    def set(self, name, text, local=False):
+        """Set and keep a value. local: by the owner (page, control), not the central system.
+
+        Returns "accepted", "reboot" (kept, takes effect after a reboot), "rejected" (bad
+        value), "readonly" or "unknown"; `.reason` then says why. Nothing changes unless it
+        is accepted.
+        """
+        self.reason = ""
+        if not _line(name) or not (local or self.access(name)):
+            self.reason = "%s: there is no such setting" % name
+            return "unknown"
+        if "w" not in (self.owner_access(name) if local else self.access(name)):
+            self.reason = "%s cannot be set" % name
+            return "readonly"
+        value = self._check(name, text)
+        if value is None:
+            return "rejected"
+        if self.text(name) != value or name in self._overlay:
+            if not self._keep(name, value):
+                return "rejected"
+            if value and name in _PASSWORDS:
+                other = _PASSWORDS[1 - _PASSWORDS.index(name)]
+                if self.text(other) and not self._keep(other, ""):
+                    return "rejected"
+            self._tell(name)
+        return "reboot" if "!" in _fields(name)[3] else "accepted"
+
+    def _keep(self, name, value):
+        if self._stored.get(name) != value and self._journal is not None:
+            try:
+                self._journal.keep(kinds.SETTING, name, [name, value])
+            except (JournalFull, OSError) as exc:
+                self.reason = "%s could not be stored" % name
+                log.error("settings", "%s: %r", self.reason, exc)
+                return False
+        self._stored[name] = value
+        self._overlay.pop(name, None)
+        return True
+
+    def factory(self, values):
+        """Values of the provisioning file, below everything that was set since."""
+        self._layer(self._factory, values)
+
+    def overlay(self, values):
+        """Values for this start only, above what the journal holds until set again."""
+        self._layer(self._overlay, values)
+        for i, name in enumerate(_PASSWORDS):
+            if values.get(name) and not values.get(_PASSWORDS[1 - i]):
+                self._overlay[_PASSWORDS[1 - i]] = ""
+
+    def _layer(self, layer, values):
+        checked = {}
+        for name in values:
+            if not _line(name):
+                raise ValueError("%s: there is no such setting" % name)
+            if name in self._provided or self.owner_access(name) == "r":
+                raise ValueError("%s cannot be set" % name)
+            value = self._check(name, str(values[name]))
+            if value is None:
+                raise ValueError(self.reason)
+            checked[name] = value
+        layer.update(checked)
+        for name in checked:
+            self._tell(name)
+
+    def provide(self, name, value):
+        """Fix a setting to what the hardware or software is: text, or callable giving it."""
+        _fields(name)
+        self._provided[name] = value
+
+    def offer_measurands(self, names):
+        """Only these can be asked for from now on (of several connectors: what all have)."""
+        self.measurands = [name for name in self.measurands if name in names]
+        for name in self.declared():
+            if _fields(name)[2] == "m":
+                self._provided[name + "MaxLength"] = str(len(self.measurands))
+
+    def on_change(self, fn):
+        """`fn(name, value)` is called after each change, with the typed value."""
+        self._listeners.append(fn)
+
+    def _tell(self, name):
+        for fn in self._listeners:
+            try:
+                fn(name, self.get(name))
+            except Exception as exc:
+                # A listener's bug must not undo or hide a setting that is already stored.
+                log.error("settings", "listener of %s: %r", name, exc)
+
+    # -- checking ------------------------------------------------------------------------
+
+    def _check(self, name, text):
+        """The value in its canonical spelling, None (and `.reason`) if it is not allowed."""
+        _, _, kind, _, limits, _, unit = _fields(name)
+        if not isinstance(text, str):
+            self.reason = "%s must be text" % name
+            return None
+        value = None
+        if kind == "b":
+            lower = text.lower()
+            value = lower if lower in ("true", "false") else None
+            self.reason = "%s must be true or false" % name
+        elif kind == "i":
+            least, most = limits.split("..")
+            self.reason = "%s must be %s to %s %s" % (name, least, most, unit)
+            # isdigit alone would let other alphabets' digits through on CPython.
+            if text and len(text) <= 9 and all(c in "0123456789" for c in text):
+                if int(least) <= int(text) <= int(most):
+                    value = str(int(text))
+        elif kind == "s":
+            self.reason = "%s must be at most %s printable characters" % (name, limits)
+            if len(text) <= int(limits) and all(ord(c) >= 32 for c in text):
+                value = text
+        elif kind == "m":
+            value = self._check_measurands(name, text)
+        elif kind == "p":
+            value = self._check_rotation(name, text)
+        elif kind == "k":
+            self.reason = "%s must be %d to %d hexadecimal digits" % (name, _KEY_MIN, _KEY_MAX)
+            digits = all(c in "0123456789abcdefABCDEF" for c in text)
+            if digits and len(text) % 2 == 0 and _KEY_MIN <= len(text) <= _KEY_MAX:
+                value = text
+        if value is not None:
+            self.reason = ""
+        self.reason = self.reason.rstrip()
+        return value
+
+    def _check_measurands(self, name, text):
+        """Known and fitted measurands, each once; an empty list is allowed."""
+        out = []
+        for word in text.split(","):
+            word = word.strip()
+            if not word:
+                continue
+            if word not in self.measurands:
+                self.reason = "%s: %s is not measured here" % (name, word)
+                return None
+            if word not in out:
+                out.append(word)
+        return ",".join(out)
+
+    def _check_rotation(self, name, text):
+        """"connector.rotation" items (OCPP 1.6 section 9.1.6)."""
+        out = []
+        for word in text.split(","):
+            word = word.strip()
+            number, _, rotation = word.partition(".")
+            if len(number) != 1 or number not in "0123456789" or rotation not in _ROTATIONS:
+                self.reason = "%s: %s is not connector.rotation" % (name, word)
+                return None
+            out.append(word)
+        return ",".join(out)
+
+
+def _line(name):
+    """Declaration line of a setting, "" if there is none."""
+    if not name or "|" in name or "\n" in name:
+        return ""
+    start = BLOB.find("\n" + name + "|") + 1
+    return BLOB[start : BLOB.index("\n", start)] if start else ""
+
+
+def _fields(name):
+    line = _line(name)
+    if not line:
+        raise KeyError(name)
+    return line.split("|")

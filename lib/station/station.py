@@ -1,0 +1,267 @@
+# The charging station: connectors, tokens, commands, events.
+# MIT license; part of microevse
+"""What a protocol adapter, a page and a card reader talk to.
+
+Events go to `listeners` as fn(kind, connector id, data), called at once:
+    "status"           {"status", "error", "info"}; connector 0 is the station itself
+    "fault"            {"code", "info", "on"}
+    "session_started"  Session
+    "session_ended"    Session; .ended has the reason
+    "sample"           {"session" (0: none), "context", "stamp", "values"}
+    "journal"          record kind: there is something new to deliver
+"""
+
+import asyncio
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+from . import measurands, recovery, telling
+from .authorization import same_token
+from .connector import Connector
+from .limits import Limits
+from .tokens import Tokens
+
+# Time for the answer to a reset command to leave.
+REPLY_S = 1
+
+
+class Station:
+    """system_reset(kind): restarts the controller, kind "soft" or "hard"; does not return
+    on a board. rand(n): random integer below n.
+    """
+
+    def __init__(self, settings, journal, clock, authorizer, system_reset=None, rand=None):
+        self.settings = settings
+        self.authorizer = authorizer
+        self.connectors = []
+        self.listeners = []
+        self.operative = True
+        self.recovering = False  # sessions that a restart has cut are not all ended yet
+        self.resetting = None  # kind of the reset that is under way
+        self.system_reset = system_reset
+        self._journal = journal
+        self._clock = clock
+        self._rand = rand or recovery.random_below
+        self._last_session = 0
+        self._tokens = Tokens(self, clock)
+        self._tasks = []
+        authorizer.on_learn = self._learned
+        settings.on_change(self._on_setting)
+
+    def add(self, evse, meter, lock, rcd, profile, cable=None):
+        """Make the next connector (1, 2, ...) of its parts; None for what is not fitted.
+
+        profile: its part of the board file; "max_a" and "phases" are used. cable: callable,
+        rating in mA of the cable in the socket, not above 0 if it cannot be told.
+        """
+        number = len(self.connectors) + 1
+        limits = Limits()
+        limits.cap("board", 1000 * profile["max_a"])
+        limits.cap("setting", 1000 * self.settings.get("MaxCurrent"))
+        # fmt: off
+        connector = Connector(number, evse, meter, lock, limits, self.settings, self._journal,
+                              self._clock, self.authorizer, self, rcd, cable)
+        # fmt: on
+        self.connectors.append(connector)
+        if lock is None or not lock.fitted:
+            # A fixed cable is never unlocked (errata 4.0): said, and not to be changed.
+            self.settings.provide("UnlockConnectorOnEVSideDisconnect", "false")
+        self.settings.offer_measurands(measurands.supported(meter))
+        return connector
+
+    def next_session(self):
+        """A session number that was never used before."""
+        self._last_session += 1
+        return self._last_session
+
+    def seen_session(self, number):
+        """This number is taken."""
+        self._last_session = max(self._last_session, number)
+
+    def connector(self, number):
+        """Connector by number, None if there is none."""
+        if isinstance(number, int) and 1 <= number <= len(self.connectors):
+            return self.connectors[number - 1]
+        return None
+
+    def session(self, number):
+        """(connector, session) of a running session, (None, None) if there is none."""
+        for connector in self.connectors:
+            if connector.session is not None and connector.session.id == number:
+                return connector, connector.session
+        return None, None
+
+    # -- events --------------------------------------------------------------------------
+
+    def emit(self, kind, connector, data):
+        """Tell all listeners. One that fails is logged; the station goes on."""
+        if self.resetting == "done":
+            return
+        if self.resetting == "hard" and kind in ("status", "fault"):
+            # The contactor is tripped open on purpose: that is no fault to tell.
+            return
+        for fn in self.listeners:
+            try:
+                fn(kind, connector, data)
+            except Exception as exc:
+                log.error("station", "listener of %s: %r", kind, exc)
+
+    def _on_setting(self, name, value):
+        if name == "MaxCurrent":
+            for connector in self.connectors:
+                connector.limits.cap("setting", 1000 * value)
+
+    def _learned(self, token, info):
+        for connector in self.connectors:
+            session = connector.session
+            if session is not None and same_token(session.token, token):
+                session.parent = info.get("parent") or session.parent
+
+    # -- the station as a whole (connector 0) --------------------------------------------
+
+    fault = None
+    info = None
+
+    @property
+    def status(self):
+        return "available" if self.operative else "unavailable"
+
+    def snapshot(self, connector=1):
+        """Everything a page shows of one connector."""
+        return telling.snapshot(self.connectors[connector - 1], self._clock.uptime_ms())
+
+    def meter_values(self, connector):
+        """Present values of the sampled measurands: [[code, phase, value], ...]."""
+        connector = self.connector(connector)
+        if connector is None:
+            return []
+        names = self.settings.get("MeterValuesSampledData") or measurands.names()[:1]
+        return connector.metering.values(names)
+
+    # -- tokens --------------------------------------------------------------------------
+
+    async def present_token(self, token, connector=None):
+        """A card was shown (at `connector`, if known). Returns a sentence for the driver."""
+        return await self._tokens.present(token, connector)
+
+    # -- commands ------------------------------------------------------------------------
+
+    async def remote_start(self, token, connector=None):
+        """Start for a token, at a connector or the best free one. False if it cannot start.
+
+        Where AuthorizeRemoteTxRequests is set the token is checked after this has returned.
+        """
+        if self.resetting or not token:
+            return False
+        if connector is None:
+            free = [c for c in self.connectors if c.free]
+            plugged = [c for c in free if c.evse.plugged]
+            chosen = plugged[0] if plugged else free[0] if free else None
+        else:
+            chosen = self.connector(connector)
+        if chosen is None or not chosen.free:
+            return False
+        if not self.settings.get("AuthorizeRemoteTxRequests"):
+            return chosen.authorize(token, None, self._clock.uptime_ms())
+        self._spawn(self._remote_check(token, chosen))
+        return True
+
+    async def _remote_check(self, token, connector):
+        verdict = await self.authorizer.check(token)
+        if verdict.accepted:
+            connector.authorize(token, verdict.parent, self._clock.uptime_ms())
+        else:
+            log.info("station", "remote start refused: %s", verdict.status)
+
+    def remote_stop(self, session):
+        """End a session by number. False if it is not running."""
+        connector, _ = self.session(session)
+        return connector.end("remote") if connector is not None else False
+
+    def deauthorized(self, session):
+        """The central system does not accept the token of a running session."""
+        connector, running = self.session(session)
+        if connector is None:
+            return
+        running.deauthorized = True
+        if self.settings.get("StopTransactionOnInvalidId"):
+            connector.end("deauthorized")
+        connector.kick()
+
+    def set_availability(self, connector, operative):
+        """Take into or out of service; 0 is all. "accepted", "scheduled" or "rejected"."""
+        if connector != 0 and self.connector(connector) is None:
+            return "rejected"
+        numbers = [connector] if connector else range(len(self.connectors) + 1)
+        try:
+            for number in numbers:
+                self._journal.keep(kinds.AVAILABILITY, number, [number, operative])
+        except (JournalFull, OSError) as exc:
+            log.error("station", "availability not stored: %r", exc)
+            return "rejected"
+        scheduled = False
+        for number in numbers:
+            self.restore_availability(number, operative)
+            chosen = self.connector(number)
+            if chosen is not None and chosen.session is not None and not operative:
+                scheduled = True
+        return "scheduled" if scheduled else "accepted"
+
+    def restore_availability(self, number, operative):
+        """Apply a stored availability; 0 is the station itself."""
+        if number:
+            connector = self.connector(number)
+            if connector is not None:
+                connector.set_operative(operative)
+        elif self.operative != operative:
+            self.operative = operative
+            self.emit("status", 0, {"status": self.status, "error": None, "info": None})
+
+    async def unlock(self, connector):
+        """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
+        chosen = self.connector(connector)
+        return await chosen.lifecycle.unlock() if chosen is not None else "not_supported"
+
+    async def reset(self, kind):
+        """End all sessions and restart. Returns at once; the rest happens soon after."""
+        if self.resetting is None:
+            self.resetting = kind
+            self._spawn(self._reset(kind))
+
+    async def _reset(self, kind):
+        await asyncio.sleep(REPLY_S)
+        await recovery.end_all(self, kind, self._clock)
+        self.resetting = "done"
+        log.info("station", "%s reset", kind)
+        if self.system_reset is not None:
+            self.system_reset(kind)
+
+    # -- life ----------------------------------------------------------------------------
+
+    def recover(self, cause="PowerUp"):
+        """Once at boot, after all connectors were added: what the journal remembers.
+
+        Sessions that were cut are ended by a task of its own, once the meter has been read;
+        until then nothing new begins (`recovering`). Needs a running event loop.
+        """
+        cut = recovery.restore(self, self._journal)
+        if cut:
+            self.recovering = True
+            self._spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))
+
+    async def _end_cut(self, cut, reason):
+        await recovery.end_cut(self, cut, reason, self._journal, self._clock, self._rand)
+        self.recovering = False
+        for connector in self.connectors:
+            connector.kick()
+
+    def _spawn(self, coro):
+        """Run beside everything else; kept, or the collector takes the task."""
+        self._tasks = [task for task in self._tasks if not task.done()]
+        self._tasks.append(asyncio.create_task(coro))
+
+    def oldest_beat_ms(self):
+        """How long ago the connector task that is late most went round, ms (watchdog)."""
+        return self._clock.uptime_ms() - min(c.lifecycle.beat_ms for c in self.connectors)
