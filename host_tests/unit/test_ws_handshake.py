@@ -1,0 +1,120 @@
+# The upgrade request and the answers servers really give.
+# MIT license; part of microevse
+
+from helpers import raises, run
+from ocppj import handshake, url
+from ocppj.backoff import Backoff
+from ocppj.handshake import HandshakeError
+from test_ws_frames import EOF, Streams
+
+# RFC 6455 section 1.3, the example of the specification.
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+
+def response(status=b"101 Switching Protocols", accept=ACCEPT, protocol=b"ocpp1.6", more=b""):
+    head = b"HTTP/1.1 " + status + b"\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade"
+    head += b"\r\nSec-WebSocket-Accept: " + accept + more
+    if protocol:
+        head += b"\r\nSec-WebSocket-Protocol: " + protocol
+    return head
+
+
+def refused(data):
+    return raises(HandshakeError, handshake.check_response, data, KEY, ("ocpp1.6",))
+
+
+def test_accept_key_of_the_specification():
+    assert handshake.accept_key(KEY) == ACCEPT
+
+
+def test_good_answer_gives_the_sub_protocol():
+    assert handshake.check_response(response(), KEY, ("ocpp2.0.1", "ocpp1.6")) == "ocpp1.6"
+
+
+def test_request_carries_everything():
+    target = url.parse("wss://h:1/ocpp?x=1")
+    data = handshake.request(target, "CP/1", KEY, ("ocpp2.0.1", "ocpp1.6"), b"\x00\xffpw")
+    lines = data.split(b"\r\n")
+    assert lines[0] == b"GET /ocpp/CP%2F1?x=1 HTTP/1.1"
+    for line in (
+        b"Host: h:1",
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: " + KEY,
+        b"Sec-WebSocket-Protocol: ocpp2.0.1, ocpp1.6",
+        b"Authorization: Basic Q1AvMToA/3B3",
+    ):
+        assert line in lines, line
+    assert data.endswith(b"\r\n\r\n")
+    assert b"Authorization" not in handshake.request(target, "CP/1", KEY, ("ocpp1.6",))
+
+
+def test_long_password_stays_on_one_line():
+    value = handshake.basic_auth("CP", b"x" * 200)
+    assert b"\n" not in value and b"\r" not in value
+
+
+def test_refusals_keep_their_status():
+    for status in (301, 400, 401, 403, 404, 429, 500, 503):
+        exc = refused(response(b"%d No" % status))
+        assert exc.status == status and str(status) in str(exc)
+
+
+def test_server_that_chooses_no_sub_protocol_is_left():
+    assert "no sub-protocol" in str(refused(response(protocol=b"")))
+    assert "not offered" in str(refused(response(protocol=b"ocpp2.1")))
+    assert "not offered" in str(refused(response(protocol=b"ocpp1.6, ocpp2.0.1")))
+
+
+def test_answers_that_prove_nothing():
+    assert "Accept" in str(refused(response(accept=b"wrong")))
+    assert "Accept" in str(refused(response(accept=b"")))
+    assert "extension" in str(
+        refused(response(more=b"\r\nSec-WebSocket-Extensions: permessage-deflate"))
+    )
+    assert "Upgrade" in str(refused(response().replace(b"WebSocket\r", b"h2c\r")))
+    assert "Connection" in str(refused(response().replace(b"keep-alive, Upgrade", b"close")))
+    for junk in (b"", b"HTTP/1.1", b"SSH-2.0-x", b"\xff\xfe", b"HTTP/1.1 abc x", b"HTTP/1.1 1"):
+        assert "not HTTP" in str(refused(junk))
+
+
+def upgrade(data, step=0):
+    async def go():
+        s = Streams(step)
+
+        class Server(Streams):
+            def write(self, request):
+                key = request.split(b"Sec-WebSocket-Key: ")[1].split(b"\r\n")[0]
+                s.feed(data.replace(b"ACCEPT", handshake.accept_key(key)))
+
+        target = url.parse("ws://h")
+        return await handshake.upgrade(s, Server(), target, "CP", ("ocpp1.6",))
+
+    return run(go())
+
+
+def test_bytes_after_the_header_are_kept():
+    good = response(accept=b"ACCEPT") + b"\r\n\r\n"
+    assert upgrade(good + b"\x81\x02hi") == ("ocpp1.6", b"\x81\x02hi")
+    assert upgrade(good, step=1) == ("ocpp1.6", b"")
+
+
+def test_endless_or_missing_header():
+    exc = raises(HandshakeError, upgrade, b"HTTP/1.1 101 x\r\n" + b"A: b\r\n" * 5000)
+    assert "too long" in str(exc) and exc.status == 0
+    exc = raises(HandshakeError, upgrade, EOF)
+    assert "without an answer" in str(exc)
+    raises(HandshakeError, upgrade, b"HTTP/1.1 101 x\r\n" + EOF)
+
+
+def test_back_off_grows_to_its_cap_and_starts_over():
+    b = Backoff(lambda n: 0)
+    assert [b.next_ms() for _ in range(9)] == [
+        2000, 4000, 8000, 16000, 32000, 64000, 120000, 120000, 120000,
+    ]
+    b.reset()
+    assert b.next_ms() == 2000
+    b = Backoff(lambda n: n - 1)  # the most jitter there is: half
+    assert [b.next_ms() for _ in range(3)] == [1000, 2000, 4000]

@@ -1,0 +1,286 @@
+# The connection to the central system: made, watched, and made again.
+# MIT license; part of microevse
+"""Keeps one OCPP-J connection up for ever: connect, handshake, serve, ping, back off.
+
+Two steps stall the interpreter: name resolution and the TLS handshake. Both ask the `allowed`
+gate first; an address once resolved is kept, so a lost ws:// connection comes back without DNS.
+"""
+
+import asyncio
+import gc
+
+import log
+from port import print_exception, urandom
+
+from . import dial
+from .backoff import Backoff
+from .handshake import HandshakeError
+from .messages import Disconnected
+from .websocket import MAX_SIZE, NORMAL, Closed, WebSocket
+
+CONNECT_TIMEOUT_S = 30
+# Only a connection that held this long shortens the next wait again: a server that accepts and
+# closes at once (wrong password told by close 1008) must not be hammered.
+LASTED_S = 30
+# A dead line is one without a byte for this many ping intervals (in tenths).
+PING_DEADLINE_TENTHS = 35
+# Longest interval, in s: 3.5 times it is still within what the tick counter can tell.
+PING_LIMIT_S = 86400
+# How often the keeper looks, so that a changed interval soon holds.
+LOOK_S = 10
+GATE_LOOK_S = 1
+# How long the reader has to find out why nothing can be sent.
+GRACE_S = 1
+
+
+def _rand(n):
+    return int.from_bytes(urandom(4), "big") % n
+
+
+class Connection:
+    """One connection, over and over.
+
+    config: read anew at each attempt: url, charge_point_id, password (bytes or None), ca_der
+        (list), cert_der, key_der (or None), ping_interval (s, 0 = off), connect_timeout (s),
+        message_timeout (s), and max_message (bytes) if it has one.
+    open_stream: as dial.open_stream. on_up: async fn(protocol), runs as a task that lives as
+        long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
+    clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
+        matter if the interpreter stalls. resolve: as dial.resolve.
+    Give it the Rpc with `attach` before `run`.
+    """
+
+    def __init__(
+        self,
+        config,
+        open_stream=dial.open_stream,
+        on_up=None,
+        on_down=None,
+        rand=_rand,
+        clock=None,
+        allowed=None,
+        resolve=dial.resolve,
+        protocols=("ocpp1.6",),
+    ):
+        self._config = config
+        self._on_up = on_up
+        self._on_down = on_down
+        self._clock = clock
+        self._allowed = allowed or (lambda: True)
+        self._dialer = dial.Dialer(config, open_stream, resolve, self._allowed, protocols)
+        self._backoff = Backoff(rand)
+        self._rpc = None
+        self._ws = None
+        self._kick = asyncio.Event()  # a restart was asked for
+        self._ended = asyncio.Event()
+        self._reason = ""
+        self.connected = False
+        self.protocol = None
+        self.state = "not started"
+        self.since = None  # uptime in s of the last change of `state`
+        self.last_error = ""
+        self.last_status = None  # HTTP status of the last refusal, 0 if it was none
+        self.attempts = 0
+
+    def attach(self, rpc):
+        """The Rpc that gets what comes in; its `send` should be our `send`."""
+        self._rpc = rpc
+        rpc.on_timeout = self._on_call_timeout
+
+    @property
+    def busy(self):
+        """True while one of our CALLs awaits its answer."""
+        return self._rpc is not None and self._rpc.in_flight
+
+    async def send(self, message):
+        """Send one message (see WebSocket.send). Raises Closed."""
+        if not self.connected:
+            raise Closed(NORMAL, "not connected")
+        await self._ws.send(message)
+
+    async def restart(self, reason):
+        """Close, and connect again at once with the configuration as it then is."""
+        log.info("net", "restart: %s", reason)
+        self._kick.set()
+        self._end(reason)
+
+    async def run(self):
+        """For ever; cancel it to end the connection."""
+        while True:
+            reason = ""
+            try:
+                await self._wait_for_gate()
+                self._kick.clear()
+                self.attempts += 1
+                reason = await self._once()
+            except asyncio.CancelledError:
+                raise
+            except Exception as exc:
+                reason = dial.words(exc, self._timeout_s())
+                self.last_status = exc.status if isinstance(exc, HandshakeError) else 0
+                # Without so much as an HTTP status the address itself may be the old one.
+                self._dialer.answered(self.last_status)
+            self.last_error = reason
+            log.warn("net", "%s", reason)
+            # What the failed attempt held, TLS buffers above all, must be free for the next.
+            gc.collect()
+            await self._pause()
+
+    # ---- one attempt
+
+    async def _wait_for_gate(self):
+        """Until an attempt would stall nobody, or there is nothing that stalls."""
+        while not self._allowed() and self._dialer.would_stall():
+            self._set_state("waiting: reconnects when no car is charging")
+            await asyncio.sleep(GATE_LOOK_S)
+
+    def _timeout_s(self):
+        return self._config.connect_timeout or CONNECT_TIMEOUT_S
+
+    async def _once(self):
+        """Connect and serve; returns why it ended."""
+        self._set_state("connecting")
+        try:
+            # One limit for all of it: a closed port and TLS show only at the first exchange.
+            protocol, pending = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
+            self.last_status = None
+            self._dialer.answered(True)
+            return await self._serve(protocol, pending)
+        finally:
+            await self._dialer.close()
+
+    # ---- a live connection
+
+    async def _serve(self, protocol, pending):
+        self._ended = asyncio.Event()
+        self._reason = ""
+        size = getattr(self._config, "max_message", MAX_SIZE)
+        ws = self._ws = WebSocket(self._dialer.reader, self._dialer.writer, size, pending)
+        ws.on_broken = self._on_broken
+        self.connected = True
+        self.protocol = protocol
+        self._set_state("connected")
+        log.info("net", "connected, %s", protocol)
+        if self._rpc:
+            self._rpc.connected()
+        tasks = [
+            asyncio.create_task(self._read(ws)),
+            asyncio.create_task(self._keep(ws)),
+        ]
+        if self._on_up:
+            tasks.append(asyncio.create_task(self._user(protocol)))
+        try:
+            if self._kick.is_set():
+                self._end("restart")  # asked for while the handshake went on
+            await self._ended.wait()
+        finally:
+            self.connected = False
+            self._set_state("disconnected")
+            if self._rpc:
+                self._rpc.disconnected()
+            try:
+                if self._kick.is_set():
+                    await ws.close(NORMAL, "restart")
+            finally:
+                ws.abort(self._reason)
+                self._ws = None
+                for task in tasks:
+                    task.cancel()
+                if self._on_down:
+                    self._on_down(self._reason)
+        # Only once they are gone may a next connection begin: two on_up at once never.
+        for task in tasks:
+            try:
+                await task
+            except asyncio.CancelledError:
+                pass
+        return self._reason
+
+    def _end(self, reason):
+        if not self._ended.is_set():
+            self._reason = reason
+            self._ended.set()
+
+    def _on_broken(self, closed):
+        self._end(str(closed))
+
+    def _on_call_timeout(self):
+        # With pings off nothing else notices a half-open line: two CALLs' time without a byte.
+        ws = self._ws
+        if ws and not self._config.ping_interval:
+            if ws.silent_ms() >= 2000 * self._config.message_timeout:
+                self._end("no sign of life from the central system")
+
+    async def _read(self, ws):
+        try:
+            while True:
+                message = await ws.recv()
+                if isinstance(message, str) and self._rpc:
+                    await self._rpc.on_text(message)
+                else:
+                    log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
+        except asyncio.CancelledError:
+            raise
+        except Closed as exc:
+            self._end(str(exc))
+        except Exception as exc:
+            print_exception(exc)
+            self._end("failure while reading: %s" % type(exc).__name__)
+
+    async def _keep(self, ws):
+        """Ping; notice a dead line; give credit to a connection that lasts."""
+        up_s = since_ping_s = 0
+        while True:
+            interval = min(max(0, self._config.ping_interval), PING_LIMIT_S)
+            step = min(interval, LOOK_S) if interval else LOOK_S
+            await asyncio.sleep(step)
+            up_s += step
+            since_ping_s += step
+            if up_s >= LASTED_S:
+                self._backoff.reset()
+            if not interval:
+                continue
+            if ws.silent_ms() > interval * 100 * PING_DEADLINE_TENTHS:
+                self._end("no answer to pings")
+                return
+            if since_ping_s >= interval:
+                since_ping_s = 0
+                try:
+                    await ws.ping()
+                except Closed as exc:
+                    self._end(str(exc))
+                    return
+
+    async def _user(self, protocol):
+        try:
+            await self._on_up(protocol)
+        except asyncio.CancelledError:
+            raise
+        except (Disconnected, Closed):
+            # The line is gone. The reader knows why and will say so; only if it does not:
+            await asyncio.sleep(GRACE_S)
+            self._end("cannot send")
+        except Exception as exc:
+            # A defect; a new connection is a new start for it.
+            print_exception(exc)
+            self._end("stopped: %s" % type(exc).__name__)
+
+    # ---- between attempts
+
+    async def _pause(self):
+        if self._kick.is_set():
+            self._backoff.reset()
+            return
+        wait_ms = self._backoff.next_ms()
+        self._set_state("waiting %d s before the next attempt" % ((wait_ms + 999) // 1000))
+        try:
+            await asyncio.wait_for(self._kick.wait(), wait_ms / 1000)
+            self._backoff.reset()
+        except asyncio.TimeoutError:
+            pass
+
+    def _set_state(self, text):
+        if text != self.state:
+            self.state = text
+            if self._clock:
+                self.since = self._clock.uptime()

@@ -1,0 +1,134 @@
+# Opening handshake of a WebSocket (RFC 6455 section 4), client side.
+# MIT license; part of microevse
+"""Ask for the upgrade, and believe only an answer that proves it understood."""
+
+from binascii import b2a_base64
+from hashlib import sha1
+
+from port import urandom
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+# A response header larger than this is not one a WebSocket server sends.
+HEADER_LIMIT = 4096
+_READ = 512
+
+_STATUS_WORDS = {
+    400: "the server did not understand the request",
+    401: "id or password not accepted",
+    403: "access forbidden: the server does not know this id or refuses it",
+    404: "the server does not know this path or id",
+    407: "a proxy wants a password",
+    426: "the server wants another protocol version",
+    429: "too many attempts",
+    500: "the server failed",
+    502: "the server's gateway failed",
+    503: "the server is not available",
+    504: "the server's gateway timed out",
+}
+
+
+class HandshakeError(Exception):
+    """The server did not become a WebSocket; `status` is its HTTP status, 0 if none was read."""
+
+    def __init__(self, status, text):
+        super().__init__(status, text)
+        self.status = status
+        self.text = text
+
+    def __str__(self):
+        return self.text
+
+
+def accept_key(key):
+    """The Sec-WebSocket-Accept that belongs to `key` (bytes in, bytes out)."""
+    return b2a_base64(sha1(key + _GUID).digest()).strip()
+
+
+def basic_auth(user, password):
+    """The value of the Authorization header; `password` is bytes (any, also not text)."""
+    return b"Basic " + b2a_base64(user.encode() + b":" + password).strip()
+
+
+def request(url, charge_point_id, key, protocols, password=None):
+    """The upgrade request as bytes. With a password it is a secret: never log it."""
+    lines = [
+        "GET %s HTTP/1.1" % url.target(charge_point_id),
+        "Host: " + url.authority,
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Protocol: " + ", ".join(protocols),
+    ]
+    data = "\r\n".join(lines).encode() + b"\r\nSec-WebSocket-Key: " + key
+    if password is not None:
+        data += b"\r\nAuthorization: " + basic_auth(charge_point_id, password)
+    return data + b"\r\n\r\n"
+
+
+def check_response(header, key, protocols):
+    """The sub-protocol the server chose; HandshakeError if it is no proper upgrade.
+
+    `header` is the response up to the empty line, as bytes.
+    """
+    try:
+        lines = str(header, "utf-8").split("\r\n")
+    except ValueError:
+        raise HandshakeError(0, "the answer is not HTTP") from None
+    status_line = lines[0].split(" ", 2)
+    if (
+        not status_line[0].startswith("HTTP/1.")
+        or len(status_line) < 2
+        or len(status_line[1]) != 3
+        or not status_line[1].isdigit()
+    ):
+        raise HandshakeError(0, "the answer is not HTTP")
+    status = int(status_line[1])
+    if status != 101:
+        words = _STATUS_WORDS.get(status, "refused")
+        if 300 <= status < 400:
+            words = "the server points to another address: enter that one"
+        raise HandshakeError(status, "HTTP %d: %s" % (status, words))
+    fields = {}
+    for line in lines[1:]:
+        name, colon, value = line.partition(":")
+        name = name.strip().lower()
+        # A header given twice is a list (RFC 9110 section 5.2).
+        fields[name] = fields[name] + "," + value.strip() if name in fields else value.strip()
+    if fields.get("upgrade", "").lower() != "websocket":
+        raise HandshakeError(status, "the answer lacks Upgrade: websocket")
+    tokens = [token.strip().lower() for token in fields.get("connection", "").split(",")]
+    if "upgrade" not in tokens:
+        raise HandshakeError(status, "the answer lacks Connection: Upgrade")
+    if fields.get("sec-websocket-accept", "").encode() != accept_key(key):
+        raise HandshakeError(status, "the answer's Sec-WebSocket-Accept is wrong")
+    if fields.get("sec-websocket-extensions"):
+        raise HandshakeError(status, "the server turned on an extension nobody asked for")
+    chosen = fields.get("sec-websocket-protocol")
+    if not chosen:
+        # Some servers accept any client: without OCPP there is nothing to say to them.
+        raise HandshakeError(status, "the server chose no sub-protocol: does it speak OCPP here?")
+    if chosen not in protocols:
+        raise HandshakeError(status, "the server chose a sub-protocol that was not offered")
+    return chosen
+
+
+async def upgrade(reader, writer, url, charge_point_id, protocols, password=None):
+    """Do the handshake on open streams; returns (sub-protocol, bytes read beyond it).
+
+    Not to be retried on the same streams. Raises HandshakeError, OSError, ValueError (TLS).
+    """
+    key = b2a_base64(urandom(16)).strip()
+    writer.write(request(url, charge_point_id, key, protocols, password))
+    await writer.drain()
+    data = b""
+    while True:
+        part = await reader.read(_READ)
+        if not part:
+            raise HandshakeError(0, "the server closed the connection without an answer")
+        data += part
+        end = data.find(b"\r\n\r\n")
+        if end >= 0:
+            break
+        if len(data) > HEADER_LIMIT:
+            raise HandshakeError(0, "the answer's header is too long")
+    return check_response(data[:end], key, protocols), data[end + 4 :]

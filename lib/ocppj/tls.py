@@ -1,0 +1,168 @@
+# Certificates in, a TLS client context out; TLS errors in words.
+# MIT license; part of microevse
+"""TLS as OCPP security profiles 2 and 3 want it: the server is always verified.
+
+There is no way to switch verification off. MicroPython's `ssl` module would start with it off,
+so the context comes from `tls`. PEM is taken apart here: not every build reads it, all read DER.
+"""
+
+from binascii import a2b_base64
+
+from port import MICROPYTHON, urandom
+
+CERTIFICATE = ("CERTIFICATE",)
+PRIVATE_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
+
+
+def pem_to_der(text, labels=CERTIFICATE):
+    """Every PEM block with one of `labels` in `text`, in order, as a list of DER bytes.
+
+    Text between the blocks is ignored, as are blocks with other labels. ValueError if a block
+    is damaged. The message never quotes the text: it may be a private key.
+    """
+    found = []
+    label = None
+    body = []
+    for line in text.split("\n"):
+        line = line.strip()
+        if line.startswith("-----BEGIN ") and line.endswith("-----"):
+            if label is not None:
+                raise ValueError("PEM: a block has no end")
+            label = line[11:-5]
+            body = []
+        elif line.startswith("-----END "):
+            if label is None or line != "-----END %s-----" % label:
+                raise ValueError("PEM: an end without its beginning")
+            if label == "ENCRYPTED PRIVATE KEY":
+                raise ValueError("PEM: the key is encrypted; store it without a password")
+            if label in labels:
+                found.append(_der("".join(body)))
+            label = None
+        elif label is not None:
+            if ":" in line:
+                raise ValueError("PEM: the key is encrypted; store it without a password")
+            body.append(line)
+    if label is not None:
+        raise ValueError("PEM: a block has no end")
+    return found
+
+
+def _der(base64):
+    if len(base64) % 4:
+        raise ValueError("PEM: a block is cut short")
+    try:
+        der = a2b_base64(base64)
+    except ValueError:
+        raise ValueError("PEM: a block is not base64") from None
+    # Every certificate and key is an ASN.1 SEQUENCE whose length fills the block.
+    if len(der) < 4 or der[0] != 0x30:
+        raise ValueError("PEM: a block holds no certificate or key")
+    size, head = der[1], 2
+    if size & 0x80:
+        head += size & 0x7F
+        size = int.from_bytes(der[2:head], "big")
+    if head + size != len(der):
+        raise ValueError("PEM: a block is cut short")
+    return der
+
+
+def client_context(ca_der, cert_der=None, key_der=None):
+    """A context that trusts the CAs of `ca_der` (list of DER) and nobody else.
+
+    cert_der, key_der: our own certificate and key (security profile 3), or None.
+    ValueError if no CA is given or something cannot be read.
+    """
+    if not ca_der:
+        raise ValueError("no CA certificate: wss:// needs one to know the server by")
+    if (cert_der is None) != (key_der is None):
+        raise ValueError("client certificate and key must be given together")
+    return _context(ca_der, cert_der, key_der)
+
+
+if MICROPYTHON:
+    import tls as _tls
+
+    def _context(ca_der, cert_der, key_der):
+        context = _tls.SSLContext(_tls.PROTOCOL_TLS_CLIENT)
+        # The default of this class, said again because everything hangs on it.
+        context.verify_mode = _tls.CERT_REQUIRED
+        for der in ca_der:
+            try:
+                context.load_verify_locations(der)
+            except ValueError:
+                raise ValueError("a CA certificate cannot be read") from None
+        if cert_der is not None:
+            try:
+                context.load_cert_chain(cert_der, key_der)
+            except ValueError:
+                raise ValueError("the client certificate or key cannot be read") from None
+        return context
+
+else:
+    import os as _os
+    import ssl as _ssl
+
+    def _context(ca_der, cert_der, key_der):
+        context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_CLIENT)
+        context.minimum_version = _ssl.TLSVersion.TLSv1_2
+        for der in ca_der:
+            try:
+                context.load_verify_locations(cadata=der)
+            except _ssl.SSLError:
+                raise ValueError("a CA certificate cannot be read") from None
+        if cert_der is not None:
+            # CPython takes a certificate and key from a PEM file only.
+            folder = _os.environ.get("TMPDIR", "/tmp")
+            name = "%s/client-%s.pem" % (folder, urandom(16).hex())
+            # Nobody else may read it, or have put something there before.
+            handle = _os.open(name, _os.O_WRONLY | _os.O_CREAT | _os.O_EXCL, 0o600)
+            try:
+                with _os.fdopen(handle, "w") as f:
+                    f.write(_ssl.DER_cert_to_PEM_cert(cert_der))
+                    pem = _ssl.DER_cert_to_PEM_cert(key_der)
+                    f.write(pem.replace("CERTIFICATE", _key_label(key_der)))
+                context.load_cert_chain(name)
+            except _ssl.SSLError:
+                raise ValueError("the client certificate or key cannot be read") from None
+            finally:
+                _os.unlink(name)
+        return context
+
+    def _key_label(der):
+        # PKCS#8 starts with version 0 and an algorithm SEQUENCE, RSA with version 0 and an
+        # INTEGER, SEC 1 (EC) with version 1.
+        body = der[2 + (der[1] & 0x7F if der[1] & 0x80 else 0) :]
+        if body[2] == 1:
+            return "EC PRIVATE KEY"
+        return "PRIVATE KEY" if body[3] == 0x30 else "RSA PRIVATE KEY"
+
+
+# Our words, then fragments of mbedTLS's and OpenSSL's for the same. First match wins: a
+# certificate of the wrong CA may have other faults too, and the chain has to be mended first.
+# One text instead of tuples: a quarter of the heap.
+_WORDS = """\
+the server's certificate is not from the given CA=not correctly signed by the trusted|\
+self-signed certificate|self signed certificate|unable to get local issuer|\
+unable to get issuer|signature failure
+the server's certificate is for another name=Common Name|Hostname mismatch|IP address mismatch
+the server's certificate has expired=validity has expired|certificate has expired
+the server's certificate is not valid yet: is the clock right?=starts in the future|not yet valid
+no CA certificate: wss:// needs one to know the server by=CA_CHAIN_REQUIRED
+the server wants another TLS version=PROTOCOL_VERSION
+the server does not speak TLS on this port=WRONG_VERSION_NUMBER|INVALID_RECORD
+the server offers no cipher we have=NO_CIPHER
+not enough memory for TLS=ALLOC_FAILED
+the server ended the TLS handshake=CONN_EOF
+the server refused the TLS handshake=HANDSHAKE_FAILURE|handshake failure|FATAL_ALERT|alert
+the server's certificate cannot be verified=certificate verify failed"""
+
+
+def explain(exc):
+    """A TLS failure in plain words, or None if `exc` does not look like one."""
+    text = " ".join([str(part) for part in exc.args])
+    for line in _WORDS.split("\n"):
+        words, _, fragments = line.partition("=")
+        for fragment in fragments.split("|"):
+            if fragment in text:
+                return words
+    return None

@@ -1,0 +1,320 @@
+# WebSocket client (RFC 6455) on an open pair of streams.
+# MIT license; part of microevse
+"""Frames in, frames out; nothing about HTTP (handshake.py) or OCPP.
+
+One task calls `recv` and is never cancelled for a time-out: a cancelled read loses the bytes it
+had. One task of our own writes; `send` queues for it. So two senders cannot mix their bytes, a
+sender that is cancelled leaves no half frame behind, and a dead line blocks nobody who reads.
+"""
+
+import asyncio
+
+from port import ticks_diff, ticks_ms, urandom
+
+from .frames import ABNORMAL, BINARY, CLOSE, CONTINUATION, CONTROL_LIMIT, INVALID_DATA
+from .frames import NO_CODE, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, TOO_BIG, Closed
+from .frames import client_header, decode_utf8, encode_utf8, header_fault, mask
+from .frames import valid_close_code
+
+MAX_SIZE = 16384
+# Largest piece masked, and written, at once: bounds memory. A multiple of 4 (the mask).
+CHUNK = 1024
+# Largest piece read at once.
+READ = 512
+# How long close() waits for the peer's close frame, and for our own to leave.
+CLOSE_TIMEOUT_S = 5
+FLUSH_TIMEOUT_S = 2
+
+
+class WebSocket:
+    """The client's end of a WebSocket connection whose opening handshake is done.
+
+    reader, writer: asyncio streams (on MicroPython the same object). Needs a running loop.
+    max_size: largest message taken, in bytes. pending: bytes read beyond the handshake.
+    """
+
+    def __init__(self, reader, writer, max_size=MAX_SIZE, pending=b""):
+        self._reader = reader
+        self._writer = writer
+        self._max_size = max_size
+        self._buffer = bytes(pending)  # read but not yet used; at most READ bytes
+        self._out = []  # [opcode, payload, done Event or None, error] waiting for the writer
+        self._wake = asyncio.Event()
+        self._peer_closed = asyncio.Event()
+        self._close_sent = False
+        self._over = None  # Closed once the connection cannot be used any more
+        self.on_broken = None  # plain function(Closed): writing failed, `recv` may still hang
+        self.last_rx = ticks_ms()
+        self._task = asyncio.create_task(self._write_loop())
+
+    def silent_ms(self):
+        """Milliseconds since the last byte came in (wraps after 6 days)."""
+        return ticks_diff(ticks_ms(), self.last_rx)
+
+    async def recv(self):
+        """The next message: str for text, bytes for binary. Raises Closed when it is over."""
+        if self._over:
+            raise self._over
+        try:
+            return await self._message()
+        except Closed as exc:
+            over = exc
+        except (OSError, EOFError, ValueError) as exc:
+            # ValueError: TLS errors on MicroPython. Protocol errors never get here as such.
+            over = Closed(ABNORMAL, "connection lost (%s)" % (exc.args[0] if exc.args else exc))
+        self._end(over)
+        raise over
+
+    async def _message(self):
+        whole = None  # a message in fragments, as far as it has come
+        kind = total = 0
+        while True:
+            fin, opcode, size = await self._header(whole is not None)
+            if opcode >= CLOSE:
+                await self._control(opcode, await self._payload(size))
+                continue
+            if total + size > self._max_size:
+                # From the header alone: not a byte of it has been allocated or read.
+                await self._fail(TOO_BIG, "message of more than %d bytes" % self._max_size)
+            kind = opcode or kind
+            try:
+                data = await self._payload(size)
+                total += size
+                if fin and whole is None:
+                    return await self._finish(kind, data)
+                if whole is None:
+                    whole = bytearray()
+                whole.extend(data)
+                if fin:
+                    return await self._finish(kind, whole)
+            except MemoryError:
+                await self._fail(TOO_BIG, "out of memory")
+
+    async def _finish(self, kind, data):
+        if kind == BINARY:
+            return bytes(data)
+        try:
+            return decode_utf8(data)
+        except ValueError:
+            await self._fail(INVALID_DATA, "text is not UTF-8")
+
+    async def _header(self, in_message):
+        """Read one frame header and check it; returns (fin, opcode, payload size)."""
+        head = await self._exactly(2)
+        fault = header_fault(head, in_message)
+        if fault:
+            await self._fail(PROTOCOL_ERROR, fault)
+        size = head[1]
+        if size == 126:
+            size = int.from_bytes(await self._exactly(2), "big")
+            least = 126
+        elif size == 127:
+            size = int.from_bytes(await self._exactly(8), "big")
+            least = 65536
+        else:
+            least = 0
+        if size < least or size >> 63:
+            await self._fail(PROTOCOL_ERROR, "length not in its shortest form")
+        return bool(head[0] & 0x80), head[0] & 15, size
+
+    async def _control(self, opcode, data):
+        if opcode == PING:
+            # Only the latest ping needs an answer (RFC 6455 section 5.5.3): a peer that sends
+            # pings faster than it reads must not fill our memory.
+            for item in self._out:
+                if item[0] == PONG:
+                    item[1] = data
+                    return
+            self._queue(PONG, data)
+        elif opcode == CLOSE:
+            code, reason = NO_CODE, ""
+            if len(data) == 1:
+                await self._fail(PROTOCOL_ERROR, "close frame of one byte")
+            if data:
+                code = int.from_bytes(data[:2], "big")
+                if not valid_close_code(code):
+                    await self._fail(PROTOCOL_ERROR, "invalid close code")
+                try:
+                    reason = decode_utf8(data[2:])
+                except ValueError:
+                    await self._fail(INVALID_DATA, "close reason is not UTF-8")
+            self._peer_closed.set()
+            await self._send_close(data[:2])
+            raise Closed(code, reason)
+
+    async def _fail(self, code, reason):
+        """Our side refuses to go on (RFC 6455 section 7.1.7): tell the peer and raise."""
+        await self._send_close(code.to_bytes(2, "big") + reason.encode())
+        raise Closed(code, reason)
+
+    async def _exactly(self, size):
+        """`size` bytes of a header; reads ahead a little."""
+        while len(self._buffer) < size:
+            self._buffer += await self._read(READ)
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    async def _payload(self, size):
+        if size <= len(self._buffer):
+            return await self._exactly(size)
+        data = bytearray(size)
+        have = len(self._buffer)
+        data[:have] = self._buffer
+        self._buffer = b""
+        while have < size:
+            part = await self._read(min(READ, size - have))
+            data[have : have + len(part)] = part
+            have += len(part)
+        return bytes(data) if size <= CONTROL_LIMIT else data
+
+    async def _read(self, size):
+        data = await self._reader.read(size)
+        if not data:
+            raise Closed(ABNORMAL, "connection lost")
+        self.last_rx = ticks_ms()
+        return data
+
+    async def send(self, message):
+        """Send text (str), binary (bytes), or an iterator of str pieces as one text message.
+
+        Returns when the message has been handed to the network. Raises Closed.
+        """
+        if isinstance(message, str):
+            await self._put(TEXT, encode_utf8(message))
+        else:
+            await self._put(BINARY if isinstance(message, bytes) else TEXT, message)
+
+    async def ping(self):
+        """Queue a ping; does not wait for it to be sent or answered (see `last_rx`)."""
+        if self._over:
+            raise self._over
+        for item in self._out:
+            if item[0] == PING:
+                return  # one still waits: the line is slow or dead
+        self._queue(PING, b"")
+
+    async def close(self, code=NORMAL, reason=""):
+        """Closing handshake, then the end. Another task must be in `recv`. Never raises."""
+        if not self._over and not self._close_sent:
+            await self._send_close(code.to_bytes(2, "big") + encode_utf8(reason)[:120])
+            try:
+                await asyncio.wait_for(self._peer_closed.wait(), CLOSE_TIMEOUT_S)
+            except asyncio.TimeoutError:
+                pass
+        self._end(Closed(code, reason))
+
+    def abort(self, reason="aborted"):
+        """End at once, without a close frame."""
+        self._end(Closed(ABNORMAL, reason))
+
+    async def _put(self, opcode, payload):
+        if self._over:
+            raise self._over
+        if self._close_sent:
+            raise Closed(NORMAL, "closing")
+        item = self._queue(opcode, payload, asyncio.Event())
+        # The wait is on an Event: cancelling it leaves the frame whole.
+        await item[2].wait()
+        if item[3]:
+            raise item[3]
+
+    def _queue(self, opcode, payload, done=None):
+        item = [opcode, payload, done, None]
+        # Control frames go between messages, ahead of those that wait.
+        at = len(self._out)
+        if opcode >= CLOSE:
+            at = 0
+            while at < len(self._out) and self._out[at][0] >= CLOSE:
+                at += 1
+        self._out.insert(at, item)
+        self._wake.set()
+        return item
+
+    async def _send_close(self, payload):
+        """Send our close frame once, and give it a moment to leave."""
+        if self._close_sent or self._over:
+            return
+        self._close_sent = True
+        item = self._queue(CLOSE, payload[:CONTROL_LIMIT], asyncio.Event())
+        try:
+            await asyncio.wait_for(item[2].wait(), FLUSH_TIMEOUT_S)
+        except asyncio.TimeoutError:
+            pass
+
+    async def _write_loop(self):
+        """The only code that writes. Ends with the connection."""
+        item = None
+        try:
+            while True:
+                while not self._out:
+                    self._wake.clear()
+                    await self._wake.wait()
+                item = self._out.pop(0)
+                await self._write_message(item[0], item[1])
+                if item[2]:
+                    item[2].set()
+                if item[0] == CLOSE:
+                    self._give_up(None)  # nothing may follow a close frame
+                    return
+                item = None
+        except asyncio.CancelledError:
+            self._give_up(item)
+            raise
+        except Exception as exc:
+            # A message cut off in the middle cannot be mended: the connection is over. The
+            # reader may not notice, so the owner is told.
+            self._over = self._over or Closed(ABNORMAL, "cannot write (%s)" % exc)
+            self._give_up(item)
+            if self.on_broken:
+                self.on_broken(self._over)
+
+    def _give_up(self, item):
+        """Tell `item` and everybody who waits that their message was not sent."""
+        for waiting in ([item] if item else []) + self._out:
+            waiting[3] = self._over or Closed(ABNORMAL, "not sent")
+            if waiting[2]:
+                waiting[2].set()
+        self._out = []
+
+    async def _write_message(self, opcode, payload):
+        if isinstance(payload, (bytes, bytearray)):
+            await self._write_frame(0x80 | opcode, payload)
+            return
+        # Pieces of text: one frame each CHUNK or so, the last one with FIN.
+        part = b""
+        for piece in payload:
+            part += encode_utf8(piece)
+            if len(part) >= CHUNK:
+                await self._write_frame(opcode, part)
+                opcode = CONTINUATION
+                part = b""
+        await self._write_frame(0x80 | opcode, part)
+
+    async def _write_frame(self, first, payload):
+        size = len(payload)
+        # RFC 6455 section 5.3: a new unpredictable key for every frame.
+        key = urandom(4)
+        view = memoryview(payload)
+        # Header and first piece in one write: one TLS record for nearly every message.
+        data = client_header(first, size, key) + mask(view[:CHUNK], key)
+        at = CHUNK
+        while True:
+            self._writer.write(data)
+            await self._writer.drain()
+            if at >= size:
+                return
+            data = mask(view[at : at + CHUNK], key)
+            at += CHUNK
+
+    def _end(self, over):
+        """Make the connection unusable, once: stop the writer, release everybody.
+
+        The streams are closed by who opened them; a reader still in `recv` is theirs too.
+        """
+        if self._over is None:
+            self._over = over
+        self._peer_closed.set()
+        if self._task is not None:
+            task, self._task = self._task, None
+            task.cancel()
+            self._give_up(None)
