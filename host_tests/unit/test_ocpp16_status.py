@@ -1,0 +1,170 @@
+# StatusNotification: order, coalescing, MinimumStatusDuration; and 1.6 spelling of values.
+# MIT license; part of microevse
+
+from helpers import run
+from ocpp16 import names
+from ocpp16.status import MAX_QUEUED, Status
+from ocppj.rpc import CallError
+
+
+class FakeClock:
+    def __init__(self):
+        self.ms = 0
+
+    def uptime_ms(self):
+        return self.ms
+
+    def now(self):
+        return 1798761600 + self.ms // 1000
+
+
+class Thing:
+    def __init__(self):
+        self.status = "available"
+        self.fault = None
+        self.info = None
+
+
+class FakeStation(Thing):
+    def __init__(self, count=1):
+        Thing.__init__(self)
+        self.connectors = [Thing() for _ in range(count)]
+
+
+class FakeSettings:
+    def __init__(self, minimum=0):
+        self.minimum = minimum
+
+    def get(self, name):
+        assert name == "MinimumStatusDuration"
+        return self.minimum
+
+
+def make(minimum=0, count=1):
+    sent = []
+
+    async def call(action, payload):
+        assert action == "StatusNotification"
+        sent.append((payload["connectorId"], payload["status"]))
+        return {}
+
+    clock, station = FakeClock(), FakeStation(count)
+    return Status(call, station, FakeSettings(minimum), clock), station, clock, sent
+
+
+def drain(status):
+    while status.due_in_ms() == 0:
+        run(status.step())
+
+
+def change(status, station, word):
+    station.connectors[0].status = word
+    status.changed(1)
+
+
+def test_after_boot_every_connector_and_the_charge_point_is_told_once():
+    status, _, _, sent = make(count=2)
+    status.everything()
+    drain(status)
+    assert sent == [(0, "Available"), (1, "Available"), (2, "Available")]
+
+
+def test_changes_are_told_in_order_while_online():
+    status, station, _, sent = make()
+    for word in ("preparing", "charging", "finishing"):
+        change(status, station, word)
+    drain(status)
+    assert [s for _, s in sent] == ["Preparing", "Charging", "Finishing"]
+
+
+def test_the_same_state_is_not_told_twice():
+    status, station, _, sent = make()
+    change(status, station, "preparing")
+    drain(status)
+    change(status, station, "preparing")
+    drain(status)
+    assert sent == [(1, "Preparing")]
+
+
+def test_after_an_outage_only_the_current_state_is_told():
+    status, station, _, sent = make()
+    for word in ("preparing", "charging", "finishing"):
+        change(status, station, word)
+    status.everything()
+    drain(status)
+    assert sent == [(0, "Available"), (1, "Finishing")]
+
+
+def test_a_state_shorter_than_minimum_status_duration_is_not_told():
+    status, station, clock, sent = make(minimum=10)
+    status.everything()
+    drain(status)
+    change(status, station, "preparing")
+    clock.ms += 4000
+    change(status, station, "available")
+    clock.ms += 20000
+    drain(status)
+    # It was Available before and is Available now: there is nothing to say.
+    assert sent == [(0, "Available"), (1, "Available")]
+
+
+def test_minimum_status_duration_delays_a_state_that_lasts():
+    status, station, clock, sent = make(minimum=10)
+    change(status, station, "preparing")
+    assert status.due_in_ms() == 10000
+    clock.ms += 9999
+    assert status.due_in_ms() == 1
+    clock.ms += 1
+    drain(status)
+    assert sent == [(1, "Preparing")]
+
+
+def test_a_slow_link_does_not_let_the_queue_grow():
+    status, station, _, sent = make()
+    for i in range(50):
+        change(status, station, "charging" if i % 2 else "suspended_ev")
+    drain(status)
+    assert len(sent) == MAX_QUEUED
+    assert sent[-1] == (1, "Charging")
+
+
+def test_a_refused_status_does_not_block_the_next():
+    async def call(action, payload):
+        raise CallError("InternalError", "")
+
+    station = FakeStation()
+    status = Status(call, station, FakeSettings(), FakeClock())
+    change(status, station, "preparing")
+    run(status.step())
+    assert status.due_in_ms() is None
+
+
+def test_a_fault_is_told_with_code_and_text_within_the_limits():
+    status, station, _, _ = make()
+    station.connectors[0].status = "faulted"
+    station.connectors[0].fault = ("GroundFailure", "x" * 80)
+    payload = status.current(1)
+    assert payload["errorCode"] == "GroundFailure" and len(payload["info"]) == 50
+    assert "vendorErrorCode" not in payload
+    station.connectors[0].fault = ("WeldedContactor", "")
+    payload = status.current(1)
+    assert payload["errorCode"] == "OtherError"
+    assert payload["vendorErrorCode"] == "WeldedContactor"
+
+
+def test_values_are_text_without_float_rounding():
+    assert names.decimal(16777217, 1) == "16777217"
+    assert names.decimal(16000, 1000) == "16.000"
+    assert names.decimal(-1, 1000) == "-0.001"
+    assert names.decimal(-215, 10) == "-21.5"
+
+
+def test_sampled_values_name_measurand_unit_and_phase():
+    out = names.sampled_values([[1, 0, 1234], [3, "L1", 15999]], "Sample.Periodic")
+    assert out[0] == {
+        "value": "1234",
+        "context": "Sample.Periodic",
+        "measurand": "Energy.Active.Import.Register",
+        "unit": "Wh",
+    }
+    assert out[1]["value"] == "15.999" and out[1]["phase"] == "L1" and out[1]["unit"] == "A"

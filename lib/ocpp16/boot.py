@@ -1,0 +1,90 @@
+# BootNotification and Heartbeat: being known to the central system, and its clock.
+# MIT license; part of microevse
+"""Registration (OCPP 1.6 sections 4.2 and 4.6).
+
+Until the central system has accepted us nothing else may be sent, except what it
+asks for by TriggerMessage while we are Pending.
+"""
+
+import iso8601
+import log
+from ocppj.rpc import CallError
+
+# Used when the central system gives interval 0: "choose yourself" (section 4.2).
+RETRY_S = 30
+MIN_RETRY_S = 1
+
+
+class Boot:
+    """Registers the charge point and keeps the heartbeat.
+
+    call: async callable(action, payload) -> payload, as Rpc.call.
+    identity: dict of BootNotification fields (chargePointVendor, chargePointModel, ...).
+    """
+
+    def __init__(self, call, settings, clock, identity):
+        self._call = call
+        self._settings = settings
+        self._clock = clock
+        self._identity = identity
+        self.status = None  # None: not answered yet since this boot; else the 1.6 word
+        self._next_ms = 0  # uptime at which the next BootNotification or Heartbeat is due
+
+    @property
+    def accepted(self):
+        return self.status == "Accepted"
+
+    def due_in_ms(self):
+        """Milliseconds until boot or heartbeat has something to send; None for never."""
+        if self.accepted and not self._settings.get("HeartbeatInterval"):
+            return None
+        return max(0, self._next_ms - self._clock.uptime_ms())
+
+    def interval_changed(self):
+        """HeartbeatInterval was set by the central system: it counts from now."""
+        if self.accepted:
+            self._after(self._settings.get("HeartbeatInterval"))
+
+    async def step(self):
+        """Send what is due. Raises what Rpc.call raises."""
+        if self.accepted:
+            await self.heartbeat()
+        else:
+            await self.notify()
+
+    async def notify(self):
+        """One BootNotification and what its answer means."""
+        try:
+            answer = await self._call("BootNotification", self._identity)
+        except CallError as exc:
+            # An error is no answer to the question whether we may talk: ask again.
+            log.warn("ocpp", "BootNotification refused: %s", exc.code)
+            self._after(RETRY_S)
+            return
+        interval = answer["interval"]
+        self._take_time(answer["currentTime"])
+        was, self.status = self.status, answer["status"]
+        if was != self.status:
+            log.info("ocpp", "central system says %s, interval %d s", self.status, interval)
+        if self.accepted:
+            if interval > 0:
+                self._settings.set("HeartbeatInterval", str(interval))
+            self._after(self._settings.get("HeartbeatInterval"))
+        else:
+            self._after(max(interval, MIN_RETRY_S) if interval else RETRY_S)
+
+    async def heartbeat(self):
+        """One Heartbeat; its answer carries the time."""
+        self._after(self._settings.get("HeartbeatInterval"))
+        answer = await self._call("Heartbeat", {})
+        self._take_time(answer["currentTime"])
+
+    def _after(self, seconds):
+        self._next_ms = self._clock.uptime_ms() + 1000 * seconds
+
+    def _take_time(self, text):
+        try:
+            self._clock.set(iso8601.parse(text))
+        except ValueError as exc:
+            # A central system with a clock in 1970 must not move ours (ocpp field notes).
+            log.warn("ocpp", "time of the central system not used: %s", exc)

@@ -1,0 +1,47 @@
+# GetConfiguration and ChangeConfiguration.
+# MIT license; part of microevse
+"""Configuration keys of OCPP 1.6 (sections 5.3, 5.8 and 9) from the settings declaration."""
+
+ANSWERS = {
+    "accepted": "Accepted",
+    "rejected": "Rejected",
+    "readonly": "Rejected",
+    "reboot": "RebootRequired",
+    "unknown": "NotSupported",
+}
+
+
+def handlers(settings):
+    """Table of the actions handled here."""
+
+    def entry(name):
+        item = {"key": name, "readonly": settings.access(name) == "r"}
+        if settings.access(name) != "w":
+            item["value"] = settings.text(name)
+        return item
+
+    async def get_configuration(payload):
+        wanted = payload.get("key")
+        if not wanted:
+            # An empty list asks for everything, as no list does (section 5.8).
+            return {"configurationKey": [entry(name) for name in settings.keys16()]}
+        limit = settings.get("GetConfigurationMaxKeys")
+        known, unknown = [], []
+        for name in wanted[:limit]:
+            real = settings.find16(name)
+            if real:
+                known.append(entry(real))
+            else:
+                unknown.append(name)
+        return {"configurationKey": known, "unknownKey": unknown}
+
+    async def change_configuration(payload):
+        name = settings.find16(payload["key"])
+        if not name:
+            return {"status": "NotSupported"}
+        return {"status": ANSWERS[settings.set(name, payload["value"])]}
+
+    return {
+        "GetConfiguration": get_configuration,
+        "ChangeConfiguration": change_configuration,
+    }

@@ -1,0 +1,89 @@
+# Names of OCPP 1.6 for what the station says in its own words.
+# MIT license; part of microevse
+"""Neutral words <-> OCPP 1.6 enumerations, and values as 1.6 wants them: text.
+
+Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
+"""
+
+from station import measurands
+
+CONNECTOR_STATUS = {
+    "available": "Available",
+    "preparing": "Preparing",
+    "charging": "Charging",
+    "suspended_ev": "SuspendedEV",
+    "suspended_evse": "SuspendedEVSE",
+    "finishing": "Finishing",
+    "reserved": "Reserved",
+    "unavailable": "Unavailable",
+    "faulted": "Faulted",
+}
+
+# StopTransaction.reason. "local" is the default of the schema, but saying it costs little
+# and some central systems show an empty reason as an error.
+STOP_REASON = {
+    "local": "Local",
+    "remote": "Remote",
+    "ev_disconnected": "EVDisconnected",
+    "deauthorized": "DeAuthorized",
+    "power_loss": "PowerLoss",
+    "reboot": "Reboot",
+    "hard_reset": "HardReset",
+    "soft_reset": "SoftReset",
+    "unlock": "UnlockCommand",
+    "emergency_stop": "EmergencyStop",
+    "other": "Other",
+}
+
+AUTHORIZATION = {
+    "Accepted": "accepted",
+    "Blocked": "blocked",
+    "Expired": "expired",
+    "Invalid": "invalid",
+    "ConcurrentTx": "concurrent",
+}
+
+# What a 1.6 errorCode can say; anything else the station may report is OtherError.
+ERROR_CODES = (
+    "ConnectorLockFailure,EVCommunicationError,GroundFailure,HighTemperature,InternalError,"
+    "LocalListConflict,NoError,OtherError,OverCurrentFailure,OverVoltage,PowerMeterFailure,"
+    "PowerSwitchFailure,ReaderFailure,ResetFailure,UnderVoltage,WeakSignal"
+).split(",")
+
+
+def error_code(fault):
+    """1.6 errorCode of a neutral fault code, None meaning no fault."""
+    if not fault:
+        return "NoError"
+    return fault if fault in ERROR_CODES else "OtherError"
+
+
+def decimal(value, scale):
+    """`value / scale` as text without a float: chips have 24-bit floats. scale: 1, 10, 1000."""
+    if scale == 1:
+        return str(value)
+    sign = "-" if value < 0 else ""
+    value = abs(value)
+    digits = {10: "%d.%d", 1000: "%d.%03d"}[scale]
+    return sign + digits % (value // scale, value % scale)
+
+
+def sampled_values(values, context):
+    """[[measurand code, phase, integer], ...] of a journal record as 1.6 sampledValue list.
+
+    Values are strings in 1.6 (a number there breaks strict central systems), with
+    measurand and unit always written out because defaults are read differently.
+    """
+    out = []
+    for code, phase, value in values:
+        name, unit, scale = measurands.describe(code)
+        item = {
+            "value": decimal(value, scale),
+            "context": context,
+            "measurand": name,
+            "unit": unit,
+        }
+        if phase:
+            item["phase"] = phase if isinstance(phase, str) else "L%d" % phase
+        out.append(item)
+    return out

@@ -1,0 +1,111 @@
+# StatusNotification: what each connector is doing, said once and in order.
+# MIT license; part of microevse
+"""StatusNotification (OCPP 1.6 section 4.9) with MinimumStatusDuration and coalescing.
+
+While online every change is sent in order. What happened during an outage is history:
+only the state that holds when the connection is back is sent.
+"""
+
+import iso8601
+import log
+from ocppj.rpc import CallError
+
+from .names import CONNECTOR_STATUS, error_code
+
+# Changes kept per connector while the link is slow; the oldest are dropped beyond this.
+MAX_QUEUED = 6
+INFO_LENGTH = 50
+ERROR_LENGTH = 50
+
+
+def _key(payload):
+    """What makes two notifications say the same."""
+    return payload["status"], payload["errorCode"], payload.get("info")
+
+
+class Status:
+    """Queue of status changes to be told. `station.connectors` is read, never written."""
+
+    def __init__(self, call, station, settings, clock):
+        self._call = call
+        self._station = station
+        self._settings = settings
+        self._clock = clock
+        self._queue = []  # [connector, since_ms, payload], oldest first
+        self._last = {}  # connector -> key of the last payload queued
+        self._told = {}  # connector -> key of the last payload the central system answered
+
+    def changed(self, connector):
+        """The station reports a new status of `connector` (0: the whole charge point)."""
+        payload = self.current(connector)
+        key = _key(payload)
+        if self._last.get(connector) == key:
+            return
+        self._last[connector] = key
+        now = self._clock.uptime_ms()
+        minimum = 1000 * self._settings.get("MinimumStatusDuration")
+        if minimum:
+            # A state that did not last long enough is not worth a message (section 9.1.20).
+            self._queue = [
+                q for q in self._queue if q[0] != connector or now - q[1] >= minimum
+            ]
+        mine = [q for q in self._queue if q[0] == connector]
+        if len(mine) >= MAX_QUEUED:
+            self._queue.remove(mine[0])
+        self._queue.append([connector, now, payload])
+
+    def everything(self):
+        """After a boot or an outage: only what holds now, once for each connector."""
+        self._queue = []
+        now = self._clock.uptime_ms()
+        for connector in range(len(self._station.connectors) + 1):
+            payload = self.current(connector)
+            self._last[connector] = _key(payload)
+            self._told.pop(connector, None)
+            # Backdated: MinimumStatusDuration is about changes, and this is none.
+            since = now - 1000 * self._settings.get("MinimumStatusDuration")
+            self._queue.append([connector, since, payload])
+
+    def due_in_ms(self):
+        """Milliseconds until the oldest change may be sent; None when there is none."""
+        if not self._queue:
+            return None
+        minimum = 1000 * self._settings.get("MinimumStatusDuration")
+        return max(0, self._queue[0][1] + minimum - self._clock.uptime_ms())
+
+    async def step(self):
+        """Send the oldest change. A CALLERROR drops it: the next change will be newer."""
+        entry = self._queue[0]
+        connector, _, payload = entry
+        # A short visit to another state, left out above, may lead back to what was told last.
+        if self._told.get(connector) != _key(payload):
+            try:
+                await self._call("StatusNotification", payload)
+            except CallError as exc:
+                log.warn("ocpp", "StatusNotification refused: %s", exc.code)
+            self._told[connector] = _key(payload)
+        if entry in self._queue:
+            self._queue.remove(entry)
+
+    async def trigger(self, connector):
+        """TriggerMessage: the current state of one connector, at once."""
+        await self._call("StatusNotification", self.current(connector))
+
+    def current(self, connector):
+        """StatusNotification payload of this moment. connector 0 is the charge point."""
+        source = self._station if connector == 0 else self._station.connectors[connector - 1]
+        fault = source.fault
+        payload = {
+            "connectorId": connector,
+            "status": CONNECTOR_STATUS[source.status],
+            "errorCode": error_code(fault[0] if fault else None),
+        }
+        info = fault[1] if fault else getattr(source, "info", None)
+        if info:
+            payload["info"] = info[:INFO_LENGTH]
+        if fault and error_code(fault[0]) != fault[0]:
+            payload["vendorErrorCode"] = fault[0][:ERROR_LENGTH]
+        now = self._clock.now()
+        if now is not None:
+            payload["timestamp"] = iso8601.format(now)
+        return payload
