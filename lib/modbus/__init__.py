@@ -1,0 +1,2 @@
+# Modbus: the master side of the serial line protocol.
+# MIT license; part of microevse

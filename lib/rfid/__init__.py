@@ -1,0 +1,2 @@
+# Readers of identification tags.
+# MIT license; part of microevse

@@ -1,0 +1,107 @@
+# Readers that print an identifier as a line on a UART.
+# MIT license; part of microevse
+"""RFID modules and barcode scanners with a serial output: `04A3B2C1\\r\\n`, STX ... ETX.
+
+What arrives becomes an idTag: at most 20 printable characters (OCPP 1.6, IdToken),
+upper-cased because readers disagree about the case of hex digits and OCPP compares
+without regard to it.
+"""
+
+import asyncio
+
+import port
+
+MAX_LENGTH = 20
+SAME_TAG_MS = 1500  # a card held to the reader is reported over and over: one tap
+_FRAGMENT_MS = 1000  # a line that stops in the middle is not the beginning of the next one
+_POLL_S = 0.05
+_CHUNK = 64
+_STX = 2
+_ENDS = b"\x03\r\n"
+
+
+class LineReader:
+    """Tags from a UART object with `any()` and `read(n)`.
+
+    `ticks_ms` gives the time. `.dropped` counts lines that were no identifier.
+    """
+
+    def __init__(self, uart, ticks_ms=port.ticks_ms):
+        self._uart = uart
+        self._ticks_ms = ticks_ms
+        self._line = bytearray()
+        self._bad = False
+        self._byte_at = 0
+        self._waiting = b""
+        self._last = None
+        self._last_at = 0
+        self.dropped = 0
+
+    async def next_tag(self):
+        """Wait for the next tag and return it; never the same one twice within 1.5 s."""
+        while True:
+            tag = self._next_line()
+            if tag is None:
+                await asyncio.sleep(_POLL_S)
+            elif self._is_new(tag):
+                return tag
+
+    def _next_line(self):
+        """The next whole identifier that has arrived, or None."""
+        now = self._ticks_ms()
+        self._forget(now)
+        while True:
+            for i, byte in enumerate(self._waiting):
+                if self._feed(byte):
+                    self._waiting = self._waiting[i + 1 :]
+                    tag = bytes(self._line).decode().strip().upper()
+                    self._line = bytearray()
+                    if tag:
+                        return tag
+                    break
+            else:
+                n = self._uart.any()
+                self._waiting = (self._uart.read(min(n, _CHUNK)) or b"") if n else b""
+                if not self._waiting:
+                    return None
+                self._byte_at = now
+
+    def _feed(self, byte):
+        """Take one byte; True when a good, non-empty line is complete in `_line`."""
+        if byte in _ENDS:
+            if self._bad:
+                self._drop()
+            return len(self._line) > 0
+        if byte == _STX:
+            if self._line or self._bad:
+                self._drop()
+        elif self._bad:
+            pass
+        elif not 32 <= byte < 127 or len(self._line) >= MAX_LENGTH:
+            # The rest belongs to the same line: half an identifier could be somebody else's.
+            self._bad = True
+        else:
+            self._line.append(byte)
+        return False
+
+    def _drop(self):
+        self.dropped += 1
+        self._bad = False
+        self._line = bytearray()
+
+    def _forget(self, now):
+        if (self._line or self._bad) and not (
+            0 <= port.ticks_diff(now, self._byte_at) < _FRAGMENT_MS
+        ):
+            if not self._uart.any():
+                self._drop()
+        # Forgotten as soon as it may be read again: ticks wrap after 12 days.
+        if self._last and not 0 <= port.ticks_diff(now, self._last_at) < SAME_TAG_MS:
+            self._last = None
+
+    def _is_new(self, tag):
+        now = self._ticks_ms()
+        new = tag != self._last
+        self._last = tag
+        self._last_at = now  # also for a repetition: a card held for long is still one tap
+        return new
