@@ -1,0 +1,301 @@
+# The wiring: board + settings -> objects -> tasks. Reads like a parts list.
+# MIT license; part of microevse
+"""Builds the charger from its board profile and starts its tasks.
+
+`charger` is what the console and the page look at; no other module uses it.
+"""
+
+import asyncio
+import gc
+import json
+
+import log
+from clock import Clock
+from config import CsmsConfig
+from hal import board as board_file
+from hal import system
+from hal.adc import PilotAdc
+from hal.contactor import Contactor
+from hal.lock import Lock
+from hal.partition import Flash
+from hal.pilot import Pilot
+from hal.rcd import Rcd
+from hal.tick import Tick
+from hal.uart import open_uart
+from hal.watchdog import Watchdog
+from hal.wifi import Link
+from iec61851.evse import Evse
+from meters import eastron
+from modbus.rtu import Master
+from ocpp16 import schemas
+from ocpp16.client import Ocpp16
+from ocppj.connection import Connection
+from ocppj.rpc import Rpc, message_ids
+from ocppj.schema import Schema
+from rfid.line import LineReader
+from station.authorization import Authorizer
+from station.settings import Settings
+from station.station import Station
+from store import kinds
+from store.journal import Journal
+from store.norlog import NorLog
+from supervisor import Supervisor
+from version import VERSION
+
+charger = None
+
+JOURNAL_PARTITION = "journal"
+# The station's tasks look around every second; this much later something hangs.
+STATION_LIMIT_MS = 10000
+LOOP_LIMIT_MS = 5000
+PREPARE_S = 2
+FEATURE_PROFILES = "Core,RemoteTrigger"
+
+
+class Charger:
+    """All parts of one charger. `board`: dict of the profile; `provision`: config.json."""
+
+    def __init__(self, board, provision):
+        self.board = board
+        self.clock = Clock()
+        log.use_clock(self.clock)
+        self.supervisor = Supervisor(self.clock)
+
+        # Memory that survives: who we are, what has been decided, what has been charged.
+        count = len(board["connectors"])
+        self.journal = Journal(NorLog(Flash(JOURNAL_PARTITION)), self.clock, count)
+        self.clock.on_set(self._clock_set)
+        self.clock.boot = self._count_boot()
+        self.settings = Settings(self.journal)
+        self.settings.provide("NumberOfConnectors", str(count))
+        self.settings.provide("SupportedFeatureProfiles", FEATURE_PROFILES)
+        self.settings.factory(provision.get("settings", {}))
+        self.settings.overlay(provision.get("start", {}))
+
+        # The electrical side: nothing here knows of networks or sessions.
+        self.watchdog = Watchdog()
+        self.adc = PilotAdc(board)
+        self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
+        self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
+        self.evses = [self._evse(i, c) for i, c in enumerate(board["connectors"])]
+        self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
+        self._uarts = {}
+        self._buses = {}
+        self.meters = [self._meter(c) for c in board["connectors"]]
+
+        # What a charging station is.
+        self.authorizer = Authorizer(self.settings, self.journal, self.clock)
+        self.station = Station(
+            self.settings, self.journal, self.clock, self.authorizer, self._reset
+        )
+        for i, profile in enumerate(board["connectors"]):
+            self.station.add(
+                self.evses[i],
+                self.meters[i],
+                self.locks[i],
+                self.rcds[i],
+                profile,
+                self._cable(i, profile),
+            )
+        self.reader = self._reader()
+
+        # The central system.
+        self.config = CsmsConfig(self.settings)
+        self.connection = Connection(
+            self.config,
+            on_up=self._online,
+            clock=self.clock,
+            allowed=self._may_stall,
+        )
+        identity = {
+            "chargePointVendor": self.settings.text("ChargePointVendor"),
+            "chargePointModel": self.settings.text("ChargePointModel"),
+            "chargePointSerialNumber": system.unique_id(),
+            "firmwareVersion": VERSION,
+        }
+        self.rpc = Rpc(
+            self.connection.send,
+            {},
+            Schema(schemas.TABLE),
+            message_ids(self.clock.boot),
+            lambda: self.settings.get("MessageTimeout"),
+            self.clock,
+        )
+        self.ocpp = Ocpp16(
+            self.rpc.call, self.station, self.settings, self.journal, self.clock, identity
+        )
+        self.rpc.handlers = self.ocpp.handlers
+        self.connection.attach(self.rpc)
+        self.link = Link(self.settings)
+        self.settings.on_change(self._on_setting)
+
+    # -- making the parts ----------------------------------------------------------------
+
+    def _count_boot(self):
+        boot = 1
+        for _, payload in self.journal.state(kinds.BOOT):
+            boot = payload[0] + 1
+        self.journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
+        return boot
+
+    def _evse(self, i, profile):
+        contactor = Contactor(profile["contactor"])
+        lock, rcd = self.locks[i], self.rcds[i]
+        evse = Evse(
+            Pilot(profile["cp"]),
+            contactor,
+            ventilated=profile.get("ventilated", False),
+            lock_ok=lock.is_locked if lock else None,
+            rcd_ok=rcd.is_ok if rcd else None,
+            diode_check=profile["cp"].get("diode_check", True),
+        )
+        if rcd:
+            rcd.on_trip(evse.trip)
+        return evse
+
+    def _uart(self, number):
+        if number not in self._uarts:
+            self._uarts[number] = open_uart(self.board, number)
+        return self._uarts[number]
+
+    def _bus(self, number):
+        """One Modbus master for each port: several meters may share the wires."""
+        if number not in self._buses:
+            self._buses[number] = Master(*self._uart(number))
+        return self._buses[number]
+
+    def _meter(self, profile):
+        meter = profile.get("meter")
+        if not meter:
+            return None
+        return eastron.make(meter["type"], self._bus(meter["uart"]), meter.get("address", 1))
+
+    def _cable(self, i, profile):
+        return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
+
+    def _reader(self):
+        reader = self.board.get("reader")
+        return LineReader(self._uart(reader["uart"])[0]) if reader else None
+
+    # -- decisions that need several parts -----------------------------------------------
+
+    def _may_stall(self):
+        """True while no contactor is closed: a stall of the interpreter is harmless then."""
+        for evse in self.evses:
+            if evse.closed:
+                return False
+        return True
+
+    async def _online(self, protocol):
+        await self.ocpp.serve()
+
+    def _clock_set(self, step):
+        # Certificates are checked by the chip's own clock.
+        if step != 0:
+            system.set_rtc(self.clock.now())
+
+    def _on_setting(self, name, value):
+        if name in self.config.NAMES:
+            asyncio.create_task(self.connection.restart("%s changed" % name))
+
+    def _reset(self, kind):
+        system.mark("HardReset" if kind == "hard" else "SoftReset")
+        system.reset()
+
+    # -- tasks ---------------------------------------------------------------------------
+
+    def start(self):
+        """Start everything. The tick comes first: from then on the pilot is watched."""
+        self.station.recover(system.last_reset())
+        self.tick.start()
+        supervisor = self.supervisor
+        for connector in self.station.connectors:
+            supervisor.start("connector %d" % connector.id, connector.run)
+            supervisor.start("meter %d" % connector.id, connector.metering.run)
+        supervisor.watch("loop", LOOP_LIMIT_MS)
+        supervisor.start("loop", self._beat)
+        supervisor.start("journal", self._prepare)
+        supervisor.start("network", self.link.run)
+        supervisor.start("ocpp", self.connection.run)
+        if self.reader:
+            supervisor.start("reader", self._read_tokens)
+        supervisor.start("web", self._serve_page)
+
+    async def _beat(self):
+        """Proof for the watchdog that asyncio runs and every connector is looked after."""
+        while True:
+            if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
+                self.supervisor.beat("loop")
+            await asyncio.sleep(1)
+
+    async def _prepare(self):
+        """Erase flash ahead of need, only while every contactor is open (80 ms each)."""
+        while True:
+            if self._may_stall():
+                self.journal.prepare()
+            await asyncio.sleep(PREPARE_S)
+
+    async def _read_tokens(self):
+        while True:
+            token = await self.reader.next_tag()
+            answer = await self.station.present_token(token)
+            log.info("reader", "%s", answer)
+
+    async def _serve_page(self):
+        # Imported here: the page is the largest part of the program, and not vital.
+        from web import login, server
+        from web.view import View
+
+        account = login.from_settings(self.settings, self.clock)
+        app = server.make_app(View(self), account, (self.link.name,))
+        await app.start_server(host="0.0.0.0", port=80)
+
+    # -- for the console -----------------------------------------------------------------
+
+    def heap_free(self):
+        return gc.mem_free() if hasattr(gc, "mem_free") else 0
+
+    def status16(self, number):
+        """What a service person asks first: status and transaction in 1.6 terms."""
+        from ocpp16.names import CONNECTOR_STATUS
+
+        connector = self.station.connectors[number - 1]
+        session = connector.session
+        return {
+            "connector_status": CONNECTOR_STATUS[connector.status],
+            "transaction": self.ocpp.transactions.transaction_id(session.id) if session else None,
+            "ocpp": self.ocpp.accepted,
+            "heap_free": self.heap_free(),
+        }
+
+
+def provisioning(path="config.json"):
+    """Contents of the provisioning file, {} without one. ValueError if it is not JSON."""
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except OSError:
+        return {}
+
+
+def build():
+    """Make the charger from the files beside the firmware; the tick is not started yet."""
+    global charger
+    charger = Charger(board_file.load(), provisioning())
+    return charger
+
+
+async def run():
+    """Build, start, and stay until the task is cancelled."""
+    log.info("app", "microevse %s, last reset: %s", VERSION, system.last_reset())
+    build().start()
+    log.info("app", "%s, boot %d", charger.board["name"], charger.clock.boot)
+    while True:
+        await asyncio.sleep(3600)
+
+
+def stop():
+    """Open every contactor: the console takes over."""
+    if charger:
+        for evse in charger.evses:
+            evse.trip("InternalError")

@@ -1,0 +1,83 @@
+# Settings -> what the connection to the central system needs.
+# MIT license; part of microevse
+"""Read anew at each attempt, so that a changed setting holds from the next one on."""
+
+from ocppj import tls, url
+
+
+class CsmsConfig:
+    """Configuration object of ocppj.Connection, on top of Settings."""
+
+    # Settings whose change means: connect again.
+    NAMES = (
+        "CentralSystemURI",
+        "ChargePointId",
+        "AuthorizationKey",
+        "BasicAuthPassword",
+        "CaFile",
+        "CertFile",
+        "KeyFile",
+        "SecurityProfile",
+    )
+    connect_timeout = 30
+
+    def __init__(self, settings):
+        self._settings = settings
+
+    @property
+    def url(self):
+        """Address of the central system. ValueError if it is weaker than SecurityProfile."""
+        text = self._settings.text("CentralSystemURI")
+        profile = self._settings.get("SecurityProfile")
+        if text and profile >= 2 and not url.parse(text).secure:
+            raise ValueError("SecurityProfile %d needs a wss:// address" % profile)
+        if profile == 1 and not self.password:
+            raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
+        return text
+
+    def host(self):
+        """Host name for the page: no path, no identity, no secret."""
+        try:
+            return url.parse(self._settings.text("CentralSystemURI")).host
+        except ValueError:
+            return ""
+
+    @property
+    def charge_point_id(self):
+        return self._settings.text("ChargePointId")
+
+    @property
+    def password(self):
+        return self._settings.basic_auth_key()
+
+    @property
+    def ca_der(self):
+        return self._pem("CaFile", tls.CERTIFICATE)
+
+    @property
+    def cert_der(self):
+        found = self._pem("CertFile", tls.CERTIFICATE)
+        return found[0] if found else None
+
+    @property
+    def key_der(self):
+        found = self._pem("KeyFile", tls.PRIVATE_KEY)
+        return found[0] if found else None
+
+    def _pem(self, setting, labels):
+        path = self._settings.text(setting)
+        if not path:
+            return []
+        try:
+            with open(path) as f:
+                return tls.pem_to_der(f.read(), labels)
+        except OSError:
+            raise ValueError("%s: no file %s" % (setting, path))
+
+    @property
+    def ping_interval(self):
+        return self._settings.get("WebSocketPingInterval")
+
+    @property
+    def message_timeout(self):
+        return self._settings.get("MessageTimeout")

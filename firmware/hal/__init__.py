@@ -1,0 +1,2 @@
+# The only code that may import machine, esp32 and network.
+# MIT license; part of microevse

@@ -1,0 +1,120 @@
+# Owner of ADC1: windows of the control pilot, readings of the proximity pilot.
+# MIT license; part of microevse
+"""Nobody else reads an ADC. ADC2 belongs to the radio."""
+
+from array import array
+
+import burst
+import log
+import machine
+from iec61851 import proximity
+from iec61851.levels import A, level
+from iec61851.plateau import FULL_U16, Plateau, divider
+from port import sleep_ms, ticks_diff, ticks_ms
+
+from hal import kernel, pilot
+
+WINDOW_US = 4000  # four periods
+# Above 63 A the low half is so short that four periods may hold no two samples of it.
+LONG_WINDOW_US = 8000
+LONG_ABOVE_MA = 63000
+_BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
+
+_PAIRS = 8  # readings averaged for one calibration point
+_SETTLE_MS = 2
+# Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
+_STEP_UV = (35, 70)
+_INTERCEPT_UV = {"esp32": 142000}  # what a count of 0 means; other chips start at 0
+
+
+class PilotAdc:
+    """`board`: the profile. After `window()`: `gap_ms`, `now_ms` of that window."""
+
+    def __init__(self, board):
+        self._buf = array("H", bytes(2 * _BUFFER))
+        self._adcs = []
+        self._pps = []
+        self._plateaus = []
+        self._starts = []
+        self.gap_ms = 0
+        self.now_ms = 0
+        for connector in board["connectors"]:
+            cp = connector["cp"]
+            plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
+            adc = _input(cp["adc"])
+            self._calibrate(adc, plateau, cp, board["chip"])
+            self._adcs.append(adc)
+            self._plateaus.append(plateau)
+            self._starts.append(None)
+            pp = connector.get("pp")
+            self._pps.append((_input(pp["adc"]), pp) if pp else None)
+
+    def window(self, index, ma=0):
+        """Sample one pilot; returns its Plateau. `ma`: what is being offered."""
+        start = ticks_ms()
+        # Always asked, so that time left out before does not count for a later window.
+        skipped = burst.skipped_ms()
+        last = self._starts[index]
+        self._starts[index] = start
+        self.gap_ms = 0 if last is None else max(0, ticks_diff(start, last) - skipped)
+        n = burst.sample(
+            self._adcs[index], self._buf, LONG_WINDOW_US if ma > LONG_ABOVE_MA else WINDOW_US
+        )
+        plateau = self._plateaus[index]
+        plateau.measure(self._buf, n)
+        self.now_ms = ticks_ms()
+        return plateau
+
+    def cable_ma(self, index):
+        """Cable rating in mA, or proximity.OPEN, SHORT, INVALID. None: no such input."""
+        if self._pps[index] is None:
+            return None
+        adc, pp = self._pps[index]
+        mv = _average(adc.read_uv) // 1000
+        return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
+
+    def _calibrate(self, adc, plateau, cp, chip):
+        """The line from counts to volts: from the profile, else from the chip's own
+        calibration at two points, +12 V and -12 V.
+
+        -12 V for 4 ms is sent only where the first point says that no EV is there. With
+        an EV (power came back) the second point is what a count of 0 means on this chip.
+        """
+        if "cal" in cp:
+            (raw_a, uv_a), (raw_b, uv_b) = cp["cal"]
+            plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
+            return
+        intercept = _INTERCEPT_UV.get(chip, 0)
+        plateau.calibrate(0, intercept, FULL_U16, intercept + FULL_U16 * 48)
+        if not hasattr(adc, "read_uv"):
+            log.warn("adc", "no calibration on this chip")
+            return
+        try:
+            pilot.hold(cp, True)
+            sleep_ms(_SETTLE_MS)
+            raw_b, uv_b = _average(adc.read_u16), _average(adc.read_uv)
+            raw_a, uv_a = 0, intercept
+            if level(plateau.pilot_mv(uv_b)) == A:
+                pilot.hold(cp, False)
+                sleep_ms(_SETTLE_MS)
+                raw_a, uv_a = _average(adc.read_u16), _average(adc.read_uv)
+                pilot.hold(cp, True)
+            if not _STEP_UV[0] * (raw_b - raw_a) < uv_b - uv_a < _STEP_UV[1] * (raw_b - raw_a):
+                raise ValueError("%d uV at %d, %d uV at %d" % (uv_a, raw_a, uv_b, raw_b))
+            plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
+        except (OSError, ValueError) as exc:
+            # The nominal line will do for the states; the tolerance is worse.
+            log.warn("adc", "not calibrated: %s", exc)
+        finally:
+            pilot.hold(cp, True)
+
+
+def _input(pin):
+    return machine.ADC(machine.Pin(pin), atten=machine.ADC.ATTN_11DB)
+
+
+def _average(read):
+    total = 0
+    for _ in range(_PAIRS):
+        total += read()
+    return total // _PAIRS

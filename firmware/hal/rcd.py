@@ -1,0 +1,71 @@
+# Residual current monitor (6 mA DC, 30 mA AC): trip output and test input.
+# MIT license; part of microevse
+"""The second layer. The trip output belongs into the relay driver as well: interrupts on
+an ESP32 are soft, and a stalled interpreter does not run them."""
+
+import asyncio
+
+import machine
+
+TEST_S = 0.5  # an RCM14 trips within this time after TEST
+RELEASE_S = 0.5
+_STEP_S = 0.01
+
+
+class Rcd:
+    """`cfg`: pins `trip`, `test` (may be missing: then it cannot be tested), `active_high`."""
+
+    def __init__(self, cfg):
+        pin = machine.Pin
+        self._tripped_level = 1 if cfg.get("active_high", True) else 0
+        self._trip = pin(cfg["trip"], pin.IN)
+        test = cfg.get("test")
+        self._test = None if test is None else pin(test, pin.OUT, value=0)
+        # Nothing is known before the first test; without a test input nothing ever will be.
+        self._passed = self._test is None
+        self._testing = False
+        self._report = None
+        edge = pin.IRQ_RISING if self._tripped_level else pin.IRQ_FALLING
+        self._trip.irq(handler=self._on_edge, trigger=edge)
+
+    def on_trip(self, fn):
+        """`fn("GroundFailure")` is called from the soft interrupt when it trips."""
+        self._report = fn
+
+    def tripped(self):
+        return self._trip.value() == self._tripped_level
+
+    def is_ok(self):
+        """Tested, and not tripped. Does not allocate: the tick asks in every window."""
+        return self._passed and not self._testing and not self.tripped()
+
+    async def self_test(self):
+        """Make it trip and let go again. True if it did both; contactor open, please."""
+        if self._test is None:
+            return not self.tripped()
+        self._passed = False
+        if self.tripped():
+            return False
+        self._testing = True
+        try:
+            self._test.value(1)
+            fired = await self._becomes(True, TEST_S)
+            self._test.value(0)
+            released = await self._becomes(False, RELEASE_S)
+        finally:
+            self._test.value(0)
+            self._testing = False
+        self._passed = fired and released
+        return self._passed
+
+    async def _becomes(self, tripped, limit_s):
+        for _ in range(int(limit_s / _STEP_S)):
+            await asyncio.sleep(_STEP_S)
+            if self.tripped() == tripped:
+                return True
+        return False
+
+    def _on_edge(self, _pin):
+        # Read again: a false pulse of less than a millisecond beside a contactor is none.
+        if not self._testing and self._report and self.tripped():
+            self._report("GroundFailure")

@@ -1,0 +1,112 @@
+# Reset, why there was one, identity, clock and heap of the chip.
+# MIT license; part of microevse
+"""A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
+panic both end as HARD_RESET. A marker in RTC memory, which outlasts every reset but
+power-off, tells them apart."""
+
+import gc
+import struct
+import time
+from binascii import hexlify
+
+import machine
+from port import crc32
+
+_MAGIC = b"mEVS"
+_FORMAT = "<4sBB"  # magic, index of the marker, starts in a row that went wrong
+_MARKS = ("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash")
+_2000 = 946684800  # Unix time of the chip's epoch
+
+_last = None  # why this start happened, once found out
+_loops = 0
+
+
+def _read():
+    data = machine.RTC().memory()
+    size = struct.calcsize(_FORMAT)
+    if len(data) >= size + 4:
+        body = bytes(data[:size])
+        magic, mark_, loops = struct.unpack(_FORMAT, body)
+        crc = struct.unpack("<I", bytes(data[size : size + 4]))[0]
+        if magic == _MAGIC and crc == crc32(body) & 0xFFFFFFFF and mark_ < len(_MARKS):
+            return mark_, loops
+    return 0, 0
+
+
+def _write(mark_, loops):
+    body = struct.pack(_FORMAT, _MAGIC, mark_, loops)
+    machine.RTC().memory(body + struct.pack("<I", crc32(body) & 0xFFFFFFFF))
+
+
+def last_reset():
+    """PowerUp, Watchdog, Crash, SoftReset, HardReset or FirmwareUpdate."""
+    global _last, _loops
+    if _last is None:
+        mark_, loops = _read()
+        cause = machine.reset_cause()
+        if cause == machine.WDT_RESET:
+            _last = "Watchdog"
+        elif cause in (machine.HARD_RESET, machine.SOFT_RESET):
+            # No marker: a panic, or (soft) an exception that left main.py.
+            _last = _MARKS[mark_] or "Crash"
+        else:
+            _last = "PowerUp"  # brownouts count as this, too
+        _loops = min(loops + 1, 255) if _last in ("Watchdog", "Crash") else 0
+        _write(0, _loops)
+    return _last
+
+
+def mark(reason):
+    """Say why the next reset will happen: SoftReset, HardReset, FirmwareUpdate or Crash.
+
+    ValueError for anything else.
+    """
+    last_reset()  # reads the marker of this start before it is overwritten
+    if not reason or reason not in _MARKS:
+        raise ValueError("no reset reason: %s" % reason)
+    _write(_MARKS.index(reason), _loops)
+
+
+def boot_loops():
+    """How many starts in a row ended in a crash or at the watchdog, without `healthy()`."""
+    last_reset()
+    return _loops
+
+
+def healthy():
+    """This start has gone well: the next crash is the first of a row."""
+    global _loops
+    last_reset()
+    _loops = 0
+    _write(_read()[0], 0)
+
+
+def reset():
+    """Does not return. The relay pins float: their pull-downs open the contactors."""
+    machine.reset()
+
+
+def unique_id():
+    """The chip's serial number in hexadecimal."""
+    return hexlify(machine.unique_id()).decode()
+
+
+def set_rtc(unix):
+    """Set the chip's clock, which TLS checks certificates by, to Unix seconds (UTC)."""
+    epoch = _2000 if time.gmtime(0)[0] == 2000 else 0
+    t = time.gmtime(unix - epoch)
+    machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
+
+
+def heap():
+    """{"free": bytes of the GC heap, "idf_free", "idf_largest": of the ESP-IDF's}."""
+    figures = {"free": gc.mem_free() if hasattr(gc, "mem_free") else 0}
+    try:
+        import esp32
+
+        regions = esp32.idf_heap_info(esp32.HEAP_DATA)
+        figures["idf_free"] = sum(r[1] for r in regions)
+        figures["idf_largest"] = max(r[2] for r in regions)
+    except (ImportError, AttributeError):
+        pass  # not an ESP32
+    return figures

@@ -1,0 +1,65 @@
+# Keeps the tasks of the charger running.
+# MIT license; part of microevse
+"""Tasks are started from factories and restarted with back-off when they end or fail.
+
+A task that guards the electrical side is `critical`: it must report itself alive
+(`beat`) more often than its limit, or the watchdog is no longer fed and the chip
+resets, which opens the contactor (DESIGN: watchdog fed only by fresh heartbeats).
+"""
+
+import asyncio
+
+import log
+import port
+
+FIRST_DELAY_S = 1
+MAX_DELAY_S = 60
+# A task that ran this long before it failed starts again with the first delay.
+HEALTHY_S = 120
+
+
+class Supervisor:
+    """Starts and restarts tasks; knows which of them are alive."""
+
+    def __init__(self, clock):
+        self._clock = clock
+        self._beats = {}  # name -> [limit_ms, ticks of the last beat]
+        self.restarts = {}  # name -> count, for the page and for support
+
+    def start(self, name, factory):
+        """Run `factory()` (an async callable) for ever. Returns the supervising task."""
+        return asyncio.create_task(self._run(name, factory))
+
+    def watch(self, name, limit_ms):
+        """From now on `name` must beat at least every `limit_ms`."""
+        self._beats[name] = [limit_ms, port.ticks_ms()]
+
+    def beat(self, name):
+        self._beats[name][1] = port.ticks_ms()
+
+    def alive(self):
+        """False when a watched task is late. Called by the timer tick: must not allocate."""
+        now = port.ticks_ms()
+        for name in self._beats:
+            entry = self._beats[name]
+            if port.ticks_diff(now, entry[1]) > entry[0]:
+                return False
+        return True
+
+    async def _run(self, name, factory):
+        delay = FIRST_DELAY_S
+        while True:
+            began = self._clock.uptime()
+            try:
+                await factory()
+                log.warn("task", "%s ended", name)
+            except asyncio.CancelledError:
+                raise
+            except Exception as exc:
+                log.error("task", "%s failed: %r", name, exc)
+                port.print_exception(exc)
+            self.restarts[name] = self.restarts.get(name, 0) + 1
+            if self._clock.uptime() - began > HEALTHY_S:
+                delay = FIRST_DELAY_S
+            await asyncio.sleep(delay)
+            delay = min(2 * delay, MAX_DELAY_S)

@@ -1,0 +1,2 @@
+# The charger's page and its HTTP interface.
+# MIT license; part of microevse

@@ -1,0 +1,113 @@
+# Limits on what a client of the web server can make it do.
+# MIT license; part of microevse
+"""`Bounded` stands for a connection's reader and writer: sizes and times are limited."""
+
+import asyncio
+
+import port
+
+HEAD_MAX = 4096  # request line and headers together
+LINE_MAX = 1024
+REQUEST_S = 5  # from the connection to the end of the request
+WRITE_S = 5  # a client that takes nothing for so long is gone
+_CHUNK = 256
+
+
+class Disconnected(OSError):
+    """The client is gone, too slow or too long-winded. errno 104: microdot says nothing."""
+
+    def __init__(self):
+        super().__init__(104)
+        self.errno = 104
+
+
+class Bounded:
+    """Stands for the connection's reader and writer and limits what a client can do.
+
+    microdot reads lines of any length and waits for ever; it also sends every header in a
+    packet of its own. `wait_for` loses the bytes of a cancelled read: here nobody wants
+    them any more, since a late request ends the connection.
+    """
+
+    def __init__(self, reader, writer, body_max):
+        self._reader = reader
+        self._writer = writer
+        self._begin = port.ticks_ms()
+        self._buf = b""
+        self._left = HEAD_MAX + body_max
+        self._head = bytearray()
+        self._head_done = False
+        self.at_close = None  # called when the connection ends, however it ends
+
+    async def _fill(self):
+        left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), self._begin) / 1000
+        data = b""
+        if self._left > 0 and left_s > 0:
+            try:
+                data = await asyncio.wait_for(self._reader.read(_CHUNK), left_s)
+            except asyncio.TimeoutError:
+                pass  # as if it had hung up
+        if not data:
+            raise Disconnected()
+        self._left -= len(data)
+        self._buf += data
+
+    async def readline(self):
+        while True:
+            end = self._buf.find(b"\n") + 1
+            if end:
+                line = self._buf[:end]
+                self._buf = self._buf[end:]
+                return line
+            if len(self._buf) > LINE_MAX:
+                raise Disconnected()
+            await self._fill()
+
+    async def readexactly(self, n):
+        if n < 0:
+            raise Disconnected()
+        while len(self._buf) < n:
+            await self._fill()
+        data = self._buf[:n]
+        self._buf = self._buf[n:]
+        return data
+
+    async def gone(self, seconds):
+        """Wait for `seconds`; True at once when the client hangs up, or says more than it may."""
+        try:
+            await asyncio.wait_for(self._reader.read(_CHUNK), seconds)
+        except asyncio.TimeoutError:
+            return False
+        except OSError:
+            pass  # reset by the client: gone as well
+        return True
+
+    async def awrite(self, data):
+        if not self._head_done:
+            self._head += data
+            if data != b"\r\n":
+                return
+            self._head_done = True
+            data = self._head
+        try:
+            await asyncio.wait_for(self._send(bytes(data)), WRITE_S)
+        except asyncio.TimeoutError:
+            transport = getattr(self._writer, "transport", None)
+            if transport:  # CPython: closing alone would still wait for the client
+                transport.abort()
+            raise Disconnected()
+
+    async def _send(self, data):
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def aclose(self):
+        """Close the connection; may be called again."""
+        if self.at_close:
+            self.at_close()
+            self.at_close = None
+        self._writer.close()
+        await self._writer.wait_closed()
+
+    def get_extra_info(self, name):
+        return self._writer.get_extra_info(name)

@@ -1,0 +1,52 @@
+# The live state of the page: server-sent events.
+# MIT license; part of microevse
+"""https://html.spec.whatwg.org/multipage/server-sent-events.html"""
+
+import json
+
+_EVENTS_S = 1  # at most one event per second
+_HEARTBEAT_S = 5  # and one even if nothing changed, so that the page notices a dead charger
+_VOLATILE = ("uptime_s", "heap_free", "worst_gap_ms", "version")
+
+
+class Events:
+    """Server-sent events for one client: always the newest snapshot, never a queue.
+
+    state: callable, the snapshot as a dict. conn: web.bounds.Bounded. clients: list of all
+    streams, to which this one belongs until it is closed.
+    """
+
+    def __init__(self, state, conn, clients):
+        self._state = state
+        self._conn = conn
+        self._clients = clients
+        self._sent = None
+        self._open = True
+        clients.append(self)
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        waited = 0
+        while self._open:
+            state = self._state()
+            steady = {k: state[k] for k in state if k not in _VOLATILE}
+            changed = steady != self._sent
+            if changed or waited >= _HEARTBEAT_S:
+                self._sent = steady
+                # The comment tells a heartbeat from news, for whoever watches the wire.
+                return "%sdata: %s\n\n" % ("" if changed else ":\n", json.dumps(state))
+            if await self._conn.gone(_EVENTS_S):
+                break
+            waited += _EVENTS_S
+        raise StopAsyncIteration
+
+    async def aclose(self):
+        self.close()
+
+    def close(self):
+        """Make room for another client."""
+        self._open = False
+        if self in self._clients:
+            self._clients.remove(self)

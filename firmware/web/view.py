@@ -1,0 +1,69 @@
+# What the page shows of the charger, and the two things it may ask for.
+# MIT license; part of microevse
+"""Collects the page's numbers; no HTTP here."""
+
+from version import VERSION
+
+import log
+
+
+def masked(token):
+    """An idTag as others may see it: enough to recognise one's own, not to copy it."""
+    return "..." + token[-3:] if len(token) > 5 else "..."
+
+
+class View:
+    """The page's window on `charger` (app.Charger)."""
+
+    def __init__(self, charger):
+        self._charger = charger
+
+    def snapshot(self):
+        """State of the first connector and of the connection, as a dict for JSON."""
+        charger = self._charger
+        connector = charger.station.connectors[0]
+        out = charger.station.snapshot()
+        out["energy_wh"] = out.pop("meter_wh")
+        if connector.fault:
+            # "why" has the sentence; the code alone says nothing to a person.
+            out["fault"] = "%s: %s" % (connector.fault[0], out["why"])
+        session = connector.session
+        out["session"] = (
+            {
+                "energy_wh": session.energy_wh,
+                "seconds": charger.clock.uptime() - session.started[1],
+                "token_masked": masked(session.token),
+            }
+            if session
+            else None
+        )
+        connection = charger.connection
+        out["ocpp"] = {
+            "state": "accepted" if charger.ocpp.accepted else connection.state,
+            "url_host": charger.config.host(),
+            "last_error": connection.last_error,
+        }
+        out["name"] = charger.settings.text("ChargePointId") or charger.board["name"]
+        out["uptime_s"] = charger.clock.uptime()
+        out["version"] = VERSION
+        out["worst_gap_ms"] = connector.evse.worst_gap_ms
+        out["heap_free"] = charger.heap_free()
+        return out
+
+    async def start(self, id_tag):
+        """Start as if a card had been presented; text for a person."""
+        token = id_tag or self._charger.settings.text("WebIdTag")
+        if not token:
+            return "No idTag: give one, or set WebIdTag."
+        return await self._charger.station.present_token(token, 1)
+
+    async def stop(self):
+        """End the running session; text for a person."""
+        connector = self._charger.station.connectors[0]
+        if connector.session is None:
+            return "Nothing is charging."
+        connector.end("local")
+        return "Stopping."
+
+    def log_lines(self):
+        return [log.redact(line) for line in log.tail()]

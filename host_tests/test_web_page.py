@@ -1,0 +1,242 @@
+# The page in a browser, served by the firmware's server on MicroPython.
+# MIT license; part of microevse
+"""Drives headless Chromium over its DevTools protocol; not run where there is none."""
+
+import asyncio
+import base64
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import urllib.request
+
+import pytest
+import websockets
+from test_web_server import PASSWORD, Server, free_port
+from tools_paths import tool
+
+CHROMIUM = next(
+    (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
+)
+FLAGS = (
+    "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
+).split()
+# Where screenshots go, if anybody wants to see them.
+SHOTS = os.environ.get("SCREENSHOTS")
+
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="NOT RUN: no Chromium")
+
+
+class Tab:
+    def __init__(self, socket):
+        self._socket = socket
+        self._number = 0
+        self.errors = []
+
+    async def __call__(self, method, **params):
+        self._number += 1
+        await self._socket.send(
+            json.dumps({"id": self._number, "method": method, "params": params})
+        )
+        while True:
+            message = json.loads(await asyncio.wait_for(self._socket.recv(), 20))
+            if message.get("id") == self._number:
+                assert "error" not in message, message
+                return message["result"]
+            if message.get("method") == "Runtime.exceptionThrown":
+                self.errors.append(message["params"])
+            entry = message.get("params", {}).get("entry", {})
+            # A refused login and a dead charger are shown as network errors: not the page's fault.
+            if entry.get("level") == "error" and entry.get("source") != "network":
+                self.errors.append(entry)
+
+    async def js(self, script):
+        done = await self("Runtime.evaluate", expression=script, returnByValue=True)
+        assert "exceptionDetails" not in done, done
+        return done["result"].get("value")
+
+    async def text(self, name):
+        return await self.js(f"document.getElementById('{name}').textContent")
+
+    async def until(self, script, seconds=15):
+        """Wait until `script` is true in the page."""
+        for _ in range(int(seconds * 10)):
+            if await self.js(script):
+                return
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"never true: {script}")
+
+    async def size(self, width, height, dark=False):
+        await self(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=1,
+            mobile=width < 600,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def shot(self, name):
+        if SHOTS:
+            await asyncio.sleep(0.7)  # the arc moves
+            image = await self("Page.captureScreenshot", format="png")
+            pathlib.Path(SHOTS, name + ".png").write_bytes(base64.b64decode(image["data"]))
+
+
+def browse(tmp_path, kind, story, **options):
+    """Serve the view `kind`, open its page, run `async story(tab, server)`."""
+    runtime = "micropython" if tool("micropython") else "cpython"
+    server = Server(runtime, tmp_path, kind, **options)
+    debug = free_port()
+    browser = subprocess.Popen(
+        [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
+         f"--user-data-dir={tmp_path / 'profile'}", "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+    async def body():
+        pages = []
+        for _ in range(100):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{debug}/json") as answer:
+                    pages = [p for p in json.load(answer) if p["type"] == "page"]
+            except OSError:
+                pass
+            if pages:
+                break
+            await asyncio.sleep(0.2)
+        assert pages, "Chromium does not start"
+        address = pages[0]["webSocketDebuggerUrl"]
+        async with websockets.connect(address, max_size=None) as socket:
+            tab = Tab(socket)
+            for domain in ("Page", "Runtime", "Log"):
+                await tab(domain + ".enable")
+            await tab.size(390, 844)
+            await tab("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
+            await tab.until("document.readyState == 'complete' && document.body.dataset.tone")
+            await story(tab, server)
+            assert tab.errors == []
+
+    try:
+        asyncio.run(body())
+    finally:
+        browser.terminate()
+        browser.wait()
+        server.stop()
+
+
+@pytest.mark.parametrize("kind", ["available", "charging", "preparing", "fault"])
+def test_every_size_fits_without_scrolling_sideways(tmp_path, kind):
+    async def story(tab, server):
+        await tab.until("document.getElementById('state').textContent != 'Connecting'")
+        for width, height, dark in ((320, 640, False), (390, 844, True), (390, 844, False),
+                                    (768, 1024, False), (1280, 800, False)):  # fmt: skip
+            await tab.size(width, height, dark)
+            over = await tab.js("document.documentElement.scrollWidth - innerWidth")
+            assert over <= 0, (width, over)
+            small = await tab.js(
+                "[...document.querySelectorAll('button, input, summary')]"
+                ".filter(e => e.offsetParent && e.offsetHeight < 44).map(e => e.id)"
+            )
+            assert small == [], (width, small)
+            await tab.shot(f"{kind}-{width}{'-dark' if dark else ''}")
+
+    browse(tmp_path, kind, story)
+
+
+def test_numbers_are_shown_with_their_units(tmp_path):
+    async def story(tab, server):
+        await tab.until("document.getElementById('state').textContent == 'Charging'")
+        assert await tab.text("power") == "10.90" and await tab.text("power-unit") == "kW"
+        assert (await tab.text("amps") + await tab.text("offered")) == "15.8 A of 16 A"
+        assert await tab.text("s-energy") == "12.48"
+        assert (await tab.text("s-time")).startswith("1:10:")
+        assert await tab.text("s-tag") == "04A3...7F"
+        assert await tab.text("total") == "1284.5 kWh"
+        assert await tab.text("contactor") == "Closed"
+        assert await tab.text("ocpp") == "Connected"
+        assert await tab.text("go") == "Stop charging"
+
+    browse(tmp_path, "charging", story)
+
+
+def test_start_asks_for_the_password_and_then_starts(tmp_path):
+    async def story(tab, server):
+        await tab.until("!document.getElementById('go').disabled")
+        await tab.js("document.getElementById('tag').value = 'CARD1'")
+        await tab.js("document.getElementById('go').click()")
+        await tab.until("document.getElementById('login').open")
+        await tab.js("document.getElementById('password').value = 'wrong'")
+        await tab.js("document.querySelector('#login-form .main').click()")
+        await tab.until("document.getElementById('login-error').textContent == 'Wrong password.'")
+        await tab.shot("login-390")
+        await tab.js(f"document.getElementById('password').value = '{PASSWORD}'")
+        await tab.js("document.querySelector('#login-form .main').click()")
+        await tab.until("document.getElementById('state').textContent == 'Charging'")
+        assert await tab.text("said") == "Accepted for CARD1."
+        assert not await tab.js("document.getElementById('login').open")
+        assert await tab.text("account") == "Log out"
+        assert await tab.js("document.cookie") == ""
+        await tab.js("document.getElementById('go').click()")
+        await tab.until("document.getElementById('state').textContent == 'Connected'")
+        await tab.js("document.getElementById('log').click()")
+        await tab.until("document.getElementById('log-text').textContent.includes('line 39')")
+
+    browse(tmp_path, "preparing", story)
+
+
+def test_without_a_password_the_page_says_how_to_set_one(tmp_path):
+    async def story(tab, server):
+        await tab.until("!document.getElementById('go').disabled")
+        assert await tab.js("document.getElementById('account').hidden")
+        await tab.js("document.getElementById('go').click()")
+        await tab.until("document.getElementById('said').textContent.includes('WebPassword')")
+
+    browse(tmp_path, "preparing", story, password="")
+
+
+def test_lost_charger_is_said_and_old_values_are_taken_away(tmp_path):
+    async def story(tab, server):
+        await tab.until("document.getElementById('state').textContent == 'Charging'")
+        server.process.kill()
+        await tab.until("!document.getElementById('lost').hidden", 20)
+        assert await tab.text("state") == "No connection"
+        for name in ("power", "amps", "s-energy", "s-time", "s-tag", "contactor", "ocpp", "total"):
+            assert await tab.text(name) == "-", name
+        assert await tab.js("document.getElementById('go').disabled")
+        await tab.shot("lost-390")
+
+    browse(tmp_path, "charging", story)
+
+
+def test_page_follows_by_asking_when_events_fail(tmp_path):
+    async def story(tab, server):
+        # Two others hold the places; the reload has to do without.
+        await tab("Page.navigate", url="about:blank")
+        await asyncio.sleep(1)
+        others = [server.events(), server.events()]
+        await tab("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
+        await tab.until("document.getElementById('state')?.textContent == 'Connected'")
+        await tab.until("events === null")
+        cookie = server.login()
+        server.post("/api/v1/cmd/start", Cookie=cookie)
+        await tab.until("document.getElementById('state').textContent == 'Charging'", 12)
+        for s in others:
+            s.close()
+
+    browse(tmp_path, "preparing", story)
+
+
+def test_text_from_elsewhere_stays_text(tmp_path):
+    async def story(tab, server):
+        await tab.until("!document.getElementById('fault').hidden")
+        assert await tab.text("why") == "<script>document.title='owned'</script>"
+        assert await tab.text("fault-text") == "<b>bold</b>"
+        assert await tab.text("name") == "<img src=x onerror=document.title='owned'>"
+        assert await tab.js("document.title") != "owned"
+        assert await tab.js("document.querySelectorAll('main img, main script').length") == 0
+
+    browse(tmp_path, "hostile", story)

