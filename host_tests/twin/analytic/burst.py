@@ -1,0 +1,94 @@
+# Pilot windows computed instead of sampled, for long runs.
+# MIT license; part of microevse
+"""Stands in for firmware/burst.py: the same samples statistically, in one step of time.
+
+A real window has a conversion every 50 us; this one has 24 to 40 in all, in the proportion
+of the duty, with the converter's noise, and the slopes left out. What changed while the
+window ran shows in the samples from that instant on.
+"""
+
+from array import array
+
+import twin_state as _s
+
+_WINDOWS = 4  # ready-made windows, used in turn: noise costs more than all the rest
+_MIN, _MAX, _US = 24, 40, 125
+_SETTLE_US = 20  # samples this soon after an edge are on its slope
+_READ_US = 52
+
+_ready = None  # windows of the state below
+_state = None
+_turn = 0
+
+
+def sample(adc, buf, window_us):
+    """Fill array('H') `buf` with raw readings of `window_us`; returns how many."""
+    global _turn
+    clock = _s.clock
+    world = _s.world
+    world.was_sampled = True
+    n = min(max(window_us // _US, _MIN), _MAX, len(buf))
+    before = _windows(adc, n, window_us)
+    start = clock.now_us
+    clock.spend(window_us)
+    after = _windows(adc, n, window_us)
+    _turn = (_turn + 1) % _WINDOWS
+    if after is before or start >= world.changed_us:
+        buf[:n] = after[_turn]
+        return n
+    cut = n * (world.changed_us - start) // window_us
+    window = before[_turn]
+    for i in range(n):
+        if i == cut:
+            window = after[_turn]
+        buf[i] = window[i]
+    return n
+
+
+def skipped_ms():
+    """Milliseconds of regular ticks left out since the last call, because nothing changed."""
+    world = _s.world
+    ms = world.skipped_us // 1000
+    world.skipped_us -= ms * 1000
+    return ms
+
+
+def _windows(adc, n, window_us):
+    """The ready-made windows for the circuit as it is now."""
+    global _ready, _state
+    world = _s.world
+    state = (adc.number, world.version, n, window_us)
+    if state != _state:
+        _state = state
+        _ready = [_window(world, adc, n, window_us) for _ in range(_WINDOWS)]
+    return _ready
+
+
+def _window(world, adc, n, window_us):
+    pilot = world.sampled.get(adc.number)
+    if pilot is None:
+        fn = world.analog.get(adc.number)
+        high_mv = low_mv = 0.0 if fn is None else fn(world.clock.now_us)
+        high = n
+    else:
+        high_mv = pilot.adc_mv(pilot.high)
+        low_mv = pilot.adc_mv(pilot.low)
+        duty = pilot.percent / 100
+        high = n - _share(n, 1 - duty, window_us) if duty > 0.5 else _share(n, duty, window_us)
+    out = array("H", bytes(2 * n))
+    convert = world.adc
+    for i in range(n):
+        # Evenly mixed, as the periods are: a part of the window has both plateaus, too.
+        mv = high_mv if (i + 1) * high // n > i * high // n else low_mv
+        raw = convert.raw(convert.noisy(mv), adc.attenuation)
+        out[i] = raw << 4 | raw >> 8
+    return out
+
+
+def _share(n, part, window_us):
+    """How many of `n` samples show the plateau that lasts `part` of the period (1 ms)."""
+    real = max(0.0, part * 1000 - _SETTLE_US) / 1000 * window_us / _READ_US
+    if real < 1:
+        return 0
+    # With fewer samples a short plateau would vanish that the real window does see.
+    return min(n, max(int(n * part + 0.5), min(4, int(real))))

@@ -1,0 +1,177 @@
+# Virtual time: a heap of hardware events and a queue of soft callbacks.
+# MIT license; part of microevse
+"""One clock for the whole board, in integer microseconds since the image was made.
+
+Time moves only here. Moving it runs the hardware events that fall due, each at its own
+instant and in order; they model what goes on without the interpreter and never call
+firmware. What the firmware registered (Timer and Pin.irq callbacks) is queued by
+`soft()` and run by `deliver()`: on the chip such callbacks are soft too, wait while the
+interpreter is stalled, and overflow a queue of eight.
+"""
+
+from heapq import heappop, heappush
+
+SOFT_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the esp32 port
+TICKS_PERIOD = 1 << 30  # ticks_ms() and ticks_us() wrap here
+RTC_UNSET_S = 946684800  # 2000-01-01: what an ESP32's clock shows after power-on
+
+
+class Event:
+    """A scheduled hardware event; truthy until it has run or was cancelled."""
+
+    def __init__(self, when, fn):
+        self.when = when
+        self.fn = fn
+
+    def __bool__(self):
+        return self.fn is not None
+
+
+class Clock:
+    """Virtual time. `now_us` survives power cycles, `boot_us` is where this boot began."""
+
+    def __init__(self, now_us=0):
+        self.now_us = now_us
+        self.boot_us = now_us
+        self.rtc_offset = RTC_UNSET_S * 1000000 - now_us  # us; Unix time is now_us + this
+        self.dropped = 0  # soft callbacks lost to a full queue
+        self.pacer = None  # decides how fast time may move (pace.py); None: at once
+        self._heap = []  # (when, sequence, Event): sequence keeps equal times in order
+        self._sequence = 0
+        self._soft = []
+        self._delivering = False
+        self._moving = False
+
+    # -- hardware side ---------------------------------------------------------------
+
+    def at(self, when_us, fn):
+        """Run `fn()` when `now_us` reaches `when_us`; returns a handle for cancel()."""
+        event = Event(int(when_us), fn)
+        self._sequence += 1
+        heappush(self._heap, (event.when, self._sequence, event))
+        return event
+
+    def after(self, delay_us, fn):
+        """Run `fn()` in `delay_us` microseconds."""
+        return self.at(self.now_us + delay_us, fn)
+
+    def cancel(self, event):
+        """Forget a scheduled event; None and events that have run are fine."""
+        if event is not None:
+            event.fn = None
+
+    def next_due(self):
+        """When the next hardware event is due (us), or None."""
+        heap = self._heap
+        while heap and heap[0][2].fn is None:
+            heappop(heap)
+        return heap[0][0] if heap else None
+
+    def run_to(self, when_us):
+        """Move time on to `when_us`, running hardware events on the way."""
+        if self._moving:
+            # A hardware event that spends time: the outer call moves on from there.
+            self.now_us = max(self.now_us, when_us)
+            return
+        heap = self._heap
+        self._moving = True
+        try:
+            while heap and heap[0][0] <= when_us:
+                event = heappop(heap)[2]
+                fn = event.fn
+                if fn is None:
+                    continue
+                event.fn = None
+                if event.when > self.now_us:
+                    self.now_us = event.when
+                fn()
+            if when_us > self.now_us:
+                self.now_us = when_us
+        finally:
+            self._moving = False
+
+    # -- interpreter side ------------------------------------------------------------
+
+    def spend(self, us):
+        """The interpreter is busy or stalled for `us`: physics goes on, callbacks wait."""
+        self.run_to(self.now_us + us)
+
+    def soft(self, fn, arg):
+        """Queue `fn(arg)` for the interpreter; False if the queue was full (call lost)."""
+        if len(self._soft) >= SOFT_QUEUE:
+            self.dropped += 1
+            return False
+        self._soft.append((fn, arg))
+        return True
+
+    def deliver(self):
+        """Run queued callbacks, oldest first; returns how many. Never nested."""
+        if not self._soft or self._delivering or self._moving:
+            return 0
+        self._delivering = True
+        count = 0
+        try:
+            # Only what is queued now: a callback that queues itself must not hang us.
+            for _ in range(len(self._soft)):
+                fn, arg = self._soft.pop(0)
+                count += 1
+                try:
+                    fn(arg)
+                except Exception as exc:
+                    # As the VM does: reported on the console, the program goes on.
+                    print("Unhandled exception in callback")
+                    _print_exception(exc)
+        finally:
+            self._delivering = False
+        return count
+
+    def entered(self):
+        """To be called on every call of the firmware into the twin."""
+        if self.pacer is not None:
+            self.pacer.entered()
+        if self._heap and self._heap[0][0] <= self.now_us:
+            self.run_to(self.now_us)
+        if self._soft:
+            self.deliver()
+
+    def sleep(self, us):
+        """Blocking sleep of the firmware: callbacks are delivered meanwhile."""
+        until = self.now_us + us
+        if self.pacer is not None:
+            self.pacer.block(until)
+            return
+        while True:
+            due = self.next_due()
+            self.run_to(until if due is None or due > until else due)
+            self.deliver()
+            if self.now_us >= until:
+                return
+
+    def idle(self):
+        """machine.idle(): let time pass until something happens, at most 1 ms."""
+        self.sleep(1000)
+
+    # -- readings --------------------------------------------------------------------
+
+    def virtual_now_us(self):
+        """Microseconds since boot, what ticks_us() counts (unwrapped)."""
+        return self.now_us - self.boot_us
+
+    def unix_us(self):
+        """What the RTC shows, Unix microseconds."""
+        return self.now_us + self.rtc_offset
+
+    def set_unix(self, unix_s):
+        """Set the RTC."""
+        self.rtc_offset = int(unix_s) * 1000000 - self.now_us
+
+
+def _print_exception(exc):
+    import sys
+
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(exc)
+    else:
+        import traceback
+
+        traceback.print_exception(type(exc), exc, exc.__traceback__)

@@ -1,0 +1,145 @@
+# Control commands inside the child: the physical world, the network, a look at the firmware.
+# MIT license; part of microevse
+"""`handle(command)` answers with (answer, after): `after`, if not None, runs once the answer
+is on its way. What the firmware knows is read through `app.charger`, None-safe: before boot,
+and in programs that are no charger, those fields are null."""
+
+import gc
+import sys
+
+import twin_state
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+PHYSICAL = ("plug", "unplug", "request", "release", "tap", "draw", "fault", "ev", "button")
+CAUSES = {
+    "pwron": twin_state.PWRON_RESET,
+    "hard": twin_state.HARD_RESET,
+    "wdt": twin_state.WDT_RESET,
+    "deepsleep": twin_state.DEEPSLEEP_RESET,
+    "soft": twin_state.SOFT_RESET,
+}
+
+
+class Control:
+    """heap_reserve: bytes of free heap that are the twin's own."""
+
+    def __init__(self, heap_reserve=0):
+        self.heap_reserve = heap_reserve
+
+    def handle(self, cmd):
+        """Apply one command. Raises ValueError with what is wrong with it."""
+        do = cmd.get("do")
+        if do in PHYSICAL:
+            if "connector" in cmd:
+                _integer(cmd, "connector")
+            answer = {"ok": True}
+            answer.update(twin_state.world.command(cmd) or {})
+            return answer, None
+        fn = getattr(self, "do_" + do, None) if isinstance(do, str) else None
+        if fn is None:
+            raise ValueError("unknown command %r" % (do,))
+        return fn(cmd)
+
+    def do_status(self, cmd):
+        connector = _integer(cmd, "connector") if "connector" in cmd else 1
+        answer = {
+            "ok": True,
+            "connector_status": None,
+            "transaction": None,
+            "ocpp": False,
+            "heap_free": None,
+        }
+        answer.update(twin_state.world.status(connector))
+        answer["t"] = twin_state.clock.now_us / 1000000
+        charger = _charger()
+        if charger is not None and hasattr(charger, "status16"):
+            inside = charger.status16(connector)
+            if inside:
+                answer.update(inside)
+        # What the firmware sees as free includes what is set aside for the twin.
+        answer["heap_free"] = None
+        if MICROPYTHON:
+            gc.collect()
+            answer["heap_free"] = max(0, gc.mem_free() - self.heap_reserve)
+        return answer, None
+
+    def do_set(self, cmd):
+        key, value = cmd.get("key"), cmd.get("value")
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise ValueError('"key" and "value" must be strings')
+        charger = _charger()
+        if charger is None or getattr(charger, "settings", None) is None:
+            raise ValueError("the charger has not started yet")
+        result = charger.settings.set(key, value, True)  # True: by the owner
+        if result in ("accepted", "reboot"):
+            return {"ok": True, "result": result}, None
+        reason = getattr(charger.settings, "reason", None)
+        raise ValueError(reason or "%s: %s" % (key, result))
+
+    def do_network(self, cmd):
+        """up, and for the curious: dns_fail, dns_ms, refuse (a WLAN status)."""
+        net = twin_state.net
+        if not any([name in cmd for name in ("up", "dns_fail", "dns_ms", "refuse")]):
+            raise ValueError('"up" is missing')
+        for name in ("up", "dns_fail"):
+            if name in cmd and not isinstance(cmd[name], bool):
+                raise ValueError('"%s" must be true or false' % name)
+        for name in ("dns_ms", "refuse"):
+            if cmd.get(name) is not None:
+                _integer(cmd, name)
+        if "up" in cmd:
+            net.set_up(cmd["up"])
+        for name in ("dns_fail", "dns_ms", "refuse"):
+            if name in cmd:
+                setattr(net, name, cmd[name])
+        return {"ok": True}, None
+
+    def do_reboot(self, cmd):
+        cause = cmd.get("cause", "hard")
+        if cause not in CAUSES:
+            raise ValueError("unknown cause %r" % (cause,))
+        return {"ok": True}, lambda: twin_state.reset(CAUSES[cause])
+
+    def do_stall(self, cmd):
+        """The interpreter stands still for `ms`, as in a long C call."""
+        ms = _integer(cmd, "ms")
+        return {"ok": True}, lambda: twin_state.clock.spend(1000 * ms)
+
+    def do__snapshot(self, cmd):
+        return {"ok": True, "state": snapshot()}, None
+
+
+def snapshot():
+    """All that must outlive this process, as JSON types."""
+    clock = twin_state.clock
+    return {
+        "now_us": clock.now_us,
+        "rtc_offset": clock.rtc_offset,
+        "rtc_memory": bytes(twin_state.rtc_memory).hex(),
+        "up": twin_state.net.up,
+        "world": twin_state.world.snapshot(),
+    }
+
+
+def peer_busy():
+    """Does the charger certainly have an answer coming: a CALL, or a handshake?"""
+    charger = _charger()
+    connection = getattr(charger, "connection", None)
+    if connection is None:
+        return False
+    try:
+        return bool(connection.busy) or not connection.connected
+    except AttributeError:
+        return False
+
+
+def _charger():
+    return getattr(sys.modules.get("app"), "charger", None)
+
+
+def _integer(cmd, name):
+    value = cmd.get(name)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError('"%s" must be an integer' % name)
+    return value

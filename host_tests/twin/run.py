@@ -1,0 +1,260 @@
+# The child process: becomes the virtual board and runs the firmware on it, unmodified.
+# MIT license; part of microevse
+"""usage: micropython [-X heapsize=N] run.py '{"link": port, "token": "..."}'
+
+Everything else comes over the link to the parent (host.py), as the first message.
+"""
+
+import gc
+import json
+import sys
+
+MICROPYTHON = sys.implementation.name == "micropython"
+
+# From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
+BOOT_US = 600000
+# Free heap that the twin itself may use while the firmware runs.
+HEAP_RESERVE = 64 * 1024
+# The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
+# firmware's objects together; without that a large heap ends up finely fragmented.
+COLLECT_EVERY = 512 * 1024
+
+
+def _here():
+    if MICROPYTHON:
+        return sys.path[0]
+    import os
+
+    return os.path.dirname(os.path.abspath(__file__))
+
+
+def _paths(here, start):
+    """Where the firmware's imports are looked up, in order."""
+    paths = []
+    if start.get("fidelity") == "analytic":
+        paths.append(here + "/analytic")
+    paths.append(here + ("/modules_mpy" if MICROPYTHON else "/cpython"))
+    paths.append(here + "/modules")
+    paths += start["firmware"]
+    if MICROPYTHON:
+        paths.append(".frozen")
+        if start.get("site"):
+            paths.append(start["site"])
+    else:
+        paths += [p for p in sys.path[1:] if p]
+    # Last: the package `twin`. Not its folder, whose names the firmware uses too.
+    paths.append(here.rsplit("/", 1)[0])
+    return paths
+
+
+def _exists(path):
+    try:
+        open(path).close()
+        return True
+    except OSError:
+        return False
+
+
+class Board:
+    """The assembled virtual board."""
+
+    def __init__(self, link, start):
+        # Here, not at the top: the path is only now what it must be.
+        import twin_state as state
+        from twin.clock import Clock
+        from twin.control import Control, peer_busy, snapshot
+        from twin.net import TLS_MS, Net
+        from twin.pace import Pacer
+        from twin.world import World
+
+        self._snapshot = snapshot
+        self.state = state
+        self.link = link
+        self.start = start
+        clock = Clock(start["now_us"])
+        if start.get("rtc_offset") is not None:
+            clock.rtc_offset = start["rtc_offset"]
+        web = start.get("web")
+        net = Net(
+            clock,
+            tuple(web) if web else None,
+            start.get("spare_port", 0),
+            start.get("tls_ms", TLS_MS),
+        )
+        net.up = start.get("up", True)
+        net.on_listen = self._listening
+        self.control = Control()
+        pacer = Pacer(
+            clock,
+            net,
+            link,
+            start["speed"],
+            start["hold"],
+            start["horizon"],
+            self.control.handle,
+        )
+        pacer.peer_busy = peer_busy
+        self.pacer = pacer
+        state.clock = clock
+        state.net = net
+        state.options = start
+        state.board = start["board"]
+        state.rtc_memory = bytearray(bytes.fromhex(start.get("rtc_memory", "")))
+        state.reset_cause = start["cause"]
+        if start["hold"]:
+            self._repeatable(start["seed"] + start["now_us"])
+        state.send = self.send
+        state.on_reset = self.reset
+        if MICROPYTHON:
+            from twin import loop_mpy
+
+            loop_mpy.install(clock)
+            loop_mpy.patch(pacer)
+        else:
+            from twin import loop_cpy
+
+            loop_cpy.patch(pacer)
+            self._patch_port()
+        state.world = World(start["board"], clock, start.get("world"), start["seed"], start)
+        state.world.on_event = self._world_event
+
+    def _repeatable(self, seed):
+        """Random numbers from the seed: masks, jitter and tokens are the same next time."""
+        import random
+
+        state = [seed & 0xFFFFFFFF]
+
+        def urandom(size):
+            out = bytearray(size)
+            x = state[0]
+            for i in range(size):
+                x = (x * 1664525 + 1013904223) & 0xFFFFFFFF
+                out[i] = x >> 24
+            state[0] = x
+            return bytes(out)
+
+        random.seed(seed & 0xFFFFFFFF)
+        self.state.urandom = urandom
+        if not MICROPYTHON:
+            import os
+
+            os.urandom = urandom  # before lib/port.py takes it from there
+
+    def _patch_port(self):
+        try:
+            import port
+        except ImportError:
+            return  # a program that does not use the project's libraries
+        clock = self.state.clock
+
+        def now_us():
+            clock.now_us += 1  # asking costs a little: loops that poll the clock end
+            clock.entered()
+            return clock.virtual_now_us()
+
+        port.use_clock(now_us)
+        port.sleep_ms = lambda ms: clock.sleep(int(ms * 1000))
+
+    # -- to the parent -------------------------------------------------------------------
+
+    def send(self, event):
+        if "t" not in event:
+            event["t"] = self.state.clock.now_us / 1000000
+        self.link.send(event)
+
+    def _world_event(self, event):
+        # Outside they have the names of the control port's `status`.
+        event["event"] = {"contact": "contactor", "plugged": "plug"}.get(
+            event["event"], event["event"]
+        )
+        self.send(event)
+
+    def _listening(self, port, host, real):
+        self.send({"event": "listen", "port": port, "address": [host, real]})
+
+    def reset(self, cause):
+        """Hand the state over and wait to be killed."""
+        self.send({"event": "reset", "cause": cause, "state": self._snapshot()})
+        while True:
+            self.link.receive(True)  # ends this process when the link goes
+
+    # -- the firmware ----------------------------------------------------------------------
+
+    def run(self):
+        state = self.state
+        # The chip starts: pins float, physics goes on, no program runs.
+        self.pacer.block(state.clock.boot_us + BOOT_US)
+        ballast = self._limit_heap()
+        for name in ("boot.py", "main.py"):
+            for folder in self.start["firmware"]:
+                path = folder + "/" + name
+                if _exists(path):
+                    if not self._program(path):
+                        ballast = None  # so that there is memory to report with
+                    break
+        del ballast
+        # Like the chip after the end of main.py: at the prompt, timers and watchdog go on.
+        while True:
+            state.net.waiting.clear()
+            self.pacer.step(None)
+
+    def _limit_heap(self):
+        """Leave the firmware as much heap as was asked for."""
+        gc.collect()
+        limit = self.start.get("heap")
+        if MICROPYTHON:
+            gc.threshold(min(COLLECT_EVERY, limit // 2) if limit else COLLECT_EVERY)
+        if not MICROPYTHON or not limit:
+            return None
+        self.control.heap_reserve = HEAP_RESERVE
+        spare = gc.mem_free() - limit - HEAP_RESERVE
+        return bytearray(spare) if spare > 0 else None
+
+    def _program(self, path):
+        """Run one file as the chip does; False if it ended badly."""
+        try:
+            with open(path) as file:
+                code = compile(file.read(), path, "exec")
+            exec(code, {"__name__": "__main__", "__file__": path})
+        except SystemExit:
+            self.state.reset(self.state.SOFT_RESET)
+        except BaseException as exc:
+            self._print(exc)
+            self.send({"event": "crash", "file": path, "error": repr(exc)})
+            return False
+        if path.endswith("/main.py"):
+            self.send({"event": "exit", "file": path})
+        return True
+
+    @staticmethod
+    def _print(exc):
+        if MICROPYTHON:
+            sys.print_exception(exc)
+        else:
+            import traceback
+
+            traceback.print_exception(type(exc), exc, exc.__traceback__, file=sys.stdout)
+
+
+def main():
+    options = json.loads(sys.argv[1])
+    here = _here()
+    sys.path.insert(0, here.rsplit("/", 1)[0])
+    from twin.pace import Link
+
+    link = Link(options["link"])
+    link.send({"hello": options["token"]})
+    start = link.receive(True)["start"]
+    sys.path.pop(0)
+    sys.path[:] = _paths(here, start)
+    # First of all: the shadows of built-in modules reach the board through this name.
+    import twin.twin_state
+
+    sys.modules["twin_state"] = sys.modules["twin.twin_state"]
+    import os
+
+    os.chdir(start["data"] + "/vfs")
+    Board(link, start).run()
+
+
+main()

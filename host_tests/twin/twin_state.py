@@ -1,0 +1,45 @@
+# The one place where the virtual board's parts find each other.
+# MIT license; part of microevse
+"""Filled in by run.py before boot.py; used by the modules the firmware imports.
+
+Import it as `import twin_state` (run.py makes that and `twin.twin_state` the same).
+A test that needs no child process may fill it in by hand.
+"""
+
+# Reset causes, as machine.reset_cause() of the esp32 port numbers them.
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+
+clock = None  # twin.clock.Clock
+world = None  # twin.world.World
+net = None  # twin.net.Net: the virtual network
+options = {}  # the JSON object the child was started with; "data" is the image directory
+board = {}  # the board profile (what board.json holds)
+rtc_memory = bytearray()  # exactly what RTC.memory() holds; kept over resets, not power cuts
+reset_cause = PWRON_RESET
+urandom = None  # fn(size) -> bytes from the seed; None: the host's own random numbers
+send = None  # fn(dict): one event line to the parent, {"event": ..., "t": seconds}
+
+
+class Reset(BaseException):
+    """Raised by reset() where no parent process is there to end this one (unit tests)."""
+
+    def __init__(self, cause):
+        super().__init__(cause)
+        self.cause = cause
+
+
+def _no_parent(cause):
+    raise Reset(cause)
+
+
+on_reset = _no_parent
+
+
+def reset(cause):
+    """Reset the virtual chip with one of the causes above. Does not return."""
+    on_reset(cause)
+    raise Reset(cause)

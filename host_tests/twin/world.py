@@ -1,0 +1,531 @@
+# The physical world around one board: everything beyond the pins.
+# MIT license; part of microevse
+"""Builds the devices a board profile names and connects them to its pins.
+
+machine.py drives and reads pins through `drive`, `read`, `analog`, `pilots` and `uarts`;
+the control port acts through `command`. What happens is kept in `history`, a bounded list
+of (us, what, value): "s2", "pilot" (letter), "duty" (percent), "relay", "contact", "amps"
+(what the EV heads for), "plugged", "fault"; for connectors above 1 as "2:s2".
+"""
+
+from twin.contactor import Contactor
+from twin.ev import Ev
+from twin.lock import Lock
+from twin.meter import Meter
+from twin.pilot_circuit import PE_SHORT_OHM, Adc, PilotCircuit
+from twin.rcd import Rcd
+from twin.reader import Reader
+
+FAULTS = ("rcd", "weld", "diode", "pilot_short", "overtemp", "pe", "meter", "lock", "other")
+
+_HISTORY = 200
+_MAINS_V = 230.0
+_PP_OHM = ((13, 1500.0), (20, 680.0), (32, 220.0), (63, 100.0))  # IEC 61851-1 Annex B
+_ROOM_C = 25.0
+_HOT_C = 90.0
+_BUTTON_MS = 200
+
+
+class Rng:
+    """The same numbers from the same seed on both interpreters."""
+
+    def __init__(self, seed):
+        self._x = (seed * 2654435761 + 0x9E3779B9) & 0xFFFFFFFF
+        for _ in range(4):
+            self.random()
+
+    def random(self):
+        """0 <= x < 1"""
+        # xorshift32: a congruential generator's neighbouring seeds start alike.
+        x = self._x or 1
+        x ^= x << 13 & 0xFFFFFFFF
+        x ^= x >> 17
+        x ^= x << 5 & 0xFFFFFFFF
+        self._x = x
+        return x / 4294967296
+
+    def uniform(self, low, high):
+        return low + (high - low) * self.random()
+
+    def gauss(self):
+        """Mean 0, sigma 1, never beyond 3: the sum of three uniform numbers."""
+        return 2 * (self.random() + self.random() + self.random()) - 3
+
+
+class Outlet:
+    """One connector: pilot, EV, contactor, and what else the profile gives it."""
+
+    def __init__(self, world, cfg):
+        clock, rng, options = world.clock, world.rng, world.options
+        self._world = world
+        self.id = cfg.get("id", 1)
+        self.phases = cfg.get("phases", 1)
+        self.volts = options.get("mains_v", _MAINS_V)
+        self._letter = "A"
+        self._duty = None
+        cp = cfg["cp"]
+        self.pilot = PilotCircuit(cp, clock, rng, options, self._pilot_changed)
+        self.ev = None  # the first change of the pilot comes before there is one
+        self.ev = Ev(clock, rng, options, self.pilot, self.phases, self.volts, self._ev_moved)
+        relay = cfg["contactor"]
+        self._active_high = relay.get("active_high", True)
+        feedback = relay.get("feedback")
+        self.contactor = Contactor(
+            clock,
+            rng,
+            options,
+            self._contact_moved,
+            None if feedback is None else lambda: world.input_moved(feedback),
+        )
+        if feedback is not None:
+            # A mirror contact to ground: open (pulled up) while the poles are closed.
+            world.inputs[feedback] = lambda: 1 if self.contactor.aux else 0
+        world.pilots[cp["pwm"]] = self.pilot
+        world.outputs[cp["pwm"]] = self.pilot.steady
+        world.sampled[cp["adc"]] = self.pilot
+        world.analog[cp["adc"]] = self._pilot_mv
+        world.outputs[relay["pin"]] = self._relay
+        self.gated = False  # the RCD's output is wired into the relay driver
+        self._relay_level = False
+        pp = cfg.get("pp")
+        if pp:
+            self._pp_vcc = pp.get("vcc_mv", 3300)
+            self._pp_pullup = pp.get("pullup", 1000)
+            world.analog[pp["adc"]] = self._pp_mv
+        self.rcd = self.lock = self.meter = None
+        if cfg.get("rcd"):
+            pins = cfg["rcd"]
+            self.gated = pins.get("gates", False)
+            active = 1 if pins.get("active_high", True) else 0
+            trip = pins["trip"]
+            self.rcd = Rcd(clock, rng, options, lambda: self._rcd_moved(trip))
+            world.inputs[trip] = lambda: active if self.rcd.tripped else 1 - active
+            if pins.get("test") is not None:
+                world.outputs[pins["test"]] = self.rcd.test
+        if cfg.get("lock"):
+            pins = cfg["lock"]
+            self.lock = Lock(
+                clock, options, lambda: world.input_moved(pins["detect"]), pins
+            )
+            world.outputs[pins["a"]] = self.lock.wire_a
+            world.outputs[pins["b"]] = self.lock.wire_b
+            world.inputs[pins["detect"]] = lambda: self.lock.detect
+        if cfg.get("meter"):
+            self._fit_meter(cfg["meter"])
+
+    def _fit_meter(self, cfg):
+        world = self._world
+        uart = world.uart_cfg(cfg["uart"])
+        direction = uart.get("dir")
+
+        def on_bus(sending):
+            # RS-485: the driver of the board is on while its direction pin is high.
+            return direction is None or bool(world.levels.get(direction)) == sending
+
+        self.meter = Meter(
+            world.clock,
+            world.rng,
+            world.options,
+            cfg["type"],
+            cfg.get("address", 1),
+            uart.get("baud", 9600),
+            self.electrics,
+            on_bus,
+        )
+        bus = world.uarts.get(cfg["uart"])
+        if bus is None:
+            bus = world.uarts[cfg["uart"]] = Bus(uart.get("baud", 9600), on_bus)
+        bus.join(self.meter)
+
+    # -- electricity -------------------------------------------------------------------
+
+    def electrics(self):
+        """(V, [A of each phase], Wh ever) at the meter."""
+        return self.volts, self.ev.currents, self.ev.wh
+
+    def _pilot_mv(self, t_us):
+        return self.pilot.adc_mv(self.pilot.volts(t_us))
+
+    def _pp_mv(self, _t_us):
+        ohms = None
+        if self.ev.plugged:
+            for amps, r in _PP_OHM:
+                if amps <= self.ev.cable_a:
+                    ohms = r
+        return self._pp_vcc * (1.0 if ohms is None else ohms / (ohms + self._pp_pullup))
+
+    # -- what moves --------------------------------------------------------------------
+
+    def _relay(self, level):
+        on = level is not None and bool(level) == self._active_high
+        if on != self._relay_level:
+            self._relay_level = on
+            self.record("relay", on)
+            self._drive_coil()
+
+    def _drive_coil(self):
+        tripped = self.gated and self.rcd.tripped
+        self.contactor.energise(self._relay_level and not tripped)
+
+    def _contact_moved(self, closed):
+        if not closed and self.ev.amps > 1:
+            self.contactor.opens_under_load += 1
+        self.record("contact", closed)
+        self.ev.see_voltage(closed)
+        self._world.touch()
+
+    def _rcd_moved(self, pin):
+        if self.gated:
+            self._drive_coil()
+        self._world.input_moved(pin)
+
+    def _ev_moved(self, what, value):
+        self.record(what, value)
+        if what != "amps":
+            self._world.touch()
+
+    def _pilot_changed(self):
+        pilot = self.pilot
+        if pilot.letter != self._letter:
+            self._letter = pilot.letter
+            self.record("pilot", pilot.letter)
+        if pilot.duty != self._duty:
+            self._duty = pilot.duty
+            self.record("duty", pilot.percent)
+        self._world.touch()
+        if self.ev is not None:
+            self.ev.see_pilot()
+
+    def record(self, what, value):
+        self._world.record(self.id, what, value)
+
+    # -- state -------------------------------------------------------------------------
+
+    def status(self):
+        return {
+            "plugged": self.ev.plugged,
+            "pilot": self.pilot.letter,
+            "duty": self.pilot.percent,
+            "contactor": self.contactor.closed,
+            "amps": round(self.ev.amps, 1),
+            "wh": round(self.ev.wh, 3),
+        }
+
+    def snapshot(self):
+        pilot = self.pilot
+        return {
+            "ev": self.ev.snapshot(),
+            "closed": self.contactor.closed,
+            "welded": self.contactor.welded,
+            "closes": self.contactor.closes,
+            "under_load": self.contactor.opens_under_load,
+            "lock": self.lock.position if self.lock else 0,
+            "jam": bool(self.lock and self.lock.jam),
+            "rcd": bool(self.rcd and self.rcd.fault),
+            "silent": bool(self.meter and self.meter.silent),
+            "pe_short": pilot.pe_short,
+            "diode_short": pilot.diode_short,
+        }
+
+    def restore(self, state, t_us):
+        """After a restart: `t_us` is when the snapshot was taken, outputs float since."""
+        world = self._world
+        self.contactor.closes = state["closes"]
+        self.contactor.opens_under_load = state["under_load"]
+        self.contactor.welded = state["welded"]
+        self.pilot.pe_short = state["pe_short"]
+        self.pilot.diode_short = state["diode_short"]
+        self.ev.restore(state["ev"])
+        if state["closed"]:
+            left = t_us + int(world.options.get("drop_ms", 30) * 1000) - world.clock.now_us
+            self.contactor.drop_later(left)
+            if self.contactor.welded:
+                self.ev.see_voltage(True)
+        if self.lock:
+            self.lock.put(state["lock"], state["jam"])
+        if self.rcd and state["rcd"]:
+            self.rcd.set_fault(True)
+        if self.meter:
+            self.meter.silent = state["silent"]
+
+
+class Bus:
+    """An RS-485 line with the meters on it: a UART device that asks all of them."""
+
+    def __init__(self, baud, on_bus):
+        self.baud = baud
+        self._on_bus = on_bus
+        self._port = None
+        self._devices = []
+
+    def join(self, device):
+        self._devices.append(device)
+
+    @property
+    def port(self):
+        return self._port
+
+    @port.setter
+    def port(self, port):
+        self._port = port
+        for device in self._devices:
+            device.port = port
+
+    def receive(self, data):
+        """Bytes left the UART. They reach the line only while its driver is on."""
+        if self._on_bus(True):
+            for device in self._devices:
+                device.receive(data)
+
+
+class World:
+    """All that is beyond the pins of one board.
+
+    on_event: fn(dict) called with {"event", "connector", "value", "t"} for what `history`
+    records, or None. `changed_us` is when something the pilot can show last changed.
+    """
+
+    def __init__(self, board, clock, snapshot=None, seed=0, options=None):
+        self.clock = clock
+        if options is None:
+            import twin_state
+
+            options = twin_state.options
+        self.options = options
+        self.rng = Rng(seed)
+        self.board = board
+        self.on_event = None
+        self.history = []
+        self.outputs = {}  # pin: fn(level, or None while floating)
+        self.inputs = {}  # pin: fn() -> 0, 1 or None (nothing drives it)
+        self.analog = {}  # ADC pin: fn(us) -> mV
+        self.pilots = {}  # PWM pin: PilotCircuit
+        self.sampled = {}  # ADC pin: PilotCircuit
+        self.levels = {}  # what the chip drives: pin: 0 or 1
+        self.watch = {}  # pin: fn(level), machine.Pin's interrupt
+        self.uarts = {}  # id: device with baud, port, receive(data)
+        self.on_touch = []  # fn(): the idle skipper goes back to regular ticks
+        self.adc = Adc(self.rng, self.options, board.get("chip", "esp32"))
+        self.changed_us = clock.now_us
+        self.version = 0  # counts the changes behind changed_us
+        self.skipped_us = 0  # time the idle skipper left out, not yet reported
+        self.was_sampled = False  # the running timer callback has taken a window
+        self.celsius = _ROOM_C
+        self._faults = []  # names that are no part of a device
+        self._pressed = {}  # pin: 1 while a person presses
+        self.outlets = {}
+        for cfg in board["connectors"]:
+            outlet = Outlet(self, cfg)
+            self.outlets[outlet.id] = outlet
+        self.reader = None
+        if board.get("reader"):
+            uart = board["reader"]["uart"]
+            self.reader = self.uarts[uart] = Reader(self.uart_cfg(uart).get("baud", 9600))
+        for name in ("button", "estop"):
+            pin = board.get(name)
+            if pin is not None:
+                self._contact_to_ground(pin)
+        temp = board.get("temp")
+        if temp:
+            # MCP9700A: 500 mV at 0 degrees, 10 mV per kelvin.
+            self.analog[temp["adc"]] = lambda t_us: 500 + 10 * self.celsius
+        if snapshot:
+            self._restore(snapshot)
+
+    def uart_cfg(self, number):
+        """The profile's entry for a UART."""
+        for cfg in self.board.get("uarts", ()):
+            if cfg["id"] == number:
+                return cfg
+        return {}
+
+    def _contact_to_ground(self, pin):
+        # Pressed: 0. Otherwise nothing drives the pin and its pull-up decides.
+        self.inputs[pin] = lambda: 0 if self._pressed.get(pin) else None
+
+    # -- pins --------------------------------------------------------------------------
+
+    def drive(self, pin, level):
+        """The chip drives `pin` with 0 or 1, or (None) lets it float."""
+        if level is None:
+            self.levels.pop(pin, None)
+        else:
+            self.levels[pin] = level
+        fn = self.outputs.get(pin)
+        if fn is not None:
+            fn(level)
+
+    def read(self, pin):
+        """Level the world puts on `pin`: 0, 1, or None if nothing does."""
+        fn = self.inputs.get(pin)
+        return None if fn is None else fn()
+
+    def input_moved(self, pin):
+        """A device changed the level of an input pin."""
+        fn = self.watch.get(pin)
+        if fn is not None:
+            fn()
+
+    # -- what is observed --------------------------------------------------------------
+
+    def touch(self):
+        """Something changed that the pilot or the contactor shows."""
+        self.changed_us = self.clock.now_us
+        self.version += 1
+        for fn in self.on_touch:
+            fn()
+
+    def record(self, connector, what, value):
+        """Keep what happened, and tell who subscribed."""
+        now = self.clock.now_us
+        history = self.history
+        if len(history) >= _HISTORY:
+            del history[: _HISTORY // 4]
+        history.append((now, what if connector == 1 else "%d:%s" % (connector, what), value))
+        if self.on_event is not None:
+            self.on_event(
+                {"event": what, "connector": connector, "value": value, "t": now / 1000000}
+            )
+
+    def power(self, on):
+        """The board's supply: without it every pilot is at 0 V and every output floats."""
+        for outlet in self.outlets.values():
+            outlet.pilot.powered = on
+            outlet.pilot.refresh()
+
+    def outlet(self, connector):
+        """The connector with this id; ValueError if there is none."""
+        outlet = self.outlets.get(connector)
+        if outlet is None:
+            raise ValueError("no connector %s" % connector)
+        return outlet
+
+    def status(self, connector=1):
+        """What one connector physically is: see the contract of the control port."""
+        return self.outlet(connector).status()
+
+    def snapshot(self):
+        """What outlasts a restart of the board, as JSON types."""
+        return {
+            "t": self.clock.now_us,
+            "celsius": self.celsius,
+            "faults": self._faults,
+            "pressed": [pin for pin in self._pressed if self._pressed[pin]],
+            "outlets": [[n, self.outlets[n].snapshot()] for n in self.outlets],
+        }
+
+    def _restore(self, snapshot):
+        self.celsius = snapshot["celsius"]
+        self._faults = list(snapshot["faults"])
+        for pin in snapshot["pressed"]:
+            self._pressed[pin] = 1
+        for number, state in snapshot["outlets"]:
+            if number in self.outlets:
+                self.outlets[number].restore(state, snapshot["t"])
+
+    # -- what people and fate do -------------------------------------------------------
+
+    def command(self, cmd):
+        """Apply one control command ({"do": ...}); ValueError says what is wrong with it."""
+        do = cmd.get("do")
+        if do == "tap":
+            if self.reader is None:
+                raise ValueError("this board has no reader")
+            self.reader.tap(cmd.get("tag"))
+            return {}
+        if do == "button":
+            return self._button(cmd)
+        outlet = self.outlet(cmd.get("connector", 1))
+        ev = outlet.ev
+        if do == "plug":
+            ev.cable_a = cmd.get("cable", ev.cable_a)
+            ev.plug(cmd.get("phases"))
+        elif do == "unplug":
+            if outlet.lock is not None and outlet.lock.locked and ev.plugged:
+                raise ValueError("the plug is locked")
+            ev.unplug()
+        elif do == "request":
+            ev.request()
+        elif do == "release":
+            ev.release()
+        elif do == "draw":
+            amps = cmd.get("amps")
+            if amps is not None and (isinstance(amps, bool) or not isinstance(amps, (int, float))):
+                raise ValueError('"amps" must be a number')
+            ev.set_draw(amps)
+        elif do == "ev":
+            ev.set_quirk(cmd.get("quirk"))
+        elif do == "fault":
+            return self._fault(outlet, cmd)
+        else:
+            raise ValueError("unknown command %s" % do)
+        return {}
+
+    def _button(self, cmd):
+        pin = self.board.get("button")
+        if pin is None:
+            raise ValueError("this board has no button")
+        seconds = cmd.get("seconds", _BUTTON_MS / 1000)
+        if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds <= 0:
+            raise ValueError('"seconds" must be a positive number')
+        self._press(pin, 1)
+        self.clock.after(seconds * 1000000, lambda: self._press(pin, 0))
+        return {}
+
+    def _press(self, pin, on):
+        self._pressed[pin] = on
+        self.input_moved(pin)
+
+    def _fault(self, outlet, cmd):
+        kind = cmd.get("kind")
+        on = cmd.get("on", True)
+        if kind not in FAULTS:
+            raise ValueError("fault kind %s is not one of %s" % (kind, ", ".join(FAULTS)))
+        if not isinstance(on, bool):
+            raise ValueError('"on" must be true or false')
+        sensed = True
+        pilot = outlet.pilot
+        if kind == "rcd":
+            sensed = outlet.rcd is not None
+            if sensed:
+                outlet.rcd.set_fault(on)
+        elif kind == "weld":
+            sensed = outlet.contactor.sensed
+            outlet.contactor.weld(on)
+        elif kind == "diode":
+            pilot.diode_short = on
+            pilot.refresh()
+            # A front end that cuts the negative half off cannot see it.
+            sensed = pilot.offset_mv - 10000 * pilot.slope > 0
+        elif kind == "pilot_short":
+            pilot.pe_short = float(cmd.get("ohms", PE_SHORT_OHM)) if on else None
+            pilot.refresh()
+        elif kind == "meter":
+            sensed = outlet.meter is not None
+            if sensed:
+                outlet.meter.silent = on
+        elif kind == "lock":
+            sensed = outlet.lock is not None
+            if sensed:
+                outlet.lock.set_jam(on)
+        else:
+            sensed = self._board_fault(kind, on)
+        outlet.record("fault", kind if on else "-" + kind)
+        self.touch()
+        return {"sensed": sensed}
+
+    def _board_fault(self, kind, on):
+        """overtemp, pe, other: True if a sensor for it is fitted."""
+        if kind in self._faults:
+            self._faults.remove(kind)
+        if on:
+            self._faults.append(kind)
+        if kind == "overtemp":
+            self.celsius = _HOT_C if on else _ROOM_C
+            return bool(self.board.get("temp"))
+        pin = self.board.get("estop" if kind == "other" else "pe")
+        if pin is None:
+            return False
+        self._contact_to_ground(pin)
+        self._press(pin, 1 if on else 0)
+        return True
