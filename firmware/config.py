@@ -15,8 +15,8 @@ class CsmsConfig:
         "AuthorizationKey",
         "BasicAuthPassword",
         "CaFile",
-        "CertFile",
-        "KeyFile",
+        "ClientCertFile",
+        "ClientKeyFile",
         "SecurityProfile",
     )
     connect_timeout = 30
@@ -56,12 +56,12 @@ class CsmsConfig:
 
     @property
     def cert_der(self):
-        found = self._pem("CertFile", tls.CERTIFICATE)
+        found = self._pem("ClientCertFile", tls.CERTIFICATE)
         return found[0] if found else None
 
     @property
     def key_der(self):
-        found = self._pem("KeyFile", tls.PRIVATE_KEY)
+        found = self._pem("ClientKeyFile", tls.PRIVATE_KEY)
         return found[0] if found else None
 
     def _pem(self, setting, labels):

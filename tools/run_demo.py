@@ -183,6 +183,8 @@ class Demo:
         )
         self.twin.listeners.append(self._event)
         self.say("", f"central system at {self.csms.url}", "bold")
+        names = {"micropython": "MicroPython", "cpython": "CPython"}
+        self.say("", f"charger {CHARGER} on {names[self.runtime]}, time {self.speed:g} x", "bold")
         await self.twin.start()
 
     async def stop(self):

@@ -25,6 +25,8 @@ from .ledger import Ledger
 from .wire import Wire
 
 # Calls that a charger may make before its BootNotification was accepted.
+# Real seconds to wait for bytes that are certainly on their way.
+HOST_PATIENCE = 5
 _UNREGISTERED = ("BootNotification",)
 _EMPTY_ANSWERS = (
     "MeterValues",
@@ -143,9 +145,10 @@ class Csms:
         self._ids = {}  # charge point id -> set of CALL ids seen
         self._due = []
         self._serial = 0
+        self._slack = 0  # bytes that were written to connections which are gone
+        self._lost = 0  # how many connections had gone at the last settling
         self._change = asyncio.Event()
         self._ticker = None
-        self._slack = 0
 
     # --- life ------------------------------------------------------------------------------
 
@@ -331,6 +334,11 @@ class Csms:
         once nothing has come for a moment.
         """
         loop = asyncio.get_running_loop()
+        lost = sum(wire.lost for wire in self.connections)
+        if tx_bytes is not None and lost == self._lost:
+            # No connection has gone: every byte will come, however slow this host is.
+            patience = HOST_PATIENCE
+        self._lost = lost
         end = loop.time() + patience
         quiet = 0
         while True:

@@ -66,8 +66,8 @@ ChargePointId||s|-l|48||
 ChargePointVendor|ChargingStation.VendorName|s|-l!|20|microevse|
 ChargePointModel|ChargingStation.Model|s|-l!|20|microevse|
 CaFile||s|-l|128||
-CertFile||s|-l|128||
-KeyFile||s|-l|128||
+ClientCertFile||s|-l|128||
+ClientKeyFile||s|-l|128||
 WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||
