@@ -91,7 +91,8 @@ def _server(folder, name, san, start, end):
     config = _config(folder, name, san)
     _key(folder / f"{name}.key")
     request = str(folder / f"{name}.csr")
-    _openssl("req", "-new", "-key", str(folder / f"{name}.key"), "-out", request, "-config", config)
+    key = str(folder / f"{name}.key")
+    _openssl("req", "-new", "-key", key, "-out", request, "-config", config)
     _openssl(
         *("ca", "-batch", "-notext", "-config", config, "-extensions", "v3_server"),
         *("-cert", str(folder / "ca.pem"), "-keyfile", str(folder / "ca.key")),

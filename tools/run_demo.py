@@ -80,7 +80,8 @@ class Demo:
 
     def say(self, who, text, style=""):
         at = (time.monotonic() - self.began) * self.speed
-        self.console.print(f"[dim]{at:6.1f} s[/] [bold]{who:>8}[/]  [{style or 'default'}]{text}[/]")
+        text = f"[{style or 'default'}]{text}[/]"
+        self.console.print(f"[dim]{at:6.1f} s[/] [bold]{who:>8}[/]  {text}")
 
     def _frame(self, frame):
         payload = frame.payload

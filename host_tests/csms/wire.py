@@ -64,7 +64,7 @@ class _Tls:
 
 
 class Wire(asyncio.Protocol):
-    """One connection. The server given must have `wire_opened/request/text/frame/closed/tls_failed`."""
+    """One connection of `server`, a Csms: its `wire_*` methods and `tls_failed` are called."""
 
     def __init__(self, server, context=None, subprotocols=("ocpp1.6",), max_size=1 << 20):
         self._server = server

@@ -63,6 +63,7 @@ class Outlet:
         self.volts = options.get("mains_v", _MAINS_V)
         self._letter = "A"
         self._duty = None
+        self.cable_in = False  # the cable's plug is in our socket
         cp = cfg["cp"]
         self.pilot = PilotCircuit(cp, clock, rng, options, self._pilot_changed)
         self.ev = None  # the first change of the pilot comes before there is one
@@ -148,7 +149,7 @@ class Outlet:
 
     def _pp_mv(self, _t_us):
         ohms = None
-        if self.ev.plugged:
+        if self.cable_in or self.ev.plugged:
             for amps, r in _PP_OHM:
                 if amps <= self.ev.cable_a:
                     ohms = r
@@ -215,6 +216,7 @@ class Outlet:
         pilot = self.pilot
         return {
             "ev": self.ev.snapshot(),
+            "cable": self.cable_in,
             "closed": self.contactor.closed,
             "welded": self.contactor.welded,
             "closes": self.contactor.closes,
@@ -236,6 +238,7 @@ class Outlet:
         self.pilot.pe_short = state["pe_short"]
         self.pilot.diode_short = state["diode_short"]
         self.ev.restore(state["ev"])
+        self.cable_in = state["cable"]
         if state["closed"]:
             left = t_us + int(world.options.get("drop_ms", 30) * 1000) - world.clock.now_us
             self.contactor.drop_later(left)
@@ -440,9 +443,14 @@ class World:
         if do == "plug":
             ev.cable_a = cmd.get("cable", ev.cable_a)
             ev.plug(cmd.get("phases"))
+            outlet.cable_in = True
         elif do == "unplug":
-            if outlet.lock is not None and outlet.lock.locked and ev.plugged:
-                raise ValueError("the plug is locked")
+            # "side": "ev" pulls the car's end of a detachable cable; no lock of ours holds that.
+            at_car = cmd.get("side") == "ev"
+            if outlet.lock is not None and outlet.lock.locked and not at_car:
+                if outlet.cable_in or ev.plugged:
+                    raise ValueError("the plug is locked")
+            outlet.cable_in = at_car and outlet.cable_in
             ev.unplug()
         elif do == "request":
             ev.request()
