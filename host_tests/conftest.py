@@ -3,8 +3,9 @@
 """Puts the project's packages on the path and reports certification cases by id.
 
 A test named `test_TC_003_CS` is the case TC_003_CS of the OCPP 1.6 certification documents;
-ids and titles are in octt16_core.tsv. Whenever such tests ran, the table id/title/result goes
-to the file named by CONFORMANCE (default build/conformance16.tsv) and its sums to the terminal.
+ids, profiles and titles are in octt16_cases.tsv. Whenever such tests ran, the table with all
+results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its sums
+to the terminal. So does the number of unit tests on each interpreter.
 """
 
 import os
@@ -20,17 +21,23 @@ for folder in (HERE / "unit", HERE, ROOT / "firmware", ROOT / "lib"):
 
 _CASE = re.compile(r"::test_(TC_[0-9]+(?:_[0-9]+)?_CS)$")
 _results = {}
+_units = {"CPython": 0, "MicroPython": 0}
 
 
 def case_list():
-    """{id: title} of the certification cases this project answers for."""
-    with open(HERE / "octt16_core.tsv", encoding="utf-8") as file:
-        rows = [line.rstrip("\n").split("\t") for line in file if line.strip()]
-    return {row[0]: row[1] for row in rows[1:]}
+    """[(id, profile, title), ...] of the certification cases outside the security block."""
+    with open(HERE / "octt16_cases.tsv", encoding="utf-8") as file:
+        return [tuple(line.rstrip("\n").split("\t")) for line in file if line.strip()][1:]
 
 
 def pytest_runtest_logreport(report):
     # With workers (xdist) this hook sees the reports of all of them in the one main process.
+    if report.when == "call" and report.passed:
+        if "/unit/" in report.nodeid:
+            _units["CPython"] += 1
+        for name, value in report.user_properties:
+            if name == "micropython_units":
+                _units["MicroPython"] += value
     found = _CASE.search(report.nodeid)
     if not found:
         return
@@ -45,23 +52,30 @@ def pytest_runtest_logreport(report):
 
 
 def pytest_terminal_summary(terminalreporter):
-    if not _results:
-        return
+    if any(_units.values()):
+        terminalreporter.section("unit tests")
+        for name, number in _units.items():
+            terminalreporter.write_line(f"{number} passed on {name}")
+    if _results:
+        _conformance(terminalreporter)
+
+
+def _conformance(terminalreporter):
     path = pathlib.Path(os.environ.get("CONFORMANCE", ROOT / "build" / "conformance16.tsv"))
     path.parent.mkdir(parents=True, exist_ok=True)
-    titles = case_list()
-    with open(path, "w", encoding="utf-8") as file:
-        file.write("id\ttitle\tresult\tnote\n")
-        for case, title in titles.items():
-            result, note = _results.get(case, ("not run", ""))
-            file.write(f"{case}\t{title}\t{result}\t{note}\n")
     counts = {}
-    for case in titles:
-        result = _results.get(case, ("not run", ""))[0]
-        counts[result] = counts.get(result, 0) + 1
-    terminalreporter.section("OCPP 1.6 Core certification cases")
-    sums = ", ".join(f"{number} {result}" for result, number in sorted(counts.items()))
-    terminalreporter.write_line(f"{len(titles)} cases: {sums} (table: {path})")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("id\tprofile\ttitle\tresult\tnote\n")
+        for case, profile, title in case_list():
+            result, note = _results.get(case, ("not run", ""))
+            file.write(f"{case}\t{profile}\t{title}\t{result}\t{note}\n")
+            sums = counts.setdefault(profile, {})
+            sums[result] = sums.get(result, 0) + 1
+    terminalreporter.section("OCPP 1.6 certification cases")
+    for profile, sums in counts.items():
+        words = ", ".join(f"{number} {result}" for result, number in sorted(sums.items()))
+        terminalreporter.write_line(f"{profile}: {words}")
+    terminalreporter.write_line(f"table: {path}")
     for case, (result, note) in sorted(_results.items()):
         if result != "passed":
-            terminalreporter.write_line(f"  {case} {result}: {titles.get(case, '?')} {note}")
+            terminalreporter.write_line(f"  {case} {result} {note}")

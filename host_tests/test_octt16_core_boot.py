@@ -1,6 +1,6 @@
 # OCPP 1.6 Core certification cases: cold boot, resets, power failure.
 # MIT license; part of microevse
-"""Each test is the case it is named after; titles in octt16_core.tsv."""
+"""Each test is the case it is named after; titles in octt16_cases.tsv."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 # OCPP 1.6 Core certification cases: what happens while the connection is gone.
 # MIT license; part of microevse
-"""Each test is the case it is named after; titles in octt16_core.tsv.
+"""Each test is the case it is named after; titles in octt16_cases.tsv.
 
 The link dies without a goodbye and comes back. Transaction events go first, in their order,
 then the current status; nothing is lost, nothing is billed twice.

@@ -1,6 +1,6 @@
 # OCPP 1.6 Core certification cases: local start and stop, meter values, faults.
 # MIT license; part of microevse
-"""Each test is the case it is named after; titles in octt16_core.tsv."""
+"""Each test is the case it is named after; titles in octt16_cases.tsv."""
 
 from bench import EPOCH, scenario
 from csms.checks import unix
