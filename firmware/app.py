@@ -69,8 +69,8 @@ class Charger:
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
         self.settings.provide("SupportedFeatureProfiles", FEATURE_PROFILES)
-        self.settings.factory(provision.get("settings", {}))
-        self.settings.overlay(provision.get("start", {}))
+        self._provision(self.settings.factory, provision.get("settings", {}))
+        self._provision(self.settings.overlay, provision.get("start", {}))
 
         # The electrical side: nothing here knows of networks or sessions.
         self.watchdog = Watchdog()
@@ -121,13 +121,28 @@ class Charger:
             lambda: self.settings.get("MessageTimeout"),
             self.clock,
         )
+        self.link = Link(self.settings, self._network)
         self.ocpp = Ocpp16(
-            self.rpc.call, self.station, self.settings, self.journal, self.clock, identity
+            self.rpc.call,
+            self.station,
+            self.settings,
+            self.journal,
+            self.clock,
+            identity,
+            lambda: self.link.connected,
         )
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
-        self.link = Link(self.settings)
         self.settings.on_change(self._on_setting)
+
+    @staticmethod
+    def _provision(layer, values):
+        """A wrong value in the file is said and left out: no reason to start over and over."""
+        for name in values:
+            try:
+                layer({name: values[name]})
+            except ValueError as exc:
+                log.error("config", "%s", exc)
 
     # -- making the parts ----------------------------------------------------------------
 
@@ -188,6 +203,15 @@ class Charger:
 
     async def _online(self, protocol):
         await self.ocpp.serve()
+
+    def _network(self, up):
+        """The network has come or gone."""
+        if up:
+            self.connection.retry()
+        elif self._may_stall() or not self.config.secure():
+            # A TLS connection is kept while a car charges: it could not be made again before
+            # the contactor opens, and it may survive a short loss.
+            self.connection.lost("network lost")
 
     def _clock_set(self, step):
         # Certificates are checked by the chip's own clock.

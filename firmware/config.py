@@ -35,6 +35,13 @@ class CsmsConfig:
             raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
         return text
 
+    def secure(self):
+        """True for wss://: making that connection stalls the interpreter."""
+        try:
+            return url.parse(self._settings.text("CentralSystemURI")).secure
+        except ValueError:
+            return False
+
     def host(self):
         """Host name for the page: no path, no identity, no secret."""
         try:

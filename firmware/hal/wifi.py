@@ -23,10 +23,14 @@ def hostname(text):
 
 
 class Link:
-    """`settings`: text("WifiSsid"), text("WifiPassword"), text("ChargePointId")."""
+    """`settings`: text("WifiSsid"), text("WifiPassword"), text("ChargePointId").
 
-    def __init__(self, settings):
+    on_change: plain fn(up), called within two seconds of a loss or a return.
+    """
+
+    def __init__(self, settings, on_change=None):
         self._settings = settings
+        self._on_change = on_change or (lambda up: None)
         self._wlan = network.WLAN(network.WLAN.IF_STA)
         self.joins = 0
 
@@ -64,6 +68,7 @@ class Link:
             await asyncio.sleep(_STEP_S)
         self.joins += 1
         log.info("wifi", "joined, address %s", self.address)
+        self._on_change(True)
 
     async def run(self):
         """Stay joined, for ever."""
@@ -82,7 +87,11 @@ class Link:
             while lost is None or ticks_diff(ticks_ms(), lost) < LOST_MS:
                 await asyncio.sleep(_CHECK_S)
                 if self.connected:
+                    if lost is not None:
+                        log.info("wifi", "back, address %s", self.address)
+                        self._on_change(True)
                     lost = None
                 elif lost is None:
                     lost = ticks_ms()
                     log.warn("wifi", "lost, status %s", self._wlan.status())
+                    self._on_change(False)

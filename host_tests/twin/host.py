@@ -97,6 +97,16 @@ def interpreter(runtime):
     return found
 
 
+def check_settings(values):
+    """ValueError naming the key unless the firmware takes these settings."""
+    lib = str(ROOT / "lib")
+    if lib not in sys.path:
+        sys.path.append(lib)
+    from station.settings import Settings
+
+    Settings(None).overlay(values)
+
+
 def free_port(host):
     """A TCP port on `host` that is free now."""
     with socket.socket() as sock:
@@ -159,6 +169,8 @@ class Twin:
         self.world = None  # last snapshot
         self._program = interpreter(runtime)
         self._start_values = self._start_settings(csms, id, password, ca, cert, key, settings)
+        if firmware is None:
+            check_settings(self._start_values)
         self._files = {"ca.pem": ca, "cert.pem": cert, "key.pem": key}
         self._made_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="microevse-")).resolve()

@@ -27,13 +27,16 @@ class Ocpp16:
     call: async callable(action, payload) -> payload (Rpc.call of the live connection;
         raises Disconnected without one).
     identity: BootNotification fields.
+    reachable: plain callable, False when the network is known to be gone: a driver with a
+        card is then not kept waiting for an answer that cannot come.
     """
 
-    def __init__(self, call, station, settings, journal, clock, identity):
+    def __init__(self, call, station, settings, journal, clock, identity, reachable=None):
         self.call = call
         self._clock = clock
         self._work = asyncio.Event()
         self._online = False
+        self._reachable = reachable or (lambda: True)
         self._station = station
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
@@ -57,7 +60,7 @@ class Ocpp16:
         return self._online and self.boot.accepted
 
     def _may_ask(self):
-        return self.accepted
+        return self.accepted and self._reachable()
 
     def _registered(self):
         return self.boot.accepted

@@ -104,6 +104,16 @@ class Connection:
         self._kick.set()
         self._end(reason)
 
+    def lost(self, reason):
+        """Whoever watches the network says that the line is dead: do not wait for pings."""
+        if self.connected:
+            self._end(reason)
+
+    def retry(self):
+        """The network is back: connect now instead of at the end of the back-off."""
+        if not self.connected:
+            self._kick.set()
+
     async def run(self):
         """For ever; cancel it to end the connection."""
         while True:
