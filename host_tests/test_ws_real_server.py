@@ -44,19 +44,28 @@ class Child:
         else:
             env["PYTHONPATH"] = os.pathsep.join(str(p) for p in FIRMWARE_DIRS)
             program = sys.executable
-        self._args = [program, CHILD, json.dumps(given)]
+        self._args = [program, CHILD]
+        self._given = json.dumps(given)
         self._env = env
         self.output = []
 
     async def __aenter__(self):
         self._process = await asyncio.create_subprocess_exec(
-            *self._args, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *self._args,
+            env=self._env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
         )
+        # Not as an argument: MicroPython's unix port dies of one longer than 255 bytes.
+        self._process.stdin.write(self._given.encode() + b"\n")
         return self
 
     async def __aexit__(self, *exc):
         if self._process.returncode is None:
             self._process.kill()
+        # What a failing test wants to know first.
+        print("".join(self.output) + (await self._process.stdout.read()).decode())
         await self._process.wait()
 
     async def next(self, event):

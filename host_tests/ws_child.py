@@ -145,4 +145,4 @@ async def main(given):
     say(event="end", malformed=link.malformed, unknown=link.unknown_ids)
 
 
-asyncio.run(main(json.loads(sys.argv[1])))
+asyncio.run(main(json.loads(sys.stdin.readline())))

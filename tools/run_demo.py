@@ -34,6 +34,7 @@ SPEED = 8
 # of a transaction stays below the 1 % that is checked.
 CHARGE_S = 120
 SAMPLE_S = 20
+PAGE_S = 10  # real seconds until the page is served
 AMPERES = 32  # this house can take it; out of the box a charger offers 16 A
 # IEC 61851-1: the contactor closes no earlier than after this long in a stable state C.
 STABLE_C_S = 0.5
@@ -187,6 +188,9 @@ class Demo:
         names = {"micropython": "MicroPython", "cpython": "CPython"}
         self.say("", f"charger {CHARGER} on {names[self.runtime]}, time {self.speed:g} x", "bold")
         await self.twin.start()
+        if await self.twin.listening(PAGE_S):
+            host, port = self.twin.web
+            self.say("", f"its page: http://{host}:{port}/ (password {self.password})", "bold")
 
     async def stop(self):
         if self.twin:

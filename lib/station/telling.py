@@ -25,7 +25,7 @@ def why(connector, now):
         seconds = max(0, connector.pending[2] - now) // 1000
         return "Accepted: plug in within %d s." % seconds
     if status == "charging":
-        return "Charging. " + connector.limits.value(now)[1]
+        return connector.limits.value(now)[1]
     if status == "suspended_ev":
         if connector.left:
             return "Unplugged at the car: waiting for the cable to come back."

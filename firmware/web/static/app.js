@@ -131,7 +131,8 @@ function render() {
   text('ocpp', ocppWord);
   $('ocpp-dot').className = `dot ${ocpp.state ? ocppTone : ''}`;
   $('ocpp-host').textContent = ocpp.url_host || '';
-  $('ocpp-error-row').hidden = !ocpp.last_error;
+  // Why it failed last is of no interest while it works.
+  $('ocpp-error-row').hidden = !ocpp.last_error || ocppTone === 'good';
   text('ocpp-error', ocpp.last_error);
   const total = kwh(s.energy_wh);
   text('total', total && `${total} kWh`);
