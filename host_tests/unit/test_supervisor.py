@@ -1,0 +1,117 @@
+# Tasks are restarted with back-off; a late task stops the watchdog from being fed.
+# MIT license; part of microevse
+
+import asyncio
+
+import port
+import supervisor
+from helpers import run
+from supervisor import Supervisor
+
+
+class FakeClock:
+    def __init__(self):
+        self.s = 0
+
+    def uptime(self):
+        return self.s
+
+
+class Sleeps:
+    """Stands in for asyncio.sleep: remembers the waits, passes time on the clock."""
+
+    def __init__(self, clock, limit):
+        self.clock = clock
+        self.limit = limit
+        self.waits = []
+
+    async def sleep(self, seconds):
+        self.waits.append(seconds)
+        self.clock.s += seconds
+        if len(self.waits) >= self.limit:
+            raise asyncio.CancelledError
+
+
+class FakeAsyncio:
+    CancelledError = asyncio.CancelledError
+
+    def __init__(self, sleeps):
+        self.sleep = sleeps.sleep
+
+
+def waits(factory, limit):
+    """The waits of a supervised task that ends `limit` times."""
+    clock = FakeClock()
+    sleeps = Sleeps(clock, limit)
+    real, supervisor.asyncio = supervisor.asyncio, FakeAsyncio(sleeps)
+    try:
+        run(Supervisor(clock)._run("task", lambda: factory(clock)))
+    except asyncio.CancelledError:
+        pass
+    finally:
+        supervisor.asyncio = real
+    return sleeps.waits
+
+
+def test_a_task_that_fails_is_restarted_with_growing_waits():
+    async def fails(clock):
+        raise ValueError("broken")
+
+    assert waits(fails, 9) == [1, 2, 4, 8, 16, 32, 60, 60, 60]
+
+
+def test_a_task_that_ends_is_restarted_too():
+    async def ends(clock):
+        pass
+
+    assert waits(ends, 3) == [1, 2, 4]
+
+
+def test_after_a_healthy_time_the_first_wait_is_short_again():
+    lives = [0, 0, 500, 0]
+
+    async def lives_a_while(clock):
+        clock.s += lives.pop(0)
+        raise OSError(5)
+
+    assert waits(lives_a_while, 4) == [1, 2, 1, 2]
+
+
+def test_alive_only_while_every_watched_task_beats_in_time():
+    now = [1000]
+    real = port.ticks_ms
+    port.ticks_ms = lambda: now[0]
+    try:
+        s = Supervisor(FakeClock())
+        assert s.alive()
+        s.watch("a", 5000)
+        s.watch("b", 2000)
+        now[0] += 1500
+        s.beat("b")
+        now[0] += 1500
+        assert s.alive()
+        now[0] += 1000
+        assert not s.alive(), "b is 2.5 s late"
+        s.beat("b")
+        assert s.alive()
+        now[0] += 1500
+        assert not s.alive(), "a never beat"
+    finally:
+        port.ticks_ms = real
+
+
+def test_alive_does_not_allocate():
+    if not port.MICROPYTHON:
+        return
+    import micropython
+
+    s = Supervisor(FakeClock())
+    s.watch("a", 5000)
+    s.watch("b", 5000)
+    s.alive()
+    micropython.heap_lock()
+    try:
+        for _ in range(100):
+            s.alive()
+    finally:
+        micropython.heap_unlock()
