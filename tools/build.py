@@ -1,6 +1,6 @@
 # Puts everything that goes on a board into one directory, compiled, and says what it weighs.
 # MIT license; part of microevse
-"""usage: build.py BOARD    -> build/BOARD/: copy it to the root of the board's file system.
+"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default: copy it to the root of the board's file system.
 
 boot.py and main.py stay source (MicroPython looks for those names); everything else is
 .mpy, because compiling on the chip does not fit its memory. microdot comes from the
@@ -21,7 +21,7 @@ import board as board_profile  # noqa: E402
 
 SOURCE_ONLY = ("boot.py", "main.py")
 # Modules with native code are compiled for the chip of the board.
-NATIVE = ("burst.py", "plateau.py")
+NATIVE = ("burst.py", "kernel.py")
 ARCH = {"esp32": "xtensawin", "esp32s2": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
 MICRODOT = ("microdot.py",)
 
@@ -42,7 +42,7 @@ def compile_file(source, target, arch):
     return target.stat().st_size
 
 
-def main(name):
+def main(name, out=None):
     profile = ROOT / "boards" / (name + ".toml")
     if not profile.exists():
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
@@ -51,7 +51,7 @@ def main(name):
         board = board_profile.load_toml(profile)
     except ValueError as exc:
         sys.exit(str(exc))
-    out = ROOT / "build" / name
+    out = pathlib.Path(out) if out else ROOT / "build" / name
     shutil.rmtree(out, ignore_errors=True)
     arch = ARCH[board["chip"]]
     sizes = []
@@ -86,6 +86,6 @@ def main(name):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit("usage: build.py BOARD")
-    main(sys.argv[1])
+    if len(sys.argv) not in (2, 3):
+        sys.exit("usage: build.py BOARD [DIR]")
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+# What is put on a board: complete, compiled, and small enough.
+# MIT license; part of microevse
+"""`make build` for every board profile."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from tools_paths import DEVICE_FILES, ROOT
+
+BOARDS = sorted(p.stem for p in (ROOT / "boards").glob("*.toml"))
+# The file system of a 4 MB ESP32 with MicroPython's default partitions has 2 MB; the part
+# that matters is what is loaded into RAM: .mpy of our own modules.
+OWN_MPY_LIMIT = 260000
+
+
+def build(*args):
+    command = [sys.executable, str(ROOT / "tools" / "build.py"), *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize("board", BOARDS)
+def test_build_is_complete(board, tmp_path):
+    done = build(board, tmp_path / "out")
+    assert done.returncode == 0, done.stdout + done.stderr
+    out = tmp_path / "out"
+    built = {p.stem for p in out.rglob("*.mpy")} | {p.stem for p in out.glob("*.py")}
+    assert {p.stem for p in DEVICE_FILES} <= built
+    assert json.loads((out / "board.json").read_text())["name"] == board
+    assert (out / "lib" / "microdot" / "microdot.mpy").exists()
+    assert (out / "web" / "static" / "index.html").exists()
+    own = sum(p.stat().st_size for p in out.rglob("*.mpy") if "microdot" not in p.parts)
+    assert own < OWN_MPY_LIMIT, own
+
+
+def test_an_unknown_board_is_named(tmp_path):
+    done = build("toaster", tmp_path / "out")
+    assert done.returncode != 0 and "toaster" in done.stderr and "esp32_devkitc" in done.stderr
