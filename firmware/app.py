@@ -49,7 +49,7 @@ JOURNAL_PARTITION = "journal"
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
 PREPARE_S = 2
-FEATURE_PROFILES = "Core,RemoteTrigger"
+FEATURE_PROFILES = "Core,RemoteTrigger,SmartCharging"
 
 
 class Charger:
@@ -69,6 +69,8 @@ class Charger:
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
         self.settings.provide("SupportedFeatureProfiles", FEATURE_PROFILES)
+        # What the board can do, until an installer says what the house has.
+        self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
         self._provision(self.settings.factory, provision.get("settings", {}))
         self._provision(self.settings.overlay, provision.get("start", {}))
 

@@ -26,6 +26,7 @@ class FakeClock:
         self.boot = boot
         self.ms = 0
         self.unix = unix
+        self.listeners = []
 
     def uptime_ms(self):
         return self.ms
@@ -37,7 +38,17 @@ class FakeClock:
         return None if self.unix is None else self.unix + self.ms // 1000
 
     def on_set(self, fn):
-        pass
+        self.listeners.append(fn)
+
+    def wall(self, boot, uptime):
+        return None if self.unix is None or boot != self.boot else self.unix + uptime
+
+    def set(self, unix):
+        """The central system tells the time: it is `unix` now."""
+        before = self.now()
+        self.unix = unix - self.ms // 1000
+        for fn in self.listeners:
+            fn(None if before is None else unix - before)
 
 
 class FakeEvse:

@@ -12,7 +12,7 @@ import asyncio
 import log
 from ocppj.rpc import CallError
 
-from . import authorize, configuration, data_transfer, remote, trigger
+from . import authorize, configuration, data_transfer, remote, smart_charging, trigger
 from .boot import Boot
 from .status import Status
 from .transactions import Transactions
@@ -47,7 +47,8 @@ class Ocpp16:
         # Every action of the central system that this charge point knows.
         self.handlers = {}
         for table in (
-            remote.handlers(station, settings, self.transactions, self._registered),
+            remote.handlers(station, settings, self.transactions, self._registered, clock),
+            smart_charging.handlers(station, self.transactions, clock),
             configuration.handlers(settings),
             trigger.handlers(station, self),
             data_transfer.handlers(),

@@ -5,6 +5,10 @@
 Each handler is one call into the station; the station decides.
 """
 
+import log
+
+from .smart_charging import start_profile
+
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
@@ -12,7 +16,7 @@ AVAILABILITY = {"accepted": "Accepted", "scheduled": "Scheduled", "rejected": "R
 UNLOCK = {"unlocked": "Unlocked", "failed": "UnlockFailed", "not_supported": "NotSupported"}
 
 
-def handlers(station, settings, transactions, registered):
+def handlers(station, settings, transactions, registered, clock):
     """Table of the actions handled here.
 
     registered: callable, False until BootNotification was accepted: no transaction may be
@@ -23,9 +27,12 @@ def handlers(station, settings, transactions, registered):
         connector = payload.get("connectorId")
         if not registered() or connector == 0:
             return REJECTED
-        # A charging profile in the request is ignored: section 5.11 allows that where
-        # smart charging is not among SupportedFeatureProfiles.
-        started = await station.remote_start(payload["idTag"], connector)
+        try:
+            profile = start_profile(payload, clock.now())
+        except ValueError as exc:
+            log.warn("ocpp", "charging profile refused: %s", exc)
+            return REJECTED
+        started = await station.remote_start(payload["idTag"], connector, profile)
         return ACCEPTED if started else REJECTED
 
     async def remote_stop(payload):

@@ -50,7 +50,7 @@ class Connector:
         self._authorizer = authorizer
         self._station = station
         self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
-        self.pending = None  # [token, parent, deadline_ms]: accepted, no session yet
+        self.pending = None  # [token, parent, deadline_ms, profile]: accepted, no session yet
         self.finished = False  # a session ended and the cable has not been out since
         self.keep_locked = None  # token that may have the cable back
         self.left = False  # unplugged during a session that survives it
@@ -69,13 +69,16 @@ class Connector:
         """Make the task look again now."""
         self.evse.changed.set()
 
-    def authorize(self, token, parent, now):
-        """An accepted token: starts as soon as there is a cable. False if it cannot."""
+    def authorize(self, token, parent, now, profile=None):
+        """An accepted token: starts as soon as there is a cable. False if it cannot.
+
+        profile: charging profile that came with the command to start, None without one.
+        """
         if not self.free:
             return False
         seconds = self._settings.get("ConnectionTimeOut")
         parent = parent or self._authorizer.parent_of(token)
-        self.pending = [token, parent, now + 1000 * seconds]
+        self.pending = [token, parent, now + 1000 * seconds, profile]
         self.step(now)
         self.kick()
         return True
@@ -136,6 +139,7 @@ class Connector:
     def began(self, session, now):
         """A session has begun: its START record is on flash."""
         self.session = session
+        self._station.profiles.session_began(session, self.pending and self.pending[3])
         self.pending = None
         self.finished = False
         self.keep_locked = None
@@ -148,6 +152,7 @@ class Connector:
     def over(self, session):
         """The session's STOP record is on flash."""
         self.session = None
+        self._station.profiles.session_over(session)
         self.finished = self.evse.plugged
         if session.ended == "deauthorized":
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
@@ -185,6 +190,7 @@ class Connector:
         if self._closed and not evse.closed and session is not None and not session.ending:
             self.metering.checkpoint(now)
         self._closed = evse.closed
+        self._station.profiles.apply(self, now)
         self._permit(now)
         self._tell(now, plugged)
 
@@ -209,7 +215,7 @@ class Connector:
             self.pending = None
         if plugged and self.free and not self.finished and now >= self._free_after_ms:
             if self._settings.get("FreeMode"):
-                self.pending = [self._settings.get("FreeModeIdTag"), None, now]
+                self.pending = [self._settings.get("FreeModeIdTag"), None, now, None]
                 self.kick()
 
     async def run(self):

@@ -28,6 +28,7 @@ _WHO = {
     "guard": "the mains guard",
     "web": "the page",
     "profile": "a charging profile",
+    "profile_max": "the station's charging profile",
 }
 
 # Caps whose lowering cannot wait.
@@ -79,6 +80,13 @@ class Limits:
     def _changed(self):
         if self.on_change is not None:
             self.on_change()
+
+    def copy(self):
+        """The same claims and caps once more, to ask what would be if they were different."""
+        other = Limits()
+        other._caps.update(self._caps)
+        other._claims.update(self._claims)
+        return other
 
     def claims(self):
         """Iterate (source, priority, ma, until) of all claims."""

@@ -21,6 +21,7 @@ from . import measurands, recovery, telling
 from .authorization import same_token
 from .connector import Connector
 from .limits import Limits
+from .profiles import Profiles
 from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
@@ -45,6 +46,7 @@ class Station:
         self._clock = clock
         self._rand = rand or recovery.random_below
         self._last_session = 0
+        self.profiles = Profiles(self, settings, journal, clock)
         self._tokens = Tokens(self, clock)
         self._tasks = []
         authorizer.on_learn = self._learned
@@ -148,10 +150,11 @@ class Station:
 
     # -- commands ------------------------------------------------------------------------
 
-    async def remote_start(self, token, connector=None):
+    async def remote_start(self, token, connector=None, profile=None):
         """Start for a token, at a connector or the best free one. False if it cannot start.
 
-        Where AuthorizeRemoteTxRequests is set the token is checked after this has returned.
+        profile: a Profile (TX) for the session that begins by this. Where
+        AuthorizeRemoteTxRequests is set the token is checked after this has returned.
         """
         if self.resetting or not token:
             return False
@@ -164,14 +167,14 @@ class Station:
         if chosen is None or not chosen.free:
             return False
         if not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, None, self._clock.uptime_ms())
-        self._spawn(self._remote_check(token, chosen))
+            return chosen.authorize(token, None, self._clock.uptime_ms(), profile)
+        self._spawn(self._remote_check(token, chosen, profile))
         return True
 
-    async def _remote_check(self, token, connector):
+    async def _remote_check(self, token, connector, profile):
         verdict = await self.authorizer.check(token)
         if verdict.accepted:
-            connector.authorize(token, verdict.parent, self._clock.uptime_ms())
+            connector.authorize(token, verdict.parent, self._clock.uptime_ms(), profile)
         else:
             log.info("station", "remote start refused: %s", verdict.status)
 

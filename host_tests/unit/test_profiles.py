@@ -1,0 +1,427 @@
+# Charging profiles: one alone, stacked, on flash, and what a connector makes of them.
+# MIT license; part of microevse
+from helpers import raises, run
+from station import profile as p
+from station.composite import composite
+from station.profile import AMPS, DAILY, DEFAULT, MAX, MAX_PERIODS, MAX_PROFILES, TX, WATTS, WEEKLY
+from station_parts import NOON, Charger, FakeEvse, FakeMeter
+from store import cbor, kinds
+
+
+def profile(periods, id=1, purpose=DEFAULT, connector=None, stack=0, **more):
+    """Profile from [(start, A or W), ...] or one limit; `more` as the fields of Profile."""
+    if isinstance(periods, int):
+        periods = [(0, periods)]
+    packed = p.pack([(item[0], 10 * item[1], (item + (0,))[2]) for item in periods])
+    fields = dict(unit=AMPS, start=None, every=0, duration=None, valid_from=None, valid_to=None)
+    fields.update(least=0, session=None)
+    fields.update(more)
+    if connector is None:
+        connector = 0 if purpose == MAX else 1
+    return p.Profile(id, connector, purpose, stack, periods=packed, **fields)
+
+
+def told(c, duration, unit=AMPS, number=1):
+    """Composite as [(start, limit in A or W), ...]; all of it, and with the phases fitted."""
+    seconds, periods = composite(c.station, number, duration, unit, c.clock)
+    assert seconds == duration, (seconds, duration)
+    assert all(n == c.settings.get("Phases") for _, _, n in periods), periods
+    return [(t, tenths / 10 if tenths % 10 else tenths // 10) for t, tenths, _ in periods]
+
+
+# --- one profile ----------------------------------------------------------------------
+
+
+def test_periods_follow_each_other_and_the_last_goes_on():
+    one = profile([(0, 16), (60, 10), (90, 6)], start=NOON)
+    assert one.at(NOON - 5, 0) == (None, 0, 5)
+    assert one.at(NOON, 0) == (160, 0, 60)
+    assert one.at(NOON + 59, 0) == (160, 0, 1)
+    assert one.at(NOON + 60, 0) == (100, 0, 30)
+    assert one.at(NOON + 90, 0) == (60, 0, None)
+    assert one.at(NOON + 10**9, 0) == (60, 0, None)
+    assert one.smallest() == 60
+
+
+def test_a_duration_ends_it():
+    one = profile([(0, 16), (60, 10)], start=NOON, duration=100)
+    assert one.at(NOON + 60, 0) == (100, 0, 40)
+    assert one.at(NOON + 99, 0) == (100, 0, 1)
+    assert one.at(NOON + 100, 0) == (None, 0, None)
+    # A period that begins after the end never comes.
+    assert profile([(0, 16), (200, 6)], start=NOON, duration=100).at(NOON, 0) == (160, 0, 100)
+
+
+def test_daily_and_weekly_begin_again_but_not_before_their_start():
+    night = profile([(0, 16), (7 * 3600, 6)], start=NOON, every=DAILY)
+    assert night.at(NOON - 1, 0) == (None, 0, 1)
+    assert night.at(NOON + 5 * DAILY + 3, 0) == (160, 0, 7 * 3600 - 3)
+    assert night.at(NOON + 6 * DAILY - 1, 0) == (60, 0, 1)
+    week = profile(16, start=NOON, every=WEEKLY, duration=3600)
+    assert week.at(NOON + 2 * WEEKLY + 3599, 0) == (160, 0, 1)
+    assert week.at(NOON + 2 * WEEKLY + 3600, 0) == (None, 0, WEEKLY - 3600)
+
+
+def test_a_relative_one_counts_from_the_session_and_needs_no_clock():
+    one = profile([(0, 16), (60, 10)], duration=100)
+    for unix in (None, NOON):
+        assert one.at(unix, 0) == (160, 0, 60)
+        assert one.at(unix, 75) == (100, 0, 25)
+        assert one.at(unix, 100) == (None, 0, None)
+
+
+def test_validity_is_from_inclusive_to_exclusive():
+    one = profile(16, valid_from=NOON, valid_to=NOON + 100)
+    assert one.at(NOON - 1, 50) == (None, 0, 1)
+    assert one.at(NOON, 50) == (160, 0, 100)
+    assert one.at(NOON + 99, 50) == (160, 0, 1)
+    assert one.at(NOON + 100, 50) == (None, 0, None)
+    assert one.over(NOON + 100) and not one.over(NOON + 99) and not one.over(None)
+
+
+def test_what_needs_the_clock_is_silent_without_it():
+    for more in ({"start": NOON}, {"start": NOON, "every": DAILY}, {"valid_to": NOON + 9}):
+        assert profile(16, **more).at(None, 5) == (None, 0, None)
+
+
+def test_impossible_profiles_are_refused():
+    for periods in ([], [(1, 160, 0)], [(0, 160, 0), (0, 60, 0)], [(0, 160, 0), (-5, 60, 0)]):
+        raises(ValueError, p.pack, periods)
+    for periods in ([(0, -1, 0)], [(0, 1 << 24, 0)], [(0, 160, 4)], [(0, 1, -1)]):
+        raises(ValueError, p.pack, periods)
+    raises(ValueError, p.pack, [(i, 60, 0) for i in range(MAX_PERIODS + 1)])
+    for more in ({"stack": 10}, {"stack": -1}, {"duration": 0}, {"every": DAILY}, {"unit": 2}):
+        raises(ValueError, lambda more=more: profile(16, **more))
+    raises(ValueError, lambda: profile(16, valid_from=NOON, valid_to=NOON))
+
+
+def test_the_largest_profile_fits_a_journal_record():
+    big = (1 << 63) - 1
+    periods = p.pack([(i * 10**7, p.MAX_TENTHS, 3) for i in range(MAX_PERIODS)])
+    # fmt: off
+    one = p.Profile(-big, 9, DEFAULT, 9, WATTS, big, WEEKLY, (1 << 30) - 1, -big, big,
+                    p.MAX_TENTHS, periods)
+    # fmt: on
+    c = Charger()
+    assert len(cbor.dumps([one.record()])) < c.journal.max_payload
+    c.station.profiles.install(one)
+    assert Charger(c.flash, boot=2).station.profiles.clear(id=-big) == 1
+
+
+# --- stacked, converted, capped -------------------------------------------------------
+
+
+def test_without_a_profile_the_local_limit_is_told():
+    c = Charger()
+    assert told(c, 100) == [(0, 16)]
+    assert told(c, 100, WATTS) == [(0, 3680)]
+    assert told(c, 100, number=0) == [(0, 16)]
+
+
+def test_the_highest_level_that_speaks_holds():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 8), (150, 10)], start=NOON))
+    top = profile([(0, 7), (100, 9)], id=2, stack=1, start=NOON, duration=150)
+    c.station.profiles.install(top)
+    assert told(c, 400) == [(0, 7), (100, 9), (150, 10)]
+    assert c.station.profiles.clear(id=2) == 1
+    assert told(c, 400) == [(0, 8), (150, 10)]
+
+
+def test_a_connectors_own_default_stands_above_that_of_all():
+    c = Charger()
+    c.station.profiles.install(profile(8, id=1, connector=0))
+    assert told(c, 10) == [(0, 8)]
+    c.station.profiles.install(profile(10, id=2, connector=1))
+    assert told(c, 10) == [(0, 10)]
+    c.station.profiles.install(profile(12, id=3, connector=0, stack=1))
+    assert told(c, 10) == [(0, 12)]
+
+
+def test_same_id_or_same_purpose_and_level_replaces():
+    c = Charger()
+    profiles = c.station.profiles
+    profiles.install(profile(8, id=1))
+    profiles.install(profile(9, id=2))
+    assert told(c, 10) == [(0, 9)] and profiles.clear(id=1) == 0
+    profiles.install(profile(7, id=2, stack=3))
+    profiles.install(profile(10, id=3, purpose=MAX))
+    assert told(c, 10) == [(0, 7)]
+    # The same on flash.
+    again = Charger(c.flash, boot=2)
+    assert told(again, 10) == [(0, 7)]
+    assert again.station.profiles.clear() == 2
+    assert told(again, 10) == [(0, 16)]
+    assert list(again.journal.state(kinds.PROFILE)) == []
+
+
+def test_clear_by_what_is_given():
+    c = Charger()
+    profiles = c.station.profiles
+    profiles.install(profile(8, id=1, stack=0))
+    profiles.install(profile(8, id=2, stack=1))
+    profiles.install(profile(8, id=3, stack=1, connector=0))
+    profiles.install(profile(8, id=4, purpose=MAX, stack=1))
+    assert profiles.clear(purpose=TX) == 0
+    assert profiles.clear(purpose=DEFAULT, stack=1, connector=1) == 1
+    assert profiles.clear(id=2) == 0
+    assert profiles.clear(connector=0) == 2
+    assert profiles.clear() == 1 and profiles.clear() == 0
+
+
+def test_the_room_is_bounded_and_what_is_over_goes_first():
+    c = Charger()
+    for i in range(MAX_PROFILES):
+        past = {"valid_to": NOON - 1} if i == 3 else {}
+        c.station.profiles.install(profile(8, id=i, stack=i, **past))
+    c.station.profiles.install(profile(8, id=50, stack=9))
+    assert c.station.profiles.clear(id=3) == 0
+    exc = raises(ValueError, c.station.profiles.install, profile(8, id=51, stack=8))
+    assert "8 profiles" in str(exc)
+    c.station.profiles.install(profile(9, id=0, stack=0))
+    assert len(list(c.journal.state(kinds.PROFILE))) == MAX_PROFILES
+
+
+def test_watts_come_back_as_the_same_watts():
+    for phases, watts in (("1", 6000), ("1", 2999), ("3", 11000), ("2", 4999), ("3", 4141)):
+        c = Charger(settings={"Phases": phases, "MaxCurrent": "80"})
+        c.connector.limits.cap("board", 80000)
+        c.station.profiles.install(profile(watts, unit=WATTS))
+        assert told(c, 10, WATTS) == [(0, watts)], (phases, watts)
+
+
+def test_watts_are_for_the_phases_of_the_station_or_those_the_profile_names():
+    c = Charger(settings={"Phases": "3"})
+    c.station.profiles.install(profile(4140, unit=WATTS))
+    assert told(c, 10) == [(0, 6)]
+    c.station.profiles.install(profile([(0, 2300, 1)], unit=WATTS))
+    assert composite(c.station, 1, 10, AMPS, c.clock) == (10, [[0, 100, 1]])
+    c = Charger()  # one phase: nothing is gained by claiming three
+    c.station.profiles.install(profile([(0, 2300, 3)], unit=WATTS))
+    assert told(c, 10) == [(0, 10)]
+
+
+def test_below_six_amperes_is_zero():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 6), (10, 5), (20, 16), (30, 0)]))
+    assert told(c, 60) == [(0, 6), (10, 0), (20, 16), (30, 0)]
+    c.station.profiles.install(profile([(0, 1380), (10, 1379)], unit=WATTS))
+    assert told(c, 60, WATTS) == [(0, 1380), (10, 0)]
+
+
+def test_less_than_the_car_can_use_is_zero():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 9), (10, 12)], least=100))
+    assert told(c, 60) == [(0, 0), (10, 12)]
+    c.station.profiles.install(profile(9, id=2, purpose=MAX, start=NOON + 20))
+    assert told(c, 60) == [(0, 0), (10, 12), (20, 0)]
+
+
+def test_the_page_may_lower_what_no_profile_claims_and_its_end_is_told():
+    c = Charger()
+    c.limits.claim("web", 1000, 7000, until=40500)
+    assert told(c, 100) == [(0, 7), (41, 16)]
+    c.station.profiles.install(profile(10, start=NOON + 20, duration=10))
+    assert told(c, 100) == [(0, 7), (20, 10), (30, 7), (41, 16)]
+
+
+def test_a_cap_stays_while_the_time_is_unknown_and_a_plan_does_not():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 12), (60, 8)], id=1, purpose=MAX, start=NOON))
+    c.station.profiles.install(profile(7, id=2, start=NOON))
+    assert told(c, 10) == [(0, 7)]
+    c.clock.unix = None
+    assert told(c, 100) == [(0, 8)]
+
+
+def test_a_long_answer_is_cut_where_it_can_no_longer_tell():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 8), (43200, 10)], start=NOON, every=DAILY))
+    seconds, periods = composite(c.station, 1, 365 * DAILY, AMPS, c.clock)
+    assert len(periods) == MAX_PERIODS and seconds == MAX_PERIODS * 43200
+    # Nothing differs, so nothing is cut but the effort.
+    c.station.profiles.install(profile([(0, 8), (43200, 8)], start=NOON, every=DAILY))
+    seconds, periods = composite(c.station, 1, 100 * DAILY, AMPS, c.clock)
+    assert (seconds, len(periods)) == (100 * DAILY, 1)
+
+
+# --- a connector ------------------------------------------------------------------------
+
+
+async def _offers(c, seconds):
+    """[(s, mA), ...]: what the connector permits, second by second, where it changes."""
+    out = []
+    for t in range(seconds):
+        ma = c.evse.offered_ma
+        if not out or out[-1][1] != ma:
+            out.append((t, ma))
+        await c.pass_s(1)
+    return out
+
+
+def test_what_is_told_is_what_is_offered():
+    async def scenario():
+        c = Charger()
+        session = await c.charge()
+        install = c.station.profiles.install
+        now = c.clock.now()
+        await c.pass_s(7)
+        install(profile([(0, 6), (60, 10), (120, 5), (150, 9)], id=1, start=now, duration=300))
+        tx = [(0, 8), (50, 11), (140, 16), (200, 6), (240, 12)]
+        install(profile(tx, id=2, purpose=TX, start=now, duration=260, session=session.id))
+        install(profile([(0, 10), (330, 5)], id=3, purpose=MAX, start=now))
+        await c.pass_s(1)
+        reported = told(c, 400)
+        assert reported == [(0, 8), (42, 10), (192, 6), (232, 10), (252, 9), (292, 10), (322, 0)]
+        offered = await _offers(c, 400)
+        assert offered == [(t, 1000 * amps) for t, amps in reported]
+
+    run(scenario())
+
+
+def test_a_default_set_before_counts_from_the_start_of_the_session():
+    async def scenario():
+        c = Charger()
+        c.station.profiles.install(profile([(0, 8), (60, 10)]))
+        await c.pass_s(500)
+        session = await c.charge()
+        assert c.evse.offered_ma == 8000
+        began = session.started[1]
+        await c.pass_s(59 - (c.clock.uptime() - began))
+        assert c.evse.offered_ma == 8000
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 10000
+        assert "a charging profile" in c.connector.why
+
+    run(scenario())
+
+
+def test_a_session_profile_goes_with_its_session():
+    async def scenario():
+        c = Charger()
+        session = await c.charge()
+        c.station.profiles.install(profile(8, purpose=TX, session=session.id))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 8000
+        assert list(c.journal.state(kinds.PROFILE)) == []
+        c.station.remote_stop(session.id)
+        c.evse.unplug()
+        await c.pass_s(2)
+        assert c.station.profiles.clear() == 0
+        await c.charge()
+        assert c.evse.offered_ma == 16000
+
+    run(scenario())
+
+
+def test_a_profile_that_came_with_the_start_holds_from_the_first_offer():
+    async def scenario():
+        c = Charger()
+        wanted = profile([(0, 8), (30, 9)], purpose=TX, connector=0)
+        assert await c.station.remote_start("CARD", None, wanted)
+        c.evse.plug()
+        await c.pass_s(2)
+        assert c.connector.session is not None
+        assert [call for call in c.evse.calls if "permit" in call] == ["permit 8000"]
+        await c.pass_s(30)
+        assert c.evse.offered_ma == 9000
+
+    run(scenario())
+
+
+def test_a_start_that_never_came_takes_its_profile_with_it():
+    async def scenario():
+        c = Charger()
+        assert await c.station.remote_start("CARD", 1, profile(8, purpose=TX))
+        await c.pass_s(61)
+        assert c.connector.pending is None
+        await c.charge("CARD")
+        assert c.evse.offered_ma == 16000
+
+    run(scenario())
+
+
+def test_clock_steps_move_the_plan_but_not_what_counts_from_the_session():
+    async def scenario():
+        c = Charger()
+        session = await c.charge()
+        begun = session.started[1]
+        install = c.station.profiles.install
+        install(profile([(0, 8), (3600, 10)], id=1, start=c.clock.now()))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 8000
+        c.clock.set(c.clock.now() + 3600)
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 10000
+        c.clock.set(c.clock.now() - 1800)
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 8000
+        elapsed = c.clock.uptime() - begun
+        tx = [(0, 12), (elapsed + 20, 13)]
+        install(profile(tx, id=2, purpose=TX, session=session.id))
+        c.clock.set(c.clock.now() + 100000)
+        await c.pass_s(19)
+        assert c.evse.offered_ma == 12000
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 13000
+
+    run(scenario())
+
+
+def test_the_plan_begins_when_the_time_becomes_known():
+    async def scenario():
+        c = Charger()
+        c.station.profiles.install(profile(8, start=NOON - 100))
+        again = Charger(c.flash, boot=2)
+        again.clock.unix = None
+        await again.charge()
+        assert again.evse.offered_ma == 16000
+        again.clock.set(NOON)
+        await again.pass_s(1)
+        assert again.evse.offered_ma == 8000
+
+    run(scenario())
+
+
+def test_nothing_is_worked_out_again_before_it_is_due():
+    async def scenario():
+        c = Charger()
+        await c.charge()
+        c.station.profiles.install(profile([(0, 8), (600, 10)], start=c.clock.now()))
+        await c.pass_s(1)
+        asked = []
+        real = c.station.profiles.limits_at
+        c.station.profiles.limits_at = lambda *args: asked.append(args) or real(*args)
+        await c.pass_s(598)
+        assert asked == []
+        await c.pass_s(5)
+        assert len(asked) == 1 and c.evse.offered_ma == 10000
+
+    run(scenario())
+
+
+def test_the_cap_of_the_station_is_shared_first_come_first_served():
+    async def scenario():
+        c = Charger()
+        c.journal.prepare()
+        evse, board = FakeEvse(), {"max_a": 16, "phases": 1}
+        second = c.station.add(evse, FakeMeter(), None, None, board)
+        c.station.profiles.install(profile([(0, 20), (100, 11)], purpose=MAX, start=NOON))
+        assert told(c, 200, number=0) == [(0, 20), (100, 11)]
+        await c.charge()
+        assert c.evse.offered_ma == 16000
+        evse.plug()
+        second.authorize("OTHER", None, c.clock.ms)
+        await second.lifecycle.work()
+        await c.pass_s(1)
+        assert (c.evse.offered_ma, evse.offered_ma) == (10000, 10000)
+        await c.pass_s(100)
+        await second.lifecycle.work()
+        # 5.5 A would be nothing for either: the first keeps it all.
+        assert (c.evse.offered_ma, evse.offered_ma) == (11000, 0)
+        c.station.remote_stop(c.connector.session.id)
+        await c.pass_s(1)
+        await second.lifecycle.work()
+        assert evse.offered_ma == 11000
+
+    run(scenario())

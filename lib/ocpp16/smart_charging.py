@@ -1,0 +1,165 @@
+# Smart charging: charging profiles in and out, and the composite schedule.
+# MIT license; part of microevse
+"""SetChargingProfile, ClearChargingProfile, GetCompositeSchedule (OCPP 1.6 sections 3.13,
+5.3, 5.7, 5.16, 7.8 to 7.14). What a profile means is the station's business; here are only
+1.6's words for it. The schema check has been made before.
+"""
+
+import iso8601
+import log
+from station import profile as profiles
+from station.composite import composite
+
+ACCEPTED = {"status": "Accepted"}
+REJECTED = {"status": "Rejected"}
+
+PURPOSE = {
+    "ChargePointMaxProfile": profiles.MAX,
+    "TxDefaultProfile": profiles.DEFAULT,
+    "TxProfile": profiles.TX,
+}
+UNIT = {"A": profiles.AMPS, "W": profiles.WATTS}
+EVERY = {"Daily": profiles.DAILY, "Weekly": profiles.WEEKLY}
+
+
+def tenths(value):
+    """A number with one decimal as tenths: 16.1 -> 161. ValueError below 0."""
+    # One addition and one product: exact enough even in the chip's 24-bit floats.
+    number = 10 * value if isinstance(value, int) else int(10 * value + 0.5)
+    if value < 0:
+        raise ValueError("limit %s" % value)
+    return min(number, profiles.MAX_TENTHS)
+
+
+def _time(data, name):
+    return iso8601.parse(data[name]) if name in data else None
+
+
+def _periods(items):
+    out = []
+    for item in items:
+        phases = item.get("numberPhases", 0)
+        if "numberPhases" in item and phases < 1:
+            raise ValueError("%d phases" % phases)
+        out.append((item["startPeriod"], tenths(item["limit"]), phases))
+    return profiles.pack(out)
+
+
+def make_profile(data, connector, now, session=None):
+    """Profile from a 1.6 ChargingProfile; ValueError says what cannot be.
+
+    now: Unix s or None. A schedule without startSchedule counts from the start of charging
+    (section 7.13); one for the whole charge point counts from now: central systems send
+    that, and there is no start of charging for connector 0.
+    """
+    purpose = PURPOSE[data["chargingProfilePurpose"]]
+    schedule = data["chargingSchedule"]
+    kind = data["chargingProfileKind"]
+    valid_from = _time(data, "validFrom")
+    start = _time(schedule, "startSchedule") if kind != "Relative" else None
+    every = 0
+    if kind == "Recurring":
+        if "recurrencyKind" not in data:
+            raise ValueError("recurring without recurrencyKind")
+        every = EVERY[data["recurrencyKind"]]
+        start = valid_from if start is None else start
+    elif start is None and purpose == profiles.MAX:
+        start = now
+    return profiles.Profile(
+        data["chargingProfileId"],
+        connector,
+        purpose,
+        data["stackLevel"],
+        UNIT[schedule["chargingRateUnit"]],
+        start,
+        every,
+        schedule.get("duration"),
+        valid_from,
+        _time(data, "validTo"),
+        tenths(schedule.get("minChargingRate", 0)),
+        _periods(schedule["chargingSchedulePeriod"]),
+        session,
+    )
+
+
+def start_profile(payload, now):
+    """Profile of a RemoteStartTransaction, None without one; ValueError if it cannot be.
+
+    Only a TxProfile may come that way (section 5.11); its transactionId means nothing.
+    """
+    data = payload.get("chargingProfile")
+    if data is None:
+        return None
+    if PURPOSE[data["chargingProfilePurpose"]] != profiles.TX:
+        raise ValueError("%s with a remote start" % data["chargingProfilePurpose"])
+    return make_profile(data, payload.get("connectorId", 0), now)
+
+
+def handlers(station, transactions, clock):
+    """Table of the actions handled here."""
+
+    def running(number, data):
+        """Number of the session that a TxProfile is for. ValueError if there is none."""
+        connector = station.connector(number)
+        session = connector.session if connector else None
+        if session is None or session.ending:
+            raise ValueError("TxProfile without a transaction")
+        wanted = data.get("transactionId")
+        if wanted is not None and transactions.transaction_id(session.id) != wanted:
+            raise ValueError("transaction %d is not running" % wanted)
+        return session.id
+
+    async def set_charging_profile(payload):
+        number, data = payload["connectorId"], payload["csChargingProfiles"]
+        purpose = PURPOSE[data["chargingProfilePurpose"]]
+        try:
+            if not 0 <= number <= len(station.connectors):
+                raise ValueError("no connector %d" % number)
+            if purpose == profiles.MAX and number:
+                raise ValueError("ChargePointMaxProfile at connector %d" % number)
+            session = running(number, data) if purpose == profiles.TX else None
+            station.profiles.install(make_profile(data, number, clock.now(), session))
+        except ValueError as exc:
+            log.warn("ocpp", "charging profile refused: %s", exc)
+            return REJECTED
+        return ACCEPTED
+
+    async def clear_charging_profile(payload):
+        purpose = payload.get("chargingProfilePurpose")
+        cleared = station.profiles.clear(
+            payload.get("id"),
+            payload.get("connectorId"),
+            None if purpose is None else PURPOSE[purpose],
+            payload.get("stackLevel"),
+        )
+        return ACCEPTED if cleared else {"status": "Unknown"}
+
+    async def get_composite_schedule(payload):
+        number, duration = payload["connectorId"], payload["duration"]
+        unit = payload.get("chargingRateUnit", "A")
+        if not 0 <= number <= len(station.connectors) or duration <= 0:
+            return REJECTED
+        now = clock.now()
+        seconds, periods = composite(station, number, duration, UNIT[unit], clock)
+        schedule = {
+            "duration": seconds,
+            "chargingRateUnit": unit,
+            "chargingSchedulePeriod": [
+                {
+                    "startPeriod": start,
+                    "limit": limit // 10 if limit % 10 == 0 else limit / 10,
+                    "numberPhases": phases,
+                }
+                for start, limit, phases in periods
+            ],
+        }
+        answer = {"status": "Accepted", "connectorId": number, "chargingSchedule": schedule}
+        if now is not None:
+            answer["scheduleStart"] = schedule["startSchedule"] = iso8601.format(now)
+        return answer
+
+    return {
+        "SetChargingProfile": set_charging_profile,
+        "ClearChargingProfile": clear_charging_profile,
+        "GetCompositeSchedule": get_composite_schedule,
+    }

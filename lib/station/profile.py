@@ -1,0 +1,152 @@
+# One charging profile: a limit over time.
+# MIT license; part of microevse
+"""Limits over time as an operator plans them, without any protocol's words.
+
+Three purposes: MAX caps the whole station; DEFAULT is what a session may draw; TX replaces
+DEFAULT for one session, at every moment for which it says something. Times are Unix s or s,
+limits tenths of A or W: integers throughout.
+"""
+
+import struct
+
+from port import const
+
+MAX, DEFAULT, TX = 0, 1, 2
+AMPS, WATTS = 0, 1
+DAILY, WEEKLY = 86400, 604800
+
+# 96 periods (a day of quarter hours) of 8 bytes and 60 bytes of the rest always fit the
+# journal's record of 1024 bytes. In RAM a profile costs 350 bytes and 8 for each period.
+MAX_PERIODS = const(96)
+MAX_PROFILES = const(8)
+MAX_STACK = const(9)
+
+_PERIOD = "<II"  # start s, limit in tenths | phases << 24
+_PERIOD_SIZE = const(8)
+_LIMIT_BITS = const(24)
+MAX_TENTHS = const((1 << 24) - 1)
+_MAX_S = const(1 << 30)
+
+
+def pack(periods):
+    """[(start s, limit in tenths, phases or 0), ...] as bytes; ValueError says what is wrong."""
+    if not 1 <= len(periods) <= MAX_PERIODS:
+        raise ValueError("%d periods" % len(periods))
+    out = bytearray(_PERIOD_SIZE * len(periods))
+    before = -1
+    for i, (start, tenths, phases) in enumerate(periods):
+        if (start != 0 if i == 0 else start <= before) or start >= _MAX_S:
+            raise ValueError("period %d starts at %d s" % (i, start))
+        if not 0 <= tenths <= MAX_TENTHS or not 0 <= phases <= 3:
+            raise ValueError("period %d: limit or phases" % i)
+        struct.pack_into(_PERIOD, out, _PERIOD_SIZE * i, start, tenths | phases << _LIMIT_BITS)
+        before = start
+    return bytes(out)
+
+
+def sooner(a, b):
+    """The smaller of two times of which each may be None: never."""
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
+
+
+class Profile:
+    """One profile, the arguments in the order of its journal record. ValueError if impossible.
+
+    start: Unix s; None: counts from the start of the session. every: s from one recurrence
+    to the next, 0: only once. duration: s, None: the last period has no end. least: below
+    this limit in tenths the car cannot charge. periods: see `pack`.
+    """
+
+    # fmt: off
+    def __init__(self, id, connector, purpose, stack, unit, start, every, duration, valid_from,
+                 valid_to, least, periods, session=None):
+        # fmt: on
+        if not 0 <= stack <= MAX_STACK:
+            raise ValueError("stack level %d" % stack)
+        if purpose not in (MAX, DEFAULT, TX) or unit not in (AMPS, WATTS):
+            raise ValueError("purpose or unit")
+        if every and start is None:
+            raise ValueError("recurring without a start")
+        if duration is not None and not 0 < duration < _MAX_S:
+            raise ValueError("duration %d s" % duration)
+        if valid_from is not None and valid_to is not None and valid_to <= valid_from:
+            raise ValueError("never valid")
+        if not periods or len(periods) % _PERIOD_SIZE or not 0 <= least <= MAX_TENTHS:
+            raise ValueError("periods or least limit")
+        self.id = id
+        self.connector = connector
+        self.purpose = purpose
+        self.stack = stack
+        self.unit = unit
+        self.start = start
+        self.every = every
+        self.duration = duration
+        self.valid_from = valid_from
+        self.valid_to = valid_to
+        self.least = least
+        self.periods = periods
+        self.session = session  # number of the session that a TX profile belongs to
+
+    def record(self):
+        """Payload of its journal record."""
+        # fmt: off
+        return [self.id, self.connector, self.purpose, self.stack, self.unit, self.start,
+                self.every, self.duration, self.valid_from, self.valid_to, self.least,
+                self.periods]
+        # fmt: on
+
+    def _period(self, i):
+        return struct.unpack_from(_PERIOD, self.periods, _PERIOD_SIZE * i)
+
+    def smallest(self):
+        """The smallest limit it ever says, in tenths."""
+        count = len(self.periods) // _PERIOD_SIZE
+        return min(self._period(i)[1] & MAX_TENTHS for i in range(count))
+
+    def at(self, unix, elapsed):
+        """(limit in tenths, phases or 0, left) at Unix time `unix`, `elapsed` s into a session.
+
+        The limit is None where it says nothing. left: this holds for so many s; None: for
+        ever. unix None: the time is not known; only what counts from the session speaks then.
+        """
+        left = None
+        if unix is None:
+            if self.valid_from is not None or self.valid_to is not None or self.start is not None:
+                return None, 0, None
+        else:
+            if self.valid_to is not None:
+                left = self.valid_to - unix
+                if left <= 0:
+                    return None, 0, None
+            if self.valid_from is not None and unix < self.valid_from:
+                return None, 0, self.valid_from - unix
+        offset = elapsed if self.start is None else unix - self.start
+        if offset < 0:
+            return None, 0, sooner(left, -offset)
+        if self.every:
+            offset %= self.every
+            left = sooner(left, self.every - offset)
+        if self.duration is not None:
+            if offset >= self.duration:
+                return None, 0, left
+            left = sooner(left, self.duration - offset)
+        word = 0
+        for i in range(len(self.periods) // _PERIOD_SIZE):
+            start, following = self._period(i)
+            if start > offset:
+                left = sooner(left, start - offset)
+                break
+            word = following
+        return word & MAX_TENTHS, word >> _LIMIT_BITS, left
+
+    def over(self, unix):
+        """True if it will never say anything again."""
+        if unix is None:
+            return False
+        if self.valid_to is not None and unix >= self.valid_to:
+            return True
+        if self.start is None or self.every or self.duration is None:
+            return False
+        return unix >= self.start + self.duration

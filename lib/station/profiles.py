@@ -1,0 +1,228 @@
+# Charging profiles: how they stack, and what follows for the limits of the connectors.
+# MIT license; part of microevse
+"""The set of profiles of a station.
+
+Of one purpose the profile with the highest stack level that says something at a moment
+holds (OCPP 1.6 section 3.13). What they say becomes the claim "profile" and the cap
+"profile_max" of each connector's `Limits`, and changes at the next boundary. Currents in uA:
+fine enough for a limit in W to come back as the same W.
+
+DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a restart.
+"""
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+from .limits import MIN_MA, PRIORITY_PROFILE
+from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, sooner
+
+_MIN_UA = 1000 * MIN_MA
+
+
+class Profiles:
+    """All profiles of a station, and what follows from them for its connectors' limits."""
+
+    def __init__(self, station, settings, journal, clock):
+        self._station = station
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._all = []  # highest stack level first, then those of one connector
+        self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
+        for _, payload in journal.state(kinds.PROFILE):
+            try:
+                self._add(Profile(*payload), self._rivals(payload[0], payload[2:4], payload[1]))
+            except (ValueError, TypeError, IndexError) as exc:
+                log.warn("profiles", "stored profile not understood: %r", exc)
+        clock.on_set(self._clock_set)
+        settings.on_change(self._on_setting)
+
+    # -- the set of profiles -------------------------------------------------------------
+
+    def _rivals(self, id, purpose_stack, connector):
+        """What a new profile replaces: same id, or same purpose, level and connector."""
+        purpose, stack = purpose_stack
+        return [
+            p
+            for p in self._all
+            if p.id == id or (p.purpose, p.stack, p.connector) == (purpose, stack, connector)
+        ]
+
+    def _add(self, profile, rivals):
+        self._all = [p for p in self._all if p not in rivals]
+        self._all.append(profile)
+        # At the same level the connector's own default stands above that of all connectors.
+        self._all.sort(key=lambda p: (-p.stack, -p.connector))
+
+    def _forget(self, profile):
+        if profile.purpose != TX:
+            self._journal.forget(kinds.PROFILE, profile.id)
+
+    def install(self, profile):
+        """Take a profile, in force at once. ValueError says why it cannot be taken."""
+        rivals = self._rivals(profile.id, (profile.purpose, profile.stack), profile.connector)
+        if len(self._all) - len(rivals) >= MAX_PROFILES:
+            now = self._clock.now()
+            rivals += [p for p in self._all if p.over(now) and p not in rivals]
+            if len(self._all) - len(rivals) >= MAX_PROFILES:
+                raise ValueError("%d profiles are installed" % len(self._all))
+        if profile.purpose != TX:
+            try:
+                self._journal.keep(kinds.PROFILE, profile.id, profile.record())
+            except (JournalFull, OSError) as exc:
+                raise ValueError("not stored: %r" % exc) from None
+        # The new one is on flash first: of two rivals found at boot the later one counts.
+        for rival in rivals:
+            if rival.id != profile.id or profile.purpose == TX:
+                self._forget(rival)
+        self._add(profile, rivals)
+        self.changed()
+
+    def clear(self, id=None, connector=None, purpose=None, stack=None):
+        """Drop the one with this id, or all that fit the rest. Returns how many."""
+        gone = []
+        for p in self._all:
+            if id is not None:
+                fits = p.id == id
+            else:
+                fits = connector in (None, p.connector) and purpose in (None, p.purpose)
+                fits = fits and stack in (None, p.stack)
+            if fits:
+                gone.append(p)
+        for p in gone:
+            self._forget(p)
+            self._all.remove(p)
+        if gone:
+            self.changed()
+        return len(gone)
+
+    def session_began(self, session, profile=None):
+        """A session has begun; `profile` (TX) came with the command that started it."""
+        if profile is not None:
+            # It was promised before: the bound on their number does not apply any more.
+            profile.connector, profile.session = session.connector, session.id
+            rivals = self._rivals(profile.id, (TX, profile.stack), session.connector)
+            for rival in rivals:
+                self._forget(rival)
+            self._add(profile, rivals)
+        self.changed()
+
+    def session_over(self, session):
+        """Its TX profiles go with it."""
+        self._all = [p for p in self._all if p.purpose != TX or p.session != session.id]
+        self.changed()
+
+    # -- what follows --------------------------------------------------------------------
+
+    def _best(self, purpose, connector, session, unix, elapsed):
+        """(profile that holds or None, its limit, phases, left s or None)."""
+        soonest = None
+        for p in self._all:
+            if p.purpose != purpose:
+                continue
+            if purpose == DEFAULT and p.connector not in (0, connector):
+                continue
+            if purpose == TX and (session is None or p.session != session):
+                continue
+            tenths, phases, left = p.at(unix, elapsed)
+            soonest = sooner(soonest, left)
+            if tenths is not None:
+                return p, tenths, phases, soonest
+        return None, 0, 0, soonest
+
+    def ua(self, profile, tenths, phases):
+        """(limit in uA of each phase, phases it is for).
+
+        No phase can be switched off here: a power is for all phases of the station, unless
+        the profile says how many the car uses.
+        """
+        fitted = self._settings.get("Phases")
+        phases = min(phases or fitted, fitted)
+        if profile.unit == AMPS:
+            return 100000 * tenths, phases
+        return 100000 * tenths // (self._settings.get("NominalVoltage") * phases), phases
+
+    def _cap(self, unix, elapsed):
+        if unix is None:
+            # A cap protects something: it does not go away because the time is unknown.
+            caps = [self.ua(p, p.smallest(), 0) for p in self._all if p.purpose == MAX]
+            return min(caps) + (None,) if caps else (None, 0, None)
+        p, tenths, phases, left = self._best(MAX, 0, None, unix, elapsed)
+        return (self.ua(p, tenths, phases) if p else (None, 0)) + (left,)
+
+    def _share(self, cap, session):
+        """Part of the station's cap for a session: first come first served, none below 6 A."""
+        running = [c.session.id for c in self._station.connectors if c.session is not None]
+        ahead = sum(1 for number in running if session is None or number < session)
+        served = min(len(running) + (session is None), cap // _MIN_UA)
+        return cap // served if ahead < served else 0
+
+    def limits_at(self, connector, session, unix, elapsed, share=True):
+        """(claim, its phases, cap, its phases, left) at a moment; currents in uA or None.
+
+        connector, session: numbers; no session (None): as if one could begin. share: the
+        connector's part of the station's cap, not all of it.
+        """
+        p, tenths, phases, left = self._best(TX, connector, session, unix, elapsed)
+        if p is None:
+            p, tenths, phases, more = self._best(DEFAULT, connector, None, unix, elapsed)
+            left = sooner(left, more)
+        claim = None
+        cap, cap_phases, cap_left = self._cap(unix, elapsed)
+        if share and cap is not None:
+            cap = self._share(cap, session)
+        if p is not None:
+            claim, phases = self.ua(p, tenths, phases)
+            least = self.ua(p, p.least, phases)[0]
+            if claim < least or (cap is not None and cap < least):
+                # Less than the car can use is a pause, like less than 6 A.
+                claim = 0
+        return claim, phases, cap, cap_phases, sooner(left, cap_left)
+
+    def apply(self, connector, now):
+        """Bring a connector's limits up to date at uptime `now` ms; cheap if nothing is due."""
+        session = connector.session.id if connector.session else None
+        done = self._applied.get(connector.id)
+        if done and done[0] == session and (done[1] is None or now < done[1]):
+            return
+        uptime = self._clock.uptime()
+        elapsed = uptime - connector.session.started[1] if connector.session else 0
+        found = self.limits_at(connector.id, session, self._clock.now(), elapsed)
+        claim = found[0] if session is not None else None
+        put(connector.limits, claim, found[2], done)
+        due = None if found[4] is None else 1000 * (uptime + found[4])
+        self._applied[connector.id] = (session, due, milliamps(claim), milliamps(found[2]))
+
+    def changed(self):
+        """Something has changed: every connector looks again, now."""
+        for number in list(self._applied):
+            done = self._applied[number]
+            self._applied[number] = (done[0], -1, done[2], done[3])
+        for connector in self._station.connectors:
+            connector.kick()
+
+    def _clock_set(self, step):
+        if step != 0:
+            self.changed()
+
+    def _on_setting(self, name, value):
+        if name in ("NominalVoltage", "Phases"):
+            self.changed()
+
+
+def milliamps(ua):
+    """uA as mA, rounded down; None stays None."""
+    return None if ua is None else ua // 1000
+
+
+def put(limits, claim, cap, before=None):
+    """What the profiles say (uA or None) as claim and cap; `before` saves telling it twice."""
+    claim, cap = milliamps(claim), milliamps(cap)
+    if before is None or before[2] != claim:
+        if claim is None:
+            limits.release("profile")
+        else:
+            limits.claim("profile", PRIORITY_PROFILE, claim)
+    if before is None or before[3] != cap:
+        limits.cap("profile_max", cap)
