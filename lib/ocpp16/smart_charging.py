@@ -21,6 +21,9 @@ PURPOSE = {
 UNIT = {"A": profiles.AMPS, "W": profiles.WATTS}
 EVERY = {"Daily": profiles.DAILY, "Weekly": profiles.WEEKLY}
 
+# Both clocks are cut to whole seconds, and ours is as old as the last answer's way here.
+CLOCK_ERROR_S = 2
+
 
 def tenths(value):
     """A number with one decimal as tenths: 16.1 -> 161. ValueError below 0."""
@@ -64,6 +67,9 @@ def make_profile(data, connector, now, session=None):
         every = EVERY[data["recurrencyKind"]]
         start = valid_from if start is None else start
     elif start is None and purpose == profiles.MAX:
+        start = now
+    if start is not None and now is not None and 0 < start - now <= CLOCK_ERROR_S:
+        # Meant as "now": a second or two without the limit would be in the composite.
         start = now
     return profiles.Profile(
         data["chargingProfileId"],
