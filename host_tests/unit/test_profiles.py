@@ -329,6 +329,51 @@ def test_a_profile_that_came_with_the_start_holds_from_the_first_offer():
     run(scenario())
 
 
+def test_a_profile_that_came_with_the_start_replaces_a_stored_one_for_good():
+    async def scenario():
+        c = Charger()
+        c.station.profiles.install(profile(10, id=7, stack=2))
+        assert await c.station.remote_start("CARD", None, profile(8, id=7, purpose=TX))
+        c.evse.plug()
+        await c.pass_s(2)
+        assert told(c, 10) == [(0, 8)]
+        assert told(Charger(c.flash, boot=2), 10) == [(0, 16)]
+
+    run(scenario())
+
+
+def test_of_two_that_a_power_cut_left_the_later_one_counts_for_good():
+    c = Charger()
+    for id, limit in ((5, 8), (6, 9)):
+        c.journal.keep(kinds.PROFILE, id, profile(limit, id=id).record())
+    again = Charger(c.flash, boot=2)
+    assert told(again, 10) == [(0, 9)]
+    assert again.station.profiles.clear(id=6) == 1
+    assert told(Charger(c.flash, boot=3), 10) == [(0, 16)]
+
+
+def test_a_record_of_another_time_is_left_out():
+    c = Charger()
+    c.journal.keep(kinds.PROFILE, 5, [5, 1, 2])
+    c.journal.keep(kinds.PROFILE, 6, profile(9, id=6).record()[:-1] + [b"odd"])
+    c.station.profiles.install(profile(8, id=7))
+    assert told(Charger(c.flash, boot=2), 10) == [(0, 8)]
+
+
+def test_what_the_house_has_acts_at_once():
+    async def scenario():
+        c = Charger()
+        await c.charge()
+        c.station.profiles.install(profile(2300, unit=WATTS))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 10000
+        c.settings.set("NominalVoltage", "200")
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 11500
+
+    run(scenario())
+
+
 def test_a_start_that_never_came_takes_its_profile_with_it():
     async def scenario():
         c = Charger()

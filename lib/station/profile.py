@@ -16,7 +16,7 @@ AMPS, WATTS = 0, 1
 DAILY, WEEKLY = 86400, 604800
 
 # 96 periods (a day of quarter hours) of 8 bytes and 60 bytes of the rest always fit the
-# journal's record of 1024 bytes. In RAM a profile costs 350 bytes and 8 for each period.
+# journal's record of 1024 bytes. In RAM a profile costs about 250 bytes and 8 for each period.
 MAX_PERIODS = const(96)
 MAX_PROFILES = const(8)
 MAX_STACK = const(9)
@@ -69,7 +69,7 @@ class Profile:
             raise ValueError("purpose or unit")
         if every and start is None:
             raise ValueError("recurring without a start")
-        if duration is not None and not 0 < duration < _MAX_S:
+        if duration is not None and duration <= 0:
             raise ValueError("duration %d s" % duration)
         if valid_from is not None and valid_to is not None and valid_to <= valid_from:
             raise ValueError("never valid")

@@ -32,22 +32,24 @@ class Profiles:
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
         for _, payload in journal.state(kinds.PROFILE):
             try:
-                self._add(Profile(*payload), self._rivals(payload[0], payload[2:4], payload[1]))
-            except (ValueError, TypeError, IndexError) as exc:
+                profile = Profile(*payload)
+                rivals = self._rivals(profile)
+            except (ValueError, TypeError) as exc:
                 log.warn("profiles", "stored profile not understood: %r", exc)
+                continue
+            for rival in rivals:
+                # A cut came between writing the new one and forgetting the old one.
+                self._forget(rival)
+            self._add(profile, rivals)
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
 
     # -- the set of profiles -------------------------------------------------------------
 
-    def _rivals(self, id, purpose_stack, connector):
+    def _rivals(self, new):
         """What a new profile replaces: same id, or same purpose, level and connector."""
-        purpose, stack = purpose_stack
-        return [
-            p
-            for p in self._all
-            if p.id == id or (p.purpose, p.stack, p.connector) == (purpose, stack, connector)
-        ]
+        slot = (new.purpose, new.stack, new.connector)
+        return [p for p in self._all if p.id == new.id or (p.purpose, p.stack, p.connector) == slot]
 
     def _add(self, profile, rivals):
         self._all = [p for p in self._all if p not in rivals]
@@ -61,7 +63,7 @@ class Profiles:
 
     def install(self, profile):
         """Take a profile, in force at once. ValueError says why it cannot be taken."""
-        rivals = self._rivals(profile.id, (profile.purpose, profile.stack), profile.connector)
+        rivals = self._rivals(profile)
         if len(self._all) - len(rivals) >= MAX_PROFILES:
             now = self._clock.now()
             rivals += [p for p in self._all if p.over(now) and p not in rivals]
@@ -77,6 +79,7 @@ class Profiles:
             if rival.id != profile.id or profile.purpose == TX:
                 self._forget(rival)
         self._add(profile, rivals)
+        log.info("profiles", "%d in force, level %d", profile.id, profile.stack)
         self.changed()
 
     def clear(self, id=None, connector=None, purpose=None, stack=None):
@@ -94,6 +97,7 @@ class Profiles:
             self._forget(p)
             self._all.remove(p)
         if gone:
+            log.info("profiles", "%d cleared", len(gone))
             self.changed()
         return len(gone)
 
@@ -102,7 +106,7 @@ class Profiles:
         if profile is not None:
             # It was promised before: the bound on their number does not apply any more.
             profile.connector, profile.session = session.connector, session.id
-            rivals = self._rivals(profile.id, (TX, profile.stack), session.connector)
+            rivals = self._rivals(profile)
             for rival in rivals:
                 self._forget(rival)
             self._add(profile, rivals)
