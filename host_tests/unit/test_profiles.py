@@ -6,6 +6,7 @@ from station.composite import composite
 from station.profile import AMPS, DAILY, DEFAULT, MAX, MAX_PERIODS, MAX_PROFILES, TX, WATTS, WEEKLY
 from station_parts import NOON, Charger, FakeEvse, FakeMeter
 from store import cbor, kinds
+from store.journal import JournalFull
 
 
 def profile(periods, id=1, purpose=DEFAULT, connector=None, stack=0, **more):
@@ -350,6 +351,60 @@ def test_of_two_that_a_power_cut_left_the_later_one_counts_for_good():
     assert told(again, 10) == [(0, 9)]
     assert again.station.profiles.clear(id=6) == 1
     assert told(Charger(c.flash, boot=3), 10) == [(0, 16)]
+
+
+def test_a_limit_every_few_seconds_is_in_force_at_once_and_rarely_written():
+    async def scenario():
+        c = Charger()
+        await c.charge()
+        before = c.journal.log.next_seq
+        for i in range(100):
+            # With a new number each time, as some energy managers do.
+            c.station.profiles.install(profile(6 + i % 10, id=i))
+            await c.pass_s(3)
+            assert c.evse.offered_ma == 6000 + i % 10 * 1000
+            # Whenever the power goes, some limit is on flash, and only one.
+            assert len(list(c.journal.state(kinds.PROFILE))) in (1, 2)
+        written = c.journal.log.next_seq - before - len(c.records(kinds.SAMPLE))
+        assert 5 <= written <= 10, written
+        await c.pass_s(60)
+        assert told(Charger(c.flash, boot=2), 10) == [(0, 15)]
+        c.station.profiles.install(profile(11, id=200))
+        c.station.profiles.install(profile(12, id=201))
+        assert c.station.profiles.clear(id=201) == 1
+        assert told(Charger(c.flash, boot=3), 10) == [(0, 16)]
+
+    run(scenario())
+
+
+def test_a_full_journal_does_not_keep_a_limit_from_being_in_force():
+    async def scenario():
+        c = Charger()
+        await c.charge()
+        c.station.profiles.install(profile(15, id=1))
+        name = 0
+        try:
+            while True:
+                c.journal.keep(kinds.SETTING, "x%d" % name, ["x%d" % name, "y" * 900])
+                name += 1
+        except JournalFull:
+            pass
+        for i in range(30):
+            # Small ones still find a place in the sector that is open.
+            c.station.profiles.install(profile(7 + i % 2, id=2 + i % 2, stack=1))
+            await c.pass_s(61)
+            assert c.evse.offered_ma == 7000 + i % 2 * 1000
+            if c.station.profiles._later:
+                break
+        assert c.station.profiles._later
+        wanted = c.evse.offered_ma // 1000
+        c.journal.forget(kinds.SETTING)
+        while c.journal.prepare():
+            pass
+        await c.pass_s(61)
+        assert told(Charger(c.flash, boot=2), 10) == [(0, wanted)]
+
+    run(scenario())
 
 
 def test_a_record_of_another_time_is_left_out():

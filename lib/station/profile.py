@@ -97,6 +97,10 @@ class Profile:
                 self.periods]
         # fmt: on
 
+    def slot(self):
+        """Of all with the same one only the latest is kept."""
+        return self.purpose, self.stack, self.connector
+
     def _period(self, i):
         return struct.unpack_from(_PERIOD, self.periods, _PERIOD_SIZE * i)
 

@@ -11,6 +11,7 @@ DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a r
 """
 
 import log
+from port import const
 from store import kinds
 from store.journal import JournalFull
 
@@ -18,6 +19,10 @@ from .limits import MIN_MA, PRIORITY_PROFILE
 from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, sooner
 
 _MIN_UA = 1000 * MIN_MA
+
+# Energy managers send a new limit every few seconds, and flash is only erased while nobody
+# charges: what follows sooner than this is in force at once and on flash a little later.
+STORE_EVERY_S = const(60)
 
 
 class Profiles:
@@ -29,6 +34,8 @@ class Profiles:
         self._journal = journal
         self._clock = clock
         self._all = []  # highest stack level first, then those of one connector
+        self._later = []  # not on flash yet
+        self._written = {}  # (purpose, level, connector): uptime s of the last attempt
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
         for _, payload in journal.state(kinds.PROFILE):
             try:
@@ -37,10 +44,9 @@ class Profiles:
             except (ValueError, TypeError) as exc:
                 log.warn("profiles", "stored profile not understood: %r", exc)
                 continue
-            for rival in rivals:
-                # A cut came between writing the new one and forgetting the old one.
-                self._forget(rival)
             self._add(profile, rivals)
+        # A cut came between writing a new one and forgetting the old one.
+        self._tidy()
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
 
@@ -48,18 +54,39 @@ class Profiles:
 
     def _rivals(self, new):
         """What a new profile replaces: same id, or same purpose, level and connector."""
-        slot = (new.purpose, new.stack, new.connector)
-        return [p for p in self._all if p.id == new.id or (p.purpose, p.stack, p.connector) == slot]
+        return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]
 
     def _add(self, profile, rivals):
         self._all = [p for p in self._all if p not in rivals]
+        self._later = [p for p in self._later if p not in rivals]
         self._all.append(profile)
         # At the same level the connector's own default stands above that of all connectors.
         self._all.sort(key=lambda p: (-p.stack, -p.connector))
 
-    def _forget(self, profile):
-        if profile.purpose != TX:
-            self._journal.forget(kinds.PROFILE, profile.id)
+    def _store(self, now=True):
+        """Write what waits, if its time has come or `now`; the new before the old goes."""
+        uptime = self._clock.uptime()
+        for p in list(self._later):
+            last = self._written.get(p.slot())
+            if not now and last is not None and uptime - last < STORE_EVERY_S:
+                continue
+            self._written[p.slot()] = uptime
+            try:
+                self._journal.keep(kinds.PROFILE, p.id, p.record())
+                self._later.remove(p)
+            except (JournalFull, OSError) as exc:
+                # In force all the same: refusing a lower limit would be worse.
+                log.warn("profiles", "%d not stored yet: %r", p.id, exc)
+        self._tidy()
+
+    def _tidy(self):
+        """Forget what is on flash but no longer in force, unless its successor still waits."""
+        if self._later:
+            return
+        ids = [p.id for p in self._all if p.purpose != TX]
+        stale = [id for id, _ in self._journal.state(kinds.PROFILE) if id not in ids]
+        for id in stale:
+            self._journal.forget(kinds.PROFILE, id)
 
     def install(self, profile):
         """Take a profile, in force at once. ValueError says why it cannot be taken."""
@@ -69,16 +96,10 @@ class Profiles:
             rivals += [p for p in self._all if p.over(now) and p not in rivals]
             if len(self._all) - len(rivals) >= MAX_PROFILES:
                 raise ValueError("%d profiles are installed" % len(self._all))
-        if profile.purpose != TX:
-            try:
-                self._journal.keep(kinds.PROFILE, profile.id, profile.record())
-            except (JournalFull, OSError) as exc:
-                raise ValueError("not stored: %r" % exc) from None
-        # The new one is on flash first: of two rivals found at boot the later one counts.
-        for rival in rivals:
-            if rival.id != profile.id or profile.purpose == TX:
-                self._forget(rival)
         self._add(profile, rivals)
+        if profile.purpose != TX:
+            self._later.append(profile)
+        self._store(False)
         log.info("profiles", "%d in force, level %d", profile.id, profile.stack)
         self.changed()
 
@@ -93,10 +114,12 @@ class Profiles:
                 fits = fits and stack in (None, p.stack)
             if fits:
                 gone.append(p)
-        for p in gone:
-            self._forget(p)
-            self._all.remove(p)
         if gone:
+            self._all = [p for p in self._all if p not in gone]
+            self._later = [p for p in self._later if p not in gone]
+            for p in gone:
+                self._journal.forget(kinds.PROFILE, p.id)
+            self._store()
             log.info("profiles", "%d cleared", len(gone))
             self.changed()
         return len(gone)
@@ -106,15 +129,15 @@ class Profiles:
         if profile is not None:
             # It was promised before: the bound on their number does not apply any more.
             profile.connector, profile.session = session.connector, session.id
-            rivals = self._rivals(profile)
-            for rival in rivals:
-                self._forget(rival)
-            self._add(profile, rivals)
+            self._add(profile, self._rivals(profile))
+            self._tidy()
         self.changed()
 
     def session_over(self, session):
         """Its TX profiles go with it."""
         self._all = [p for p in self._all if p.purpose != TX or p.session != session.id]
+        if self._later:
+            self._store()
         self.changed()
 
     # -- what follows --------------------------------------------------------------------
@@ -186,6 +209,8 @@ class Profiles:
 
     def apply(self, connector, now):
         """Bring a connector's limits up to date at uptime `now` ms; cheap if nothing is due."""
+        if self._later:
+            self._store(False)
         session = connector.session.id if connector.session else None
         done = self._applied.get(connector.id)
         if done and done[0] == session and (done[1] is None or now < done[1]):
