@@ -362,6 +362,37 @@ async def test_profiles_that_cannot_be_are_rejected(b):
     await clear(b, "Unknown")
 
 
+@scenario(board="esp32s2_diy_alpha")
+async def test_a_power_is_for_all_phases_of_the_board(b):
+    """A limit in W taken for one phase would be three times that on three."""
+    await b.boot()
+    assert await b.configuration("Phases") == {"Phases": "3"}
+    data = profile([(0, 6900)], unit="W", kind="Relative")
+    del data["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"]
+    await set_profile(b, data)
+    answer = await b.call("GetCompositeSchedule", {"connectorId": 1, "duration": 60})
+    assert answer["chargingSchedule"]["chargingSchedulePeriod"] == [
+        {"startPeriod": 0, "limit": 10, "numberPhases": 3}
+    ]
+    await b.charging()
+    await offered(b, 10)
+
+
+@scenario
+async def test_the_last_limit_of_many_survives_a_power_cut(b):
+    """One each second: in force at once, and a minute later the last of them is on flash."""
+    await b.boot()
+    await b.charging()
+    for i in range(12):
+        await set_profile(b, profile([(0, 6 + i % 6)], id=100 + i, kind="Relative"))
+        await b.advance(1)
+    await offered(b, 11)
+    await b.advance(60)
+    await b.do("power_cut", seconds=2)
+    await b.expect("StopTransaction", within=60, reason="PowerLoss")
+    assert (await composite(b, 20))[1] == [(0, 11)]
+
+
 @scenario
 async def test_what_central_systems_really_send(b):
     """Without startSchedule: a cap counts from now, a default from the start of charging."""
