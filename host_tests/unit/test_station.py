@@ -373,7 +373,7 @@ def test_the_snapshot_has_what_the_page_shows():
         assert shown["energy_wh"] == 12 and shown["power_w"] == 3680
         assert shown["current_a"] == 16 and shown["current_offered_a"] == 16
         assert shown["session"]["id"] == 1 and shown["session"]["seconds"] >= 10
-        assert shown["why"] == "Charging. Limited to 16 A by the board."
+        assert shown["why"] == "Limited to 16 A by the board."
         assert shown["fault"] is None
 
     run(story())
