@@ -1,0 +1,310 @@
+# The list of tokens on flash: found, replaced, merged, and never half.
+# MIT license; part of microevse
+
+from helpers import raises, run
+from port import crc32
+from store import taglist
+from store.ramflash import RamFlash
+from store.taglist import ListError, TagList, packed
+
+
+def info(status="accepted", expiry=None, parent=None):
+    return {"status": status, "expiry": expiry, "parent": parent}
+
+
+def entries(*tokens):
+    return [packed(token, info()) for token in tokens]
+
+
+def tokens(n, start=0):
+    # Spread, so that they do not come in order.
+    return ["%08X" % ((i * 2654435761) & 0xFFFFFFFF) for i in range(start, start + n)]
+
+
+class Lost(Exception):
+    """The power went."""
+
+
+class CutFlash(RamFlash):
+    """RamFlash that loses power in operation number `cut` (a page or an erase).
+
+    share: quarters of that operation that are done by then, 0 to 4.
+    """
+
+    def __init__(self, blocks, image=None, cut=0, share=2, block_size=512):
+        RamFlash.__init__(self, blocks, block_size, image)
+        self.cut = cut
+        self.share = share
+        self.ops = 0
+
+    def _op(self):
+        self.ops += 1
+        return self.ops == self.cut
+
+    def program(self, addr, data):
+        if self._op():
+            # Some bytes are done, the next one half: its high bits only.
+            n = len(data) * self.share // 4
+            RamFlash.program(self, addr, bytes(data[:n]))
+            if n < len(data):
+                RamFlash.program(self, addr + n, bytes([data[n] | 0x0F]))
+            raise Lost()
+        RamFlash.program(self, addr, data)
+
+    def erase(self, block):
+        if self._op():
+            # Cells drift to one: some bytes have, some are on their way, some are as before.
+            for i in range(block * self.block_size, (block + 1) * self.block_size):
+                if i % 4 < self.share:
+                    self.image[i] |= 0xF0 if i % 3 == 1 else 0xFF
+            raise Lost()
+        RamFlash.erase(self, block)
+
+
+def everything(tags, universe):
+    return [(token, tags.find(token)) for token in universe if tags.find(token)]
+
+
+def test_a_blank_region_is_an_empty_list_of_version_0():
+    tags = TagList(RamFlash(4))
+    assert (tags.version, tags.count) == (0, 0)
+    assert tags.find("CARD") is None
+    assert tags.capacity == (2 * 4096 - 32) // taglist.ENTRY
+
+
+def test_every_entry_of_a_full_list_is_found_and_nothing_else():
+    flash = RamFlash(32)
+    tags = TagList(flash)
+    names = tokens(1000)
+    run(tags.replace(7, entries(*names)))
+    assert (tags.version, tags.count) == (7, 1000)
+    for name in names:
+        assert tags.find(name) == ("accepted", None, None), name
+    for name in tokens(200, 1000) + ["", "0", "ZZ", "X" * 21]:
+        assert tags.find(name) is None, name
+
+
+def test_an_entry_keeps_all_it_was_given_and_case_does_not_matter():
+    flash = RamFlash(4)
+    run(TagList(flash).replace(1, [packed("Card-a", info("blocked", 1798761600, "Family"))]))
+    again = TagList(flash)
+    assert again.find("cARD-A") == ("blocked", 1798761600, "Family")
+    assert again.find("CARD") is None and again.find("CARD-AB") is None
+    for status in taglist.STATUSES:
+        run(again.replace(2, [packed("X" * 20, info(status, 4102444800, "P" * 20))]))
+        assert again.find("x" * 20) == (status, 4102444800, "P" * 20)
+
+
+def test_an_expiry_before_1970_is_long_past_and_not_never():
+    tags = TagList(RamFlash(4))
+    run(tags.replace(1, [packed("A", info(expiry=-5)), packed("B", info(expiry=1 << 33))]))
+    assert tags.find("A")[1] == 1
+    assert tags.find("B")[1] == 0xFFFFFFFF
+
+
+def test_a_differential_update_adds_changes_and_removes():
+    flash = RamFlash(4)
+    tags = TagList(flash)
+    run(tags.replace(1, entries("B", "D", "F")))
+    changes = [packed("f", info("blocked")), packed("A", info()), packed("d", None)]
+    changes += [packed("nobody", None), packed("G", info())]
+    run(tags.merge(4, changes))
+    for tags in (tags, TagList(flash)):
+        assert (tags.version, tags.count) == (4, 4)
+        assert tags.find("F")[0] == "blocked"
+        assert tags.find("D") is None
+        for name in "ABG":
+            assert tags.find(name)[0] == "accepted", name
+
+
+def test_many_differential_updates_give_the_same_as_one_full():
+    flash = RamFlash(16)
+    tags = TagList(flash)
+    names = tokens(300)
+    for i in range(0, 300, 50):
+        run(tags.merge(i + 1, entries(*names[i : i + 50])))
+    run(tags.merge(900, [packed(name, None) for name in names[::3]]))
+    for i, name in enumerate(names):
+        assert (tags.find(name) is None) == (i % 3 == 0), i
+    assert tags.count == 200
+
+
+def test_an_empty_list_has_version_0_whatever_was_said():
+    tags = TagList(RamFlash(4))
+    run(tags.replace(9, []))
+    assert (tags.version, tags.count) == (0, 0)
+    run(tags.replace(9, entries("A")))
+    run(tags.merge(10, [packed("A", None)]))
+    assert (tags.version, tags.count) == (0, 0)
+
+
+def failed(tags, coro):
+    before = (tags.version, tags.count)
+    try:
+        run(coro)
+    except ListError as exc:
+        assert (tags.version, tags.count) == before
+        return str(exc)
+    raise AssertionError("the update was made")
+
+
+def test_a_bad_update_changes_nothing():
+    flash = RamFlash(2)
+    tags = TagList(flash)
+    run(tags.replace(1, entries("A", "B")))
+    assert "twice" in failed(tags, tags.replace(2, entries("C", "D", "c")))
+    too_many = entries(*tokens(tags.capacity + 1))
+    assert "more than" in failed(tags, tags.replace(2, too_many))
+    assert "more than" in failed(tags, tags.merge(2, entries(*tokens(tags.capacity - 1))))
+    run(tags.merge(2, entries(*tokens(tags.capacity - 2))))
+    assert tags.count == tags.capacity == TagList(flash).count
+    for token in ("", "X" * 21, "A\0B", "\u00e4" * 11):
+        raises(ListError, packed, token, info())
+    raises(ListError, packed, "A", info(parent="P" * 21))
+
+
+def test_while_a_contactor_is_closed_nothing_is_erased():
+    flash = RamFlash(8)
+    left = [2]
+
+    def may_erase():
+        left[0] -= 1
+        return left[0] >= 0
+
+    tags = TagList(flash, may_erase)
+    old = flash.image[:]
+    left[0] = 0
+    assert "contactor" in failed(tags, tags.replace(1, entries("A")))
+    assert flash.image == old and flash.erases == 0
+    # It closes in the middle: the update is given up, the list is the old one.
+    left[0] = 99
+    run(tags.replace(1, entries("A")))
+    left[0] = 2
+    assert "contactor" in failed(tags, tags.replace(2, entries(*tokens(300))))
+    assert TagList(flash).find("A") and TagList(flash).version == 1
+    left[0] = 99
+    run(tags.replace(2, entries("B")))
+    assert TagList(flash).find("B") and not TagList(flash).find("A")
+
+
+def test_two_updates_at_once_are_not_mixed():
+    import asyncio
+
+    tags = TagList(RamFlash(8))
+
+    async def both():
+        first = asyncio.create_task(tags.replace(1, entries(*tokens(150))))
+        await asyncio.sleep(0)
+        try:
+            await tags.replace(2, entries("A"))
+        except ListError:
+            await first
+            return True
+        return False
+
+    assert run(both())
+    assert (tags.version, tags.count) == (1, 150)
+
+
+def test_a_cut_at_every_flash_operation_leaves_the_old_list_or_the_new_one():
+    old_names, new_names = tokens(80), tokens(40, 80)
+    universe = old_names + new_names
+    base = CutFlash(24)
+    run(TagList(base).replace(1, entries(*tokens(120, 200))))
+    run(TagList(base).replace(2, entries(*old_names)))
+    cuts = outcomes_new = 0
+    for full in (False, True):
+
+        def update(tags, full=full):
+            if full:
+                return tags.replace(3, entries(*new_names))
+            changes = entries(*new_names) + [packed(name, None) for name in old_names[::2]]
+            return tags.merge(3, changes)
+
+        whole = CutFlash(24, bytearray(base.image))
+        tags = TagList(whole)
+        old = everything(tags, universe)
+        run(update(tags))
+        new = everything(tags, universe)
+        assert old != new and len(new) == tags.count
+        for i in range(5 * whole.ops):
+            cut = i // 5 + 1
+            flash = CutFlash(24, bytearray(base.image), cut, i % 5)
+            try:
+                run(update(TagList(flash)))
+                raise AssertionError("no cut at %d of %d" % (cut, whole.ops))
+            except Lost:
+                pass
+            cuts += 1
+            after = TagList(CutFlash(24, flash.image))
+            found = everything(after, universe)
+            if after.version == 3:
+                outcomes_new += 1
+                assert found == new, cut
+            else:
+                assert after.version == 2 and found == old, (cut, after.version)
+            # What the cut has left does not stand in the way of the next update.
+            run(after.merge(4, entries("LAST")))
+            again = TagList(CutFlash(24, flash.image))
+            assert again.version == 4 and again.find("last")
+            assert again.count == len(found) + 1
+    # The header torn after its last byte is the only cut that leaves the new list.
+    assert cuts > 150 and outcomes_new == 2, (cuts, outcomes_new)
+    print("%d cuts, %d of them after the new list was whole" % (cuts, outcomes_new))
+
+
+def test_a_cut_in_the_very_first_update_leaves_an_empty_list():
+    whole = CutFlash(4)
+    run(TagList(whole).replace(1, entries("A")))
+    for i in range(5 * whole.ops):
+        cut = i // 5 + 1
+        flash = CutFlash(4, None, cut, i % 5)
+        try:
+            run(TagList(flash).replace(1, entries("A")))
+        except Lost:
+            pass
+        tags = TagList(CutFlash(4, flash.image))
+        assert (tags.version, tags.count) in ((0, 0), (1, 1)), cut
+
+
+def test_a_rotten_list_is_noticed_and_the_one_before_it_counts():
+    flash = RamFlash(4)
+    tags = TagList(flash)
+    run(tags.replace(1, entries("A")))
+    run(tags.replace(2, entries("B", "C")))
+    assert TagList(flash).version == 2
+    base = tags._base
+    flash.image[base + 32 + taglist.ENTRY] ^= 1
+    fallen = TagList(flash)
+    assert fallen.version == 1 and fallen.find("A") and not fallen.find("B")
+    run(fallen.replace(3, entries("D")))
+    assert TagList(flash).version == 3
+
+
+def test_somebody_elses_data_is_not_overwritten_unless_told():
+    flash = RamFlash(4)
+    flash.program(8, b"littlefs")
+    flash.program(0, b"\0\0\0\0")
+    raises(taglist.ForeignContent, TagList, flash)
+    taglist.format(flash)
+    assert TagList(flash).count == 0
+    assert flash.erases == 1, "what is blank is left alone"
+
+
+def test_both_halves_wear_alike():
+    flash = RamFlash(2)
+    tags = TagList(flash)
+    for i in range(10):
+        run(tags.replace(i + 1, entries("A")))
+    assert flash.erases == 8, "the first two found blank blocks"
+
+
+def test_the_entries_on_flash_are_what_they_were_in_the_first_version():
+    flash = RamFlash(2)
+    run(TagList(flash).replace(5, [packed("abc", info("invalid", 0x01020304, "Par"))]))
+    at = TagList(flash)._base
+    entry = bytes(flash.image[at + 32 : at + 32 + 45])
+    assert entry[:4] == b"ABC\0" and entry[20] == 3
+    assert entry[21:25] == b"Par\0" and entry[41:] == b"\4\3\2\1"
+    assert bytes(flash.image[at : at + 5]) == b"uTAG\1"
+    assert crc32(entry) == int.from_bytes(flash.image[at + 20 : at + 24], "little")
