@@ -12,6 +12,7 @@ import json
 import log
 from clock import Clock
 from config import CsmsConfig
+from features import Features
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
@@ -49,7 +50,7 @@ JOURNAL_PARTITION = "journal"
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
 PREPARE_S = 2
-FEATURE_PROFILES = "Core,RemoteTrigger,SmartCharging"
+FEATURE_PROFILES = "Core,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
 
 
 class Charger:
@@ -68,11 +69,11 @@ class Charger:
         self.clock.boot = self._count_boot()
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
-        self.settings.provide("SupportedFeatureProfiles", FEATURE_PROFILES)
         # What the board can do, until an installer says what the house has.
         self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
         self._provision(self.settings.factory, provision.get("settings", {}))
         self._provision(self.settings.overlay, provision.get("start", {}))
+        self.features = Features(self.settings, FEATURE_PROFILES)
 
         # The electrical side: nothing here knows of networks or sessions.
         self.watchdog = Watchdog()
@@ -87,6 +88,7 @@ class Charger:
 
         # What a charging station is.
         self.authorizer = Authorizer(self.settings, self.journal, self.clock)
+        self.authorizer.tags = self.features.tags(self._may_stall)
         self.station = Station(
             self.settings, self.journal, self.clock, self.authorizer, self._reset
         )
@@ -132,6 +134,7 @@ class Charger:
             self.clock,
             identity,
             lambda: self.link.connected,
+            self.features.profiles,
         )
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)

@@ -13,8 +13,7 @@ import gc
 import sys
 
 HERE = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
-if not any(path.endswith("/lib") for path in sys.path):
-    sys.path.insert(0, HERE + "/../lib")
+sys.path.insert(0, HERE + "/../lib")
 
 import log  # noqa: E402
 from port import ticks_diff, ticks_us  # noqa: E402

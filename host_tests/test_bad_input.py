@@ -94,7 +94,7 @@ async def test_wrong_calls_get_the_right_callerror_and_change_nothing(b):
         ("ChangeAvailability", {"connectorId": 1, "type": None}, "TypeConstraintViolation"),
         ("SetChargingProfile", {"connectorId": 1}, "OccurenceConstraintViolation"),
         # Known to 1.6, but of a profile that is not there.
-        ("ReserveNow", {}, "NotSupported"),
+        ("ReserveNow", {}, "OccurenceConstraintViolation"),
         # Only the charger may send this one.
         ("BootNotification", {}, ("NotSupported", "NotImplemented")),
         ("__init__", {}, "NotImplemented"),

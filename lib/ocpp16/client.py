@@ -12,7 +12,8 @@ import asyncio
 import log
 from ocppj.rpc import CallError
 
-from . import authorize, configuration, data_transfer, remote, smart_charging, trigger
+from . import authorize, configuration, data_transfer, local_list, remote, reservation
+from . import smart_charging, trigger
 from .boot import Boot
 from .status import Status
 from .transactions import Transactions
@@ -29,9 +30,13 @@ class Ocpp16:
     identity: BootNotification fields.
     reachable: plain callable, False when the network is known to be gone: a driver with a
         card is then not kept waiting for an answer that cannot come.
+    profiles: names of the feature profiles that are offered.
     """
 
-    def __init__(self, call, station, settings, journal, clock, identity, reachable=None):
+    # fmt: off
+    def __init__(self, call, station, settings, journal, clock, identity, reachable=None,
+                 profiles=()):
+        # fmt: on
         self.call = call
         self._clock = clock
         self._work = asyncio.Event()
@@ -46,12 +51,16 @@ class Ocpp16:
         settings.on_change(self._on_setting)
         # Every action of the central system that this charge point knows.
         self.handlers = {}
+        tags = station.authorizer.tags
+        reservations = station.reservations if "Reservation" in profiles else None
         for table in (
             remote.handlers(station, settings, self.transactions, self._registered, clock),
             smart_charging.handlers(station, self.transactions, clock),
             configuration.handlers(settings),
             trigger.handlers(station, self),
             data_transfer.handlers(),
+            local_list.handlers(tags, settings),
+            reservation.handlers(reservations, self._registered),
         ):
             self.handlers.update(table)
 

@@ -1,8 +1,10 @@
-# Who may charge: cache, the word of the central system, and the rules for being offline.
+# Who may charge: list, cache, the word of the central system, and the rules for being offline.
 # MIT license; part of microevse
 """Authorization of tokens (OCPP 1.6 sections 3.5, 4.1; the same rules hold in 2.x C01-C15).
 
 A token is text as the reader gave it; two tokens are the same without regard to case.
+What the local list says goes before what the cache says (section 3.5.3), and a list entry
+that is not accepted is the last word: nobody is asked.
 """
 
 import log
@@ -43,6 +45,7 @@ class Authorizer:
 
     remote: async callable(token) -> {"status", "expiry" (Unix s or None), "parent"} or None
     when there is nobody to ask; set by the protocol adapter. on_learn(token, info): hook.
+    tags: store.taglist.TagList, or None where no local list is fitted.
     """
 
     def __init__(self, settings, journal, clock):
@@ -51,6 +54,7 @@ class Authorizer:
         self._clock = clock
         self.remote = None
         self.on_learn = None
+        self.tags = None
         self._cache = {}  # upper-case token -> [token, status, expiry, parent, last use]
         self._uses = 0
         if journal is not None:
@@ -60,9 +64,12 @@ class Authorizer:
 
     async def check(self, token):
         """Verdict about a token; asks the central system where the rules want that."""
-        entry = self._cached(token)
-        if entry and entry[1] == "accepted" and self._settings.get("LocalPreAuthorize"):
-            return Verdict("accepted", entry[3], "cache")
+        local = self._local(token)
+        if local:
+            if local.source == "list" and not local.accepted:
+                return local
+            if local.accepted and self._settings.get("LocalPreAuthorize"):
+                return local
         info = None
         if self.remote is not None:
             try:
@@ -77,19 +84,35 @@ class Authorizer:
 
     def _offline(self, token):
         # Looked up again: the cache may have been cleared while we were asking.
-        entry = self._cached(token)
-        if entry and entry[1] != "accepted":
-            return Verdict(entry[1], entry[3], "cache")
-        if entry and self._settings.get("LocalAuthorizeOffline"):
-            return Verdict("accepted", entry[3], "cache")
+        local = self._local(token)
+        if local and (not local.accepted or self._settings.get("LocalAuthorizeOffline")):
+            return local
         if self._settings.get("AllowOfflineTxForUnknownId"):
-            return Verdict("accepted", entry[3] if entry else None, "offline")
+            return Verdict("accepted", local.parent if local else None, "offline")
         return Verdict("offline", None, "offline")
 
     def parent_of(self, token):
-        """Group of a token as far as the cache knows, None otherwise."""
+        """Group of a token as far as list and cache know, None otherwise."""
+        local = self._local(token)
+        return local.parent if local else None
+
+    def _local(self, token):
+        """Verdict of the list, or else of the cache; None if neither knows the token."""
+        entry = None
+        if self.tags is not None and self._settings.get("LocalAuthListEnabled"):
+            entry = self.tags.find(token)
+        if entry is not None:
+            status, expiry, parent = entry
+            if status == "accepted" and self._past(expiry):
+                status = "expired"
+            return Verdict(status, parent, "list")
         entry = self._cached(token)
-        return entry[3] if entry else None
+        return Verdict(entry[1], entry[3], "cache") if entry else None
+
+    def _past(self, expiry):
+        # Without a clock nobody can say that the expiry has passed.
+        now = self._clock.now()
+        return expiry is not None and now is not None and now >= expiry
 
     def _cached(self, token):
         """Cache entry with today's status, None if there is none or the cache is off."""
@@ -100,9 +123,7 @@ class Authorizer:
             return None
         self._uses += 1
         entry[4] = self._uses
-        now = self._clock.now()
-        # Without a clock nobody can say that the expiry has passed.
-        if entry[1] == "accepted" and entry[2] is not None and now is not None and now >= entry[2]:
+        if entry[1] == "accepted" and self._past(entry[2]):
             return [entry[0], "expired", entry[2], entry[3], entry[4]]
         return entry
 

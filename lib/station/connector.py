@@ -74,10 +74,10 @@ class Connector:
 
         profile: charging profile that came with the command to start, None without one.
         """
-        if not self.free:
+        parent = parent or self._authorizer.parent_of(token)
+        if not self.free or not self._station.reservations.admits(self, token, parent):
             return False
         seconds = self._settings.get("ConnectionTimeOut")
-        parent = parent or self._authorizer.parent_of(token)
         self.pending = [token, parent, now + 1000 * seconds, profile]
         self.step(now)
         self.kick()
@@ -214,8 +214,9 @@ class Connector:
             log.info("station", "connector %d: no cable came, token forgotten", self.id)
             self.pending = None
         if plugged and self.free and not self.finished and now >= self._free_after_ms:
-            if self._settings.get("FreeMode"):
-                self.pending = [self._settings.get("FreeModeIdTag"), None, now, None]
+            token = self._settings.get("FreeModeIdTag")
+            if self._settings.get("FreeMode") and self._station.reservations.admits(self, token):
+                self.pending = [token, None, now, None]
                 self.kick()
 
     async def run(self):
@@ -264,9 +265,9 @@ class Connector:
             return "unavailable", None
         if plugged and self.finished and self.pending is None:
             return "finishing", None
-        if plugged or self.pending is not None:
-            return "preparing", None
-        return "available", None
+        if self._station.reservations.holding(self):
+            return "reserved", None
+        return ("preparing" if plugged or self.pending is not None else "available"), None
 
     def _session_status(self, now):
         evse = self.evse

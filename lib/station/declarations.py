@@ -31,6 +31,8 @@ ConnectorPhaseRotationMaxLength||i|r|1..99|9|
 ConnectorSwitch3to1PhaseSupported|SmartChargingCtrlr.Phases3to1|b|r||false|
 GetConfigurationMaxKeys||i|r|1..999|60|
 HeartbeatInterval|OCPPCommCtrlr.HeartbeatInterval|i|rw|0..604800|300|s
+LocalAuthListEnabled|LocalAuthListCtrlr.Enabled|b|rw||true|
+LocalAuthListMaxLength|LocalAuthListCtrlr.Entries|i|r|0..999999|0|
 LocalAuthorizeOffline|AuthCtrlr.LocalAuthorizeOffline|b|rw||true|
 LocalPreAuthorize|AuthCtrlr.LocalPreAuthorize|b|rw||false|
 MaxChargingProfilesInstalled|SmartChargingCtrlr.Entries[ChargingProfiles]|i|r|1..99|8|
@@ -42,7 +44,9 @@ MeterValuesSampledDataMaxLength||i|r|1..99|7|
 MeterValueSampleInterval|SampledDataCtrlr.TxUpdatedInterval|i|rw|0..86400|60|s
 MinimumStatusDuration|OCPPCommCtrlr.MinimumStatusDuration|i|rw|0..3600|0|s
 NumberOfConnectors||i|r|1..9|1|
+ReserveConnectorZeroSupported|ReservationCtrlr.NonEvseSpecific|b|r||true|
 ResetRetries|OCPPCommCtrlr.ResetRetries|i|rw|0..9|1|
+SendLocalListMaxLength|LocalAuthListCtrlr.ItemsPerMessage|i|r|0..999|0|
 StopTransactionOnEVSideDisconnect|TxCtrlr.StopTxOnEVSideDisconnect|b|rw||true|
 StopTransactionOnInvalidId|TxCtrlr.StopTxOnInvalidId|b|rw||true|
 StopTxnAlignedData|AlignedDataCtrlr.TxEndedMeasurands|m|rw|500||
@@ -73,6 +77,7 @@ ChargePointModel|ChargingStation.Model|s|-l!|20|microevse|
 CaFile||s|-l|128||
 ClientCertFile||s|-l|128||
 ClientKeyFile||s|-l|128||
+FeaturesOff||s|-l!|120||
 WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||

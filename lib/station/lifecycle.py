@@ -77,8 +77,11 @@ class Lifecycle:
         meter_wh = connector.metering.energy_wh or 0
         now = stamp(self._clock)
         number = self._station.next_session()
+        reservation = self._station.reservations.used_by(connector, token, parent)
+        reserved = reservation.id if reservation is not None else None
         try:
-            self._journal.append(kinds.START, [number, connector.id, token, meter_wh, None, now])
+            record = [number, connector.id, token, meter_wh, reserved, now]
+            self._journal.append(kinds.START, record)
         except (JournalFull, OSError) as exc:
             # A session that is not on flash cannot be billed: it does not begin.
             log.error("station", "session not recorded: %r", exc)
@@ -86,6 +89,9 @@ class Lifecycle:
             connector.report_fault("OtherError", "no room for records")
             connector.clear_fault("OtherError")
             return
+        if reservation is not None:
+            # Behind the START: a cut between the two is put right at boot.
+            self._station.reservations.end(reservation)
         session = Session(number, connector.id, token, parent, meter_wh, now)
         connector.began(session, self._clock.uptime_ms())
         self.keep_session()
@@ -215,6 +221,7 @@ class Lifecycle:
     async def work(self):
         """Do what the state of the connector asks for."""
         connector = self._connector
+        self._station.reservations.sweep()
         connector.step(self._clock.uptime_ms())
         if connector.session is not None:
             if connector.session.ending:

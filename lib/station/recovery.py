@@ -52,18 +52,25 @@ async def end_all(station, kind, clock):
 class _Cut:
     """A session without an end, as the journal remembers it."""
 
-    def __init__(self, number, connector, meter_wh, at):
+    def __init__(self, number, connector, token, meter_wh, reservation, at):
         self.number = number
         self.connector = connector
+        self.token = token
+        self.reservation = reservation
         self.meter_wh = meter_wh
         self.at = at  # stamp of the last record
 
 
 def restore(station, journal):
-    """Restore availability and session numbers; returns the sessions the restart has cut."""
+    """Restore availability, reservations and session numbers.
+
+    Returns the sessions that the restart has cut.
+    """
     for _, payload in journal.state(kinds.AVAILABILITY):
         station.restore_availability(payload[0], payload[1])
-    return _find_cut(station, journal)
+    cut = _find_cut(station, journal)
+    station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
+    return cut
 
 
 async def end_cut(station, cut, reason, journal, clock, rand):
@@ -88,9 +95,9 @@ def _find_cut(station, journal):
 
     def on_record(_seq, kind, payload, _done):
         if kind == kinds.START:
-            number, connector, _, meter_wh, _, at = payload
+            number = payload[0]
             station.seen_session(number)
-            running[number] = _Cut(number, connector, meter_wh, at)
+            running[number] = _Cut(*payload)
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
             session.at = payload[3]

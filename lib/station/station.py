@@ -22,6 +22,7 @@ from .authorization import same_token
 from .connector import Connector
 from .limits import Limits
 from .profiles import Profiles
+from .reservations import Reservations
 from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
@@ -47,6 +48,7 @@ class Station:
         self._rand = rand or recovery.random_below
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
+        self.reservations = Reservations(self, journal, clock)
         self._tokens = Tokens(self, clock)
         self._tasks = []
         authorizer.on_learn = self._learned
@@ -158,25 +160,30 @@ class Station:
         """
         if self.resetting or not token:
             return False
+        parent = self.authorizer.parent_of(token)
         if connector is None:
-            free = [c for c in self.connectors if c.free]
-            plugged = [c for c in free if c.evse.plugged]
-            chosen = plugged[0] if plugged else free[0] if free else None
+            chosen = self.reservations.best(token, parent)
         else:
             chosen = self.connector(connector)
         if chosen is None or not chosen.free:
             return False
-        if not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, None, self._clock.uptime_ms(), profile)
+        if not self.reservations.admits(chosen, token, parent):
+            # Of whose group the token is, only the central system may know (section 5.13).
+            if not self.reservations.asks_for_group(chosen):
+                return False
+        elif not self.settings.get("AuthorizeRemoteTxRequests"):
+            return chosen.authorize(token, parent, self._clock.uptime_ms(), profile)
         self._spawn(self._remote_check(token, chosen, profile))
         return True
 
     async def _remote_check(self, token, connector, profile):
         verdict = await self.authorizer.check(token)
-        if verdict.accepted:
-            connector.authorize(token, verdict.parent, self._clock.uptime_ms(), profile)
-        else:
+        if not verdict.accepted:
             log.info("station", "remote start refused: %s", verdict.status)
+            return
+        now = self._clock.uptime_ms()
+        if not connector.authorize(token, verdict.parent, now, profile):
+            log.info("station", "remote start refused: %s", connector.why)
 
     def remote_stop(self, session):
         """End a session by number. False if it is not running."""

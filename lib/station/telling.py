@@ -15,6 +15,8 @@ def why(connector, now):
         return faults.sentence(*fault) if fault else "Fault."
     if status == "available":
         return "Ready: plug in."
+    if status == "reserved":
+        return "Reserved: only for the card it was reserved for."
     if status == "preparing":
         if session is not None:
             return "Waiting for the car to ask for energy."

@@ -38,12 +38,20 @@ class Tokens:
             return "Accepted: plug in."
         if not chosen.free:
             return chosen.why
+        reservations = self._station.reservations
+        parent = self._station.authorizer.parent_of(token)
+        if not reservations.admits(chosen, token, parent):
+            if not reservations.asks_for_group(chosen):
+                return chosen.why
         if token.upper() in self._asking:
             return "One moment."
         verdict = await self._check(token)
         if not verdict.accepted:
             return "Not accepted: %s." % verdict.status
-        if not chosen.authorize(token, verdict.parent, self._clock.uptime_ms()):
+        parent = verdict.parent or parent
+        if not connector and not reservations.admits(chosen, token, parent):
+            chosen = reservations.best(token, parent) or chosen
+        if not chosen.authorize(token, parent, self._clock.uptime_ms()):
             return chosen.why
         return "Accepted."
 
@@ -56,12 +64,10 @@ class Tokens:
         for connector in self._station.connectors:
             if same_token(connector.keep_locked, token) or connector.waits_for(token):
                 return connector
-        for connector in self._station.connectors:
-            if connector.free and connector.evse.plugged:
-                return connector
-        for connector in self._station.connectors:
-            if connector.free:
-                return connector
+        reservations = self._station.reservations
+        free = reservations.best(token, self._station.authorizer.parent_of(token))
+        if free is not None:
+            return free
         # With nothing free the card can only end a session of its group.
         for connector in self._station.connectors:
             if connector.session is not None and connector.session.parent:

@@ -22,6 +22,7 @@ CACHE = 21  # [token, status, expiry|None, parent|None]; key token
 # Bounds the energy that a power cut can cost, and outlives the records of delivered
 # sessions, so that no session number is given twice.
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp]; key connector
+RESERVATION = 23  # [id, connector, token, parent|None, expiry]; key id
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
 
 FIRST_STATE = 16

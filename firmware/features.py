@@ -1,0 +1,48 @@
+# Which optional parts this charger offers, and the truth about it for the central system.
+# MIT license; part of microevse
+"""Feature profiles of OCPP 1.6: those of this firmware, less what the owner has switched off
+(setting FeaturesOff: OPTIONAL names, commas between), less what the board has no room for.
+"""
+
+import log
+from hal.partition import Flash
+from ocpp16 import local_list
+from store.taglist import ForeignContent, TagList
+
+# What can be switched off; the others are always there.
+OPTIONAL = ("Reservation", "LocalAuthListManagement")
+LISTS_PARTITION = "lists"
+
+
+class Features:
+    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same.
+
+    fitted: what this firmware has, commas between.
+    """
+
+    def __init__(self, settings, fitted):
+        self._settings = settings
+        off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
+        off = [name for name in off if name in OPTIONAL]
+        self.profiles = [name for name in fitted.split(",") if name not in off]
+        settings.provide("SupportedFeatureProfiles", lambda: ",".join(self.profiles))
+        if "Reservation" not in self.profiles:
+            settings.provide("ReserveConnectorZeroSupported", "false")
+
+    def tags(self, may_erase):
+        """The local authorization list; None, and the profile gone, where there is none.
+
+        may_erase: callable, True while every contactor is open.
+        """
+        settings = self._settings
+        if "LocalAuthListManagement" in self.profiles:
+            try:
+                tags = TagList(Flash(LISTS_PARTITION), may_erase)
+                settings.provide("LocalAuthListMaxLength", str(tags.capacity))
+                settings.provide("SendLocalListMaxLength", str(local_list.MAX_ENTRIES))
+                return tags
+            except (OSError, ForeignContent) as exc:
+                log.warn("app", "no local authorization list: %s", exc)
+            self.profiles.remove("LocalAuthListManagement")
+        settings.provide("LocalAuthListEnabled", "false")
+        return None

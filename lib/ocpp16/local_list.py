@@ -1,0 +1,73 @@
+# SendLocalList and GetLocalListVersion.
+# MIT license; part of microevse
+"""The local authorization list (OCPP 1.6 sections 3.5, 5.10, 5.15).
+
+A list is taken only while every contactor is open: writing it erases flash, and an erase
+stalls the chip for 80 ms. With a contactor closed the answer is Failed, which tells the
+central system the truth at once: its list is not in force. Keeping the list until the
+contactor opens would mean Accepted for something that may not happen for hours, and the
+message in RAM all that time.
+"""
+
+import log
+from ocppj.rpc import CallError
+from store.taglist import ListError, packed
+
+from .transactions import token_info
+
+# With every field as long as it may be, this many are what one WebSocket message holds.
+MAX_ENTRIES = 100
+
+FAILED = {"status": "Failed"}
+NOT_FITTED = -1  # section 5.10: no local list here
+
+
+def handlers(tags, settings):
+    """Table of the actions handled here. tags: store.taglist.TagList, None: not fitted."""
+
+    def enabled():
+        return tags is not None and settings.get("LocalAuthListEnabled")
+
+    async def get_version(payload):
+        return {"listVersion": tags.version if enabled() else NOT_FITTED}
+
+    async def send(payload):
+        if not enabled():
+            return {"status": "NotSupported"}
+        version = payload["listVersion"]
+        full = payload["updateType"] == "Full"
+        if not full and version <= tags.version:
+            return {"status": "VersionMismatch"}
+        try:
+            entries = _entries(payload.pop("localAuthorizationList", ()), full)
+            if version < 1 and entries:
+                raise ListError("version %d" % version)
+            if full:
+                await tags.replace(max(0, version), entries)
+            else:
+                await tags.merge(version, entries)
+        except (ListError, OSError) as exc:
+            log.warn("ocpp", "local list not taken: %s", exc)
+            return FAILED
+        log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
+        return {"status": "Accepted"}
+
+    return {"GetLocalListVersion": get_version, "SendLocalList": send}
+
+
+def _entries(items, full):
+    """AuthorizationData as entries of the list. ListError if one is not allowed."""
+    if len(items) > MAX_ENTRIES:
+        raise ListError("more than %d in one message" % MAX_ENTRIES)
+    out = []
+    for item in items:
+        info = item.get("idTagInfo")
+        if info is None and full:
+            # Only a differential update takes tokens out (section 7.3).
+            raise ListError("a token without idTagInfo")
+        try:
+            out.append(packed(item["idTag"], token_info(info) if info else None))
+        except ValueError as exc:
+            # A date that only looks like one.
+            raise CallError("PropertyConstraintViolation", str(exc))
+    return out

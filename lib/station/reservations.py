@@ -1,0 +1,226 @@
+# Reservations: connectors that are kept for one token or its group.
+# MIT license; part of microevse
+"""Reservation of one connector, or of any (connector 0) (OCPP 1.6 section 5.13).
+
+A reservation ends when a session begins with it, at its expiry, when it is cancelled, and
+when its connector has a fault or is out of service. For a reservation of connector 0 one
+connector remains available: as soon as no more are left than such reservations, those are
+reserved. Each is a record of the journal and holds after a restart.
+"""
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+from . import faults
+from .authorization import same_group, same_token
+
+
+class Reservation:
+    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None."""
+
+    def __init__(self, id, connector, token, parent, expiry):
+        self.id = id
+        self.connector = connector
+        self.token = token
+        self.parent = parent
+        self.expiry = expiry
+
+    def matches(self, token, parent=None):
+        """True for the token it was made for, and for one of the same group."""
+        return same_token(token, self.token) or same_group(parent, self.parent)
+
+
+def _broken(connector):
+    return connector.faults.action != faults.WARN
+
+
+def _eligible(connector):
+    """True if a session could begin here as soon as a car and a token come."""
+    if not connector.usable or connector.pending is not None:
+        return False
+    # The car of the last session still stands there.
+    return not (connector.finished and connector.evse.plugged)
+
+
+class Reservations:
+    """The reservations of `station`, kept in `journal` (may be None)."""
+
+    def __init__(self, station, journal, clock):
+        self._station = station
+        self._journal = journal
+        self._clock = clock
+        self._all = []
+
+    def restore(self, cut=()):
+        """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
+        for _, payload in self._journal.state(kinds.RESERVATION):
+            self._all.append(Reservation(*payload))
+        for connector, token, number in cut:
+            found = self._find(number)
+            if found and found.connector in (0, connector) and found.matches(token, found.parent):
+                # The session had begun; only this record was not taken away any more.
+                self._drop(found, "used")
+
+    # -- commands ------------------------------------------------------------------------
+
+    def reserve(self, number, connector, token, parent, expiry):
+        """Make reservation `number`, in place of one with the same number.
+
+        connector: 0 for any. Returns "accepted", "faulted", "occupied", "unavailable" or
+        "rejected" (no such connector, expiry passed, cannot be stored).
+        """
+        self.sweep()
+        chosen = self._station.connector(connector)
+        now = self._clock.now()
+        if (connector and chosen is None) or now is None or expiry <= now:
+            return "rejected"
+        old = self._find(number)
+        others = [entry for entry in self._all if entry is not old]
+        answer = self._room(chosen, others, old)
+        if answer != "accepted":
+            return answer
+        new = Reservation(number, connector, token, parent, expiry)
+        try:
+            payload = [number, connector, token, parent, expiry]
+            self._journal.keep(kinds.RESERVATION, number, payload)
+        except (JournalFull, OSError) as exc:
+            log.error("station", "reservation not stored: %r", exc)
+            return "rejected"
+        self._all = others + [new]
+        log.info("station", "reservation %d: connector %d", number, connector)
+        self._kick()
+        return "accepted"
+
+    def cancel(self, number):
+        """End a reservation. False if there is none of that number."""
+        self.sweep()
+        found = self._find(number)
+        if found is None:
+            return False
+        self._drop(found, "cancelled")
+        return True
+
+    # -- what a connector asks -----------------------------------------------------------
+
+    def holding(self, connector):
+        """Reservations that keep this connector from everybody else; mostly none."""
+        self.sweep()
+        if not self._all or not _eligible(connector):
+            return ()
+        own = self._of(connector.id)
+        if own:
+            return own
+        free = self._of(0)
+        if free:
+            left = [c for c in self._station.connectors if _eligible(c) and not self._of(c.id)]
+            if len(left) <= len(free):
+                return free
+        return ()
+
+    def admits(self, connector, token, parent=None):
+        """May a session for this token begin here, as far as reservations go?"""
+        holding = self.holding(connector)
+        return not holding or any(entry.matches(token, parent) for entry in holding)
+
+    def asks_for_group(self, connector):
+        """True if a group may use what this connector is held for: worth asking for it."""
+        return any(entry.parent for entry in self.holding(connector))
+
+    def best(self, token, parent):
+        """The free connector where a session for this token should begin, None without one.
+
+        First what is reserved for it, then where a cable is in. One that is held for others
+        only if the token might be of their group: then the verdict decides.
+        """
+        found, rank = None, 0
+        for connector in self._station.connectors:
+            if not connector.free:
+                continue
+            mine = any(entry.matches(token, parent) for entry in self.holding(connector))
+            plugged = bool(connector.evse.plugged)
+            if mine or self.admits(connector, token, parent):
+                value = 8 * mine + 2 + 2 * plugged
+            else:
+                value = 1 + 2 * plugged if self.asks_for_group(connector) else 0
+            if value > rank:
+                found, rank = connector, value
+        return found
+
+    def used_by(self, connector, token, parent):
+        """The reservation that a session of this token here uses, None without one."""
+        self.sweep()
+        for entry in self._of(connector.id) + self._of(0):
+            if entry.matches(token, parent):
+                return entry
+        return None
+
+    def end(self, entry):
+        """A session has begun with it."""
+        self._drop(entry, "used")
+
+    # -- keeping the book ----------------------------------------------------------------
+
+    def _of(self, connector):
+        return [entry for entry in self._all if entry.connector == connector]
+
+    def _find(self, number):
+        for entry in self._all:
+            if entry.id == number:
+                return entry
+        return None
+
+    def _room(self, chosen, others, old):
+        """Could `chosen` (None: any) be reserved, with `others` in force?"""
+        connectors = self._station.connectors if chosen is None else [chosen]
+        whole = [c for c in connectors if not _broken(c)]
+        if not whole:
+            return "faulted"
+        in_service = [c for c in whole if c.operative]
+        if not in_service or not self._station.operative:
+            return "unavailable"
+        taken = [entry.connector for entry in others]
+        free = []
+        for connector in self._station.connectors:
+            # A cable that waits at a connector held by the reservation that is replaced is
+            # no reason to refuse: that connector is still Reserved.
+            held = old is not None and connector.id == old.connector
+            plugged = connector.evse.plugged and not held
+            if _eligible(connector) and not plugged and connector.id not in taken:
+                free.append(connector)
+        if chosen is not None and chosen not in free:
+            return "occupied"
+        return "accepted" if len(free) > taken.count(0) else "occupied"
+
+    def sweep(self):
+        """End what has expired or lost its connector. Called at least once a second."""
+        if not self._all:
+            return
+        now = self._clock.now()
+        for entry in list(self._all):
+            if now is not None and now >= entry.expiry:
+                self._drop(entry, "expired")
+            elif not self._station.resetting and self._lost(entry):
+                self._drop(entry, "connector not available")
+
+    def _lost(self, entry):
+        chosen = self._station.connector(entry.connector)
+        for connector in self._station.connectors if chosen is None else [chosen]:
+            if connector.operative and not _broken(connector):
+                return False
+        return True
+
+    def _drop(self, entry, why):
+        if entry not in self._all:
+            return
+        log.info("station", "reservation %d: %s", entry.id, why)
+        self._all.remove(entry)
+        try:
+            self._journal.forget(kinds.RESERVATION, entry.id)
+        except OSError as exc:
+            log.error("station", "reservation not taken away: %r", exc)
+        self._kick()
+
+    def _kick(self):
+        for connector in self._station.connectors:
+            connector.kick()
