@@ -51,6 +51,8 @@ STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
 PREPARE_S = 2
 FEATURE_PROFILES = "Core,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
+# Events kept where nobody bills, should a central system be configured later.
+HISTORY = 200
 
 
 class Charger:
@@ -261,6 +263,9 @@ class Charger:
         """Erase flash ahead of need, only while every contactor is open (80 ms each)."""
         while True:
             if self._may_stall():
+                if self.settings.get("FreeMode") and not self.settings.text("CentralSystemURI"):
+                    # A garage without a central system: its records must not fill the flash.
+                    self.journal.give_up(HISTORY, HISTORY)
                 self.journal.prepare()
             await asyncio.sleep(PREPARE_S)
 

@@ -3,6 +3,8 @@
 from helpers import run
 from station import authorization
 from station_parts import NOON, Charger
+from store.ramflash import RamFlash
+from store.taglist import TagList, packed
 
 
 def verdict(charger, token):
@@ -131,3 +133,74 @@ def test_groups_and_tokens_are_compared_without_case_and_nothing_is_no_group():
     assert not authorization.same_group("", "")
     assert not authorization.same_group(None, None)
     assert not authorization.same_group("a", None)
+
+
+# --- the local list ----------------------------------------------------------------------
+
+
+def listed(charger, *entries):
+    """Give the charger a local list of (token, status, expiry, parent)."""
+    charger.authorizer.tags = tags = TagList(RamFlash(4))
+    out = []
+    for token, status, expiry, parent in entries:
+        out.append(packed(token, {"status": status, "expiry": expiry, "parent": parent}))
+    run(tags.replace(1, out))
+
+
+def test_the_list_goes_before_the_cache():
+    charger = Charger(settings={"LocalPreAuthorize": "true"})
+    charger.known["CARD"] = ("accepted", "CACHED")
+    assert verdict(charger, "CARD") == ("accepted", "central")
+    assert verdict(charger, "CARD") == ("accepted", "cache")
+    listed(charger, ("card", "blocked", None, None))
+    assert verdict(charger, "CARD") == ("blocked", "list")
+    listed(charger, ("CARD", "accepted", None, "LISTED"))
+    assert verdict(charger, "CARD") == ("accepted", "list")
+    assert charger.authorizer.parent_of("CARD") == "LISTED"
+    assert charger.asked == ["CARD"]
+
+
+def test_a_listed_card_is_asked_about_unless_pre_authorization_is_on():
+    charger = Charger()
+    listed(charger, ("CARD", "accepted", None, None))
+    charger.known["CARD"] = ("accepted", None)
+    assert verdict(charger, "CARD") == ("accepted", "central")
+    charger.known["CARD"] = ("blocked", None)
+    assert verdict(charger, "CARD") == ("blocked", "central"), "the list is only a promise"
+
+
+def test_a_card_listed_as_bad_is_refused_whatever_the_settings_and_nobody_is_asked():
+    for setting in ("LocalPreAuthorize", "AllowOfflineTxForUnknownId"):
+        charger = Charger(settings={setting: "true"})
+        for status in ("blocked", "expired", "invalid", "concurrent"):
+            listed(charger, ("CARD", status, None, None))
+            for charger.online in (True, False):
+                assert verdict(charger, "CARD") == (status, "list")
+        assert charger.asked == []
+
+
+def test_offline_the_list_is_enough_where_local_authorization_is_on():
+    charger = Charger(settings={"AuthorizationCacheEnabled": "false"})
+    listed(charger, ("CARD", "accepted", None, "G"))
+    charger.online = False
+    assert verdict(charger, "card") == ("accepted", "list")
+    assert verdict(charger, "OTHER") == ("offline", "offline")
+    charger.settings.set("LocalAuthorizeOffline", "false")
+    assert verdict(charger, "CARD") == ("offline", "offline")
+
+
+def test_a_list_entry_expires_by_the_clock_and_not_without_one():
+    charger = Charger(settings={"LocalPreAuthorize": "true"})
+    listed(charger, ("CARD", "accepted", NOON + 10, None))
+    assert verdict(charger, "CARD") == ("accepted", "list")
+    charger.clock.ms = 10000
+    assert verdict(charger, "CARD") == ("expired", "list")
+    charger.clock.unix = None
+    assert verdict(charger, "CARD") == ("accepted", "list")
+
+
+def test_a_list_that_is_switched_off_says_nothing():
+    charger = Charger(settings={"LocalAuthListEnabled": "false"})
+    listed(charger, ("CARD", "blocked", None, None))
+    charger.known["CARD"] = ("accepted", None)
+    assert verdict(charger, "CARD") == ("accepted", "central")

@@ -651,3 +651,23 @@ def test_a_year_of_sessions_wears_the_flash_evenly():
     assert most - least <= 18, (least, most)
     assert j.samples_dropped == 0 and j.samples_refused == 0
     assert len(list(j.state(SETTING))) == 10
+
+
+def test_where_nobody_asks_for_events_the_oldest_are_given_up():
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    j.prepare()
+    at = [1, 2, 3]
+    # Far more sessions than the flash holds; a session that runs survives all of them.
+    j.append(START, [1, 1, "FREE", 0, None, at])
+    for number in range(2, 2000):
+        j.append(START, [number, 2, "FREE", 0, None, at])
+        j.append(STOP, [number, 2, 10, "local", None, at, None])
+        if number % 20 == 0:
+            j.give_up(30, 100)
+            j.prepare()
+            assert j.queued == 30
+    assert j.give_up(0, 7) == 7
+    again = journal(flash)
+    assert again.queued == j.queued
+    assert again.open_sessions() == [1]

@@ -127,11 +127,11 @@ class Reservations:
         """True if a group may use what this connector is held for: worth asking for it."""
         return any(entry.parent for entry in self.holding(connector))
 
-    def best(self, token, parent):
+    def best(self, token, parent, asked=False):
         """The free connector where a session for this token should begin, None without one.
 
         First what is reserved for it, then where a cable is in. One that is held for others
-        only if the token might be of their group: then the verdict decides.
+        only if the token might be of their group, as long as nobody was asked for that.
         """
         found, rank = None, 0
         for connector in self._station.connectors:
@@ -142,7 +142,8 @@ class Reservations:
             if mine or self.admits(connector, token, parent):
                 value = 8 * mine + 2 + 2 * plugged
             else:
-                value = 1 + 2 * plugged if self.asks_for_group(connector) else 0
+                maybe = not asked and self.asks_for_group(connector)
+                value = 1 + 2 * plugged if maybe else 0
             if value > rank:
                 found, rank = connector, value
         return found

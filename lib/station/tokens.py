@@ -50,7 +50,7 @@ class Tokens:
             return "Not accepted: %s." % verdict.status
         parent = verdict.parent or parent
         if not connector and not reservations.admits(chosen, token, parent):
-            chosen = reservations.best(token, parent) or chosen
+            chosen = reservations.best(token, parent, True) or chosen
         if not chosen.authorize(token, parent, self._clock.uptime_ms()):
             return chosen.why
         return "Accepted."

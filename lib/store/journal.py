@@ -206,6 +206,20 @@ class Journal(StateLog):
             self.queued -= 1
         return True
 
+    def give_up(self, keep, most):
+        """Nobody will ever ask for the events: drop the oldest until `keep` are left.
+
+        At most `most` at a time (each costs a program). Returns how many were dropped.
+        """
+        n = 0
+        while self.queued > keep and n < most:
+            event = self.pending()
+            if event is None:
+                break
+            self.done(event[0])
+            n += 1
+        return n
+
     def recount(self):
         """Count the undelivered events; walks the whole log."""
         self.queued = 0

@@ -60,9 +60,10 @@ class Partition:
     @staticmethod
     def find(type=0, subtype=0xFF, label=None, block_size=_BLOCK):
         found = []
+        missing = _s.options.get("without_partitions", ())  # a board with another table
         for name in _TABLE:
             kind, sub, _, _ = _TABLE[name]
-            if kind == type and subtype in (0xFF, sub) and label in (None, name):
+            if name not in missing and kind == type and subtype in (0xFF, sub) and label in (None, name):
                 found.append(Partition(name, block_size))
         return found
 

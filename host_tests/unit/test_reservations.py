@@ -1,0 +1,282 @@
+# Reservations of a station with two connectors: who may charge where, and until when.
+# MIT license; part of microevse
+
+from helpers import run
+from iec61851 import levels
+from station_parts import NOON, Charger, FakeEvse, FakeMeter
+from store import kinds
+from store.journal import JournalFull
+
+SOON = NOON + 600
+
+
+class Two(Charger):
+    """A station with two connectors."""
+
+    def __init__(self, **kw):
+        Charger.__init__(self, **kw)
+        profile = {"max_a": 16, "phases": 1}
+        self.second = self.station.add(FakeEvse(), FakeMeter(), None, None, profile)
+        self.book = self.station.reservations
+        self.known.update(A=("accepted", "FAMILY"), B=("accepted", "FAMILY"), C=("accepted", None))
+
+    async def go(self, seconds=1):
+        """Time passes for both connectors."""
+        for _ in range(seconds):
+            await self.pass_s(1)
+            await self.second.metering.refresh()
+            await self.second.lifecycle.work()
+
+    def look(self):
+        return [c.status for c in self.station.connectors]
+
+    async def tap(self, token, connector=None):
+        await self.station.present_token(token, connector)
+        await self.go()
+
+    def started(self):
+        """(connector, token, reservation) of the START records."""
+        return [(r[1], r[2], r[4]) for r in self.records(kinds.START)]
+
+
+def reserved(connector=1, number=1, token="A", parent=None, expiry=SOON, **kw):
+    station = Two(**kw)
+    assert station.book.reserve(number, connector, token, parent, expiry) == "accepted"
+    run(station.go())
+    return station
+
+
+def test_only_the_reserved_connector_is_reserved():
+    s = reserved(connector=2)
+    assert s.look() == ["available", "reserved"]
+    assert "reserved" in s.second.why.lower()
+
+
+def test_another_card_goes_to_the_other_connector_and_the_right_one_to_its_own():
+    s = reserved(connector=1)
+    run(s.tap("C"))
+    assert s.look() == ["reserved", "preparing"]
+    s.known["a"] = s.known["A"]
+    run(s.tap("a"))
+    assert s.look() == ["preparing", "preparing"]
+    for connector in s.station.connectors:
+        connector.evse.plug()
+    run(s.go(2))
+    assert sorted(s.started()) == [(1, "a", 1), (2, "C", None)]
+    assert list(s.journal.state(kinds.RESERVATION)) == []
+
+
+def test_nobody_else_starts_at_a_reserved_connector():
+    s = reserved(connector=1)
+    s.evse.plug()
+    run(s.go())
+    assert s.look()[0] == "reserved", "a cable alone changes nothing"
+    run(s.tap("C", 1))
+    assert not run(s.station.remote_start("C", 1))
+    assert s.look()[0] == "reserved" and s.started() == []
+    assert s.asked == [], "there was no group to ask for"
+
+
+def test_a_card_of_the_group_may_use_it_after_the_central_system_was_asked():
+    s = reserved(connector=1, parent="FAMILY")
+    s.evse.plug()
+    run(s.go())
+    run(s.tap("B", 1))
+    assert s.asked == ["B"]
+    assert s.started() == [(1, "B", 1)]
+
+
+def test_a_card_that_is_not_of_the_group_is_sent_to_the_other_connector():
+    s = reserved(connector=1, parent="FAMILY")
+    s.evse.plug()  # somebody's cable, in the reserved one
+    run(s.go())
+    run(s.tap("C"))
+    assert s.look() == ["reserved", "preparing"]
+
+
+def test_of_two_connectors_one_is_kept_for_a_reservation_of_any():
+    s = reserved(connector=0)
+    assert s.look() == ["available", "available"], "one may still be taken by somebody"
+    run(s.tap("C"))
+    assert s.look() == ["preparing", "reserved"]
+    run(s.tap("C", 2))
+    assert s.look() == ["preparing", "reserved"]
+    run(s.tap("A"))
+    assert s.look() == ["preparing", "preparing"]
+    s.second.evse.plug()
+    run(s.go(2))
+    assert s.started() == [(2, "A", 1)]
+
+
+def test_a_reservation_of_any_is_used_wherever_its_card_starts():
+    s = reserved(connector=0)
+    s.evse.plug()
+    run(s.go())
+    run(s.tap("A", 1))
+    assert s.started() == [(1, "A", 1)]
+    assert s.look()[1] == "available"
+
+
+def test_no_more_is_promised_than_there_is():
+    s = reserved(connector=0)
+    assert s.book.reserve(2, 1, "B", None, SOON) == "accepted"
+    assert s.book.reserve(3, 2, "C", None, SOON) == "occupied", "the last one is promised"
+    assert s.book.reserve(3, 0, "C", None, SOON) == "occupied"
+    run(s.go())
+    assert s.look() == ["reserved", "reserved"]
+    assert s.book.cancel(1)
+    assert s.book.reserve(3, 1, "C", None, SOON) == "occupied"
+    assert s.book.reserve(3, 2, "C", None, SOON) == "accepted"
+    assert not s.book.cancel(1)
+
+
+def test_the_same_number_moves_a_reservation():
+    s = reserved(connector=1)
+    assert s.book.reserve(1, 2, "B", None, SOON) == "accepted"
+    run(s.go())
+    assert s.look() == ["available", "reserved"]
+    # Refused, it stays what it was.
+    s.evse.plug()
+    run(s.go())
+    assert s.book.reserve(1, 1, "A", None, SOON) == "occupied"
+    run(s.go())
+    assert s.look() == ["preparing", "reserved"]
+    # A cable that waits at the reserved connector itself does not stand in the way.
+    s.second.evse.plug()
+    run(s.go())
+    assert s.book.reserve(1, 2, "A", None, SOON + 60) == "accepted"
+
+
+def test_it_expires_by_the_clock_and_not_before_there_is_one():
+    s = reserved(expiry=NOON + 5)
+    run(s.go(2))
+    assert s.look()[0] == "reserved"
+    run(s.go(3))
+    assert s.look()[0] == "available"
+    assert s.book.reserve(2, 1, "A", None, NOON) == "rejected"
+    flash = reserved(expiry=NOON + 5).flash
+    s = Two(flash=flash, boot=2)
+    s.clock.unix = None
+    s.clock.ms = 100000
+    run(s.recover())
+    run(s.go())
+    assert s.look()[0] == "reserved"
+    assert s.book.reserve(2, 2, "A", None, SOON) == "rejected", "nobody knows when that ends"
+    s.clock.unix = NOON
+    run(s.go())
+    assert s.look()[0] == "available"
+
+
+def test_a_fault_or_being_out_of_service_ends_it_for_good():
+    for lose, back in (
+        (lambda c: c.set_operative(False), lambda c: c.set_operative(True)),
+        (lambda c: c.report_fault("OverVoltage", ""), lambda c: c.clear_fault("OverVoltage")),
+    ):
+        s = reserved(connector=1)
+        lose(s.connector)
+        run(s.go())
+        assert s.look()[0] in ("unavailable", "faulted")
+        back(s.connector)
+        run(s.go(60))
+        assert s.look() == ["available", "available"]
+        assert not s.book.cancel(1)
+
+
+def test_a_reservation_of_any_lasts_as_long_as_one_connector_does():
+    s = reserved(connector=0)
+    s.connector.set_operative(False)
+    run(s.go())
+    assert s.look() == ["unavailable", "reserved"]
+    assert s.book.reserve(2, 1, "C", None, SOON) == "unavailable"
+    s.second.set_operative(False)
+    run(s.go())
+    assert s.book.reserve(2, 0, "C", None, SOON) == "unavailable"
+    assert not s.book.cancel(1)
+
+
+def test_the_answer_names_what_is_in_the_way():
+    s = Two()
+    assert s.book.reserve(1, 3, "A", None, SOON) == "rejected"
+    s.connector.report_fault("OverVoltage", "")
+    assert s.book.reserve(1, 1, "A", None, SOON) == "faulted"
+    assert s.book.reserve(1, 0, "A", None, SOON) == "accepted"
+    s.book.cancel(1)
+    s.second.evse.plug()
+    assert s.book.reserve(1, 0, "A", None, SOON) == "occupied"
+    s.second.report_fault("OverVoltage", "")
+    assert s.book.reserve(1, 0, "A", None, SOON) == "faulted"
+
+
+def test_it_survives_a_restart_until_its_session_has_begun():
+    s = reserved(connector=1, token="A", parent="FAMILY")
+    again = Two(flash=s.flash, boot=2)
+    run(again.recover())
+    run(again.go())
+    assert again.look() == ["reserved", "available"]
+    again.evse.plug()
+    run(again.go())
+    run(again.tap("B", 1))
+    assert again.started() == [(1, "B", 1)]
+    third = Two(flash=s.flash, boot=3)
+    run(third.recover())
+    assert not third.book.cancel(1)
+
+
+def test_a_cut_between_the_start_and_the_end_of_the_reservation_does_not_keep_it():
+    s = reserved(connector=1)
+
+    class Cut(Exception):
+        pass
+
+    def cut(entry):
+        raise Cut()
+
+    s.book.end = cut
+    s.evse.plug()
+    run(s.go())
+    try:
+        run(s.tap("A", 1))
+    except Cut:
+        pass
+    assert s.started() == [(1, "A", 1)]
+    again = Two(flash=s.flash, boot=2)
+    run(again.recover())
+    assert again.book._all == []
+    # One of the same number for somebody else is another reservation.
+    s = reserved(connector=2, token="C")
+    at = [1, 1, 0]
+    s.journal.append(kinds.START, [9, 1, "A", 0, 1, at])
+    again = Two(flash=s.flash, boot=2)
+    run(again.recover())
+    assert again.book.cancel(1)
+
+
+def test_free_mode_does_not_take_what_is_reserved():
+    s = reserved(connector=1, settings={"FreeMode": "true"})
+    for connector in s.station.connectors:
+        connector.evse.plug()
+    run(s.go(2))
+    assert s.started() == [(2, "FREE", None)]
+    assert s.look()[0] == "reserved"
+
+
+def test_what_cannot_be_stored_is_not_promised():
+    s = Two()
+
+    def full(*args):
+        raise JournalFull("no room")
+
+    s.journal.keep = full
+    assert s.book.reserve(1, 1, "A", None, SOON) == "rejected"
+    run(s.go())
+    assert s.look() == ["available", "available"]
+
+
+def test_a_token_that_waits_for_its_cable_counts_as_occupied():
+    s = Two()
+    run(s.tap("C", 1))
+    assert s.book.reserve(1, 1, "A", None, SOON) == "occupied"
+    s.evse.plug()
+    s.evse.state = levels.C
+    run(s.go(2))
+    assert s.book.reserve(1, 1, "A", None, SOON) == "occupied"
