@@ -7,11 +7,10 @@
 
 import asyncio
 import gc
-import json
 
 import log
 from clock import Clock
-from config import CsmsConfig
+from config import CsmsConfig, layer_values, provisioning
 from features import Features
 from hal import board as board_file
 from hal import system
@@ -51,8 +50,6 @@ STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
 PREPARE_S = 2
 FEATURE_PROFILES = "Core,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
-# Events kept where nobody bills, should a central system be configured later.
-HISTORY = 200
 
 
 class Charger:
@@ -73,8 +70,8 @@ class Charger:
         self.settings.provide("NumberOfConnectors", str(count))
         # What the board can do, until an installer says what the house has.
         self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
-        self._provision(self.settings.factory, provision.get("settings", {}))
-        self._provision(self.settings.overlay, provision.get("start", {}))
+        layer_values(self.settings.factory, provision.get("settings", {}))
+        layer_values(self.settings.overlay, provision.get("start", {}))
         self.features = Features(self.settings, FEATURE_PROFILES)
 
         # The electrical side: nothing here knows of networks or sessions.
@@ -141,15 +138,6 @@ class Charger:
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
         self.settings.on_change(self._on_setting)
-
-    @staticmethod
-    def _provision(layer, values):
-        """A wrong value in the file is said and left out: no reason to start over and over."""
-        for name in values:
-            try:
-                layer({name: values[name]})
-            except ValueError as exc:
-                log.error("config", "%s", exc)
 
     # -- making the parts ----------------------------------------------------------------
 
@@ -263,9 +251,7 @@ class Charger:
         """Erase flash ahead of need, only while every contactor is open (80 ms each)."""
         while True:
             if self._may_stall():
-                if self.settings.get("FreeMode") and not self.settings.text("CentralSystemURI"):
-                    # A garage without a central system: its records must not fill the flash.
-                    self.journal.give_up(HISTORY, HISTORY)
+                self.features.tidy(self.journal)
                 self.journal.prepare()
             await asyncio.sleep(PREPARE_S)
 
@@ -301,15 +287,6 @@ class Charger:
             "ocpp": self.ocpp.accepted,
             "heap_free": self.heap_free(),
         }
-
-
-def provisioning(path="config.json"):
-    """Contents of the provisioning file, {} without one. ValueError if it is not JSON."""
-    try:
-        with open(path) as f:
-            return json.load(f)
-    except OSError:
-        return {}
 
 
 def build():

@@ -1,8 +1,32 @@
 # Settings -> what the connection to the central system needs.
 # MIT license; part of microevse
-"""Read anew at each attempt, so that a changed setting holds from the next one on."""
+"""Read anew at each attempt, so that a changed setting holds from the next one on.
 
+And the provisioning file, from which the settings have their factory values.
+"""
+
+import json
+
+import log
 from ocppj import tls, url
+
+
+def provisioning(path="config.json"):
+    """Contents of the provisioning file, {} without one. ValueError if it is not JSON."""
+    try:
+        with open(path) as f:
+            return json.load(f)
+    except OSError:
+        return {}
+
+
+def layer_values(layer, values):
+    """A wrong value in the file is said and left out: no reason to start over and over."""
+    for name in values:
+        try:
+            layer({name: values[name]})
+        except ValueError as exc:
+            log.error("config", "%s", exc)
 
 
 class CsmsConfig:

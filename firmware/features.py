@@ -12,6 +12,10 @@ from store.taglist import ForeignContent, TagList
 # What can be switched off; the others are always there.
 OPTIONAL = ("Reservation", "LocalAuthListManagement")
 LISTS_PARTITION = "lists"
+# Events kept where nobody bills, should a central system be configured later; and the most
+# that are dropped in one go.
+HISTORY = 200
+DROP = 50
 
 
 class Features:
@@ -46,3 +50,9 @@ class Features:
             self.profiles.remove("LocalAuthListManagement")
         settings.provide("LocalAuthListEnabled", "false")
         return None
+
+    def tidy(self, journal):
+        """A garage without a central system: records that nobody fetches must not fill the
+        flash until no session can begin."""
+        if self._settings.get("FreeMode") and not self._settings.text("CentralSystemURI"):
+            journal.give_up(HISTORY, DROP)
