@@ -8,9 +8,10 @@ whose board has no partition for lists.
 
 import asyncio
 import pathlib
+import shutil
 import tempfile
 
-from bench import EPOCH, Bench, scenario
+from bench import EPOCH, Bench, CallError, scenario
 from csms.checks import unix
 
 OFF = {"FeaturesOff": "LocalAuthListManagement"}
@@ -454,3 +455,63 @@ def test_free_mode_charges_in_a_garage_without_any_central_system():
             assert not b.csms.log, "nobody was called"
 
     asyncio.run(asyncio.wait_for(play(), 120))
+
+
+# --- power cuts --------------------------------------------------------------------------
+
+LAST_CUT = 80  # flash operations from power-on to the end of the update are fewer than this
+
+
+async def _cut_update(folder, cut):
+    """Update with the power lost at flash operation `cut`; (was there a cut, version after)."""
+    async with Bench(data=folder, options={"flash_cut_at": cut}) as b:
+        # One cut: the next start has none.
+        b.twin._options.pop("flash_cut_at")
+        await b.start_of_day()
+        await b.advance(5)
+        listed = [entry(f"NEW{i:05}") for i in range(60)]
+        try:
+            if await send(b, 3, *listed) == "Accepted" and b.twin.boots == 1:
+                return False, await version(b)  # the cut would come later
+        except (CallError, ConnectionError, AssertionError):
+            pass  # no answer: by power cut, as is seen next
+        await b.advance(5)
+        assert b.twin.boots == 2, "refused, or not answered, and no power was cut"
+        await b.until(lambda: b.csms.connections[-1].open, 90, "connected again")
+        await b.advance(2)
+        now = await version(b)
+        mark = b.mark()
+        await b.do("plug")
+        await b.do("request")
+        await b.tap("NEW00059" if now == 3 else "OLD00059")
+        await b.expect("StartTransaction")
+        assert not b.calls("Authorize", mark), f"cut {cut}: version {now} without its tokens"
+        return True, now
+
+
+def test_an_update_cut_at_every_flash_operation_is_the_old_list_or_the_new_one(tmp_path):
+    base = tmp_path / "base"
+
+    async def make():
+        async with Bench(data=base) as b:
+            await b.boot(LocalPreAuthorize=True, AuthorizationCacheEnabled=False)
+            for number in (1, 2):
+                old = [entry(f"OLD{i:05}") for i in range(60)]
+                assert await send(b, number, *old) == "Accepted"
+
+    asyncio.run(make())
+    seen = []
+    for cut in range(1, LAST_CUT):
+        folder = tmp_path / str(cut)
+        shutil.copytree(base, folder)
+        happened, now = asyncio.run(asyncio.wait_for(_cut_update(folder, cut), 60))
+        shutil.rmtree(folder)
+        assert now in (2, 3), (cut, now)
+        seen.append((happened, now))
+        if now == 3 and not happened:
+            break
+    old = sum(happened and now == 2 for happened, now in seen)
+    # A cut while it starts comes before the update, which is then made: the new list.
+    print(f"{len(seen) - 1} cuts: {old} left the old list, {len(seen) - 1 - old} the new one")
+    assert seen[-1] == (False, 3), "the sweep ended before the update did"
+    assert old >= 12, "11 pages, an erase and a header"
