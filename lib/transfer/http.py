@@ -255,7 +255,7 @@ async def _send_body(channel, source, size):
     for block in blocks(source):
         sent += len(block)
         if size is None:
-            await channel.write(b"%x\r\n" % len(block) + block + b"\r\n")
+            await channel.write(("%x\r\n" % len(block)).encode() + block + b"\r\n")
         elif sent > size:
             raise TransferError("the file grew while it was sent")
         else:

@@ -91,6 +91,15 @@ def blocks(source):
         yield b"".join(parts)
 
 
+async def open_stream(host, port_number, context):
+    """(reader, writer) of a TCP connection, or of a TLS one where there is a context."""
+    if context is None:
+        return await asyncio.open_connection(host, port_number)
+    return await asyncio.open_connection(
+        host, port_number, ssl=context, server_hostname=host
+    )
+
+
 class Channel:
     """A TCP or TLS connection with a small buffer of its own."""
 
@@ -101,13 +110,7 @@ class Channel:
 
     async def open(self, host, port_number, context=None):
         """Connect. MicroPython connects lazily: a closed port may show at the first read."""
-        if context is None:
-            pair = await asyncio.open_connection(host, port_number)
-        else:
-            pair = await asyncio.open_connection(
-                host, port_number, ssl=context, server_hostname=host
-            )
-        self._reader, self._writer = pair
+        self._reader, self._writer = await open_stream(host, port_number, context)
         self._progress.touch()
 
     async def _fill(self, size):
