@@ -317,12 +317,12 @@ async def test_what_was_told_last_is_told_after_an_outage(b):
     await b.boot()
     async with http(b) as server:
         server.files["/fw.bin"] = IMAGE
-        b.csms.reply(FIRMWARE, script.Ignore(), script.Ignore(), script.Ignore())
+        b.csms.always(FIRMWARE, script.Drop())
         await update(b, server.url + "/fw.bin")
         await b.start_of_day(within=120)
-        b.csms.reply(FIRMWARE, script.Ignore())
         await b.expect(FIRMWARE, within=60, status="Installed")
         await b.do("power_cut", seconds=5)
+        b.csms.usual()
         await b.start_of_day(within=90)
         await b.expect(FIRMWARE, within=60, status="Installed")
         await b.none(FIRMWARE, for_=120)
