@@ -10,7 +10,7 @@ from .url import resolve
 REDIRECTS = 5
 HEADERS = 64
 _MOVED = (301, 302, 303, 307, 308)
-_CHUNK_LIMIT = 1 << 28
+_HEX = b"0123456789abcdefABCDEF"
 
 
 class _Answer:
@@ -189,12 +189,10 @@ async def _chunks(channel, download, skip):
     while True:
         line = await channel.line()
         digits = line.partition(b";")[0].strip()
-        try:
-            left = int(digits, 16)
-        except ValueError:
-            left = -1
-        if not 0 <= left <= _CHUNK_LIMIT or digits[:1] in (b"+", b"-"):
+        # int() alone would take signs, underscores and 0x as well.
+        if not 0 < len(digits) < 8 or not all(c in _HEX for c in digits):
             raise TransferError("the server's chunks are broken")
+        left = int(digits, 16)
         if not left:
             while await channel.line():
                 pass
