@@ -24,9 +24,15 @@ _KEPT = "update.bin"
 _SPARE = 16384
 
 
+_fitted = None
+
+
 def fitted():
-    """The installer of this board; None if it has none."""
-    return Staging()
+    """The installer of this board, always the same one; None if it has none."""
+    global _fitted
+    if _fitted is None:
+        _fitted = Staging()
+    return _fitted
 
 
 def _remove(name):

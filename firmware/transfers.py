@@ -6,6 +6,7 @@ The packages that move files are large and rarely needed: they are imported for 
 with every contactor open, and given up after it.
 """
 
+import asyncio
 import gc
 import sys
 
@@ -50,14 +51,20 @@ class Transfers:
         """Get a file into `sink`; returns its size."""
         import transfer
 
-        return await self._do(transfer, transfer.fetch(location, sink, self._context, LIMIT))
+        return await self._do(transfer, transfer.fetch(location, sink, self._context, LIMIT, self._gate))
 
     async def send(self, location, source, size, name):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
         import transfer
 
         where = transfer.join(location, name)
-        await self._do(transfer, transfer.send(where, source, size, name, self._context))
+        work = transfer.send(where, source, size, name, self._context, self._gate)
+        await self._do(transfer, work)
+
+    async def _gate(self):
+        # A car may have begun to charge since the transfer began.
+        while not self.allowed():
+            await asyncio.sleep(1)
 
     async def _do(self, transfer, work):
         gc.collect()

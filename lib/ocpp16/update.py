@@ -52,13 +52,17 @@ class _Sink:
         self._installer = installer
         self._allowed = allowed
 
-    async def begin(self, size):
-        self._installer.begin(size)
-
-    async def write(self, chunk):
+    async def _gate(self):
         # An erase stalls everything for 80 ms: not while a car is charging.
         while not self._allowed():
             await asyncio.sleep(1)
+
+    async def begin(self, size):
+        await self._gate()
+        self._installer.begin(size)
+
+    async def write(self, chunk):
+        await self._gate()
         self._installer.write(chunk)
 
 
@@ -145,18 +149,23 @@ class Update:
             size = await services.fetch(job.location, _Sink(installer, services.allowed))
         except services.errors as exc:
             log.warn("file", "firmware not downloaded: %s", log.redact(exc))
-            installer.abort()
+            self._tidy(installer)
             if job is self._job and job.failed(self._clock.uptime_ms()):
                 self._end("DownloadFailed")
             return
         if job is not self._job:
-            installer.abort()
+            self._tidy(installer)
             return  # another one is wanted by now
         log.info("file", "firmware downloaded, %d bytes", size)
         self._fetched = installer
         self._firmware.say(FIRMWARE, "Downloaded")
         if not services.vacant():
             log.info("file", "installation waits until no car is connected to a session")
+
+    def _tidy(self, installer):
+        # Removing a file may erase flash. What is left now goes when the next one begins.
+        if self._firmware.services.allowed():
+            installer.abort()
 
     async def _install(self):
         installer, job = self._fetched, self._job

@@ -3,8 +3,9 @@
 """`fetch` and `send` choose by the scheme of the URL; nothing is ever held whole.
 
 A sink has `async begin(size or None)` and `async write(chunk)`. A source is a callable that
-gives a fresh iterator of bytes each time, so that an upload can start again. Neither blocks
-anybody else; the caller decides when name resolution and TLS handshakes may stall.
+gives a fresh iterator of bytes each time, so that an upload can start again. A gate is an
+async callable that is awaited before each connection: name resolution and TLS handshakes
+stall the interpreter.
 """
 
 import asyncio
@@ -26,8 +27,8 @@ SCHEMES = ("http", "https", "ftp")
 class _Download(Progress):
     """What has been received so far, over as many connections as it takes."""
 
-    def __init__(self, sink, limit):
-        Progress.__init__(self)
+    def __init__(self, sink, limit, gate):
+        Progress.__init__(self, gate)
         self._sink = sink
         self._limit = limit
         self._begun = False
@@ -76,7 +77,9 @@ def _module(scheme):
     return module
 
 
-async def fetch(url, sink, tls=None, limit=LIMIT, stall_s=STALL_S, resumes=RESUMES):
+async def fetch(
+    url, sink, tls=None, limit=LIMIT, gate=None, stall_s=STALL_S, resumes=RESUMES
+):
     """Get `url` into `sink`; returns the number of bytes.
 
     tls: callable giving the client context for https. A connection that is lost or silent
@@ -85,7 +88,7 @@ async def fetch(url, sink, tls=None, limit=LIMIT, stall_s=STALL_S, resumes=RESUM
     and what the sink raises.
     """
     target = parse(url)
-    download = _Download(sink, limit)
+    download = _Download(sink, limit, gate)
     while True:
         before = download.done
         try:
@@ -98,14 +101,14 @@ async def fetch(url, sink, tls=None, limit=LIMIT, stall_s=STALL_S, resumes=RESUM
             log.info("file", "%s; going on at byte %d", words(exc), download.done)
 
 
-async def send(url, source, size=None, name="", tls=None, stall_s=STALL_S):
+async def send(url, source, size=None, name="", tls=None, gate=None, stall_s=STALL_S):
     """Put what `source()` yields at `url`; raises as `fetch`.
 
     size: bytes in all, None if nobody knows (HTTP then sends chunks). name: file name told
     to HTTP servers.
     """
     target = parse(url)
-    progress = Progress()
+    progress = Progress(gate)
     try:
         put = _module(target.scheme).put(target, source, size, name, progress, tls)
         await watch(put, progress, stall_s)

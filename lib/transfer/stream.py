@@ -29,11 +29,23 @@ def words(exc):
 
 
 class Progress:
-    """When something last moved. `held`: waiting for ourselves, not for the network."""
+    """When something last moved. `held`: waiting for ourselves, not for the network.
 
-    def __init__(self):
+    gate: async callable that returns when a connection may be made, or None.
+    """
+
+    def __init__(self, gate=None):
+        self._gate = gate
         self.held = False
         self.touch()
+
+    async def may_stall(self):
+        """Return when name resolution or a TLS handshake does no harm."""
+        if self._gate:
+            self.held = True
+            await self._gate()
+            self.held = False
+            self.touch()
 
     def touch(self):
         self._at = port.ticks_ms()
@@ -110,6 +122,7 @@ class Channel:
 
     async def open(self, host, port_number, context=None):
         """Connect. MicroPython connects lazily: a closed port may show at the first read."""
+        await self._progress.may_stall()
         self._reader, self._writer = await open_stream(host, port_number, context)
         self._progress.touch()
 
