@@ -11,10 +11,10 @@ start the time server is asked first.
 import asyncio
 
 import log
-import sntp
 from clock import BUILD_UNIX
 
 LOOK_S = 1
+PORT = 123
 # ws:// needs no clock: the central system gets this long to tell the time itself.
 GRACE_S = 20
 # How long the first wss:// connection waits for the time server.
@@ -51,7 +51,7 @@ class Timekeeper:
         host, colon, port = text.partition(":")
         if not host:
             return None
-        return host, int(port) if port.isdigit() else sntp.PORT
+        return host, int(port) if port.isdigit() else PORT
 
     def due(self):
         """True if the time server should be asked now."""
@@ -72,6 +72,9 @@ class Timekeeper:
 
     async def ask(self):
         """Ask once; True if the clock was set."""
+        # Here, not at the top: most chargers are told the time without it.
+        import sntp
+
         host, port = self._server()
         reason = None
         try:

@@ -159,6 +159,15 @@ async def test_TC_044_3_CS(b):
 @scenario
 async def test_TC_045_1_CS(b):
     """By HTTP into a directory, by HTTP to an address, and by FTP."""
+    await _diagnostics_everywhere(b)
+
+
+@scenario(runtime="cpython")
+async def test_diagnostics_on_the_fallback_runtime(b):
+    await _diagnostics_everywhere(b)
+
+
+async def _diagnostics_everywhere(b):
     await b.boot()
     async with http(b) as server, ftp(b, logins={"cp": PASSWORD}) as other:
         other.directories.add("in")
@@ -176,6 +185,20 @@ async def test_TC_045_1_CS(b):
             assert server.requests[-1][2].get("transfer-encoding") is None
     await b.none(DIAGNOSTICS, for_=30)
     assert not b.logged(PASSWORD)
+
+
+@scenario(runtime="cpython")
+async def test_a_download_on_the_fallback_runtime(b):
+    await b.boot()
+    async with http(b) as server:
+        server.files["/f"] = b"microevse-bundle 1\n9.9\n" + bytes(50000)
+        server.cut = {"/f": [20000]}
+        server.ranges = False
+        server.moved["/there"] = "f"
+        await update(b, server.url + "/there")
+        await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing")
+        await statuses(b, FIRMWARE, "InstallationFailed")
+        assert b.logged("checksum is wrong") and b.logged("50023 bytes")
 
 
 @scenario

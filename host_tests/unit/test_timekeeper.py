@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """The clock and the network are the test's own; the questions go to a fake socket module."""
 
+import sntp
 import timekeeper
 from clock import Clock
 from helpers import run
@@ -38,14 +39,14 @@ class Parts:
 
     def pass_s(self, seconds, step=1):
         """Time goes by, the task looks once a second."""
-        before, timekeeper.sntp.query = timekeeper.sntp.query, self.query
+        before, sntp.query = sntp.query, self.query
         try:
             for _ in range(0, seconds, step):
                 self.ms += 1000 * step
                 if self.keeper.due():
                     run(self.keeper.ask())
         finally:
-            timekeeper.sntp.query = before
+            sntp.query = before
 
 
 def test_the_central_system_gets_its_chance_first():
@@ -89,11 +90,11 @@ def test_an_answer_that_comes_after_the_central_system_s_is_not_used():
         parts.clock.set(told)
         return NOON
 
-    before, timekeeper.sntp.query = timekeeper.sntp.query, slow
+    before, sntp.query = sntp.query, slow
     try:
         assert run(parts.keeper.ask()) is False
     finally:
-        timekeeper.sntp.query = before
+        sntp.query = before
     assert parts.clock.now() == told
 
 
@@ -131,7 +132,7 @@ def test_a_server_that_does_not_answer_is_asked_less_and_less_often():
 
 def test_a_server_that_does_not_want_to_be_asked_is_left_alone():
     parts = Parts(secure=True)
-    parts.error = timekeeper.sntp.KissOfDeath("DENY")
+    parts.error = sntp.KissOfDeath("DENY")
     parts.pass_s(80000, step=40)
     assert len(parts.asked) == 1
 
