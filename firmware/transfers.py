@@ -51,7 +51,8 @@ class Transfers:
         """Get a file into `sink`; returns its size."""
         import transfer
 
-        return await self._do(transfer, transfer.fetch(location, sink, self._context, LIMIT, self._gate))
+        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate)
+        return await self._do(transfer, work)
 
     async def send(self, location, source, size, name):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""

@@ -1,4 +1,4 @@
-# The clock from a time server, on the whole firmware: before TLS, without a CSMS, never against one.
+# The clock from a time server: before TLS, without a CSMS, never against one.
 # MIT license; part of microevse
 """The time server is a real one on the loopback interface (host_tests/file_servers.py)."""
 

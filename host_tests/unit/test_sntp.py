@@ -14,7 +14,9 @@ FLOOR = 1793491200
 EPOCH = 2208988800
 
 
-def answer(unix=NOON, fraction=0, first=0x24, stratum=2, nonce=NONCE, delay=0, spread=0, ref=b"GPS\0"):
+def answer(
+    unix=NOON, fraction=0, first=0x24, stratum=2, nonce=NONCE, delay=0, spread=0, ref=b"GPS\0"
+):
     def word(n):
         return (n & 0xFFFFFFFF).to_bytes(4, "big")
 

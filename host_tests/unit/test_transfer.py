@@ -89,7 +89,8 @@ BODY = bytes(range(256)) * 9
 
 
 def ok(body=BODY, *more, status="200 OK", length=None):
-    lines = ["HTTP/1.1 " + status, "Content-Length: %d" % (len(body) if length is None else length)]
+    length = len(body) if length is None else length
+    lines = ["HTTP/1.1 " + status, "Content-Length: %d" % length]
     return "\r\n".join(lines + list(more)).encode() + b"\r\n\r\n" + body
 
 
@@ -205,8 +206,8 @@ def test_what_is_too_much_or_no_http_is_refused():
     headers = b"".join([b"H" + str(i).encode() + b": 1\r\n" for i in range(99)])
     assert "not HTTP" in fails(Line(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n"))
     assert "encoding" in fails(Line(ok(BODY, "Content-Encoding: gzip")))
-    for bad in (b"zz\r\n", b"-5\r\n", b"5\r\nhelloX\r\n", b"\r\n", b"ffffffffff\r\n", b"0x5\r\n", b"1_0\r\n"):
-        chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + bad
+    for bad in (b"zz", b"-5", b"5\r\nhelloX", b"", b"ffffffffff", b"0x5", b"1_0"):
+        chunks = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + bad + b"\r\n"
         assert "chunks" in fails(Line(chunks)), bad
 
 

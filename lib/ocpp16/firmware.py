@@ -211,5 +211,6 @@ def _location(payload):
     """The location of a request; CallError where it cannot be one."""
     location = payload["location"]
     if len(location) > LOCATION_LENGTH:
-        raise CallError("PropertyConstraintViolation", "location is longer than %d" % LOCATION_LENGTH)
+        why = "location is longer than %d" % LOCATION_LENGTH
+        raise CallError("PropertyConstraintViolation", why)
     return location
