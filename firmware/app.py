@@ -29,6 +29,7 @@ from meters import eastron
 from modbus.rtu import Master
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
+from ocpp16.firmware import Firmware
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
@@ -40,6 +41,8 @@ from store import kinds
 from store.journal import Journal
 from store.norlog import NorLog
 from supervisor import Supervisor
+from timekeeper import Timekeeper
+from transfers import Transfers
 from version import VERSION
 
 charger = None
@@ -49,7 +52,6 @@ JOURNAL_PARTITION = "journal"
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
 PREPARE_S = 2
-FEATURE_PROFILES = "Core,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
 
 
 class Charger:
@@ -72,7 +74,7 @@ class Charger:
         self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
         layer_values(self.settings.factory, provision.get("settings", {}))
         layer_values(self.settings.overlay, provision.get("start", {}))
-        self.features = Features(self.settings, FEATURE_PROFILES)
+        self.features = Features(self.settings)
 
         # The electrical side: nothing here knows of networks or sessions.
         self.watchdog = Watchdog()
@@ -135,8 +137,16 @@ class Charger:
             lambda: self.link.connected,
             self.features.profiles,
         )
+        self.transfers = Transfers(self, self._may_stall)
+        self.firmware = Firmware(
+            self.rpc.call, self.settings, self.journal, self.clock, self.transfers
+        )
+        self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
+        self.timekeeper = Timekeeper(
+            self.settings, self.clock, self.link, self._may_stall, self.config.secure
+        )
         self.settings.on_change(self._on_setting)
 
     # -- making the parts ----------------------------------------------------------------
@@ -218,7 +228,8 @@ class Charger:
             asyncio.create_task(self.connection.restart("%s changed" % name))
 
     def _reset(self, kind):
-        system.mark("HardReset" if kind == "hard" else "SoftReset")
+        why = "HardReset" if kind == "hard" else "SoftReset"
+        system.mark(self.transfers.reset_reason or why)
         system.reset()
 
     # -- tasks ---------------------------------------------------------------------------
@@ -235,10 +246,16 @@ class Charger:
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._prepare)
         supervisor.start("network", self.link.run)
-        supervisor.start("ocpp", self.connection.run)
+        supervisor.start("time", self.timekeeper.run)
+        supervisor.start("ocpp", self._connect)
+        supervisor.start("firmware", self.firmware.run)
         if self.reader:
             supervisor.start("reader", self._read_tokens)
         supervisor.start("web", self._serve_page)
+
+    async def _connect(self):
+        await self.timekeeper.before_tls()
+        await self.connection.run()
 
     async def _beat(self):
         """Proof for the watchdog that asyncio runs and every connector is looked after."""

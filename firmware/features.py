@@ -9,6 +9,11 @@ from hal.partition import Flash
 from ocpp16 import local_list
 from store.taglist import ForeignContent, TagList
 
+# What this firmware has.
+FEATURE_PROFILES = (
+    "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
+)
+FILE_PROTOCOLS = "FTP,HTTP,HTTPS"
 # What can be switched off; the others are always there.
 OPTIONAL = ("Reservation", "LocalAuthListManagement")
 LISTS_PARTITION = "lists"
@@ -19,17 +24,15 @@ DROP = 50
 
 
 class Features:
-    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same.
+    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same."""
 
-    fitted: what this firmware has, commas between.
-    """
-
-    def __init__(self, settings, fitted):
+    def __init__(self, settings):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
         off = [name for name in off if name in OPTIONAL]
-        self.profiles = [name for name in fitted.split(",") if name not in off]
+        self.profiles = [name for name in FEATURE_PROFILES.split(",") if name not in off]
         settings.provide("SupportedFeatureProfiles", lambda: ",".join(self.profiles))
+        settings.provide("SupportedFileTransferProtocols", FILE_PROTOCOLS)
         if "Reservation" not in self.profiles:
             settings.provide("ReserveConnectorZeroSupported", "false")
 

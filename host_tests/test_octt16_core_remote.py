@@ -219,10 +219,6 @@ async def test_TC_054_CS(b):
     ):
         b.skip()
         answer = await b.call("TriggerMessage", {"requestedMessage": message, **fields})
-        if answer["status"] == "NotImplemented":
-            assert message in ("DiagnosticsStatusNotification", "FirmwareStatusNotification")
-            await b.none(message, for_=2)
-            continue
         assert answer["status"] == "Accepted", (message, answer)
         sent = await b.expect(message, **{k: v for k, v in fields.items()})
         reply = [f for f in b.csms.log if f.type == "result" and f.action == "TriggerMessage"][-1]

@@ -41,7 +41,8 @@ LOG_LINES = 2000
 # Analytic fidelity: how much of a quiet time the pilot's ticks may be left out of at once.
 SKIP_MS = 500
 # The virtual access point takes any name; a charger without one does not even try.
-NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password"}
+# No time server: the virtual network does not reach the internet.
+NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
 TWIN_HEAP = 2 * 1024 * 1024  # room for the twin beside a limited firmware heap
 

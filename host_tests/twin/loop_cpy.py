@@ -89,6 +89,21 @@ class TwinSocket(_RealSocket):
     def sendmsg(self, buffers, *args):
         return self.send(b"".join(bytes(b) for b in buffers))
 
+    def sendto(self, data, *args):
+        if not self._check():
+            return len(data)
+        count = super().sendto(data, *args)
+        if self._twin:
+            _net.wrote(count, True)
+        return count
+
+    def recvfrom(self, *args):
+        if not self._check():
+            raise BlockingIOError
+        data, address = super().recvfrom(*args)
+        _net.read(len(data))
+        return data, address
+
     def connect(self, address):
         if self._twin:
             if not _net.usable():

@@ -45,10 +45,12 @@ class Ocpp16:
         self._station = station
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
+        self.firmware = None
         self.transactions = Transactions(call, station, settings, journal, clock)
         station.authorizer.remote = authorize.remote(call, self._may_ask)
         station.listeners.append(self._on_station_event)
         settings.on_change(self._on_setting)
+        clock.on_set(self._on_time)
         # Every action of the central system that this charge point knows.
         self.handlers = {}
         tags = station.authorizer.tags
@@ -63,6 +65,12 @@ class Ocpp16:
             reservation.handlers(reservations, self._registered),
         ):
             self.handlers.update(table)
+
+    def attach_firmware(self, firmware):
+        """Fit FirmwareManagement (see firmware.Firmware): its requests and notifications."""
+        self.firmware = firmware
+        self.handlers.update(firmware.handlers)
+        firmware.on_news = self._work.set
 
     @property
     def accepted(self):
@@ -80,6 +88,8 @@ class Ocpp16:
         self._online = True
         self.transactions.connected()
         self.status.everything()
+        if self.firmware:
+            self.firmware.connected()
         try:
             await self._serve()
         finally:
@@ -103,8 +113,8 @@ class Ocpp16:
         """The most important thing that is due now, None if nothing is."""
         if not self.boot.accepted:
             return self.boot.step if self.boot.due_in_ms() == 0 else None
-        for part in (self.transactions, self.status, self.boot):
-            if part.due_in_ms() == 0:
+        for part in (self.transactions, self.status, self.firmware, self.boot):
+            if part and part.due_in_ms() == 0:
                 return part.step
         return None
 
@@ -112,10 +122,10 @@ class Ocpp16:
         """Sleep until something is due or a station event arrives."""
         parts = (self.boot,)
         if self.boot.accepted:
-            parts = (self.boot, self.transactions, self.status)
+            parts = (self.boot, self.transactions, self.status, self.firmware)
         shortest = 1000 * LOOK_AGAIN_S
         for part in parts:
-            due = part.due_in_ms()
+            due = part.due_in_ms() if part else None
             if due is not None and due < shortest:
                 shortest = due
         self._work.clear()
@@ -133,6 +143,12 @@ class Ocpp16:
             if self._online and self.boot.accepted:
                 self.status.changed(connector)
         self._work.set()
+
+    def _on_time(self, step):
+        if step and self._online and not self.boot.accepted:
+            # What waits to be told was stamped by a clock that BootNotification has just
+            # put right.
+            self.status.everything()
 
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":

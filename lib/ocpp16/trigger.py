@@ -9,6 +9,7 @@ import log
 from ocppj.rpc import CallError, Disconnected
 
 from .names import sampled_values
+from .update import DIAGNOSTICS, FIRMWARE
 
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
@@ -53,6 +54,12 @@ def handlers(station, client):
 
         return message
 
+    def file_status(action):
+        async def message():
+            await client.firmware.trigger(action)
+
+        return message
+
     async def trigger_message(payload):
         wanted = payload["requestedMessage"]
         connector = payload.get("connectorId")
@@ -72,6 +79,8 @@ def handlers(station, client):
             # Connector 0 would be the main meter; there is none, so ask for a connector.
             which = range(1, count + 1) if not connector else (connector,)
             messages = [meter_values(c) for c in which]
+        elif client.firmware and wanted in (DIAGNOSTICS, FIRMWARE):
+            messages = [file_status(wanted)]
         else:
             return {"status": "NotImplemented"}
 

@@ -70,6 +70,7 @@ FreeModeIdTag||s|rw|20|FREE|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 MeterPollInterval||i|rw|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
+NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
 ChargePointId||s|-l|48||
 ChargePointVendor|ChargingStation.VendorName|s|-l!|20|microevse|

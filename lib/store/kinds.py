@@ -24,6 +24,11 @@ CACHE = 21  # [token, status, expiry|None, parent|None]; key token
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry]; key id
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
+# What of diagnostics and firmware update must outlive a reboot; key the first item:
+# 0 [0, location, unix, retries|None, interval|None] update asked for,
+# 1 and 2 [key, status] last word told of diagnostics and of the firmware,
+# 3 [3, location, unix] the installer was let loose on it.
+FIRMWARE = 40
 
 FIRST_STATE = 16
 

@@ -1,0 +1,84 @@
+# The diagnostics file: what a service person asks for first, without any secret.
+# MIT license; part of microevse
+"""Plain text: state, counters, settings, the last log lines."""
+
+import gc
+
+import iso8601
+import log
+from hal import system
+from version import VERSION
+
+# Tokens start charging sessions: who reads the file shall not be able to.
+_TOKENS = ("FreeModeIdTag", "WebIdTag")
+
+
+def _line(name, value):
+    return "%s: %s" % (name, value)
+
+
+def _state(charger):
+    clock, connection, journal = charger.clock, charger.connection, charger.journal
+    now = clock.now()
+    yield _line("microevse", VERSION)
+    yield _line("board", charger.board["name"])
+    yield _line("serial", system.unique_id())
+    yield _line("time", "not known" if now is None else iso8601.format(now))
+    yield _line("uptime_s", clock.uptime())
+    yield _line("boot", "%s, after %s" % (clock.boot, system.last_reset()))
+    heap = system.heap()
+    for name in sorted(heap):
+        yield _line("heap_" + name, heap[name])
+    yield _line("worst_tick_gap_ms", charger.tick.worst_gap_ms)
+    for connector in charger.station.connectors:
+        name = "connector_%d" % connector.id
+        yield _line(name, "%s, %s" % (connector.status, connector.why))
+        if connector.fault:
+            yield _line(name + "_fault", "%s %s" % (connector.fault[0], connector.fault[1]))
+        yield _line(name + "_energy_wh", connector.metering.energy_wh)
+        yield _line(name + "_worst_gap_closed_ms", connector.evse.worst_gap_ms)
+    yield _line("journal_queued", journal.queued)
+    yield _line("journal_free_bytes", journal.free())
+    yield _line("journal_samples_refused", journal.samples_refused)
+    yield _line("journal_samples_dropped", journal.samples_dropped)
+    for name in ("torn", "lost", "skipped", "bad_blocks", "bad_writes"):
+        yield _line("journal_" + name, getattr(journal.log, name))
+    yield _line("connection", connection.state)
+    yield _line("connection_attempts", connection.attempts)
+    yield _line("connection_last_error", connection.last_error)
+    rpc = charger.rpc
+    for name in ("timeouts", "unknown_ids", "malformed", "repeated"):
+        yield _line("calls_" + name, getattr(rpc, name))
+    for name in sorted(charger.supervisor.restarts):
+        yield _line("restarts of " + name, charger.supervisor.restarts[name])
+
+
+def _settings(settings):
+    for name in settings.declared():
+        if settings.owner_access(name) == "w" or name in _TOKENS:
+            value = "***" if settings.text(name) else ""
+        else:
+            # A query of a URL may hold a token.
+            value = settings.text(name).partition("?")[0]
+        yield _line(name, value)
+
+
+def make(charger):
+    """(source, size): `source()` yields the file's lines as bytes, the same each time.
+
+    Taken down now, encoded one by one: the numbers must not change between counting the
+    bytes and sending them.
+    """
+    gc.collect()
+    lines = ["[state]"]
+    lines.extend(_state(charger))
+    lines.append("[settings]")
+    lines.extend(_settings(charger.settings))
+    lines.append("[log]")
+    lines.extend(log.tail())
+
+    def source():
+        for line in lines:
+            yield log.redact(line).encode() + b"\n"
+
+    return source, sum(len(line) for line in source())

@@ -1,0 +1,105 @@
+# What the charger has for diagnostics and firmware updates; loaded when it is needed.
+# MIT license; part of microevse
+"""The services of ocpp16.firmware.Firmware, from the parts of one charger.
+
+The packages that move files are large and rarely needed: they are imported for a transfer,
+with every contactor open, and given up after it.
+"""
+
+import asyncio
+import gc
+import sys
+
+from ocppj import tls
+
+# The largest file that is taken; the installer knows better how much it has room for.
+LIMIT = 4 * 1024 * 1024
+
+
+class TransferFailed(Exception):
+    """A transfer failed; the text says why and holds no secret."""
+
+
+class Transfers:
+    """`charger`: app.Charger; `allowed`: fn() -> True while no contactor is closed."""
+
+    # MemoryError: a second TLS connection may be more than a small heap can hold.
+    errors = (TransferFailed, ValueError, OSError, MemoryError)
+
+    def __init__(self, charger, allowed):
+        self._charger = charger
+        self.allowed = allowed
+        self.reset_reason = None  # what the next reset is for, if it is for an update
+
+    def vacant(self):
+        """True while nobody is being served either: the charger may go away for a while."""
+        station = self._charger.station
+        if station.recovering or not self.allowed():
+            return False
+        return not any(c.session or c.pending for c in station.connectors)
+
+    def report(self):
+        """(source, size) of the diagnostics."""
+        import report
+
+        try:
+            return report.make(self._charger)
+        finally:
+            _forget("report")
+
+    async def fetch(self, location, sink):
+        """Get a file into `sink`; returns its size."""
+        import transfer
+
+        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate)
+        return await self._do(transfer, work)
+
+    async def send(self, location, source, size, name):
+        """Put what `source()` yields at `location`, as `name` if that is a directory."""
+        import transfer
+
+        where = transfer.join(location, name)
+        work = transfer.send(where, source, size, name, self._context, self._gate)
+        await self._do(transfer, work)
+
+    async def _gate(self):
+        # A car may have begun to charge since the transfer began.
+        while not self.allowed():
+            await asyncio.sleep(1)
+
+    async def _do(self, transfer, work):
+        gc.collect()
+        try:
+            return await work
+        except transfer.TransferError as exc:
+            # A class of our own: that one goes with its module.
+            raise TransferFailed(str(exc)) from None
+        finally:
+            _forget("transfer")
+            gc.collect()
+
+    def _context(self):
+        # The authority that vouches for the central system vouches for its file server too.
+        # Our own certificate is for the central system alone.
+        ca = self._charger.config.ca_der
+        if not ca:
+            raise ValueError("https:// needs a CA certificate: CaFile is not set")
+        return tls.client_context(ca)
+
+    def installer(self):
+        """The installer that this board has, None if it has none."""
+        import installer
+
+        return installer.fitted()
+
+    async def reboot(self):
+        """Restart into what was installed."""
+        self.reset_reason = "FirmwareUpdate"
+        await self._charger.station.reset("soft")
+
+
+def _forget(name):
+    """Drop a module, and what is inside of it, so that its memory can be used again."""
+    for known in list(sys.modules):
+        if known == name or known.startswith(name + "."):
+            del sys.modules[known]

@@ -1,0 +1,301 @@
+# Diagnostics and firmware jobs: tries, gates, what is told and what a restart leaves.
+# MIT license; part of microevse
+"""A real journal, a clock and a network of the test's own."""
+
+import asyncio
+
+import iso8601
+from helpers import run
+from ocpp16.firmware import Firmware
+from ocpp16.update import DIAGNOSTICS, FIRMWARE
+from ocppj.rpc import CallError
+from station_parts import NOON, Charger
+
+LATER = iso8601.format(NOON + 1000)
+PAST = iso8601.format(NOON - 1000)
+
+
+class Failed(Exception):
+    pass
+
+
+class Services:
+    """What the charger has; the test says what works."""
+
+    errors = (Failed, ValueError, OSError)
+
+    def __init__(self):
+        self.open = self.free = self.works = self.good = True
+        self.fitted = True
+        self.runs = None  # what `installed` says
+        self.did = []
+
+    def allowed(self):
+        return self.open
+
+    def vacant(self):
+        return self.open and self.free
+
+    def report(self):
+        return (lambda: [b"report"]), 6
+
+    async def fetch(self, location, sink):
+        self.did.append("fetch " + location)
+        if not self.works:
+            raise Failed("no route to http://u:secret@h")
+        await sink.begin(4)
+        await sink.write(b"data")
+        return 4
+
+    async def send(self, location, source, size, name):
+        self.did.append("send " + location)
+        if not self.works:
+            raise Failed("no")
+
+    def installer(self):
+        return self if self.fitted else None
+
+    def begin(self, size):
+        self.data = b""
+
+    def write(self, chunk):
+        self.data += chunk
+
+    def finish(self):
+        self.did.append("finish")
+        if not self.good:
+            raise ValueError("not good")
+        return True
+
+    def installed(self):
+        return self.runs
+
+    def abort(self):
+        self.did.append("abort")
+
+    async def reboot(self):
+        self.did.append("reboot")
+
+
+class Station:
+    """A Firmware on a charger; `again()` is the same one after a restart."""
+
+    def __init__(self, flash=None, boot=1, runs=None):
+        self.charger = Charger(flash=flash, boot=boot)
+        self.services = Services()
+        self.services.runs = runs
+        self.told = []
+        self.deaf = False
+        self.settings = self.charger.settings
+        self.firmware = Firmware(
+            self.call, self.settings, self.charger.journal, self.charger.clock, self.services
+        )
+
+    def again(self, runs=None):
+        return Station(self.charger.flash, self.charger.clock.boot + 1, runs)
+
+    async def call(self, action, payload):
+        if self.deaf:
+            raise OSError("not connected")
+        self.told.append((action, payload["status"]))
+
+    def ask(self, action, **payload):
+        answer = run(self.firmware.handlers[action](payload))
+        return answer[0]
+
+    def update(self, date=PAST, **more):
+        return self.ask("UpdateFirmware", location="http://h/f", retrieveDate=date, **more)
+
+    def pass_s(self, seconds):
+        """What `run` and the client do, once a second."""
+
+        async def tell():
+            while not self.deaf and self.firmware.due_in_ms() == 0:
+                await self.firmware.step()
+
+        async def inside():
+            firmware = self.firmware
+            for _ in range(seconds):
+                self.charger.clock.ms += 1000
+                if firmware._upload and firmware.may_begin(firmware._upload[0], "diagnostics"):
+                    await firmware._send_diagnostics()
+                elif firmware.update.due():
+                    work = asyncio.create_task(firmware.update.work())
+                    while not work.done():
+                        await tell()
+                        await asyncio.sleep(0)
+                    await work
+                await tell()
+
+        run(inside())
+
+    def words(self, action):
+        return [status for what, status in self.told if what == action]
+
+
+def test_an_update_goes_through_all_its_steps():
+    station = Station()
+    assert station.update() == {}
+    station.pass_s(1)
+    assert station.words(FIRMWARE) == ["Downloading", "Downloaded"]
+    assert station.services.data == b"data"
+    station.pass_s(5)
+    assert station.words(FIRMWARE)[2:] == ["Installing"]
+    assert station.services.did == ["fetch http://h/f", "finish", "reboot"]
+
+
+def restarted(runs):
+    """A station behind the reboot into a new program."""
+    station = Station()
+    station.update()
+    station.pass_s(5)
+    assert station.services.did[-1] == "reboot"
+    return station.again(runs)
+
+
+def test_the_next_start_tells_how_it_went_and_only_once():
+    for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
+        after = restarted(runs)
+        after.pass_s(5)
+        assert after.words(FIRMWARE) == [word]
+        assert not after.firmware.update.waiting()
+        quiet = after.again(runs)
+        quiet.pass_s(5)
+        assert quiet.told == []
+
+
+def test_what_was_not_heard_is_told_by_the_start_after_that():
+    after = restarted(True)
+    after.deaf = True
+    after.pass_s(5)
+    again = after.again(True)
+    again.pass_s(5)
+    assert again.words(FIRMWARE) == ["Installed"]
+
+
+def test_tries_and_what_is_said_about_them():
+    station = Station()
+    station.services.works = False
+    station.update(retries=2, retryInterval=10)
+    station.pass_s(60)
+    assert station.services.did.count("fetch http://h/f") == 3
+    assert station.words(FIRMWARE) == ["Downloading", "DownloadFailed"]
+    station = Station()
+    station.services.works = False
+    station.ask("GetDiagnostics", location="http://h/", retries=1, retryInterval=10)
+    station.pass_s(5)
+    station.services.works = True
+    station.pass_s(20)
+    assert station.words(DIAGNOSTICS) == ["Uploading", "Uploaded"]
+
+
+def test_a_file_that_is_not_good_is_not_installed():
+    station = Station()
+    station.services.good = False
+    station.update()
+    station.pass_s(5)
+    assert station.words(FIRMWARE)[2:] == ["Installing", "InstallationFailed"]
+    assert station.services.did[-1] == "abort" and "reboot" not in station.services.did
+    assert station.again().firmware.update.waiting() is False
+
+
+def test_without_an_installer_nothing_is_fetched():
+    station = Station()
+    station.services.fitted = False
+    station.update()
+    station.pass_s(5)
+    assert station.words(FIRMWARE) == ["InstallationFailed"] and station.services.did == []
+
+
+def test_nothing_begins_while_a_contactor_is_closed():
+    station = Station()
+    station.services.open = False
+    station.update()
+    station.ask("GetDiagnostics", location="http://h/")
+    station.pass_s(30)
+    assert station.services.did == [] and station.told == []
+    station.services.open = True
+    station.services.free = False  # a session, paused: fetched but not installed
+    station.pass_s(30)
+    assert station.words(FIRMWARE) == ["Downloading", "Downloaded"]
+    assert station.words(DIAGNOSTICS) == ["Uploading", "Uploaded"]
+
+
+def test_the_date_is_waited_for_and_survives_a_restart():
+    station = Station()
+    station.update(LATER)
+    station.pass_s(10)
+    assert station.services.did == []
+    after = station.again()
+    assert after.firmware.update.waiting()
+    after.charger.clock.unix = None  # nobody knows what time it is
+    after.pass_s(30)
+    assert after.services.did == []
+    after.charger.clock.unix = NOON + 2000
+    after.pass_s(1)
+    assert after.words(FIRMWARE) == ["Downloading", "Downloaded"]
+
+
+def test_a_newer_request_replaces_an_older_one():
+    station = Station()
+    station.update(LATER)
+    station.ask("UpdateFirmware", location="http://h/new", retrieveDate=LATER)
+    after = station.again()
+    after.charger.clock.unix = NOON + 2000
+    after.pass_s(1)
+    assert after.services.did == ["fetch http://h/new"]
+
+
+def test_after_an_outage_only_the_latest_word_counts():
+    station = Station()
+    station.services.works = False
+    station.deaf = True
+    station.update(retries=0)
+    station.ask("GetDiagnostics", location="http://h/", retries=0)
+    station.pass_s(10)
+    station.firmware.connected()
+    station.deaf = False
+    station.pass_s(1)
+    assert sorted(station.told) == [(DIAGNOSTICS, "UploadFailed"), (FIRMWARE, "DownloadFailed")]
+
+
+def test_a_restart_during_an_upload_is_a_failed_upload():
+    station = Station()
+    station.firmware.say(DIAGNOSTICS, "Uploading")
+    after = station.again()
+    after.pass_s(1)
+    assert after.told == [(DIAGNOSTICS, "UploadFailed")]
+    assert after.again().firmware.silent
+
+
+def test_a_trigger_is_idle_unless_something_runs():
+    station = Station()
+    station.services.works = False
+    for action in (DIAGNOSTICS, FIRMWARE):
+        run(station.firmware.trigger(action))
+    assert [status for _, status in station.told] == ["Idle", "Idle"]
+    station.update(retries=5, retryInterval=1000)
+    station.pass_s(1)
+    run(station.firmware.trigger(FIRMWARE))
+    assert station.words(FIRMWARE)[1:] == ["Downloading", "Downloading"]
+
+
+def test_file_names_are_safe_and_tell_the_time():
+    station = Station()
+    station.settings.overlay({"ChargePointId": "../a b/\u00e4"})
+    name = station.ask("GetDiagnostics", location="http://h/")["fileName"]
+    assert name == "---a-b---20270101T120000Z.txt"
+    station.charger.clock.unix = None
+    name = station.ask("GetDiagnostics", location="http://h/")["fileName"]
+    assert name == "---a-b---boot1-0.txt"
+
+
+def test_a_location_beyond_all_bounds_is_refused():
+    station = Station()
+    for action in station.firmware.handlers:
+        try:
+            station.ask(action, location="x" * 701, retrieveDate=PAST)
+            raise AssertionError("it was taken")
+        except CallError as error:
+            assert error.code == "PropertyConstraintViolation"
+    assert not station.firmware.update.waiting()

@@ -1,0 +1,216 @@
+# FirmwareManagement: diagnostics out, firmware in, and both told step by step.
+# MIT license; part of microevse
+"""GetDiagnostics and UpdateFirmware (OCPP 1.6 sections 5.8 and 6.19; statuses 4.3 and 4.5).
+
+One job at a time, and only while every contactor is open: what they need stalls the
+interpreter (name resolution, TLS, flash). A job that has to wait says so in the log. What
+has been told last survives a reboot, and so does an update that is still to come.
+"""
+
+import asyncio
+
+import iso8601
+import log
+from ocppj.rpc import CallError
+from store import kinds
+from store.journal import JournalFull
+
+from .update import DIAGNOSTICS, FIRMWARE, TOLD, Job, Update
+
+# The journal's largest record is 1024 bytes.
+LOCATION_LENGTH = 700
+LOOK_S = 1
+LONG_LOOK_S = 30
+MAX_QUEUED = 12
+
+_RUNNING = ("Uploading", "Downloading", "Downloaded", "Installing")
+
+
+class Firmware:
+    """Both jobs, and the notifications about them in order.
+
+    services: what the charger has for this:
+        allowed() True while no contactor is closed; vacant() True while there is no session
+        report() -> (source, size) of the diagnostics, source() yielding bytes
+        async fetch(location, sink), async send(location, source, size, name)
+        installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
+            is needed, installed() -> True if what was finished runs now; or None
+        async reboot(); errors: exceptions by which fetch and send fail
+    """
+
+    def __init__(self, call, settings, journal, clock, services):
+        self._call = call
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self.services = services
+        self._queue = []  # [action, status], oldest first
+        self._now = {DIAGNOSTICS: "Idle", FIRMWARE: "Idle"}
+        self._work = asyncio.Event()
+        self._upload = None  # (Job, file name)
+        self.on_news = None  # fn(), called when there is something to send
+        self.update = Update(self, journal, clock)
+        self.handlers = {
+            "GetDiagnostics": self._get_diagnostics,
+            "UpdateFirmware": self._update_firmware,
+        }
+        self._restore()
+
+    # -- requests ------------------------------------------------------------------------
+
+    async def _get_diagnostics(self, payload):
+        # startTime and stopTime are taken note of by leaving nothing out: the log is short.
+        location = _location(payload)
+        name = self._file_name()
+        job = Job(location, payload.get("retries"), payload.get("retryInterval"))
+        self._upload = (job, name)
+        return {"fileName": name}, self._look
+
+    async def _update_firmware(self, payload):
+        location = _location(payload)
+        try:
+            at = iso8601.parse(payload["retrieveDate"])
+            retries, interval = payload.get("retries"), payload.get("retryInterval")
+            self.update.request(location, at, retries, interval)
+        except (JournalFull, OSError) as exc:
+            raise CallError("InternalError", "no room to remember it: %r" % exc)
+        return {}, self._look
+
+    async def _look(self):
+        # Only when the answer is on its way: it comes before the first notification.
+        self._work.set()
+
+    def _file_name(self):
+        name = "".join(c if c.isalpha() or c.isdigit() else "-" for c in self._charger_name())
+        now = self._clock.now()
+        if now is None:
+            when = "boot%s-%d" % (self._clock.boot, self._clock.uptime())
+        else:
+            when = iso8601.format(now).replace(":", "").replace("-", "")
+        return "%s-%s.txt" % (name, when)
+
+    def _charger_name(self):
+        text = self._settings.text("ChargePointId") or "charger"
+        # Letters of other alphabets are fine in an id and trouble in a file name.
+        return "".join(c if c < "\x7f" else "-" for c in text)
+
+    # -- jobs ----------------------------------------------------------------------------
+
+    async def run(self):
+        """Do what was asked for, one thing after the other, for ever."""
+        while True:
+            wait = LONG_LOOK_S
+            if self._upload or self.update.waiting():
+                wait = LOOK_S
+                if self._upload and self.may_begin(self._upload[0], "diagnostics"):
+                    await self._send_diagnostics()
+                elif self.update.due():
+                    await self.update.work()
+            self._work.clear()
+            try:
+                await asyncio.wait_for(self._work.wait(), wait)
+            except asyncio.TimeoutError:
+                pass
+
+    def may_begin(self, job, what):
+        """True if it is time for `job` and a stall does no harm."""
+        if self._clock.uptime_ms() < job.next_ms:
+            return False
+        if self.services.allowed():
+            job.deferred = False
+            return True
+        if not job.deferred:
+            job.deferred = True
+            log.info("file", "%s: waits until no car is charging", what)
+        return False
+
+    async def _send_diagnostics(self):
+        job, name = self._upload
+        if self._now[DIAGNOSTICS] != "Uploading":
+            self.say(DIAGNOSTICS, "Uploading")
+        try:
+            source, size = self.services.report()
+            await self.services.send(job.location, source, size, name)
+            status = "Uploaded"
+            log.info("file", "diagnostics sent, %d bytes", size)
+        except self.services.errors as exc:
+            log.warn("file", "diagnostics not sent: %s", log.redact(exc))
+            last = job.failed(self._clock.uptime_ms())
+            status = "UploadFailed" if last else None
+        if status:
+            self.say(DIAGNOSTICS, status)
+            if self._upload and self._upload[0] is job:
+                self._upload = None
+
+    def status(self, action):
+        """The word last told for `action`, "Idle" once nothing is going on."""
+        return self._now[action]
+
+    # -- notifications -------------------------------------------------------------------
+
+    def say(self, action, status):
+        """Queue a notification and remember it over a reboot."""
+        self._now[action] = status
+        self._queue.append([action, status])
+        if len(self._queue) > MAX_QUEUED:
+            del self._queue[0]
+        try:
+            self._journal.keep(kinds.FIRMWARE, TOLD[action], [TOLD[action], status])
+        except (JournalFull, OSError) as exc:
+            log.warn("file", "%s %s is not remembered: %r", action, status, exc)
+        log.info("file", "%s", status)
+        if self.on_news:
+            self.on_news()
+
+    def _restore(self):
+        """What a reboot has left: something to tell, or something that it has cut."""
+        for key, payload in list(self._journal.state(kinds.FIRMWARE)):
+            if key == TOLD[DIAGNOSTICS]:
+                self.say(DIAGNOSTICS, "UploadFailed" if payload[1] in _RUNNING else payload[1])
+            elif key == TOLD[FIRMWARE] and payload[1] not in _RUNNING:
+                self.say(FIRMWARE, payload[1])
+        self.update.restore()
+
+    def connected(self):
+        """After an outage only the latest word on each is worth telling."""
+        latest = {}
+        for action, status in self._queue:
+            latest[action] = status
+        self._queue = [[action, latest[action]] for action in sorted(latest)]
+
+    def due_in_ms(self):
+        return 0 if self._queue else None
+
+    async def step(self):
+        """Send the oldest notification; a CALLERROR drops it."""
+        entry = self._queue[0]
+        action, status = entry
+        try:
+            await self._call(action, {"status": status})
+        except CallError as exc:
+            log.warn("ocpp", "%s refused: %s", action, exc.code)
+        if entry in self._queue:
+            self._queue.remove(entry)
+        if status not in _RUNNING and self._now[action] == status:
+            # Told, and nothing is going on any more.
+            self._now[action] = "Idle"
+            self._journal.forget(kinds.FIRMWARE, TOLD[action])
+
+    @property
+    def silent(self):
+        """Everything has been told."""
+        return not self._queue
+
+    async def trigger(self, action):
+        """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
+        status = self._now[action]
+        await self._call(action, {"status": status if status in _RUNNING else "Idle"})
+
+
+def _location(payload):
+    """The location of a request; CallError where it cannot be one."""
+    location = payload["location"]
+    if len(location) > LOCATION_LENGTH:
+        why = "location is longer than %d" % LOCATION_LENGTH
+        raise CallError("PropertyConstraintViolation", why)
+    return location

@@ -1,0 +1,199 @@
+# UpdateFirmware: waiting for its date, downloading, installing, and the reboot between.
+# MIT license; part of microevse
+"""The steps of one firmware update (OCPP 1.6 section 6.19).
+
+The request is a journal record until it has failed or the new program is about to start;
+then "installing" is one, and the next start tells whether it worked.
+"""
+
+import asyncio
+
+import log
+from store import kinds
+from store.journal import JournalFull
+
+DIAGNOSTICS = "DiagnosticsStatusNotification"
+FIRMWARE = "FirmwareStatusNotification"
+
+# Keys of the FIRMWARE records in the journal.
+_REQUEST = 0
+TOLD = {DIAGNOSTICS: 1, FIRMWARE: 2}
+_INSTALLING = 3
+
+# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
+RETRIES = 2
+RETRY_S = 60
+MAX_RETRIES = 20
+# How long a reboot waits for the central system to hear why.
+TELL_S = 10
+
+
+class Job:
+    """Something to fetch or send, and how often it may fail."""
+
+    def __init__(self, location, retries=None, interval=None):
+        self.location = location
+        self.tries = 1 + min(max(0, RETRIES if retries is None else retries), MAX_RETRIES)
+        self.interval = max(0, RETRY_S if interval is None else interval)
+        self.next_ms = 0  # uptime before which it is not tried again
+        self.deferred = False  # told that it has to wait
+
+    def failed(self, now_ms):
+        """One try less; True if that was the last one."""
+        self.tries -= 1
+        self.next_ms = now_ms + 1000 * self.interval
+        return self.tries <= 0
+
+
+class _Sink:
+    """Hands a download to the installer, piece by piece, while that may touch the flash."""
+
+    def __init__(self, installer, allowed):
+        self._installer = installer
+        self._allowed = allowed
+
+    async def _gate(self):
+        # An erase stalls everything for 80 ms: not while a car is charging.
+        while not self._allowed():
+            await asyncio.sleep(1)
+
+    async def begin(self, size):
+        await self._gate()
+        self._installer.begin(size)
+
+    async def write(self, chunk):
+        await self._gate()
+        self._installer.write(chunk)
+
+
+class Update:
+    """firmware: the Firmware that this is part of."""
+
+    def __init__(self, firmware, journal, clock):
+        self._firmware = firmware
+        self._journal = journal
+        self._clock = clock
+        self._job = None
+        self._at = 0  # Unix time before which it must not be fetched
+        self._fetched = None  # installer that has a complete download
+
+    # -- asked for -----------------------------------------------------------------------
+
+    def request(self, location, at, retries, interval):
+        """A new update; one that has not been installed yet is forgotten for it.
+
+        Raises JournalFull, OSError.
+        """
+        self._journal.keep(kinds.FIRMWARE, _REQUEST, [_REQUEST, location, at, retries, interval])
+        self._take(location, at, retries, interval)
+
+    def _take(self, location, at, retries, interval):
+        self._job = Job(location, retries, interval)
+        self._at = at
+        self._fetched = None
+
+    def restore(self):
+        """After a boot: the result of an installation, or a request that is still open."""
+        journal = self._journal
+        request = journal.get(kinds.FIRMWARE, _REQUEST)
+        begun = journal.get(kinds.FIRMWARE, _INSTALLING)
+        if begun is not None:
+            installer = self._firmware.services.installer()
+            done = installer is not None and installer.installed()
+            # In this order: a cut in between tells it once more, never not at all.
+            self._firmware.say(FIRMWARE, "Installed" if done else "InstallationFailed")
+            if request is not None and request[1:3] == begun[1:3]:
+                request = None
+                journal.forget(kinds.FIRMWARE, _REQUEST)
+            journal.forget(kinds.FIRMWARE, _INSTALLING)
+        if request is not None:
+            self._take(request[1], request[2], request[3], request[4])
+
+    def waiting(self):
+        """True while there is something to be done, now or later."""
+        return self._job is not None
+
+    def due(self):
+        """True if the next step may be taken now."""
+        if self._job is None:
+            return False
+        if self._fetched is not None:
+            return self._firmware.services.vacant()
+        now = self._clock.now()
+        if now is None or now < self._at:
+            return False
+        return self._firmware.may_begin(self._job, "firmware update")
+
+    # -- done ----------------------------------------------------------------------------
+
+    async def work(self):
+        """The next step: one try of the download, or the installation."""
+        if self._fetched is not None:
+            await self._install()
+        else:
+            await self._download()
+
+    async def _download(self):
+        job = self._job
+        services = self._firmware.services
+        installer = services.installer()
+        if installer is None:
+            # Not even begun: it would end in nothing. InstallationFailed and not
+            # DownloadFailed, because another location or another try would not help.
+            log.warn("file", "firmware update refused: this board has no installer")
+            self._end("InstallationFailed")
+            return
+        if self._firmware.status(FIRMWARE) != "Downloading":
+            self._firmware.say(FIRMWARE, "Downloading")
+        try:
+            size = await services.fetch(job.location, _Sink(installer, services.allowed))
+        except services.errors as exc:
+            log.warn("file", "firmware not downloaded: %s", log.redact(exc))
+            self._tidy(installer)
+            if job is self._job and job.failed(self._clock.uptime_ms()):
+                self._end("DownloadFailed")
+            return
+        if job is not self._job:
+            self._tidy(installer)
+            return  # another one is wanted by now
+        log.info("file", "firmware downloaded, %d bytes", size)
+        self._fetched = installer
+        self._firmware.say(FIRMWARE, "Downloaded")
+        if not services.vacant():
+            log.info("file", "installation waits until no car is connected to a session")
+
+    def _tidy(self, installer):
+        # Removing a file may erase flash. What is left now goes when the next one begins.
+        if self._firmware.services.allowed():
+            installer.abort()
+
+    async def _install(self):
+        installer, job = self._fetched, self._job
+        self._firmware.say(FIRMWARE, "Installing")
+        # Before the installer changes anything: the next start must know what to tell.
+        begun = [_INSTALLING, job.location, self._at]
+        try:
+            self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
+            reboot = installer.finish()
+        except (ValueError, OSError, JournalFull) as exc:
+            log.warn("file", "firmware not installed: %s", exc)
+            installer.abort()
+            self._end("InstallationFailed")
+            return
+        if not reboot:
+            self._end("Installed")
+            return
+        for _ in range(10 * TELL_S):
+            if self._firmware.silent:
+                break
+            await asyncio.sleep(0.1)
+        # Nothing more from here: the request is closed by the next start.
+        self._job = self._fetched = None
+        await self._firmware.services.reboot()
+
+    def _end(self, status):
+        # First the word that outlives a reboot, then the request is forgotten.
+        self._firmware.say(FIRMWARE, status)
+        self._job = self._fetched = None
+        self._journal.forget(kinds.FIRMWARE, _REQUEST)
+        self._journal.forget(kinds.FIRMWARE, _INSTALLING)
