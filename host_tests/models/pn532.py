@@ -147,6 +147,14 @@ class Pn532:
         """Is there a frame to fetch?"""
         return not self.silent and bool(self._queue) and self._queue[0][0] <= self._time.us
 
+    def pending(self):
+        """Is there a frame, ready or not?"""
+        return not self.silent and bool(self._queue)
+
+    def fetch_all(self):
+        """The frame that is ready."""
+        return self._queue.pop(0)[1]
+
     def fetch(self, size):
         """The first `size` bytes of the frame that is ready; the rest of it is lost."""
         if not self.ready():
