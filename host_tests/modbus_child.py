@@ -1,6 +1,6 @@
 # Runs the Modbus master on a terminal device. Runs on both interpreters.
 # MIT license; part of microevse
-"""usage: modbus_child.py DEVICE JSON: reads registers, or polls a meter; prints JSON."""
+"""usage: modbus_child.py DEVICE < JSON: reads registers, or polls a meter; prints JSON."""
 
 import asyncio
 import json
@@ -71,4 +71,4 @@ async def main(path, what):
         return {"error": type(exc).__name__, "code": getattr(exc, "code", None)}
 
 
-print(json.dumps(asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))))
+print(json.dumps(asyncio.run(main(sys.argv[1], json.loads(sys.stdin.readline())))))

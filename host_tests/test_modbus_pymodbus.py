@@ -175,7 +175,9 @@ def ask(request, line):
 
     def asker(**what):
         done = subprocess.run(
-            [command, str(CHILD), line.path, json.dumps(what)],
+            # Not as an argument: MicroPython takes none of more than 255 characters.
+            [command, str(CHILD), line.path],
+            input=json.dumps(what) + "\n",
             env=env,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
