@@ -3,9 +3,7 @@
 """Only the driver that is fitted is imported: each costs a few KB of heap."""
 
 import log
-from hal import buses
 from hal.uart import open_uart
-from modbus.rtu import Master
 from station.session import stamp
 from store import kinds
 from store.journal import JournalFull
@@ -35,6 +33,8 @@ class Parts:
     def _bus(self, number):
         """One Modbus master for each port: several meters may share the wires."""
         if number not in self._buses:
+            from modbus.rtu import Master
+
             self._buses[number] = Master(*self._uart(number))
         return self._buses[number]
 
@@ -46,6 +46,7 @@ class Parts:
         kind = cfg["type"]
         max_w = cfg.get("max_w", profile["max_a"] * profile["phases"] * MAINS_V)
         if kind == "s0":
+            from hal import buses
             from meters import s0
 
             pin, both = buses.pulse_pin(cfg["pin"])
@@ -106,6 +107,7 @@ class Parts:
             from rfid.line import LineReader
 
             return LineReader(self._uart(cfg["uart"])[0])
+        from hal import buses
         from rfid.polling import Polled
 
         if kind == "mfrc522":

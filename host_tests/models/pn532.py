@@ -188,6 +188,7 @@ class Uart:
         self._here += data
 
     def write(self, data):
+        self._arrive()  # what was ready by now has been sent, whoever asks next
         if data[:2] == b"\x55\x55" and not self._chip.silent:
             self._chip.awake = True
         self._chip.receive(bytes(data))

@@ -104,6 +104,41 @@ def test_broken_answers_are_never_a_tag():
             assert b.reports == []
 
 
+def test_uid_with_a_wrong_check_byte_is_not_even_selected():
+    b = Bench()
+    card = Card(UID4)
+    asked = []
+
+    def obliging(data, bits, hear=card.hear):
+        """A copy of a card that takes any SELECT."""
+        if len(data) == 9:
+            asked.append(data)
+            return b"\x08" + crc(b"\x08")
+        return hear(data, bits)
+
+    card.hear = obliging
+    card.bad_bcc = 1000
+    b.chip.put(card)
+    assert b.tags(3) == [] and asked == []
+    card.bad_bcc = 0
+    assert b.tags(3) == ["DEADBEEF"]
+
+
+def test_card_with_another_uid_at_every_look_is_no_card():
+    b = Bench()
+    numbers = [0]
+
+    class Fickle(Card):
+        def hear(self, data, bits):
+            if bits:
+                numbers[0] += 1
+                self.parts = [bytes((8, 1, 2, numbers[0] & 0xFF))]
+            return Card.hear(self, data, bits)
+
+    b.chip.put(Fickle(UID4))
+    assert b.tags(5) == [] and numbers[0] > 10
+
+
 def test_second_level_that_is_broken_does_not_give_half_a_uid():
     b = Bench()
     card = Card(UID7)
@@ -159,6 +194,15 @@ def test_chip_that_lost_its_settings_is_set_up_again_without_a_report():
     b.tags(1)
     b.chip.put(Card(UID4))
     assert b.tags(1) == ["DEADBEEF"] and b.reader.restarts == 1 and b.reports == []
+
+
+def test_every_lost_setting_is_noticed():
+    for register in (model.TX_CONTROL, model.TX_ASK, model.T_PRESCALER):
+        b = Bench()
+        b.tags(1)
+        b.chip._registers[register] = 0
+        b.chip.put(Card(UID4))
+        assert b.tags(2) == ["DEADBEEF"] and b.reader.restarts == 1, register
 
 
 def test_overheated_antenna_and_a_chip_that_hangs_are_reported():

@@ -152,6 +152,33 @@ def test_answer_after_its_deadline_is_not_taken_for_the_next_one():
     assert b.reports[1:] == [None]
 
 
+def test_late_answer_is_thrown_away_by_the_next_question():
+    # Without the abort the chip sends it; with one that comes too late it is on the wire.
+    for aborts in (True, False):
+        b = Bench()
+        run(b.driver.start())
+        b.chip.put(UID7)
+        b.chip.late_ms = 400
+        if not aborts:
+            b.chip.receive = lambda data, hear=b.chip.receive: hear(data) if data != ACK else None
+        raises(ReaderError, run, b.driver.look())
+        assert bool(b.chip.pending()) != aborts
+        b.chip.put()
+        b.chip.late_ms = 0
+        b.time.pass_ms(1000)
+        assert run(b.driver.look()) is None, aborts
+
+
+def test_half_an_answer_is_not_completed_by_the_next_one():
+    b = Bench()
+    run(b.driver.start())
+    b.chip.put(UID7)
+    b.chip.half = 1
+    raises(ReaderError, run, b.driver.look())
+    b.chip.put(UID4)
+    assert run(b.driver.look()) == UID4 and b.driver.spoilt == 0
+
+
 def test_other_chip_is_refused():
     b = Bench()
     b.chip.ic = 0x07
