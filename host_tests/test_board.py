@@ -178,7 +178,11 @@ def test_parts_that_may_be_fitted_pass(change):
         (fitted(meter={"type": "sdm999", "uart": 1}), "connectors[0].meter.type", "one of"),
         (fitted(meter={"type": "s0"}), "connectors[0].meter.pin", "missing"),
         (fitted(meter={"type": "s0", "pin": 39}), "connectors[0].meter.pin", "pulses"),
-        (fitted(meter={"type": "s0", "pin": 21, "uart": 1}), "connectors[0].meter.uart", "unknown"),
+        (
+            fitted(meter={"type": "s0", "pin": 21, "uart": 1}),
+            "connectors[0].meter.uart",
+            "unknown",
+        ),
         (fitted(meter={"type": "cse7766", "uart": 2}), "connectors[0].meter.uart", "even parity"),
         (
             fitted(meter={"type": "modbus", "uart": 1, "registers": []}),
@@ -186,12 +190,18 @@ def test_parts_that_may_be_fitted_pass(change):
             "no energy",
         ),
         (
-            fitted(meter={"type": "modbus", "uart": 1, "registers": [dict(REGISTERS[0], unit="V")]}),
+            fitted(
+                meter={"type": "modbus", "uart": 1, "registers": [{**REGISTERS[0], "unit": "V"}]}
+            ),
             "connectors[0].meter.registers",
             "none of energy",
         ),
         (
-            fitted(meter={"type": "hlw8032", "uart": 2}, reader={"type": "line", "uart": 2}, uart=CHIP_UART),
+            fitted(
+                meter={"type": "hlw8032", "uart": 2},
+                reader={"type": "line", "uart": 2},
+                uart=CHIP_UART,
+            ),
             "reader.uart",
             "used by",
         ),

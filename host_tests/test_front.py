@@ -129,6 +129,7 @@ async def test_pulse_meter_bills_what_flowed_and_goes_on_after_a_restart(b):
 @scenario
 async def test_lamps_of_the_profile_show_what_happens(b):
     await b.boot()
+    await b.advance(1)
     seen = (await b.do("lamps"))["lamps"]
     assert seen == {"charging": False, "error": False, "wifi": True}
     await b.charging()

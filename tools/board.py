@@ -357,7 +357,8 @@ def _meter(meter, key, board, ports, refuse):
 def _reader(reader, ports, refuse):
     given = [bus for bus in READER_BUSES if any(pin in reader for pin in bus)]
     if len(given) != 1:
-        refuse("reader", "must have the pins of one bus: " + " or ".join(map(", ".join, READER_BUSES)))
+        buses = " or ".join(map(", ".join, READER_BUSES))
+        refuse("reader", "must have the pins of one bus: " + buses)
     for pin in given[0]:
         if pin not in reader:
             refuse("reader." + pin, "is missing")

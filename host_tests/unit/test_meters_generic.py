@@ -92,8 +92,12 @@ def test_values_of_all_types_are_read():
 def test_phases_are_in_order_and_their_power_is_added():
     rows = [{"value": "energy", "register": 0, "type": "u32", "unit": "Wh"}]
     for i in range(3):
-        rows.append({"value": "power_l%d" % (3 - i), "register": 10 + i, "type": "s16", "unit": "W"})
-        rows.append({"value": "current_l%d" % (3 - i), "register": 20 + i, "type": "u16", "unit": "0.01 A"})
+        for name, register, kind, unit in (
+            ("power", 10, "s16", "W"),
+            ("current", 20, "u16", "0.01 A"),
+        ):
+            value = "%s_l%d" % (name, 3 - i)
+            rows.append({"value": value, "register": register + i, "type": kind, "unit": unit})
     m, bus, _ = bench(rows)
     bus.put(0, words(">I", 5, False))
     for i in range(3):
@@ -104,9 +108,14 @@ def test_phases_are_in_order_and_their_power_is_added():
 
 
 def test_word_order_of_every_32_bit_type():
-    for kind, form, value in (("u32", ">I", 3000000000), ("s32", ">i", 70000), ("f32", ">f", 70000.0)):
+    for kind, form, value in (
+        ("u32", ">I", 3000000000),
+        ("s32", ">i", 70000),
+        ("f32", ">f", 70000.0),
+    ):
         for low_first in (False, True):
-            row = {"value": "energy", "register": 7, "type": kind, "unit": "Wh", "low_first": low_first}
+            row = {"value": "energy", "register": 7, "type": kind, "unit": "Wh"}
+            row["low_first"] = low_first
             m, bus, _ = bench([row])
             bus.put(7, words(form, value, low_first))
             run(m.poll())

@@ -28,7 +28,9 @@ from meters.plausible import Frozen, Unwrap
 from modbus.rtu import READ_HOLDING, READ_INPUT, ModbusError
 
 # type: (registers, signed)
-_TYPES = {"u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True), "f32": (2, True)}
+_TYPES = {
+    "u16": (1, False), "s16": (1, True), "u32": (2, False), "s32": (2, True), "f32": (2, True),
+}  # fmt: skip
 
 # quantity: {unit: how many of the meter verbs' unit that is}
 _UNITS = {
@@ -134,7 +136,8 @@ class Meter:
             raise ValueError("the table has no energy register")
         self._energy = energy[0]
         for quantity in ("voltage", "current", "power"):
-            phases = sorted([r.phase for r in rows if r.quantity == quantity and r.phase is not None])
+            phases = [row.phase for row in rows if row.quantity == quantity]
+            phases = sorted([phase for phase in phases if phase is not None])
             if phases != list(range(len(phases))):
                 raise ValueError("%s of the first phase is missing" % quantity)
         self._has_power = any([row.quantity == "power" for row in rows])

@@ -4,6 +4,8 @@ require("modbus")
 module("port.py", base_path="..")
 package(
     "meters",
-    files=("__init__.py", "plausible.py", "eastron.py", "generic_modbus.py", "hlw8032.py", "s0.py"),
+    files=(
+        "__init__.py", "plausible.py", "eastron.py", "generic_modbus.py", "hlw8032.py", "s0.py",
+    ),
     base_path="..",
 )
