@@ -12,6 +12,7 @@ import log
 from clock import Clock
 from config import CsmsConfig, layer_values, provisioning
 from features import Features
+from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
@@ -21,19 +22,16 @@ from hal.partition import Flash
 from hal.pilot import Pilot
 from hal.rcd import Rcd
 from hal.tick import Tick
-from hal.uart import open_uart
 from hal.watchdog import Watchdog
 from hal.wifi import Link
 from iec61851.evse import Evse
-from meters import eastron
-from modbus.rtu import Master
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
-from rfid.line import LineReader
+from parts import Parts
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station
@@ -83,9 +81,8 @@ class Charger:
         self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
         self.evses = [self._evse(i, c) for i, c in enumerate(board["connectors"])]
         self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
-        self._uarts = {}
-        self._buses = {}
-        self.meters = [self._meter(c) for c in board["connectors"]]
+        parts = Parts(board, self.journal, self.clock)
+        self.meters = [parts.meter(c) for c in board["connectors"]]
 
         # What a charging station is.
         self.authorizer = Authorizer(self.settings, self.journal, self.clock)
@@ -102,7 +99,7 @@ class Charger:
                 profile,
                 self._cable(i, profile),
             )
-        self.reader = self._reader()
+        self.station.listeners.append(parts.on_event)
 
         # The central system.
         self.config = CsmsConfig(self.settings)
@@ -147,6 +144,9 @@ class Charger:
         self.timekeeper = Timekeeper(
             self.settings, self.clock, self.link, self._may_stall, self.config.secure
         )
+        self.front = Front(
+            board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
+        )
         self.settings.on_change(self._on_setting)
 
     # -- making the parts ----------------------------------------------------------------
@@ -173,29 +173,8 @@ class Charger:
             rcd.on_trip(evse.trip)
         return evse
 
-    def _uart(self, number):
-        if number not in self._uarts:
-            self._uarts[number] = open_uart(self.board, number)
-        return self._uarts[number]
-
-    def _bus(self, number):
-        """One Modbus master for each port: several meters may share the wires."""
-        if number not in self._buses:
-            self._buses[number] = Master(*self._uart(number))
-        return self._buses[number]
-
-    def _meter(self, profile):
-        meter = profile.get("meter")
-        if not meter:
-            return None
-        return eastron.make(meter["type"], self._bus(meter["uart"]), meter.get("address", 1))
-
     def _cable(self, i, profile):
         return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
-
-    def _reader(self):
-        reader = self.board.get("reader")
-        return LineReader(self._uart(reader["uart"])[0]) if reader else None
 
     # -- decisions that need several parts -----------------------------------------------
 
@@ -249,8 +228,7 @@ class Charger:
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
         supervisor.start("firmware", self.firmware.run)
-        if self.reader:
-            supervisor.start("reader", self._read_tokens)
+        self.front.start(supervisor)
         supervisor.start("web", self._serve_page)
 
     async def _connect(self):
@@ -271,12 +249,6 @@ class Charger:
                 self.features.tidy(self.journal)
                 self.journal.prepare()
             await asyncio.sleep(PREPARE_S)
-
-    async def _read_tokens(self):
-        while True:
-            token = await self.reader.next_tag()
-            answer = await self.station.present_token(token)
-            log.info("reader", "%s", answer)
 
     async def _serve_page(self):
         # Imported here: the page is the largest part of the program, and not vital.

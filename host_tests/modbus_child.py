@@ -1,12 +1,14 @@
 # Runs the Modbus master on a terminal device. Runs on both interpreters.
 # MIT license; part of microevse
-"""usage: modbus_child.py DEVICE JSON: reads registers, or polls a meter; prints JSON."""
+"""usage: modbus_child.py DEVICE < JSON: reads registers, or polls a meter; prints JSON."""
 
 import asyncio
 import json
 import select
 import sys
 
+import port
+from meters import MeterError, generic_modbus
 from meters.eastron import Meter
 from modbus.rtu import Master, ModbusError
 
@@ -39,6 +41,22 @@ class Uart:
 
 async def main(path, what):
     master = Master(Uart(path), baud=115200)
+    if "table" in what:
+        # Polls until told otherwise: what a meter says of good and bad answers in turn.
+        meter = generic_modbus.Meter(master, what["address"], what["table"], 22000)
+        polls = []
+        for _ in range(what.get("polls", 1)):
+            try:
+                await meter.poll()
+                error = None
+            except MeterError as exc:
+                error = str(exc)
+            names = ("energy_mwh", "power_w", "current_ma", "voltage_mv", "frequency_mhz")
+            values = {name: getattr(meter, name) for name in names}
+            values["error"] = error
+            values["age_ms"] = meter.age_ms(port.ticks_ms())
+            polls.append(values)
+        return polls
     if "model" in what:
         meter = Meter(master, what["model"], what["address"])
         await meter.poll()
@@ -53,4 +71,4 @@ async def main(path, what):
         return {"error": type(exc).__name__, "code": getattr(exc, "code", None)}
 
 
-print(json.dumps(asyncio.run(main(sys.argv[1], json.loads(sys.argv[2])))))
+print(json.dumps(asyncio.run(main(sys.argv[1], json.loads(sys.stdin.readline())))))

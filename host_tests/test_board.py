@@ -127,3 +127,97 @@ def test_command_writes_json_or_fails(tmp_path):
     bad.write_text('chip = "esp32"\nname = "x"\n')
     done = subprocess.run([sys.executable, tool, str(bad)], capture_output=True, text=True)
     assert done.returncode == 1 and "bad.toml: source: is missing" in done.stderr
+
+
+CHIP_UART = {"id": 2, "rx": 2, "tx": 15, "baud": 4800, "parity": "even"}
+REGISTERS = [{"value": "energy", "register": 0, "type": "u32", "unit": "0.01 kWh"}]
+SPI = {"sck": 18, "mosi": 23, "miso": 19, "cs": 5}
+
+
+def fitted(meter=None, reader=None, leds=None, uart=None):
+    """The devkitc with other parts; its second UART is free for them."""
+
+    def change(profile):
+        profile.pop("reader")
+        profile.pop("leds")
+        if meter:
+            profile["connectors"][0]["meter"] = meter
+        if reader:
+            profile["reader"] = reader
+        if leds:
+            profile["leds"] = leds
+        if uart:
+            profile["uarts"][1] = uart
+
+    return change
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        fitted(meter={"type": "s0", "pin": 21, "imp_per_kwh": 2000, "max_w": 11000}),
+        fitted(meter={"type": "hlw8032", "uart": 2, "shunt_uohm": 500}, uart=CHIP_UART),
+        fitted(meter={"type": "modbus", "uart": 1, "address": 3, "registers": REGISTERS}),
+        fitted(reader={"type": "mfrc522", **SPI, "reset": 22}),
+        fitted(reader={"type": "pn532", **SPI}),
+        fitted(reader={"type": "pn532", "sda": 21, "scl": 22}),
+        fitted(reader={"type": "pn532", "uart": 2}),
+        fitted(leds={"ready": 4, "error": 16, "active_low": True}),
+        fitted(leds={"ws2812": {"pin": 4, "count": 8}}),
+    ],
+)
+def test_parts_that_may_be_fitted_pass(change):
+    profile = copy.deepcopy(GOOD)
+    change(profile)
+    board.check(profile, "some.toml")
+
+
+@pytest.mark.parametrize(
+    "change, key, reason",
+    [
+        (fitted(meter={"type": "sdm999", "uart": 1}), "connectors[0].meter.type", "one of"),
+        (fitted(meter={"type": "s0"}), "connectors[0].meter.pin", "missing"),
+        (fitted(meter={"type": "s0", "pin": 39}), "connectors[0].meter.pin", "pulses"),
+        (
+            fitted(meter={"type": "s0", "pin": 21, "uart": 1}),
+            "connectors[0].meter.uart",
+            "unknown",
+        ),
+        (fitted(meter={"type": "cse7766", "uart": 2}), "connectors[0].meter.uart", "even parity"),
+        (
+            fitted(meter={"type": "modbus", "uart": 1, "registers": []}),
+            "connectors[0].meter.registers",
+            "no energy",
+        ),
+        (
+            fitted(
+                meter={"type": "modbus", "uart": 1, "registers": [{**REGISTERS[0], "unit": "V"}]}
+            ),
+            "connectors[0].meter.registers",
+            "none of energy",
+        ),
+        (
+            fitted(
+                meter={"type": "hlw8032", "uart": 2},
+                reader={"type": "line", "uart": 2},
+                uart=CHIP_UART,
+            ),
+            "reader.uart",
+            "used by",
+        ),
+        (fitted(reader={"type": "rdm6300", "uart": 2}), "reader.type", "one of"),
+        (fitted(reader={"type": "mfrc522", "sck": 18}), "reader.mosi", "missing"),
+        (fitted(reader={"type": "pn532"}), "reader", "one bus"),
+        (fitted(reader={"type": "pn532", "uart": 2, **SPI}), "reader", "one bus"),
+        (fitted(reader={"type": "mfrc522", **SPI, "reset": 27}), "reader.reset", "used twice"),
+        (fitted(leds={"chargin": 4}), "leds.chargin", "unknown lamp"),
+        (fitted(leds={"error": 34}), "leds.error", "only be an input"),
+        (fitted(leds={"active_low": 1}), "leds.active_low", "bool"),
+        (fitted(leds={"ws2812": {"pin": 4, "count": 0}}), "leds.ws2812.count", "1 to 100"),
+        (fitted(leds={"ws2812": {"pin": 26}}), "leds.ws2812.pin", "used twice"),
+    ],
+)
+def test_parts_that_make_no_sense_are_refused(change, key, reason):
+    error = refusal(change)
+    assert error.key == key, error
+    assert reason in error.reason, error

@@ -85,6 +85,61 @@ CHIPS = {
     ),
 }
 
+class ByType(dict):
+    """Tables with other keys for each `type`: {type: spec}."""
+
+
+_EASTRON = {"uart": (int, True), "address": (int, False)}
+_METERING_CHIP = {
+    "uart": (int, True),
+    "r_high": (int, False),
+    "r_low": (int, False),
+    "shunt_uohm": (int, False),
+    "max_w": (int, False),
+}
+REGISTER = {
+    "value": (str, True),
+    "register": (int, True),
+    "type": (("u16", "s16", "u32", "s32", "f32"), True),
+    "unit": (str, True),
+    "function": ((3, 4), False),
+    "low_first": (bool, False),
+}
+METER = ByType(
+    {
+        "s0": {"pin": ("irq", True), "imp_per_kwh": (int, False), "max_w": (int, False)},
+        "hlw8032": _METERING_CHIP,
+        "cse7766": _METERING_CHIP,
+        "modbus": {
+            "uart": (int, True),
+            "address": (int, False),
+            "registers": ([REGISTER], True),
+            "max_w": (int, False),
+            "wraps": (bool, False),
+        },
+        "sdm120": _EASTRON,
+        "sdm230": _EASTRON,
+        "sdm630": _EASTRON,
+        "sdm72": _EASTRON,
+        "sdm72v2": _EASTRON,
+    }
+)
+# These send by themselves, in one format; no other can share their port.
+METERING_CHIPS = ("hlw8032", "cse7766")
+_SPI = {name: (kind, False) for name, kind in (("sck", "out"), ("mosi", "out"), ("miso", "in"),
+                                               ("cs", "out"), ("reset", "out"))}  # fmt: skip
+READER = ByType(
+    {
+        "line": {"uart": (int, True)},
+        "mfrc522": _SPI,
+        "pn532": {"uart": (int, False), "sda": ("out", False), "scl": ("out", False), **_SPI},
+    }
+)
+# The pins of each bus a reader can be on.
+READER_BUSES = (("uart",), ("sda", "scl"), ("sck", "mosi", "miso", "cs"))
+LAMPS = ("ready", "charging", "error", "wifi", "red", "green", "blue")
+STRIP = {"pin": ("out", True), "count": (int, False)}
+
 # Key -> (kind, required). Kinds: a type, a tuple of allowed values, "pin", a table, [table].
 CP = {
     "pwm": ("out", True),
@@ -129,16 +184,14 @@ CONNECTOR = {
         },
         False,
     ),
-    "meter": (
-        {"type": (str, True), "uart": (int, True), "address": (int, False)},
-        False,
-    ),
+    "meter": (METER, False),
 }
 UART = {
     "id": (int, True),
     "rx": ("in", True),
     "tx": ("out", True),
     "baud": (int, False),
+    "parity": (("none", "even", "odd"), False),
     "dir": ("out", False),
 }
 BOARD = {
@@ -149,10 +202,10 @@ BOARD = {
     "network": (("wifi", "ethernet"), True),
     "connectors": ([CONNECTOR], True),
     "uarts": ([UART], False),
-    "reader": ({"type": (("line",), True), "uart": (int, True)}, False),
+    "reader": (READER, False),
     "button": ("in", False),
     "estop": ("in", False),
-    "leds": ("pins", False),
+    "leds": ("lamps", False),
     "journal": ({"partition": (str, True)}, True),
 }
 
@@ -219,10 +272,10 @@ def check(board, path, warn=lambda text: None):
         if connector["cable"] == "socket" and ("pp" not in connector or "lock" not in connector):
             refuse(key + ".cable", "a socket needs pp (cable rating) and lock")
         if "meter" in connector:
-            _port(ports, connector["meter"]["uart"], key + ".meter", True, refuse)
+            _meter(connector["meter"], key + ".meter", board, ports, refuse)
         _front_end(connector["cp"], key + ".cp", chip, refuse, warn)
     if "reader" in board:
-        _port(ports, board["reader"]["uart"], "reader", False, refuse)
+        _reader(board["reader"], ports, refuse)
     return board
 
 
@@ -238,6 +291,11 @@ def _table(table, spec, prefix, chip, used, refuse):
                 refuse(where, "is missing")
             continue
         value = table[key]
+        if isinstance(kind, ByType):
+            chosen = value.get("type") if isinstance(value, dict) else None
+            if chosen not in kind:
+                refuse(where + ".type", "must be one of " + ", ".join(kind))
+            kind = {"type": (str, True), **kind[chosen]}
         if isinstance(kind, dict):
             if not isinstance(value, dict):
                 refuse(where, "must be a table")
@@ -250,13 +308,62 @@ def _table(table, spec, prefix, chip, used, refuse):
         elif isinstance(kind, tuple):
             if value not in kind or isinstance(value, bool):
                 refuse(where, "must be one of " + ", ".join(str(v) for v in kind))
-        elif kind == "pins":
+        elif kind == "lamps":
             for name, pin in value.items():
-                _pin(pin, "out", "%s.%s" % (where, name), chip, used, refuse)
+                _lamp(name, pin, "%s.%s" % (where, name), chip, used, refuse)
         elif isinstance(kind, str):
             _pin(value, kind, where, chip, used, refuse)
         elif not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             refuse(where, "must be %s" % kind.__name__)
+
+
+def _lamp(name, value, key, chip, used, refuse):
+    if name == "active_low":
+        if not isinstance(value, bool):
+            refuse(key, "must be bool")
+    elif name == "ws2812":
+        if not isinstance(value, dict):
+            refuse(key, "must be a table")
+        _table(value, STRIP, key + ".", chip, used, refuse)
+        if not 1 <= value.get("count", 1) <= 100:
+            refuse(key + ".count", "must be 1 to 100 pixels")
+    elif name not in LAMPS:
+        refuse(key, "unknown lamp (known: %s)" % ", ".join(LAMPS + ("ws2812", "active_low")))
+    else:
+        _pin(value, "out", key, chip, used, refuse)
+
+
+def _meter(meter, key, board, ports, refuse):
+    kind = meter["type"]
+    if kind == "s0":
+        return
+    alone = kind in METERING_CHIPS
+    _port(ports, meter["uart"], key, not alone, refuse)
+    uart = [u for u in board["uarts"] if u["id"] == meter["uart"]][0]
+    if alone and (uart.get("baud", 9600), uart.get("parity", "none")) != (4800, "even"):
+        refuse(key + ".uart", "%s sends with 4800 baud and even parity" % kind)
+    if kind == "modbus":
+        sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "lib"))
+        try:
+            from meters import generic_modbus
+
+            generic_modbus.Meter(None, 1, meter["registers"], 1, meter.get("wraps", False))
+        except ValueError as exc:
+            refuse(key + ".registers", str(exc))
+        finally:
+            sys.path.pop(0)
+
+
+def _reader(reader, ports, refuse):
+    given = [bus for bus in READER_BUSES if any(pin in reader for pin in bus)]
+    if len(given) != 1:
+        buses = " or ".join(map(", ".join, READER_BUSES))
+        refuse("reader", "must have the pins of one bus: " + buses)
+    for pin in given[0]:
+        if pin not in reader:
+            refuse("reader." + pin, "is missing")
+    if "uart" in reader:
+        _port(ports, reader["uart"], "reader", False, refuse)
 
 
 def _pin(pin, kind, key, chip, used, refuse):

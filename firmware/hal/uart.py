@@ -4,6 +4,8 @@
 
 import machine
 
+_PARITY = {"none": None, "even": 0, "odd": 1}
+
 
 def open_uart(board, number):
     """(UART, direction pin or None) for port `number` of the profile.
@@ -14,7 +16,12 @@ def open_uart(board, number):
     for cfg in board.get("uarts", ()):
         if cfg["id"] == number:
             uart = machine.UART(
-                number, baudrate=cfg.get("baud", 9600), tx=cfg["tx"], rx=cfg["rx"], timeout=0
+                number,
+                baudrate=cfg.get("baud", 9600),
+                parity=_PARITY[cfg.get("parity", "none")],
+                tx=cfg["tx"],
+                rx=cfg["rx"],
+                timeout=0,
             )
             direction = cfg.get("dir")
             if direction is not None:

@@ -11,7 +11,10 @@ import twin_state
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-PHYSICAL = ("plug", "unplug", "request", "release", "tap", "draw", "fault", "ev", "button")
+PHYSICAL = (
+    "plug", "unplug", "request", "release", "tap", "draw", "fault",
+    "ev", "button", "lamps", "reader",
+)  # fmt: skip
 CAUSES = {
     "pwron": twin_state.PWRON_RESET,
     "hard": twin_state.HARD_RESET,

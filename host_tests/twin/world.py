@@ -116,6 +116,15 @@ class Outlet:
 
     def _fit_meter(self, cfg):
         world = self._world
+        if cfg["type"] in ("s0", "hlw8032", "cse7766"):
+            from twin import fitted  # only here: the models are not needed otherwise
+
+            if cfg["type"] == "s0":
+                self.meter = fitted.PulseMeter(world, cfg, self.electrics)
+            else:
+                self.meter = fitted.MeteringChip(world.clock, cfg, self.electrics)
+                world.uarts[cfg["uart"]] = self.meter
+            return
         uart = world.uart_cfg(cfg["uart"])
         direction = uart.get("dir")
 
@@ -321,9 +330,9 @@ class World:
             outlet = Outlet(self, cfg)
             self.outlets[outlet.id] = outlet
         self.reader = None
+        self.strips = {}  # pin: colours of the WS2812s there
         if board.get("reader"):
-            uart = board["reader"]["uart"]
-            self.reader = self.uarts[uart] = Reader(self.uart_cfg(uart).get("baud", 9600))
+            self._fit_reader(board["reader"])
         for name in ("button", "estop"):
             pin = board.get(name)
             if pin is not None:
@@ -334,6 +343,20 @@ class World:
             self.analog[temp["adc"]] = lambda t_us: 500 + 10 * self.celsius
         if snapshot:
             self._restore(snapshot)
+
+    def _fit_reader(self, cfg):
+        uart = cfg.get("uart")
+        baud = self.uart_cfg(uart).get("baud", 9600)
+        if cfg["type"] == "line":
+            self.reader = Reader(baud)
+        else:
+            from twin import fitted  # only here: the models are not needed otherwise
+
+            self.reader = fitted.CardReader(self.clock, cfg, baud)
+            if self.reader.spi is not None:
+                self.outputs[cfg["cs"]] = lambda level: self.reader.select(level != 0)
+        if uart is not None:
+            self.uarts[uart] = self.reader
 
     def uart_cfg(self, number):
         """The profile's entry for a UART."""
@@ -438,6 +461,14 @@ class World:
             return {}
         if do == "button":
             return self._button(cmd)
+        if do == "lamps":
+            return self._lamps()
+        if do == "reader":
+            # "on": false takes its supply away.
+            if not hasattr(self.reader, "chip"):
+                raise ValueError("this board has no reader that can be asked")
+            self.reader.chip.silent = not cmd.get("on", True)
+            return {}
         outlet = self.outlet(cmd.get("connector", 1))
         ev = outlet.ev
         if do == "plug":
@@ -468,6 +499,17 @@ class World:
         else:
             raise ValueError("unknown command %s" % do)
         return {}
+
+    def _lamps(self):
+        """What can be seen at the front: plain lamps by name, and the strip."""
+        leds = self.board.get("leds") or {}
+        lit = 0 if leds.get("active_low") else 1
+        lamps = {}
+        for name in leds:
+            if name not in ("active_low", "ws2812"):
+                lamps[name] = self.levels.get(leds[name]) == lit
+        strip = leds.get("ws2812")
+        return {"lamps": lamps, "strip": self.strips.get(strip["pin"], []) if strip else []}
 
     def _button(self, cmd):
         pin = self.board.get("button")

@@ -30,10 +30,12 @@ class EnergyGuard:
 
     A wrong register value would be billed: a bit error that passed the checksum, a meter that
     starts up with zero. A meter that was exchanged or reset is refused too, until restart.
+    step_mwh: what the register counts in, where that is known.
     """
 
-    def __init__(self, max_power_w):
+    def __init__(self, max_power_w, step_mwh=0):
         self._max_power_w = max_power_w
+        self._step_mwh = max(_STEP_MWH, 2 * step_mwh)
         self._mwh = None
 
     def check(self, mwh, age_ms):
@@ -45,7 +47,7 @@ class EnergyGuard:
         if mwh < self._mwh:
             raise MeterError("energy register went back from %d to %d mWh" % (self._mwh, mwh))
         # 1 W makes 1 mWh in 3600 ms. After days of silence nobody knows how long it was.
-        most = self._max_power_w * age_ms // 3600 + _STEP_MWH
+        most = self._max_power_w * age_ms // 3600 + self._step_mwh
         if age_ms < STALE_MS and mwh - self._mwh > most:
             raise MeterError(
                 "energy register jumped from %d to %d mWh in %d ms" % (self._mwh, mwh, age_ms)

@@ -9,6 +9,7 @@ on the chip have 24 bits of mantissa, and a kWh register in mWh needs more.
 
 import port
 from meters import Age, EnergyGuard, MeterError
+from meters.plausible import Frozen
 from modbus.rtu import READ_INPUT, ModbusError
 
 _VOLTAGE = 0x0000  # V, one per phase, 2 registers apart; so are the next two
@@ -91,6 +92,7 @@ class Meter:
         phases = 1 if self._kind == _SINGLE else 3
         self._max_power_w = max_power_w or amps * phases * _MAINS_V
         self._guard = EnergyGuard(self._max_power_w)
+        self._frozen = Frozen()
         self._age = Age()
         self._ticks_ms = ticks_ms
         self.energy_mwh = None
@@ -122,6 +124,7 @@ class Meter:
             raise MeterError("power of %d W" % power)
         now = self._ticks_ms()
         self._guard.check(energy, self._age.ms(now))
+        self._frozen.check(energy, power, self._age.ms(now))
         # All or nothing: the values of one poll belong together.
         self._guard.keep(energy)
         self._age.mark(now)

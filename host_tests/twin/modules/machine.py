@@ -635,6 +635,67 @@ class UART(_Stream):
         self.deinit()
 
 
+# -- SPI and I2C -------------------------------------------------------------------------
+
+
+class SPI:
+    """Hardware SPI, high bit first. Its device is the reader, if its pins are the reader's."""
+
+    MSB = 0
+    LSB = 1
+
+    def __init__(self, id, baudrate=1000000, *, polarity=0, phase=0, bits=8, firstbit=0,
+                 sck=None, mosi=None, miso=None):  # fmt: skip
+        if id not in (1, 2):
+            raise ValueError("SPI(%s) does not exist" % id)
+        _entered()
+        self._device = None
+        cfg = _s.world.board.get("reader") or {}
+        pins = [("sck", sck), ("mosi", mosi), ("miso", miso)]
+        if "cs" in cfg and (polarity, phase, firstbit) == (0, 0, 0):
+            if all([pin is not None and pin.number == cfg.get(name) for name, pin in pins]):
+                self._device = _s.world.reader.spi
+
+    def write(self, data):
+        _entered()
+        if self._device is not None:
+            self._device.write(data)
+
+    def write_readinto(self, tx, rx):
+        _entered()
+        if self._device is not None:
+            self._device.write_readinto(tx, rx)
+        else:
+            for i in range(len(rx)):
+                rx[i] = 0
+
+    def deinit(self):
+        self._device = None
+
+
+class I2C:
+    def __init__(self, id=0, *, scl=None, sda=None, freq=400000, timeout=50000):
+        _entered()
+        self._device = None
+        cfg = _s.world.board.get("reader") or {}
+        if scl is not None and (scl.number, sda.number) == (cfg.get("scl"), cfg.get("sda")):
+            self._device = _s.world.reader.i2c
+            self._device.clock_khz = freq // 1000
+
+    def writeto(self, address, data, stop=True):
+        _entered()
+        if self._device is None:
+            raise OSError(19)  # ENODEV
+        self._device.writeto(address, data)
+        return len(data)
+
+    def readfrom(self, address, size, stop=True):
+        _entered()
+        if self._device is None:
+            raise OSError(19)
+        return self._device.readfrom(address, size)
+
+
 # -- the chip ----------------------------------------------------------------------------
 
 

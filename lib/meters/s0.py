@@ -1,0 +1,133 @@
+# Meters with a pulse output (S0, EN 62053-31).
+# MIT license; part of microevse
+"""`Pulses` counts them on a pin, `Meter` makes energy and power of a count.
+
+A pulse output says nothing about itself: a cut wire looks like a car that takes no power.
+The total begins where the caller says and lives in RAM: to keep it is the caller's business.
+"""
+
+import port
+from meters import Age, MeterError
+
+# EN 62053-31: on for at least 30 ms, off for at least 30 ms. The handlers run some ms late.
+_MIN_MS = 20
+_IDLE_W = 20  # pulses further apart than this power would make them: no power
+_MWS_PER_KWH = 3600000000  # mJ, or W * ms
+
+
+class Pulses:
+    """Counts pulses on a pin, closed contact = 0. Call it for the count.
+
+    pin: object with value() and irq(handler, trigger), set up as an input with a pull-up.
+    both_edges: the trigger value for both. A pulse counts when it ends after `min_ms` or
+    more: chatter of the contact and spikes from the contactor beside it are none. Stalls of
+    the interpreter longer than a pulse lose it; they never make one.
+    """
+
+    def __init__(self, pin, both_edges, min_ms=_MIN_MS, ticks_ms=port.ticks_ms):
+        self._pin = pin
+        self._min_ms = min_ms
+        self._ticks_ms = ticks_ms
+        self._since = None
+        self._count = 0
+        self.last_ms = None  # ticks when the last pulse ended
+        self.refused = 0  # edges that were no pulse
+        pin.irq(handler=self._edge, trigger=both_edges)
+
+    def __call__(self):
+        return self._count
+
+    def _edge(self, pin):
+        now = self._ticks_ms()
+        if not pin.value():
+            if self._since is None:
+                self._since = now
+            return
+        since, self._since = self._since, None
+        if since is None or port.ticks_diff(now, since) < self._min_ms:
+            self.refused += 1
+            return
+        self._count += 1
+        self.last_ms = now
+
+
+class Meter:
+    """The verbs are described in `meters`.
+
+    counter: callable that returns the count of pulses, an integer that grows, and begins
+        again at zero after `modulus` where that is given; where it has an attribute
+        `last_ms` (ticks of the last pulse) the power follows from the spacing of pulses.
+    imp_per_kwh: the constant that is printed on the meter. total_mwh: register to begin with.
+    max_w: more than that is noise, not power.
+    """
+
+    current_ma = voltage_mv = ()  # no such registers; nobody may append to them
+
+    def __init__(
+        self, counter, imp_per_kwh, max_w, total_mwh=0, modulus=None, ticks_ms=port.ticks_ms
+    ):
+        if not 1 <= imp_per_kwh <= 100000:
+            raise ValueError("%s pulses per kWh: 1 to 100000 are possible" % imp_per_kwh)
+        self._counter = counter
+        self._imp = imp_per_kwh
+        self._max_w = max_w
+        self._modulus = modulus
+        self._ticks_ms = ticks_ms
+        self._age = Age()
+        self._pulses = 0
+        self._start_mwh = total_mwh
+        self._count = None
+        self._pulse_at = None  # ticks of the last pulse that was seen
+        self._spacing_w = 0
+        self.energy_mwh = None
+        self.power_w = 0
+        self.lost = 0  # pulses that came too fast to be true
+
+    def age_ms(self, now):
+        """ms since the last good poll, at ticks `now`."""
+        return self._age.ms(now)
+
+    async def poll(self):
+        """Look at the counter; MeterError if it cannot be right. Never waits."""
+        now = self._ticks_ms()
+        count = self._counter()
+        if self._count is None:
+            self._count = count  # what was counted before is in the total, or nobody's
+        new = count - self._count
+        if new < 0 and self._modulus is not None:
+            new += self._modulus
+        if new < 0:
+            self._count = count
+            raise MeterError("pulse counter went back")
+        age = self._age.ms(now)
+        # Two more: pulses at both ends of the interval.
+        if new > self._max_w * age * self._imp // _MWS_PER_KWH + 2:
+            self._count = count
+            self.lost += new
+            self._pulse_at = None
+            self._age.mark(now)
+            raise MeterError("%d pulses in %d ms are noise" % (new, age))
+        self._count = count
+        self._pulses += new
+        self._power(new, now)
+        self._age.mark(now)
+        self.energy_mwh = self._start_mwh + self._pulses * 1000000 // self._imp
+
+    def _power(self, new, now):
+        if new:
+            at = getattr(self._counter, "last_ms", None)
+            at = now if at is None else at
+            if self._pulse_at is not None:
+                ms = max(1, port.ticks_diff(at, self._pulse_at))
+                self._spacing_w = min(self._max_w, _MWS_PER_KWH * new // (self._imp * ms))
+            self._pulse_at = at
+        elif self._pulse_at is not None:
+            # As long as no pulse comes the power is at most what one now would mean.
+            ms = max(1, port.ticks_diff(now, self._pulse_at))
+            most = _MWS_PER_KWH // (self._imp * ms)
+            self._spacing_w = min(self._spacing_w, most)
+            if most < _IDLE_W:
+                # Also: ticks wrap, and the first pulse after a pause says nothing.
+                self._spacing_w = 0
+                self._pulse_at = None
+        self.power_w = self._spacing_w

@@ -1,0 +1,2 @@
+# Lamps and buttons: what a person at the charger sees and presses.
+# MIT license; part of microevse
