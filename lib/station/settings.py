@@ -271,7 +271,9 @@ class Settings:
         for word in text.split(","):
             word = word.strip()
             number, _, rotation = word.partition(".")
-            if len(number) != 1 or number not in "0123456789" or rotation not in _ROTATIONS:
+            known = len(number) == 1 and number in "0123456789"
+            known = known and int(number) <= self.get("NumberOfConnectors")
+            if not known or rotation not in _ROTATIONS:
                 self.reason = "%s: %s is not connector.rotation" % (name, word)
                 return None
             out.append(word)
