@@ -52,7 +52,11 @@ class Settings:
             if name in layer:
                 value = layer[name]
                 return value() if callable(value) else value
-        return _fields(name)[5]
+        fields = _fields(name)
+        if fields[2] == "p":
+            count = self.get("NumberOfConnectors")
+            return ",".join(["%d.Unknown" % number for number in range(count + 1)])
+        return fields[5]
 
     def get(self, name):
         """Value as bool, int, list of words or text. KeyError if there is no such setting."""
