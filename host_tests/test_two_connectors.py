@@ -305,4 +305,8 @@ async def test_the_tick_keeps_its_period_and_says_so(b):
     await b.advance(0.2)
     after = await b.do("look", what="tick")
     assert after["overruns"] >= 1 and after["worst_gap_ms"] >= 60, after
+    page = (await b.do("look", what="page"))["page"]
+    assert page["tick_overruns"] == after["overruns"] and page["tick_failures"] == 0
+    assert page["worst_gap_ms"] >= 60
+    assert [(c["id"], c["status"]) for c in page["connectors"]] == [(1, "charging"), (2, "charging")]
     assert await closed(b, 1) and await closed(b, 2)

@@ -120,10 +120,14 @@ class Control:
         return {"ok": True}, None
 
     def do_look(self, cmd):
-        """What the firmware's timer tick says of itself (for benches)."""
+        """What the timer tick says of itself, or what the page is shown (for tests)."""
         tick = getattr(_charger(), "tick", None)
-        if cmd.get("what") != "tick" or tick is None:
-            raise ValueError('"what" must be "tick", and the charger started')
+        if cmd.get("what") not in ("tick", "page") or tick is None:
+            raise ValueError('"what" must be "tick" or "page", and the charger started')
+        if cmd["what"] == "page":
+            from web.view import View
+
+            return {"ok": True, "page": View(_charger()).snapshot()}, None
         return {
             "ok": True,
             "overruns": tick.overruns,

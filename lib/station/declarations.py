@@ -6,7 +6,8 @@ name|component.variable[instance]|type|access|limits|default|unit
 
 component.variable: the other face of the same setting (device model of 2.x); empty: none.
 type: b boolean, i integer, s text, m list of measurands, p phase rotation list (default:
-    unknown, for every connector there is), k key in hexadecimal, c list of words that the station computes.
+    unknown, for every connector there is), k key in hexadecimal, c list of words that the
+    station computes.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
