@@ -261,3 +261,15 @@ def test_command_writes_json_or_fails(tmp_path):
     bad.write_text('chip = "esp32"\nname = "x"\n')
     done = subprocess.run([sys.executable, tool, str(bad)], capture_output=True, text=True)
     assert done.returncode == 1 and "bad.toml: source: is missing" in done.stderr
+
+
+def test_the_guide_quotes_refusals_that_exist():
+    source = (ROOT / "tools" / "board.py").read_text().replace('"\n                "', "")
+    table = (ROOT / "docs" / "add_a_board.md").read_text().split("| reason |")[1]
+    quoted = []
+    for line in table.split("\n\n")[0].splitlines()[2:]:
+        quoted += line.split("|")[1].split("`")[1::2]
+    assert len(quoted) > 12
+    for reason in quoted:
+        for part in reason.split("..."):
+            assert part.strip() in source, reason
