@@ -1,6 +1,6 @@
 # How long the contactor takes to open: the whole firmware on the virtual board, many times.
 # MIT license; part of microevse
-"""usage: bench_latency.py    (host_tests on the path, from the root of the repository)
+"""Run by `make bench`; test_opening_time.py holds the limit.
 
 From the EV's S2 opening to the open main contacts (IEC 61851-1 Table A.6 seq 8: 100 ms),
 with every part at a random corner of its tolerance, a new one at each boot: source and
