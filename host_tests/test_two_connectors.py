@@ -310,3 +310,44 @@ async def test_the_tick_keeps_its_period_and_says_so(b):
     assert page["worst_gap_ms"] >= 60
     assert [(c["id"], c["status"]) for c in page["connectors"]] == [(1, "charging"), (2, "charging")]
     assert await closed(b, 1) and await closed(b, 2)
+
+
+@scenario(board="esp32_dual", settings={"SiteMaxCurrent": "20", "MaxCurrent": "32"})
+async def test_a_shared_supply_is_split_and_never_exceeded(b):
+    """20 A: one EV has all of it, two have 10 A each, and the sum stays below at any moment."""
+    await boot2(b)
+    one = await charge(b, 1, "CARD3")
+    await b.advance(10)
+    assert 19 <= (await b.status(1))["amps"] <= 20
+    two = await charge(b, 2, "CARD4")
+    for _ in range(40):
+        await b.advance(0.5)
+        amps = [(await b.status(n))["amps"] for n in (1, 2)]
+        assert sum(amps) <= 20, amps
+    assert all(9.5 <= a <= 10 for a in amps), amps
+    # The one that ends leaves its part to the other.
+    await b.call("RemoteStopTransaction", {"transactionId": one.id})
+    await b.until(lambda: one.stop is not None, 20, "stopped")
+    for _ in range(30):
+        await b.advance(0.5)
+        amps = [(await b.status(n))["amps"] for n in (1, 2)]
+        assert sum(amps) <= 20, amps
+    assert amps[1] >= 19, amps
+    assert two.stop is None
+
+
+@scenario(board="esp32_dual", settings={"SiteMaxCurrent": "11", "MaxCurrent": "16"})
+async def test_with_too_little_for_two_the_later_one_waits(b):
+    await boot2(b)
+    one = await charge(b, 1, "CARD3")
+    await plug(b, 2)
+    await b.call("RemoteStartTransaction", {"idTag": "CARD4", "connectorId": 2})
+    await b.expect("StartTransaction", connectorId=2)
+    await b.expect_status("SuspendedEVSE", connector=2)
+    await b.advance(30)
+    first, second = await b.status(1), await b.status(2)
+    assert 10.5 <= first["amps"] <= 11 and not second["contactor"] and second["duty"] == 100
+    await b.call("RemoteStopTransaction", {"transactionId": one.id})
+    await b.expect_status("Charging", connector=2, within=40)
+    await b.advance(10)
+    assert 10.5 <= (await b.status(2))["amps"] <= 11

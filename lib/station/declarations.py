@@ -64,6 +64,7 @@ MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
 AuthorizationKey||k|w|40||
 SecurityProfile|SecurityCtrlr.SecurityProfile|i|rl|0..2|0|
 MaxCurrent||i|rl|6..80|16|A
+SiteMaxCurrent||i|rl|0..160|0|A
 NominalVoltage||i|rw|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
