@@ -22,7 +22,7 @@ def test_one_connector_opens_within_60_ms_in_200_runs():
     assert result.worst <= LIMIT_MS, result
 
 
-def test_two_charging_connectors_open_within_60_ms_each_in_100_runs():
-    result = told(bench_latency.dual(100))
-    assert len(result.ms) == 100
+def test_two_charging_connectors_open_within_60_ms_each_in_40_runs():
+    result = told(bench_latency.dual(40, boots=2))
+    assert len(result.ms) == 40
     assert result.worst <= LIMIT_MS, result
