@@ -34,6 +34,7 @@ from ocppj.schema import Schema
 from parts import Parts
 from station.authorization import Authorizer
 from station.settings import Settings
+from station.sharing import Sharing
 from station.station import Station
 from store import kinds
 from store.journal import Journal
@@ -224,6 +225,8 @@ class Charger:
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._prepare)
+        if len(self.station.connectors) > 1:
+            supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
         supervisor.start("network", self.link.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)

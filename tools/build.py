@@ -48,7 +48,7 @@ def main(name, out=None):
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
         sys.exit("no board %r; known: %s" % (name, known))
     try:
-        board = board_profile.load_toml(profile)
+        board = board_profile.for_a_board(board_profile.load_toml(profile), profile)
     except ValueError as exc:
         sys.exit(str(exc))
     out = pathlib.Path(out) if out else ROOT / "build" / name

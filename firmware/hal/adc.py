@@ -20,6 +20,7 @@ LONG_WINDOW_US = 8000
 LONG_ABOVE_MA = 63000
 _BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
 
+_SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any gap
 _PAIRS = 8  # readings averaged for one calibration point
 _SETTLE_MS = 2
 # Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
@@ -36,6 +37,8 @@ class PilotAdc:
         self._pps = []
         self._plateaus = []
         self._starts = []
+        self._skips = []  # what of `_skipped_ms` each connector has accounted for
+        self._skipped_ms = 0
         self.gap_ms = 0
         self.now_ms = 0
         for connector in board["connectors"]:
@@ -46,17 +49,16 @@ class PilotAdc:
             self._adcs.append(adc)
             self._plateaus.append(plateau)
             self._starts.append(None)
+            self._skips.append(0)
             pp = connector.get("pp")
             self._pps.append((_input(pp["adc"]), pp) if pp else None)
 
     def window(self, index, ma=0):
         """Sample one pilot; returns its Plateau. `ma`: what is being offered."""
         start = ticks_ms()
-        # Always asked, so that time left out before does not count for a later window.
-        skipped = burst.skipped_ms()
-        last = self._starts[index]
+        self.gap_ms = self.age_ms(index)
         self._starts[index] = start
-        self.gap_ms = 0 if last is None else max(0, ticks_diff(start, last) - skipped)
+        self._skips[index] = self._skipped_ms
         n = burst.sample(
             self._adcs[index], self._buf, LONG_WINDOW_US if ma > LONG_ABOVE_MA else WINDOW_US
         )
@@ -64,6 +66,17 @@ class PilotAdc:
         plateau.measure(self._buf, n)
         self.now_ms = ticks_ms()
         return plateau
+
+    def age_ms(self, index):
+        """How long ago the last window of a pilot began; 0 if there was none yet."""
+        # Always asked, so that time left out before does not count for a later window; it is
+        # told once, but was left out for every pilot.
+        self._skipped_ms = (self._skipped_ms + burst.skipped_ms()) & _SKIP_WRAP
+        last = self._starts[index]
+        if last is None:
+            return 0
+        skipped = (self._skipped_ms - self._skips[index]) & _SKIP_WRAP
+        return max(0, ticks_diff(ticks_ms(), last) - skipped)
 
     def cable_ma(self, index):
         """Cable rating in mA, or proximity.OPEN, SHORT, INVALID. None: no such input."""

@@ -4,6 +4,13 @@
 
 Timer callbacks on ESP32 are soft: they run between two bytecodes of whatever runs, but
 not inside a C call, and up to eight of them may have queued up behind one.
+
+A window takes 4 ms, so two of them in every 10 ms would leave nothing of the chip to all
+others. With several connectors the windows are interleaved while any contactor is closed:
+one connector's turn in each tick, beside it only those in doubt. The one whose turn it is
+gets a second window at once where its EV seems to have let go: a tick later would be the
+turn of another. S2 to open contact is thus one round of turns, two windows and the drop-out
+of the contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
 """
 
 import machine
@@ -29,7 +36,9 @@ class Tick:
         self._callback = self._on_timer  # bound once: a bound method is an allocation
         self._period_ms = OPEN_MS
         self._last_ms = None
+        self._turn = 0  # index of the connector whose turn it is
         self.worst_gap_ms = 0  # open or closed; evse.worst_gap_ms has it for closed alone
+        self.overruns = 0  # ticks that took longer than their period
         self.failures = 0
         self.last_error = None  # exception of the last tick that failed
 
@@ -67,17 +76,26 @@ class Tick:
                 return  # queued behind a stall: this moment has been looked at
         self._last_ms = now
         adc = self._adc
+        evses = self._evses
+        count = len(evses)
         closed = False
-        for i in range(len(self._evses)):
-            evse = self._evses[i]
-            self._window(i, evse)
-            if adc.gap_ms > self.worst_gap_ms:
-                self.worst_gap_ms = adc.gap_ms
-            if adc.gap_ms > GAP_MS and evse.closed:
-                # After a stall there is no time for another tick: the second of the two
-                # windows that open the contactor is taken now.
+        for i in range(count):
+            evse = evses[i]
+            mine = count == 1 or i == self._turn
+            if self._period_ms == OPEN_MS or mine or evse.in_doubt or adc.age_ms(i) > GAP_MS:
                 self._window(i, evse)
+                if adc.gap_ms > self.worst_gap_ms:
+                    self.worst_gap_ms = adc.gap_ms
+                if evse.closed and (
+                    # After a stall, or when the next turn is too far away, there is no time
+                    # for another tick: the second of the two windows is taken now.
+                    adc.gap_ms > GAP_MS or (count > 1 and mine and evse.in_doubt)
+                ):
+                    self._window(i, evse)
             closed = closed or evse.closed
+        self._turn = (self._turn + 1) % count
+        if ticks_diff(ticks_ms(), now) > self._period_ms:
+            self.overruns += 1
         if not closed and self._period_ms != OPEN_MS:
             self._dog.set(watchdog.OPEN_MS)
             self._run_every(OPEN_MS)

@@ -7,6 +7,10 @@ from version import VERSION
 import log
 
 
+# What is shown of every connector where there are several.
+BRIEF = ("id", "status", "why", "plugged", "contactor", "current_a", "current_offered_a")
+
+
 def masked(token):
     """An idTag as others may see it: enough to recognise one's own, not to copy it."""
     return "..." + token[-3:] if len(token) > 5 else "..."
@@ -46,9 +50,18 @@ class View:
         out["name"] = charger.settings.text("ChargePointId") or charger.board["name"]
         out["uptime_s"] = charger.clock.uptime()
         out["version"] = VERSION
-        out["worst_gap_ms"] = connector.evse.worst_gap_ms
+        out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
+        out["tick_overruns"] = charger.tick.overruns
+        out["tick_failures"] = charger.tick.failures
+        if len(charger.evses) > 1:
+            out["connectors"] = [self._brief(c) for c in charger.station.connectors]
         out["heap_free"] = charger.heap_free()
         return out
+
+    def _brief(self, connector):
+        """One line of the page for each connector, where there are several."""
+        whole = self._charger.station.snapshot(connector.id)
+        return {key: whole[key] for key in BRIEF}
 
     async def start(self, id_tag):
         """Start as if a card had been presented; text for a person."""

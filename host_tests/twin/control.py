@@ -109,6 +109,35 @@ class Control:
         ms = _integer(cmd, "ms")
         return {"ok": True}, lambda: twin_state.clock.spend(1000 * ms)
 
+    def do_fidelity(self, cmd):
+        """How pilot windows are taken from now on; "sample" can be had for a while only."""
+        level = cmd.get("level")
+        if level not in ("analytic", "sample"):
+            raise ValueError('"level" must be "analytic" or "sample"')
+        options = twin_state.options
+        if "usual_skip_ms" not in options:
+            options["usual_skip_ms"] = options.get("skip_ms", 0)
+        options["fidelity"] = level
+        options["skip_ms"] = options["usual_skip_ms"] if level == "analytic" else 0
+        twin_state.world.touch()
+        return {"ok": True}, None
+
+    def do_look(self, cmd):
+        """What the timer tick says of itself, or what the page is shown (for tests)."""
+        tick = getattr(_charger(), "tick", None)
+        if cmd.get("what") not in ("tick", "page") or tick is None:
+            raise ValueError('"what" must be "tick" or "page", and the charger started')
+        if cmd["what"] == "page":
+            from web.view import View
+
+            return {"ok": True, "page": View(_charger()).snapshot()}, None
+        return {
+            "ok": True,
+            "overruns": tick.overruns,
+            "failures": tick.failures,
+            "worst_gap_ms": tick.worst_gap_ms,
+        }, None
+
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
 

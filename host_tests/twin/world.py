@@ -452,8 +452,20 @@ class World:
     # -- what people and fate do -------------------------------------------------------
 
     def command(self, cmd):
-        """Apply one control command ({"do": ...}); ValueError says what is wrong with it."""
+        """Apply one control command ({"do": ...}); ValueError says what is wrong with it.
+
+        "after_ms": it happens that much later, to the microsecond and whatever the board is
+        doing then (in the middle of a window, too); what it says then is not heard.
+        """
         do = cmd.get("do")
+        after = cmd.get("after_ms")
+        if after is not None:
+            if isinstance(after, bool) or not isinstance(after, (int, float)) or after < 0:
+                raise ValueError('"after_ms" must be a number')
+            later = dict(cmd)
+            del later["after_ms"]
+            self.clock.after(int(after * 1000), lambda: self.command(later))
+            return {}
         if do == "tap":
             if self.reader is None:
                 raise ValueError("this board has no reader")

@@ -37,8 +37,20 @@ def test_every_declaration_is_whole_and_its_default_is_allowed():
         assert fields[0] not in seen, fields[0]
         seen.append(fields[0])
         if fields[2] not in "kc":
-            assert settings._check(fields[0], fields[5]) == fields[5], (line, settings.reason)
+            default = settings.text(fields[0])
+            assert settings._check(fields[0], default) == default, (line, settings.reason)
+            assert default == fields[5] or fields[2] == "p", line
     assert seen == list(settings.declared())
+
+
+def test_phase_rotation_is_of_the_connectors_that_exist():
+    settings = Settings(None)
+    assert settings.text("ConnectorPhaseRotation") == "0.Unknown,1.Unknown"
+    assert settings.set("ConnectorPhaseRotation", "2.RST") == "rejected"
+    settings.provide("NumberOfConnectors", "2")
+    assert settings.text("ConnectorPhaseRotation") == "0.Unknown,1.Unknown,2.Unknown"
+    assert settings.set("ConnectorPhaseRotation", "2.RST") == "accepted"
+    assert settings.get("ConnectorPhaseRotation") == ["2.RST"]
 
 
 def test_both_faces_of_a_setting():

@@ -3,6 +3,8 @@
 import asyncio
 
 from helpers import run
+from port import ticks_add
+from station.tokens import best_free
 from station_parts import Charger, FakeLock, FakeMeter
 from store import kinds
 
@@ -428,3 +430,28 @@ def test_the_age_of_the_oldest_beat():
             pass
 
     run(story())
+
+
+class Outlet:
+    """What best_free looks at."""
+
+    def __init__(self, free=True, plugged=False, finished=False, since_ms=0):
+        self.free = free
+        self.finished = finished
+        self.evse = self
+        self.plugged = plugged
+        self.since_ms = since_ms
+
+
+def test_a_start_for_no_connector_means_the_cable_that_came_last():
+    empty, used = Outlet(), Outlet(plugged=True, finished=True, since_ms=900)
+    old, new = Outlet(plugged=True, since_ms=100), Outlet(plugged=True, since_ms=500)
+    taken = Outlet(free=False, plugged=True, since_ms=800)
+    assert best_free([old, new, empty, used, taken]) is new
+    assert best_free([new, old]) is new
+    # The tick counter wraps.
+    before = Outlet(plugged=True, since_ms=ticks_add(0, -10))
+    assert best_free([before, Outlet(plugged=True, since_ms=10)]) is not before
+    assert best_free([used, empty, taken]) is empty
+    assert best_free([used, taken]) is used
+    assert best_free([taken]) is None

@@ -153,6 +153,11 @@ class Evse:
             and (send.output == FAULT) != self._in_service
         )
 
+    @property
+    def in_doubt(self):
+        """True while closed and the last window would not have it closed: look again soon."""
+        return self.closed and (self._let_go.windows > 0 or self._lost.windows > 0)
+
     # -- the tick ------------------------------------------------------------------------
 
     def window(self, now_ms, plateau, gap_ms):
@@ -166,7 +171,6 @@ class Evse:
         if send.output == FAULT:
             self._f_left = max(0, self._f_left - dt)
         self.fault = self._first_fault()
-
         self._seen.look(plateau, seen_ms, self.pwm, send.share_pm)
         self._follow(now_ms)
         if self.closed:
@@ -205,15 +209,13 @@ class Evse:
         return level == C or (level == D and self._ventilated)
 
     def _open_if_needed(self, dt):
-        level = self._seen.level
-        cause = self._seen.cause
+        level, cause = self._seen.level, self._seen.cause
         if self._rcd_ok and not self._rcd_ok():
             # The RCD acts on the relay driver by itself, then by interrupt; then here.
             self.trip("GroundFailure")
         if self.fault:
             self._open()
             return
-
         # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2).
         if level == A or level == B:
             self._let_go.more(dt)
@@ -222,7 +224,6 @@ class Evse:
                 return
         else:
             self._let_go.over()
-
         # E, F, an invalid level, no information, a lost diode, D refused (seq 12). At
         # steady +12 V the diode cannot be seen, and `cause` does not ask for it.
         if self._asking() and cause is None:
@@ -234,7 +235,6 @@ class Evse:
                     self.trip(cause)
                 self._open()
                 return
-
         # Seq 9, 10: told to stop, the EV has 3 s to end its current and opens S2. Once
         # begun this goes through: a new permission waits until the contactor is open.
         if self._stop.windows or not self._want_ma or not self._in_service:

@@ -5,8 +5,9 @@
 name|component.variable[instance]|type|access|limits|default|unit
 
 component.variable: the other face of the same setting (device model of 2.x); empty: none.
-type: b boolean, i integer, s text, m list of measurands, p phase rotation list, k key in
-    hexadecimal, c list of words that the station computes.
+type: b boolean, i integer, s text, m list of measurands, p phase rotation list (default:
+    unknown, for every connector there is), k key in hexadecimal, c list of words that the
+    station computes.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
@@ -26,7 +27,7 @@ ChargingScheduleAllowedChargingRateUnit|SmartChargingCtrlr.RateUnit|c|r|99|Curre
 ChargingScheduleMaxPeriods|SmartChargingCtrlr.PeriodsPerSchedule|i|r|1..999|96|
 ClockAlignedDataInterval|AlignedDataCtrlr.Interval|i|rw|0..86400|0|s
 ConnectionTimeOut|TxCtrlr.EVConnectionTimeOut|i|rw|1..86400|60|s
-ConnectorPhaseRotation||p|rw|99|0.Unknown,1.Unknown|
+ConnectorPhaseRotation||p|rw|99||
 ConnectorPhaseRotationMaxLength||i|r|1..99|9|
 ConnectorSwitch3to1PhaseSupported|SmartChargingCtrlr.Phases3to1|b|r||false|
 GetConfigurationMaxKeys||i|r|1..999|60|
@@ -63,6 +64,7 @@ MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
 AuthorizationKey||k|w|40||
 SecurityProfile|SecurityCtrlr.SecurityProfile|i|rl|0..2|0|
 MaxCurrent||i|rl|6..80|16|A
+SiteMaxCurrent||i|rl|0..160|0|A
 NominalVoltage||i|rw|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|

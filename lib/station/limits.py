@@ -24,6 +24,7 @@ _WHO = {
     "board": "the board",
     "cable": "the cable",
     "setting": "the setting MaxCurrent",
+    "site": "the supply that the connectors share",
     "temperature": "the temperature",
     "guard": "the mains guard",
     "web": "the page",
@@ -32,7 +33,7 @@ _WHO = {
 }
 
 # Caps whose lowering cannot wait.
-_PROTECTIVE = ("board", "cable", "temperature", "guard")
+_PROTECTIVE = ("board", "cable", "site", "temperature", "guard")
 
 
 def _by(source):

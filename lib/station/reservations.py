@@ -9,6 +9,7 @@ reserved. Each is a record of the journal and holds after a restart.
 """
 
 import log
+from port import ticks_diff
 from store import kinds
 from store.journal import JournalFull
 
@@ -138,13 +139,16 @@ class Reservations:
             if not connector.free:
                 continue
             mine = any(entry.matches(token, parent) for entry in self.holding(connector))
-            plugged = bool(connector.evse.plugged)
+            # The cable that came last: whoever has a card in hand has just done that. Then
+            # one without a car. Last one whose session is over: that car is somebody else's.
+            fit = 0 if connector.finished else 2 if connector.evse.plugged else 1
             if mine or self.admits(connector, token, parent):
-                value = 8 * mine + 2 + 2 * plugged
+                value = 8 * mine + 2 + 2 * fit
             else:
                 maybe = not asked and self.asks_for_group(connector)
-                value = 1 + 2 * plugged if maybe else 0
-            if value > rank:
+                value = 1 + 2 * fit if maybe else 0
+            later = found and fit == 2 and ticks_diff(connector.evse.since_ms, found.evse.since_ms) > 0
+            if value > rank or (value == rank and later):
                 found, rank = connector, value
         return found
 

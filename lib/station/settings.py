@@ -52,7 +52,11 @@ class Settings:
             if name in layer:
                 value = layer[name]
                 return value() if callable(value) else value
-        return _fields(name)[5]
+        fields = _fields(name)
+        if fields[2] == "p":
+            count = self.get("NumberOfConnectors")
+            return ",".join(["%d.Unknown" % number for number in range(count + 1)])
+        return fields[5]
 
     def get(self, name):
         """Value as bool, int, list of words or text. KeyError if there is no such setting."""
@@ -271,7 +275,9 @@ class Settings:
         for word in text.split(","):
             word = word.strip()
             number, _, rotation = word.partition(".")
-            if len(number) != 1 or number not in "0123456789" or rotation not in _ROTATIONS:
+            known = len(number) == 1 and number in "0123456789"
+            known = known and int(number) <= self.get("NumberOfConnectors")
+            if not known or rotation not in _ROTATIONS:
                 self.reason = "%s: %s is not connector.rotation" % (name, word)
                 return None
             out.append(word)

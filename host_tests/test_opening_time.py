@@ -1,0 +1,28 @@
+# The promise that matters most: from S2 open to open contacts, measured on the whole firmware.
+# MIT license; part of microevse
+"""Seeded runs at random tolerance corners; see bench_latency.py. No stall is injected here."""
+
+import bench_latency
+
+LIMIT_MS = 60
+# One window that can show it, two in a row that must, and the contactor itself.
+LEAST_MS = bench_latency.DROP_MS + 4
+
+
+def told(result):
+    print(result)
+    assert min(result.ms) >= LEAST_MS, "faster than the contactor and the windows can be"
+    assert result.overruns == 0
+    return result
+
+
+def test_one_connector_opens_within_60_ms_in_200_runs():
+    result = told(bench_latency.single(200))
+    assert len(result.ms) == 200
+    assert result.worst <= LIMIT_MS, result
+
+
+def test_two_charging_connectors_open_within_60_ms_each_in_40_runs():
+    result = told(bench_latency.dual(40, boots=2))
+    assert len(result.ms) == 40
+    assert result.worst <= LIMIT_MS, result

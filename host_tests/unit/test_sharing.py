@@ -1,0 +1,132 @@
+# Splitting one supply among connectors, with EVs that come, go and are slow to follow.
+# MIT license; part of microevse
+
+import random
+
+from station.limits import Limits
+from station.sharing import Sharing
+from station_parts import FakeClock
+
+FOLLOW_S = 5  # what an EV may take (IEC 61851-1 Table A.6 seq 6)
+
+
+class Settings:
+    site = 20
+
+    def get(self, name):
+        assert name == "SiteMaxCurrent"
+        return self.site
+
+
+class Session:
+    ending = None
+
+    def __init__(self, number):
+        self.id = number
+
+
+class Connector:
+    """An EV that draws what it was offered at most, and follows 5 s late."""
+
+    def __init__(self, number):
+        self.id = number
+        self.limits = Limits()
+        self.limits.cap("board", 32000)
+        self.session = None
+        self.evse = self
+        self.offers = [0] * (FOLLOW_S + 1)
+
+    @property
+    def closed(self):
+        return self.session is not None and self.offers[-1] > 0
+
+    def second(self):
+        self.offers.append(self.limits.value(0)[0] if self.session else 0)
+        if self.session is None:
+            self.offers = [0] * (FOLLOW_S + 1)
+
+    @property
+    def draws(self):
+        return max(self.offers[-FOLLOW_S - 1 :])
+
+
+class Site:
+    def __init__(self, count, amps):
+        self.settings = Settings()
+        self.settings.site = amps
+        self.clock = FakeClock(1)
+        self.connectors = [Connector(n + 1) for n in range(count)]
+        self.sharing = Sharing(self, self.settings, self.clock)
+        self.worst = 0
+        self.seconds(1)
+
+    def seconds(self, n):
+        for _ in range(n):
+            self.sharing.step()
+            for connector in self.connectors:
+                connector.second()
+            self.worst = max(self.worst, sum(c.draws for c in self.connectors))
+            self.clock.ms += 1000
+
+    def limits(self):
+        return [c.limits.value(0)[0] for c in self.connectors]
+
+
+def test_one_has_all_two_have_half_and_the_second_waits_for_the_first_to_follow():
+    site = Site(2, 20)
+    one, two = site.connectors
+    one.session = Session(1)
+    site.seconds(2)
+    assert site.limits() == [20000, 0]
+    two.session = Session(2)
+    site.seconds(1)
+    assert site.limits() == [10000, 0]
+    site.seconds(FOLLOW_S)
+    assert site.limits() == [10000, 0]
+    site.seconds(2)
+    assert site.limits() == [10000, 10000]
+    two.session.ending = "local"
+    site.seconds(1)
+    two.session = None
+    site.seconds(8)
+    assert site.limits() == [20000, 0] and site.worst <= 20000
+
+
+def test_less_than_6_a_for_each_is_nothing_for_the_later_one():
+    site = Site(2, 11)
+    site.connectors[1].session = Session(1)
+    site.seconds(3)
+    site.connectors[0].session = Session(2)
+    site.seconds(10)
+    assert site.limits() == [0, 11000]
+    site.settings.site = 12
+    site.seconds(10)
+    assert site.limits() == [6000, 6000]
+    site.settings.site = 5
+    site.seconds(10)
+    assert site.limits() == [0, 0]
+
+
+def test_zero_means_no_such_limit():
+    site = Site(2, 20)
+    site.settings.site = 0
+    site.seconds(2)
+    assert site.limits() == [32000, 32000]
+
+
+def test_whoever_comes_and_goes_the_supply_is_never_exceeded():
+    random.seed(7)
+    site = Site(3, 25)
+    number = 0
+    for _ in range(1500):
+        connector = site.connectors[random.getrandbits(8) % 3]
+        if connector.session is None:
+            number += 1
+            connector.session = Session(number)
+        elif random.getrandbits(1):
+            # The contactor opens: what it drew is gone at once.
+            connector.session = None
+        site.seconds(random.getrandbits(3))
+        for ma in site.limits():
+            assert ma == 0 or ma >= 6000
+    assert 20000 < site.worst <= 25000, site.worst
