@@ -37,8 +37,8 @@ from station.settings import Settings
 from station.sharing import Sharing
 from station.station import Station
 from store import kinds
-from store.journal import Journal
-from store.norlog import NorLog
+from store.journal import Journal, JournalFull
+from store.norlog import NorLog, NoSpace
 from supervisor import Supervisor
 from timekeeper import Timekeeper
 from transfers import Transfers
@@ -65,6 +65,8 @@ class Charger:
         # Memory that survives: who we are, what has been decided, what has been charged.
         count = len(board["connectors"])
         self.journal = Journal(NorLog(Flash(JOURNAL_PARTITION)), self.clock, count)
+        # All that an earlier life left to be erased: no tick runs yet that could wait for it.
+        self._make_room(None)
         self.clock.on_set(self._clock_set)
         self.clock.boot = self._count_boot()
         self.settings = Settings(self.journal)
@@ -156,7 +158,11 @@ class Charger:
         boot = 1
         for _, payload in self.journal.state(kinds.BOOT):
             boot = payload[0] + 1
-        self.journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
+        try:
+            self.journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
+        except (JournalFull, OSError) as exc:
+            # A charger that cannot write still must guard the pilot and say what is wrong.
+            log.error("app", "boot number %d not stored: %r", boot, exc)
         return boot
 
     def _evse(self, i, profile):
@@ -246,7 +252,7 @@ class Charger:
             await asyncio.sleep(1)
 
     async def _prepare(self):
-        """Erase flash ahead of need, only while every contactor is open (80 ms each)."""
+        """Erase flash ahead of need, only while every contactor is open, one block a time."""
         while True:
             if self._may_stall():
                 self.features.tidy(self.journal)

@@ -379,12 +379,12 @@ async def test_a_frame_of_one_megabyte(b):
     wire.send_frame(Opcode.TEXT, big)
     await b.until(lambda: not wire.open or wire.lost, 60, "the charger closes")
     assert wire.close_code in (1009, None)  # None: the close frame met a full pipe
-    assert [line for line in b.log if "16384" in line or "message of more" in line]
+    assert b.logged("message of more than 262144 bytes")
     await b.until(lambda: b.csms.wire not in (None, wire), 60, "connected again")
     # The same in fragments, none of them too large.
     wire = b.csms.wire
     wire.send_frame(Opcode.TEXT, b'[2,"big"', fin=False)
-    for _ in range(40):
+    for _ in range(270):
         wire.send_frame(Opcode.CONT, b" " * 1000, fin=False)
     await b.until(lambda: not wire.open or wire.lost, 60, "the charger closes")
     await b.until(lambda: b.csms.wire not in (None, wire), 60, "connected again")
@@ -394,6 +394,31 @@ async def test_a_frame_of_one_megabyte(b):
     await b.until(lambda: not wire.open or wire.lost, 60, "the charger closes")
     await b.until(lambda: b.csms.wire not in (None, wire), 60, "connected again")
     await _works(b)
+    await _ends_well(b, entry)
+
+
+@scenario
+async def test_a_message_too_large_for_the_charger_is_answered_and_the_connection_lives_on(b):
+    """More than fits, whole and in fragments: a CALLERROR, nothing else happens."""
+    entry = await _charging(b)
+    wire = b.csms.wire
+    error = await b.call_error("DataTransfer", {"vendorId": "x", "data": "y" * 60000})
+    assert error.code == "GenericError" and "too large" in error.description
+    text = json.dumps([2, "in-pieces", "DataTransfer", {"vendorId": "x", "data": "z" * 100000}])
+    mark = b.mark()
+    for at in range(0, len(text), 5000):
+        last = at + 5000 >= len(text)
+        opcode = Opcode.CONT if at else Opcode.TEXT
+        wire.send_frame(opcode, text[at : at + 5000].encode(), fin=last)
+    await b.until(lambda: [f for f in b.csms.log[mark:] if f.type == "error"], 20, "an answer")
+    (answer,) = [f for f in b.csms.log[mark:] if f.type == "error"]
+    assert (answer.unique_id, answer.payload["code"]) == ("in-pieces", "GenericError")
+    # What is no CALL gets no answer, and costs nothing either.
+    b.csms.send_raw('{"no": "' + "call" * 10000 + '"}')
+    await b.advance(3)
+    assert b.csms.wire is wire
+    await _works(b)
+    b.csms.violations[:] = [v for v in b.csms.violations if "in-pieces" not in v]
     await _ends_well(b, entry)
 
 

@@ -5,7 +5,7 @@
 import asyncio
 
 from helpers import raises, run
-from ocppj import websocket
+from ocppj import intake, websocket
 from ocppj.websocket import Closed, WebSocket
 
 
@@ -93,13 +93,13 @@ def frames_of(data):
     return out
 
 
-def received(data, max_size=16384, step=0):
+def received(data, max_size=16384, step=0, skip_size=0):
     """Feed `data`; returns (messages, Closed that ended it, frames we sent)."""
 
     async def go():
         s = Streams(step)
         s.feed(data)
-        ws = WebSocket(s, s, max_size)
+        ws = WebSocket(s, s, max_size, b"", skip_size)
         messages = []
         try:
             while True:
@@ -226,7 +226,7 @@ def test_too_long_message_is_refused_from_its_header():
             assert exc.code == 1009
         else:
             raise AssertionError("accepted")
-        assert s.largest_read <= websocket.READ  # nothing was read, or made room for
+        assert s.largest_read <= intake.READ  # nothing was read, or made room for
         assert frames_of(s.sent)[0][1][:2] == b"\x03\xf1"
 
     run(go())
@@ -243,6 +243,54 @@ def test_fragments_together_are_limited():
         frame(1, b"x" * 600, fin=False) + frame(0, b"x" * 400) + BYE, max_size=1000
     )
     assert messages == ["x" * 1000]
+
+
+def test_a_message_too_large_to_keep_is_thrown_away_and_the_connection_lives_on():
+    call = b'[2,"id-1","DataTransfer",{"data":"' + b"y" * 3000 + b'"}]'
+    whole = frame(1, call)
+    # In pieces, with a ping between them, and with what is kept of it in different frames.
+    pieces = frame(1, call[:3], fin=False) + frame(9, b"p") + frame(0, call[3:900], fin=False)
+    pieces += frame(0, call[900:], fin=False) + frame(0, b"")
+    for data in (whole, pieces):
+        for step in (0, 1, 7):
+            messages, end, _ = received(
+                data + frame(1, b"after") + BYE, max_size=1000, step=step, skip_size=4000
+            )
+            assert end.code == 1000, end
+            large, after = messages
+            assert large.head == call[: intake.HEAD].decode() and large.size == len(call)
+            assert after == "after"
+    # Beyond the second limit it is closed all the same; so is one that is no text at its front.
+    _, end, _ = received(frame(1, call), max_size=1000, skip_size=2000)
+    assert end.code == 1009
+    (large,), _, _ = received(frame(2, b"[2\xff" + b"z" * 2000) + BYE, 1000, skip_size=4000)
+    assert large.head == "[2"
+
+
+def test_a_heap_too_full_for_a_message_costs_the_message_only():
+    class Full(WebSocket):
+        fails = 1
+
+        async def _fill(self, data, at):
+            while self._left:
+                part = await self._piece()
+                data[at : at + len(part)] = part
+                at += len(part)
+                if len(data) > 500 and at > 400 and self.fails:
+                    self.fails -= 1
+                    raise MemoryError("as on the chip")
+
+    async def go():
+        s = Streams(100)
+        call = b'[2,"id-1","DataTransfer",{"data":"' + b"y" * 900 + b'"}]'
+        s.feed(frame(1, call) + frame(1, b"after"))
+        ws = Full(s, s, 1000, b"", 4000)
+        large = await ws.recv()
+        assert large.head == call[: intake.HEAD].decode() and large.size == len(call)
+        assert await ws.recv() == "after"
+        ws.abort()
+
+    run(go())
 
 
 def test_end_of_stream_is_1006():

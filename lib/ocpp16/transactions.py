@@ -25,6 +25,10 @@ NEVER_ACKNOWLEDGED = -1
 MIN_RETRY_S = 5
 
 
+class _NotYet(Exception):
+    """A record whose message cannot be built now, but later."""
+
+
 class Transactions:
     """Sends the oldest undelivered event of the journal; one at a time, in order."""
 
@@ -70,13 +74,13 @@ class Transactions:
         if record is None:
             return
         seq, kind, payload = record
-        if kind == START:
-            action, message = "StartTransaction", self._start(payload)
-        elif kind == SAMPLE:
-            action, message = "MeterValues", self._sample(payload)
-        elif kind == STOP:
-            action, message = "StopTransaction", self._stop(payload)
-        else:
+        try:
+            action, message = self._message(kind, payload)
+        except _NotYet as exc:
+            self._wait(MIN_RETRY_S)
+            log.warn("ocpp", "transaction event %d waits: %s", seq, exc)
+            return
+        if action is None:
             log.error("ocpp", "journal record %d of kind %d is no event", seq, kind)
             self._journal.done(seq)
             return
@@ -113,7 +117,7 @@ class Transactions:
         self._ids[session] = transaction_id
         try:
             self._journal.keep(TXID, session, [session, transaction_id])
-        except JournalFull:
+        except (JournalFull, OSError):
             # RAM has it as long as we run; a cut before the end would end it as id -1.
             log.error("ocpp", "transaction id %d not stored", transaction_id)
 
@@ -148,6 +152,16 @@ class Transactions:
             self._station.authorizer.learn(token, token_info(info))
 
     # -- records to payloads: a record always gives the same payload ---------------------
+
+    def _message(self, kind, payload):
+        """(action, payload) of an event; action None for what is none. Raises _NotYet."""
+        if kind == START:
+            return "StartTransaction", self._start(payload)
+        if kind == SAMPLE:
+            return "MeterValues", self._sample(payload)
+        if kind == STOP:
+            return "StopTransaction", self._stop(payload)
+        return None, None
 
     def _start(self, payload):
         _, connector, token, meter_wh, reservation, stamp = payload
@@ -200,12 +214,18 @@ class Transactions:
         if wall is None:
             offset = self._clock.wall(self._clock.boot, 0)
             if offset is None:
-                raise RuntimeError("transaction event sent before the time is known")
+                # Accepted by a central system whose own clock is not to be believed.
+                raise _NotYet("the time is not known")
             boot, uptime = stamp[0], stamp[1]
             if boot != self._clock.boot:
                 # It happened before this boot; how long before, nobody knows.
                 offset -= uptime + 1
-            self._journal.keep(TIME, boot, [boot, offset])
+            try:
+                self._journal.keep(TIME, boot, [boot, offset])
+            except (JournalFull, OSError) as exc:
+                # Sent now and repeated after a reboot it would carry another time, and look
+                # like another transaction. There is room again once the contactor is open.
+                raise _NotYet("its time cannot be stored (%r)" % exc)
             wall = offset + uptime
         return iso8601.format(wall)
 

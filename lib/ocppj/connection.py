@@ -15,6 +15,7 @@ from port import print_exception, urandom
 from . import dial
 from .backoff import Backoff
 from .handshake import HandshakeError
+from .intake import TooLarge
 from .messages import Disconnected
 from .websocket import MAX_SIZE, NORMAL, Closed, WebSocket
 
@@ -29,6 +30,9 @@ PING_LIMIT_S = 86400
 # How often the keeper looks, so that a changed interval soon holds.
 LOOK_S = 10
 GATE_LOOK_S = 1
+# A larger message than max_message is refused with a CALLERROR up to this size (a list of 2,000
+# idTags sent in one piece); beyond it with close code 1009.
+SKIP_SIZE = 262144
 # How long the reader has to find out why nothing can be sent.
 GRACE_S = 1
 
@@ -165,7 +169,8 @@ class Connection:
         self._ended = asyncio.Event()
         self._reason = ""
         size = getattr(self._config, "max_message", MAX_SIZE)
-        ws = self._ws = WebSocket(self._dialer.reader, self._dialer.writer, size, pending)
+        reader, writer = self._dialer.reader, self._dialer.writer
+        ws = self._ws = WebSocket(reader, writer, size, pending, SKIP_SIZE)
         ws.on_broken = self._on_broken
         self.connected = True
         self.protocol = protocol
@@ -227,6 +232,8 @@ class Connection:
                 message = await ws.recv()
                 if isinstance(message, str) and self._rpc:
                     await self._rpc.on_text(message)
+                elif isinstance(message, TooLarge) and self._rpc:
+                    self._rpc.too_large(message.head, message.size)
                 else:
                     log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
         except asyncio.CancelledError:

@@ -17,8 +17,7 @@ from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconne
 from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces
 from .messages import message_ids  # noqa: F401  (offered here to those who make an Rpc)
 
-# CALLs of the CSMS waiting for their turn. One is what the specification allows; real ones
-# send a burst after connecting.
+# CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
 HANDLER_LIMIT_S = 120
@@ -144,8 +143,9 @@ class Rpc:
             if text.count("[") + text.count("{") > CONTAINER_LIMIT:
                 raise ValueError("too many lists and objects")
             message = json.loads(join_surrogates(text))
+            crc = crc32(text.encode())
         except (ValueError, RuntimeError, MemoryError) as exc:
-            # RuntimeError: too deep. The id may still be readable at the front.
+            # RuntimeError: too deep. The id may be readable at the front.
             self._bad(call_id_of(text), "message cannot be read as JSON", exc)
             return
         if not isinstance(message, list) or not message:
@@ -153,18 +153,22 @@ class Rpc:
             return
         kind = message[0]
         if kind == CALL:
-            self._on_call(message, crc32(text.encode()))
+            self._on_call(message, crc)
         elif kind == CALLRESULT or kind == CALLERROR:
             self._on_answer(kind, message)
         else:
             # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
             self._bad(None, "unknown message type")
 
-    def _bad(self, call_id, text, exc=None):
+    def too_large(self, head, size):
+        """A message of `size` bytes was not kept; `head` is how it began."""
+        self._bad(call_id_of(head), "message of %d bytes is too large" % size, None, "GenericError")
+
+    def _bad(self, call_id, text, exc=None, code="FormationViolation"):
         self.malformed += 1
         log.warn("ocpp", "%s%s", text, " (%s)" % exc if exc else "")
         if call_id is not None:
-            self._refuse(call_id, "FormationViolation", text)
+            self._refuse(call_id, code, text)
 
     def _refuse(self, call_id, code, text):
         log.warn("ocpp", "CALL refused: %s %s", code, text)

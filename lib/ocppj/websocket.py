@@ -12,39 +12,37 @@ import asyncio
 from port import ticks_diff, ticks_ms, urandom
 
 from .frames import ABNORMAL, BINARY, CLOSE, CONTINUATION, CONTROL_LIMIT, INVALID_DATA
-from .frames import NO_CODE, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, TOO_BIG, Closed
-from .frames import client_header, decode_utf8, encode_utf8, header_fault, mask
+from .frames import NO_CODE, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, Closed
+from .frames import client_header, decode_utf8, encode_utf8, mask
 from .frames import valid_close_code
+from .intake import Intake
 
 MAX_SIZE = 16384
 # Largest piece masked, and written, at once: bounds memory. A multiple of 4 (the mask).
 CHUNK = 1024
-# Largest piece read at once.
-READ = 512
 # How long close() waits for the peer's close frame, and for our own to leave.
 CLOSE_TIMEOUT_S = 5
 FLUSH_TIMEOUT_S = 2
 
 
-class WebSocket:
+class WebSocket(Intake):
     """The client's end of a WebSocket connection whose opening handshake is done.
 
     reader, writer: asyncio streams (on MicroPython the same object). Needs a running loop.
     max_size: largest message taken, in bytes. pending: bytes read beyond the handshake.
+    skip_size: up to this size a larger one is read, thrown away and told as TooLarge; beyond
+        it, or without it, the connection is closed with 1009.
     """
 
-    def __init__(self, reader, writer, max_size=MAX_SIZE, pending=b""):
-        self._reader = reader
+    def __init__(self, reader, writer, max_size=MAX_SIZE, pending=b"", skip_size=0):
+        Intake.__init__(self, reader, max_size, skip_size, pending)
         self._writer = writer
-        self._max_size = max_size
-        self._buffer = bytes(pending)  # read but not yet used; at most READ bytes
         self._out = []  # [opcode, payload, done Event or None, error] waiting for the writer
         self._wake = asyncio.Event()
         self._peer_closed = asyncio.Event()
         self._close_sent = False
         self._over = None  # Closed once the connection cannot be used any more
         self.on_broken = None  # plain function(Closed): writing failed, `recv` may still hang
-        self.last_rx = ticks_ms()
         self._task = asyncio.create_task(self._write_loop())
 
     def silent_ms(self):
@@ -52,7 +50,7 @@ class WebSocket:
         return ticks_diff(ticks_ms(), self.last_rx)
 
     async def recv(self):
-        """The next message: str for text, bytes for binary. Raises Closed when it is over."""
+        """The next message: str for text, bytes for binary, TooLarge. Raises Closed at the end."""
         if self._over:
             raise self._over
         try:
@@ -64,58 +62,6 @@ class WebSocket:
             over = Closed(ABNORMAL, "connection lost (%s)" % (exc.args[0] if exc.args else exc))
         self._end(over)
         raise over
-
-    async def _message(self):
-        whole = None  # a message in fragments, as far as it has come
-        kind = total = 0
-        while True:
-            fin, opcode, size = await self._header(whole is not None)
-            if opcode >= CLOSE:
-                await self._control(opcode, await self._payload(size))
-                continue
-            if total + size > self._max_size:
-                # From the header alone: not a byte of it has been allocated or read.
-                await self._fail(TOO_BIG, "message of more than %d bytes" % self._max_size)
-            kind = opcode or kind
-            try:
-                data = await self._payload(size)
-                total += size
-                if fin and whole is None:
-                    return await self._finish(kind, data)
-                if whole is None:
-                    whole = bytearray()
-                whole.extend(data)
-                if fin:
-                    return await self._finish(kind, whole)
-            except MemoryError:
-                await self._fail(TOO_BIG, "out of memory")
-
-    async def _finish(self, kind, data):
-        if kind == BINARY:
-            return bytes(data)
-        try:
-            return decode_utf8(data)
-        except ValueError:
-            await self._fail(INVALID_DATA, "text is not UTF-8")
-
-    async def _header(self, in_message):
-        """Read one frame header and check it; returns (fin, opcode, payload size)."""
-        head = await self._exactly(2)
-        fault = header_fault(head, in_message)
-        if fault:
-            await self._fail(PROTOCOL_ERROR, fault)
-        size = head[1]
-        if size == 126:
-            size = int.from_bytes(await self._exactly(2), "big")
-            least = 126
-        elif size == 127:
-            size = int.from_bytes(await self._exactly(8), "big")
-            least = 65536
-        else:
-            least = 0
-        if size < least or size >> 63:
-            await self._fail(PROTOCOL_ERROR, "length not in its shortest form")
-        return bool(head[0] & 0x80), head[0] & 15, size
 
     async def _control(self, opcode, data):
         if opcode == PING:
@@ -146,33 +92,6 @@ class WebSocket:
         """Our side refuses to go on (RFC 6455 section 7.1.7): tell the peer and raise."""
         await self._send_close(code.to_bytes(2, "big") + reason.encode())
         raise Closed(code, reason)
-
-    async def _exactly(self, size):
-        """`size` bytes of a header; reads ahead a little."""
-        while len(self._buffer) < size:
-            self._buffer += await self._read(READ)
-        data, self._buffer = self._buffer[:size], self._buffer[size:]
-        return data
-
-    async def _payload(self, size):
-        if size <= len(self._buffer):
-            return await self._exactly(size)
-        data = bytearray(size)
-        have = len(self._buffer)
-        data[:have] = self._buffer
-        self._buffer = b""
-        while have < size:
-            part = await self._read(min(READ, size - have))
-            data[have : have + len(part)] = part
-            have += len(part)
-        return bytes(data) if size <= CONTROL_LIMIT else data
-
-    async def _read(self, size):
-        data = await self._reader.read(size)
-        if not data:
-            raise Closed(ABNORMAL, "connection lost")
-        self.last_rx = ticks_ms()
-        return data
 
     async def send(self, message):
         """Send text (str), binary (bytes), or an iterator of str pieces as one text message.

@@ -1,0 +1,154 @@
+# The reading half of a WebSocket: frames into messages, within what the heap can hold.
+# MIT license; part of microevse
+"""A message is refused for its size by its headers alone, before anything is allocated for it.
+
+One that is too large for us, or for the heap as it is just now, need not cost the connection:
+it is read in small pieces and thrown away, but for its beginning, where the id of a CALL is.
+"""
+
+import gc
+
+from port import ticks_ms
+
+from .frames import ABNORMAL, BINARY, CLOSE, INVALID_DATA, PROTOCOL_ERROR, TOO_BIG, Closed
+from .frames import decode_utf8, header_fault
+
+# Largest piece read at once.
+READ = 512
+# What is kept of a message that is thrown away: room for the id of a CALL.
+HEAD = 320
+
+
+class TooLarge:
+    """A message that was not kept. `head`: its first characters; `size`: bytes in all."""
+
+    def __init__(self, head, size):
+        self.head = head
+        self.size = size
+
+
+class Intake:
+    """Base of WebSocket, which gives it `_control` and `_fail`."""
+
+    def __init__(self, reader, max_size, skip_size, pending):
+        self._reader = reader
+        self._max_size = max_size
+        self._skip_size = max(skip_size, max_size)
+        self._buffer = bytes(pending)  # read but not yet used; at most READ bytes
+        self._left = 0  # bytes of the frame in work that have not been read
+        self.last_rx = ticks_ms()
+
+    async def _message(self):
+        whole = None  # a message in fragments, as far as it has come
+        head = None  # beginning of a message that is not kept
+        kind = total = 0
+        while True:
+            fin, opcode, size = await self._header(kind > 0)
+            if opcode >= CLOSE:
+                await self._control(opcode, await self._payload(size))
+                continue
+            kind = opcode or kind
+            total += size
+            # From the header alone: not a byte of it has been allocated or read.
+            if total > self._skip_size:
+                await self._fail(TOO_BIG, "message of more than %d bytes" % self._skip_size)
+            if head is None and total <= self._max_size:
+                try:
+                    # All that is needed is allocated before anything is read.
+                    if whole is None:
+                        whole = bytearray(size)
+                    else:
+                        whole.extend(bytearray(size))
+                    await self._fill(whole, total - size)
+                    if fin:
+                        return await self._finish(kind, whole)
+                    continue
+                except MemoryError:
+                    pass  # `_left` still says where in the frame we are
+            if head is None:
+                head = bytes(memoryview(whole or b"")[: min(HEAD, total - self._left)])
+                whole = None
+                gc.collect()
+            head = await self._skip(head)
+            if fin:
+                return TooLarge(_readable(head), total)
+
+    async def _finish(self, kind, data):
+        if kind == BINARY:
+            return bytes(data)
+        try:
+            return decode_utf8(data)
+        except ValueError:
+            await self._fail(INVALID_DATA, "text is not UTF-8")
+
+    async def _header(self, in_message):
+        """Read one frame header and check it; returns (fin, opcode, payload size)."""
+        head = await self._exactly(2)
+        fault = header_fault(head, in_message)
+        if fault:
+            await self._fail(PROTOCOL_ERROR, fault)
+        size = head[1]
+        if size == 126:
+            size = int.from_bytes(await self._exactly(2), "big")
+            least = 126
+        elif size == 127:
+            size = int.from_bytes(await self._exactly(8), "big")
+            least = 65536
+        else:
+            least = 0
+        if size < least or size >> 63:
+            await self._fail(PROTOCOL_ERROR, "length not in its shortest form")
+        self._left = size
+        return bool(head[0] & 0x80), head[0] & 15, size
+
+    async def _exactly(self, size):
+        """`size` bytes of a header; reads ahead a little."""
+        while len(self._buffer) < size:
+            self._buffer += await self._read(READ)
+        data, self._buffer = self._buffer[:size], self._buffer[size:]
+        return data
+
+    async def _payload(self, size):
+        """All of a control frame."""
+        data = bytearray(size)
+        await self._fill(data, 0)
+        return bytes(data)
+
+    async def _fill(self, data, at):
+        """Read the rest of the frame into `data` from index `at` on."""
+        while self._left:
+            part = await self._piece()
+            data[at : at + len(part)] = part
+            at += len(part)
+
+    async def _piece(self):
+        """Some of the bytes that are left of this frame."""
+        if self._buffer:
+            part, self._buffer = self._buffer[: self._left], self._buffer[self._left :]
+        else:
+            part = await self._read(min(READ, self._left))
+        self._left -= len(part)
+        return part
+
+    async def _skip(self, head):
+        """Throw away what is left of this frame; returns `head` with what it lacked."""
+        while self._left:
+            part = await self._piece()
+            if len(head) < HEAD:
+                head += part[: HEAD - len(head)]
+        return head
+
+    async def _read(self, size):
+        data = await self._reader.read(size)
+        if not data:
+            raise Closed(ABNORMAL, "connection lost")
+        self.last_rx = ticks_ms()
+        return data
+
+
+def _readable(head):
+    """The beginning of a message as text, as far as it is ASCII (an id should be)."""
+    n = 0
+    while n < len(head) and head[n] < 128:
+        n += 1
+    return head[:n].decode()
