@@ -166,6 +166,17 @@ def peer_busy():
         return False
 
 
+def settled():
+    """True while no state machine of the firmware counts windows of its pilot."""
+    charger = _charger()
+    if charger is None:
+        return True  # a program that is no charger, or has not built it yet
+    for evse in charger.evses:
+        if not evse.settled:
+            return False
+    return True
+
+
 def _charger():
     return getattr(sys.modules.get("app"), "charger", None)
 

@@ -275,6 +275,11 @@ class Twin:
         except (ValueError, TwinError) as exc:
             return {"ok": False, "error": str(exc)}
 
+    async def flash(self):
+        """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
+        that the journal holds for delivery (None before it is there)."""
+        return await self._ask({"do": "_flash"}, ANSWER_S)
+
     async def advance(self, seconds):
         """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
         chip ends later), the peer being given its turn through `settle`."""

@@ -10,12 +10,19 @@ without select.poll: that one sleeps a real millisecond for everything that is n
 import select
 import sys
 
+import twin_state
+
 _IN = 1
 _OUT = 4
 _POLL = 3  # stream ioctl request
 
 _HALF = 1 << 29
 _MASK = (1 << 30) - 1
+
+# What may be coalesced: nothing that waits for an answer on a wire, and no time in which
+# something has just moved.
+_LONG_MS = 200
+_QUIET_US = 10000000
 
 _ticks = None  # fn() -> virtual ms, without the cost the firmware's own calls have
 _pushes = 0  # counts, so that the loop sees when something became ready
@@ -124,6 +131,18 @@ def _events(stream, flags):
     return 0
 
 
+def _coalesced(passed, dt, clock):
+    """When (ms) a sleep of `dt` ends. With the option coalesce_ms, for runs of many days, all
+    long sleeps in a quiet time end together: late, as on a busy chip, and much cheaper."""
+    grid = twin_state.options.get("coalesce_ms")
+    due = passed + dt
+    if not grid or dt < _LONG_MS or clock.now_us - twin_state.world.changed_us < _QUIET_US:
+        return due
+    if not twin_state.settled():
+        return due
+    return max(due, (passed // grid + 1) * grid)
+
+
 def install(clock):
     """Before the first import of asyncio."""
     global _ticks
@@ -218,7 +237,7 @@ def patch(pacer):
             if dt > 0:
                 # To the millisecond the loop counts in, not a fraction later.
                 passed = (clock.now_us - clock.boot_us) // 1000
-                until = clock.boot_us + (passed + dt) * 1000
+                until = clock.boot_us + _coalesced(passed, dt, clock) * 1000
             before = _pushes
             while True:
                 # Commands and callbacks may have made tasks ready: the loop must look.

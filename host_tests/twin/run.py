@@ -62,7 +62,7 @@ class Board:
         # Here, not at the top: the path is only now what it must be.
         import twin_state as state
         from twin.clock import Clock
-        from twin.control import Control, peer_busy, snapshot
+        from twin.control import Control, peer_busy, settled, snapshot
         from twin.net import TLS_MS, Net
         from twin.pace import Pacer
         from twin.world import World
@@ -103,6 +103,7 @@ class Board:
         state.reset_cause = start["cause"]
         if start["hold"]:
             self._repeatable(start["seed"] + start["now_us"])
+        state.settled = settled
         state.send = self.send
         state.on_reset = self.reset
         if MICROPYTHON:

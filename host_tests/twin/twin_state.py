@@ -21,6 +21,7 @@ board = {}  # the board profile (what board.json holds)
 rtc_memory = bytearray()  # exactly what RTC.memory() holds; kept over resets, not power cuts
 reset_cause = PWRON_RESET
 urandom = None  # fn(size) -> bytes from the seed; None: the host's own random numbers
+settled = None  # fn() -> True while more windows of an unchanged pilot would change nothing
 send = None  # fn(dict): one event line to the parent, {"event": ..., "t": seconds}
 
 

