@@ -1,0 +1,21 @@
+# A bounded part of the power cut sweep: some operations each time, others the next time.
+# MIT license; part of microevse
+"""The whole of it is in bench_power_cut.py; see there what is asserted."""
+
+import os
+import random
+
+import bench_power_cut
+
+STEP = 16
+REAL_S = 50
+
+
+def test_power_cut_sweep(capsys):
+    """POWER_CUT_SEED repeats a run that has failed."""
+    seed = int(os.environ.get("POWER_CUT_SEED") or random.randrange(1, 100000))
+    offset = random.Random(seed).randrange(STEP)
+    with capsys.disabled():
+        print()
+        cuts = bench_power_cut.sweep(STEP, offset, seed, seconds=REAL_S)
+    assert cuts >= 5
