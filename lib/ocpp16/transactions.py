@@ -13,6 +13,7 @@ import asyncio
 import iso8601
 import log
 from ocppj.rpc import CallError
+from store import lost_time
 from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID
 
@@ -216,17 +217,17 @@ class Transactions:
             if offset is None:
                 # Accepted by a central system whose own clock is not to be believed.
                 raise _NotYet("the time is not known")
-            boot, uptime = stamp[0], stamp[1]
-            if boot != self._clock.boot:
-                # It happened before this boot; how long before, nobody knows.
-                offset -= uptime + 1
+            boot = stamp[0]
             try:
-                self._journal.keep(TIME, boot, [boot, offset])
+                if boot == self._clock.boot:
+                    self._journal.keep(TIME, boot, [boot, offset])
+                else:
+                    offset = lost_time.place(self._journal, boot, offset)
             except (JournalFull, OSError) as exc:
                 # Sent now and repeated after a reboot it would carry another time, and look
                 # like another transaction. There is room again once the contactor is open.
                 raise _NotYet("its time cannot be stored (%r)" % exc)
-            wall = offset + uptime
+            wall = offset + stamp[1]
         return iso8601.format(wall)
 
 
