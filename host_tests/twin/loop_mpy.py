@@ -21,7 +21,7 @@ _MASK = (1 << 30) - 1
 
 # What may be coalesced: nothing that waits for an answer on a wire, and no time in which
 # something has just moved.
-_LONG_MS = 200
+_LONG_MS = 30
 _QUIET_US = 10000000
 
 _ticks = None  # fn() -> virtual ms, without the cost the firmware's own calls have

@@ -377,6 +377,9 @@ class Timer:
                 if _s.settled is None or _s.settled():
                     step = max(step, self._longest_us())
             self._due = due + step
+            if step > self._us and _wdt is not None:
+                # The ticks left out would all have fed it.
+                _wdt._deadline = max(_wdt._deadline, self._due + self._us)
             self._event = _s.clock.at(self._due, self._on_fire)
         if self._callback is not None:
             _s.clock.soft(self._on_run, self._callback)
@@ -389,10 +392,7 @@ class Timer:
         self._samples = world.was_sampled
 
     def _longest_us(self):
-        us = _s.options.get("skip_ms", 0) * 1000
-        if _wdt is not None:
-            us = min(us, _wdt.timeout_us // 2)
-        return us // self._us * self._us
+        return _s.options.get("skip_ms", 0) * 1000 // self._us * self._us
 
     def _wake(self):
         """Something changed: back to the regular ticks, in step with those left out."""
