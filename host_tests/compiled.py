@@ -22,7 +22,7 @@ CACHE = ROOT / "build" / "mpy-host"
 SOURCE_ONLY = ("boot.py", "main.py")
 NATIVE = {"x86_64": "x64", "aarch64": "armv7emsp", "i686": "x86"}
 # Old states of the sources are thrown away beyond so many.
-KEPT = 3
+KEPT = 8
 
 
 def directories():
@@ -34,6 +34,7 @@ def directories():
     folder = CACHE / digest.hexdigest()[:16]
     if not folder.exists():
         _build(folder, sources)
+    os.utime(folder)  # in use: not the next to be thrown away
     return [folder / "firmware", folder / "lib"]
 
 
