@@ -9,6 +9,7 @@ import asyncio
 import gc
 
 import log
+import memory
 from clock import Clock
 from config import CsmsConfig, layer_values, provisioning
 from features import Features
@@ -18,7 +19,6 @@ from hal import system
 from hal.adc import PilotAdc
 from hal.contactor import Contactor
 from hal.lock import Lock
-from hal.partition import Flash
 from hal.pilot import Pilot
 from hal.rcd import Rcd
 from hal.tick import Tick
@@ -36,9 +36,6 @@ from station.authorization import Authorizer
 from station.settings import Settings
 from station.sharing import Sharing
 from station.station import Station
-from store import kinds
-from store.journal import Journal, JournalFull
-from store.norlog import NorLog, NoSpace
 from supervisor import Supervisor
 from timekeeper import Timekeeper
 from transfers import Transfers
@@ -46,7 +43,6 @@ from version import VERSION
 
 charger = None
 
-JOURNAL_PARTITION = "journal"
 # The station's tasks look around every second; this much later something hangs.
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
@@ -64,11 +60,8 @@ class Charger:
 
         # Memory that survives: who we are, what has been decided, what has been charged.
         count = len(board["connectors"])
-        self.journal = Journal(NorLog(Flash(JOURNAL_PARTITION)), self.clock, count)
-        # All that an earlier life left to be erased: no tick runs yet that could wait for it.
-        self._make_room(None)
+        self.journal = memory.open_journal(self.clock, count)
         self.clock.on_set(self._clock_set)
-        self.clock.boot = self._count_boot()
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
         # What the board can do, until an installer says what the house has.
@@ -153,17 +146,6 @@ class Charger:
         self.settings.on_change(self._on_setting)
 
     # -- making the parts ----------------------------------------------------------------
-
-    def _count_boot(self):
-        boot = 1
-        for _, payload in self.journal.state(kinds.BOOT):
-            boot = payload[0] + 1
-        try:
-            self.journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
-        except (JournalFull, OSError) as exc:
-            # A charger that cannot write still must guard the pilot and say what is wrong.
-            log.error("app", "boot number %d not stored: %r", boot, exc)
-        return boot
 
     def _evse(self, i, profile):
         contactor = Contactor(profile["contactor"])

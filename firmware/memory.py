@@ -1,0 +1,56 @@
+# The journal's place in the running charger: opened, counted, kept ready to be written.
+# MIT license; part of microevse
+"""A flash that is full or broken is told; it never stops what guards the pilot."""
+
+import asyncio
+
+import log
+from hal import system
+from hal.partition import Flash
+from store import kinds
+from store.journal import Journal, JournalFull
+from store.norlog import NorLog, NoSpace
+
+PARTITION = "journal"
+PREPARE_S = 2
+# Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
+PREPARE_NEXT_S = 0.2
+
+
+def open_journal(clock, connectors):
+    """The journal, with all erased that an earlier life left; `clock.boot` is set.
+
+    Takes as long as it takes: no tick runs yet that could wait for it. Raises
+    ForeignContent, OSError without a partition.
+    """
+    journal = Journal(NorLog(Flash(PARTITION)), clock, connectors)
+    make_room(journal, None)
+    clock.boot = _count_boot(journal)
+    return journal
+
+
+def _count_boot(journal):
+    boot = 1
+    for _, payload in journal.state(kinds.BOOT):
+        boot = payload[0] + 1
+    try:
+        journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
+    except (JournalFull, OSError) as exc:
+        log.error("journal", "boot number %d not stored: %r", boot, exc)
+    return boot
+
+
+def make_room(journal, erases):
+    """Journal.prepare; 0 if the flash refuses."""
+    try:
+        return journal.prepare(erases)
+    except (JournalFull, NoSpace, OSError) as exc:
+        log.error("journal", "no room made: %r", exc)
+        return 0
+
+
+async def keep_ready(journal, may_stall):
+    """Erase ahead of need for ever, only while `may_stall()`, one block at a time."""
+    while True:
+        more = may_stall() and make_room(journal, 1)
+        await asyncio.sleep(PREPARE_NEXT_S if more else PREPARE_S)
