@@ -281,11 +281,11 @@ async def test_rule_12_metering_keys_act_at_once(b):
     entry = await b.charging(amps=16)
     await b.none("MeterValues", for_=30)
     await b.configure(MeterValueSampleInterval=5)
-    await b.expect("MeterValues", within=6)
+    await b.expect("MeterValues", within=8)
     await b.configure(MeterValuesSampledData="Energy.Active.Import.Register,Power.Active.Import")
     await b.advance(6)
     b.skip()
-    sample = await b.expect("MeterValues", within=6)
+    sample = await b.expect("MeterValues", within=8)
     names = [v["measurand"] for v in sample["meterValue"][0]["sampledValue"]]
     assert set(names) == {"Energy.Active.Import.Register", "Power.Active.Import"}
     await b.configure(ClockAlignedDataInterval=10)
