@@ -422,12 +422,14 @@ class WDT:
         self.timeout_us = timeout * 1000
         _s.clock.cancel(self._event)
         self._event = None
+        self._deadline = 0
         self.feed()
 
     def feed(self):
         _entered()
         # One event for many feeds: it looks at the deadline when it runs.
-        self._deadline = _s.clock.now_us + self.timeout_us
+        # Not sooner than the next tick, where ticks are left out.
+        self._deadline = max(self._deadline, _s.clock.now_us + self.timeout_us)
         if not self._event:
             self._event = _s.clock.at(self._deadline, self._expire)
 
