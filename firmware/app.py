@@ -46,7 +46,6 @@ charger = None
 # The station's tasks look around every second; this much later something hangs.
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
-PREPARE_S = 2
 
 
 class Charger:
@@ -212,7 +211,7 @@ class Charger:
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
-        supervisor.start("journal", self._prepare)
+        supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
         supervisor.start("network", self.link.run)
@@ -233,13 +232,8 @@ class Charger:
                 self.supervisor.beat("loop")
             await asyncio.sleep(1)
 
-    async def _prepare(self):
-        """Erase flash ahead of need, only while every contactor is open, one block a time."""
-        while True:
-            if self._may_stall():
-                self.features.tidy(self.journal)
-                self.journal.prepare()
-            await asyncio.sleep(PREPARE_S)
+    async def _keep_ready(self):
+        await memory.keep_ready(self.journal, self._may_stall, self.features.tidy)
 
     async def _serve_page(self):
         # Imported here: the page is the largest part of the program, and not vital.

@@ -49,8 +49,14 @@ def make_room(journal, erases):
         return 0
 
 
-async def keep_ready(journal, may_stall):
-    """Erase ahead of need for ever, only while `may_stall()`, one block at a time."""
+async def keep_ready(journal, may_stall, tidy):
+    """Erase ahead of need for ever, only while `may_stall()`, one block at a time.
+
+    tidy(journal): forgets records that nobody needs any more.
+    """
     while True:
-        more = may_stall() and make_room(journal, 1)
+        more = 0
+        if may_stall():
+            tidy(journal)
+            more = make_room(journal, 1)
         await asyncio.sleep(PREPARE_NEXT_S if more else PREPARE_S)
