@@ -273,7 +273,7 @@ class Connector:
         evse = self.evse
         if self.left:
             return "suspended_ev", LEFT
-        if not self._permitted:
+        if not self._permitted or evse.paused:
             self._asked_ms = None
             return "suspended_evse", None
         if evse.state not in (C, D):
