@@ -33,6 +33,7 @@ from ocpp16.firmware import Firmware
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
+from protect import may_close, mirror_contact, protection
 from rfid.line import LineReader
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -81,6 +82,7 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
         self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
+        self.mirrors = [mirror_contact(c) for c in board["connectors"]]
         self.evses = [self._evse(i, c) for i, c in enumerate(board["connectors"])]
         self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
         self._uarts = {}
@@ -102,6 +104,10 @@ class Charger:
                 profile,
                 self._cable(i, profile),
             )
+        self.protections = [
+            protection(board, self.adc, connector, self.clock, self.rcds[i], self.mirrors[i])
+            for i, connector in enumerate(self.station.connectors)
+        ]
         self.reader = self._reader()
 
         # The central system.
@@ -165,7 +171,7 @@ class Charger:
             Pilot(profile["cp"]),
             contactor,
             ventilated=profile.get("ventilated", False),
-            lock_ok=lock.is_locked if lock else None,
+            lock_ok=may_close(lock, self.mirrors[i]),
             rcd_ok=rcd.is_ok if rcd else None,
             diode_check=profile["cp"].get("diode_check", True),
         )
@@ -242,6 +248,8 @@ class Charger:
         for connector in self.station.connectors:
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
+        for i, protection in enumerate(self.protections):
+            supervisor.start("protection %d" % (i + 1), protection.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._prepare)
