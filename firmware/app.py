@@ -248,8 +248,8 @@ class Charger:
         for connector in self.station.connectors:
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
-        for i, protection in enumerate(self.protections):
-            supervisor.start("protection %d" % (i + 1), protection.run)
+        for guard in self.protections:
+            supervisor.start("protection", guard.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._prepare)

@@ -15,6 +15,10 @@ from twin.ev import QUIRKS
 async def _start(b, quirk):
     """The EV arrives, a card is shown, the transaction begins."""
     await b.boot()
+    return await _arrive(b, quirk)
+
+
+async def _arrive(b, quirk):
     await b.do("ev", quirk=quirk)
     await b.do("plug")
     await b.expect_status("Preparing")
@@ -245,9 +249,9 @@ async def test_over_draw_50(b):
 @scenario
 async def test_min_10a(b):
     """Does not ask at 6 A: SuspendedEV; charged once there is more."""
-    await b.advance(0.5)
+    await b.boot()
     await b.do("set", key="MaxCurrent", value="6")
-    entry = await _start(b, "min_10a")
+    entry = await _arrive(b, "min_10a")
     await b.expect_status("SuspendedEV", within=30)
     await b.advance(30)
     assert _closings(b) == []
