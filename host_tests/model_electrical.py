@@ -278,7 +278,7 @@ class Electrical(RuleBasedStateMachine):
     @rule(ms=st.sampled_from((80, 400, 1200)))
     def long_stall(self, ms):
         """Flash erase, handshake: only while open and nothing is about to close."""
-        if not self.rig.evse.closed:
+        if self.rig.tick.relaxed and not self.rig.evse.closed:
             self.rig.stall(ms)
             self.rig.clock.dropped = 0  # that is what long stalls do, and why they have gates
             self.watch.check()

@@ -45,3 +45,16 @@ def test_the_watch_sees_a_closing_that_nobody_allowed():
             played(rig, watch, 100)
     finally:
         rig.__exit__()
+
+
+def test_just_after_opening_the_watchdog_is_still_the_short_one():
+    """A handshake in the tick after the contactor opened once reset the chip."""
+    with Rig(1) as rig:
+        rig.charge()
+        rig.run(30)
+        rig.evse.trip("GroundFailure")
+        assert not rig.evse.closed and not rig.tick.relaxed
+        rig.run(40)
+        assert rig.tick.relaxed
+        rig.stall(1200)
+        rig.run(40)
