@@ -8,6 +8,7 @@
 import asyncio
 import gc
 
+import electrical
 import log
 from clock import Clock
 from config import CsmsConfig, layer_values, provisioning
@@ -15,16 +16,13 @@ from features import Features
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from hal.contactor import Contactor
 from hal.lock import Lock
 from hal.partition import Flash
-from hal.pilot import Pilot
 from hal.rcd import Rcd
 from hal.tick import Tick
 from hal.uart import open_uart
 from hal.watchdog import Watchdog
 from hal.wifi import Link
-from iec61851.evse import Evse
 from meters import eastron
 from modbus.rtu import Master
 from ocpp16 import schemas
@@ -33,7 +31,6 @@ from ocpp16.firmware import Firmware
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
-from protect import may_close, mirror_contact, protection
 from rfid.line import LineReader
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -82,8 +79,8 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
         self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
-        self.mirrors = [mirror_contact(c) for c in board["connectors"]]
-        self.evses = [self._evse(i, c) for i, c in enumerate(board["connectors"])]
+        self.mirrors = [electrical.mirror_contact(c) for c in board["connectors"]]
+        self.evses = [electrical.evse(self, i) for i in range(count)]
         self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
         self._uarts = {}
         self._buses = {}
@@ -104,10 +101,7 @@ class Charger:
                 profile,
                 self._cable(i, profile),
             )
-        self.protections = [
-            protection(board, self.adc, connector, self.clock, self.rcds[i], self.mirrors[i])
-            for i, connector in enumerate(self.station.connectors)
-        ]
+        self.protections = electrical.protections(self)
         self.reader = self._reader()
 
         # The central system.
@@ -150,6 +144,7 @@ class Charger:
         self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
+        self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = Timekeeper(
             self.settings, self.clock, self.link, self._may_stall, self.config.secure
         )
@@ -163,21 +158,6 @@ class Charger:
             boot = payload[0] + 1
         self.journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
         return boot
-
-    def _evse(self, i, profile):
-        contactor = Contactor(profile["contactor"])
-        lock, rcd = self.locks[i], self.rcds[i]
-        evse = Evse(
-            Pilot(profile["cp"]),
-            contactor,
-            ventilated=profile.get("ventilated", False),
-            lock_ok=may_close(lock, self.mirrors[i]),
-            rcd_ok=rcd.is_ok if rcd else None,
-            diode_check=profile["cp"].get("diode_check", True),
-        )
-        if rcd:
-            rcd.on_trip(evse.trip)
-        return evse
 
     def _uart(self, number):
         if number not in self._uarts:
@@ -207,10 +187,7 @@ class Charger:
 
     def _may_stall(self):
         """True while no contactor is closed: a stall of the interpreter is harmless then."""
-        for evse in self.evses:
-            if evse.closed:
-                return False
-        return True
+        return self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
 
     async def _online(self, protocol):
         await self.ocpp.serve()
@@ -230,6 +207,9 @@ class Charger:
             system.set_rtc(self.clock.now())
 
     def _on_setting(self, name, value):
+        if name == "WakeUpDelay":
+            for evse in self.evses:
+                evse.waker.after_ms = 1000 * value
         if name in self.config.NAMES:
             asyncio.create_task(self.connection.restart("%s changed" % name))
 
@@ -254,6 +234,7 @@ class Charger:
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._prepare)
         supervisor.start("network", self.link.run)
+        supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
         supervisor.start("firmware", self.firmware.run)

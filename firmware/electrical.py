@@ -24,17 +24,19 @@ def _may_close(lock, mirror):
     return lambda: (lock is None or lock.is_locked()) and not mirror.is_open()
 
 
-def evse(profile, lock, rcd, mirror, wake_s):
-    """The state machine of one connector. wake_s: setting WakeUpDelay."""
+def evse(charger, i):
+    """The state machine of connector i of the profile, from 0."""
+    profile = charger.board["connectors"][i]
+    rcd = charger.rcds[i]
     made = Evse(
         Pilot(profile["cp"]),
         Contactor(profile["contactor"]),
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(lock, mirror),
+        lock_ok=_may_close(charger.locks[i], charger.mirrors[i]),
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
-    made.waker.after_ms = 1000 * wake_s
+    made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
     return made
