@@ -8,6 +8,7 @@
 import asyncio
 import gc
 
+import electrical
 import log
 import memory
 from clock import Clock
@@ -17,14 +18,11 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from hal.contactor import Contactor
 from hal.lock import Lock
-from hal.pilot import Pilot
 from hal.rcd import Rcd
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from hal.wifi import Link
-from iec61851.evse import Evse
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
@@ -74,7 +72,8 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
         self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
-        self.evses = [self._evse(i, c) for i, c in enumerate(board["connectors"])]
+        self.mirrors = [electrical.mirror_contact(c) for c in board["connectors"]]
+        self.evses = [electrical.evse(self, i) for i in range(count)]
         self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
         parts = Parts(board, self.journal, self.clock)
         self.meters = [parts.meter(c) for c in board["connectors"]]
@@ -95,6 +94,7 @@ class Charger:
                 self._cable(i, profile),
             )
         self.station.listeners.append(parts.on_event)
+        self.protections = electrical.protections(self)
 
         # The central system.
         self.config = CsmsConfig(self.settings)
@@ -136,6 +136,7 @@ class Charger:
         self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
+        self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = Timekeeper(
             self.settings, self.clock, self.link, self._may_stall, self.config.secure
         )
@@ -146,20 +147,6 @@ class Charger:
 
     # -- making the parts ----------------------------------------------------------------
 
-    def _evse(self, i, profile):
-        contactor = Contactor(profile["contactor"])
-        lock, rcd = self.locks[i], self.rcds[i]
-        evse = Evse(
-            Pilot(profile["cp"]),
-            contactor,
-            ventilated=profile.get("ventilated", False),
-            lock_ok=lock.is_locked if lock else None,
-            rcd_ok=rcd.is_ok if rcd else None,
-            diode_check=profile["cp"].get("diode_check", True),
-        )
-        if rcd:
-            rcd.on_trip(evse.trip)
-        return evse
 
     def _cable(self, i, profile):
         return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
@@ -168,10 +155,7 @@ class Charger:
 
     def _may_stall(self):
         """True while no contactor is closed: a stall of the interpreter is harmless then."""
-        for evse in self.evses:
-            if evse.closed:
-                return False
-        return True
+        return self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
 
     async def _online(self, protocol):
         await self.ocpp.serve()
@@ -191,6 +175,9 @@ class Charger:
             system.set_rtc(self.clock.now())
 
     def _on_setting(self, name, value):
+        if name == "WakeUpDelay":
+            for evse in self.evses:
+                evse.waker.after_ms = 1000 * value
         if name in self.config.NAMES:
             asyncio.create_task(self.connection.restart("%s changed" % name))
 
@@ -209,12 +196,15 @@ class Charger:
         for connector in self.station.connectors:
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
+        for guard in self.protections:
+            supervisor.start("protection", guard.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
         supervisor.start("network", self.link.run)
+        supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
         supervisor.start("firmware", self.firmware.run)

@@ -216,6 +216,18 @@ BOARD = {
     "reader": (READER, False),
     "button": ("in", False),
     "estop": ("in", False),
+    "pe": ("in", False),
+    "temp": (
+        {
+            "adc": ("adc", True),
+            "type": (("mcp9700", "ntc"), False),
+            "pullup": (int, False),
+            "r25": (int, False),
+            "beta": (int, False),
+            "vcc_mv": (int, False),
+        },
+        False,
+    ),
     "leds": ("lamps", False),
     "journal": ({"partition": (str, True)}, True),
 }

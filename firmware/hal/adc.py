@@ -41,6 +41,8 @@ class PilotAdc:
         self._skipped_ms = 0
         self.gap_ms = 0
         self.now_ms = 0
+        temp = board.get("temp")
+        self._temp = _input(temp["adc"]) if temp else None
         for connector in board["connectors"]:
             cp = connector["cp"]
             plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
@@ -85,6 +87,10 @@ class PilotAdc:
         adc, pp = self._pps[index]
         mv = _average(adc.read_uv) // 1000
         return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
+
+    def temp_mv(self):
+        """Millivolts at the temperature sensor; only where one is fitted."""
+        return _average(self._temp.read_uv) // 1000
 
     def _calibrate(self, adc, plateau, cp, chip):
         """The line from counts to volts: from the profile, else from the chip's own

@@ -48,6 +48,12 @@ class Tick:
         self._dog.set(watchdog.OPEN_MS)
         self._run_every(OPEN_MS)
 
+    @property
+    def relaxed(self):
+        """True once the tick and the watchdog are those of open contactors. Until then, for
+        a tick after the last one has opened, a long stall would be taken for a hang."""
+        return self._period_ms == OPEN_MS
+
     def _run_every(self, ms):
         self._period_ms = ms
         self._timer.init(mode=machine.Timer.PERIODIC, period=ms, callback=self._callback)

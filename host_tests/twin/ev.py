@@ -19,8 +19,17 @@ QUIRKS = {
     "d_request": "asks for ventilation: D in place of C",
     "diode_short": "a short for a pilot diode",
     "taper": "after 60 s the current falls to nothing, then S2 opens: full",
-    "sleeper": "asleep after 60 s without a charge; wakes on 4 s of E or F",
+    "sleeper": "waits for PWM; asleep after 60 s without a charge; wakes on 4 s of E or F",
+    "deep_sleeper": "the same, but only 30 s of E or F wake it",
     "over_draw": "draws a tenth more than is offered",
+    "over_draw_25": "draws a quarter more than is offered",
+    "over_draw_50": "draws half as much again as is offered",
+    "min_10a": "neither asks nor draws when less than 10 A are offered",
+    "whole_amps": "draws whole amperes only",
+    "duty_glitch": "C for 400 ms after each change of the duty in B; really asks 5 s later",
+    "precondition": "full after 60 s; asks again 5 minutes later, to warm up",
+    "tail": "current flows on for 150 ms after S2 has opened",
+    "leakage": "leaks direct current while it charges",
     "f_allergic": "never asks again after it has seen state F, until replugged",
 }
 
@@ -32,7 +41,12 @@ _OPEN_S2_MS = 2000  # from PWM off to S2 open
 _TAPER_MS = 60000
 _TAPER_STEP_MS = 10000
 _SLEEP_MS = 60000
-_WAKE_MS = 4000
+_AGAIN_MS = 300000
+_TAIL_MS = 150
+_FULL = ("taper", "precondition")
+_SLEEPERS = {"sleeper": 4000, "deep_sleeper": 30000}  # ms of E or F that wake it
+_PATIENT = ("sleeper", "deep_sleeper", "duty_glitch", "min_10a")  # S2 waits for PWM
+_OVER = {"over_draw": 1.1, "over_draw_25": 1.25, "over_draw_50": 1.5}
 
 
 def current_for(duty):
@@ -75,6 +89,7 @@ class Ev:
         self._script = None  # event: what S2 does next
         self._react = None  # event: the current follows
         self._slow = None  # event: taper, sleep, wake
+        self._tail = 0.0  # A that flow on although S2 is opening
 
     # -- what the person does ----------------------------------------------------------
 
@@ -114,16 +129,29 @@ class Ev:
         """The EV wants energy: S2 closes."""
         self._need_plug()
         self.wants = True
+        if self.quirk in _PATIENT and (not self._offer or self.quirk == "min_10a"):
+            self._retry()
+            return
         self.asleep = False
         self._ask()
+
+    def _retry(self):
+        """Ask, should what is offered be good enough; otherwise wait for PWM to change."""
+        if self.quirk == "min_10a" and self._offer >= 10:
+            self._ask()
 
     def release(self):
         """The EV has had enough: no current, S2 opens, now."""
         self._need_plug()
         self.wants = False
         self._stop_events()
-        self._set_current(0.0, True)
+        if self.quirk == "tail" and self.level in "CD":
+            self._tail = self._goal
+            self._later("_script", _TAIL_MS, self._retarget)
+        else:
+            self._set_current(0.0, True)
         self._s2("B")
+        self._tail = 0.0
 
     def set_draw(self, amps):
         """What it takes at most; None: all that is offered."""
@@ -143,9 +171,9 @@ class Ev:
         if self._pilot.ev_diode_short != short:
             self._pilot.ev_diode_short = short
             self._pilot.refresh()
-        if name == "taper" and self._live:
+        if name in _FULL and self._live:
             self._later("_slow", _TAPER_MS, self._taper)
-        elif name == "sleeper":
+        elif name in _SLEEPERS:
             self._doze()
         if self.level in "CD":
             self._s2("D" if name == "d_request" else "C")
@@ -172,7 +200,12 @@ class Ev:
                 self._later("_react", _STOP_MS, self._retarget)
                 self._later("_script", _OPEN_S2_MS, self._open_s2)
         elif self.level == "B":
-            if not before and self.wants and not self.asleep:
+            if self.asleep or (self.quirk == "min_10a" and offer < 10):
+                return
+            if self.quirk == "duty_glitch":
+                steps = (("C", 400), ("B", 5000), ("C", None))
+                self._play(steps if self.wants else (("C", 400), ("B", None)))
+            elif self.wants and (not before or self.quirk == "min_10a"):
                 self._later("_script", self._reaction(), self._ask)
         else:
             if not before:
@@ -183,10 +216,10 @@ class Ev:
         if self._pilot.letter in "EF":
             if self.quirk == "f_allergic" and self._pilot.letter == "F":
                 self.asleep = True
-            if self.quirk == "sleeper" and self.asleep:
+            if self.quirk in _SLEEPERS and self.asleep:
                 if not self._slow:
-                    self._later("_slow", _WAKE_MS, self._wake)
-        elif self.quirk == "sleeper" and self.asleep:
+                    self._later("_slow", _SLEEPERS[self.quirk], self._wake)
+        elif self.quirk in _SLEEPERS and self.asleep:
             self._cancel("_slow")
 
     def see_voltage(self, live):
@@ -200,9 +233,9 @@ class Ev:
             self._doze()
             return
         self._later("_react", _VOLTAGE_SEEN_MS, self._retarget)
-        if self.quirk == "taper":
+        if self.quirk in _FULL:
             self._later("_slow", _TAPER_MS, self._taper)
-        elif self.quirk == "sleeper":
+        elif self.quirk in _SLEEPERS:
             self._cancel("_slow")
 
     # -- what S2 does ------------------------------------------------------------------
@@ -294,17 +327,20 @@ class Ev:
 
     def _retarget(self):
         if not (self._live and self.level in "CD"):
-            self._set_current(0.0, True)
+            self._set_current(self._tail, True)
             return
         offer = self._offer
         if not offer and self.quirk == "ignores_pause":
             return
         if self.draw is not None:
             offer = min(offer, self.draw)
-        if self.quirk == "over_draw":
-            offer *= 1.1
-        elif self.quirk == "direct_c":
+        if self.quirk == "direct_c":
             offer = min(offer, 10.0)
+        elif self.quirk == "min_10a" and offer < 10:
+            offer = 0.0
+        elif self.quirk == "whole_amps":
+            offer = float(int(offer + 0.001))
+        offer *= _OVER.get(self.quirk, 1.0)
         self._set_current(offer)
 
     def _taper(self):
@@ -316,9 +352,11 @@ class Ev:
         self.wants = False
         self._set_current(0.0)
         self._s2("B")
+        if self.quirk == "precondition":
+            self._later("_slow", _AGAIN_MS, self.request)
 
     def _doze(self):
-        if self.quirk == "sleeper" and self.plugged and not self.asleep and not self._live:
+        if self.quirk in _SLEEPERS and self.plugged and not self.asleep and not self._live:
             self._later("_slow", _SLEEP_MS, self._fall_asleep)
 
     def _fall_asleep(self):

@@ -182,6 +182,8 @@ class Outlet:
             self.contactor.opens_under_load += 1
         self.record("contact", closed)
         self.ev.see_voltage(closed)
+        if self.rcd is not None and self.ev.quirk == "leakage":
+            self.rcd.set_fault(closed)
         self._world.touch()
 
     def _rcd_moved(self, pin):

@@ -56,7 +56,7 @@ class FakeEvse:
 
     def __init__(self):
         self.state = levels.A
-        self.closed = self.pwm = self.plugged = False
+        self.closed = self.pwm = self.plugged = self.paused = False
         self.since_ms = 0
         self.offered_ma = 0
         self.fault = None

@@ -496,25 +496,6 @@ def test_weeks_in_one_state_change_nothing():
     assert 500 <= bench.until(lambda: bench.evse.closed, 3000) <= 600
 
 
-def test_settled_says_when_nothing_is_pending():
-    bench = Bench()
-    bench.run(300)
-    assert bench.evse.settled
-    bench.evse.permit(16000)
-    bench.letter = "B"
-    bench.run(300)
-    assert not bench.evse.settled  # the duty may not change yet
-    bench.run(6000)
-    assert bench.evse.settled
-    bench.letter = "C"
-    bench.run(100)
-    assert not bench.evse.settled
-    bench.run(1000)
-    assert bench.evse.closed and bench.evse.settled
-    bench.evse.forbid()
-    assert not bench.evse.settled
-
-
 def test_new_evse_is_open_and_at_12_v():
     class Part:
         def __init__(self):

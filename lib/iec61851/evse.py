@@ -23,9 +23,11 @@ tick counter may wrap.
 from port import Flag, const, ticks_diff
 
 from iec61851 import duty
+from iec61851.latch import Latch
 from iec61851.levels import UNKNOWN, A, B, C, D
 from iec61851.observer import Observer, Run
 from iec61851.sender import FAULT, OFFER, Sender
+from iec61851.waker import WAKE_MS, Waker
 
 # -- closing
 STABLE_MS = const(500)  # BCB toggles (seq 11) ask for 200 to 400 ms and must not close
@@ -42,8 +44,6 @@ D_REFUSED_MS = const(30000)  # before an EV that asked for ventilation is offere
 F_MS = const(300)  # note to A.5: after a fault the EV sees F at least this long
 WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurried
 GAP_MS = const(30)  # of a longer gap between windows only this much counts as observed
-
-_SLOTS = const(6)  # different faults latched at one time
 
 
 class Evse:
@@ -80,7 +80,8 @@ class Evse:
         self._want_ma = 0
         self._protect = False
         self._in_service = True
-        self._latched = [None] * _SLOTS
+        self._latched = Latch()
+        self.paused = False  # see pause()
         # Time of the last window, runs of windows, and how many ms are left of what.
         self._last_ms = None
         self._ready = Run()  # open: the EV does all it has to do
@@ -90,6 +91,8 @@ class Evse:
         self._stop = Run()  # closed: told to stop
         self._hold_left = 0  # the contactor stays open
         self._f_left = 0  # state F goes on
+        self._pause_left = 0  # an EV that was asked to pause may go on so long
+        self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
 
@@ -106,6 +109,16 @@ class Evse:
         """End in good order: PWM off, wait for the EV to let go (at most 6 s), open."""
         self._want_ma = 0
 
+    def pause(self):
+        """Ask the EV to let go for a while: PWM off. An EV that has not let go after 6 s
+        goes on charging: nothing is opened under load for this. `paused` tells."""
+        self._pause_left = RELEASE_MS
+        self.paused = True
+
+    def resume(self):
+        """End a pause."""
+        self.paused = False
+
     def out_of_service(self, on):
         """State F while `on`; a running charge is ended as by `forbid` first."""
         self._in_service = not on
@@ -113,45 +126,27 @@ class Evse:
     def trip(self, fault):
         """Latch `fault` and open at once. May be called from a soft interrupt."""
         # Latched first: should a window run between these lines, it opens and cannot close.
-        latched = self._latched
-        for i in range(_SLOTS):
-            if latched[i] == fault:
-                self._contactor.open()
-                return
-            if latched[i] is None:
-                latched[i] = fault
-                break
+        if not self._latched.add(fault):
+            self._contactor.open()
+            return
         self._f_left = F_MS
         self._open()
-        self.fault = self._first_fault()
+        self.fault = self._latched.first
         self.changed.set()
 
     def clear(self, fault):
         """Forget a latched fault. False if its cause can still be seen, or F goes on."""
-        if fault in self._latched:
+        if self._latched.has(fault):
             if self._f_left or (
                 self._wrong.windows and fault in ("EVCommunicationError", "InternalError")
             ):
                 return False
             if fault == "GroundFailure" and self._rcd_ok and not self._rcd_ok():
                 return False
-            self._latched[self._latched.index(fault)] = None
-            self.fault = self._first_fault()
+            self._latched.remove(fault)
+            self.fault = self._latched.first
             self.changed.set()
         return True
-
-    @property
-    def settled(self):
-        """True while no time is running: as long as the pilot stays, windows change nothing."""
-        send = self._send
-        runs = self._let_go.windows + self._lost.windows + self._wrong.windows + self._stop.windows
-        return (
-            not (runs or self._f_left or self._hold_left or send.left_ms)
-            and (self.closed or not self._ready.windows)
-            and self._seen.level == self.state
-            and send.ma == (self._want_ma if self._may_offer() else 0)
-            and (send.output == FAULT) != self._in_service
-        )
 
     @property
     def in_doubt(self):
@@ -170,7 +165,7 @@ class Evse:
         self._hold_left = max(0, self._hold_left - dt)
         if send.output == FAULT:
             self._f_left = max(0, self._f_left - dt)
-        self.fault = self._first_fault()
+        self.fault = self._latched.first
         self._seen.look(plateau, seen_ms, self.pwm, send.share_pm)
         self._follow(now_ms)
         if self.closed:
@@ -179,6 +174,8 @@ class Evse:
         else:
             self._report_wrong(seen_ms)
             self._close_if_allowed(seen_ms)
+            if self.waker.look(dt, self.plugged, self.pwm, self._seen.level):
+                self._f_left = WAKE_MS
         self._drive()
         if self._dirty:
             self._dirty = False
@@ -235,6 +232,12 @@ class Evse:
                     self.trip(cause)
                 self._open()
                 return
+
+        if self.paused:
+            self._pause_left -= dt
+            if self._pause_left <= 0:
+                self.paused = False
+
         # Seq 9, 10: told to stop, the EV has 3 s to end its current and opens S2. Once
         # begun this goes through: a new permission waits until the contactor is open.
         if self._stop.windows or not self._want_ma or not self._in_service:
@@ -281,12 +284,6 @@ class Evse:
         if self._wrong.lasts(LOST_WINDOWS, WRONG_MS):
             self.trip(self._seen.cause)
 
-    def _first_fault(self):
-        for fault in self._latched:
-            if fault:
-                return fault
-        return None
-
     # -- the pilot's other direction -----------------------------------------------------
 
     def _drive(self):
@@ -309,6 +306,8 @@ class Evse:
         """Is it time for PWM (seq 3, 9)?"""
         seen = self._seen
         if not self._want_ma or not self._in_service or self._stop.windows or self.fault:
+            return False
+        if self.paused:
             return False
         if seen.level == A and seen.run.lasts(LET_GO_WINDOWS, 0):
             return False  # unplugged: PWM ends (seq 2.1)

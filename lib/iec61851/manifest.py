@@ -10,6 +10,8 @@ package(
         "observer.py",
         "duty.py",
         "sender.py",
+        "latch.py",
+        "waker.py",
         "evse.py",
         "proximity.py",
     ),

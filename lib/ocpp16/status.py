@@ -9,6 +9,7 @@ only the state that holds when the connection is back is sent.
 import iso8601
 import log
 from ocppj.rpc import CallError
+from station import faults
 
 from .names import CONNECTOR_STATUS, error_code
 
@@ -103,8 +104,10 @@ class Status:
         info = fault[1] if fault else getattr(source, "info", None)
         if info:
             payload["info"] = info[:INFO_LENGTH]
-        if fault and error_code(fault[0]) != fault[0]:
-            payload["vendorErrorCode"] = fault[0][:ERROR_LENGTH]
+        if fault:
+            code = faults.detail(*fault) or fault[0]
+            if error_code(fault[0]) != code:
+                payload["vendorErrorCode"] = code[:ERROR_LENGTH]
         now = self._clock.now()
         if now is not None:
             payload["timestamp"] = iso8601.format(now)

@@ -79,6 +79,7 @@ class Connection:
         self._ended = asyncio.Event()
         self._reason = ""
         self.connected = False
+        self.gated = False  # only the `allowed` gate keeps it from connecting
         self.protocol = None
         self.state = "not started"
         self.since = None  # uptime in s of the last change of `state`
@@ -145,8 +146,10 @@ class Connection:
     async def _wait_for_gate(self):
         """Until an attempt would stall nobody, or there is nothing that stalls."""
         while not self._allowed() and self._dialer.would_stall():
+            self.gated = True
             self._set_state("waiting: reconnects when no car is charging")
             await asyncio.sleep(GATE_LOOK_S)
+        self.gated = False
 
     def _timeout_s(self):
         return self._config.connect_timeout or CONNECT_TIMEOUT_S

@@ -37,6 +37,7 @@ class Connector:
         self.id = id
         self.evse = evse
         self.lock = lock
+        self.poles_closed = None  # fn(): the mirror contact says that they are
         self.limits = limits
         self.operative = True
         self.session = None
@@ -111,9 +112,9 @@ class Connector:
             self.kick()
         return True
 
-    def report_fault(self, code, info=""):
-        """Some part has failed: a code of `faults`, and a few words."""
-        if self.faults.report(code, info, self._clock.uptime_ms()):
+    def report_fault(self, code, info="", watched=False):
+        """Some part has failed: a code of `faults`, and a few words; see Faults.report."""
+        if self.faults.report(code, info, self._clock.uptime_ms(), watched):
             log.warn("station", "connector %d: %s", self.id, faults.sentence(code, info))
         self.step(self._clock.uptime_ms())
         self.kick()
@@ -273,7 +274,7 @@ class Connector:
         evse = self.evse
         if self.left:
             return "suspended_ev", LEFT
-        if not self._permitted:
+        if not self._permitted or evse.paused:
             self._asked_ms = None
             return "suspended_evse", None
         if evse.state not in (C, D):

@@ -70,6 +70,8 @@ Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
 FreeModeIdTag||s|rw|20|FREE|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
+WakeUpDelay||i|rw|0..3600|60|s
+OfflinePauseDelay||i|rw|0..86400|900|s
 MeterPollInterval||i|rw|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|

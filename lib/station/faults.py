@@ -23,6 +23,20 @@ HOLD_MS = 5000
 
 EMERGENCY_STOP = "Emergency stop"
 
+# What exactly it was: (name for machines, code, info that people read).
+_DETAILS = (
+    ("ContactorWelded", "PowerSwitchFailure", "contactor does not open"),
+    ("ContactorNotClosing", "PowerSwitchFailure", "contactor does not close"),
+    ("ProtectiveEarthLost", "GroundFailure", "protective earth lost"),
+    ("RcdTestFailed", "GroundFailure", "RCD self-test failed"),
+    ("LockJammed", "ConnectorLockFailure", "did not lock"),
+    ("LockLost", "ConnectorLockFailure", "lock opened while charging"),
+    ("OverCurrentSoft", "OverCurrentFailure", "soft limit"),
+    ("OverCurrentHard", "OverCurrentFailure", "hard limit"),
+    ("TemperatureStop", "HighTemperature", "too hot"),
+    ("TemperatureSensor", "HighTemperature", "temperature sensor"),
+)
+
 _TABLE = {
     "ConnectorLockFailure": (END, UNPLUG, "The plug could not be locked."),
     "EVCommunicationError": (OPEN, AUTO, "The control pilot of the car is not right."),
@@ -57,6 +71,14 @@ def sentence(code, info=""):
     return "%s (%s)" % (text, info) if info else text
 
 
+def detail(code, info):
+    """Name of what exactly happened, for vendor error codes; None where there is none."""
+    for name, of, text in _DETAILS:
+        if of == code and text == info:
+            return name
+    return None
+
+
 def end_reason(code, info=""):
     """Why a session ends that this fault ends: neutral reason word."""
     return "emergency_stop" if info == EMERGENCY_STOP else "other"
@@ -76,15 +98,16 @@ class Faults:
 
     def __init__(self, evse):
         self._evse = evse
-        self._reported = {}  # code -> [info, since_ms, cause still present]
+        self._reported = {}  # code -> [info, since_ms, cause still present, it is watched]
         self._evse_since = None  # (code, since_ms) of the EVSE's own fault
 
-    def report(self, code, info, now):
-        """A part says that `code` has happened. True if that is news."""
+    def report(self, code, info, now, watched=False):
+        """A part says that `code` has happened. True if that is news. `watched`: the part
+        will say when the cause is gone (`gone`); until then the fault stays in any case."""
         known = self._reported.get(code)
         if known is not None and known[2] and known[0] == info:
             return False
-        self._reported[code] = [info, now, True]
+        self._reported[code] = [info, now, True, watched]
         if action(code) >= OPEN and (self._evse.closed or self._evse.pwm):
             self._evse.trip(code)
         return True
@@ -97,8 +120,9 @@ class Faults:
     def step(self, now, plugged):
         """Clear what may be cleared by now."""
         for code in list(self._reported):
-            _, since, present = self._reported[code]
-            if _over(code, since, now, plugged) and not (present and clearing(code) == AUTO):
+            _, since, present, watched = self._reported[code]
+            holds = present and (watched or clearing(code) == AUTO)
+            if _over(code, since, now, plugged) and not holds:
                 if self._evse.clear(code):
                     del self._reported[code]
         code = self._evse.fault

@@ -208,6 +208,8 @@ class Lifecycle:
             return
         if connector.evse.closed or connector.faults.has("PowerSwitchFailure"):
             return
+        if connector.poles_closed is not None and connector.poles_closed():
+            return
         if self._commanded or self._clock.uptime_ms() < self._unlock_ms:
             return
         async with self._motor:

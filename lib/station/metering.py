@@ -61,6 +61,11 @@ class Metering:
             return None
         return self.meter.energy_mwh // 1000
 
+    @property
+    def read_ms(self):
+        """Uptime of the last good reading, in ms."""
+        return self._good_ms
+
     async def refresh(self):
         """Read the meter now. True if it answered; its fields are fresh then."""
         if self.meter is None:

@@ -35,6 +35,8 @@ def why(connector, now):
     if status == "suspended_evse":
         if connector.spent(session):
             return "Paused: the card is no longer accepted."
+        if connector.evse.paused:
+            return "Paused for a moment to reach the central system again."
         ma, text = connector.limits.value(now)
         return text if ma == 0 else "Waiting for the contactor."
     if status == "finishing":

@@ -1,0 +1,23 @@
+# The rows of the IEC 61851-1 timing table, a few boards and EVs each.
+# MIT license; part of microevse
+"""The same rows with 200 runs each: python host_tests/conformance_electrical.py"""
+
+import conformance_electrical as electrical
+import pytest
+
+RUNS = 15
+
+
+@pytest.mark.parametrize(
+    "entry", electrical.ROWS, ids=["%s %s" % (row[0], row[1]) for row in electrical.ROWS]
+)
+def test_row_holds_in_random_corners(entry):
+    result = electrical.measure(entry, RUNS)
+    assert result.passed, f"{result.cells()} {result.failed}"
+
+
+def test_a_row_that_is_missed_is_told():
+    seq, what, kind, _, unit, fn, profile, options = electrical.ROWS[0]
+    result = electrical.measure((seq, what, kind, 20, unit, fn, profile, options), 2)
+    assert not result.passed and len(result.failed) == 2
+    assert "FAIL" in electrical.table([result])

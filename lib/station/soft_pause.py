@@ -1,0 +1,95 @@
+# A pause of charging that lets a lost connection come back.
+# MIT license; part of microevse
+"""A TLS handshake stalls the interpreter for longer than the contactor may stay closed unseen,
+so a lost wss:// connection waits until it is open. A car can charge all night: after some
+minutes offline, and at most once an hour, it is asked to let go for the time of a handshake.
+One that does not let go goes on charging: nothing opens under load for the network's sake.
+"""
+
+import asyncio
+
+import log
+from port import const
+
+EVERY_MS = const(3600000)
+# The EVSE takes its request back after 6 s; contacts need a moment to open.
+LET_GO_MS = const(7000)
+RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
+_LOOK_S = 1
+_LOOK_CLOSELY_S = 0.2
+
+
+class SoftPause:
+    """`waiting()`: True while nothing but a closed contactor keeps the connection from being
+    made again; `connected()`: True once it is there. The setting OfflinePauseDelay has the
+    seconds after which a pause is worth it, 0: never.
+    """
+
+    def __init__(self, settings, clock, evses, waiting, connected):
+        self._settings = settings
+        self._clock = clock
+        self._evses = evses
+        self._waiting = waiting
+        self._connected = connected
+        self._since_ms = None  # when the waiting began
+        self._last_ms = None  # when the last pause began
+        self.count = 0
+
+    async def run(self):
+        """Look once a second, for ever."""
+        while True:
+            if self.due(self._clock.uptime_ms()):
+                await self.pause()
+            await asyncio.sleep(_LOOK_S)
+
+    def due(self, now):
+        """True if it is time for a pause, at uptime `now` ms. To be asked regularly."""
+        if not self._waiting():
+            self._since_ms = None
+            return False
+        if self._since_ms is None:
+            self._since_ms = now
+        delay = self._settings.get("OfflinePauseDelay")
+        if not delay or now - self._since_ms < 1000 * delay:
+            return False
+        return self._last_ms is None or now - self._last_ms >= EVERY_MS
+
+    async def pause(self):
+        """Ask every EV to let go, wait for the connection, go on. True if it came back."""
+        self._last_ms = self._clock.uptime_ms()
+        self.count += 1
+        log.info("net", "charging pauses for a moment to connect again")
+        try:
+            # Those that are open, too: none of them may close in the meantime.
+            for evse in self._evses:
+                evse.pause()
+            if not await self._all_open():
+                log.info("net", "the car does not let go: charging goes on")
+                return False
+            return await self._until(self._connected, RECONNECT_MS)
+        finally:
+            for evse in self._evses:
+                evse.resume()
+
+    async def _all_open(self):
+        return await self._until(self._open_or_refused, LET_GO_MS) and not self._any_closed()
+
+    def _any_closed(self):
+        for evse in self._evses:
+            if evse.closed:
+                return True
+        return False
+
+    def _open_or_refused(self):
+        for evse in self._evses:
+            if evse.closed and not evse.paused:
+                return True
+        return not self._any_closed()
+
+    async def _until(self, test, limit_ms):
+        end = self._clock.uptime_ms() + limit_ms
+        while not test():
+            if self._clock.uptime_ms() >= end:
+                return False
+            await asyncio.sleep(_LOOK_CLOSELY_S)
+        return True
