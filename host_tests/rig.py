@@ -39,8 +39,8 @@ class _Burst:
         self.by_sample = False
 
     def sample(self, adc, buf, window_us):
-        chosen = self.real if self.by_sample else computed
-        return chosen.sample(adc, buf, window_us)
+        sample = self.real.sample if self.by_sample else computed.compute
+        return sample(adc, buf, window_us)
 
     def skipped_ms(self):
         return computed.skipped_ms()

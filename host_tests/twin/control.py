@@ -139,6 +139,21 @@ class Control:
             "worst_gap_ms": tick.worst_gap_ms,
         }, None
 
+    def do__flash(self, cmd):
+        """Operations and erases since this boot, for those who cut the power at one of them."""
+        flash = getattr(twin_state, "flash", None)
+        erases = {str(n): count for n, count in flash.erases.items()} if flash else {}
+        ops, overwrites = (flash.ops, flash.overwrites) if flash else (0, 0)
+        charger = _charger()
+        queued = charger.journal.queued if charger else None
+        return {
+            "ok": True,
+            "ops": ops,
+            "erases": erases,
+            "overwrites": overwrites,
+            "queued": queued,
+        }, None
+
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
 

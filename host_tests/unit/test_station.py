@@ -4,8 +4,8 @@ import asyncio
 
 from helpers import run
 from port import ticks_add
-from station.tokens import best_free
-from station_parts import Charger, FakeLock, FakeMeter
+from station.reservations import Reservations
+from station_parts import Charger, FakeClock, FakeLock, FakeMeter
 from store import kinds
 
 
@@ -433,9 +433,10 @@ def test_the_age_of_the_oldest_beat():
 
 
 class Outlet:
-    """What best_free looks at."""
+    """What Reservations.best looks at."""
 
     def __init__(self, free=True, plugged=False, finished=False, since_ms=0):
+        self.id = 1
         self.free = free
         self.finished = finished
         self.evse = self
@@ -443,15 +444,24 @@ class Outlet:
         self.since_ms = since_ms
 
 
+class Outlets:
+    def __init__(self, *connectors):
+        self.connectors = connectors
+
+
+def best(*outlets):
+    return Reservations(Outlets(*outlets), None, FakeClock()).best("CARD", None)
+
+
 def test_a_start_for_no_connector_means_the_cable_that_came_last():
     empty, used = Outlet(), Outlet(plugged=True, finished=True, since_ms=900)
     old, new = Outlet(plugged=True, since_ms=100), Outlet(plugged=True, since_ms=500)
     taken = Outlet(free=False, plugged=True, since_ms=800)
-    assert best_free([old, new, empty, used, taken]) is new
-    assert best_free([new, old]) is new
+    assert best(old, new, empty, used, taken) is new
+    assert best(new, old) is new
     # The tick counter wraps.
     before = Outlet(plugged=True, since_ms=ticks_add(0, -10))
-    assert best_free([before, Outlet(plugged=True, since_ms=10)]) is not before
-    assert best_free([used, empty, taken]) is empty
-    assert best_free([used, taken]) is used
-    assert best_free([taken]) is None
+    assert best(before, Outlet(plugged=True, since_ms=10)) is not before
+    assert best(used, empty, taken) is empty
+    assert best(used, taken) is used
+    assert best(taken) is None

@@ -13,6 +13,7 @@ from array import array
 import twin_state as _s
 
 _WINDOWS = 4  # ready-made windows, used in turn: noise costs more than all the rest
+_RENEW = 8  # after so many windows one of them is drawn anew
 _MIN, _MAX, _US = 24, 40, 125
 _SETTLE_US = 20  # samples this soon after an edge are on its slope
 _READ_US = 52
@@ -21,13 +22,19 @@ _own = None
 _ready = None  # windows of the state below
 _state = None
 _turn = 0
+_used = 0  # windows given out since one was drawn anew
 
 
 def sample(adc, buf, window_us):
     """Fill array('H') `buf` with raw readings of `window_us`; returns how many."""
-    global _turn
     if _s.options.get("fidelity") == "sample":
         return _firmwares_own()(adc, buf, window_us)
+    return compute(adc, buf, window_us)
+
+
+def compute(adc, buf, window_us):
+    """`sample` without a single conversion."""
+    global _turn, _used
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
@@ -37,6 +44,11 @@ def sample(adc, buf, window_us):
     clock.spend(window_us)
     after = _windows(adc, n, window_us)
     _turn = (_turn + 1) % _WINDOWS
+    _used += 1
+    if _used >= _RENEW and after is _ready:
+        # A spike drawn once must not come back in every fourth window for ever.
+        _used = 0
+        _ready[_turn] = _window(world, adc, n, window_us)
     if after is before or start >= world.changed_us:
         buf[:n] = after[_turn]
         return n
