@@ -57,7 +57,7 @@ class Charger:
 
         # Memory that survives: who we are, what has been decided, what has been charged.
         count = len(board["connectors"])
-        self.journal = memory.open_journal(self.clock, count)
+        self.journal, self.memory_problem = memory.open_journal(self.clock, count)
         self.clock.on_set(self._clock_set)
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
@@ -194,6 +194,9 @@ class Charger:
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:
+            if self.memory_problem:
+                # What cannot be recorded cannot be billed: nothing is charged.
+                connector.report_fault("InternalError", self.memory_problem)
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         for guard in self.protections:

@@ -10,23 +10,38 @@ from hal.partition import Flash
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace
+from store.ramflash import RamFlash
+from store.sectors import ForeignContent
 
 PARTITION = "journal"
+# Stands in for the partition: settings and a boot number, no sessions.
+_RAM_BLOCKS = 12
+_RAM_BLOCK = 1024
 PREPARE_S = 2
 # Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
 PREPARE_NEXT_S = 0.2
 
 
 def open_journal(clock, connectors):
-    """The journal, with all erased that an earlier life left; `clock.boot` is set.
+    """(journal, None), with all erased that an earlier life left; `clock.boot` is set.
 
-    Takes as long as it takes: no tick runs yet that could wait for it. Raises
-    ForeignContent, OSError without a partition.
+    Takes as long as it takes: no tick runs yet that could wait for it. Where the partition
+    is missing or holds something else, the second is why in a few words: the journal is one
+    in RAM then, for the page and the connection to work; nothing may be charged with it.
+    What is on the flash is not touched.
     """
-    journal = Journal(NorLog(Flash(PARTITION)), clock, connectors)
+    problem = None
+    try:
+        journal = Journal(NorLog(Flash(PARTITION)), clock, connectors)
+    except (ForeignContent, OSError) as exc:
+        problem = "journal partition: %s" % (
+            "foreign content" if isinstance(exc, ForeignContent) else "missing"
+        )
+        log.error("journal", "%s (%s)", problem, exc)
+        journal = Journal(NorLog(RamFlash(_RAM_BLOCKS, _RAM_BLOCK)), clock, connectors)
     make_room(journal, None)
     clock.boot = _count_boot(journal)
-    return journal
+    return journal, problem
 
 
 def _count_boot(journal):
