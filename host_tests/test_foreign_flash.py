@@ -38,3 +38,11 @@ def test_foreign_content_is_told_kept_and_stops_charging(tmp_path):
 
     story()
     assert (tmp_path / "flash.bin").read_bytes()[JOURNAL : JOURNAL + SIZE] == content
+
+
+@scenario(options={"without_partitions": ["journal"]})
+async def test_a_missing_journal_partition_is_told_and_stops_charging(b):
+    await b.expect("BootNotification", within=30)
+    await b.expect_status("Faulted", within=10, errorCode="InternalError")
+    assert b.twin.boots == 1
+    assert any("journal partition: missing" in line for line in b.log)
