@@ -7,6 +7,7 @@ import asyncio
 import log
 from hal import system
 from hal.partition import Flash
+from port import urandom
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace
@@ -17,6 +18,7 @@ PARTITION = "journal"
 # Stands in for the partition: settings and a boot number, no sessions.
 _RAM_BLOCKS = 12
 _RAM_BLOCK = 1024
+_CHANCE = 0x10000  # boot numbers from here on are drawn, not counted
 PREPARE_S = 2
 # Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
 PREPARE_NEXT_S = 0.2
@@ -40,12 +42,13 @@ def open_journal(clock, connectors):
         log.error("journal", "%s (%s)", problem, exc)
         journal = Journal(NorLog(RamFlash(_RAM_BLOCKS, _RAM_BLOCK)), clock, connectors)
     make_room(journal, None)
-    clock.boot = _count_boot(journal)
+    # Message ids begin with the boot number: without one that is kept, chance must do.
+    first = 1 if problem is None else _CHANCE + int.from_bytes(urandom(2), "big")
+    clock.boot = _count_boot(journal, first)
     return journal, problem
 
 
-def _count_boot(journal):
-    boot = 1
+def _count_boot(journal, boot):
     for _, payload in journal.state(kinds.BOOT):
         boot = payload[0] + 1
     try:
