@@ -13,7 +13,8 @@ import urllib.request
 
 import pytest
 import websockets
-from test_web_server import PASSWORD, Server, free_port
+from test_web_server import PASSWORD, Server
+from twin.host import free_port
 from tools_paths import tool
 
 CHROMIUM = next(
@@ -89,7 +90,7 @@ def browse(tmp_path, kind, story, **options):
     """Serve the view `kind`, open its page, run `async story(tab, server)`."""
     runtime = "micropython" if tool("micropython") else "cpython"
     server = Server(runtime, tmp_path, kind, **options)
-    debug = free_port()
+    debug = free_port("127.0.0.1")
     browser = subprocess.Popen(
         [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
          f"--user-data-dir={tmp_path / 'profile'}", "about:blank"],

@@ -16,17 +16,12 @@ import time
 import microdot
 import pytest
 from tools_paths import FIRMWARE_DIRS, ROOT, micropythonpath, tool
+from twin.host import free_port
 
 PASSWORD = "correct horse"
 CHILD = ROOT / "host_tests" / "web_child.py"
 STATIC = ROOT / "firmware" / "web" / "static"
 PAGE_MAX_GZ = 12 * 1024
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Answer:
@@ -50,7 +45,7 @@ class Answer:
 
 class Server:
     def __init__(self, runtime, tmp_path, kind="preparing", password=PASSWORD, static=STATIC):
-        self.port = free_port()
+        self.port = free_port("127.0.0.1")
         env = dict(os.environ, STATIC=str(static))
         if runtime == "micropython":
             # microdot alone: the rest of site-packages is for CPython.

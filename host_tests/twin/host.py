@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import random
 import secrets
 import shutil
 import socket
@@ -108,12 +109,33 @@ def check_settings(values):
     Settings(None).overlay(values)
 
 
+# The ports below those that the kernel gives to outgoing connections: nobody else is sent there
+# between our looking and the charger's bind, which may be many seconds of its life later.
+_PORTS = range(20000, 32000)
+_claims = []
+
+
 def free_port(host):
-    """A TCP port on `host` that is free now."""
-    with socket.socket() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, 0))
-        return sock.getsockname()[1]
+    """A TCP port on `host` that is free now, and that no other test on this machine gets.
+
+    The claim is a socket name in Linux's abstract name space, held until this process ends; a
+    port that was merely free was once taken by another test's connection before the charger
+    listened on it (and again after each of its reboots).
+    """
+    for port in random.SystemRandom().sample(_PORTS, 200):
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            if sys.platform == "linux":
+                claim.bind("\0microevse-port-%d" % port)
+            with socket.socket() as sock:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind((host, port))
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
+    raise TwinError("no free port on %s" % host)
 
 
 def split_address(text):
