@@ -8,6 +8,7 @@
 import asyncio
 import gc
 
+import blackbox
 import electrical
 import log
 import memory
@@ -44,6 +45,8 @@ charger = None
 # The station's tasks look around every second; this much later something hangs.
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
+# A start that lived so long is none of a row of crashes.
+HEALTHY_S = 120
 
 
 class Charger:
@@ -203,6 +206,7 @@ class Charger:
             supervisor.start("protection", guard.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
+        supervisor.start("last words", blackbox.run)
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
@@ -220,9 +224,13 @@ class Charger:
 
     async def _beat(self):
         """Proof for the watchdog that asyncio runs and every connector is looked after."""
+        healthy = False
         while True:
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
+                if not healthy and self.clock.uptime() >= HEALTHY_S:
+                    healthy = True
+                    system.healthy()
             await asyncio.sleep(1)
 
     async def _keep_ready(self):
@@ -266,6 +274,8 @@ def build():
 async def run():
     """Build, start, and stay until the task is cancelled."""
     log.info("app", "microevse %s, last reset: %s", VERSION, system.last_reset())
+    if blackbox.previous():
+        log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()
     log.info("app", "%s, boot %d", charger.board["name"], charger.clock.boot)
     while True:

@@ -1,28 +1,37 @@
 # Starts the charger; a charger that cannot run resets itself.
 # MIT license; part of microevse
 """Runs after boot.py. Whatever escapes from the application ends in a reset: the
-contactor opens, and the next start finds the reason in the RTC memory."""
+contactor opens, and the next start finds the reason in the RTC memory. After a few
+crashes in a row the application is left alone and safe mode runs."""
 
 import asyncio
+import sys
 
+import blackbox
 import log
-import port
 from hal import system
 
 
 def main():
     try:
-        import app
+        blackbox.start()
+        import safe_mode
 
-        asyncio.run(app.run())
+        if system.boot_loops() >= safe_mode.AFTER:
+            asyncio.run(safe_mode.run())
+        else:
+            import app
+
+            asyncio.run(app.run())
     except KeyboardInterrupt:
         # Ctrl-C on the console: a developer wants the prompt. The contactor is opened first.
         log.warn("main", "stopped from the console")
-        app.stop()
+        if "app" in sys.modules:
+            sys.modules["app"].stop()
         return
     except BaseException as exc:
         log.error("main", "the application failed: %r", exc)
-        port.print_exception(exc)
+        blackbox.crashed(exc)
         system.mark("Crash")
         system.reset()
 

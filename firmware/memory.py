@@ -48,6 +48,11 @@ def open_journal(clock, connectors):
     return journal, problem
 
 
+def look_up(clock):
+    """The journal for a program that only reads settings. OSError, ForeignContent: none there."""
+    return Journal(NorLog(Flash(PARTITION)), clock)
+
+
 def _count_boot(journal, boot):
     for _, payload in journal.state(kinds.BOOT):
         boot = payload[0] + 1

@@ -4,6 +4,7 @@
 
 import gc
 
+import blackbox
 import iso8601
 import log
 from hal import system
@@ -74,6 +75,9 @@ def make(charger):
     lines.extend(_state(charger))
     lines.append("[settings]")
     lines.extend(_settings(charger.settings))
+    if blackbox.previous():
+        lines.append("[before the last reset]")
+        lines.extend(blackbox.previous())
     lines.append("[log]")
     lines.extend(log.tail())
 

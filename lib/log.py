@@ -15,6 +15,7 @@ _clock = clock.Clock()
 _lines = []
 _next = 0  # oldest line, once there are _KEEP of them
 _sink = print
+_watcher = None
 
 # A key with one of these in it has a value that nobody else should read.
 _SECRETS = (
@@ -44,6 +45,12 @@ def use_sink(fn):
     _sink = fn or print
 
 
+def use_watcher(fn):
+    """Call `fn(level)` after each line, "I", "W" or "E"; None for nobody."""
+    global _watcher
+    _watcher = fn
+
+
 def _write(level, tag, msg, args):
     global _next
     if args:
@@ -62,6 +69,8 @@ def _write(level, tag, msg, args):
         _lines[_next] = line
         _next = (_next + 1) % _KEEP
     _sink(line)
+    if _watcher:
+        _watcher(level)
 
 
 def info(tag, msg, *args):

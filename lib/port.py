@@ -8,6 +8,7 @@ virtual time there without any code here knowing.
 """
 
 import asyncio
+import io
 import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -22,6 +23,12 @@ if MICROPYTHON:
     def print_exception(exc):
         """Print the traceback of `exc` on the console."""
         sys.print_exception(exc)
+
+    def exception_text(exc):
+        """The traceback of `exc` as text."""
+        out = io.StringIO()
+        sys.print_exception(exc, out)
+        return out.getvalue()
 
     # Set from a Timer callback, awaited by one task, clears itself when it wakes that task.
     Flag = asyncio.ThreadSafeFlag
@@ -67,6 +74,12 @@ else:
     def print_exception(exc):
         """Print the traceback of `exc` on the console."""
         _traceback.print_exception(type(exc), exc, exc.__traceback__, file=sys.stdout)
+
+    def exception_text(exc):
+        """The traceback of `exc` as text."""
+        out = io.StringIO()
+        _traceback.print_exception(type(exc), exc, exc.__traceback__, file=out)
+        return out.getvalue()
 
     class Flag:
         """asyncio.ThreadSafeFlag for CPython: same thread only, clears itself on wake-up."""

@@ -2,7 +2,8 @@
 # MIT license; part of microevse
 """A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
 panic both end as HARD_RESET. A marker in RTC memory, which outlasts every reset but
-power-off, tells them apart."""
+power-off, tells them apart. Behind the marker the last words of a life are kept: a crash
+that leaves no trace is found by nobody."""
 
 import gc
 import struct
@@ -14,7 +15,12 @@ from port import crc32
 
 _MAGIC = b"mEVS"
 _FORMAT = "<4sBB"  # magic, index of the marker, starts in a row that went wrong
-_MARKS = ("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash")
+_MARKS = ("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash", "Retry")
+_HEAD = struct.calcsize(_FORMAT) + 4
+_WORDS = "<II"  # length and CRC-32 of the last words, which follow
+_WORDS_AT = _HEAD + struct.calcsize(_WORDS)
+# The chip keeps 2048 bytes; what a log line costs grows with what is kept.
+WORDS_MAX = 1400
 _2000 = 946684800  # Unix time of the chip's epoch
 
 _last = None  # why this start happened, once found out
@@ -23,8 +29,8 @@ _loops = 0
 
 def _read():
     data = machine.RTC().memory()
-    size = struct.calcsize(_FORMAT)
-    if len(data) >= size + 4:
+    size = _HEAD - 4
+    if len(data) >= _HEAD:
         body = bytes(data[:size])
         magic, mark_, loops = struct.unpack(_FORMAT, body)
         crc = struct.unpack("<I", bytes(data[size : size + 4]))[0]
@@ -35,11 +41,36 @@ def _read():
 
 def _write(mark_, loops):
     body = struct.pack(_FORMAT, _MAGIC, mark_, loops)
-    machine.RTC().memory(body + struct.pack("<I", crc32(body) & 0xFFFFFFFF))
+    head = body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
+    machine.RTC().memory(head + machine.RTC().memory()[_HEAD:])
+
+
+def keep_words(text):
+    """Keep `text` (its last 1400 bytes) over the next reset, but not over a power cut."""
+    words = text.encode()[-WORDS_MAX:]
+    packed = struct.pack(_WORDS, len(words), crc32(words) & 0xFFFFFFFF) + words
+    machine.RTC().memory((machine.RTC().memory() + bytes(_HEAD))[:_HEAD] + packed)
+
+
+def kept_words():
+    """What `keep_words` kept last; "" if nothing did, or the memory was not powered."""
+    data = machine.RTC().memory()
+    if len(data) < _WORDS_AT:
+        return ""
+    size, crc = struct.unpack(_WORDS, bytes(data[_HEAD:_WORDS_AT]))
+    words = bytes(data[_WORDS_AT : _WORDS_AT + size])
+    if size > WORDS_MAX or len(words) != size or crc32(words) & 0xFFFFFFFF != crc:
+        return ""
+    while words and words[0] & 0xC0 == 0x80:  # cut inside a character
+        words = words[1:]
+    try:
+        return words.decode()
+    except UnicodeError:
+        return ""
 
 
 def last_reset():
-    """PowerUp, Watchdog, Crash, SoftReset, HardReset or FirmwareUpdate."""
+    """PowerUp, Watchdog, Crash, SoftReset, HardReset, FirmwareUpdate or Retry."""
     global _last, _loops
     if _last is None:
         mark_, loops = _read()
@@ -51,7 +82,10 @@ def last_reset():
             _last = _MARKS[mark_] or "Crash"
         else:
             _last = "PowerUp"  # brownouts count as this, too
-        _loops = min(loops + 1, 255) if _last in ("Watchdog", "Crash") else 0
+        if _last in ("Watchdog", "Crash"):
+            _loops = min(loops + 1, 255)
+        else:
+            _loops = loops if _last == "Retry" else 0
         _write(0, _loops)
     return _last
 
@@ -59,12 +93,13 @@ def last_reset():
 def mark(reason):
     """Say why the next reset will happen: SoftReset, HardReset, FirmwareUpdate or Crash.
 
-    ValueError for anything else.
+    Retry, too: a start in safe mode that gives the application another chance; the starts
+    that went wrong stay counted, less one. ValueError for anything else.
     """
     last_reset()  # reads the marker of this start before it is overwritten
     if not reason or reason not in _MARKS:
         raise ValueError("no reset reason: %s" % reason)
-    _write(_MARKS.index(reason), _loops)
+    _write(_MARKS.index(reason), max(0, _loops - 1) if reason == "Retry" else _loops)
 
 
 def boot_loops():

@@ -3,7 +3,8 @@
 """`make_app(view, login)` builds the web server on microdot.
 
 `view` is what the application shows and lets do: `snapshot() -> dict`,
-`async start(id_tag or None) -> text`, `async stop() -> text`, `log_lines()`.
+`async start(id_tag or None) -> text`, `async stop() -> text`, `async restart() -> text`,
+`log_lines()`.
 Whatever changes something needs a credential, and a request that a page of another
 site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython
 microdot runs others in threads.
@@ -216,6 +217,10 @@ def make_app(view, login, hosts=(), static=None):
         if refused:
             return refused
         return {"message": await view.stop()}
+
+    @app.post("/api/v1/cmd/restart")
+    async def restart(req):
+        return authorized(req) or {"message": await view.restart()}
 
     @app.get("/api/v1/log")
     async def log(req):

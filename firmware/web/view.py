@@ -2,9 +2,8 @@
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
-from version import VERSION
-
 import log
+from version import VERSION
 
 
 # What is shown of every connector where there are several.
@@ -77,6 +76,11 @@ class View:
             return "Nothing is charging."
         connector.end("local")
         return "Stopping."
+
+    async def restart(self):
+        """End every session in good order, then start again; text for a person."""
+        await self._charger.station.reset("soft")
+        return "Starting again."
 
     def log_lines(self):
         return [log.redact(line) for line in log.tail()]

@@ -433,7 +433,35 @@ def test_reset_reasons_are_told_apart():
         system.mark("HardReset")
         chip.memory = chip.memory[:-1] + bytes([chip.memory[-1] ^ 1])
         assert boot(2) == "Crash"  # a damaged record is none
+        # Another try from safe mode: not counted as a success, and one failure is enough.
+        assert boot(3) == "Watchdog" and system.boot_loops() == 2
+        system.mark("Retry")
+        assert boot(2) == "Retry" and system.boot_loops() == 1
+        assert boot(2) == "Crash" and system.boot_loops() == 2
         assert system.unique_id() == "240aff"
+
+
+def test_last_words_outlast_a_reset_and_nothing_else_does():
+    with Hal("system") as system:
+        chip.memory = b""
+        assert system.kept_words() == ""
+        system.keep_words("1.000 E main: it broke")
+        system.mark("Crash")
+        system._last = None
+        chip.cause = 2
+        assert system.last_reset() == "Crash"
+        assert system.kept_words() == "1.000 E main: it broke"
+        long = "a" + "\u00e9" * system.WORDS_MAX  # two bytes each: the cut is inside one
+        system.keep_words(long)
+        assert system.kept_words() == "\u00e9" * (system.WORDS_MAX // 2)
+        assert system.last_reset() == "Crash" and len(chip.memory) <= 2048
+        for at in (len(chip.memory) - 1, 12):
+            good = chip.memory
+            chip.memory = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+            assert system.kept_words() == ""
+            chip.memory = good
+        chip.memory = chip.memory[:30]
+        assert system.kept_words() == ""
 
 
 def test_flash_programs_without_erasing_and_crosses_blocks():

@@ -142,10 +142,11 @@ function render() {
   text('version', s.version);
 
   const stop = Boolean(s.session);
-  $('go').textContent = stop ? 'Stop charging' : 'Start charging';
+  const safe = Boolean(s.safe_mode);
+  $('go').textContent = safe ? 'Start the charger again' : stop ? 'Stop charging' : 'Start charging';
   $('go').classList.toggle('stop', stop);
-  $('go').disabled = lost || busy || (!stop && (s.status === 'faulted' || s.status === 'unavailable'));
-  $('tag-row').hidden = lost || stop || $('go').disabled && !busy;
+  $('go').disabled = lost || busy || (!stop && !safe && (s.status === 'faulted' || s.status === 'unavailable'));
+  $('tag-row').hidden = lost || stop || safe || $('go').disabled && !busy;
   $('account').hidden = lost || !s.password_set;
   $('account').textContent = loggedIn ? 'Log out' : 'Log in';
 }
@@ -274,7 +275,7 @@ $('account').addEventListener('click', async () => {
 
 async function command(name, body) {
   busy = true;
-  say(name === 'start' ? 'Starting ...' : 'Stopping ...');
+  say(name === 'stop' ? 'Stopping ...' : 'Starting ...');
   render();
   const answer = await request('POST', `cmd/${name}`, body);
   busy = false;
@@ -288,6 +289,7 @@ $('act').addEventListener('submit', (event) => {
   event.preventDefault();
   if ($('go').disabled) return;
   if (state && state.session) return command('stop');
+  if (state && state.safe_mode) return command('restart');
   const tag = $('tag').value.trim();
   command('start', tag ? { idTag: tag } : {});
 });

@@ -1,0 +1,91 @@
+# What the charger said last before a reset nobody asked for.
+# MIT license; part of microevse
+"""The last log lines are kept in RTC memory while the charger runs, and the traceback when
+it crashes. The next start finds them there, shows them, and writes them to a file, so that
+they outlast a power cut, too.
+
+A hang leaves no time to write: what was logged is kept at once if it is a warning, else
+within a second.
+"""
+
+import asyncio
+
+import log
+import port
+from hal import system
+
+FILE = "crash.txt"
+_EVERY_S = 1
+_unsaved = False
+_previous = []
+
+
+def start():
+    """Take over what the life before left, then watch the log."""
+    global _previous
+    cause = system.last_reset()
+    if cause in ("Crash", "Watchdog"):
+        words = system.kept_words()
+        _previous = words.split("\n") if words else []
+        _write_file("%s, %d in a row\n%s\n" % (cause, system.boot_loops(), words))
+    elif cause == "PowerUp":
+        system.keep_words("")  # memory that was not powered holds anything
+    log.use_watcher(_on_line)
+
+
+def previous():
+    """The last lines before the crash or the watchdog; [] after any other start."""
+    return _previous
+
+
+def crashed(exc):
+    """Log the traceback of `exc` and keep it over the reset that follows."""
+    for line in port.exception_text(exc).split("\n"):
+        if line:
+            log.error("main", "%s", line)
+    _save()
+
+
+async def run():
+    """Keep up with lines that are no warnings, for ever."""
+    while True:
+        await asyncio.sleep(_EVERY_S)
+        if _unsaved:
+            _save()
+
+
+def reason(lines):
+    """What a person asks first, of such lines: the exception's own, else the last warning."""
+    for line in reversed(lines):
+        _, level, text = (line.split(" ", 2) + ["", "", ""])[:3]
+        if level in ("E", "W"):
+            return text.partition(": ")[2] or text
+    return "no reason was left"
+
+
+def _on_line(level):
+    global _unsaved
+    _unsaved = True
+    if level != "I":
+        _save()
+
+
+def _save():
+    global _unsaved
+    _unsaved = False
+    size = 0
+    lines = []
+    for line in reversed(log.tail()):
+        size += len(line) + 1
+        if size > system.WORDS_MAX:
+            break
+        lines.insert(0, line)
+    system.keep_words("\n".join(lines))
+
+
+def _write_file(text):
+    try:
+        with open(FILE, "w") as file:
+            file.write(log.redact(text))
+    except OSError as exc:
+        log.warn("main", "%s not written: %r", FILE, exc)

@@ -1,0 +1,165 @@
+# When the application crashes at every start: the page and the network, and no charging.
+# MIT license; part of microevse
+"""Started by main.py instead of the application after so many crashes in a row.
+
+Every contactor stays open and the pilots are in state F, which an EV understands as "not
+available" (IEC 61851-1 table A.1). The page says why, gives the last words of the crash to
+whoever knows the password, and can start the application again; so does the clock, every
+half hour, because a charger in a garage has nobody who looks at it. As little as possible
+of the application is used here: what crashes it must not crash this, too.
+"""
+
+import asyncio
+
+import blackbox
+import log
+from clock import Clock
+from config import layer_values, provisioning
+from hal import board as board_file
+from hal import system
+from hal.watchdog import OPEN_MS, Watchdog
+from station.settings import Settings
+from version import VERSION
+
+# Crashes in a row, each within two minutes of its start, that lead here.
+AFTER = 3
+RETRY_S = 1800
+_FEED_S = 2
+
+
+class View:
+    """The page's window (web.view.View) on a charger that does not charge."""
+
+    def __init__(self, settings, clock, board, lines):
+        self._settings = settings
+        self._clock = clock
+        self._board = board
+        self._lines = lines
+
+    def snapshot(self):
+        why = "Safe mode: the program crashed %d times in a row (%s). Nothing is charged." % (
+            system.boot_loops(),
+            log.redact(blackbox.reason(self._lines)),
+        )
+        return {
+            "status": "faulted",
+            "why": why,
+            "fault": "InternalError: " + why,
+            "plugged": False,
+            "contactor": False,
+            "session": None,
+            "ocpp": {"state": "not started", "url_host": "", "last_error": ""},
+            "name": self._settings.text("ChargePointId") or self._board.get("name", ""),
+            "uptime_s": self._clock.uptime(),
+            "version": VERSION,
+            "safe_mode": True,
+        }
+
+    async def start(self, id_tag):
+        return "Nothing can be charged in safe mode; restart the charger."
+
+    async def stop(self):
+        return "Nothing is charging."
+
+    async def restart(self):
+        return restart()
+
+    def log_lines(self):
+        return [log.redact(line) for line in self._lines + ["-- safe mode --"] + log.tail()]
+
+
+def restart():
+    """Give the application another chance, a moment from now; text for a person."""
+    system.mark("Retry")
+    asyncio.create_task(_reset())
+    return "Starting again."
+
+
+async def _reset():
+    await asyncio.sleep(1)  # the page's answer is on its way
+    system.reset()
+
+
+def _pilots_off(board):
+    """State F on every pilot, as far as the profile can be read."""
+    from hal.pilot import hold
+
+    for connector in board.get("connectors", ()):
+        try:
+            hold(connector["cp"], False)
+        except (OSError, ValueError, KeyError, TypeError) as exc:
+            log.error("safe", "pilot: %r", exc)
+
+
+def _load(what, make, otherwise):
+    """`make()`, or `otherwise` if that is what the application crashes at."""
+    try:
+        return make()
+    except Exception as exc:
+        log.error("safe", "no %s: %r", what, exc)
+        return otherwise
+
+
+def _journal(clock):
+    import memory
+
+    # Opened, nothing more: whoever crashed may have crashed at what recovering does.
+    return memory.look_up(clock)
+
+
+def _settings(clock):
+    """The charger's settings; without a readable journal those of config.json alone."""
+    settings = Settings(_load("journal", lambda: _journal(clock), None))
+    provision = _load("config.json", provisioning, {})
+    layer_values(settings.factory, provision.get("settings", {}))
+    layer_values(settings.overlay, provision.get("start", {}))
+    return settings
+
+
+async def _serve(settings, clock, board, lines, link):
+    from web import login, server
+
+    view = View(settings, clock, board, lines)
+    account = login.from_settings(settings, clock)
+    app = server.make_app(view, account, (link.name,))
+    await app.start_server(host="0.0.0.0", port=80)
+
+
+async def _guarded(name, factory):
+    """The network must not end the page, nor the page the network."""
+    while True:
+        try:
+            await factory()
+        except Exception as exc:
+            log.error("safe", "%s failed: %r", name, exc)
+        await asyncio.sleep(5)
+
+
+async def run():
+    """Until the next start, which comes by itself after half an hour."""
+    lines = blackbox.previous()
+    log.error("safe", "safe mode after %d crashes in a row", system.boot_loops())
+    board = _load("board profile", board_file.load, {})
+    _pilots_off(board)
+    watchdog = Watchdog()
+    watchdog.set(OPEN_MS)
+    clock = Clock()
+    log.use_clock(clock)
+    settings = _settings(clock)
+    try:
+        from hal.wifi import Link
+
+        link = Link(settings)
+        asyncio.create_task(_guarded("network", link.run))
+        asyncio.create_task(
+            _guarded("page", lambda: _serve(settings, clock, board, lines, link))
+        )
+    except Exception as exc:
+        # Half an hour of this, and the application has its next chance.
+        log.error("safe", "no network: %r", exc)
+    while clock.uptime() < RETRY_S:
+        watchdog.feed()
+        await asyncio.sleep(_FEED_S)
+    log.info("safe", "another try")
+    restart()
+    await asyncio.sleep(60)
