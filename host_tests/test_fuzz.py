@@ -129,6 +129,7 @@ def _calls():
             times,
         ),
         st.builds(lambda n: ("ClearChargingProfile", {"id": n}), st.integers(-1, 3)),
+        st.builds(lambda v: ("DataTransfer", {"vendorId": v}), st.text(max_size=8)),
         st.builds(lambda n: ("CancelReservation", {"reservationId": n}), st.integers(-1, 3)),
         st.builds(_charging_profile, connector, st.integers(0, 3), st.lists(periods, max_size=3), times),
         st.builds(
