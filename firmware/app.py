@@ -45,6 +45,8 @@ charger = None
 # The station's tasks look around every second; this much later something hangs.
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
+# So long the answer to whoever changed a setting of the connection has to leave by it.
+REPLY_S = 1
 # A start that lived so long is none of a row of crashes.
 HEALTHY_S = 120
 
@@ -139,6 +141,7 @@ class Charger:
         self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
+        self.connection.on_failure = self.config.key.failed
         self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = Timekeeper(
             self.settings, self.clock, self.link, self._may_stall, self.config.secure
@@ -182,7 +185,14 @@ class Charger:
             for evse in self.evses:
                 evse.waker.after_ms = 1000 * value
         if name in self.config.NAMES:
-            asyncio.create_task(self.connection.restart("%s changed" % name))
+            asyncio.create_task(self._reconnect("%s changed" % name))
+
+    async def _reconnect(self, why):
+        await asyncio.sleep(REPLY_S)
+        # A TLS connection could not be made again before the contactor opens.
+        while self.connection.connected and self.config.secure() and not self._may_stall():
+            await asyncio.sleep(1)
+        await self.connection.restart(why)
 
     def _reset(self, kind):
         why = "HardReset" if kind == "hard" else "SoftReset"
@@ -228,6 +238,8 @@ class Charger:
         while True:
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
+                if self.ocpp.accepted:
+                    self.config.key.works()
                 if not healthy and self.clock.uptime() >= HEALTHY_S:
                     healthy = True
                     system.healthy()

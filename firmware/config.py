@@ -8,6 +8,7 @@ And the provisioning file, from which the settings have their factory values.
 import json
 
 import log
+from keytrial import KeyTrial
 from ocppj import tls, url
 
 
@@ -47,6 +48,7 @@ class CsmsConfig:
 
     def __init__(self, settings):
         self._settings = settings
+        self.key = KeyTrial(settings)
 
     @property
     def url(self):
@@ -55,7 +57,7 @@ class CsmsConfig:
         profile = self._settings.get("SecurityProfile")
         if text and profile >= 2 and not url.parse(text).secure:
             raise ValueError("SecurityProfile %d needs a wss:// address" % profile)
-        if profile == 1 and not self.password:
+        if profile == 1 and not self._settings.basic_auth_key():
             raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
         return text
 
@@ -79,7 +81,7 @@ class CsmsConfig:
 
     @property
     def password(self):
-        return self._settings.basic_auth_key()
+        return self.key.password()
 
     @property
     def ca_der(self):

@@ -23,7 +23,7 @@ Rules for a client
     10 coalesced status                    here: rule_10; unit/test_ocpp16_status
     11 optional messages, honest profiles  here: rule_11; TC_061
     12 metering keys act at once           here: rule_12
-    13 AuthorizationKey                    unit/test_settings (hex, redaction)
+    13 AuthorizationKey                    here: rule_13; unit/test_settings (hex, redaction)
     14 TriggerMessage, values as strings   TC_054; csms/checks.py on every message
     15 offline start from cold boot        here: rule_06_15
     16 safety apart from OCPP              here: rule_16
@@ -297,6 +297,51 @@ async def test_rule_12_metering_keys_act_at_once(b):
     ]
     assert aligned and all(unix(p["meterValue"][0]["timestamp"]) % 10 == 0 for p in aligned)
     await _stop(b, entry)
+
+
+OLD_KEY, NEW_KEY = "00112233445566778899aabbccddeeff", "ffeeddccbbaa99887766554433221100"
+
+
+async def _keyed(b):
+    """A charger whose key the central system has set."""
+    await b.boot()
+    b.csms.passwords = {ID: bytes.fromhex(OLD_KEY)}
+    await b.configure(AuthorizationKey=OLD_KEY)
+    b.skip()
+    await b.expect("StatusNotification", within=60)
+    await b.advance(5)
+
+
+@scenario
+async def test_rule_13_a_key_that_is_refused_gives_way_to_the_one_before(b):
+    await _keyed(b)
+    await b.configure(AuthorizationKey=NEW_KEY)
+    await b.until(lambda: b.csms.wire is None, 60, "reconnects with the new key")
+    # The central system has forgotten what it set: refused, and over a reboot, too.
+    await b.advance(15)
+    await b.do("reboot")
+    await b.expect("BootNotification", within=400)
+    await b.until(lambda: b.logged("the one before is in use again"), 10)
+    await b.do("reboot")
+    await b.expect("BootNotification", within=60)
+    assert not [line for line in b.log if OLD_KEY in line or NEW_KEY in line]
+
+
+@scenario
+async def test_rule_13_a_key_that_works_is_the_only_one(b):
+    await _keyed(b)
+    b.csms.passwords[ID] = bytes.fromhex(NEW_KEY)
+    await b.configure(AuthorizationKey=NEW_KEY)
+    b.skip()
+    await b.expect("StatusNotification", within=60)
+    await b.advance(5)
+    # A central system that goes back to the old key finds no charger that has kept it.
+    b.csms.passwords[ID] = bytes.fromhex(OLD_KEY)
+    await b.do("reboot")
+    await b.advance(400)
+    assert b.csms.wire is None
+    b.csms.passwords[ID] = bytes.fromhex(NEW_KEY)
+    await b.until(lambda: b.csms.wire, 400, "the new key still holds")
 
 
 @scenario

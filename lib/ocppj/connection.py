@@ -74,6 +74,7 @@ class Connection:
         self._dialer = dial.Dialer(config, open_stream, resolve, self._allowed, protocols)
         self._backoff = Backoff(rand)
         self._rpc = None
+        self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
         self._ws = None
         self._kick = asyncio.Event()  # a restart was asked for
         self._ended = asyncio.Event()
@@ -135,6 +136,8 @@ class Connection:
                 self.last_status = exc.status if isinstance(exc, HandshakeError) else 0
                 # Without so much as an HTTP status the address itself may be the old one.
                 self._dialer.answered(self.last_status)
+                if self.on_failure:
+                    self.on_failure(self.last_status)
             self.last_error = reason
             log.warn("net", "%s", reason)
             # What the failed attempt held, TLS buffers above all, must be free for the next.

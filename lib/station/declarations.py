@@ -74,6 +74,7 @@ WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
 MeterPollInterval||i|rw|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
+AuthorizationKeyBefore||s|-w|128||
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
 ChargePointId||s|-l|48||

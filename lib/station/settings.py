@@ -167,6 +167,10 @@ class Settings:
         self._overlay.pop(name, None)
         return True
 
+    def keep_own(self, name, value):
+        """Keep a value that the station itself has chosen; nobody is told. False: not stored."""
+        return self.text(name) == value or self._keep(name, value)
+
     def factory(self, values):
         """Values of the provisioning file, below everything that was set since."""
         self._layer(self._factory, values)
