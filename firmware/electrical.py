@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """State machines, the sensors a board has, and what watches them; app.py keeps the results."""
 
+import log
 from hal.contact import Contact
 from hal.contactor import Contactor
 from hal.pilot import Pilot
@@ -36,6 +37,12 @@ def evse(charger, i):
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
+    if not profile["cp"].get("diode_check", True):
+        log.warn("evse", "connector %d: this board cannot check the EV's diode", i + 1)
+    if i in charger.adc.uncalibrated:
+        # 6 % of an ADC without calibration are enough to take B for C.
+        log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
+        made.trip("InternalError")
     made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)

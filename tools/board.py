@@ -18,6 +18,9 @@ try:
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from front_end import DIODE_MV, HYSTERESIS_MV, LINEAR_MV, MOST_PERMILLE, THRESHOLDS, FrontEnd  # noqa: E402
+
 
 class BoardError(ValueError):
     """A profile that must not be used: `file`, `key`, `reason`."""
@@ -32,7 +35,7 @@ class BoardError(ValueError):
 class Chip:
     """Pins of one chip, from its data sheet."""
 
-    def __init__(self, pins, adc1, adc2, flash, relay, inputs=(), floor_mv=0, uarts=3, best=()):
+    def __init__(self, pins, adc1, adc2, flash, relay, inputs=(), floor_mv=0, full_mv=3100, uarts=3, best=()):
         self.pins = set(pins)
         self.adc1 = set(adc1)
         self.adc2 = set(adc2)
@@ -40,6 +43,7 @@ class Chip:
         self.relay = set(relay)  # neither strapping nor pulsing at reset, output capable
         self.inputs = set(inputs)  # cannot be outputs
         self.floor_mv = floor_mv  # the ADC at 11 dB sees nothing below
+        self.full_mv = full_mv  # nor above; an ESP32: by its curve
         self.uarts = uarts
         self.best = set(best or relay)  # of those for a relay: can be held by the RTC, too
 
@@ -66,6 +70,7 @@ CHIPS = {
         _span((27, 32)),
         _span((1, 17), (21, 21), (33, 42)),
         inputs=[46],
+        full_mv=2500,
         uarts=2,
     ),
     "esp32s3": Chip(
@@ -76,7 +81,13 @@ CHIPS = {
         [1, 2] + _span((4, 17), (21, 21), (38, 42), (47, 48)),
     ),
     "esp32c3": Chip(
-        _span((0, 21)), _span((0, 4)), [5], _span((11, 17)), [0, 1, 3, 4, 5, 6, 7, 10], uarts=2
+        _span((0, 21)),
+        _span((0, 4)),
+        [5],
+        _span((11, 17)),
+        [0, 1, 3, 4, 5, 6, 7, 10],
+        full_mv=2500,
+        uarts=2,
     ),
     "esp32c6": Chip(
         _span((0, 30)),
@@ -232,24 +243,8 @@ BOARD = {
     "journal": ({"partition": (str, True)}, True),
 }
 
-# Pilot levels in mV over all tolerances the standard allows: source 5 %, resistors 3 %,
-# diode 0.55 to 0.85 V. In order: A, B, C, D, E (lowest, highest).
-LEVELS = (
-    ("A", 11400, 12600),
-    ("B", 8370, 9590),
-    ("C", 5470, 6530),
-    ("D", 2590, 3280),
-    ("E", -1000, 1000),
-)
-THRESHOLDS = (10500, 7500, 4500, 1500)
-HYSTERESIS_MV = 250
-DIODE_MV = -10000
 RESIDUAL_PERMILLE = 15  # error of the ADC after calibration
-LINEAR_MV = 2450  # of the ADC at 11 dB
-SATURATED_MV = 3100
-# Above that an ESP32 counts ever faster: per mV, fitted to the typical curve of its data sheet
-# (100 mV too many at 2.85 V, 200 at 3 V). Other chips stay straight.
-BEND = 0.00065
+MOST_POINTS = 12  # of a measured curve
 # Interleaved windows of one ADC: with more connectors the contactor would open too late.
 MAX_CONNECTORS = 2
 
@@ -468,16 +463,20 @@ def _calibration(cp, key, refuse):
     """`cal`: two points [count of 65535, microvolts at the pin], as measured on the board."""
     if not 2500 <= cp["vcc_mv"] <= 5500:
         refuse(key + ".vcc_mv", "%d mV is no supply of the divider" % cp["vcc_mv"])
-    if not 0 <= cp.get("residual_permille", RESIDUAL_PERMILLE) <= 200:
-        refuse(key + ".residual_permille", "must be 0 to 200")
+    if not 0 <= cp.get("residual_permille", RESIDUAL_PERMILLE) <= MOST_PERMILLE:
+        refuse(key + ".residual_permille", "must be 0 to %d" % MOST_PERMILLE)
     if "cal" not in cp:
         return
     points = cp["cal"]
-    good = len(points) == 2 and all(
+    good = 2 <= len(points) <= MOST_POINTS and all(
         isinstance(p, list) and len(p) == 2 and all(type(n) is int for n in p) for p in points
     )
-    if not good or not 0 <= points[0][0] < points[1][0] <= 65535 or points[0][1] >= points[1][1]:
-        refuse(key + ".cal", "must be two points [count, microvolts], the lower one first")
+    good = good and points[0][0] >= 0 and points[-1][0] <= 65535
+    if not good or any(p[0] >= q[0] or p[1] >= q[1] for p, q in zip(points, points[1:])):
+        refuse(
+            key + ".cal",
+            "must be two to %d points [count, microvolts], the lowest one first" % MOST_POINTS,
+        )
 
 
 def _front_end(cp, key, chip, refuse, amiss, warn):
@@ -485,67 +484,40 @@ def _front_end(cp, key, chip, refuse, amiss, warn):
     parts = cp["divider"]
     if len(parts) != 3 or not all(isinstance(r, int) and r > 0 for r in parts):
         refuse(key + ".divider", "must be three resistances in ohms: pilot, supply, ground")
-    rcp, rup, rdn = parts
-    g = 1 / rcp + 1 / rup + 1 / rdn
-    slope = 1 / rcp / g
-    offset = cp["vcc_mv"] / rup / g
-    residual = cp.get("residual_permille", RESIDUAL_PERMILLE) / 1000
-
-    def pin_mv(mv):
-        return mv * slope + offset
-
-    def straight(mv):
-        """What the converter counts, as millivolts of the straight line."""
-        over = mv - LINEAR_MV if chip.floor_mv else 0
-        return mv + BEND * over * over if over > 0 else mv
-
-    # The line that the firmware calibrates at boot goes through what +12 V gives: where that is
-    # bent everything below is read too low. Points that were measured are taken for straight.
-    base = max(pin_mv(-12000), chip.floor_mv)
-    top = pin_mv(12000)
-    gain = 1 if "cal" in cp else (top - base) / (straight(top) - base)
-
-    def seen(mv):
-        """What the firmware makes of a pilot level, mV."""
-        return (base + (straight(pin_mv(mv)) - base) * gain - offset) / slope
-
-    def error(mv):
-        """Uncertainty of a pilot level beyond that, in mV of the pilot."""
-        return abs(pin_mv(mv)) * residual / slope
-
-    if slope > 0.5 or slope < 0.03:
-        refuse(key + ".divider", "slope %.3f V/V is no pilot front end" % slope)
-    if pin_mv(THRESHOLDS[0] + HYSTERESIS_MV) > SATURATED_MV:
-        amiss(key + ".divider", "+10.75 V is %d mV at the ADC: saturated" % pin_mv(10750))
-    if pin_mv(12000) > LINEAR_MV:
-        warn(
-            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV"
-            % (key, pin_mv(12000), LINEAR_MV)
+    front = FrontEnd(cp, chip)
+    error = cp.get("residual_permille", RESIDUAL_PERMILLE) / 1000
+    if front.slope > 0.5 or front.slope < 0.03:
+        refuse(key + ".divider", "slope %.3f V/V is no pilot front end" % front.slope)
+    # B must stay below the full converter, or it would be A.
+    least_a = THRESHOLDS[0] - HYSTERESIS_MV
+    if front.pin_mv(least_a) > front.full_mv():
+        amiss(
+            key + ".divider",
+            "+%.2f V is %d mV at the ADC, which is full at %d mV: saturated"
+            % (least_a / 1000, front.pin_mv(least_a), front.full_mv()),
         )
-    if cp.get("diode_check", True):
-        if pin_mv(DIODE_MV) * (1 - residual) < chip.floor_mv:
-            refuse(
-                key + ".divider",
-                "-10 V is %d mV at the ADC, which sees nothing below %d mV: the EV's diode "
-                "cannot be checked (diode_check = false says that this is known)"
-                % (pin_mv(DIODE_MV), chip.floor_mv),
-            )
-    for i, threshold in enumerate(THRESHOLDS):
-        upper, low, _ = LEVELS[i]
-        lower, _, high = LEVELS[i + 1]
-        if (
-            seen(low) - error(low) < threshold + HYSTERESIS_MV
-            or seen(high) + error(high) > threshold - HYSTERESIS_MV
-        ):
-            amiss(
-                key + ".divider",
-                "cannot separate states %s and %s: %d and %d mV of the pilot are seen as %d and %d, "
-                "uncertain by %d mV; the threshold is %d +-%d mV"
-                % (
-                    (upper, lower, high, low, seen(high), seen(low), error(low))
-                    + (threshold, HYSTERESIS_MV)
-                ),
-            )
+    diode_mv = front.pin_mv(DIODE_MV)
+    if not cp.get("diode_check", True):
+        warn(
+            "%s.diode_check: a shorted diode of an EV, or a resistor in its place, is taken for "
+            "a car: -10 V is %d mV at the ADC" % (key, diode_mv)
+        )
+    elif diode_mv * (1 - error) < chip.floor_mv:
+        refuse(
+            key + ".divider",
+            "-10 V is %d mV at the ADC, which sees nothing below %d mV: the EV's diode "
+            "cannot be checked (diode_check = false says that this is known)"
+            % (diode_mv, chip.floor_mv),
+        )
+    mixed = front.confused(error)
+    if mixed:
+        amiss(key + ".divider", mixed)
+    elif chip.floor_mv and front.pin_mv(12000) > LINEAR_MV:
+        warn(
+            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated by "
+            "the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to %.1f %%"
+            % (key, front.pin_mv(12000), LINEAR_MV, front.margin(3) / 10, front.margin() / 10)
+        )
 
 
 def main():

@@ -2,9 +2,11 @@
 # MIT license; part of microevse
 """Nobody else reads an ADC. ADC2 belongs to the radio."""
 
+import sys
 from array import array
 
 import burst
+import iec61851
 import log
 import machine
 from iec61851 import proximity
@@ -21,8 +23,15 @@ LONG_ABOVE_MA = 63000
 _BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any gap
-_PAIRS = 8  # readings averaged for one calibration point
+_PAIRS = 8  # readings averaged for one voltage
+# For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
+_CURVE_PAIRS = 32
 _SETTLE_MS = 2
+_TRIES = 3  # a conversion may fail now and then
+# An ESP32 is straight up to here; a front end that goes higher needs its curve.
+_STRAIGHT_UV = 2450000
+_HIGH_MV = 12000
+_FULL_FROM = 65500  # counts above mean a full converter
 # Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
 _STEP_UV = (35, 70)
 _INTERCEPT_UV = {"esp32": 142000}  # what a count of 0 means; other chips start at 0
@@ -41,19 +50,23 @@ class PilotAdc:
         self._skipped_ms = 0
         self.gap_ms = 0
         self.now_ms = 0
+        self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp else None
         for connector in board["connectors"]:
             cp = connector["cp"]
             plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
             adc = _input(cp["adc"])
-            self._calibrate(adc, plateau, cp, board["chip"])
+            if not _calibrate(adc, plateau, cp, board["chip"]):
+                self.uncalibrated.append(len(self._adcs))
             self._adcs.append(adc)
             self._plateaus.append(plateau)
             self._starts.append(None)
             self._skips.append(0)
             pp = connector.get("pp")
             self._pps.append((_input(pp["adc"]), pp) if pp else None)
+        if sys.modules.pop("iec61851.curve", None):
+            del iec61851.curve  # its heap is worth more
 
     def window(self, index, ma=0):
         """Sample one pilot; returns its Plateau. `ma`: what is being offered."""
@@ -92,48 +105,72 @@ class PilotAdc:
         """Millivolts at the temperature sensor; only where one is fitted."""
         return _average(self._temp.read_uv) // 1000
 
-    def _calibrate(self, adc, plateau, cp, chip):
-        """The line from counts to volts: from the profile, else from the chip's own
-        calibration at two points, +12 V and -12 V.
 
-        -12 V for 4 ms is sent only where the first point says that no EV is there. With
-        an EV (power came back) the second point is what a count of 0 means on this chip.
-        """
-        if "cal" in cp:
-            (raw_a, uv_a), (raw_b, uv_b) = cp["cal"]
-            plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
-            return
-        intercept = _INTERCEPT_UV.get(chip, 0)
-        plateau.calibrate(0, intercept, FULL_U16, intercept + FULL_U16 * 48)
-        if not hasattr(adc, "read_uv"):
-            log.warn("adc", "no calibration on this chip")
-            return
+def _calibrate(adc, plateau, cp, chip):
+    """From counts to volts: by the profile's points, else by the chip's own calibration.
+
+    False if there is neither: then a nominal line is taken, which an ESP32 can be 6 % off.
+    """
+    if "cal" in cp:
+        points = [tuple(point) for point in cp["cal"]]
+        if points[-1][0] >= _FULL_FROM:
+            # A full converter: what the profile says of it is the least it may be.
+            points[-1] = (FULL_U16, max(points[-1][1], plateau.pin_uv(_HIGH_MV)))
+        plateau.trace(points)
+        return True
+    intercept = _INTERCEPT_UV.get(chip, 0)
+    plateau.calibrate(0, intercept, FULL_U16, intercept + FULL_U16 * 48)
+    if not hasattr(adc, "read_uv"):
+        log.warn("adc", "no calibration on this chip")
+        return False
+    way = _curve if chip == "esp32" and plateau.pin_uv(_HIGH_MV) > _STRAIGHT_UV else _line
+    for _ in range(_TRIES):
         try:
             pilot.hold(cp, True)
             sleep_ms(_SETTLE_MS)
-            raw_b, uv_b = _average(adc.read_u16), _average(adc.read_uv)
-            raw_a, uv_a = 0, intercept
-            if level(plateau.pilot_mv(uv_b)) == A:
-                pilot.hold(cp, False)
-                sleep_ms(_SETTLE_MS)
-                raw_a, uv_a = _average(adc.read_u16), _average(adc.read_uv)
-                pilot.hold(cp, True)
-            if not _STEP_UV[0] * (raw_b - raw_a) < uv_b - uv_a < _STEP_UV[1] * (raw_b - raw_a):
-                raise ValueError("%d uV at %d, %d uV at %d" % (uv_a, raw_a, uv_b, raw_b))
-            plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
+            way(adc, plateau, cp, intercept)
+            return True
         except (OSError, ValueError) as exc:
-            # The nominal line will do for the states; the tolerance is worse.
-            log.warn("adc", "not calibrated: %s", exc)
+            reason = exc
         finally:
             pilot.hold(cp, True)
+    # MicroPython's read_uv() fails so on a chip without calibration values in its eFuse.
+    log.warn("adc", "not calibrated: %s", reason)
+    return False
+
+
+def _line(adc, plateau, cp, intercept):
+    """The line through +12 V and -12 V.
+
+    -12 V for 4 ms is sent only where the first point says that no EV is there. With
+    an EV (power came back) the second point is what a count of 0 means on this chip.
+    """
+    raw_b, uv_b = _average(adc.read_u16), _average(adc.read_uv)
+    raw_a, uv_a = 0, intercept
+    if level(plateau.pilot_mv(uv_b)) == A:
+        pilot.hold(cp, False)
+        sleep_ms(_SETTLE_MS)
+        raw_a, uv_a = _average(adc.read_u16), _average(adc.read_uv)
+    if not _STEP_UV[0] * (raw_b - raw_a) < uv_b - uv_a < _STEP_UV[1] * (raw_b - raw_a):
+        raise ValueError("%d uV at %d, %d uV at %d" % (uv_a, raw_a, uv_b, raw_b))
+    plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
+
+
+def _curve(adc, plateau, cp, intercept):
+    """The curve of an ESP32, by its reference: whatever level is there shows it."""
+    raw = _average(adc.read_u16, _CURVE_PAIRS)
+    uv = _average(adc.read_uv, _CURVE_PAIRS)
+    from iec61851 import curve  # only here: most of it is needed once
+
+    plateau.trace(curve.points(curve.reference_mv(raw, uv), plateau.pin_uv(_HIGH_MV)))
 
 
 def _input(pin):
     return machine.ADC(machine.Pin(pin), atten=machine.ADC.ATTN_11DB)
 
 
-def _average(read):
+def _average(read, count=_PAIRS):
     total = 0
-    for _ in range(_PAIRS):
+    for _ in range(count):
         total += read()
-    return total // _PAIRS
+    return total // count

@@ -9,7 +9,7 @@ and it conducts both ways. The divider loads the pilot by less than 0.04 V: negl
 """
 
 from array import array
-from math import exp, sqrt
+from math import exp
 
 R1_OHM = 1000.0  # +-3 %
 R2_OHM = 2740.0  # EV, state B
@@ -24,23 +24,66 @@ _LETTERS = ((10.5, "A"), (7.5, "B"), (4.5, "C"), (1.5, "D"))
 FULL = 65536
 _NOISE = 512  # a table of noise: drawing three random numbers for each sample is slow
 ADC_MAX = 4095
-# esp_adc_cal's line for each attenuation at Vref 1100 mV: mV at raw 0, mV per count.
-_ADC_LINE = ((75, 0.23534), (78, 0.31241), (107, 0.43225), (142, 0.80565))
+# An ESP32's line for each attenuation: mV at raw 0, and mV per count and volt of the chip's
+# own reference (esp-idf, adc_cali_line_fitting.c: 57431, 76236, 105481, 196602 of 2**28).
+_ESP32 = ((75, 0.213948), (78, 0.284003), (107, 0.392950), (142, 0.732400))
+# At 11 dB that holds up to a count of 2880. Above: mV at 2944, 3008 ... 4096 of chips with a
+# reference of 1000 and of 1200 mV, between which the others lie (the same source).
+_BENT_FROM = 2880
+_BENT_STEP = 64
+_AT_1000 = (2297, 2352, 2405, 2457, 2512, 2564, 2616, 2664, 2709, 2754)
+_AT_1000 += (2795, 2832, 2868, 2903, 2937, 2969, 3000, 3030, 3060)
+_AT_1200 = (2706, 2745, 2780, 2813, 2844, 2873, 2901, 2928, 2956, 2982)
+_AT_1200 += (3006, 3032, 3059, 3084, 3110, 3135, 3160, 3184, 3209)
+_VREF_MV = 1100
 # The newer chips start at 0 and are straight; mV per count of 12 bits at 11 dB, the rest alike.
 _NEWER_11DB = {"esp32s2": 0.635}
 _NEWER = (0.23, 0.31, 0.43, 0.757)
-_COMPRESSION_MV = 2450  # above this the ESP32's converter bends (11 dB):
-_COMPRESSION = 0.0004  # per mV: it counts ever faster and is full at 3.2 V
+
+
+class _Curve:
+    """One ESP32 with a reference of `vref` mV."""
+
+    def __init__(self, vref):
+        self.line = [(floor, step * vref / 1000) for floor, step in _ESP32]
+        part = (vref - 1000) / 200
+        floor, step = self.line[3]
+        self.bend = [floor + _BENT_FROM * step]  # mV at 2880, 2944, ...
+        self.bend += [low + (high - low) * part for low, high in zip(_AT_1000, _AT_1200)]
+
+    def count(self, mv):
+        """Count for `mv` at 11 dB, where that is above the line."""
+        bend = self.bend
+        i = 1
+        while i < len(bend) - 1 and mv > bend[i]:
+            i += 1
+        return _BENT_FROM + _BENT_STEP * (i - 1 + (mv - bend[i - 1]) / (bend[i] - bend[i - 1]))
+
+    def mv(self, count):
+        """The other way round."""
+        i = min((count - _BENT_FROM) // _BENT_STEP, len(self.bend) - 2)
+        over = count - _BENT_FROM - i * _BENT_STEP
+        return self.bend[i] + (self.bend[i + 1] - self.bend[i]) * over / _BENT_STEP
 
 
 class Adc:
-    """Transfer curve of the chip's converter, with its errors."""
+    """Transfer curve of the chip's converter, with its errors.
+
+    `adc_vref`: the reference an ESP32 really has, mV; `adc_efuse`: the one that its eFuse
+    holds (the same), None where it was never measured: then read_uv() fails. `adc_gain`: the
+    error that no calibration inside the chip knows of.
+    """
 
     def __init__(self, rng, options, chip="esp32"):
         self._rng = rng
-        self._bent = chip == "esp32"
-        self._line = _ADC_LINE
-        if not self._bent:
+        self._real = self._told = None
+        if chip == "esp32":
+            vref = options.get("adc_vref", _VREF_MV)
+            told = options.get("adc_efuse", vref)
+            self._real = _Curve(vref)
+            self._line = self._real.line
+            self._told = self._real if told == vref else told and _Curve(told)
+        else:
             top = _NEWER_11DB.get(chip, _NEWER[3])
             self._line = [(0, step) for step in _NEWER[:3]] + [(0, top)]
         self.gain = options.get("adc_gain", 1.0)  # +-1 to 2 % calibrated, +-6 % not
@@ -78,21 +121,26 @@ class Adc:
     def raw(self, mv, atten=3):
         """12-bit count for `mv` at the pin."""
         mv *= self.gain
-        if atten == 3 and mv > _COMPRESSION_MV and self._bent:
-            d = mv - _COMPRESSION_MV
-            mv += _COMPRESSION * d * d
+        real = self._real
         floor, step = self._line[atten]
-        count = int((mv - floor) / step + 0.5)
+        if atten == 3 and real is not None and mv > real.bend[0]:
+            count = int(real.count(mv) + 0.5)
+        else:
+            count = int((mv - floor) / step + 0.5)
         return 0 if count < 0 or mv < floor else ADC_MAX if count > ADC_MAX else count
 
     def millivolts(self, raw, atten=3):
-        """What the calibrated reading makes of a count (the bend is in its table)."""
-        floor, step = self._line[atten]
-        mv = floor + raw * step
-        if atten == 3 and mv > _COMPRESSION_MV and self._bent:
-            e = mv - _COMPRESSION_MV
-            mv = _COMPRESSION_MV + (sqrt(1 + 4 * _COMPRESSION * e) - 1) / (2 * _COMPRESSION)
-        return mv
+        """What the chip's calibration makes of a count; OSError if it has none."""
+        told = self._told
+        line = self._line
+        if self._real is not None:
+            if not told:
+                raise OSError(-258, "ESP_ERR_INVALID_ARG")
+            if atten == 3 and raw > _BENT_FROM:
+                return told.mv(raw)
+            line = told.line
+        floor, step = line[atten]
+        return floor + raw * step
 
 
 class PilotCircuit:

@@ -375,7 +375,7 @@ def test_machine_code_finds_the_same_plateaus():
 
 
 def test_calibration_at_boot_takes_two_points_and_ends_at_12_v():
-    for step, floor, name in ((0.805, 142, "esp32"), (0.76, 100, "esp32"), (0.85, 0, "esp32s2")):
+    for step, floor, name in ((0.805, 142, "esp32"), (0.76, 100, "esp32s3"), (0.85, 0, "esp32s2")):
         with Hal("adc") as adc:
             chip.step, chip.floor = step, floor
             board = {"chip": name, "connectors": [{"cp": CP}]}

@@ -6,6 +6,7 @@ from array import array
 from struct import unpack
 
 from helpers import raises
+from iec61851 import curve
 from iec61851.plateau import Plateau, divider
 from twin import twin_state
 from twin.ev import current_for
@@ -158,14 +159,32 @@ def test_adc_has_floor_compression_and_twelve_bits():
     assert adc.raw(113) == 0 and adc.raw(141) == 0 and adc.raw(5000) == 4095
     assert 0 < adc.raw(160) < 30
     near(adc.raw(1951) * 0.80565 + 142, 1951, 0.5)
-    near(adc.raw(2800) * 0.80565 + 142, 2800 + 49, 1)
-    assert adc.raw(3190) < 4095 and adc.raw(3220) == 4095
-    for mv in range(150, 3000, 50):
+    near(adc.raw(2800) * 0.80565 + 142, 2800 + 80, 1)
+    assert adc.raw(3125) < 4095 and adc.raw(3136) == 4095
+    for mv in range(150, 3130, 50):
         near(adc.millivolts(adc.raw(mv)), mv, 2)
     pin = machine.ADC(machine.Pin(36), atten=machine.ADC.ATTN_11DB)
     assert pin.read_uv() == 2564000 or abs(pin.read_uv() - 2564000) <= 1000
     raw = pin.read_u16()
     assert raw & 15 == (raw >> 12) & 15  # twelve bits, repeated to fill sixteen
+
+
+def test_adc_is_full_and_bends_as_its_reference_says():
+    """Points of Espressif's two curves: at a reference of 1000 and of 1200 mV."""
+    b = Board()
+    for vref, low, middle, full in ((1000, 2297, 2754, 3060), (1200, 2706, 2982, 3209)):
+        adc = Adc(b.world.rng, {"adc_vref": vref})
+        near(adc.raw(low), 2944, 1)
+        near(adc.raw(middle), 3520, 1)
+        near(adc.raw(1800), (1800 - 142) / (0.7324 * vref / 1000), 1)
+        assert adc.raw(full - 4) < 4095 == adc.raw(full)
+        for mv in range(160, full - 2, 20):
+            near(adc.millivolts(adc.raw(mv)), mv, 1)
+    # What the eFuse says of the chip need not be so, and may be missing.
+    adc = Adc(b.world.rng, {"adc_vref": 1160, "adc_efuse": 1100})
+    near(adc.millivolts(adc.raw(2000)), 142 + (2000 - 142) * 1100 / 1160, 1)
+    adc = Adc(b.world.rng, {"adc_efuse": None})
+    raises(OSError, adc.millivolts, 2000)
 
 
 def test_adc_of_newer_chips_starts_at_zero():
@@ -955,8 +974,7 @@ def test_firmware_tells_the_states_from_windows_of_both_fidelities():
             b = Board(seed=seed, fidelity=fidelity, corners="random", adc_spike_rate=0.002)
             adc = machine.ADC(36, atten=3)
             seen = Plateau(*divider([270000, 68000, 56000], 3300))
-            # Two points of the factory calibration: the line between 150 and 2450 mV.
-            seen.calibrate(0, 142000, 2865 * 16 + 11, 2450000)
+            seen.trace(curve.points(1100))
             pwm = machine.PWM(machine.Pin(27), freq=1000, duty_u16=6554)
             buf = array("H", bytes(400))
             for amps in (6, 16, 32, 51):
@@ -969,7 +987,7 @@ def test_firmware_tells_the_states_from_windows_of_both_fidelities():
                     else:
                         n = reads(b, adc, buf)
                     seen.measure(buf, n)
-                    near(seen.high_mv / 1000, b.pilot.high, 0.4)
+                    near(seen.high_mv / 1000, b.pilot.high, 0.25)
                     assert seen.low_mv < -10000
                     assert abs(seen.n_high / n - b.pilot.percent / 100) < 0.1
 

@@ -7,6 +7,7 @@ package(
         "__init__.py",
         "levels.py",
         "plateau.py",
+        "curve.py",
         "observer.py",
         "duty.py",
         "sender.py",

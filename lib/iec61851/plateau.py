@@ -7,9 +7,12 @@ its edges, and now and then a spike. Samples are parted at the threshold of stat
 75th percentile of the upper and the 25th of the lower cluster are the plateaus. Means
 would be pulled by edges, extremes by spikes.
 
-Percentiles are taken on raw counts; only the two results are converted. Nothing here
-allocates after construction, and all products stay below 2**30 (30-bit small ints).
+Percentiles are taken on raw counts; only the two results are converted, piece by piece
+where the converter is not straight. Nothing here allocates after calibration, and all
+products stay below 2**30 (30-bit small ints).
 """
+
+from array import array
 
 from port import const
 
@@ -96,22 +99,43 @@ class Plateau:
         return pilot_mv * self._slope_ppm // 1000 + self._offset_uv
 
     def calibrate(self, raw_a, uv_a, raw_b, uv_b):
-        """The ADC's line goes through these two points (count of 65535, microvolts).
+        """The ADC's line goes through these two points; otherwise as `trace`."""
+        self.trace(((raw_a, uv_a), (raw_b, uv_b)))
+
+    def trace(self, points):
+        """The ADC's curve goes through these points (count of 65535, microvolts), rising,
+        and straight on beyond the first and the last.
 
         Raises ValueError if they are too close together or run backwards.
         """
-        if raw_b - raw_a < FULL_U16 // 8 or uv_b <= uv_a:
-            raise ValueError("calibration points %d, %d too close" % (raw_a, raw_b))
-        mv_a = self.pilot_mv(uv_a)
-        self._gain = ((self.pilot_mv(uv_b) - mv_a) << _SHIFT) // (raw_b - raw_a)
-        if self._gain >= 1 << (_SHIFT + 1):  # 65535 counts of 2 mV would pass 2**30
-            raise ValueError("front end: %d ppm are too little" % self._slope_ppm)
-        self._zero = mv_a - (raw_a * self._gain >> _SHIFT)
-        self._split = ((E_MV - self._zero) << _SHIFT) // self._gain
+        if points[-1][0] - points[0][0] < FULL_U16 // 8:
+            raise ValueError("calibration points %d, %d too close" % (points[0][0], points[-1][0]))
+        starts, mvs, gains = array("H"), array("i"), array("i")
+        for (raw_a, uv_a), (raw_b, uv_b) in zip(points, points[1:]):
+            if raw_b <= raw_a or uv_b <= uv_a:
+                raise ValueError("calibration runs backwards at %d" % raw_b)
+            mv = self.pilot_mv(uv_a)
+            gain = ((self.pilot_mv(uv_b) - mv) << _SHIFT) // (raw_b - raw_a)
+            # The last piece goes on to the full count, the first one down to 0.
+            reach = FULL_U16 - raw_a if raw_b == points[-1][0] else raw_b - raw_a
+            if max(reach, raw_a if not starts else 0) * gain >= 1 << 30:
+                raise ValueError("front end: %d ppm are too little" % self._slope_ppm)
+            starts.append(raw_a)
+            mvs.append(mv)
+            gains.append(gain)
+        self._starts, self._mvs, self._gains = starts, mvs, gains
+        i = len(starts) - 1
+        while i and mvs[i] > E_MV:
+            i -= 1
+        self._split = starts[i] + ((E_MV - mvs[i]) << _SHIFT) // gains[i]
 
     def mv(self, raw):
         """Pilot millivolts for a count of 65535."""
-        return (raw * self._gain >> _SHIFT) + self._zero
+        starts = self._starts
+        i = len(starts) - 1
+        while i and raw < starts[i]:
+            i -= 1
+        return ((raw - starts[i]) * self._gains[i] >> _SHIFT) + self._mvs[i]
 
     def measure(self, buf, n):
         """Find the plateaus in buf[:n] (array of unsigned 16 bit counts; gets reordered)."""
