@@ -168,6 +168,8 @@ CP = {
     "cal": (list, False),
     "residual_permille": (int, False),
     "diode_check": (bool, False),
+    # A switch that takes the pilot from the EV.
+    "disconnect": ({"pin": ("out", True), "active_high": (bool, False)}, False),
 }
 CONNECTOR = {
     "id": (int, True),

@@ -10,9 +10,14 @@ FREQ_HZ = 1000
 
 
 class Pilot:
-    """`cp`: the profile's cp table; `pwm` is the pin that drives the comparator."""
+    """`cp`: the profile's cp table; `pwm` is the pin that drives the comparator, `disconnect`
+    a switch between it and the EV, which stays closed."""
 
     def __init__(self, cp):
+        switch = cp.get("disconnect")
+        if switch:
+            opens = switch.get("active_high", True)
+            machine.Pin(switch["pin"], machine.Pin.OUT, value=0 if opens else 1)
         self._pwm = machine.PWM(machine.Pin(cp["pwm"]), freq=FREQ_HZ, duty_u16=duty.STEADY)
 
     def steady(self):

@@ -171,6 +171,7 @@ class PilotCircuit:
         self.pe_short = None  # ohms
         self.leak = None  # ohms: wet connector
         self.cp_open = False  # broken wire between EVSE and EV
+        self.switched_off = False  # or the board's own switch is open
         self.powered = True  # the board has its supply
         self.duty = FULL  # of 65536, in force; a floating input is pulled to +12 V
         self.high = self.low = 0.0  # plateaus, V
@@ -242,7 +243,7 @@ class PilotCircuit:
 
     def offered(self):
         """Duty fraction the EV can make out, or None: no square wave arrives."""
-        if self.load == "A" or self.cp_open or not 0 < self.duty < FULL or self.high < 1.5:
+        if self._ohms() is None or not 0 < self.duty < FULL or self.high < 1.5:
             return None
         return self.duty / FULL
 
@@ -250,7 +251,7 @@ class PilotCircuit:
 
     def _ohms(self):
         load = self.load
-        if load == "A" or self.cp_open or self.diode_open:
+        if load == "A" or self.cp_open or self.switched_off or self.diode_open:
             return None
         r = R2_OHM
         if load != "B":

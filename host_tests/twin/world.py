@@ -86,6 +86,12 @@ class Outlet:
         world.sampled[cp["adc"]] = self.pilot
         world.analog[cp["adc"]] = self._pilot_mv
         world.outputs[relay["pin"]] = self._relay
+        switch = cp.get("disconnect")
+        if switch:
+            # Pulled up while nothing drives it: the EV is left alone until the firmware runs.
+            self._opens = switch.get("active_high", True)
+            self.pilot.switched_off = True
+            world.outputs[switch["pin"]] = self._switch
         self.gated = False  # the RCD's output is wired into the relay driver
         self._relay_level = False
         pp = cfg.get("pp")
@@ -172,6 +178,10 @@ class Outlet:
             self._relay_level = on
             self.record("relay", on)
             self._drive_coil()
+
+    def _switch(self, level):
+        self.pilot.switched_off = level is None or bool(level) == self._opens
+        self.pilot.refresh()
 
     def _drive_coil(self):
         tripped = self.gated and self.rcd.tripped
