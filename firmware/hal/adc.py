@@ -34,6 +34,7 @@ _HIGH_MV = 12000
 _FULL_FROM = 65500  # counts above mean a full converter
 # Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
 _STEP_UV = (35, 70)
+_NOMINAL_UV = 48
 _INTERCEPT_UV = {"esp32": 142000}  # what a count of 0 means; other chips start at 0
 
 
@@ -51,13 +52,14 @@ class PilotAdc:
         self.gap_ms = 0
         self.now_ms = 0
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
+        self._intercept_uv = _INTERCEPT_UV.get(board["chip"], 0)
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp else None
         for connector in board["connectors"]:
             cp = connector["cp"]
             plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
             adc = _input(cp["adc"])
-            if not _calibrate(adc, plateau, cp, board["chip"]):
+            if not self._calibrate(adc, plateau, cp, board["chip"]):
                 self.uncalibrated.append(len(self._adcs))
             self._adcs.append(adc)
             self._plateaus.append(plateau)
@@ -98,45 +100,51 @@ class PilotAdc:
         if self._pps[index] is None:
             return None
         adc, pp = self._pps[index]
-        mv = _average(adc.read_uv) // 1000
+        mv = self._mv(adc)
         return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
 
     def temp_mv(self):
         """Millivolts at the temperature sensor; only where one is fitted."""
-        return _average(self._temp.read_uv) // 1000
+        return self._mv(self._temp)
 
-
-def _calibrate(adc, plateau, cp, chip):
-    """From counts to volts: by the profile's points, else by the chip's own calibration.
-
-    False if there is neither: then a nominal line is taken, which an ESP32 can be 6 % off.
-    """
-    if "cal" in cp:
-        points = [tuple(point) for point in cp["cal"]]
-        if points[-1][0] >= _FULL_FROM:
-            # A full converter: what the profile says of it is the least it may be.
-            points[-1] = (FULL_U16, max(points[-1][1], plateau.pin_uv(_HIGH_MV)))
-        plateau.trace(points)
-        return True
-    intercept = _INTERCEPT_UV.get(chip, 0)
-    plateau.calibrate(0, intercept, FULL_U16, intercept + FULL_U16 * 48)
-    if not hasattr(adc, "read_uv"):
-        log.warn("adc", "no calibration on this chip")
-        return False
-    way = _curve if chip == "esp32" and plateau.pin_uv(_HIGH_MV) > _STRAIGHT_UV else _line
-    for _ in range(_TRIES):
+    def _mv(self, adc):
+        """Millivolts at a pin: nominal ones on a chip without calibration."""
         try:
-            pilot.hold(cp, True)
-            sleep_ms(_SETTLE_MS)
-            way(adc, plateau, cp, intercept)
+            return _average(adc.read_uv) // 1000
+        except OSError:
+            return (self._intercept_uv + _average(adc.read_u16) * _NOMINAL_UV) // 1000
+
+    def _calibrate(self, adc, plateau, cp, chip):
+        """From counts to volts: by the profile's points, else by the chip's own calibration.
+
+        False if there is neither: then a nominal line is taken, which an ESP32 can be 6 % off.
+        """
+        if "cal" in cp:
+            points = [tuple(point) for point in cp["cal"]]
+            if points[-1][0] >= _FULL_FROM:
+                # A full converter: what the profile says of it is the least it may be.
+                points[-1] = (FULL_U16, max(points[-1][1], plateau.pin_uv(_HIGH_MV)))
+            plateau.trace(points)
             return True
-        except (OSError, ValueError) as exc:
-            reason = exc
-        finally:
-            pilot.hold(cp, True)
-    # MicroPython's read_uv() fails so on a chip without calibration values in its eFuse.
-    log.warn("adc", "not calibrated: %s", reason)
-    return False
+        nominal = self._intercept_uv + FULL_U16 * _NOMINAL_UV
+        plateau.calibrate(0, self._intercept_uv, FULL_U16, nominal)
+        if not hasattr(adc, "read_uv"):
+            log.warn("adc", "no calibration on this chip")
+            return False
+        way = _curve if chip == "esp32" and plateau.pin_uv(_HIGH_MV) > _STRAIGHT_UV else _line
+        for _ in range(_TRIES):
+            try:
+                pilot.hold(cp, True)
+                sleep_ms(_SETTLE_MS)
+                way(adc, plateau, cp, self._intercept_uv)
+                return True
+            except (OSError, ValueError) as exc:
+                reason = exc
+            finally:
+                pilot.hold(cp, True)
+        # MicroPython's read_uv() fails so on a chip without calibration values in its eFuse.
+        log.warn("adc", "not calibrated: %s", reason)
+        return False
 
 
 def _line(adc, plateau, cp, intercept):

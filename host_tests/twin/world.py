@@ -64,6 +64,7 @@ class Outlet:
         self._letter = "A"
         self._duty = None
         self.cable_in = False  # the cable's plug is in our socket
+        self.pp = None  # what is wrong with its proximity resistor: "open", "short"
         cp = cfg["cp"]
         self.pilot = PilotCircuit(cp, clock, rng, options, self._pilot_changed)
         self.ev = None  # the first change of the pilot comes before there is one
@@ -164,7 +165,9 @@ class Outlet:
 
     def _pp_mv(self, _t_us):
         ohms = None
-        if self.cable_in or self.ev.plugged:
+        if self.pp == "short":
+            ohms = 0.0
+        elif self.pp is None and (self.cable_in or self.ev.plugged):
             for amps, r in _PP_OHM:
                 if amps <= self.ev.cable_a:
                     ohms = r
@@ -497,6 +500,9 @@ class World:
         ev = outlet.ev
         if do == "plug":
             ev.cable_a = cmd.get("cable", ev.cable_a)
+            outlet.pp = cmd.get("pp")
+            if outlet.pp not in (None, "open", "short"):
+                raise ValueError('"pp" must be "open" or "short"')
             ev.plug(cmd.get("phases"))
             outlet.cable_in = True
         elif do == "unplug":

@@ -62,11 +62,12 @@ machine, esp32, burst = _load()
 
 
 class Board:
-    """One virtual board, just powered on. `profile` replaces keys of its only connector."""
+    """One virtual board, just powered on: `board`, or PROFILE; of its connectors the first
+    only. `profile` replaces keys of that."""
 
-    def __init__(self, profile=None, seed=1, snapshot=None, clock=None, **options):
-        board = dict(PROFILE)
-        board["connectors"] = [dict(PROFILE["connectors"][0])]
+    def __init__(self, profile=None, seed=1, snapshot=None, clock=None, board=None, **options):
+        board = dict(board or PROFILE)
+        board["connectors"] = [dict(board["connectors"][0])]
         board["connectors"][0].update(profile or {})
         self.board = board
         self.clock = clock or twin_clock.Clock()
