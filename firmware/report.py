@@ -36,6 +36,8 @@ def _state(charger):
         yield _line(name, "%s, %s" % (connector.status, connector.why))
         if connector.fault:
             yield _line(name + "_fault", "%s %s" % (connector.fault[0], connector.fault[1]))
+        if not charger.board["connectors"][connector.id - 1]["cp"].get("diode_check", True):
+            yield _line(name + "_ev_diode", "cannot be checked by this board")
         yield _line(name + "_energy_wh", connector.metering.energy_wh)
         yield _line(name + "_worst_gap_closed_ms", connector.evse.worst_gap_ms)
     yield _line("journal_queued", journal.queued)

@@ -5,11 +5,14 @@
 1170 mV, which its eFuse knows with an error of 1.5 %. The longer sweep is `make bench
 ARGS=boards`."""
 
+import asyncio
+import json
 import sys
 
 import pytest
 from bench import scenario
-from rig import Rig, hal, twin_machine
+from rig import Rig, twin_machine
+from test_octt16_firmware import DIAGNOSTICS, diagnostics, http, statuses
 from tools_paths import ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -186,10 +189,37 @@ async def test_a_chip_without_calibration_is_faulted_and_says_why(b):
     assert not (await b.status())["contactor"]
 
 
+async def page_state(b):
+    """What the charger's page shows."""
+    (address,) = [
+        e["address"] for e in b.twin.events if e.get("event") == "listen" and e["port"] == 80
+    ]
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        writer.write(b"GET /api/v1/state HTTP/1.0\r\nHost: %s\r\n\r\n" % address[0].encode())
+        await b.advance(1)
+        answer = await asyncio.wait_for(reader.read(), 10)
+        return json.loads(answer.split(b"\r\n\r\n", 1)[1])
+    finally:
+        writer.close()
+
+
 @scenario(board="synccharge_esp32")
-async def test_missing_diode_check_is_told_at_every_start(b):
+async def test_missing_diode_check_is_told_in_log_page_and_diagnostics(b):
     await b.boot()
     assert b.logged("cannot check the EV's diode")
+    assert (await page_state(b))["diode_check"] is False
+    async with http(b) as server:
+        name = await diagnostics(b, server.url + "/in/")
+        await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded")
+        assert b"connector_1_ev_diode: cannot be checked" in server.uploads["/in/" + name]
+
+
+@scenario(board="esp32_devkit_min")
+async def test_nothing_is_said_of_a_diode_that_is_checked(b):
+    await b.boot()
+    assert not b.logged("diode")
+    assert "diode_check" not in await page_state(b)
 
 
 @scenario(board="smartevse_v30")

@@ -19,7 +19,7 @@ except ImportError:  # Python 3.10
     import tomli as tomllib
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from front_end import DIODE_MV, HYSTERESIS_MV, LINEAR_MV, MOST_PERMILLE, THRESHOLDS, FrontEnd  # noqa: E402
+import front_end  # noqa: E402
 
 
 class BoardError(ValueError):
@@ -465,8 +465,8 @@ def _calibration(cp, key, refuse):
     """`cal`: two points [count of 65535, microvolts at the pin], as measured on the board."""
     if not 2500 <= cp["vcc_mv"] <= 5500:
         refuse(key + ".vcc_mv", "%d mV is no supply of the divider" % cp["vcc_mv"])
-    if not 0 <= cp.get("residual_permille", RESIDUAL_PERMILLE) <= MOST_PERMILLE:
-        refuse(key + ".residual_permille", "must be 0 to %d" % MOST_PERMILLE)
+    if not 0 <= cp.get("residual_permille", RESIDUAL_PERMILLE) <= front_end.MOST_PERMILLE:
+        refuse(key + ".residual_permille", "must be 0 to %d" % front_end.MOST_PERMILLE)
     if "cal" not in cp:
         return
     points = cp["cal"]
@@ -486,19 +486,19 @@ def _front_end(cp, key, chip, refuse, amiss, warn):
     parts = cp["divider"]
     if len(parts) != 3 or not all(isinstance(r, int) and r > 0 for r in parts):
         refuse(key + ".divider", "must be three resistances in ohms: pilot, supply, ground")
-    front = FrontEnd(cp, chip)
+    front = front_end.FrontEnd(cp, chip)
     error = cp.get("residual_permille", RESIDUAL_PERMILLE) / 1000
     if front.slope > 0.5 or front.slope < 0.03:
         refuse(key + ".divider", "slope %.3f V/V is no pilot front end" % front.slope)
     # B must stay below the full converter, or it would be A.
-    least_a = THRESHOLDS[0] - HYSTERESIS_MV
+    least_a = front_end.THRESHOLDS[0] - front_end.HYSTERESIS_MV
     if front.pin_mv(least_a) > front.full_mv():
         amiss(
             key + ".divider",
             "+%.2f V is %d mV at the ADC, which is full at %d mV: saturated"
             % (least_a / 1000, front.pin_mv(least_a), front.full_mv()),
         )
-    diode_mv = front.pin_mv(DIODE_MV)
+    diode_mv = front.pin_mv(front_end.DIODE_MV)
     if not cp.get("diode_check", True):
         warn(
             "%s.diode_check: a shorted diode of an EV, or a resistor in its place, is taken for "
@@ -514,11 +514,11 @@ def _front_end(cp, key, chip, refuse, amiss, warn):
     mixed = front.confused(error)
     if mixed:
         amiss(key + ".divider", mixed)
-    elif chip.floor_mv and front.pin_mv(12000) > LINEAR_MV:
+    elif chip.floor_mv and front.pin_mv(12000) > front_end.LINEAR_MV:
         warn(
             "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated by "
             "the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to %.1f %%"
-            % (key, front.pin_mv(12000), LINEAR_MV, front.margin(3) / 10, front.margin() / 10)
+            % (key, front.pin_mv(12000), front_end.LINEAR_MV, front.margin(3) / 10, front.margin() / 10)
         )
 
 

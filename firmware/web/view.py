@@ -52,6 +52,8 @@ class View:
         out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
+        if not charger.board["connectors"][0]["cp"].get("diode_check", True):
+            out["diode_check"] = False
         if len(charger.evses) > 1:
             out["connectors"] = [self._brief(c) for c in charger.station.connectors]
         out["heap_free"] = charger.heap_free()
