@@ -9,10 +9,10 @@ reckoned with.
 
 import sys
 
-import board as profiles
-import front_end
 from rig import RESIDUAL
-from test_boards_electrical import BOARDS, misread
+from test_boards_electrical import BOARDS, misread, profiles
+
+import front_end
 
 STEP = 0.0025
 
