@@ -31,6 +31,7 @@ from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
 from parts import Parts
+from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.sharing import Sharing
@@ -149,6 +150,9 @@ class Charger:
         self.front = Front(
             board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
         )
+        self.page = None
+        self.setup = Setup(self)
+        self.front.setup = self.setup
         self.settings.on_change(self._on_setting)
 
     # -- making the parts ----------------------------------------------------------------
@@ -220,7 +224,7 @@ class Charger:
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
-        supervisor.start("network", self.link.run)
+        supervisor.start("set-up", self.setup.run)  # and, when that is done, the network
         supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
@@ -249,13 +253,15 @@ class Charger:
         await memory.keep_ready(self.journal, self._may_stall, self.features.tidy)
 
     async def _serve_page(self):
+        while self.setup.open:
+            await asyncio.sleep(1)
         # Imported here: the page is the largest part of the program, and not vital.
         from web import login, server
         from web.view import View
 
         account = login.from_settings(self.settings, self.clock)
-        app = server.make_app(View(self), account, (self.link.name,))
-        await app.start_server(host="0.0.0.0", port=80)
+        self.page = server.make_app(View(self), account, (self.link.name,))
+        await self.page.start_server(host="0.0.0.0", port=80)
 
     # -- for the console -----------------------------------------------------------------
 

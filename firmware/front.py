@@ -13,6 +13,7 @@ class Front:
         self._link = link
         self._settings = settings
         self._online = online
+        self.setup = None  # setup.Setup, once there is one
         self.reader = parts.reader(self._reader_failed)
         self.panel = self._panel(board.get("leds"))
         self.button = self._button(board.get("button"))
@@ -87,9 +88,11 @@ class Front:
             log.info("button", "%d sessions run: nothing done", len(running))
 
     def _long_press(self):
-        """Tell the console where the charger can be found."""
+        """Tell the console where the charger can be found; open the network for set-up."""
         text = self._settings.text
         link = self._link
         log.info("button", "host %s, address %s", link.name, link.address or "none")
         log.info("button", "network %s", text("WifiSsid") or "not set")
         log.info("button", "central system %s", log.redact(text("CentralSystemURI")))
+        if self.setup:
+            self.setup.request()

@@ -82,9 +82,10 @@ class Control:
         raise ValueError(reason or "%s: %s" % (key, result))
 
     def do_network(self, cmd):
-        """up, and for the curious: dns_fail, dns_ms, refuse (a WLAN status)."""
+        """up, and for the curious: dns_fail, dns_ms, refuse (a WLAN status), aps
+        ({ssid: {"rssi", "key"}})."""
         net = twin_state.net
-        if not any([name in cmd for name in ("up", "dns_fail", "dns_ms", "refuse")]):
+        if not any([name in cmd for name in ("up", "dns_fail", "dns_ms", "refuse", "aps")]):
             raise ValueError('"up" is missing')
         for name in ("up", "dns_fail"):
             if name in cmd and not isinstance(cmd[name], bool):
@@ -94,9 +95,14 @@ class Control:
                 _integer(cmd, name)
         if "up" in cmd:
             net.set_up(cmd["up"])
-        for name in ("dns_fail", "dns_ms", "refuse"):
+        for name in ("dns_fail", "dns_ms", "refuse", "aps"):
             if name in cmd:
                 setattr(net, name, cmd[name])
+        return {"ok": True}, None
+
+    def do_join_ap(self, cmd):
+        """Somebody joins the charger's own access point: `ssid`, `key`."""
+        twin_state.net.join_ap(cmd.get("ssid"), cmd.get("key"))
         return {"ok": True}, None
 
     def do_reboot(self, cmd):
@@ -126,8 +132,12 @@ class Control:
     def do_look(self, cmd):
         """What the timer tick says of itself, or what the page is shown (for tests)."""
         tick = getattr(_charger(), "tick", None)
-        if cmd.get("what") not in ("tick", "page") or tick is None:
-            raise ValueError('"what" must be "tick" or "page", and the charger started')
+        if cmd.get("what") not in ("tick", "page", "setup") or tick is None:
+            raise ValueError('"what" must be "tick", "page" or "setup", and the charger started')
+        if cmd["what"] == "setup":
+            import setup
+
+            return {"ok": True, "modules": [name for name in setup._RARE if name in sys.modules]}, None
         if cmd["what"] == "page":
             from web.view import View
 

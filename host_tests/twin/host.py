@@ -152,6 +152,7 @@ class Twin:
     """One charger. `settle` may be set to an async callable(tx_bytes): see hold mode in pace.py.
 
     firmware: directories put on the module path in place of the project's own (for tests).
+    provision: factory settings of a fresh image; default: the virtual access point is known.
     options: more of what the world's models understand (twin_state.options).
     """
 
@@ -176,6 +177,7 @@ class Twin:
         log=None,
         firmware=None,
         options=None,
+        provision=None,
     ):
         if fidelity not in ("analytic", "sample"):
             raise ValueError(f"unknown fidelity {fidelity!r}")
@@ -198,13 +200,14 @@ class Twin:
         self._made_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="microevse-")).resolve()
         self._web = split_address(web)
-        self._spare_port = 0
+        self._spare_port = self._dns_port = 0
         self._heap = heap_bytes(heap) if heap else None
         self._fidelity = fidelity
         self._seed = seed
         self._log = log
         self._firmware = [str(p) for p in firmware or (ROOT / "firmware", ROOT / "lib")]
         self._options = dict(options or {})
+        self._provision = NETWORK if provision is None else provision
         if fidelity == "analytic":
             self._options.setdefault("skip_ms", SKIP_MS)
         self._state = {"now_us": 0, "world": None, "up": True}
@@ -242,6 +245,11 @@ class Twin:
         """(host, port) where the charger's port 80 or 443 is."""
         return self._web
 
+    @property
+    def names(self):
+        """(host, port) where the charger's UDP port 53 is."""
+        return (self._web[0], self._dns_port)
+
     async def start(self):
         """Start the charger: a power-on. Returns once its interpreter runs."""
         (self.data / "vfs").mkdir(parents=True, exist_ok=True)
@@ -255,6 +263,7 @@ class Twin:
         if not self._web[1]:
             self._web = (self._web[0], free_port(self._web[0]))
         self._spare_port = free_port(self._web[0])
+        self._dns_port = free_port(self._web[0])
         self._server = await asyncio.start_server(self._on_link, "127.0.0.1", 0)
         await self._spawn(twin_state.PWRON_RESET)
         if self.hold:
@@ -367,7 +376,7 @@ class Twin:
         if path.exists():
             # Factory values that somebody put into this image stay.
             config["settings"] = json.loads(path.read_text()).get("settings", {})
-        for name, value in NETWORK.items():
+        for name, value in self._provision.items():
             config["settings"].setdefault(name, value)
         path.write_text(json.dumps(config))
         for name, source in self._files.items():
@@ -454,6 +463,7 @@ class Twin:
             site=self._site(),
             web=list(self._web),
             spare_port=self._spare_port,
+            dns_port=self._dns_port,
             speed=self.speed,
             hold=self.hold,
             horizon=self._horizon,

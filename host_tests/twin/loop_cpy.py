@@ -14,7 +14,7 @@ import struct
 import time
 import weakref
 
-from twin.net import Handshake
+from twin.net import AP_ADDRESS, Handshake, station
 
 _RealSocket = socket.socket
 _sockets = weakref.WeakValueDictionary()  # fd -> TwinSocket
@@ -36,6 +36,7 @@ class TwinSocket(_RealSocket):
         self._twin = self.family in (socket.AF_INET, socket.AF_INET6)
         self._epoch = _net.epoch if fileno is not None and self._twin else None
         self._outgoing = False
+        self._inside = False  # True: on the side of our own access point; None: not known yet
         self._listens = False
         self._port = None
         self._handshake = Handshake(_net)
@@ -43,7 +44,7 @@ class TwinSocket(_RealSocket):
             _sockets[self.fileno()] = self
 
     def cut(self):
-        return self._twin and not _net.usable()
+        return self._twin and not _net.passes(self._inside)
 
     def dead(self):
         return self._epoch is not None and self._epoch != _net.epoch
@@ -99,7 +100,7 @@ class TwinSocket(_RealSocket):
 
     def recvfrom(self, *args):
         if not self._check():
-            raise BlockingIOError
+            raise BlockingIOError(errno.EAGAIN, "nothing there")
         data, address = super().recvfrom(*args)
         _net.read(len(data))
         return data, address
@@ -119,6 +120,7 @@ class TwinSocket(_RealSocket):
         if self._twin:
             real = _net.map_port(address[0], address[1])
             self._port = (address[1], real)
+            self._inside = address[0] == AP_ADDRESS or (None if address[0] == "0.0.0.0" else False)
             address = real
         return super().bind(address)
 
@@ -133,7 +135,14 @@ class TwinSocket(_RealSocket):
             raise BlockingIOError
         connection, address = super().accept()
         _net.changes += 1
-        return connection, address
+        if self._inside or (self._inside is None and not _net.usable()):
+            connection._inside = True
+            connection._epoch = None
+        return connection, connection.getpeername()
+
+    def getpeername(self):
+        name = super().getpeername()
+        return (station(name[0]), name[1]) if self._inside else name
 
     def shutdown(self, how):
         if not self.cut() and not self.dead():
@@ -143,7 +152,7 @@ class TwinSocket(_RealSocket):
         if self.fileno() >= 0 and self._epoch is not None and not self._listens:
             _net.changes += 1
             real = _RealSocket(fileno=self.detach())
-            if _net.usable():
+            if _net.passes(self._inside):
                 _drop(real) if self.dead() else real.close()
             elif self.dead():
                 _net.limbo.append(real)

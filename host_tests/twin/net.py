@@ -9,6 +9,7 @@ was open before is reset; that is what `epoch` tells.
 
 DNS_MS = 20  # a name server on the local network
 DNS_GIVE_UP_MS = 5000  # getaddrinfo() without an answer blocks about this long
+AP_ADDRESS = "192.168.4.1"  # ESP-IDF's own
 TLS_MS = 600  # key exchange and signature checks on an ESP32 (DESIGN 5: 0.3-1.2 s)
 
 
@@ -17,8 +18,10 @@ class Net:
         self.clock = clock
         self.up = True  # the link itself: cable, access point
         self.joined = False  # WLAN or LAN has an address
-        self.ap = False  # our own access point is on
+        self.ap = None  # (ssid, key) of our own access point while it is on
+        self.stations = 0  # how many have joined that
         self.refuse = None  # WLAN status with which the access point turns us away
+        self.aps = None  # {ssid: {"rssi", "key"}}; None: whatever is asked for is there
         self.epoch = 0
         self.tx = 0  # bytes written to connections this board opened
         self.rx = 0
@@ -29,6 +32,7 @@ class Net:
         self.web = web  # (host, port) that port 80 or 443 is mapped to
         self.spare_port = spare_port  # for the second of 80 and 443
         self.ports = {}  # board port -> (host, port)
+        self.dns_port = 0  # where the board's UDP port 53 is
         self.dns_fail = False
         self.dns_ms = None  # None: DNS_MS
         self.tls_ms = tls_ms
@@ -42,7 +46,26 @@ class Net:
 
     def usable(self):
         """Do packets pass between this board and the rest of the world?"""
-        return (self.up and self.joined) or self.ap
+        return self.up and self.joined
+
+    def passes(self, side):
+        """Do they pass on one side: `True` that of our access point, `False` the other one,
+        None: either?"""
+        inside = bool(self.ap and self.stations)
+        return inside if side else self.usable() or (side is None and inside)
+
+    def set_ap(self, ap):
+        """Our access point is on, with (ssid, key), or off: whoever was in it is out."""
+        self.ap = ap or None
+        self.stations = 0
+
+    def join_ap(self, ssid, key):
+        """Somebody joins our access point; ValueError if they cannot."""
+        if not self.ap or ssid != self.ap[0]:
+            raise ValueError("no such network")
+        if key != self.ap[1]:
+            raise ValueError("wrong password")
+        self.stations += 1
 
     def set_up(self, up):
         """The link is gone without a goodbye, or back."""
@@ -104,12 +127,14 @@ class Net:
 
     def map_port(self, host, port):
         """The real address for a socket the firmware binds to (host, port)."""
+        if port == 53:
+            return (self.web[0] if self.web else "127.0.0.1", self.dns_port)
         if port in (80, 443) and self.web:
             if port not in self.ports:
                 taken = self.web in self.ports.values()
                 self.ports[port] = (self.web[0], self.spare_port) if taken else self.web
             return self.ports[port]
-        if host in ("0.0.0.0", "", "::"):
+        if host in ("0.0.0.0", "", "::", AP_ADDRESS):
             # Never on the real network: this is a simulator on somebody's machine.
             host = self.web[0] if self.web else "127.0.0.1"
         return (host, port)
@@ -118,6 +143,11 @@ class Net:
         if self.on_listen and port not in self.announced:
             self.announced.add(port)
             self.on_listen(port, address[0], address[1])
+
+
+def station(address):
+    """Address in the access point's network of a client: 127.0.0.1 is its first one."""
+    return AP_ADDRESS[:-1] + str(1 + int(address.rpartition(".")[2]))
 
 
 class Handshake:

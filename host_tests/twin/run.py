@@ -82,6 +82,8 @@ class Board:
             start.get("tls_ms", TLS_MS),
         )
         net.up = start.get("up", True)
+        net.aps = start.get("aps")
+        net.dns_port = start.get("dns_port", 0)
         net.on_listen = self._listening
         self.control = Control()
         pacer = Pacer(

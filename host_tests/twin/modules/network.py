@@ -4,6 +4,7 @@
 again for ever, as the ESP-IDF driver does unless config(reconnects=n) says otherwise."""
 
 import twin_state
+from twin.net import AP_ADDRESS
 
 STA_IF = 0
 AP_IF = 1
@@ -96,6 +97,7 @@ class _Station(_Interface):
     def __init__(self):
         super().__init__()
         self._ssid = None
+        self._key = None
         self._status = STAT_IDLE
         self._event = None
         self._tries = 0
@@ -126,7 +128,7 @@ class _Station(_Interface):
             # The driver refuses a second attempt while it is busy with one.
             raise OSError("Wifi Internal State Error")
         if ssid is not None:
-            self._ssid = ssid
+            self._ssid, self._key = ssid, key
         if self._ssid is None:
             raise OSError("Wifi Invalid Argument")
         self._tries = 0
@@ -143,11 +145,24 @@ class _Station(_Interface):
 
     def _joined(self):
         net = twin_state.net
-        if net.up and not net.refuse:
+        why = self._turned_away()
+        if why:
+            self._lost(why)
+        else:
             self._status = STAT_GOT_IP
             net.set_joined(True)
-            return
-        self._lost(net.refuse if net.up else STAT_NO_AP_FOUND)
+
+    def _turned_away(self):
+        """WLAN status with which there is no joining this network now; None: welcome."""
+        net = twin_state.net
+        if not net.up:
+            return STAT_NO_AP_FOUND
+        if net.aps is not None:
+            if self._ssid not in net.aps:
+                return STAT_NO_AP_FOUND
+            if (net.aps[self._ssid].get("key") or None) != (self._key or None):
+                return STAT_WRONG_PASSWORD
+        return net.refuse
 
     def _lost(self, why):
         self._status = why
@@ -192,6 +207,20 @@ class _Station(_Interface):
         twin_state.clock.spend(_SCAN_US)
         if not twin_state.net.up:
             return []
+        if twin_state.net.aps is not None:
+            # In no order that would help anybody.
+            return [
+                (
+                    name.encode(),
+                    b"\x24\x0a\xc4\x00\x00\x02",
+                    6,
+                    ap.get("rssi", _RSSI),
+                    AUTH_WPA2_PSK if ap.get("key") else AUTH_OPEN,
+                    False,
+                )
+                for name, ap in twin_state.net.aps.items()
+                if not ap.get("hidden")
+            ]
         ssid = self._ssid or "twin"
         if isinstance(ssid, str):
             ssid = ssid.encode()
@@ -236,7 +265,10 @@ class _AccessPoint(_Interface):
         twin_state.clock.entered()
         if on is not None:
             self._active = bool(on)
-            twin_state.net.ap = self._active
+            config = self._config
+            if on and config["security"] and not 8 <= len(config["key"]) <= 63:
+                raise OSError("Wifi Invalid Password")
+            twin_state.net.set_ap(self._active and (config["ssid"], config["key"]))
         return self._active
 
     def isconnected(self):
@@ -250,7 +282,7 @@ class _AccessPoint(_Interface):
     def ifconfig(self, config=None):
         if config is not None:
             return None
-        return ("192.168.4.1", "255.255.255.0", "192.168.4.1", "0.0.0.0")
+        return (AP_ADDRESS, "255.255.255.0", AP_ADDRESS, "0.0.0.0")
 
     def config(self, param=None, **kwargs):
         if param == "essid":

@@ -10,7 +10,7 @@ import struct
 
 import twin_state
 import usocket
-from twin.net import Handshake
+from twin.net import AP_ADDRESS, Handshake, station
 from usocket import *  # noqa: F401,F403 - constants
 
 _IN = 1
@@ -59,7 +59,7 @@ def _drop(real):
 
 
 class socket(io.IOBase):
-    def __init__(self, af=_AF_INET, type=_STREAM, proto=0, _accepted=None):
+    def __init__(self, af=_AF_INET, type=_STREAM, proto=0, _accepted=None, _inside=False):
         net = twin_state.net
         net.drop = _drop
         self._net = net
@@ -71,7 +71,10 @@ class socket(io.IOBase):
         self._timeout = None  # None: blocking; 0: non-blocking; else seconds
         self._listening = False
         self._outgoing = False
-        self._epoch = net.epoch if _accepted else None  # None: not connected
+        # On which side: True that of our own access point, None not known yet.
+        self._inside = _inside
+        # None: not connected, or inside, where the loss of the other network changes nothing.
+        self._epoch = net.epoch if _accepted and not _inside else None
         self._pending = None  # address of a connect() that found no link
         self._port = None  # (board port, real address) after bind()
         self._handshake = Handshake(net)
@@ -87,7 +90,7 @@ class socket(io.IOBase):
         if self._real is None:
             return flags | _ERR
         net = self._net
-        if not net.usable():
+        if not net.passes(self._inside):
             return 0
         if self._pending is not None:
             # The link is back: now the connection attempt gets through.
@@ -136,7 +139,7 @@ class socket(io.IOBase):
         twin_state.clock.entered()
         if self._real is None:
             raise OSError(errno.EBADF)
-        if not self._net.usable():
+        if not self._net.passes(self._inside):
             return False
         if self._dead():
             raise OSError(errno.ECONNRESET)
@@ -267,7 +270,7 @@ class socket(io.IOBase):
     def connect(self, address):
         twin_state.clock.entered()
         net = self._net
-        if not net.joined and not net.ap:
+        if not net.joined:
             raise OSError(errno.EHOSTUNREACH)
         self._outgoing = True
         if not net.usable():
@@ -294,6 +297,7 @@ class socket(io.IOBase):
             address = _address(address)
         real = self._net.map_port(address[0], address[1])
         self._port = (address[1], real)
+        self._inside = address[0] == AP_ADDRESS or (None if address[0] == "0.0.0.0" else False)
         self._real.bind(_sockaddr(real))
 
     def listen(self, backlog=5):
@@ -307,8 +311,15 @@ class socket(io.IOBase):
             if self._check():
                 try:
                     real, address = self._real.accept()
-                    self._net.changes += 1
-                    return socket(_accepted=real), _address(address)
+                    net = self._net
+                    net.changes += 1
+                    address = _address(address)
+                    # Who comes to a socket that is bound to no address: from where there is
+                    # a network, and from inside only where there is no other.
+                    inside = self._inside or (self._inside is None and not net.usable())
+                    if inside:
+                        address = (station(address[0]), address[1])
+                    return socket(_accepted=real, _inside=bool(inside)), address
                 except OSError as exc:
                     if exc.errno != errno.EAGAIN:
                         raise

@@ -1,0 +1,81 @@
+# Our own WiFi network for set-up, and the trial of somebody else's.
+# MIT license; part of microevse
+"""The access point and the station share one radio: when the station joins, the access point
+moves to its channel, and phones lose it for a moment."""
+
+import asyncio
+
+import network
+from port import ticks_diff, ticks_ms
+
+MAX_CLIENTS = 4
+JOIN_MS = 20000
+_STEP_S = 0.25
+_WPA2 = 3  # WIFI_AUTH_WPA2_PSK; the name of the constant has changed between versions
+# ESP-IDF's wifi_err_reason_t: what a wrong password looks like, depending on the router.
+_REFUSED = (2, 15, 202, 204)
+_NOT_FOUND = 201
+
+
+class SoftAp:
+    """`open`, `scan` and `close` stall the interpreter: only while every contactor is open."""
+
+    def __init__(self):
+        self._ap = network.WLAN(network.WLAN.IF_AP)
+        self._sta = network.WLAN(network.WLAN.IF_STA)
+
+    @property
+    def address(self):
+        return self._ap.ifconfig()[0]
+
+    def open(self, ssid, key):
+        """Start the access point with WPA2. OSError if the driver refuses."""
+        # Configured first: there is no moment in which it is open to everybody.
+        self._ap.config(ssid=ssid, security=_WPA2, key=key, max_clients=MAX_CLIENTS)
+        self._ap.active(True)
+
+    def close(self):
+        self._ap.active(False)
+
+    def scan(self):
+        """[(name, dBm, needs a password)], strongest first, each name once. Takes 2 s."""
+        self._sta.active(True)
+        best = {}
+        try:
+            found = self._sta.scan()
+        except OSError:
+            found = ()  # the station is busy joining: the name can be typed
+        for entry in found:
+            try:
+                name = entry[0].decode()
+            except UnicodeError:
+                continue  # cannot be typed into a form either
+            if name and (name not in best or entry[3] > best[name][0]):
+                best[name] = (entry[3], entry[4] != 0)
+        return sorted([(name,) + best[name] for name in best], key=lambda item: -item[1])
+
+    async def join(self, ssid, password):
+        """Try to join as a station. The address we got; ValueError says why there is none."""
+        sta = self._sta
+        sta.active(True)
+        sta.config(pm=network.WLAN.PM_NONE)  # power save disturbs the ADC on some chips
+        sta.disconnect()
+        # Without an end to its own tries the driver never tells the reason.
+        sta.config(reconnects=2)
+        try:
+            sta.connect(ssid, password or None)
+            start = ticks_ms()
+            while not sta.isconnected():
+                status = sta.status()
+                if status in _REFUSED:
+                    raise ValueError("refused")
+                if ticks_diff(ticks_ms(), start) > JOIN_MS:
+                    raise ValueError("not found" if status == _NOT_FOUND else "no answer")
+                await asyncio.sleep(_STEP_S)
+            return sta.ifconfig()[0]
+        except (ValueError, OSError):
+            # An attempt of the driver's that goes on would disturb the access point.
+            sta.disconnect()
+            raise
+        finally:
+            sta.config(reconnects=-1)
