@@ -18,6 +18,7 @@ import port
 _RARE = (
     "setup_session",
     "setup_checks",
+    "setup_key",
     "captive_dns",
     "hal.softap",
     "web.portal",

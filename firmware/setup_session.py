@@ -4,15 +4,13 @@
 
 import asyncio
 import os
-from binascii import hexlify
-from hashlib import sha256
 
 import captive_dns
 import log
 from hal import system
 from hal.softap import SoftAp
-from port import urandom
 from setup_checks import refusals
+from setup_key import password, secret_of, unit_name
 from web.portal import Portal
 
 # Without a visitor for so long the access point closes; and it never stays longer than that.
@@ -42,36 +40,11 @@ FIELDS = (
 )
 SECRET = ("BasicAuthPassword", "WebPassword", "WifiPassword")
 CA_FILE = "ca.pem"
-# No l, o, 0, 1: it is read from a label.
-_LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 _WHY = {
     "refused": "WifiPassword: the network refused it. Most often the password is wrong.",
     "not found": "WifiSsid: no network of this name was heard (2.4 GHz only).",
     "no answer": "WifiSsid: the network did not let us in within 20 s.",
 }
-
-
-def unit_name(unique_id):
-    """Name of this charger and of its access point: microevse-XXXX."""
-    return "microevse-" + unique_id[-4:].lower()
-
-
-def password(unique_id, secret):
-    """WPA2 password of this charger's access point: xxxx-xxxx-xxxx, 60 bits.
-
-    unique_id: the chip's, in hex. It is the MAC address, which everybody near can hear: so
-    `secret` (hex) of this one charger goes in as well (ETSI EN 303 645, 5.1-2).
-    """
-    digest = sha256(("microevse access point|%s|%s" % (unique_id, secret)).encode()).digest()
-    letters = "".join([_LETTERS[byte & 31] for byte in digest[:12]])
-    return "-".join((letters[:4], letters[4:8], letters[8:]))
-
-
-def secret_of(settings):
-    """The charger's own secret; drawn, and kept, the first time it is needed."""
-    if not settings.text("SetupKey"):
-        settings.set("SetupKey", hexlify(urandom(16)).decode(), True)
-    return settings.text("SetupKey")
 
 
 class Session:
@@ -245,13 +218,14 @@ async def hold(charger, setup):
     ap.open(session.name, key)
     tasks = []
     try:
-        # Printed, not logged: the log can be read over the network.
-        print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
-        log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
         portal = Portal(session, ap.address)
         supervisor = charger.supervisor
         tasks.append(supervisor.start("set-up names", lambda: captive_dns.serve(ap.address)))
         tasks.append(supervisor.start("set-up page", portal.run))
+        await asyncio.sleep(0.1)  # both listen now
+        # Printed, not logged: the log can be read over the network.
+        print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
+        log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
         began = charger.clock.uptime()
         while not session.over() and charger.clock.uptime() - began < LONGEST_S:
             await asyncio.sleep(_LOOK_S)

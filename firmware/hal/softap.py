@@ -61,7 +61,7 @@ class SoftAp:
         sta.config(pm=network.WLAN.PM_NONE)  # power save disturbs the ADC on some chips
         sta.disconnect()
         # Without an end to its own tries the driver never tells the reason.
-        sta.config(reconnects=2)
+        sta.config(reconnects=1)
         try:
             sta.connect(ssid, password or None)
             start = ticks_ms()

@@ -165,12 +165,15 @@ class _Station(_Interface):
         return net.refuse
 
     def _lost(self, why):
-        self._status = why
         twin_state.net.set_joined(False)
         self._tries += 1
         limit = self._config["reconnects"]
         if limit < 0 or self._tries <= limit:
+            # While the driver tries, it does not tell why it has to.
+            self._status = STAT_CONNECTING
             self._later(_RETRY_US, self._attempt)
+        else:
+            self._status = why
 
     def _link(self, up):
         if self._status != STAT_GOT_IP:
