@@ -142,6 +142,12 @@ def parse(argv=None):
     add("--key", type=_file, metavar="PEM", help="its key")
     add("--runtime", choices=("micropython", "cpython"), default="micropython")
     add("--data", metavar="DIR", help="flash image; default: a temporary one")
+    add(
+        "--unconfigured",
+        action="store_true",
+        help="as it comes out of the box: knows no network and no CSMS, opens its access point "
+        '(the control command {"do": "join_ap", "ssid": ..., "key": ...} lets --web in)',
+    )
     add("--set", type=_pair, action="append", default=[], metavar="Key=Value", dest="settings")
     address = _checked(split_address)
     add("--control", type=address, default="127.0.0.1:0", metavar="HOST:PORT")
@@ -163,8 +169,8 @@ async def simulate(args):
         loop.add_signal_handler(number, ended.set)
     twin = Twin(
         board=args.board,
-        csms=args.csms,
-        id=args.id,
+        csms=None if args.unconfigured else args.csms,
+        id=None if args.unconfigured else args.id,
         password=args.password,
         ca=args.ca,
         cert=args.cert,
@@ -172,6 +178,7 @@ async def simulate(args):
         runtime=args.runtime,
         data=args.data,
         settings=dict(args.settings),
+        provision={"NtpServer": ""} if args.unconfigured else None,
         web=args.web,
         speed=args.speed,
         heap=args.heap,

@@ -169,6 +169,10 @@ class _Page:
         self._session.read = True
         yield escape(self._session.address)
 
+    def button(self):
+        if self._session.charger.front.button:
+            yield " To open it again hold the charger's button for 10 seconds."
+
     def csms(self):
         charger = self._session.charger
         if not charger.settings.text("CentralSystemURI"):

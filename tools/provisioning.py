@@ -1,0 +1,57 @@
+# The provisioning file of a charger, checked on the host.
+# MIT license; part of microevse
+"""`provision(values) -> text of config.json`; `Refused` names every setting that cannot be."""
+
+import json
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+for _folder in (ROOT / "firmware", ROOT / "lib"):
+    if str(_folder) not in sys.path:
+        sys.path.append(str(_folder))
+
+from setup_checks import refusals  # noqa: E402
+
+SECRETS = ("WifiPassword", "WebPassword", "BasicAuthPassword", "AuthorizationKey", "SetupKey")
+
+
+class Refused(ValueError):
+    """`errors`: {setting: sentence}; its text is all the sentences."""
+
+    def __init__(self, errors):
+        super().__init__("\n".join(errors[name] for name in sorted(errors)))
+        self.errors = errors
+
+
+def provision(values, current="{}"):
+    """Text of config.json with `values` {setting: text} over those of `current` (its text).
+
+    Raises Refused, with the same checks as the charger's own set-up page; ValueError if
+    `current` is no JSON object.
+    """
+    config = json.loads(current or "{}")
+    if not isinstance(config, dict):
+        raise ValueError("config.json is no JSON object")
+    settings = config.setdefault("settings", {})
+    errors = refusals(values, lambda name: str(settings.get(name, "")))
+    if errors:
+        raise Refused(errors)
+    settings.update(values)
+    return json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def pairs(words, ask=None):
+    """{setting: text} of `Key=Value` words. ValueError for one that is not.
+
+    A value of `-` is asked for with `ask(prompt)`, and stays out of the shell's history.
+    """
+    values = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise ValueError("%r is not Key=Value" % name)
+        if value == "-" and ask:
+            value = ask(name + ": ")
+        values[name] = value
+    return values

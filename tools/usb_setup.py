@@ -1,0 +1,167 @@
+# Sets up a charger over its USB cable.
+# MIT license; part of microevse
+"""usage: usb_setup.py PORT [--ca FILE.pem] Key=Value ...
+
+    usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=- MaxCurrent=16 \\
+        CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=-
+
+A value of `-` is asked for. Checked here, then by the charger, which keeps the values and
+starts anew. Whatever it was doing is stopped: not while a car charges.
+"""
+
+import argparse
+import getpass
+import json
+import os
+import pathlib
+import select
+import sys
+import termios
+import time
+import tty
+
+from provisioning import Refused, pairs, provision
+
+BAUD = termios.B115200
+# Opening the journal of a full charger takes a while; importing on the chip, too.
+ANSWER_S = 20
+_CHUNK = 128  # bytes at once: a UART of the chip has no flow control
+_CA_FILE = "ca.pem"
+
+
+class Trouble(Exception):
+    """What went wrong and what to do about it, in one sentence."""
+
+
+class RawRepl:
+    """MicroPython's raw prompt on a serial port, or a pseudo terminal."""
+
+    def __init__(self, port):
+        try:
+            self._fd = os.open(port, os.O_RDWR | os.O_NOCTTY)
+        except OSError as exc:
+            raise Trouble("%s cannot be opened: %s" % (port, exc.strerror)) from None
+        try:
+            tty.setraw(self._fd)
+            attributes = termios.tcgetattr(self._fd)
+            attributes[4] = attributes[5] = BAUD
+            termios.tcsetattr(self._fd, termios.TCSANOW, attributes)
+        except termios.error:
+            os.close(self._fd)
+            raise Trouble("%s is no serial port" % port) from None
+        self._buf = b""
+        self._enter()
+
+    def close(self):
+        os.close(self._fd)
+
+    def _enter(self):
+        for _ in range(3):
+            # Stop what runs, then the raw prompt. An application that is just starting may
+            # swallow the first of them.
+            os.write(self._fd, b"\r\x03\x03")
+            time.sleep(0.2)
+            os.write(self._fd, b"\r\x01")
+            try:
+                self._until(b"raw REPL; CTRL-B to exit\r\n>", 2)
+                return
+            except Trouble:
+                pass
+        raise Trouble("no MicroPython answers: look at the cable, and at what else has the port")
+
+    def _until(self, end, seconds):
+        limit = time.monotonic() + seconds
+        while end not in self._buf:
+            left = limit - time.monotonic()
+            if left <= 0 or not select.select([self._fd], [], [], left)[0]:
+                raise Trouble("the charger no longer answers")
+            try:
+                data = os.read(self._fd, 1024)
+            except OSError:
+                data = b""
+            if not data:
+                raise Trouble("the cable is gone")
+            self._buf += data
+        found, _, self._buf = self._buf.partition(end)
+        return found
+
+    def send(self, code):
+        """Start `code`; its answer is not waited for."""
+        data = code.encode() + b"\x04"
+        for at in range(0, len(data), _CHUNK):
+            os.write(self._fd, data[at : at + _CHUNK])
+            time.sleep(0.01)
+
+    def run(self, code):
+        """Text that `code` prints. Trouble if it fails."""
+        self.send(code)
+        self._until(b"OK", 5)
+        said = self._until(b"\x04", ANSWER_S).decode(errors="replace")
+        error = self._until(b"\x04", 5).decode(errors="replace").strip()
+        self._until(b">", 5)
+        if error:
+            raise Trouble("the charger says: " + error.split("\n")[-1].strip())
+        return said
+
+
+def apply(run, values, ca=None):
+    """Keep `values` on the charger; its label [name, password] or None. Raises Refused, Trouble.
+
+    run: fn(code) -> text that it printed, on the charger.
+    """
+    if ca is not None:
+        run("f=open(%r,'w')" % (_CA_FILE + ".new"))
+        for at in range(0, len(ca), 256):
+            run("f.write(%r)" % ca[at : at + 256])
+        run("f.close()\nimport os\nos.rename(%r,%r)" % (_CA_FILE + ".new", _CA_FILE))
+    # JSON has no quote that repr could not carry, and only ASCII: the line may be 7 bit.
+    said = run(
+        "import json,provision\nprint('\\nANSWER', json.dumps(provision.apply(json.loads(%r))))"
+        % json.dumps(values)
+    )
+    lines = [line for line in said.splitlines() if line.startswith("ANSWER ")]
+    if not lines:
+        raise Trouble("the charger gave no answer: is its application complete?")
+    answer = json.loads(lines[-1][len("ANSWER ") :])
+    if answer["errors"]:
+        raise Refused(answer["errors"])
+    return answer["label"]
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
+    parser.add_argument("port", metavar="PORT")
+    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of a wss:// server")
+    parser.add_argument("settings", nargs="+", metavar="Key=Value", help="Key=- asks for it")
+    args = parser.parse_args(argv)
+    try:
+        values = pairs(args.settings, getpass.getpass)
+        ca = args.ca.read_text() if args.ca else None
+        if ca is not None:
+            values["CaFile"] = _CA_FILE
+        # First here: what is certainly wrong does not stop a charger. What may be there
+        # already (an identity, a certificate) only the charger itself knows.
+        try:
+            provision(values)
+        except Refused as refused:
+            wrong = {k: v for k, v in refused.errors.items() if k in values}
+            if wrong:
+                raise Refused(wrong) from None
+        repl = RawRepl(args.port)
+        try:
+            label = apply(repl.run, values, ca)
+            # Said before: the charger shall not take this for a crash.
+            repl.send("from hal import system\nsystem.mark('SoftReset')\nsystem.reset()")
+        finally:
+            repl.close()
+    except (Trouble, ValueError, OSError) as exc:
+        print("setup: %s" % exc, file=sys.stderr)
+        return 1
+    print("Stored: %s. The charger starts anew." % ", ".join(sorted(values)))
+    if label:
+        print("Its label, for set-up by phone: WiFi %s, password %s" % tuple(label))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
