@@ -8,6 +8,7 @@ Only this file stays in memory. What serves the page (`setup_session`, `web.port
 imported when needed and dropped after.
 """
 
+import asyncio
 import gc
 import sys
 
@@ -79,10 +80,13 @@ class Setup:
 
     # -- the station's radio ------------------------------------------------------------------
 
-    def pause_network(self):
+    async def pause_network(self):
         """The station is needed to try a network: whoever keeps it joined must let go."""
-        if self._network:
-            self._network.cancel()
+        task = self._network
+        # Again and again: a cancellation that meets a wait_for at its end can be lost.
+        while task and not task.done():
+            task.cancel()
+            await asyncio.sleep(0)
 
     def resume_network(self):
         """Join what the settings say, and stay there."""

@@ -157,8 +157,7 @@ class Session:
         wanted = self._wanted()
         setup = self._setup
         log.info("setup", "trying the network that was given")
-        setup.pause_network()
-        await asyncio.sleep(0)  # it ends when the loop runs
+        await setup.pause_network()
         try:
             key = wanted.get("WifiPassword")
             if key is None:

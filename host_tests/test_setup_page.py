@@ -58,6 +58,11 @@ async def looks_well(tab, name):
     await tab.size(390, 844)
 
 
+async def shown(tab, script, seconds=15):
+    """Wait for a page that is complete, and of which `script` is true."""
+    await tab.until(f"document.readyState == 'complete' && {script}", seconds)
+
+
 async def fill(tab, **fields):
     for name, value in fields.items():
         await tab.js(
@@ -69,7 +74,7 @@ async def fill(tab, **fields):
 async def story(tab, twin, csms):
     # As a phone opens it: by asking for something else.
     await tab("Page.navigate", url="http://connectivitycheck.gstatic.com/generate_204")
-    await tab.until("document.readyState == 'complete' && !!document.querySelector('form')")
+    await shown(tab, "!!document.querySelector('form')")
     assert await tab.js("location.href") == "http://192.168.4.1/"
     assert await tab.js("performance.getEntriesByType('resource').length") == 0
     page = await tab.js("document.documentElement.outerHTML")
@@ -86,7 +91,7 @@ async def story(tab, twin, csms):
     await tab.js("document.querySelector('[value=Garage]').click()")
     await fill(tab, WifiPassword="wrong horse", CentralSystemURI="http://nowhere/", WebPassword="x")
     await tab.js("document.querySelector('form > button').click()")
-    await tab.until("document.querySelectorAll('.err').length == 3")
+    await shown(tab, "document.querySelectorAll('.err').length == 3")
     await looks_well(tab, "mistakes")
     await tab.js("document.querySelector('.bad a').click()")
     assert (await tab.js("location.hash")).startswith("#")
@@ -95,10 +100,10 @@ async def story(tab, twin, csms):
     await fill(tab, CentralSystemURI=csms.url, WebPassword="a good one", MaxCurrent="16")
     await fill(tab, ChargePointId="EVSE-1")
     await tab.js("document.querySelector('form > button').click()")
-    await tab.until("!!document.querySelector('.spin')")
+    await shown(tab, "!!document.querySelector('.spin')")
     await looks_well(tab, "trying")
     # It comes back by itself.
-    await tab.until("!!document.querySelector('#e-WifiPassword')", 30)
+    await shown(tab, "!!document.querySelector('#e-WifiPassword')", 30)
     assert "wrong" in await tab.js("document.querySelector('#e-WifiPassword').textContent")
     assert await tab.js("document.getElementById('WifiPassword').value") == "wrong horse"
     assert await tab.js("document.getElementById('MaxCurrent').value") == "16"
@@ -107,8 +112,8 @@ async def story(tab, twin, csms):
     await asyncio.sleep(3)
     await fill(tab, WifiPassword="correct horse")
     await tab.js("document.querySelector('form > button').click()")
-    await tab.until("document.body.textContent.includes('Your charger is connected')", 30)
-    await tab.until("document.body.textContent.includes('the charger is accepted')", 30)
+    await shown(tab, "document.body.textContent.includes('Your charger is connected')", 30)
+    await shown(tab, "document.body.textContent.includes('the charger is accepted')", 30)
     await looks_well(tab, "done")
 
 
