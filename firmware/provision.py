@@ -58,7 +58,8 @@ def apply(values):
                 if settings.set(name, values[name], True) not in ("accepted", "reboot"):
                     errors[name] = settings.reason
         if kept:
-            label = [unit_name(system.unique_id()), password(system.unique_id(), secret_of(settings))]
+            chip = system.unique_id()
+            label = [unit_name(chip), password(chip, secret_of(settings))]
     return {"errors": errors, "label": label}
 
 

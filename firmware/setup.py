@@ -63,7 +63,8 @@ class Setup:
     async def _hold(self):
         charger = self._charger
         if charger.page:
-            charger.page.shutdown()  # its port is needed; it comes back after
+            charger.page.shutdown()  # its port and its memory are needed; it comes back after
+            charger.page = None
         try:
             from setup_session import hold
 

@@ -116,7 +116,8 @@ class Session:
         for name in FIELDS:
             value = self.values.get(name, "")
             if name not in SECRET:
-                # A space at the end comes from the phone's keyboard; in a WiFi name it may be meant.
+                # A space at the end comes from the phone's keyboard; in a WiFi name it may be
+                # meant.
                 value = value if name == "WifiSsid" else value.strip()
             elif not value:
                 same = self.values.get("WifiSsid", "") == self.settings.text("WifiSsid")

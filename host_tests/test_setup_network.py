@@ -209,7 +209,8 @@ def test_probes_lead_to_the_page_and_strangers_are_refused():
     async def fn(b):
         await b.until(lambda: b.logged("is open"), 30)
         # Nobody gets in without the password of this access point.
-        wrong = await b.twin.command({"do": "join_ap", "ssid": "microevse-0001", "key": "12345678"})
+        guess = {"do": "join_ap", "ssid": "microevse-0001", "key": "12345678"}
+        wrong = await b.twin.command(guess)
         assert wrong["error"] == "wrong password"
         phone = await Phone(b).join()
         for host, path in PROBES:
@@ -348,6 +349,9 @@ def test_unused_it_closes_and_the_button_opens_it_again():
         await b.contactor(False)
         await b.do("button", seconds=11)
         await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        # From the network that the charger itself is in, nobody gets at this page.
+        with pytest.raises(AssertionError):
+            await Phone(b, 9).http()
         await phone.join()
         # What it knows is offered, its secrets are not; those that are left empty stay.
         text = (await phone.http())[2]

@@ -80,7 +80,8 @@ async def story(tab, twin, csms):
     page = await tab.js("document.documentElement.outerHTML")
     assert len(gzip.compress(page.encode())) < PAGE_MAX
     await looks_well(tab, "form")
-    labels = await tab.js("[...document.querySelectorAll('.nets .row span')].map(e => e.textContent)")
+    rows = "[...document.querySelectorAll('.nets .row span')]"
+    labels = await tab.js(rows + ".map(e => e.textContent)")
     assert labels == ["Garage", "Cafe", "Neighbours & <sons>", "Another network"]
     # Passwords are covered until one wants to see them.
     covered = "getComputedStyle(document.getElementById('WifiPassword')).webkitTextSecurity"
@@ -89,7 +90,8 @@ async def story(tab, twin, csms):
     assert await tab.js(covered) == "none"
 
     await tab.js("document.querySelector('[value=Garage]').click()")
-    await fill(tab, WifiPassword="wrong horse", CentralSystemURI="http://nowhere/", WebPassword="x")
+    await fill(tab, WifiPassword="wrong horse", CentralSystemURI="http://nowhere/")
+    await fill(tab, WebPassword="x")
     await tab.js("document.querySelector('form > button').click()")
     await shown(tab, "document.querySelectorAll('.err').length == 3")
     await looks_well(tab, "mistakes")

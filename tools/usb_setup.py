@@ -131,7 +131,7 @@ def apply(run, values, ca=None):
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
     parser.add_argument("port", metavar="PORT")
-    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of a wss:// server")
+    parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of wss://")
     parser.add_argument("settings", nargs="+", metavar="Key=Value", help="Key=- asks for it")
     args = parser.parse_args(argv)
     try:

@@ -137,7 +137,8 @@ class Control:
         if cmd["what"] == "setup":
             import setup
 
-            return {"ok": True, "modules": [name for name in setup._RARE if name in sys.modules]}, None
+            loaded = [name for name in setup._RARE if name in sys.modules]
+            return {"ok": True, "modules": loaded}, None
         if cmd["what"] == "page":
             from web.view import View
 
