@@ -231,6 +231,9 @@ class Charger:
         supervisor.start("firmware", self.firmware.run)
         self.front.start(supervisor)
         supervisor.start("web", self._serve_page)
+        trial = self.transfers.trial()
+        if trial:
+            supervisor.start("trial", trial)
 
     async def _connect(self):
         await self.timekeeper.before_tls()

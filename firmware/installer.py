@@ -1,125 +1,217 @@
-# Takes in an update, checks that it is whole and ours, and keeps it for the next start.
+# Writes an update into the slot that does not run, and says afterwards what became of it.
 # MIT license; part of microevse
-"""What an update looks like, and where it waits.
+"""A bundle (lib/slots/bundle.py) is looked at before anything is erased, goes to the flash as
+it comes, and is read back and compared before one program operation makes it the newest.
 
-A bundle is the line `microevse-bundle 1`, a line with its version, its content, and the
-SHA-256 of all that. The checksum finds damage; it does not prove where a bundle is from.
+An installer has begin(size), write(bytes), finish() -> True if a reboot is needed, abort(),
+what() -> text that names what was finished, and installed(what) -> True if that is what runs
+for good, None while it is on trial, False if something else runs.
 
-An installer has begin(size), write(bytes), finish() -> True if a reboot is needed,
-installed() -> True if what was finished is what runs now, and abort().
+File update.pub: keys (lib/slots/keys.py), one a line. Where it is there, nothing is taken that
+one of them has not signed. Older versions are taken unless UpdateNewerOnly is set.
 """
 
 import hashlib
-import os
+from binascii import hexlify
 
 import log
+import slots
+from hal import appslot, board
+from slots import bundle
 from version import VERSION
 
-MAGIC = b"microevse-bundle 1\n"
-_HASH = 32
-_HEAD = len(MAGIC) + 33  # the version line has at most 32 characters
-_NEW = "update.new"
-_KEPT = "update.bin"
-# The file system needs some room to live.
-_SPARE = 16384
+KEY_FILE = "update.pub"
+_PIECE = 1024  # read back at a time
 
 
 _fitted = None
 
 
-def fitted():
-    """The installer of this board, always the same one; None if it has none."""
+def fitted(settings=None):
+    """The installer of this board, always the same one; None without application slots."""
     global _fitted
-    if _fitted is None:
-        _fitted = Staging()
+    if _fitted is None and appslot.devices():
+        _fitted = Installer(board.load()["name"], settings)
     return _fitted
 
 
-def _remove(name):
+def keys():
+    """Lines of the keys that updates must be signed with, [] if they need not be.
+
+    ValueError if the file is there and cannot be understood.
+    """
     try:
-        os.remove(name)
-    except OSError:
-        pass  # it was not there
+        with open(KEY_FILE) as file:
+            content = file.read()
+    except OSError as exc:
+        if exc.args[0] == 2:  # ENOENT
+            return []
+        raise ValueError("%s cannot be read: %r" % (KEY_FILE, exc))
+    from slots import keys as signing
+
+    try:
+        return signing.load(content)
+    except ValueError as exc:
+        raise ValueError("%s: %s" % (KEY_FILE, exc))
 
 
-def _version(head):
-    """The version in the first bytes of a bundle. ValueError if it is none of ours."""
-    if not head.startswith(MAGIC):
-        raise ValueError("not a microevse bundle")
-    version, end, _ = head[len(MAGIC) :].partition(b"\n")
-    if not end or not version:
-        raise ValueError("the bundle has no version")
-    return version.decode()
+class Installer:
+    """`name`: of the board; `settings`: has UpdateNewerOnly, or None."""
 
-
-class Staging:
-    """Keeps a checked bundle as update.bin, for the start code to take over."""
-
-    def __init__(self):
-        self._file = None
+    def __init__(self, name, settings):
+        self._name = name
+        self._settings = settings
         self._clear(None)
 
     def _clear(self, size):
         self._size = size
         self._count = 0
-        self._head = b""
-        self._tail = b""  # the last bytes: they may be the checksum
-        self._hash = hashlib.sha256()
+        self._head = b""  # the header, until it is complete
+        self._bundle = None  # the header, once it has been found good
+        self._wrong = None  # why it has not
+        self._slot = None  # (name, Flash) that is written to
+        self._digest = None
+
+    @property
+    def busy(self):
+        """Something is coming in, or waits to be finished."""
+        return self._count > 0 or self._slot is not None
 
     def begin(self, size):
-        """A file of `size` bytes (None: not known) will come. ValueError: no room for it."""
+        """A file of `size` bytes (None: not known) will come. ValueError: not now, or never."""
         self.abort()
         self._clear(size)
-        _remove(_KEPT)
-        stat = os.statvfs(".")
-        free = stat[0] * stat[3] - _SPARE
-        if size is not None and size > free:
-            raise ValueError("%d bytes do not fit into %d" % (size, max(free, 0)))
-        self._file = open(_NEW, "wb")
+        if appslot.on_trial():
+            raise ValueError("the version that runs has not been confirmed yet")
+        name, flash = self._other()
+        room = slots.capacity(flash) + slots.HEADER
+        if size is not None and size > room:
+            raise ValueError("%d bytes do not fit into %d" % (size, room))
+        self._slot = (name, flash)
+
+    def _other(self):
+        """The slot to be written: not the one that runs, and of two the worse one."""
+        found = [pair for pair in appslot.devices() if pair[0] != appslot.running()]
+        if not found:
+            raise ValueError("no application slot")
+        records = [slots.read(flash) for _, flash in found]
+        best = slots.choose(records)
+        return found[-1 if best and best[0] == 0 else 0]
 
     def write(self, chunk):
-        """The next bytes. OSError if they cannot be stored."""
+        """The next bytes, at most a block: one erase. OSError if they cannot be stored.
+
+        What is not good is read to its end, so that the whole story is told in order
+        (Downloaded, then InstallationFailed), but it does not wear the flash.
+        """
+        chunk = memoryview(chunk)
         self._count += len(chunk)
-        if len(self._head) < _HEAD:
-            self._head += bytes(chunk[: _HEAD - len(self._head)])
-        data = self._tail + bytes(chunk)
-        self._tail = data[-_HASH:]
-        data = data[:-_HASH]
-        self._hash.update(data)
-        # What is not ours is read to its end, so that the whole story is told in order, but
-        # it does not wear the flash.
-        if MAGIC.startswith(self._head[: len(MAGIC)]):
-            self._file.write(data)
+        if self._wrong:
+            return
+        if self._bundle is None:
+            rest = slots.HEADER - len(self._head)
+            self._head += bytes(chunk[:rest])
+            if len(self._head) < slots.HEADER and not bundle.foreign(self._head):
+                return
+            chunk = chunk[rest:]
+            try:
+                self._admit()
+            except ValueError as exc:
+                self._wrong = str(exc)
+                log.warn("update", "%s", exc)
+                return
+            self._open()
+        if len(chunk):
+            self._put(chunk)
+
+    def _admit(self):
+        head = bundle.parse(self._head)
+        newer_only = self._settings is not None and self._settings.get("UpdateNewerOnly")
+        room = slots.capacity(self._slot[1])
+        bundle.admit(head, self._name, room, keys(), VERSION if newer_only else None)
+        if self._size is not None and self._size != slots.HEADER + head.length:
+            raise ValueError("%d bytes, %d in its header" % (self._size, slots.HEADER + head.length))
+        self._bundle = head
+
+    def _open(self):
+        """From here on the slot is empty, until it is committed."""
+        name, flash = self._slot
+        slots.clear(flash)
+        slots.describe(flash, self._head)
+        self._digest = self._head[-32:]
+        self._head = b""
+        log.info("update", "version %s comes into %s", self._bundle.version, name)
+
+    def _put(self, chunk):
+        flash = self._slot[1]
+        size = flash.block_size
+        at = self._count - slots.HEADER - len(chunk)
+        if at + len(chunk) > self._bundle.length:
+            self._wrong = "more bytes than its header says"
+            return
+        while len(chunk):
+            if at % size == 0:
+                flash.erase(at // size)
+            n = min(size - at % size, len(chunk))
+            flash.program(at, chunk[:n])
+            at += n
+            chunk = chunk[n:]
 
     def finish(self):
-        """Check and keep it; True: a reboot is needed. ValueError: it is not good."""
-        if self._size is not None and self._count != self._size:
-            raise ValueError("%d bytes of %d" % (self._count, self._size))
-        version = _version(self._head)
-        if self._hash.digest() != self._tail:
-            raise ValueError("the bundle's checksum is wrong")
-        self._file.write(self._tail)
-        self._file.close()
-        self._file = None
-        os.rename(_NEW, _KEPT)
-        log.info("update", "version %s is ready", version)
+        """Compare and commit; True: a reboot is needed. ValueError: it is not good."""
+        if self._slot is None:
+            raise ValueError("nothing has come")
+        if self._wrong:
+            raise ValueError(self._wrong)
+        if self._bundle is None:
+            bundle.parse(self._head)  # says what is wrong with so few bytes
+        flash = self._slot[1]
+        if self._count != slots.HEADER + self._bundle.length:
+            raise ValueError(
+                "%d bytes of %d" % (self._count, slots.HEADER + self._bundle.length)
+            )
+        if bundle.parse(slots.header(flash)).sha256 != self._read_back(flash):
+            raise ValueError("the image's checksum is wrong")
+        records = [slots.read(device) for _, device in appslot.devices()]
+        slots.commit(flash, slots.next_number(records))
+        log.info("update", "version %s is ready in %s", self._bundle.version, self._slot[0])
+        self._slot = None
         return True
 
-    def installed(self):
-        """After the reboot: True if the version that was kept is the one that runs."""
-        try:
-            with open(_KEPT, "rb") as file:
-                version = _version(file.read(_HEAD))
-        except (OSError, ValueError):
+    def _read_back(self, flash):
+        """SHA-256 of the image as it is on the flash."""
+        digest = hashlib.sha256()
+        buf = bytearray(_PIECE)
+        view = memoryview(buf)
+        left = self._bundle.length
+        at = 0
+        while left:
+            n = min(left, _PIECE)
+            flash.read(at, view[:n])
+            digest.update(view[:n])
+            at += n
+            left -= n
+        return digest.digest()
+
+    def what(self):
+        """What is being installed, to be asked for by `installed`; None before its header."""
+        return hexlify(self._digest[:8]).decode() if self._digest else None
+
+    def version(self):
+        """Version of the bundle whose header has come; None before."""
+        return self._bundle.version if self._bundle else None
+
+    def installed(self, what=None):
+        """After the reboot: True if `what` runs, None if it is on trial, False if not."""
+        name = appslot.running()
+        if name is None or what is None:
             return False
-        _remove(_KEPT)
-        if version != VERSION:
-            log.warn("update", "version %s runs, not %s", VERSION, version)
-        return version == VERSION
+        record = appslot.record(name)[1]
+        if hexlify(record.digest[:8]).decode() != what:
+            log.warn("update", "version %s runs, not the one that was installed", VERSION)
+            return False
+        return True if record.confirmed else None
 
     def abort(self):
-        """Forget what has come so far."""
-        if self._file:
-            self._file.close()
-            self._file = None
-        _remove(_NEW)
+        """Forget what has come so far. The slot that runs has not been touched."""
+        self._clear(None)

@@ -2,22 +2,23 @@
 # MIT license; part of microevse
 """Runs after boot.py. Whatever escapes from the application ends in a reset: the
 contactor opens, and the next start finds the reason in the RTC memory. After a few
-crashes in a row the application is left alone and safe mode runs."""
+crashes in a row the application is left alone: the other slot's runs, or safe mode. This
+file lies in the file system and starts the application of any slot, also one that does not
+work: nothing is imported before somebody looks at what that raises."""
 
-import asyncio
 import sys
-
-import blackbox
-import log
-from hal import system
 
 
 def main():
     try:
+        import asyncio
+
+        import blackbox
+
         blackbox.start()
         import safe_mode
 
-        if system.boot_loops() >= safe_mode.AFTER:
+        if safe_mode.wanted():
             asyncio.run(safe_mode.run())
         else:
             import app
@@ -25,15 +26,24 @@ def main():
             asyncio.run(app.run())
     except KeyboardInterrupt:
         # Ctrl-C on the console: a developer wants the prompt. The contactor is opened first.
-        log.warn("main", "stopped from the console")
         if "app" in sys.modules:
             sys.modules["app"].stop()
+        print("main: stopped from the console")
         return
     except BaseException as exc:
-        log.error("main", "the application failed: %r", exc)
-        blackbox.crashed(exc)
-        system.mark("Crash")
-        system.reset()
+        try:
+            import blackbox
+            import log
+            from hal import system
+
+            log.error("main", "the application failed: %r", exc)
+            blackbox.crashed(exc)
+            system.mark("Crash")
+            system.reset()
+        except Exception as worse:
+            # Not even what tells and resets works: a soft reset needs no module.
+            print("main: %r, then %r" % (exc, worse))
+            raise SystemExit
 
 
 main()

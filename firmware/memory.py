@@ -42,6 +42,8 @@ def open_journal(clock, connectors):
         log.error("journal", "%s (%s)", problem, exc)
         journal = Journal(NorLog(RamFlash(_RAM_BLOCKS, _RAM_BLOCK)), clock, connectors)
     make_room(journal, None)
+    if (journal.get(kinds.SCHEMA, 0) or [1])[0] != kinds.CURRENT_SCHEMA:
+        _forward(journal)
     # Message ids begin with the boot number: without one that is kept, chance must do.
     first = 1 if problem is None else _CHANCE + int.from_bytes(urandom(2), "big")
     clock.boot = _count_boot(journal, first)
@@ -51,6 +53,15 @@ def open_journal(clock, connectors):
 def look_up(clock):
     """The journal for a program that only reads settings. OSError, ForeignContent: none there."""
     return Journal(NorLog(Flash(PARTITION)), clock)
+
+
+def _forward(journal):
+    from store import migrate  # rarely needed
+
+    try:
+        migrate.forward(journal)
+    except (JournalFull, NoSpace, OSError) as exc:
+        log.error("journal", "not brought forward: %r", exc)
 
 
 def _count_boot(journal, boot):

@@ -68,6 +68,32 @@ class View:
         return [log.redact(line) for line in self._lines + ["-- safe mode --"] + log.tail()]
 
 
+def wanted():
+    """True if the application has crashed too often in a row, and there is no other one.
+
+    Asked at every start. A version on trial has its own count, in its slot: what it does to
+    itself is not the fault of the one that comes back after it.
+    """
+    if not system.boot_loops():
+        return False
+    from hal import appslot  # rarely needed
+
+    try:
+        if appslot.on_trial():
+            system.healthy()
+            return False
+        if system.boot_loops() < AFTER:
+            return False
+        if appslot.go_back():
+            log.error("safe", "%d crashes in a row: the other slot is taken", AFTER)
+            system.healthy()
+            system.mark("Crash")
+            system.reset()
+    except OSError as exc:
+        log.error("safe", "slots: %r", exc)
+    return system.boot_loops() >= AFTER
+
+
 def restart():
     """Give the application another chance, a moment from now; text for a person."""
     system.mark("Retry")

@@ -10,6 +10,7 @@ import asyncio
 import gc
 import sys
 
+import log
 from ocppj import tls
 
 # The largest file that is taken; the installer knows better how much it has room for.
@@ -90,7 +91,25 @@ class Transfers:
         """The installer that this board has, None if it has none."""
         import installer
 
-        return installer.fitted()
+        return installer.fitted(self._charger.settings)
+
+    def trial(self):
+        """What watches over a version that has not been confirmed yet: a task's factory, None
+        where there is nothing to be watched."""
+        import hal
+        from hal import appslot
+
+        try:
+            if appslot.on_trial():
+                from trial import Trial
+
+                return Trial(self._charger).run
+        except OSError as exc:
+            log.error("update", "the slot's record cannot be read: %r", exc)
+        _forget("slots")
+        _forget("hal.appslot")
+        del hal.appslot
+        return None
 
     async def reboot(self):
         """Restart into what was installed."""

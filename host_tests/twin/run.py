@@ -71,6 +71,8 @@ class Board:
         self.state = state
         self.link = link
         self.start = start
+        here = _here()
+        self.built_in = [here + place for place in ("/analytic", "/modules_mpy", "/modules")]
         clock = Clock(start["now_us"])
         if start.get("rtc_offset") is not None:
             clock.rtc_offset = start["rtc_offset"]
@@ -195,6 +197,10 @@ class Board:
                     if not self._program(path):
                         ballast = None  # so that there is memory to report with
                     break
+            # What stands for the chip's own modules is found before any application slot,
+            # as are the models that replace native code.
+            built_in = [place for place in sys.path if place in self.built_in]
+            sys.path[:] = built_in + [place for place in sys.path if place not in self.built_in]
         del ballast
         # Like the chip after the end of main.py: at the prompt, timers and watchdog go on.
         while True:

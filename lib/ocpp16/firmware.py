@@ -34,7 +34,8 @@ class Firmware:
         report() -> (source, size) of the diagnostics, source() yielding bytes
         async fetch(location, sink), async send(location, source, size, name)
         installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
-            is needed, installed() -> True if what was finished runs now; or None
+            is needed, what() -> text that names it, installed(what) -> True if that runs
+            for good, None while it is on trial, False if not; or None
         async reboot(); errors: exceptions by which fetch and send fail
     """
 
@@ -145,6 +146,10 @@ class Firmware:
     def status(self, action):
         """The word last told for `action`, "Idle" once nothing is going on."""
         return self._now[action]
+
+    def resume(self, action, status):
+        """After a reboot: `status` was told before it, and still is the truth."""
+        self._now[action] = status
 
     # -- notifications -------------------------------------------------------------------
 

@@ -3,7 +3,8 @@
 """The steps of one firmware update (OCPP 1.6 section 6.19).
 
 The request is a journal record until it has failed or the new program is about to start;
-then "installing" is one, and the next start tells whether it worked.
+then "installing" is one, and a later start tells whether it worked: the next one if something
+else runs, the one that is confirmed after a healthy run otherwise.
 """
 
 import asyncio
@@ -76,6 +77,7 @@ class Update:
         self._job = None
         self._at = 0  # Unix time before which it must not be fetched
         self._fetched = None  # installer that has a complete download
+        self._begun = None  # [_INSTALLING, ...]: what runs is on trial, nothing told yet
 
     # -- asked for -----------------------------------------------------------------------
 
@@ -95,26 +97,46 @@ class Update:
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
         journal = self._journal
+        self._begun = journal.get(kinds.FIRMWARE, _INSTALLING)
+        if self._begun is not None:
+            done = self._outcome()
+            if done is None:
+                # Not the truth yet: it may be taken back.
+                self._firmware.resume(FIRMWARE, "Installing")
+            else:
+                self._tell(done)
         request = journal.get(kinds.FIRMWARE, _REQUEST)
-        begun = journal.get(kinds.FIRMWARE, _INSTALLING)
-        if begun is not None:
-            installer = self._firmware.services.installer()
-            done = installer is not None and installer.installed()
-            # In this order: a cut in between tells it once more, never not at all.
-            self._firmware.say(FIRMWARE, "Installed" if done else "InstallationFailed")
-            if request is not None and request[1:3] == begun[1:3]:
-                request = None
-                journal.forget(kinds.FIRMWARE, _REQUEST)
-            journal.forget(kinds.FIRMWARE, _INSTALLING)
-        if request is not None:
+        if request is not None and (self._begun is None or request[1:3] != self._begun[1:3]):
             self._take(request[1], request[2], request[3], request[4])
+
+    def _outcome(self):
+        """True: what was installed runs for good; None: it is on trial; False: it does not."""
+        installer = self._firmware.services.installer()
+        if installer is None:
+            return False
+        begun = self._begun
+        return installer.installed(begun[3] if len(begun) > 3 else None)
+
+    def _tell(self, done):
+        """The installation is over, one way or the other."""
+        journal, begun = self._journal, self._begun
+        # In this order: a cut in between tells it once more, never not at all.
+        self._firmware.say(FIRMWARE, "Installed" if done else "InstallationFailed")
+        request = journal.get(kinds.FIRMWARE, _REQUEST)
+        if request is not None and request[1:3] == begun[1:3]:
+            journal.forget(kinds.FIRMWARE, _REQUEST)
+        journal.forget(kinds.FIRMWARE, _INSTALLING)
+        self._begun = None
 
     def waiting(self):
         """True while there is something to be done, now or later."""
-        return self._job is not None
+        return self._job is not None or self._begun is not None
 
     def due(self):
         """True if the next step may be taken now."""
+        if self._begun is not None:
+            # Nothing new before this one has ended.
+            return self._outcome() is not None
         if self._job is None:
             return False
         if self._fetched is not None:
@@ -128,7 +150,11 @@ class Update:
 
     async def work(self):
         """The next step: one try of the download, or the installation."""
-        if self._fetched is not None:
+        if self._begun is not None:
+            done = self._outcome()
+            if done is not None:
+                self._tell(done)
+        elif self._fetched is not None:
             await self._install()
         else:
             await self._download()
@@ -171,7 +197,7 @@ class Update:
         installer, job = self._fetched, self._job
         self._firmware.say(FIRMWARE, "Installing")
         # Before the installer changes anything: the next start must know what to tell.
-        begun = [_INSTALLING, job.location, self._at]
+        begun = [_INSTALLING, job.location, self._at, installer.what()]
         try:
             self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
             reboot = installer.finish()

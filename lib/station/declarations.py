@@ -85,6 +85,7 @@ ClientCertFile||s|-l|128||
 ClientKeyFile||s|-l|128||
 FeaturesOff||s|-l!|120||
 SetupKey||k|-wl|40||
+UpdateNewerOnly||b|-l||false|
 WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||

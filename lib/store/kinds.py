@@ -27,8 +27,12 @@ PROFILE = 30  # the fields of station.profile.Profile, without a session; key it
 # What of diagnostics and firmware update must outlive a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for,
 # 1 and 2 [key, status] last word told of diagnostics and of the firmware,
-# 3 [3, location, unix] the installer was let loose on it.
+# 3 [3, location, unix, what|None] the installer was let loose on it (what: which one).
 FIRMWARE = 40
+SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
+
+# The schema that this version writes.
+CURRENT_SCHEMA = 1
 
 FIRST_STATE = 16
 

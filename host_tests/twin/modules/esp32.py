@@ -12,12 +12,14 @@ HEAP_EXEC = 1
 WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True
 
-# label: (type, subtype, address, size); the default table of a 4 MB image with journal and lists
+# label: (type, subtype, address, size); a 4 MB image with application slots, journal and lists
 _TABLE = {
     "nvs": (1, 2, 0x9000, 0x6000),
     "phy_init": (1, 1, 0xF000, 0x1000),
     "factory": (0, 0, 0x10000, 0x1F0000),
-    "vfs": (1, 0x81, 0x200000, 0x180000),
+    "app_a": (1, 0x42, 0x200000, 0xA0000),
+    "app_b": (1, 0x42, 0x2A0000, 0xA0000),
+    "vfs": (1, 0x81, 0x340000, 0x40000),
     "lists": (1, 0x41, 0x380000, 0x40000),
     "journal": (1, 0x40, 0x3C0000, 0x40000),
 }

@@ -1,0 +1,154 @@
+# The application slots of this board: the one that starts, and the word on it afterwards.
+# MIT license; part of microevse
+"""boot.py calls `start()`; the application asks and answers with the rest.
+
+What runs is known by its place on the module path, /app_a or /app_b: nothing else is kept
+from boot.py, whose modules are dropped so that the slot's own are imported.
+"""
+
+import sys
+
+import slots
+
+from hal.partition import Flash
+
+NAMES = ("app_a", "app_b")
+# What a version on trial may take from its start to its first tick, which sets the watchdog
+# anew. One that hangs before that is reset by the watchdog, and so counts as a failed start.
+TRIAL_MS = 60000
+
+
+class _Image:
+    """Block device over a slot's image, for VfsLfs2: read only, with blocks smaller than the
+    flash's (a directory of many small files then takes half the space)."""
+
+    def __init__(self, flash, block, length):
+        self._flash = flash
+        self._block = block
+        self._count = length // block
+
+    def readblocks(self, number, buf, offset=0):
+        self._flash.read(number * self._block + offset, buf)
+
+    def writeblocks(self, number, buf, offset=0):
+        raise OSError(30)  # EROFS
+
+    def ioctl(self, command, _):
+        return {4: self._count, 5: self._block}.get(command, 0)
+
+
+def devices():
+    """[(name, Flash)] of both slots; [] where the partition table has none."""
+    try:
+        return [(name, Flash(name)) for name in NAMES]
+    except OSError:
+        return []
+
+
+def running():
+    """Name of the slot that runs; None: what lies in the file system does."""
+    for name in NAMES:
+        if "/" + name in sys.path:
+            return name
+    return None
+
+
+def _mount(name, flash, record):
+    """Put the slot on the module path, before everything else. Any exception: it cannot be."""
+    import vfs
+
+    where = "/" + name
+    if record.field("format") == "romfs":
+        # Where the chip has one, its code is executed in place: the inner file is memory.
+        with open("/rom/" + name, "rb") as file:
+            system = vfs.VfsRom(memoryview(file))
+    else:
+        block, length = int(record.field("block")), int(record.field("length"))
+        system = vfs.VfsLfs2(_Image(flash, block, length))
+    vfs.mount(system, where, readonly=True)
+    try:
+        # Before it is too late to take another one.
+        open(where + "/app.mpy", "rb").close()
+    except OSError:
+        vfs.umount(where)
+        raise
+    sys.path.insert(0, where + "/lib")
+    sys.path.insert(0, where)
+
+
+def _try(name, flash, record):
+    """True if this slot is what starts."""
+    trial = not record.confirmed
+    print("boot: %s %s, %s" % (name, record.field("version"), slots.why(record)))
+    if trial:
+        slots.start(flash, record)
+    try:
+        _mount(name, flash, record)
+    except Exception as exc:  # whatever is in there: the other slot may be better
+        print("boot: %s: %r" % (name, exc))
+        if trial:
+            slots.give_up(flash)
+        return False
+    if trial:
+        import machine
+
+        machine.WDT(timeout=TRIAL_MS)
+    return True
+
+
+def start():
+    """Pick a slot and put it on the module path; returns its name, None if there is none."""
+    found = devices()
+    records = []
+    for _, flash in found:
+        try:
+            records.append(slots.read(flash))
+        except OSError as exc:
+            print("boot: a slot cannot be read:", repr(exc))
+            records.append(slots.Record(None, b"", b"", 0, False, False))
+    for i in slots.choose(records):
+        try:
+            if _try(found[i][0], found[i][1], records[i]):
+                return found[i][0]
+        except OSError as exc:
+            print("boot: %s: %r" % (found[i][0], exc))
+    return None
+
+
+# -- for the application ---------------------------------------------------------------------
+
+
+def record(name):
+    """(Flash, Record) of a slot. OSError if it cannot be read."""
+    flash = Flash(name)
+    return flash, slots.read(flash)
+
+
+def on_trial():
+    """True if what runs has not been confirmed yet."""
+    name = running()
+    return name is not None and not record(name)[1].confirmed
+
+
+def confirm():
+    """What runs is good. One program operation, no erase."""
+    name = running()
+    if name is not None:
+        slots.confirm(Flash(name))
+
+
+def go_back(home=False):
+    """Give up the slot that runs: the next start takes the other one.
+
+    home: there is an application in the file system, which would do too. Returns False, and
+    changes nothing, if nothing else is there to be started, or no slot runs. The caller
+    resets the chip.
+    """
+    name = running()
+    if name is None:
+        return False
+    others = [record(other)[1].live for other in NAMES if other != name]
+    if not (home or any(others)):
+        return False
+    slots.give_up(Flash(name))
+    return True

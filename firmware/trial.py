@@ -1,0 +1,65 @@
+# A new version on trial: confirmed after a healthy run, given back if it does not become one.
+# MIT license; part of microevse
+"""Imported only while the slot that runs has not been confirmed. Healthy means: for a whole
+minute no tick has failed, no task had to be restarted, the watchdog's heartbeats were fresh;
+and the central system, where one is set, has accepted us once, or a quarter of an hour has
+passed: it may be the one that is out of order, and a version that cannot reach it could not be
+replaced by it either.
+"""
+
+import asyncio
+
+import log
+from hal import appslot, system
+
+HEALTHY_S = 60
+# So long the central system is waited for.
+CSMS_S = 900
+# A version that has not been healthy for so long never will be.
+GIVE_UP_S = 3600
+
+
+class Trial:
+    """`charger`: app.Charger."""
+
+    def __init__(self, charger):
+        self._charger = charger
+        self._seen = None  # what must not have changed
+        self._since = 0
+
+    def _marks(self):
+        charger = self._charger
+        return charger.tick.failures, sum(charger.supervisor.restarts.values())
+
+    def healthy(self, now):
+        """True if all has been well since HEALTHY_S; to be asked every second."""
+        charger = self._charger
+        marks = self._marks()
+        if marks != self._seen or not charger.supervisor.alive():
+            self._seen, self._since = marks, now
+            return False
+        if now - self._since < HEALTHY_S:
+            return False
+        wanted = charger.settings.text("CentralSystemURI")
+        return not wanted or charger.ocpp.accepted or now >= CSMS_S
+
+    async def run(self):
+        """Until the version is confirmed, or another one is to start."""
+        charger = self._charger
+        log.info("update", "%s is on trial", appslot.running())
+        while True:
+            now = charger.clock.uptime()
+            if self.healthy(now):
+                appslot.confirm()
+                log.info("update", "%s is confirmed", appslot.running())
+                break
+            if now >= GIVE_UP_S and charger.transfers.vacant():
+                log.error("update", "not healthy after %d s: the other version is taken", now)
+                if appslot.go_back(home=True):
+                    system.mark("FirmwareUpdate")
+                    system.reset()
+                break
+            await asyncio.sleep(1)
+        # The supervisor starts again what ends: there is nothing left to be done.
+        while True:
+            await asyncio.sleep(3600)

@@ -1,0 +1,284 @@
+# Makes, signs and checks update bundles.
+# MIT license; part of microevse
+"""usage:
+    bundle.py make DIR OUT --version V --board NAME [--format lfs2|romfs] [--key PRIVATE.pem]
+    bundle.py verify BUNDLE [--board NAME] [--keys update.pub]
+    bundle.py public PRIVATE.pem       a line for the charger's file update.pub
+    bundle.py newkey PRIVATE.pem [--rsa BITS]
+
+DIR is what tools/build.py makes. Version and board are taken from there (version.py of the
+sources, board.json) unless they are given. Signing is done by the openssl command, so that a
+key may be any that it can use; keys are ECDSA P-256 (default) or RSA 2048, 3072 or 4096.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+if str(ROOT / "lib") not in sys.path:
+    sys.path.append(str(ROOT / "lib"))
+
+from slots import BLOCK, HEADER, bundle  # noqa: E402
+from slots import keys as signing  # noqa: E402
+
+# A slot of the 4 MB partition table; its last block is the record.
+ROOM = 0xA0000 - BLOCK
+LFS_BLOCK = 512  # small files: half the space of the flash's own blocks
+_LFS_VERSION = 0x00020000  # what every MicroPython with VfsLfs2 reads
+
+
+class BundleError(Exception):
+    """What was asked for cannot be done; the text says why."""
+
+
+# -- images ------------------------------------------------------------------------------------
+
+
+def files(folder):
+    """{place in the image: bytes} of a directory."""
+    folder = pathlib.Path(folder)
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    if "app.mpy" not in found:
+        raise BundleError(f"{folder}: no app.mpy: not a directory that tools/build.py made")
+    return found
+
+
+def lfs2(content):
+    """The smallest littlefs image that holds `content`, a whole number of blocks."""
+    # Nothing is ever deleted, so its blocks are used from the first one on: a file system that
+    # is just large enough is found by trying.
+    need = sum(-(-len(data) // LFS_BLOCK) for data in content.values())
+    count = need + need // 20 + 16
+    while count * LFS_BLOCK <= ROOM:
+        image = _lfs2(content, count)
+        if image:
+            return image
+        count += count // 50 + 8
+    raise BundleError(f"{need * LFS_BLOCK} bytes of files do not fit into {ROOM}")
+
+
+def _lfs2(content, count):
+    littlefs = importlib.import_module("littlefs")
+    fs = littlefs.LittleFS(
+        block_size=LFS_BLOCK,
+        block_count=count,
+        read_size=32,
+        prog_size=32,
+        cache_size=LFS_BLOCK,
+        lookahead_size=64,
+        disk_version=_LFS_VERSION,
+    )
+    try:
+        for name in content:
+            parent = name.rpartition("/")[0]
+            if parent:
+                fs.makedirs("/" + parent, exist_ok=True)
+        for name, data in content.items():
+            with fs.open("/" + name, "wb") as file:
+                file.write(data)
+    except littlefs.LittleFSError as exc:
+        if exc.code == -28:  # no space
+            return None
+        raise
+    return bytes(fs.context.buffer)
+
+
+def romfs(content):
+    """A ROMFS image: MicroPython's own writer, which mpremote carries."""
+    from mpremote.romfs import VfsRomWriter
+
+    tree = {}
+    for name, data in content.items():
+        *parts, last = name.split("/")
+        place = tree
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = data
+    writer = VfsRomWriter()
+    _romfs(writer, tree)
+    image = bytes(writer.finalise())
+    if len(image) > ROOM:
+        raise BundleError(f"{len(image)} bytes do not fit into {ROOM}")
+    return image
+
+
+def _romfs(writer, tree):
+    for name in sorted(tree):
+        if isinstance(tree[name], dict):
+            writer.opendir(name)
+            _romfs(writer, tree[name])
+            writer.closedir()
+        else:
+            writer.mkfile(name, tree[name])
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+def openssl(*args, data=None):
+    """Output of the openssl command. BundleError with what it says."""
+    try:
+        done = subprocess.run(["openssl", *map(str, args)], input=data, capture_output=True)
+    except OSError as exc:
+        raise BundleError(f"openssl cannot be run: {exc}") from exc
+    if done.returncode:
+        raise BundleError("openssl: " + done.stderr.decode(errors="replace").strip())
+    return done.stdout
+
+
+def new_key(path, rsa=None):
+    """Make a private key; it is only for who signs."""
+    if rsa:
+        kind = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{rsa}"]
+    else:
+        kind = ["-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    openssl("genpkey", *kind, "-out", path)
+    pathlib.Path(path).chmod(0o600)
+
+
+def public(path):
+    """The line for update.pub of a private key."""
+    text = openssl("pkey", "-in", path, "-noout", "-text_pub").decode()
+    numbers = re.search(r"(?:Modulus|pub):\s*((?:[0-9a-f]{2}[:\s]*)+)", text)
+    if not numbers:
+        raise BundleError(f"{path}: neither an RSA nor an EC key")
+    value = re.sub(r"[:\s]", "", numbers.group(1))
+    exponent = re.search(r"Exponent: (\d+)", text)
+    if exponent:
+        line = f"rsa {value.lstrip('0')} {int(exponent.group(1)):x}"
+    elif len(value) == 130 and value.startswith("04"):
+        line = f"p256 {value[2:66]} {value[66:]}"
+    else:
+        raise BundleError(f"{path}: an EC key of another curve than P-256")
+    try:
+        signing.load(line)
+    except ValueError as exc:
+        raise BundleError(f"{path}: {exc}") from exc
+    return line
+
+
+def sign(path, data):
+    """Signature over `data` as a bundle has it: RSA as it is, ECDSA as r and s."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        made = openssl("dgst", "-sha256", "-sign", path, file.name)
+    if public(path).startswith("rsa"):
+        return made
+    return b"".join(number.to_bytes(32, "big") for number in _der_pair(made))
+
+
+def _der_pair(der):
+    """The two integers of an ECDSA signature in DER (RFC 3279 section 2.2.3)."""
+    numbers, at = [], 2
+    while at < len(der):
+        size = der[at + 1]
+        numbers.append(int.from_bytes(der[at + 2 : at + 2 + size], "big"))
+        at += 2 + size
+    return numbers
+
+
+# -- bundles -----------------------------------------------------------------------------------
+
+
+def version_of_sources():
+    return re.search(r'VERSION = "(.+)"', (ROOT / "firmware" / "version.py").read_text()).group(1)
+
+
+def make(content, version, board, format="lfs2", key=None):
+    """Bytes of a bundle of {place: bytes}; `key`: file with the private key."""
+    image, block = (lfs2(content), LFS_BLOCK) if format == "lfs2" else (romfs(content), 0)
+    return wrap(image, version, board, format, block, key)
+
+
+def wrap(image, version, board, format="lfs2", block=LFS_BLOCK, key=None):
+    """Bytes of a bundle of an image that is there already."""
+    name = signing.key_id(public(key)) if key else None
+    digest = hashlib.sha256(image).digest()
+    signed = bundle.text(version, board, format, block, len(image), digest, name)
+    head = bundle.header(signed, sign(key, signed) if key else None)
+    bundle.parse(head)
+    return head + image
+
+
+def verify(data, board=None, keys=None):
+    """The Header of a bundle that a charger would take. BundleError says why it would not."""
+    try:
+        head = bundle.parse(data[:HEADER])
+        lines = signing.load(keys) if keys is not None else []
+        bundle.admit(head, board or head.board, ROOM, lines)
+    except ValueError as exc:
+        raise BundleError(str(exc)) from exc
+    if len(data) != HEADER + head.length:
+        raise BundleError(f"{len(data) - HEADER} bytes of {head.length}")
+    if hashlib.sha256(data[HEADER:]).digest() != head.sha256:
+        raise BundleError("the image's checksum is wrong")
+    return head
+
+
+def _make(args):
+    folder = pathlib.Path(args.dir)
+    content = files(folder)
+    board = args.board or json.loads(content.get("board.json", b"{}")).get("name")
+    if not board:
+        raise BundleError(f"{folder}: no board.json: say --board")
+    data = make(content, args.version or version_of_sources(), board, args.format, args.key)
+    pathlib.Path(args.out).write_bytes(data)
+    head = verify(data)
+    by = f"signed with key {head.key}" if head.key else "not signed"
+    print(f"{args.out}: version {head.version} for {head.board}, {len(data)} bytes, {by}")
+
+
+def _verify(args):
+    keys = pathlib.Path(args.keys).read_text() if args.keys else None
+    head = verify(pathlib.Path(args.bundle).read_bytes(), args.board, keys)
+    known = "signature good" if keys else "signature not checked" if head.key else "not signed"
+    print(f"version {head.version} for {head.board}, {head.format}, {head.length} bytes, {known}")
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description="Update bundles: make, sign, verify.")
+    commands = parser.add_subparsers(dest="do", required=True)
+    command = commands.add_parser("make")
+    command.add_argument("dir")
+    command.add_argument("out")
+    command.add_argument("--version")
+    command.add_argument("--board")
+    command.add_argument("--format", choices=bundle.FORMATS, default="lfs2")
+    command.add_argument("--key", metavar="PEM")
+    command = commands.add_parser("verify")
+    command.add_argument("bundle")
+    command.add_argument("--board")
+    command.add_argument("--keys", metavar="FILE")
+    command = commands.add_parser("public")
+    command.add_argument("key")
+    command = commands.add_parser("newkey")
+    command.add_argument("key")
+    command.add_argument("--rsa", type=int, choices=(2048, 3072, 4096))
+    args = parser.parse_args(argv)
+    try:
+        if args.do == "make":
+            _make(args)
+        elif args.do == "verify":
+            _verify(args)
+        elif args.do == "public":
+            print(public(args.key))
+        else:
+            new_key(args.key, args.rsa)
+            print(public(args.key))
+    except (BundleError, OSError) as exc:
+        sys.exit(f"bundle: {exc}")
+
+
+if __name__ == "__main__":
+    main()
