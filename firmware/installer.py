@@ -176,6 +176,7 @@ class Installer:
         slots.commit(flash, slots.next_number(records))
         log.info("update", "version %s is ready in %s", self._bundle.version, self._slot[0])
         self._slot = None
+        self._count = 0
         return True
 
     def _read_back(self, flash):

@@ -1,84 +1,253 @@
-# Bundles that are whole, damaged, foreign or too large, on the files of the host.
+# Bundles that are whole, damaged, foreign, too large, for another board or not signed.
 # MIT license; part of microevse
-"""Runs in the current directory, as on the board, and leaves no file behind."""
 
-import hashlib
 import os
+from binascii import unhexlify
 
-import installer
+import slots
 from helpers import raises
-from version import VERSION
+from slot_bench import Chip, image, pack
+from slots import BLOCK, HEADER, bundle, keys
+
+# Made with openssl: keys that nobody has kept, and what they signed (see `signed`).
+RSA_KEY = (
+    "rsa 9679e9a31d6e6b23dff225229abebbf12d3d3aebd47887e31541882c612e94c272bc9950cc1e7f09b448"
+    "76e82eb9b217a244c32b393ebe7fbe11bbf6f8932f1ece008fec294c4c221f5ba7480bed1afc4fbce5685ab5"
+    "d93db4c2cabc53df2f5e47c9ce5fa183d924e34f0a96047464194d190d99ff7a54838b23b749ac9fe9eeabf1"
+    "48fd4ea44d5ba624ab2eacee84139d145486926c8efc0586bb022b847cd068ccfa23063eb6a8b630d112bfe5"
+    "58239456d90efe5bfd191964e6bca9a8a874357af30e8d04fe8198e98da92775036c9bbfd24ef6576920ed51"
+    "97f3b9f2a72988590ab6348e68c78f2354728d475ab51a4b99f37628ec72b9e7aa36df4f1245 10001"
+)
+RSA_SIGNATURE = (
+    "2853f2a7b8070e9f1771fbe55cc0fbf1a0b39bc23a90da0343eaa3e3157e70db9ed79dc249b6a240f0b37983"
+    "b05cb436310ed3beb7433ffdb1ef0cd5569f0aa5d6bcefa4498f67f6b26c21ab62832bb747505ed983d02698"
+    "0de99c657d3014738302d8596e32725e4af967e71f8d4beed6fa31c1a013fb8b637ffd85d98186966198a423"
+    "5ab8fe0d630d1ea60d29eac0db77fb2f4bb9f95d309680507f7407054a2eeee54714b0d4d7328bc45a1ce6e7"
+    "bc115da9a744bcfb5ad3945ec973f97fed266336b3a2fda8ad7152d3ccc5c90322ae3cfdda2668b04e934b96"
+    "4388a12d412699aafdc1a5957fda7c13488bbc7fe18588cd28966672d2f8e6672b824f83"
+)
+P256_KEY = (
+    "p256 b496d01275a43ac82d26ae9a6ad464cc61237cd68fdfc12f4a4eb6366a64aec8 594240ba5ed4936d91"
+    "79ec41ad362cbfac85955f889ef0792847de2d5b9f1827"
+)
+P256_SIGNATURE = (
+    "04689125d77d081131aa652fe97f297b302ae279037fe788ab12282d5c8ef2dabbaf7e57e9bb4904004e83e9"
+    "5e38781ae5908908d2be7d5cf3852d4d928a9ee9"
+)
+OTHER_KEY = (
+    "p256 d861d0d66d1fa8b469bf296364578efe78428b7d636bace5921b5065c63ca4a0 fab4ce1b17a715a6d7"
+    "fb8def449b4fb164b9a9a1e5bfe9d458f570cacf67f3d5"
+)
+IMAGE = image(9, 1)
 
 
-def bundle(version=VERSION, content=b"x" * 5000):
-    body = installer.MAGIC + version.encode() + b"\n" + content
-    return body + hashlib.sha256(body).digest()
+def signed(line, signature):
+    return pack(IMAGE, "1.2.3", sign=lambda _: unhexlify(signature), key=keys.key_id(line))
 
 
-def feed(data, size=None, step=700):
-    """An installer that has got all of `data`."""
-    staging = installer.fitted()
-    staging.begin(len(data) if size is None else size)
-    for i in range(0, len(data), step):
-        staging.write(memoryview(data)[i : i + step])
-    return staging
+class KeyFile:
+    """update.pub in the current directory, as on the board."""
+
+    def __init__(self, *lines):
+        self.content = "\n".join(lines)
+
+    def __enter__(self):
+        with open("update.pub", "w") as file:
+            file.write(self.content)
+
+    def __exit__(self, *exc):
+        os.remove("update.pub")
 
 
-def files():
-    return sorted(name for name in os.listdir(".") if name.startswith("update."))
+class Settings:
+    def __init__(self, newer_only):
+        self.newer_only = newer_only
+
+    def get(self, name):
+        assert name == "UpdateNewerOnly"
+        return self.newer_only
 
 
-def test_a_good_bundle_is_kept_byte_for_byte():
-    for step in (1, 31, 32, 33, 700, 100000):
-        data = bundle(content=b"payload" * 30)
-        assert feed(data, step=step).finish() is True
-        with open("update.bin", "rb") as file:
-            assert file.read() == data
-        assert installer.fitted().installed() is True
-        assert files() == []
+def large(size):
+    """The beginning of a bundle with an image of so many bytes."""
+    lines = bundle.text("2.0.0", "bench", "romfs", 0, size, bytes(32))
+    return bundle.header(lines) + bytes(100)
 
 
-def test_another_version_than_the_one_that_runs_was_not_installed():
-    assert feed(bundle("99.9")).finish()
-    assert installer.fitted().installed() is False
-    assert files() == []
-    assert installer.fitted().installed() is False  # nothing was ever kept
+def refused(chip, data, **more):
+    """Why it is not taken; nothing has become startable by it."""
+    fresh = chip.feed(data, **more)
+    why = str(raises(ValueError, fresh.finish))
+    fresh.abort()
+    return why
 
 
-def test_damage_anywhere_is_found():
-    good = bundle(content=b"abc")
-    for i in range(len(installer.MAGIC), len(good)):
-        bad = bytearray(good)
-        bad[i] ^= 4
-        staging = feed(bytes(bad))
-        raises(ValueError, staging.finish)
-        staging.abort()
-        assert files() == []
+def test_a_bundle_in_any_pieces_is_on_the_flash_byte_for_byte():
+    data = pack(image(1), "2.0.0")
+    with Chip() as chip:
+        for step in (1024, 997, 31, 2048, 4096):
+            fresh = chip.feed(data, step)
+            assert fresh.version() == "2.0.0" and fresh.busy
+            assert fresh.finish() is True and not fresh.busy
+            name = chip.boot()
+            flash, record = chip.appslot.record(name)
+            content = bytearray(len(data) - HEADER)
+            flash.read(0, content)
+            assert bytes(content) == data[HEADER:] and slots.header(flash) == data[:HEADER]
+            assert record.tries == 1 and not record.confirmed
+            chip.appslot.confirm()
 
 
-def test_a_bundle_cut_short_is_refused():
-    good = bundle(content=b"abc")
-    for size in range(0, len(good), 7):
-        staging = feed(good[:size])
-        raises(ValueError, staging.finish)
-        staging.abort()
-        staging = feed(good[:size], size=len(good))
-        assert "bytes of" in str(raises(ValueError, staging.finish))
-        staging.abort()
-    assert files() == []
+def test_the_slot_that_runs_is_never_written():
+    with Chip() as chip:
+        names = [chip.install(pack(image(i), "%d.0" % i)) for i in range(4)]
+        assert names == ["app_a", "app_b", "app_a", "app_b"]
+        before = chip.save(3)
+        chip.boot()
+        chip.feed(pack(image(7), "7.0")).abort()
+        after = chip.save(3)
+        assert before[2:] == after[2:] and before[:2] != after[:2]
+        assert chip.boot() == "app_b" and chip.started == "3.0"
 
 
-def test_a_foreign_file_does_not_wear_the_flash():
-    staging = feed(b"\x89PNG" * 10000)
-    with open("update.new", "rb") as file:
-        assert file.read() == b""
-    assert "not a microevse" in str(raises(ValueError, staging.finish))
-    staging.abort()
-    assert files() == []
+def test_no_update_before_the_last_one_is_confirmed():
+    with Chip() as chip:
+        chip.install(pack(image(1), "1.0"))
+        assert chip.feed(pack(image(2), "2.0")).finish()
+        chip.boot()
+        assert "confirmed" in str(raises(ValueError, chip.installer().begin, 100))
+        chip.appslot.confirm()
+        chip.installer().begin(100)
 
 
-def test_what_does_not_fit_is_refused_before_it_comes():
-    staging = installer.fitted()
-    assert "do not fit" in str(raises(ValueError, staging.begin, 1 << 60))
-    staging.abort()
-    assert files() == []
+def test_one_flipped_bit_in_the_header_is_refused():
+    data = pack(IMAGE)
+    header = bytearray(data[:HEADER])
+    for at in range(HEADER):
+        for bit in (0, 1, 2, 3, 4, 5, 6, 7) if at < 400 or at >= HEADER - 40 else (at % 8,):
+            header[at] ^= 1 << bit
+            raises(ValueError, bundle.parse, header)
+            header[at] ^= 1 << bit
+    assert bundle.parse(header).version == "2.0.0"
+
+
+def test_one_flipped_bit_in_the_image_is_refused():
+    data = bytearray(pack(IMAGE))
+    with Chip() as chip:
+        for at in list(range(HEADER, len(data), 211)) + [len(data) - 1]:
+            data[at] ^= 1 << at % 8
+            assert "checksum" in refused(chip, bytes(data))
+            data[at] ^= 1 << at % 8
+            assert chip.boot() is None
+        assert chip.feed(bytes(data)).finish()
+
+
+def test_a_bit_that_the_flash_does_not_take_is_found():
+    with Chip() as chip:
+        fresh = chip.feed(pack(IMAGE))
+        chip.appslot.Flash("app_a").program(1000, b"\0")
+        assert "checksum" in str(raises(ValueError, fresh.finish))
+        fresh = chip.feed(pack(IMAGE))
+        chip.appslot.Flash("app_a").program(BLOCK * 159 + 30, b"\0")
+        raises(ValueError, fresh.finish)
+        assert chip.boot() is None
+
+
+def test_a_bundle_cut_short_or_too_long_is_refused():
+    data = pack(IMAGE)
+    with Chip() as chip:
+        for size in (0, 1, 100, HEADER - 1, HEADER, HEADER + 1, len(data) - 1):
+            raises(ValueError, chip.feed(data[:size], size=len(data)).finish)
+            raises(ValueError, chip.feed(data[:size]).finish)
+        assert "more bytes" in refused(chip, data + b"x", size=len(data))
+        assert "in its header" in refused(chip, data + b"x")
+        assert chip.boot() is None
+
+
+def test_what_is_refused_by_its_header_costs_no_flash():
+    wrong = (
+        (b"\x89PNG" * 3000, "not a microevse bundle"),
+        (b"microevse-bundle 1\n0.2\n" + bytes(5000), "another format"),
+        (pack(IMAGE, board="toaster"), "board toaster, this is bench"),
+        (large(BLOCK * 159 + 1), "do not fit"),
+        (pack(IMAGE, format="tar"), "tar"),
+        (pack(IMAGE, format="lfs2"), "blocks of 0 bytes"),
+        (pack(IMAGE, version="1" * 40), "too long"),
+    )
+    with Chip() as chip:
+        for data, why in wrong:
+            assert why in refused(chip, data), why
+        assert chip.ops == 0
+        assert "do not fit" in str(raises(ValueError, chip.installer().begin, 1 << 20))
+
+
+def test_with_a_key_only_what_it_has_signed_is_taken():
+    for line, signature in ((RSA_KEY, RSA_SIGNATURE), (P256_KEY, P256_SIGNATURE)):
+        good = signed(line, signature)
+        with Chip() as chip:
+            with KeyFile("# release keys", OTHER_KEY, line):
+                assert "not signed" in refused(chip, pack(IMAGE))
+                assert "not signed" in refused(chip, pack(IMAGE, key=keys.key_id(line)))
+                assert "does not know" in refused(chip, signed("rsa 1 3", signature))
+                # Signed by one of them, but said to be by another.
+                assert "signature is wrong" in refused(chip, signed(OTHER_KEY, signature))
+                # Header and checksum made anew around the signature of another version.
+                forged = pack(IMAGE, "1.2.4", sign=lambda _: unhexlify(signature), key=keys.key_id(line))
+                assert "signature is wrong" in refused(chip, forged)
+                assert chip.ops == 0
+                assert chip.feed(good).finish() is True
+            with KeyFile(OTHER_KEY):
+                assert "does not know" in refused(chip, good)
+
+
+def test_a_key_file_that_cannot_be_understood_lets_nothing_in():
+    for content in ("", "rsa", "rsa zz 10001", "p256 1 2", "rsa ff 3", "dsa 1 2", "\x00\x01"):
+        with Chip() as chip, KeyFile(content):
+            assert "update.pub" in refused(chip, pack(IMAGE))
+            assert chip.ops == 0
+
+
+def test_older_versions_are_taken_unless_the_setting_says_no():
+    for newer_only, version, taken in (
+        (False, "0.0.1", True),
+        (True, "0.0.1", False),
+        (True, "0.0.9-rc1", False),
+        (True, "99.0", True),
+    ):
+        with Chip(Settings(newer_only)) as chip:
+            data = pack(IMAGE, version)
+            if taken:
+                assert chip.feed(data).finish()
+            else:
+                assert "older" in refused(chip, data)
+
+
+def test_versions_are_compared_as_numbers():
+    order = bundle.order
+    assert order("0.9.9") < order("0.10") < order("1.0") < order("1.0.1") < order("1.10")
+    assert order("1.0") == order("1.0.0") == order("1.0-rc2") and order("x") == []
+
+
+def test_a_signature_is_good_for_its_own_bytes_only():
+    """Every 29th bit flipped, in signature and text."""
+    for line, signature in ((RSA_KEY, RSA_SIGNATURE), (P256_KEY, P256_SIGNATURE)):
+        head = bundle.parse(signed(line, signature)[:HEADER])
+        keys.check([line], head.key, head.signed, head.signature)
+        for at in range(0, 8 * len(head.signature), 29 * len(head.signature) // 64):
+            bad = bytearray(head.signature)
+            bad[at // 8] ^= 1 << at % 8
+            raises(ValueError, keys.check, [line], head.key, head.signed, bytes(bad))
+        for at in range(0, 8 * len(head.signed), 397):
+            bad = bytearray(head.signed)
+            bad[at // 8] ^= 1 << at % 8
+            raises(ValueError, keys.check, [line], head.key, bytes(bad), head.signature)
+
+
+def test_numbers_that_are_no_signature_are_refused():
+    _, x, y = keys._numbers(P256_KEY)
+    digest = bytes(32)
+    for wrong in (bytes(64), b"\xff" * 64, bytes(63), b"", bytes(31) + b"\x01" + bytes(32)):
+        assert keys.p256(x, y, digest, wrong) is False
+    _, n, e = keys._numbers(RSA_KEY)
+    for wrong in (bytes(256), b"\xff" * 256, bytes(255), b"\0" + unhexlify(RSA_SIGNATURE)):
+        assert keys.rsa(n, e, digest, wrong) is False

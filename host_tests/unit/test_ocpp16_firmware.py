@@ -10,6 +10,7 @@ from ocpp16.firmware import Firmware
 from ocpp16.update import DIAGNOSTICS, FIRMWARE
 from ocppj.rpc import CallError
 from station_parts import NOON, Charger
+from store import kinds
 
 LATER = iso8601.format(NOON + 1000)
 PAST = iso8601.format(NOON - 1000)
@@ -27,7 +28,7 @@ class Services:
     def __init__(self):
         self.open = self.free = self.works = self.good = True
         self.fitted = True
-        self.runs = None  # what `installed` says
+        self.runs = False  # what `installed` says
         self.did = []
 
     def allowed(self):
@@ -67,8 +68,11 @@ class Services:
             raise ValueError("not good")
         return True
 
-    def installed(self):
-        return self.runs
+    def what(self):
+        return "that one"
+
+    def installed(self, what):
+        return what == "that one" and self.runs
 
     def abort(self):
         self.did.append("abort")
@@ -80,7 +84,7 @@ class Services:
 class Station:
     """A Firmware on a charger; `again()` is the same one after a restart."""
 
-    def __init__(self, flash=None, boot=1, runs=None):
+    def __init__(self, flash=None, boot=1, runs=False):
         self.charger = Charger(flash=flash, boot=boot)
         self.services = Services()
         self.services.runs = runs
@@ -91,7 +95,7 @@ class Station:
             self.call, self.settings, self.charger.journal, self.charger.clock, self.services
         )
 
-    def again(self, runs=None):
+    def again(self, runs=False):
         return Station(self.charger.flash, self.charger.clock.boot + 1, runs)
 
     async def call(self, action, payload):
@@ -162,6 +166,44 @@ def test_the_next_start_tells_how_it_went_and_only_once():
         quiet = after.again(runs)
         quiet.pass_s(5)
         assert quiet.told == []
+
+
+def test_a_version_on_trial_is_told_of_only_when_it_is_confirmed_or_taken_back():
+    for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
+        after = restarted(None)
+        after.pass_s(60)
+        assert after.told == [] and after.firmware.status(FIRMWARE) == "Installing"
+        assert after.firmware.update.waiting()
+        after = after.again(None)  # still on trial at its second start
+        after.pass_s(5)
+        assert after.told == []
+        if not runs:
+            after = after.again(False)
+        after.services.runs = runs
+        after.pass_s(5)
+        assert after.words(FIRMWARE) == [word] and not after.firmware.update.waiting()
+        quiet = after.again(runs)
+        quiet.pass_s(5)
+        assert quiet.told == []
+
+
+def test_an_update_that_is_asked_for_during_a_trial_comes_after_it():
+    after = restarted(None)
+    after.update(date=iso8601.format(NOON - 500))
+    after.pass_s(10)
+    assert after.told == [] and after.services.did == []
+    after.services.runs = True
+    after.pass_s(10)
+    assert after.words(FIRMWARE) == ["Installed", "Downloading", "Downloaded", "Installing"]
+
+
+def test_a_record_of_an_older_version_tells_that_it_failed():
+    """Before, nothing said which bundle was being installed."""
+    station = Station()
+    station.charger.journal.keep(kinds.FIRMWARE, 3, [3, "http://h/f", 0])
+    after = station.again(True)
+    after.pass_s(5)
+    assert after.words(FIRMWARE) == ["InstallationFailed"]
 
 
 def test_what_was_not_heard_is_told_by_the_start_after_that():
