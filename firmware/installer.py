@@ -22,6 +22,7 @@ from version import VERSION
 
 KEY_FILE = "update.pub"
 _PIECE = 1024  # read back at a time
+CENTRAL = "the central system"
 
 
 _fitted = None
@@ -63,7 +64,8 @@ class Installer:
         self._settings = settings
         self._clear(None)
 
-    def _clear(self, size):
+    def _clear(self, size, owner=None):
+        self._owner = owner
         self._size = size
         self._count = 0
         self._head = b""  # the header, until it is complete
@@ -77,10 +79,14 @@ class Installer:
         """Something is coming in, or waits to be finished."""
         return self._count > 0 or self._slot is not None
 
-    def begin(self, size):
-        """A file of `size` bytes (None: not known) will come. ValueError: not now, or never."""
-        self.abort()
-        self._clear(size)
+    def begin(self, size, owner=CENTRAL):
+        """A file of `size` bytes (None: not known) will come. ValueError: not now, or never.
+
+        What the same owner had begun is forgotten; another one has to wait.
+        """
+        if self.busy and owner != self._owner:
+            raise ValueError("an update from %s is coming in" % self._owner)
+        self._clear(size, owner)
         if appslot.on_trial():
             raise ValueError("the version that runs has not been confirmed yet")
         name, flash = self._other()
@@ -213,6 +219,7 @@ class Installer:
             return False
         return True if record.confirmed else None
 
-    def abort(self):
-        """Forget what has come so far. The slot that runs has not been touched."""
-        self._clear(None)
+    def abort(self, owner=CENTRAL):
+        """Forget what has come so far from `owner`. The slot that runs has not been touched."""
+        if owner == self._owner:
+            self._clear(None)

@@ -46,7 +46,7 @@ class Transfers:
         try:
             return report.make(self._charger)
         finally:
-            _forget("report")
+            forget("report")
 
     async def fetch(self, location, sink):
         """Get a file into `sink`; returns its size."""
@@ -76,7 +76,7 @@ class Transfers:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
         finally:
-            _forget("transfer")
+            forget("transfer")
             gc.collect()
 
     def _context(self):
@@ -106,8 +106,8 @@ class Transfers:
                 return Trial(self._charger).run
         except OSError as exc:
             log.error("update", "the slot's record cannot be read: %r", exc)
-        _forget("slots")
-        _forget("hal.appslot")
+        forget("slots")
+        forget("hal.appslot")
         del hal.appslot
         return None
 
@@ -117,7 +117,7 @@ class Transfers:
         await self._charger.station.reset("soft")
 
 
-def _forget(name):
+def forget(name):
     """Drop a module, and what is inside of it, so that its memory can be used again."""
     for known in list(sys.modules):
         if known == name or known.startswith(name + "."):

@@ -39,12 +39,12 @@ class Bounded:
         self._head_done = False
         self.at_close = None  # called when the connection ends, however it ends
 
-    async def _fill(self):
+    async def _fill(self, size=_CHUNK):
         left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), self._begin) / 1000
         data = b""
         if self._left > 0 and left_s > 0:
             try:
-                data = await asyncio.wait_for(self._reader.read(_CHUNK), left_s)
+                data = await asyncio.wait_for(self._reader.read(size), left_s)
             except asyncio.TimeoutError:
                 pass  # as if it had hung up
         if not data:
@@ -68,6 +68,16 @@ class Bounded:
             raise Disconnected()
         while len(self._buf) < n:
             await self._fill()
+        data = self._buf[:n]
+        self._buf = self._buf[n:]
+        return data
+
+    async def some(self, n):
+        """1 to `n` bytes of a body that may be long: each piece has as long as a request has."""
+        if not self._buf:
+            self._begin = port.ticks_ms()
+            self._left = n
+            await self._fill(n)
         data = self._buf[:n]
         self._buf = self._buf[n:]
         return data

@@ -20,9 +20,11 @@ from web import origin
 from web.bounds import LINE_MAX, Bounded
 from web.events import Events
 
-# The largest body is a password or an idTag in JSON.
-Request.max_content_length = 1024
-Request.max_body_length = 1024
+# The largest body is a password or an idTag in JSON, but for an update, which is streamed.
+BODY_MAX = 1024
+UPDATE = "/api/v1/update"
+Request.max_content_length = 1 << 20
+Request.max_body_length = BODY_MAX
 Request.max_readline = LINE_MAX
 
 MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
@@ -131,6 +133,8 @@ def make_app(view, login, hosts=(), static=None):
     @app.before_request
     async def refuse(req):
         refused = origin.refusal(req.method, req.headers, names)
+        if refused is None and req.path != UPDATE and req.content_length > BODY_MAX:
+            refused = (413,)
         return _error(*refused) if refused else None
 
     @app.after_request
@@ -221,6 +225,10 @@ def make_app(view, login, hosts=(), static=None):
     @app.post("/api/v1/cmd/restart")
     async def restart(req):
         return authorized(req) or {"message": await view.restart()}
+
+    @app.post(UPDATE)
+    async def update(req):
+        return authorized(req) or await view.update(req.sock[1], req.content_length, _error)
 
     @app.get("/api/v1/log")
     async def log(req):

@@ -84,5 +84,19 @@ class View:
         await self._charger.station.reset("soft")
         return "Starting again."
 
+    async def update(self, conn, size, error):
+        """Take an update from `conn`: web.update.receive."""
+        import transfers
+        import web
+        from web import update
+
+        try:
+            return await update.receive(conn, size, self._charger.transfers, error)
+        finally:
+            del update
+            transfers.forget("web.update")
+            if hasattr(web, "update"):
+                del web.update
+
     def log_lines(self):
         return [log.redact(line) for line in log.tail()]

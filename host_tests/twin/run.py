@@ -71,8 +71,6 @@ class Board:
         self.state = state
         self.link = link
         self.start = start
-        here = _here()
-        self.built_in = [here + place for place in ("/analytic", "/modules_mpy", "/modules")]
         clock = Clock(start["now_us"])
         if start.get("rtc_offset") is not None:
             clock.rtc_offset = start["rtc_offset"]
@@ -186,12 +184,12 @@ class Board:
     # -- the firmware ----------------------------------------------------------------------
 
     def run(self):
-        state = self.state
+        state, start = self.state, self.start
         # The chip starts: pins float, physics goes on, no program runs.
         self.pacer.block(state.clock.boot_us + BOOT_US)
         ballast = self._limit_heap()
         for name in ("boot.py", "main.py"):
-            for folder in self.start["firmware"]:
+            for folder in start["firmware"]:
                 path = folder + "/" + name
                 if _exists(path):
                     if not self._program(path):
@@ -199,8 +197,8 @@ class Board:
                     break
             # What stands for the chip's own modules is found before any application slot,
             # as are the models that replace native code.
-            built_in = [place for place in sys.path if place in self.built_in]
-            sys.path[:] = built_in + [place for place in sys.path if place not in self.built_in]
+            first = start["built_in"]
+            sys.path[:] = first + [place for place in sys.path if place not in first]
         del ballast
         # Like the chip after the end of main.py: at the prompt, timers and watchdog go on.
         while True:
@@ -260,6 +258,7 @@ def main():
     start = link.receive(True)["start"]
     sys.path.pop(0)
     sys.path[:] = _paths(here, start)
+    start["built_in"] = [place for place in sys.path if place.startswith(here + "/")]
     # First of all: the shadows of built-in modules reach the board through this name.
     import twin.twin_state
 
