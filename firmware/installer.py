@@ -136,7 +136,8 @@ class Installer:
         room = slots.capacity(self._slot[1])
         bundle.admit(head, self._name, room, keys(), VERSION if newer_only else None)
         if self._size is not None and self._size != slots.HEADER + head.length:
-            raise ValueError("%d bytes, %d in its header" % (self._size, slots.HEADER + head.length))
+            whole = slots.HEADER + head.length
+            raise ValueError("%d bytes, %d in its header" % (self._size, whole))
         self._bundle = head
 
     def _open(self):

@@ -181,7 +181,7 @@ async def test_an_update_through_the_page_needs_the_password_and_no_car(b):
     assert status == 400 and "checksum" in text
     status, text = await send(b, update_kit.make(NEW, board="toaster"))
     assert status == 400 and "toaster" in text
-    status, _ = await send(b, bytes(5000), "/api/v1/login", kind="application/json")
+    status, _ = await send(b, bytes(1100), "/api/v1/login", kind="application/json")
     assert status == 413
     await b.do("plug")
     await b.tap("CARD1")

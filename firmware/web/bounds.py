@@ -11,6 +11,7 @@ LINE_MAX = 1024
 REQUEST_S = 5  # from the connection to the end of the request
 WRITE_S = 5  # a client that takes nothing for so long is gone
 _CHUNK = 256
+_SKIP = 1024
 
 
 class Disconnected(OSError):
@@ -81,6 +82,18 @@ class Bounded:
         data = self._buf[:n]
         self._buf = self._buf[n:]
         return data
+
+    async def skip(self, n):
+        """Read a body that nobody wants, in the time of one request: a client that is still
+        sending when the connection is closed does not see the answer."""
+        self._left = n
+        try:
+            while self._left > 0:
+                self._buf = b""
+                await self._fill(_SKIP)
+        except Disconnected:
+            pass  # enough
+        self._buf = b""
 
     async def gone(self, seconds):
         """Wait for `seconds`; True at once when the client hangs up, or says more than it may."""

@@ -52,6 +52,7 @@ def refusal(method, headers, names):
         return 403, "cross_site", "Requests from other sites are refused."
     kind = headers.get("Content-Type", "").split(";")[0].strip().lower()
     # Neither type can be that of a form, which other sites could send.
-    if kind not in ("application/json", "application/octet-stream") and not (explicit and headers.get("Content-Length", "0") == "0"):
+    plain = kind in ("application/json", "application/octet-stream")
+    if not plain and not (explicit and headers.get("Content-Length", "0") == "0"):
         return 415, "not_json", "Send Content-Type: application/json."
     return None

@@ -30,6 +30,7 @@ Request.max_readline = LINE_MAX
 MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
 MAX_EVENTS = 2  # phones that follow live; the others ask every 5 s
 _ID_TAG_MAX = 20  # OCPP 1.6, IdToken
+_ID_TAG = "idTag: 1 to %d printable ASCII characters." % _ID_TAG_MAX
 
 _SECURITY = (
     (
@@ -135,6 +136,7 @@ def make_app(view, login, hosts=(), static=None):
         refused = origin.refusal(req.method, req.headers, names)
         if refused is None and req.path != UPDATE and req.content_length > BODY_MAX:
             refused = (413,)
+            await req.sock[1].skip(req.content_length)
         return _error(*refused) if refused else None
 
     @app.after_request
@@ -210,17 +212,12 @@ def make_app(view, login, hosts=(), static=None):
             return _error(400, message='Send {} or {"idTag": "..."} as JSON.')
         id_tag = body.get("idTag") or None
         if id_tag is not None and not _is_id_tag(id_tag):
-            return _error(
-                400, "id_tag", "idTag: 1 to %d printable ASCII characters." % _ID_TAG_MAX
-            )
+            return _error(400, "id_tag", _ID_TAG)
         return {"message": await view.start(id_tag)}
 
     @app.post("/api/v1/cmd/stop")
     async def stop(req):
-        refused = authorized(req)
-        if refused:
-            return refused
-        return {"message": await view.stop()}
+        return authorized(req) or {"message": await view.stop()}
 
     @app.post("/api/v1/cmd/restart")
     async def restart(req):
@@ -228,7 +225,10 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post(UPDATE)
     async def update(req):
-        return authorized(req) or await view.update(req.sock[1], req.content_length, _error)
+        refused = authorized(req)
+        if refused:
+            await req.sock[1].skip(req.content_length)
+        return refused or await view.update(req.sock[1], req.content_length, _error)
 
     @app.get("/api/v1/log")
     async def log(req):

@@ -19,17 +19,6 @@ _SMALLEST = 1024
 _REBOOT_S = 1
 
 
-def _refused(services, installer):
-    """(code, message) of why nothing is taken now, None if it is."""
-    if installer is None:
-        return "no_slots", "This board has no application slots: updates go by cable."
-    if not services.vacant():
-        return "busy", "Not while a car is connected or charging."
-    if installer.busy:
-        return "busy", "Another update is coming in."
-    return None
-
-
 async def receive(conn, size, services, error):
     """Take `size` bytes of bundle from `conn`; what is to be answered.
 
@@ -38,25 +27,24 @@ async def receive(conn, size, services, error):
     if size <= _SMALLEST:
         return error(400, "bundle", "Send a bundle as the body of the request.")
     installer = services.installer()
-    refused = _refused(services, installer)
-    if refused:
-        # Read all the same: who is still sending would not see the answer.
-        await _drain(conn, size)
-        return error(409, *refused)
+    if installer is None:
+        await conn.skip(size)
+        return error(409, "no_slots", "This board has no application slots: updates go by cable.")
     done = False
+    left = size
     try:
         installer.begin(size, OWNER)
-        left = size
         while left:
             piece = await conn.some(min(left, _PIECE))
             if not services.allowed():
-                await _drain(conn, left - len(piece))
+                await conn.skip(left - len(piece))
                 return error(409, "busy", "A car has begun to charge: the update was given up.")
             installer.write(piece)
             left -= len(piece)
         installer.finish()
         done = True
     except ValueError as exc:
+        await conn.skip(left)
         return error(400, "bundle", "The update was refused: %s." % exc)
     except OSError as exc:
         log.warn("update", "from the page: %r", exc)
@@ -67,11 +55,6 @@ async def receive(conn, size, services, error):
     asyncio.create_task(_reboot(services))
     version = installer.version()
     return {"message": "Version %s is installed; the charger starts it now." % version}
-
-
-async def _drain(conn, size):
-    while size:
-        size -= len(await conn.some(min(size, _PIECE)))
 
 
 async def _reboot(services):

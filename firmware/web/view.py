@@ -86,6 +86,10 @@ class View:
 
     async def update(self, conn, size, error):
         """Take an update from `conn`: web.update.receive."""
+        if not self._charger.transfers.vacant():
+            # Not even an import: that stalls, too.
+            await conn.skip(size)
+            return error(409, "busy", "Not while a car is connected or charging.")
         import transfers
         import web
         from web import update

@@ -122,7 +122,7 @@ def header(signed, signature=None):
 
 
 def order(version):
-    """A version as a list of numbers: 1.10 is newer than 1.9, and what follows a - is not looked at."""
+    """A version as a list of numbers: 1.10 is newer than 1.9. What follows a - is left out."""
     numbers = []
     for part in version.partition("-")[0].split("."):
         digits = "".join([c for c in part if c.isdigit()])
@@ -144,8 +144,9 @@ def admit(head, board, room, keys, oldest=None):
         raise ValueError("%d bytes do not fit into %d" % (head.length, room))
     if len(head.sha256) != 32:
         raise ValueError("the bundle's sha256 is none")
-    if head.format == "lfs2" and (head.block not in (512, 1024, 2048, 4096) or head.length % head.block):
-        raise ValueError("blocks of %d bytes cannot be" % head.block)
+    block = head.block
+    if head.format == "lfs2" and (block not in (512, 1024, 2048, 4096) or head.length % block):
+        raise ValueError("blocks of %d bytes cannot be" % block)
     if oldest is not None and order(head.version) < order(oldest):
         raise ValueError("version %s is older than %s" % (head.version, oldest))
     if keys:

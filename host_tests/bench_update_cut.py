@@ -1,0 +1,188 @@
+# The power cut at every flash operation of an update, its first start and its confirmation.
+# MIT license; part of microevse
+"""Two sweeps. The first cuts at every single operation of the installation of the real bundle
+over an older version, with installer, start code and flash model in one process: what starts
+after the cut must be whole, the old version or (once committed) the new one; in one case of
+three the recovery is cut as well; and the update, done again, must run.
+
+The second is the whole firmware with a central system, at fewer points: every operation of
+the slot's record, some of the image's. What runs after the cut is told by BootNotification,
+what is told of the update must be true, and the update must go through when asked for again.
+
+Usage: python host_tests/bench_update_cut.py [STEP [WHOLE_STEP]]
+"""
+
+import asyncio
+import contextlib
+import io
+import pathlib
+import random
+import shutil
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+for folder in (ROOT / "host_tests" / "unit", ROOT / "firmware", ROOT / "lib"):
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
+
+# fmt: off
+import update_kit  # noqa: E402
+from bench import Bench  # noqa: E402
+from compiled import directories  # noqa: E402
+from csms.server import stamp  # noqa: E402
+from file_servers import HttpServer  # noqa: E402
+from slot_bench import Chip, image, pack, sweep  # noqa: E402
+from slots import BLOCK, HEADER  # noqa: E402
+# fmt: on
+
+FIRMWARE = "FirmwareStatusNotification"
+PAST = "2026-12-31T00:00:00Z"
+NEW = "9.9.9"
+# A minute of health in virtual time is waited for in test_update.py.
+QUICK = (
+    (
+        "trial",
+        (ROOT / "firmware" / "trial.py").read_text().replace("HEALTHY_S = 60", "HEALTHY_S = 2"),
+    ),
+)
+
+
+def in_process(step, offset=0, seed=1, say=print):
+    """The first sweep; returns what slot_bench.sweep counted."""
+    rng = random.Random(seed)
+    real = update_kit.make(NEW)[HEADER:]
+    blocks = -(-len(real) // BLOCK)
+    began = time.monotonic()
+    folder = tempfile.mkdtemp(prefix="microevse-update-cut-")
+    with contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder):
+        with contextlib.redirect_stdout(io.StringIO()), Chip() as chip:
+            chip.install(pack(image(1, blocks), "older"))
+            chip.install(pack(image(2, blocks), "old"))
+            found = sweep(
+                chip,
+                "old",
+                pack(real, "new"),
+                blocks,
+                points=lambda ops: range(1 + offset, ops + 1, step),
+                recovery=lambda _: rng.randrange(1, 1600) if rng.random() < 1 / 3 else None,
+            )
+    shutil.rmtree(folder)
+    say(
+        "update, start code and flash: %d cuts at %d flash operations (every %d., seed %d),"
+        " %d more while recovering; the old version started %d times, the new one %d times,"
+        " nothing else and never nothing; %.0f s"
+        % (
+            found["cuts"],
+            found["ops"],
+            step,
+            seed,
+            found["again"],
+            found["old"],
+            found["new"],
+            time.monotonic() - began,
+        )
+    )
+    return found
+
+
+@contextlib.contextmanager
+def _chdir(folder):
+    import os
+
+    before = os.getcwd()
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+class Life:
+    """One charger that is asked for an update, with a cut at one operation of its flash."""
+
+    def __init__(self, bundle):
+        self.bundle = bundle
+
+    async def play(self, cut_at):
+        """(operations until the new version was confirmed, versions that started)."""
+        options = {"flash_cut_at": cut_at} if cut_at else {}
+        async with Bench(firmware=directories(), options=options) as b:
+            b.twin._options.pop("flash_cut_at", None)
+            server = await HttpServer(b.csms.count).start()
+            server.files["/fw"] = self.bundle
+            try:
+                return await self._play(b, server, cut_at)
+            finally:
+                server.stop()
+
+    async def _ask(self, b, server):
+        at = stamp(1798761600 - 1000 + b.twin.boots)  # not the same request again
+        payload = {"location": server.url + "/fw", "retrieveDate": at, "retries": 3}
+        await b.call("UpdateFirmware", payload)
+
+    async def _play(self, b, server, cut_at):
+        self.ops = {}
+        await b.start_of_day()
+        await self._ask(b, server)
+        asked = 1
+        end = b.now + 900
+        while not self._done(b):
+            assert b.now < end, "the new version never ran"
+            if b.csms.registration.get("EVSE-1") == "Accepted" and self._failed(b) >= asked:
+                await self._ask(b, server)
+                asked += 1
+            with contextlib.suppress(AssertionError):
+                self.ops[b.twin.boots] = (await b.twin.flash())["ops"]
+            await b.advance(0.5)
+        versions = [call["firmwareVersion"] for call in b.calls("BootNotification")]
+        assert set(versions) <= {"0.1.0", NEW}
+        assert versions == sorted(versions), f"it went back: {versions}"
+        told = [call["status"] for call in b.calls(FIRMWARE)]
+        assert told[-1] == "Installed", told
+        if cut_at:
+            assert any(event.get("cause") == "pwron" for event in b.twin.events), "no cut"
+        # The operations of each start, for the list of points.
+        return self.ops, versions
+
+    def _failed(self, b):
+        words = ("DownloadFailed", "InstallationFailed")
+        return len([call for call in b.calls(FIRMWARE) if call["status"] in words])
+
+    def _done(self, b):
+        return any(call["status"] == "Installed" for call in b.calls(FIRMWARE))
+
+
+def whole(step, offset=0, say=print, seconds=None):
+    """The second sweep. Returns the number of cuts."""
+    bundle = update_kit.make(NEW, broken=QUICK)
+    began = time.monotonic()
+    ops, _ = asyncio.run(Life(bundle).play(None))
+    last = ops[1]
+    image_ops = (len(bundle) - HEADER) // 256
+    # Commit, reboot marker and what the journal writes around them: all of them. The image:
+    # every `step`-th.
+    near = range(max(1, last - 24), last + 1)
+    points = sorted(set(range(1 + offset, last + 1, step)) | set(near))
+    cuts = 0
+    for point in points:
+        if seconds and time.monotonic() - began > seconds:
+            break
+        try:
+            asyncio.run(Life(bundle).play(point))
+        except AssertionError as exc:
+            raise AssertionError(f"cut at operation {point} of {last}: {exc}") from exc
+        cuts += 1
+    say(
+        "whole firmware: %d cuts at %d of %d flash operations (%d of them the image's): each time"
+        " the old or the new version started, and the update went through; %.0f s"
+        % (cuts, len(points), last, image_ops, time.monotonic() - began)
+    )
+    return cuts
+
+
+if __name__ == "__main__":
+    steps = [int(a) for a in sys.argv[1:]] + [1, 100][len(sys.argv) - 1 :]
+    in_process(steps[0])
+    whole(steps[1])
