@@ -105,17 +105,33 @@ class Life:
     def __init__(self, bundle):
         self.bundle = bundle
 
-    async def play(self, cut_at):
-        """(operations until the new version was confirmed, versions that started)."""
-        options = {"flash_cut_at": cut_at} if cut_at else {}
+    async def play(self, cut_at=None, start=1):
+        """({start: operations of the flash in it}, versions that ran). The cut is at that
+        operation of the first start, or of the second, which is the new version's."""
+        options = {"flash_cut_at": cut_at} if cut_at and start == 1 else {}
         async with Bench(firmware=directories(), options=options) as b:
             b.twin._options.pop("flash_cut_at", None)
+            if start == 2:
+                self._cut_second(b.twin, cut_at)
             server = await HttpServer(b.csms.count).start()
             server.files["/fw"] = self.bundle
             try:
                 return await self._play(b, server, cut_at)
             finally:
                 server.stop()
+
+    def _cut_second(self, twin, cut_at):
+        reboots = []
+
+        def listen(event):
+            if event["event"] == "reboot":
+                reboots.append(event)
+                if len(reboots) == 1:
+                    twin._options["flash_cut_at"] = cut_at
+                else:
+                    twin._options.pop("flash_cut_at", None)
+
+        twin.listeners.append(listen)
 
     async def _ask(self, b, server):
         at = stamp(1798761600 - 1000 + b.twin.boots)  # not the same request again
@@ -158,26 +174,28 @@ def whole(step, offset=0, say=print, seconds=None):
     """The second sweep. Returns the number of cuts."""
     bundle = update_kit.make(NEW, broken=QUICK)
     began = time.monotonic()
-    ops, _ = asyncio.run(Life(bundle).play(None))
+    ops, _ = asyncio.run(Life(bundle).play())
     last = ops[1]
     image_ops = (len(bundle) - HEADER) // 256
-    # Commit, reboot marker and what the journal writes around them: all of them. The image:
-    # every `step`-th.
+    # Header, commit and what the journal writes around them: all of them.
     near = range(max(1, last - 24), last + 1)
-    points = sorted(set(range(1 + offset, last + 1, step)) | set(near))
+    points = [(2, point) for point in range(1, ops[2] + 1)]
+    points += [(1, point) for point in sorted(set(range(1 + offset, last + 1, step)) | set(near))]
     cuts = 0
-    for point in points:
+    for start, point in points:
         if seconds and time.monotonic() - began > seconds:
             break
         try:
-            asyncio.run(Life(bundle).play(point))
+            asyncio.run(Life(bundle).play(point, start))
         except AssertionError as exc:
-            raise AssertionError(f"cut at operation {point} of {last}: {exc}") from exc
+            raise AssertionError(f"start {start}, cut at operation {point}: {exc}") from exc
         cuts += 1
     say(
-        "whole firmware: %d cuts at %d of %d flash operations (%d of them the image's): each time"
-        " the old or the new version started, and the update went through; %.0f s"
-        % (cuts, len(points), last, image_ops, time.monotonic() - began)
+        "whole firmware: %d cuts at %d of %d flash operations (all %d of the new version's first"
+        " start, the last %d before it, every %d. of the others; the image has %d pages): each"
+        " time the old or the new version started, and the update went through; %.0f s"
+        % (cuts, len(points), last + ops[2], ops[2], len(near), step, image_ops,
+           time.monotonic() - began)
     )
     return cuts
 

@@ -1,0 +1,36 @@
+# A bounded part of the update's power cut sweep: other operations each time.
+# MIT license; part of microevse
+"""The whole of it is in bench_update_cut.py; see there what is asserted. UPDATE_CUT_SEED
+repeats a run that has failed."""
+
+import asyncio
+import os
+import random
+
+import bench_update_cut
+import update_kit
+
+STEP = 190
+
+
+def seeded():
+    seed = int(os.environ.get("UPDATE_CUT_SEED") or random.randrange(1, 100000))
+    print("UPDATE_CUT_SEED=%d" % seed)
+    return seed, random.Random(seed)
+
+
+def test_cuts_of_an_update_in_one_process(capsys):
+    with capsys.disabled():
+        print()
+        seed, rng = seeded()
+        found = bench_update_cut.in_process(STEP, rng.randrange(STEP), seed)
+    assert found["cuts"] >= found["ops"] // STEP and found["old"] > 0
+
+
+def test_cuts_of_an_update_of_the_whole_firmware():
+    """One while it is written, one at the first start of the new version."""
+    _, rng = seeded()
+    bundle = update_kit.make(bench_update_cut.NEW, broken=bench_update_cut.QUICK)
+    life = bench_update_cut.Life(bundle)
+    asyncio.run(life.play(rng.randrange(80, 1800)))
+    asyncio.run(life.play(rng.randrange(1, 6), start=2))
