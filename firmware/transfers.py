@@ -111,10 +111,28 @@ class Transfers:
         del hal.appslot
         return None
 
+    async def take_update(self, conn, size, error):
+        """What is to be answered to the page that sends an update."""
+        return await take_update(self, conn, size, error)
+
     async def reboot(self):
         """Restart into what was installed."""
         self.reset_reason = "FirmwareUpdate"
         await self._charger.station.reset("soft")
+
+
+async def take_update(services, conn, size, error):
+    """web.update.receive, whose code is dropped again."""
+    import web
+    from web import update
+
+    try:
+        return await update.receive(conn, size, services, error)
+    finally:
+        del update
+        forget("web.update")
+        if hasattr(web, "update"):
+            del web.update
 
 
 def forget(name):

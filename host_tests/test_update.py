@@ -196,3 +196,47 @@ async def test_an_update_through_the_page_needs_the_password_and_no_car(b):
     boot = await b.start_of_day()
     assert boot["firmwareVersion"] == NEW
     await b.until(lambda: b.logged("is confirmed"), within=30)
+
+
+@slots_scenario
+async def test_a_confirmed_version_that_begins_to_crash_gives_way_to_the_other_one(b):
+    """Three crashes in a row, and the slot before it runs; safe mode only where there is none."""
+    b.allow_trouble = True
+    await b.boot()
+    source = (update_kit.ROOT / "firmware" / "app.py").read_text()
+    late = "import os\nif 'crash_now' in os.listdir():\n    raise RuntimeError('late trouble')\n"
+    for version, broken in (("8.8.8", QUICK), (NEW, QUICK + (("app", late + source),))):
+        async with http(b) as server:
+            server.files["/fw"] = update_kit.make(version, broken=broken)
+            await update(b, server.url + "/fw")
+            await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing")
+        assert (await b.start_of_day())["firmwareVersion"] == version
+        await statuses(b, FIRMWARE, "Installed")
+    (b.twin.data / "vfs" / "crash_now").write_text("")
+    await b.do("reboot")
+    boot = await b.start_of_day(within=60)
+    assert boot["firmwareVersion"] == "8.8.8"
+    assert b.logged("the other slot is taken")
+    await b.do("power_cut", seconds=2)
+    assert (await b.start_of_day(within=60))["firmwareVersion"] == "8.8.8"
+
+
+def test_a_slot_written_by_cable_starts():
+    """Image and record as tools/bundle.py makes them for who writes the flash."""
+    data = update_kit.make("7.7.7")
+    with tempfile.TemporaryDirectory() as folder:
+        flash = bytearray(b"\xff" * 0x400000)
+        at = update_kit.SLOT_AT["app_b"]
+        image, record = data[update_kit.bundle.HEADER :], update_kit.bundle.record(data)
+        flash[at : at + len(image)] = image
+        end = at + update_kit.SLOT_SIZE
+        flash[end - len(record) : end] = record
+        pathlib.Path(folder, "flash.bin").write_bytes(flash)
+
+        @slots_scenario(data=folder)
+        async def story(b):
+            assert (await b.boot())["firmwareVersion"] == "7.7.7"
+            await b.charging()
+            assert not b.logged("on trial")
+
+        story()

@@ -4,7 +4,7 @@
 
 `view` is what the application shows and lets do: `snapshot() -> dict`,
 `async start(id_tag or None) -> text`, `async stop() -> text`, `async restart() -> text`,
-`log_lines()`.
+`async update(conn, size, refused or None, error) -> answer`, `log_lines()`.
 Whatever changes something needs a credential, and a request that a page of another
 site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython
 microdot runs others in threads.
@@ -108,11 +108,7 @@ def make_app(view, login, hosts=(), static=None):
     also good with `.local`. static: folder of the page's files, plain or with `.gz`.
     """
     app = WebServer()
-    names = set()
-    for name in hosts:
-        if name:
-            names.add(name.lower())
-            names.add(name.lower() + ".local")
+    names = {name.lower() + end for name in hosts if name for end in ("", ".local")}
     folder = static or __file__.replace("\\", "/").rpartition("/")[0] + "/static"
     files = {}
     clients = []
@@ -225,10 +221,7 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post(UPDATE)
     async def update(req):
-        refused = authorized(req)
-        if refused:
-            await req.sock[1].skip(req.content_length)
-        return refused or await view.update(req.sock[1], req.content_length, _error)
+        return await view.update(req.sock[1], req.content_length, authorized(req), _error)
 
     @app.get("/api/v1/log")
     async def log(req):

@@ -84,23 +84,16 @@ class View:
         await self._charger.station.reset("soft")
         return "Starting again."
 
-    async def update(self, conn, size, error):
-        """Take an update from `conn`: web.update.receive."""
-        if not self._charger.transfers.vacant():
+    async def update(self, conn, size, refused, error):
+        """Take an update from `conn` (web.update) unless it is `refused` already."""
+        services = self._charger.transfers
+        if not refused and not services.vacant():
             # Not even an import: that stalls, too.
+            refused = error(409, "busy", "Not while a car is connected or charging.")
+        if refused:
             await conn.skip(size)
-            return error(409, "busy", "Not while a car is connected or charging.")
-        import transfers
-        import web
-        from web import update
-
-        try:
-            return await update.receive(conn, size, self._charger.transfers, error)
-        finally:
-            del update
-            transfers.forget("web.update")
-            if hasattr(web, "update"):
-                del web.update
+            return refused
+        return await services.take_update(conn, size, error)
 
     def log_lines(self):
         return [log.redact(line) for line in log.tail()]
