@@ -129,10 +129,9 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.before_request
     async def refuse(req):
+        if req.path != UPDATE and req.content_length > BODY_MAX:
+            return _error(413)
         refused = origin.refusal(req.method, req.headers, names)
-        if refused is None and req.path != UPDATE and req.content_length > BODY_MAX:
-            refused = (413,)
-            await req.sock[1].skip(req.content_length)
         return _error(*refused) if refused else None
 
     @app.after_request

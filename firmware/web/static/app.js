@@ -161,12 +161,13 @@ function heard(snapshot) {
 async function request(method, path, body) {
   const abort = new AbortController();
   // A start may wait for the central system to answer; a look must not wait.
-  const timer = setTimeout(() => abort.abort(), method === 'GET' ? 4000 : 60000);
+  const file = body instanceof Blob;
+  const timer = setTimeout(() => abort.abort(), method === 'GET' ? 4000 : file ? 6e5 : 60000);
   try {
     const options = { method, signal: abort.signal, cache: 'no-store' };
     if (method === 'POST') {
-      options.headers = { 'Content-Type': 'application/json' };
-      options.body = JSON.stringify(body || {});
+      options.headers = { 'Content-Type': file ? 'application/octet-stream' : 'application/json' };
+      options.body = file ? body : JSON.stringify(body || {});
     }
     const response = await fetch(`api/v1/${path}`, options);
     const isJson = (response.headers.get('Content-Type') || '').startsWith('application/json');
@@ -304,6 +305,24 @@ async function showLog() {
   pre.scrollTop = pre.scrollHeight;
 }
 $('log').addEventListener('click', showLog);
+
+async function install(file) {
+  $('update').disabled = true;
+  $('update-said').textContent = 'Installing ...';
+  const answer = await request('POST', 'update', file);
+  $('update').disabled = false;
+  $('update-said').textContent = answer.data.message;
+  if (answer.status === 401) askPassword(() => install(file));
+}
+$('update').addEventListener('click', () => {
+  if (loggedIn) $('bundle').click();
+  else askPassword(() => $('bundle').click());
+});
+$('bundle').addEventListener('change', () => {
+  const file = $('bundle').files[0];
+  $('bundle').value = '';
+  if (file) install(file);
+});
 
 poll();
 follow();
