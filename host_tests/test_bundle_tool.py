@@ -1,0 +1,54 @@
+# tools/bundle.py as a person uses it: keys, bundles, and what is wrong with one.
+# MIT license; part of microevse
+
+import json
+import os
+import subprocess
+import sys
+
+import update_kit
+from tools_paths import ROOT
+
+
+def tool(*args):
+    command = [sys.executable, str(ROOT / "tools" / "bundle.py"), *map(str, args)]
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ))
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_from_a_directory_to_a_signed_bundle_and_back(tmp_path):
+    folder = tmp_path / "board"
+    for name, data in update_kit.content("1.2.3").items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (folder / "board.json").write_text(json.dumps({"name": "garage"}))
+    code, line = tool("newkey", tmp_path / "key.pem")
+    assert code == 0 and line.startswith("p256 ")
+    assert tool("public", tmp_path / "key.pem") == (0, line)
+    (tmp_path / "update.pub").write_text(line)
+    for format in ("lfs2", "romfs"):
+        out = tmp_path / ("bundle." + format)
+        code, said = tool(
+            "make", folder, out, "--version", "1.2.3", "--format", format,
+            "--key", tmp_path / "key.pem",
+        )
+        assert code == 0 and "1.2.3 for garage" in said and "signed with key" in said
+        code, said = tool("verify", out, "--board", "garage", "--keys", tmp_path / "update.pub")
+        assert code == 0 and "signature good" in said
+        code, said = tool("verify", out, "--board", "other")
+        assert code == 1 and "a bundle for board garage, this is other" in said
+    data = bytearray(out.read_bytes())
+    data[-1] ^= 1
+    out.write_bytes(data)
+    code, said = tool("verify", out)
+    assert code == 1 and "checksum" in said
+
+
+def test_mistakes_are_told_in_a_line(tmp_path):
+    code, said = tool("make", tmp_path, tmp_path / "out")
+    assert code == 1 and "no app.mpy" in said and "Traceback" not in said
+    code, said = tool("public", tmp_path / "none.pem")
+    assert code == 1 and "openssl" in said and "Traceback" not in said
+    code, said = tool("newkey", tmp_path / "rsa.pem", "--rsa", 2048)
+    assert code == 0 and said.startswith("rsa ")
