@@ -88,7 +88,7 @@ def corner(seed):
 
 def _calibration(options, residual):
     """Two points of a commissioning with a voltmeter that is off by `residual`."""
-    converter = Adc(Rng(1), options)
+    converter = Adc(Rng(1), options, options.get("chip", "esp32"))
     points = []
     for mv in _CAL_MV:
         raw = converter.raw(mv)
