@@ -92,6 +92,7 @@ def protections(charger):
                 temp_dc,
             )
         )
+        made[i].rcd_test_ms = lambda: 1000 * charger.settings.get("RcdTestInterval")
     if thermometer is not None:
         made.append(thermometer)  # it has to be run, too
     return made

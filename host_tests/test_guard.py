@@ -4,34 +4,24 @@
 made again, and flash is erased, while the contactor is closed; without, both wait. In the middle
 of such a stall S2 opens: the contacts are open within 100 ms, the interpreter still busy."""
 
-import pathlib
-import tempfile
-
 import pytest
 from rig import Rig
 from test_tls_sessions import scenario
-from tools_paths import ROOT
+from variants import DEVKITC, variant
 
 LIMIT_MS = 100
 STALL_MS = 1200
 
 
-_FOLDER = tempfile.TemporaryDirectory()  # gone with the tests
-
-
 def guarded(name, kind, gates="true", held=True):
     """devkitc with another guard: a file, as a user would write it."""
-    text = (ROOT / "boards" / "esp32_devkitc.toml").read_text()
-    for before, after in (
+    return variant(
+        name,
+        DEVKITC,
         ('guard = "none"', 'guard = "%s"' % kind),
         ("test = 14 }", "test = 14, gates = %s }" % gates),
         ("active_high = true }", "active_high = true%s }" % (", held = 22" if held else "")),
-    ):
-        assert before in text, before
-        text = text.replace(before, after)
-    path = pathlib.Path(_FOLDER.name) / (name + ".toml")
-    path.write_text(text)
-    return str(path)
+    )
 
 
 INTERLOCK = guarded("interlock", "interlock")

@@ -621,7 +621,9 @@ class World:
                 outlet.meter.silent = on
         elif kind == "lock":
             sensed = outlet.lock is not None
-            if sensed:
+            if sensed and cmd.get("contact"):
+                outlet.lock.lose_contact(on)
+            elif sensed:
                 outlet.lock.set_jam(on)
         else:
             sensed = self._board_fault(kind, on, cmd)

@@ -87,6 +87,9 @@ class FakeEvse:
         self.fault = self.fault or fault
         self.closed = self.pwm = False
 
+    def out_of_service(self, on):
+        self.calls.append("out of service %s" % on)
+
     def clear(self, fault):
         if fault in self.causes:
             return False

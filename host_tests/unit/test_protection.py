@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 
 from helpers import run
+from station import faults
 from station.protection import BLIND_LOOKS, RCD_TEST_MS, STOP, Derating, OverCurrent, Protection
 from station.temperature import mcp9700_dc, ntc_dc, reader
 from station_parts import Charger, FakeLock, FakeRcd
@@ -198,6 +199,48 @@ def test_a_broken_thermometer_is_too_hot():
         bench.temp = temp
         assert bench.looks(BLIND_LOOKS - 1) is None, "one lost reading is none"
         assert bench.looks(1) == ("HighTemperature", "temperature sensor"), temp
+
+
+class LinkedPoles(FakePoles):
+    """Three mirror contacts; the second pole is what `wrong` names."""
+
+    single = False
+
+    def wrong(self, closed):
+        return 0 if self.closed == closed else 2
+
+
+def test_the_pole_that_sticks_is_named():
+    bench = Fitted()
+    bench.protection._poles = LinkedPoles()
+    bench.protection._poles.closed = True
+    assert bench.looks(4) == ("PowerSwitchFailure", "contactor does not open, pole 2")
+    assert faults.detail(*bench.connector.fault) == "ContactorWelded"
+
+
+def test_a_weak_pilot_source_and_a_disputing_guard_are_told_once():
+    bench = Fitted()
+    bench.charger.evse.front_end.tested(-10700)
+    code, info = bench.looks(1)
+    assert faults.detail(code, info) == "PilotFrontEnd" and "-10700 mV" in info
+    assert "op-amp" in faults.sentence(code, info)
+    bench = Fitted()
+    bench.charger.evse.disputed = True
+    assert faults.detail(*bench.looks(1)) == "GuardDisagrees"
+
+
+def test_the_source_is_looked_at_once_when_the_ev_that_was_in_the_way_has_gone():
+    bench = Fitted()
+    bench.charger.evse.plug()
+    assert not bench.protection.probe_is_due()
+    bench.charger.evse.unplug()
+    assert bench.protection.probe_is_due()
+    run(bench.protection.probe())
+    assert bench.charger.evse.calls[-2:] == ["out of service True", "out of service False"]
+    assert not bench.protection.probe_is_due()
+    tested = Fitted()
+    tested.charger.evse.front_end.tested(-12000)
+    assert not tested.protection.probe_is_due()
 
 
 def test_the_rcd_is_tested_once_a_day_while_nobody_is_there():
