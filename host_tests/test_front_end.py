@@ -20,16 +20,8 @@ CORNERS = 8
 
 
 def rig(name, seed, corners=True, **options):
-    """The electrical half with the front end and the chip of a shipped board. Drafts are drafts
-    because their upper plateau does not hold in all corners: the nominal board there."""
-    profile = PROFILES[name]
-    corners = corners and "draft" not in profile
-    cp = dict(profile["connectors"][0]["cp"], pwm=27, adc=36)
-    if profile["chip"] != "esp32":
-        cp["adc"] = 4
-        cp["pwm"] = 33
-    wires = {"cp": cp, "rcd": {"trip": 13, "test": 14}, "contactor": {"pin": 21}}
-    return Rig(seed, corners, profile=wires, chip=profile["chip"], **options)
+    """The electrical half of a shipped board, at a random corner of its tolerances."""
+    return Rig(seed, corners, board=PROFILES[name], **options)
 
 
 def test_all_boards_but_the_one_that_says_so_see_it():
@@ -51,7 +43,7 @@ def test_a_sound_source_is_not_blamed(name):
                 r.ready()
                 r.evse.permit(16000)
                 r.run(1500)
-                r.do("unplug")  # with PWM on: measured again
+                r.ev.unplug()  # with PWM on: measured again
                 r.run(500)
                 r.evse.out_of_service(True)
                 r.run(1000)
