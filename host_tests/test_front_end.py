@@ -16,7 +16,7 @@ import board  # noqa: E402
 
 PROFILES = {path.stem: board.load_toml(path) for path in sorted((ROOT / "boards").glob("*.toml"))}
 SEE = [n for n, p in PROFILES.items() if p["connectors"][0]["cp"].get("diode_check", True)]
-CORNERS = 8
+CORNERS = 5
 
 
 def rig(name, seed, corners=True, **options):

@@ -135,7 +135,7 @@ async def _heat(b, celsius):
     await b.advance(12)  # the sensor, a look, and 5 s between two duties
 
 
-@each("mcp9700", "ntc", "ds18b20", settings={"MaxCurrent": "32"})
+@each("ntc", "ds18b20", settings={"MaxCurrent": "32"})
 async def test_heat_lowers_the_current_in_steps_with_hysteresis(b):
     """32 A; half above 65 degrees, a quarter above 68, none above 71 until 62."""
     await b.boot()
@@ -169,12 +169,12 @@ async def _broken(b, sensor):
     assert not entry.stop
 
 
-@each("mcp9700", "ntc", "ds18b20")
+@each("ntc", "ds18b20")
 async def test_an_open_thermometer_stops_and_a_mended_one_lets_go_on(b):
     await _broken(b, "open")
 
 
-@each("mcp9700", "ntc", "ds18b20")
+@each("ntc", "ds18b20")
 async def test_a_shorted_thermometer_stops_and_a_mended_one_lets_go_on(b):
     await _broken(b, "short")
 
