@@ -78,9 +78,12 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
         self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
-        self.mirrors = [electrical.mirror_contact(c) for c in board["connectors"]]
+        self.mirrors = [electrical.poles(c) for c in board["connectors"]]
         self.evses = [electrical.evse(self, i) for i in range(count)]
-        self.tick = Tick(self.adc, self.evses, self.watchdog, self.supervisor.alive)
+        self.guarded = electrical.guarded(board)
+        self.tick = Tick(
+            self.adc, self.evses, self.watchdog, self.supervisor.alive, self.guarded
+        )
         parts = Parts(board, self.journal, self.clock)
         self.meters = [parts.meter(c) for c in board["connectors"]]
 
@@ -164,8 +167,9 @@ class Charger:
     # -- decisions that need several parts -----------------------------------------------
 
     def _may_stall(self):
-        """True while no contactor is closed: a stall of the interpreter is harmless then."""
-        return self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
+        """True while a stall of the interpreter is harmless: every contactor is open, or a
+        guard opens them without us."""
+        return self.guarded or self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
 
     async def _online(self, protocol):
         await self.ocpp.serve()

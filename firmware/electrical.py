@@ -3,26 +3,45 @@
 """State machines, the sensors a board has, and what watches them; app.py keeps the results."""
 
 import log
-from hal.contact import Contact
+from hal.contact import Contact, Poles
 from hal.contactor import Contactor
 from hal.pilot import Pilot
 from iec61851.evse import Evse
 from station.protection import Protection
 from station.soft_pause import SoftPause
-from station.temperature import reader
 
 
-def mirror_contact(profile):
-    """The contact that is open while a pole is closed; None where not fitted."""
-    pin = profile["contactor"].get("feedback")
-    return None if pin is None else Contact(pin)
+def guarded(board):
+    """True where the pilot and the RCD open every contactor without the interpreter: what stalls
+    is allowed while charging then. Says so in the log, and why not."""
+    kind = board["guard"]
+    if kind == "none":
+        return False
+    missing = None
+    if kind not in ("interlock", "external"):
+        missing = "not proven on this board"  # ulp, until a bench has shown it
+    elif not all([c.get("rcd", {}).get("gates", False) for c in board["connectors"]]):
+        missing = "the RCD does not gate the relay driver"
+    if missing:
+        log.warn("electrical", "guard %s: %s, counts as none", kind, missing)
+    else:
+        log.info("electrical", "guard %s: stalls are allowed while charging", kind)
+    return missing is None
 
 
-def _may_close(lock, mirror):
+def poles(profile):
+    """What tells where the poles of the contactor are; None where not fitted."""
+    relay = profile["contactor"]
+    if "feedback" not in relay and "sense" not in relay:
+        return None
+    return Poles(relay.get("feedback"), relay.get("sense"))
+
+
+def _may_close(lock, mirrors):
     """fn(): plug locked, and no pole sticks. What is not fitted is not asked."""
-    if mirror is None:
+    if mirrors is None:
         return lock.is_locked if lock else None
-    return lambda: (lock is None or lock.is_locked()) and not mirror.is_open()
+    return lambda: (lock is None or lock.is_locked()) and not mirrors.any_closed()
 
 
 def evse(charger, i):
@@ -43,6 +62,11 @@ def evse(charger, i):
         # 6 % of an ADC without calibration are enough to take B for C.
         log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
         made.trip("InternalError")
+    if "held" in profile["contactor"]:
+        made.held = Contact(profile["contactor"]["held"]).is_closed
+    low_mv = charger.adc.low_mv(i)
+    if low_mv is not None:
+        made.front_end.tested(low_mv)
     made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
@@ -52,19 +76,40 @@ def evse(charger, i):
 def protections(charger):
     """The Protection of each connector; earth and temperature are those of the board."""
     board = charger.board
-    temp = board.get("temp")
-    temp_dc = reader(temp, charger.adc.temp_mv) if temp else None
+    thermometer, temp_dc = _thermometer(board.get("temp"), charger.adc)
     earth_lost = Contact(board["pe"]).is_closed if "pe" in board else None
     made = []
     for i, connector in enumerate(charger.station.connectors):
-        mirror = charger.mirrors[i]
-        poles = mirror.is_open if mirror else None
         full_ma = 1000 * board["connectors"][i]["max_a"]
-        rcd = charger.rcds[i]
         made.append(
-            Protection(connector, charger.clock, full_ma, rcd, poles, earth_lost, temp_dc)
+            Protection(
+                connector,
+                charger.clock,
+                full_ma,
+                charger.rcds[i],
+                charger.mirrors[i],
+                earth_lost,
+                temp_dc,
+            )
         )
+        made[i].rcd_test_ms = lambda: 1000 * charger.settings.get("RcdTestInterval")
+    if thermometer is not None:
+        made.append(thermometer)  # it has to be run, too
     return made
+
+
+def _thermometer(cfg, adc):
+    """(what needs a task or None, fn() -> tenths of a degree or None) for the `temp` table."""
+    if not cfg:
+        return None, None
+    if cfg.get("type") == "ds18b20":
+        from hal.ds18b20 import Ds18b20  # its drivers are not small, and seldom needed
+
+        sensor = Ds18b20(cfg)
+        return sensor, sensor.temp_dc
+    from station import temperature
+
+    return None, temperature.reader(cfg, adc.temp_mv)
 
 
 def soft_pause(charger):

@@ -320,6 +320,68 @@ def rcd_trips(rig):
     return took
 
 
+# -- a guard, and an interpreter that is away -------------------------------------------------
+
+GUARDED = {
+    "contactor": {"pin": 26, "active_high": True, "held": 22},
+    "rcd": {"trip": 13, "test": 14, "gates": True},
+}
+AWAY_MS = 1200  # a TLS handshake, or fifteen erases
+
+
+def away(seq, what, act, kind):
+    """The event comes in the middle of a stall that only a guard allows."""
+
+    @row(seq, what + ", guard " + kind, 100, profile=GUARDED, guard=kind)
+    def measure(rig):
+        rig.charge(rig.random.choice((6000, 16000, 32000)))
+        rig.run(rig.random.uniform(0, 40))
+        start, after = rig.ms, rig.random.uniform(1, 900)
+        rig.do(act, after_ms=after)
+        rig.stall(AWAY_MS)
+        moves = [t for t, closed in rig.times("contact", start) if not closed]
+        assert moves, f"seed {rig.seed}: did not open"
+        rig.run(40)
+        assert not rig.evse.closed and rig.evse.fault is None
+        return moves[0] - start - after
+
+
+for _kind in ("interlock", "external"):
+    away("8.1", "S2 opens in a stall of 1.2 s: contactor open", "release", _kind)
+    away("2.2", "unplugged in a stall of 1.2 s: contactor open", "unplug", _kind)
+
+
+@row("12", "pilot shorted to PE in a stall of 1.2 s, guard interlock: contactor open", 3000,
+     profile=GUARDED, guard="interlock")  # fmt: skip
+def short_while_away(rig):
+    """A peak detector takes 0 V for an EV that asks; the firmware is back in time."""
+    rig.charge()
+    start = rig.ms
+    rig.do("fault", kind="pilot_short", on=True, after_ms=rig.random.uniform(1, 50))
+    rig.stall(AWAY_MS)
+    rig.run(200)
+    return [t for t, closed in rig.times("contact", start) if not closed][0] - start
+
+
+@row("1.6", "RCD trips in a stall of 1.2 s, its output gates the driver: contactor open", 60,
+     profile=GUARDED, guard="interlock")  # fmt: skip
+def rcd_while_away(rig):
+    rig.charge()
+    start, after = rig.ms, rig.random.uniform(1, 900)
+    rig.do("fault", kind="rcd", on=True, after_ms=after)
+    rig.stall(AWAY_MS)
+    moves = [t for t, closed in rig.times("contact", start) if not closed]
+    assert moves, f"seed {rig.seed}: did not open"
+    return moves[0] - start - after
+
+
+@row("A.4", "op-amp that ends at -10.7 V: not told as the charger's fault", 0, "", v_neg=-10.7)
+def weak_source(rig):
+    rig.ready()
+    rig.run(2000)
+    return 0 if rig.evse.front_end.weak and rig.evse.fault is None else 1
+
+
 # -- stopping in good order -----------------------------------------------------------------
 
 

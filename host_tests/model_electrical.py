@@ -39,6 +39,11 @@ PROFILE = {
     "cable": "socket",
     "lock": {"a": 18, "b": 19, "detect": 34, "settle_ms": 50, "break_ms": 100},
 }
+GUARDED = dict(
+    PROFILE,
+    contactor={"pin": 26, "active_high": True, "held": 22},
+    rcd={"trip": 13, "test": 14, "gates": True},
+)
 FAULTS = ("OverCurrentFailure", "HighTemperature", "PowerSwitchFailure", "GroundFailure")
 ALL_FAULTS = FAULTS + ("EVCommunicationError", "InternalError", "ConnectorLockFailure")
 
@@ -132,9 +137,13 @@ class Electrical(RuleBasedStateMachine):
         super().__init__()
         self.rig = None
 
-    @initialize(seed=st.integers(1, 1 << 20))
-    def power_on(self, seed):
-        self.rig = Rig(seed, corners=True, profile=PROFILE)
+    @initialize(
+        seed=st.integers(1, 1 << 20), guard=st.sampled_from(("none", "interlock", "external"))
+    )
+    def power_on(self, seed, guard):
+        self.guard = guard
+        profile = PROFILE if guard == "none" else GUARDED
+        self.rig = Rig(seed, corners=True, profile=profile, guard=guard)
         self.rig.__enter__()
         self.rig.permitted = False
         self.rig.in_service_changed = False
@@ -277,14 +286,27 @@ class Electrical(RuleBasedStateMachine):
 
     @rule(ms=st.sampled_from((80, 400, 1200)))
     def long_stall(self, ms):
-        """Flash erase, handshake: only while open and nothing is about to close."""
-        if self.rig.tick.relaxed and not self.rig.evse.closed:
+        """Flash erase, handshake: while open and nothing is about to close, or with a guard."""
+        if self.guard != "none" or (self.rig.tick.relaxed and not self.rig.evse.closed):
             self.rig.stall(ms)
             self.rig.clock.dropped = 0  # that is what long stalls do, and why they have gates
             self.watch.check()
             # Between two C calls the tick has its turn; seven handshakes in a row without one
             # would meet the watchdog, as they should.
             self.passes(20)
+
+    @rule(ms=st.sampled_from((400, 1200)), after=st.integers(0, 1000), away=st.booleans())
+    def lets_go_during_a_stall(self, ms, after, away):
+        """What the guard is for: nothing of the firmware runs, and the watch looks on."""
+        if self.guard == "none" or not self.rig.ev.plugged:
+            return
+        ev = self.rig.ev
+        self.rig.clock.after(1000 * after, ev.unplug if away else ev.release)
+        for _ in range(ms // 5):
+            self.rig.clock.run_to(self.rig.clock.now_us + 5000)
+            self.watch.check()
+        self.rig.clock.dropped = 0
+        self.passes(20)
 
     @invariant()
     def bookkeeping(self):

@@ -19,7 +19,7 @@ from twin_bench import PROFILE, Board
 from twin_bench import burst as computed
 from twin_bench import machine as twin_machine
 
-HAL = ("adc", "contactor", "lock", "pilot", "rcd", "tick", "watchdog")
+HAL = ("adc", "contact", "contactor", "lock", "pilot", "rcd", "tick", "watchdog")
 OURS = ("hal", "machine", "esp32", "burst")
 
 # What an ESP32's converter is off by, and what calibration at two points leaves of it.
@@ -88,7 +88,7 @@ def corner(seed):
 
 def _calibration(options, residual):
     """Two points of a commissioning with a voltmeter that is off by `residual`."""
-    converter = Adc(Rng(1), options)
+    converter = Adc(Rng(1), options, options.get("chip", "esp32"))
     points = []
     for mv in _CAL_MV:
         raw = converter.raw(mv)
@@ -162,8 +162,15 @@ class Rig:
         )
         if self.rcd:
             self.rcd.on_trip(self.evse.trip)
+        relay = profile["contactor"]
+        if "held" in relay:
+            self.evse.held = hal.contact.Contact(relay["held"]).is_closed
+        low_mv = self.adc.low_mv(0)
+        if low_mv is not None:
+            self.evse.front_end.tested(low_mv)
         dog = hal.watchdog.Watchdog()
-        self.tick = hal.tick.Tick(self.adc, [self.evse], dog, lambda: True)
+        guarded = board["guard"] != "none"
+        self.tick = hal.tick.Tick(self.adc, [self.evse], dog, lambda: True, guarded)
         self.tick.start()
 
     def restart(self):

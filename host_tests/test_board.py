@@ -39,6 +39,57 @@ def test_shipped_profiles_are_accepted_and_say_where_they_are_from(path):
     assert profile["source"]
 
 
+def warnings(change):
+    profile = copy.deepcopy(GOOD)
+    change(profile)
+    told = []
+    board.check(profile, "some.toml", told.append)
+    return told
+
+
+def relay(**values):
+    return lambda p: p["connectors"][0]["contactor"].update(values)
+
+
+def test_a_guard_counts_only_with_an_rcd_that_gates_and_says_so():
+    def fit(kind, gates):
+        def change(p):
+            p["guard"] = kind
+            p["connectors"][0]["rcd"]["gates"] = gates
+            p["connectors"][0]["contactor"]["held"] = 22
+
+        return change
+
+    for kind in ("interlock", "external"):
+        assert not [w for w in warnings(fit(kind, True)) if "guard" in w]
+        told = [w for w in warnings(fit(kind, False)) if "counts as none" in w]
+        assert len(told) == 1 and "connectors[0].rcd.gates" in told[0]
+    told = [w for w in warnings(lambda p: p.update(guard="ulp")) if "guard" in w]
+    assert told == ["guard: ulp counts as none: it has not been shown on any board"]
+    error = refusal(relay(held=22))
+    assert error.key == "connectors[0].contactor.held" and "no guard" in error.reason
+
+
+def test_poles_may_be_one_pin_or_a_list():
+    assert warnings(relay(feedback=22)) == warnings(relay(feedback=[22, 23], sense=[4, 21]))
+    for wrong in ([], [22, 22], [99], "22", [[22]]):
+        assert "contactor.feedback" in refusal(relay(feedback=wrong)).key
+
+
+def test_thermometers():
+    def temp(**values):
+        return lambda p: p.update(temp=values)
+
+    for good in ({"adc": 34}, {"type": "ntc", "adc": 34}, {"type": "ds18b20", "pin": 22}):
+        assert not [w for w in warnings(temp(**good)) if w.startswith("temp")]
+    assert "temp.adc" in refusal(temp(type="ds18b20", adc=34)).key
+    assert "input" in refusal(temp(type="ds18b20", pin=34)).reason
+    assert "sees nothing" in refusal(temp(type="ntc", adc=34, pullup=100000)).reason
+    assert "positive" in refusal(temp(type="ntc", adc=34, beta=0)).reason
+    cold = [w for w in warnings(temp(type="ntc", adc=34, pullup=2000)) if w.startswith("temp")]
+    assert len(cold) == 1 and "taken for a broken one" in cold[0]
+
+
 def test_devkitc_has_the_pins_of_its_source():
     connector = GOOD["connectors"][0]
     assert (connector["cp"]["pwm"], connector["cp"]["adc"]) == (27, 36)

@@ -10,6 +10,7 @@ each refusal names file, key and reason. Warnings go to stderr.
 import argparse
 import copy
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -156,6 +157,22 @@ READER = ByType(
 )
 # The pins of each bus a reader can be on.
 READER_BUSES = (("uart",), ("sda", "scl"), ("sck", "mosi", "miso", "cs"))
+TEMP = ByType(
+    {
+        "mcp9700": {"adc": ("adc", True)},
+        "ntc": {
+            "adc": ("adc", True),
+            "pullup": (int, False),
+            "r25": (int, False),
+            "beta": (int, False),
+            "vcc_mv": (int, False),
+        },
+        "ds18b20": {"pin": ("out", True)},
+    }
+)
+# What opens the contactor when the interpreter stalls. `ulp` counts as none until a bench has
+# shown it on that board.
+GUARDS = ("none", "interlock", "external", "ulp")
 LAMPS = ("ready", "charging", "error", "wifi", "red", "green", "blue")
 STRIP = {"pin": ("out", True), "count": (int, False)}
 
@@ -179,7 +196,15 @@ CONNECTOR = {
     "ventilated": (bool, False),
     "cp": (CP, True),
     "contactor": (
-        {"pin": ("relay", True), "active_high": (bool, False), "feedback": ("in", False)},
+        {
+            "pin": ("relay", True),
+            "active_high": (bool, False),
+            # Mirror contacts, sensed voltage: one pin, or one for each pole.
+            "feedback": ("ins", False),
+            "sense": ("ins", False),
+            # Low while the guard keeps the contactor open.
+            "held": ("in", False),
+        },
         True,
     ),
     "pp": ({"adc": ("adc", True), "pullup": (int, False), "vcc_mv": (int, False)}, False),
@@ -222,7 +247,7 @@ BOARD = {
     "source": (str, True),
     # Why this profile is not to be put on a board yet; it can be checked and simulated.
     "draft": (str, False),
-    "guard": (("none", "interlock", "external"), True),
+    "guard": (GUARDS, True),
     "network": (("wifi", "ethernet"), True),
     "connectors": ([CONNECTOR], True),
     "uarts": ([UART], False),
@@ -230,17 +255,7 @@ BOARD = {
     "button": ("in", False),
     "estop": ("in", False),
     "pe": ("in", False),
-    "temp": (
-        {
-            "adc": ("adc", True),
-            "type": (("mcp9700", "ntc"), False),
-            "pullup": (int, False),
-            "r25": (int, False),
-            "beta": (int, False),
-            "vcc_mv": (int, False),
-        },
-        False,
-    ),
+    "temp": (TEMP, False),
     "leds": ("lamps", False),
     "journal": ({"partition": (str, True)}, True),
 }
@@ -295,6 +310,8 @@ def check(board, path, warn=lambda text: None):
             refuse(key, reason)
         warn("%s: %s" % (key, reason))
 
+    if isinstance(board.get("temp"), dict):
+        board["temp"].setdefault("type", "mcp9700")
     _table(board, BOARD, "", chip, used, refuse)
     for key in ("name", "source", "draft"):
         if key in board and not board[key].strip():
@@ -338,7 +355,45 @@ def check(board, path, warn=lambda text: None):
         _front_end(connector["cp"], key + ".cp", chip, refuse, amiss, warn)
     if "reader" in board:
         _reader(board["reader"], ports, refuse)
+    if board.get("temp", {}).get("type") == "ntc":
+        _ntc(board["temp"], chip, refuse, warn)
+    _guard(board, refuse, warn)
     return board
+
+
+def _guard(board, refuse, warn):
+    """Does the guard count, and is there one where something listens to it?"""
+    guard = board["guard"]
+    for i, connector in enumerate(board["connectors"]):
+        if "held" in connector["contactor"] and guard not in ("interlock", "external"):
+            refuse("connectors[%d].contactor.held" % i, "there is no guard that could hold it")
+        if guard in ("interlock", "external") and not connector.get("rcd", {}).get("gates"):
+            warn(
+                "connectors[%d].rcd.gates: is not true: guard %s counts as none, as long as the "
+                "RCD does not open the contactor without the interpreter" % (i, guard)
+            )
+    if guard == "ulp":
+        warn("guard: ulp counts as none: it has not been shown on any board")
+
+
+def _ntc(temp, chip, refuse, warn):
+    """Which temperatures does this thermistor show, between a full and an empty converter?"""
+    pullup, r25, beta = temp.get("pullup", 10000), temp.get("r25", 10000), temp.get("beta", 3950)
+    vcc_mv = temp.get("vcc_mv", 3300)
+    if min(pullup, r25, beta) <= 0 or not 2500 <= vcc_mv <= 3600:
+        refuse("temp", "pullup, r25 and beta must be positive, vcc_mv 2500 to 3600")
+
+    def celsius(mv):
+        if mv >= vcc_mv:
+            return -273.0
+        ohms = pullup * mv / (vcc_mv - mv)
+        return 1 / (1 / 298.15 + math.log(ohms / r25) / beta) - 273.15
+
+    coldest, hottest = celsius(chip.full_mv), celsius(max(chip.floor_mv, 5))
+    if hottest < 85:
+        refuse("temp", "above %d C the converter sees nothing: it must see 85" % hottest)
+    if coldest > -20:
+        warn("temp: below %d C the sensor is taken for a broken one, and nothing charges" % coldest)
 
 
 def _table(table, spec, prefix, chip, used, refuse):
@@ -370,6 +425,12 @@ def _table(table, spec, prefix, chip, used, refuse):
         elif isinstance(kind, tuple):
             if value not in kind or isinstance(value, bool):
                 refuse(where, "must be one of " + ", ".join(str(v) for v in kind))
+        elif kind == "ins":
+            pins = value if isinstance(value, list) else [value]
+            if not pins:
+                refuse(where, "is empty")
+            for pin in pins:
+                _pin(pin, "in", where, chip, used, refuse)
         elif kind == "lamps":
             if not isinstance(value, dict):
                 refuse(where, "must be a table of pins")

@@ -26,6 +26,7 @@ _SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any ga
 _PAIRS = 8  # readings averaged for one voltage
 # For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
 _CURVE_PAIRS = 32
+_EMPTY = 150  # counts of 65535: below the converter sees nothing
 _SETTLE_MS = 2
 _TRIES = 3  # a conversion may fail now and then
 # An ESP32 is straight up to here; a front end that goes higher needs its curve.
@@ -53,14 +54,17 @@ class PilotAdc:
         self.now_ms = 0
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
         self._intercept_uv = _INTERCEPT_UV.get(board["chip"], 0)
+        self._lows = []
         temp = board.get("temp")
-        self._temp = _input(temp["adc"]) if temp else None
+        self._temp = _input(temp["adc"]) if temp and "adc" in temp else None
         for connector in board["connectors"]:
             cp = connector["cp"]
             plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
             adc = _input(cp["adc"])
-            if not self._calibrate(adc, plateau, cp, board["chip"]):
+            known = self._calibrate(adc, plateau, cp, board["chip"])
+            if not known:
                 self.uncalibrated.append(len(self._adcs))
+            self._lows.append(_own_low(adc, plateau, cp) if known else None)
             self._adcs.append(adc)
             self._plateaus.append(plateau)
             self._starts.append(None)
@@ -103,8 +107,16 @@ class PilotAdc:
         mv = self._mv(adc)
         return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
 
+    def low_mv(self, index):
+        """What the pilot's source made of -12 V at boot, mV; None if an EV was there, or where
+        the front end does not see that far."""
+        return self._lows[index]
+
     def temp_mv(self):
-        """Millivolts at the temperature sensor; only where one is fitted."""
+        """Millivolts at the temperature sensor, only where one is fitted. None at either end
+        of the converter's range: no sensor or a shorted one, whatever the curve makes of it."""
+        if not _EMPTY < _average(self._temp.read_u16) < _FULL_FROM:
+            return None
         return self._mv(self._temp)
 
     def _mv(self, adc):
@@ -171,6 +183,25 @@ def _curve(adc, plateau, cp, intercept):
     from iec61851 import curve  # only here: most of it is needed once
 
     plateau.trace(curve.points(curve.reference_mv(raw, uv), plateau.pin_uv(_HIGH_MV)))
+
+
+def _own_low(adc, plateau, cp):
+    """Pilot millivolts with -12 V sent for 4 ms and no EV there; None if that cannot be told."""
+    if not cp.get("diode_check", True):
+        return None
+    try:
+        pilot.hold(cp, True)
+        sleep_ms(_SETTLE_MS)
+        if level(plateau.mv(_average(adc.read_u16))) != A:
+            return None
+        pilot.hold(cp, False)
+        sleep_ms(_SETTLE_MS)
+        return plateau.mv(_average(adc.read_u16))
+    except OSError as exc:
+        log.warn("adc", "no self-test: %s", exc)
+        return None
+    finally:
+        pilot.hold(cp, True)
 
 
 def _input(pin):

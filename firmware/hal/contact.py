@@ -1,4 +1,4 @@
-# Contacts to ground with a pull-up: mirror contact, supervision of the protective earth.
+# Contacts to ground with a pull-up: mirror contacts, sensed voltage, earth, a guard's output.
 # MIT license; part of microevse
 
 import machine
@@ -15,3 +15,37 @@ class Contact:
 
     def is_closed(self):
         return self._pin.value() == 0
+
+
+class Poles:
+    """What tells where the poles of a contactor are. `mirrors`: pins of mirror contacts (open
+    while a pole is closed); `senses`: pins that are low while there is voltage behind a pole.
+    Each may be one pin or a list with one for each pole. Reading does not allocate."""
+
+    def __init__(self, mirrors, senses):
+        self._mirrors = [Contact(pin) for pin in _pins(mirrors)]
+        self._senses = [Contact(pin) for pin in _pins(senses)]
+        self.single = len(self._mirrors) < 2 and len(self._senses) < 2
+
+    def wrong(self, closed):
+        """Number (from 1) of the first pole that is not `closed` (or is, if False); 0: none."""
+        return _first(self._mirrors, not closed) or _first(self._senses, closed)
+
+    def any_closed(self):
+        return self.wrong(False) != 0
+
+
+def _pins(value):
+    if value is None:
+        return ()
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+def _first(contacts, is_open):
+    """Number of the first of `contacts` that is open (or closed); 0 without one."""
+    number = 0
+    for contact in contacts:
+        number += 1
+        if contact.is_open() == is_open:
+            return number
+    return 0

@@ -25,13 +25,15 @@ CLOSED_MS = 10
 
 class Tick:
     """`adc`: PilotAdc; `evses`: in the order of the profile; `alive()`: whether the rest of
-    the program is (must not allocate)."""
+    the program is (must not allocate); `guarded`: what may stall while open may stall while
+    closed, because a guard opens the contactor without us: the watchdog has to wait for it."""
 
-    def __init__(self, adc, evses, dog, alive):
+    def __init__(self, adc, evses, dog, alive, guarded=False):
         self._adc = adc
         self._evses = evses
         self._dog = dog
         self._alive = alive
+        self._closed_dog_ms = watchdog.OPEN_MS if guarded else watchdog.CLOSED_MS
         self._timer = machine.Timer(0)
         self._callback = self._on_timer  # bound once: a bound method is an allocation
         self._period_ms = OPEN_MS
@@ -59,7 +61,7 @@ class Tick:
         self._timer.init(mode=machine.Timer.PERIODIC, period=ms, callback=self._callback)
 
     def _before_close(self):
-        self._dog.set(watchdog.CLOSED_MS)
+        self._dog.set(self._closed_dog_ms)
         self._run_every(CLOSED_MS)
 
     def _on_timer(self, _timer):

@@ -20,6 +20,7 @@ class Contactor:
         self.coil = False
         self.closed = False
         self.welded = False
+        self.stuck = set()  # poles (from 1) that stick while the others open
         self.aux = False
         self.closes = 0
         self.opens_under_load = 0
@@ -40,8 +41,17 @@ class Contactor:
         elif not self.welded:
             self._event = self._clock.after(self._drop_us, self._open)
 
-    def weld(self, on):
-        """The poles stick together, wherever the coil is; off: the part is replaced."""
+    def weld(self, on, pole=None):
+        """The poles stick together, wherever the coil is, or only one of them; off: the part is
+        replaced."""
+        if pole is not None:
+            if on:
+                self.stuck.add(pole)
+            else:
+                self.stuck.discard(pole)
+            if self._feedback is not None:
+                self._feedback()
+            return
         self.welded = on
         if on:
             self._close()
@@ -53,6 +63,15 @@ class Contactor:
         self.closed = self.aux = True
         if not self.welded:
             self._event = self._clock.after(max(0, us), self._open)
+
+    def pole(self, number):
+        """Whether that pole conducts."""
+        return self.closed or number in self.stuck
+
+    def mirror(self, number):
+        """Whether the mirror contact of a pole is open; of all of them if `number` is None: it
+        is linked to each, and stays open while one of them sticks."""
+        return self.aux or (bool(self.stuck) if number is None else number in self.stuck)
 
     @property
     def sensed(self):

@@ -24,6 +24,7 @@ class Lock:
         self._position = 0.0  # 0 out, 1 in
         self._in = False
         self.jam = False
+        self.contact_lost = False  # its wire has come off: it never closes
 
     def wire_a(self, level):
         self._advance()
@@ -40,6 +41,11 @@ class Lock:
         self._advance()
         self.jam = on
         self._go()
+
+    def lose_contact(self, on):
+        """The wire of the contact comes off; the bolt stays where it is."""
+        self.contact_lost = on
+        self._moved()
 
     def put(self, position, jam):
         """Where it was left before a restart of the board."""
@@ -60,7 +66,7 @@ class Lock:
     @property
     def detect(self):
         """Level of the detect input."""
-        seen = self._in and (not self._needs_drive or self._a and self._b)
+        seen = self._in and not self.contact_lost and (not self._needs_drive or self._a and self._b)
         return self._level if seen else 1 - self._level
 
     def _advance(self):

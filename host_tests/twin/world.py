@@ -8,6 +8,7 @@ of (us, what, value): "s2", "pilot" (letter), "duty" (percent), "relay", "contac
 (what the EV heads for), "plugged", "fault"; for connectors above 1 as "2:s2".
 """
 
+from twin import guard, thermometer
 from twin.contactor import Contactor
 from twin.ev import Ev
 from twin.lock import Lock
@@ -67,21 +68,16 @@ class Outlet:
         self.pp = None  # what is wrong with its proximity resistor: "open", "short"
         cp = cfg["cp"]
         self.pilot = PilotCircuit(cp, clock, rng, options, self._pilot_changed)
-        self.ev = None  # the first change of the pilot comes before there is one
+        self.ev = self.guard = None  # the first change of the pilot comes before they are there
         self.ev = Ev(clock, rng, options, self.pilot, self.phases, self.volts, self._ev_moved)
         relay = cfg["contactor"]
         self._active_high = relay.get("active_high", True)
-        feedback = relay.get("feedback")
+        self._watched = []  # pins that show where the poles are
+        sensed = "feedback" in relay or "sense" in relay
         self.contactor = Contactor(
-            clock,
-            rng,
-            options,
-            self._contact_moved,
-            None if feedback is None else lambda: world.input_moved(feedback),
+            clock, rng, options, self._contact_moved, self._poles_moved if sensed else None
         )
-        if feedback is not None:
-            # A mirror contact to ground: open (pulled up) while the poles are closed.
-            world.inputs[feedback] = lambda: 1 if self.contactor.aux else 0
+        self._fit_poles(relay)
         world.pilots[cp["pwm"]] = self.pilot
         world.outputs[cp["pwm"]] = self.pilot.steady
         world.sampled[cp["adc"]] = self.pilot
@@ -93,6 +89,12 @@ class Outlet:
             self._opens = switch.get("active_high", True)
             self.pilot.switched_off = True
             world.outputs[switch["pin"]] = self._switch
+        self.guard = guard.fitted(
+            world.board.get("guard"), clock, self.pilot, options, self._guard_moved
+        )
+        self._held_pin = relay.get("held")
+        if self._held_pin is not None:
+            world.inputs[self._held_pin] = lambda: 0 if self.guard and self.guard.held else 1
         self.gated = False  # the RCD's output is wired into the relay driver
         self._relay_level = False
         pp = cfg.get("pp")
@@ -120,6 +122,25 @@ class Outlet:
             world.inputs[pins["detect"]] = lambda: self.lock.detect
         if cfg.get("meter"):
             self._fit_meter(cfg["meter"])
+
+    def _fit_poles(self, relay):
+        inputs = self._world.inputs
+        contactor = self.contactor
+        pins = relay.get("feedback", [])
+        one = not isinstance(pins, (list, tuple))
+        for i, pin in enumerate([pins] if one else pins):
+            # A mirror contact to ground: open (pulled up) while its pole is closed.
+            inputs[pin] = lambda n=None if one else i + 1: 1 if contactor.mirror(n) else 0
+            self._watched.append(pin)
+        pins = relay.get("sense", [])
+        for i, pin in enumerate(pins if isinstance(pins, (list, tuple)) else [pins]):
+            # An optocoupler behind the pole, smoothed: low while there is voltage.
+            inputs[pin] = lambda n=i + 1: 0 if contactor.pole(n) and self.volts else 1
+            self._watched.append(pin)
+
+    def _poles_moved(self):
+        for pin in self._watched:
+            self._world.input_moved(pin)
 
     def _fit_meter(self, cfg):
         world = self._world
@@ -180,6 +201,8 @@ class Outlet:
         if on != self._relay_level:
             self._relay_level = on
             self.record("relay", on)
+            if self.guard is not None:
+                self.guard.requested(on)
             self._drive_coil()
 
     def _switch(self, level):
@@ -188,7 +211,14 @@ class Outlet:
 
     def _drive_coil(self):
         tripped = self.gated and self.rcd.tripped
-        self.contactor.energise(self._relay_level and not tripped)
+        held = self.guard is not None and self.guard.held
+        self.contactor.energise(self._relay_level and not tripped and not held)
+
+    def _guard_moved(self):
+        self.record("held", self.guard.held)
+        self._drive_coil()
+        if self._held_pin is not None:
+            self._world.input_moved(self._held_pin)
 
     def _contact_moved(self, closed):
         if not closed and self.ev.amps > 1:
@@ -218,6 +248,8 @@ class Outlet:
             self._duty = pilot.duty
             self.record("duty", pilot.percent)
         self._world.touch()
+        if self.guard is not None:
+            self.guard.look()
         if self.ev is not None:
             self.ev.see_pilot()
 
@@ -243,6 +275,7 @@ class Outlet:
             "cable": self.cable_in,
             "closed": self.contactor.closed,
             "welded": self.contactor.welded,
+            "stuck": sorted(self.contactor.stuck),
             "closes": self.contactor.closes,
             "under_load": self.contactor.opens_under_load,
             "lock": self.lock.position if self.lock else 0,
@@ -259,6 +292,7 @@ class Outlet:
         self.contactor.closes = state["closes"]
         self.contactor.opens_under_load = state["under_load"]
         self.contactor.welded = state["welded"]
+        self.contactor.stuck = set(state.get("stuck", ()))
         self.pilot.pe_short = state["pe_short"]
         self.pilot.diode_short = state["diode_short"]
         self.ev.restore(state["ev"])
@@ -330,6 +364,7 @@ class World:
         self.sampled = {}  # ADC pin: PilotCircuit
         self.levels = {}  # what the chip drives: pin: 0 or 1
         self.watch = {}  # pin: fn(level), machine.Pin's interrupt
+        self.onewire = {}  # pin: device with reset(), write(bit), read()
         self.uarts = {}  # id: device with baud, port, receive(data)
         self.on_touch = []  # fn(): the idle skipper goes back to regular ticks
         self.adc = Adc(self.rng, self.options, board.get("chip", "esp32"))
@@ -352,10 +387,7 @@ class World:
             pin = board.get(name)
             if pin is not None:
                 self._contact_to_ground(pin)
-        temp = board.get("temp")
-        if temp:
-            # MCP9700A: 500 mV at 0 degrees, 10 mV per kelvin.
-            self.analog[temp["adc"]] = lambda t_us: 500 + 10 * self.celsius
+        self.thermometer = thermometer.fitted(board.get("temp"), self)
         if snapshot:
             self._restore(snapshot)
 
@@ -571,7 +603,10 @@ class World:
                 outlet.rcd.set_fault(on)
         elif kind == "weld":
             sensed = outlet.contactor.sensed
-            outlet.contactor.weld(on)
+            pole = cmd.get("pole")
+            if pole is not None and pole not in (1, 2, 3, 4):
+                raise ValueError('"pole" must be 1 to 4')
+            outlet.contactor.weld(on, pole)
         elif kind == "diode":
             pilot.diode_short = on
             pilot.refresh()
@@ -586,26 +621,41 @@ class World:
                 outlet.meter.silent = on
         elif kind == "lock":
             sensed = outlet.lock is not None
-            if sensed:
+            if sensed and cmd.get("contact"):
+                outlet.lock.lose_contact(on)
+            elif sensed:
                 outlet.lock.set_jam(on)
         else:
-            sensed = self._board_fault(kind, on)
+            sensed = self._board_fault(kind, on, cmd)
         outlet.record("fault", kind if on else "-" + kind)
         self.touch()
         return {"sensed": sensed}
 
-    def _board_fault(self, kind, on):
+    def _board_fault(self, kind, on, cmd):
         """overtemp, pe, other: True if a sensor for it is fitted."""
         if kind in self._faults:
             self._faults.remove(kind)
         if on:
             self._faults.append(kind)
         if kind == "overtemp":
-            self.celsius = _HOT_C if on else _ROOM_C
-            return bool(self.board.get("temp"))
+            return self._heat(on, cmd)
         pin = self.board.get("estop" if kind == "other" else "pe")
         if pin is None:
             return False
         self._contact_to_ground(pin)
         self._press(pin, 1 if on else 0)
         return True
+
+    def _heat(self, on, cmd):
+        """overtemp: how hot ("celsius"), or a sensor that is "open", "short" or has a "crc"."""
+        celsius, sensor = cmd.get("celsius", _HOT_C), cmd.get("sensor", "ok")
+        if isinstance(celsius, bool) or not isinstance(celsius, (int, float)):
+            raise ValueError('"celsius" must be a number')
+        if sensor not in thermometer.SENSORS:
+            raise ValueError('"sensor" must be one of ' + ", ".join(thermometer.SENSORS))
+        self.celsius = _ROOM_C
+        if on and (sensor == "ok" or "celsius" in cmd):
+            self.celsius = celsius
+        if self.thermometer is not None:
+            self.thermometer.sensor = sensor if on else "ok"
+        return self.thermometer is not None

@@ -6,6 +6,7 @@ import asyncio
 
 import log
 from iec61851 import levels
+from iec61851.front_end import FrontEnd
 from port import Flag
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -62,6 +63,8 @@ class FakeEvse:
         self.fault = None
         self.plug_count = self.unplug_count = self.close_count = 0
         self.changed = Flag()
+        self.disputed = False
+        self.front_end = FrontEnd()
         self.causes = set()  # faults that cannot be cleared yet
         self.calls = []
         self.obeys = True  # the EV lets go when the PWM ends
@@ -83,6 +86,9 @@ class FakeEvse:
         self.calls.append("trip " + fault)
         self.fault = self.fault or fault
         self.closed = self.pwm = False
+
+    def out_of_service(self, on):
+        self.calls.append("out of service %s" % on)
 
     def clear(self, fault):
         if fault in self.causes:

@@ -2,7 +2,8 @@
 # MIT license; part of microevse
 
 from helpers import run
-from station.protection import RCD_TEST_MS, STOP, Derating, OverCurrent, Protection
+from station import faults
+from station.protection import BLIND_LOOKS, RCD_TEST_MS, STOP, Derating, OverCurrent, Protection
 from station.temperature import mcp9700_dc, ntc_dc, reader
 from station_parts import Charger, FakeLock, FakeRcd
 
@@ -67,11 +68,27 @@ def test_sensors_are_read_in_tenths_of_a_degree():
     assert abs(reader({"adc": 34, "type": "ntc"}, lambda: 1650)() - 250) <= 1
 
 
+class FakePoles:
+    """One mirror contact over all poles."""
+
+    single = True
+
+    def __init__(self):
+        self.closed = False
+
+    def wrong(self, closed):
+        return 0 if self.closed == closed else 1
+
+    def any_closed(self):
+        return self.closed
+
+
 class Fitted:
     """A charger whose protection has sensors the test can turn."""
 
     def __init__(self, **more):
-        self.poles = self.no_earth = False
+        self.contacts = FakePoles()
+        self.no_earth = False
         self.temp = 250
         self.charger = Charger(**more)
         self.connector = self.charger.connector
@@ -80,7 +97,7 @@ class Fitted:
             self.charger.clock,
             16000,
             FakeRcd(),
-            lambda: self.poles,
+            self.contacts,
             lambda: self.no_earth,
             lambda: self.temp,
         )
@@ -94,7 +111,7 @@ class Fitted:
 
 def charging(**more):
     bench = Fitted(**more)
-    bench.poles = True
+    bench.contacts.closed = True
     run(bench.charger.charge())
     bench.looks(6)
     assert bench.connector.fault is None
@@ -106,7 +123,7 @@ def test_a_weld_is_told_a_second_after_opening_and_stays():
     bench.charger.evse.release()
     assert bench.looks(2) is None
     assert bench.looks(3) == ("PowerSwitchFailure", "contactor does not open")
-    bench.poles = False
+    bench.contacts.closed = False
     run(bench.charger.pass_s(60))
     assert bench.connector.fault[0] == "PowerSwitchFailure"
 
@@ -115,26 +132,26 @@ def test_poles_that_lag_a_little_are_no_weld():
     bench = charging()
     bench.charger.evse.release()
     bench.looks(1, 100)
-    bench.poles = False
+    bench.contacts.closed = False
     assert bench.looks(20) is None
 
 
 def test_a_contactor_that_does_not_close_is_told():
     bench = charging()
-    bench.poles = False
+    bench.contacts.closed = False
     assert bench.looks(2) == ("PowerSwitchFailure", "contactor does not close")
 
 
 def test_a_plug_with_live_pins_stays_locked():
     lock = FakeLock()
     bench = Fitted(lock=lock)
-    bench.poles = True
+    bench.contacts.closed = True
     run(bench.charger.charge())
     bench.charger.evse.release()
     bench.connector.end("local")
     run(bench.charger.pass_s(5))
     assert bench.connector.session is None and lock.locked
-    bench.poles = False
+    bench.contacts.closed = False
     run(bench.charger.pass_s(2))
     assert not lock.locked
 
@@ -180,7 +197,50 @@ def test_a_broken_thermometer_is_too_hot():
     for temp in (None, 2000, -500):
         bench = Fitted()
         bench.temp = temp
+        assert bench.looks(BLIND_LOOKS - 1) is None, "one lost reading is none"
         assert bench.looks(1) == ("HighTemperature", "temperature sensor"), temp
+
+
+class LinkedPoles(FakePoles):
+    """Three mirror contacts; the second pole is what `wrong` names."""
+
+    single = False
+
+    def wrong(self, closed):
+        return 0 if self.closed == closed else 2
+
+
+def test_the_pole_that_sticks_is_named():
+    bench = Fitted()
+    bench.protection._poles = LinkedPoles()
+    bench.protection._poles.closed = True
+    assert bench.looks(4) == ("PowerSwitchFailure", "contactor does not open, pole 2")
+    assert faults.detail(*bench.connector.fault) == "ContactorWelded"
+
+
+def test_a_weak_pilot_source_and_a_disputing_guard_are_told_once():
+    bench = Fitted()
+    bench.charger.evse.front_end.tested(-10700)
+    code, info = bench.looks(1)
+    assert faults.detail(code, info) == "PilotFrontEnd" and "-10700 mV" in info
+    assert "op-amp" in faults.sentence(code, info)
+    bench = Fitted()
+    bench.charger.evse.disputed = True
+    assert faults.detail(*bench.looks(1)) == "GuardDisagrees"
+
+
+def test_the_source_is_looked_at_once_when_the_ev_that_was_in_the_way_has_gone():
+    bench = Fitted()
+    bench.charger.evse.plug()
+    assert not bench.protection.probe_is_due()
+    bench.charger.evse.unplug()
+    assert bench.protection.probe_is_due()
+    run(bench.protection.probe())
+    assert bench.charger.evse.calls[-2:] == ["out of service True", "out of service False"]
+    assert not bench.protection.probe_is_due()
+    tested = Fitted()
+    tested.charger.evse.front_end.tested(-12000)
+    assert not tested.protection.probe_is_due()
 
 
 def test_the_rcd_is_tested_once_a_day_while_nobody_is_there():

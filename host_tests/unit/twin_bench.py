@@ -63,12 +63,16 @@ machine, esp32, burst = _load()
 
 class Board:
     """One virtual board, just powered on: `board`, or PROFILE; of its connectors the first
-    only. `profile` replaces keys of that."""
+    only. `profile` replaces keys of that; `guard`, `temp`, `chip`: as in a board file."""
 
     def __init__(self, profile=None, seed=1, snapshot=None, clock=None, board=None, **options):
         board = dict(board or PROFILE)
         board["connectors"] = [dict(board["connectors"][0])]
         board["connectors"][0].update(profile or {})
+        board["guard"] = options.pop("guard", board.get("guard", "none"))
+        for name in ("temp", "chip"):
+            if name in options:
+                board[name] = options.pop(name)
         self.board = board
         self.clock = clock or twin_clock.Clock()
         options["seed"] = seed

@@ -51,7 +51,7 @@ class Evse:
 
     `pilot` has `steady()`, `offer(ma)`, `fault()`; `contactor` has `close()`, `open()`.
     `lock_ok()`, `rcd_ok()`: None where no such part is fitted. `diode_check=False` for a
-    front end that cannot see -10 V.
+    front end that cannot see -10 V. `held`, if set: fn(), the guard keeps the contactor open.
     """
 
     def __init__(
@@ -63,25 +63,25 @@ class Evse:
         self._ventilated = ventilated
         self._lock_ok = lock_ok
         self._rcd_ok = rcd_ok
+        self.held = None
         self._seen = Observer(diode_check)
         # For everybody to read; `changed` is set when one of them has changed.
         self.state = UNKNOWN  # debounced, see levels
         self.since_ms = 0  # ticks_ms() when `state` last changed
-        self.closed = False
-        self.pwm = False
+        self.closed = self.pwm = self.plugged = False
         self.offered_ma = 0
         self.fault = None  # the first fault latched
-        self.plugged = False
+        self.disputed = False  # the guard held the contactor open although the EV asked
+        self.front_end = self._seen.front_end
         self.plug_count = self.unplug_count = self.close_count = 0
         self.worst_gap_ms = 0  # between two windows while closed: the promise, measured
         self.changed = Flag()
         self._dirty = False
         # What was asked for.
         self._want_ma = 0
-        self._protect = False
+        self._protect = self.paused = False  # paused: see pause()
         self._in_service = True
         self._latched = Latch()
-        self.paused = False  # see pause()
         # Time of the last window, runs of windows, and how many ms are left of what.
         self._last_ms = None
         self._ready = Run()  # open: the EV does all it has to do
@@ -89,9 +89,8 @@ class Evse:
         self._let_go = Run()  # closed: A or B
         self._lost = Run()  # closed: not asking, or not to be trusted
         self._stop = Run()  # closed: told to stop
-        self._hold_left = 0  # the contactor stays open
-        self._f_left = 0  # state F goes on
-        self._pause_left = 0  # an EV that was asked to pause may go on so long
+        # The contactor stays open, state F goes on, an EV asked to pause may go on so long.
+        self._hold_left = self._f_left = self._pause_left = 0
         self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
@@ -166,7 +165,7 @@ class Evse:
         if send.output == FAULT:
             self._f_left = max(0, self._f_left - dt)
         self.fault = self._latched.first
-        self._seen.look(plateau, seen_ms, self.pwm, send.share_pm)
+        self._seen.look(plateau, seen_ms, self.pwm, send.share_pm, not self.plugged)
         self._follow(now_ms)
         if self.closed:
             self.worst_gap_ms = max(self.worst_gap_ms, gap_ms)
@@ -213,8 +212,8 @@ class Evse:
         if self.fault:
             self._open()
             return
-        # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2).
-        if level == A or level == B:
+        # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2); what the guard opened stays open.
+        if level == A or level == B or (self.held and self.held()):
             self._let_go.more(dt)
             if self._let_go.lasts(LET_GO_WINDOWS, 0):
                 self._open()
@@ -270,6 +269,10 @@ class Evse:
             and (self._lock_ok is None or self._lock_ok())
             and (self._rcd_ok is None or self._rcd_ok())
         ):
+            if self.held and self.held():
+                self.disputed = True  # one of the two is wrong about the pilot
+                self.trip("InternalError")
+                return
             self._contactor.close()
             self.closed = True
             self.close_count += 1
@@ -307,9 +310,7 @@ class Evse:
         seen = self._seen
         if not self._want_ma or not self._in_service or self._stop.windows or self.fault:
             return False
-        if self.paused:
-            return False
-        if seen.level == A and seen.run.lasts(LET_GO_WINDOWS, 0):
+        if self.paused or (seen.level == A and seen.run.lasts(LET_GO_WINDOWS, 0)):
             return False  # unplugged: PWM ends (seq 2.1)
         return self.plugged and not self._refused()
 

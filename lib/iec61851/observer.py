@@ -9,12 +9,14 @@ the levels are no EV's, the EV or the cable is (EVCommunicationError).
 
 from port import const
 
+from iec61851.front_end import FrontEnd
 from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, classify
 
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
 SHARE_PM = const(120)
 MIN_SAMPLES = const(5)  # an ADC that gives less than this in 4 ms is dead
+ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
 _AGED = const(60000)  # counters stop here
 
 
@@ -43,6 +45,7 @@ class Observer:
 
     `level`: state A to F or UNKNOWN; `run`: how long it has been that. `diode_good`: a
     negative half wave as a diode makes it. `cause`: fault code of what is wrong, or None.
+    `front_end`: what is known of the charger's own -12 V.
     """
 
     def __init__(self, diode_check):
@@ -51,9 +54,12 @@ class Observer:
         self.run = Run()
         self.diode_good = False
         self.cause = None
+        self.front_end = FrontEnd()
+        self._dark = Run()  # state F, and nobody was there when it began
 
-    def look(self, plateau, seen_ms, pwm, share_pm):
-        """`seen_ms`: observed time since the last window; `share_pm`: duty sent, per mille."""
+    def look(self, plateau, seen_ms, pwm, share_pm, alone=False):
+        """`seen_ms`: observed time since the last window; `share_pm`: duty sent, per mille;
+        `alone`: no EV was there until now."""
         n = plateau.n
         n_low = plateau.n_low
         level = classify(
@@ -67,10 +73,23 @@ class Observer:
             n_low >= MIN_LOW and plateau.low_mv <= DIODE_MV
         )
 
+        # With nobody there the negative half is the charger's own: when state F has just begun
+        # (later somebody may have plugged in unseen), and when an EV has gone, before PWM ends.
+        front = self.front_end
+        own = alone and not share_pm
+        if own:
+            self._dark.more(seen_ms)
+        else:
+            self._dark.over()
+        if self._diode_check and n_low >= MIN_LOW and (
+            (own and self._dark.ms < ALONE_MS) or (level == A and pwm and self.run.windows > 1)
+        ):
+            front.seen(plateau.low_mv)
+
         # Held near 0 V there is one plateau only, whatever is sent. Two samples more or
         # less say nothing.
         off = abs(plateau.n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000 and level != E
-        if off or n < MIN_SAMPLES:
+        if off or n < MIN_SAMPLES or (own and front.weak):
             self.cause = "InternalError"
         elif level == E or level == UNKNOWN or (pwm and level != A and not self.diode_good):
             self.cause = "EVCommunicationError"

@@ -72,6 +72,7 @@ FreeModeIdTag||s|rw|20|FREE|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
+RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rw|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
 AuthorizationKeyBefore||s|-w|128||

@@ -25,6 +25,8 @@ EMERGENCY_STOP = "Emergency stop"
 
 # What exactly it was: (name for machines, code, info that people read).
 _DETAILS = (
+    ("PilotFrontEnd", "InternalError", "control pilot does not reach -12 V"),
+    ("GuardDisagrees", "InternalError", "guard and control pilot disagree"),
     ("ContactorWelded", "PowerSwitchFailure", "contactor does not open"),
     ("ContactorNotClosing", "PowerSwitchFailure", "contactor does not close"),
     ("ProtectiveEarthLost", "GroundFailure", "protective earth lost"),
@@ -65,8 +67,20 @@ def clearing(code):
     return _TABLE[code][1] if code in _TABLE else RESTART
 
 
+# Where the sentence of the code would send people the wrong way.
+_SENTENCES = {
+    "PilotFrontEnd": "The charger's control pilot does not reach -12 V: have its supply and "
+    "op-amp checked. The car is not at fault.",
+    "GuardDisagrees": "The hardware guard holds the contactor open although the car asks: have "
+    "the charger checked.",
+}
+
+
 def sentence(code, info=""):
     """What a person should read."""
+    name = detail(code, info)
+    if name in _SENTENCES:
+        return _SENTENCES[name]
     text = _TABLE[code][2] if code in _TABLE else "Fault %s." % code
     return "%s (%s)" % (text, info) if info else text
 
@@ -74,7 +88,8 @@ def sentence(code, info=""):
 def detail(code, info):
     """Name of what exactly happened, for vendor error codes; None where there is none."""
     for name, of, text in _DETAILS:
-        if of == code and text == info:
+        # What follows a comma says which of several it was.
+        if of == code and info.split(",")[0] == text:
             return name
     return None
 

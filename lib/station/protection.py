@@ -9,11 +9,13 @@ what becomes of the session.
 import asyncio
 
 import log
+from iec61851.levels import A
 from port import const
 
 LOOK_S = 0.5
 # Mirror contacts follow the poles within milliseconds, coils and their diodes within 60.
 SWITCHED_MS = const(1000)
+BLIND_LOOKS = const(6)  # without a temperature; a DS18B20 has none in its first second
 SURE_LOOKS = const(2)  # one look may have caught a disturbance
 
 # Over-current: what cables and meters tolerate, and for how long.
@@ -30,6 +32,7 @@ MIN_MA = const(6000)
 # Outside it is no temperature but a broken sensor or wire.
 _SENSOR_DC = (-400, 1250)
 
+PROBE_S = 0.2
 RCD_TEST_MS = const(86400000)
 
 
@@ -105,27 +108,31 @@ class Derating:
 class Protection:
     """Watches one connector. What is not fitted is None.
 
-    poles_closed(): from the mirror contact; earth_lost(): from the PE input; temp_dc():
-    tenths of a degree. full_ma: the rating that derating divides.
+    poles: has wrong(closed) -> number of the first pole that is not, and any_closed();
+    earth_lost(): from the PE input; temp_dc(): tenths of a degree, None without a reading.
+    full_ma: the rating that derating divides.
     """
 
     def __init__(
-        self, connector, clock, full_ma, rcd=None, poles_closed=None, earth_lost=None, temp_dc=None
+        self, connector, clock, full_ma, rcd=None, poles=None, earth_lost=None, temp_dc=None
     ):
         self._connector = connector
         self._clock = clock
         self._full_ma = full_ma
         self._rcd = rcd
-        self._poles_closed = poles_closed
+        self._poles = poles
         self._earth_lost = earth_lost
         self._temp_dc = temp_dc
         self._closed = False
         self._switched_ms = clock.uptime_ms() - SWITCHED_MS  # the first look tells of a weld
-        self._wrong_poles = self._no_earth = self._no_lock = 0  # looks in a row
+        # Looks in a row.
+        self._wrong_poles = self._no_earth = self._no_lock = self._no_temp = 0
+        self._front_told = self._probed = False
         self._tested_ms = clock.uptime_ms()
         self.over_current = OverCurrent()
         self.derating = Derating()
-        connector.poles_closed = poles_closed
+        self.rcd_test_ms = lambda: RCD_TEST_MS  # an owner may want it more often
+        connector.poles_closed = poles.any_closed if poles is not None else None
 
     async def run(self):
         """Look for ever."""
@@ -134,6 +141,8 @@ class Protection:
             self.look(now)
             if self.test_is_due(now):
                 await self.test_rcd(now)
+            if self.probe_is_due():
+                await self.probe()
             await asyncio.sleep(LOOK_S)
 
     def look(self, now):
@@ -142,7 +151,8 @@ class Protection:
         if evse.closed != self._closed:
             self._closed = evse.closed
             self._switched_ms = now
-        if self._poles_closed is not None:
+        self._look_pilot(evse)
+        if self._poles is not None:
             self._look_poles(now)
         if self._earth_lost is not None:
             self._look_earth()
@@ -151,13 +161,28 @@ class Protection:
         if self._temp_dc is not None:
             self._look_temperature(self._temp_dc())
 
+    def _look_pilot(self, evse):
+        """What the state machine found out about the charger itself, told in words."""
+        if self._front_told:
+            return
+        if evse.front_end.weak:
+            self._front_told = True
+            what = "control pilot does not reach -12 V, %d mV" % evse.front_end.low_mv
+            self._connector.report_fault("InternalError", what)
+        elif evse.disputed:
+            self._front_told = True
+            self._connector.report_fault("InternalError", "guard and control pilot disagree")
+
     def _look_poles(self, now):
-        if self._poles_closed() == self._closed or now - self._switched_ms < SWITCHED_MS:
+        wrong = self._poles.wrong(self._closed)
+        if not wrong or now - self._switched_ms < SWITCHED_MS:
             self._wrong_poles = 0
             return
         self._wrong_poles += 1
         if self._wrong_poles == SURE_LOOKS:
             what = "contactor does not close" if self._closed else "contactor does not open"
+            if not self._poles.single:
+                what += ", pole %d" % wrong
             self._connector.report_fault("PowerSwitchFailure", what)
 
     def _look_earth(self):
@@ -195,8 +220,11 @@ class Protection:
     def _look_temperature(self, temp_dc):
         connector = self._connector
         if temp_dc is None or not _SENSOR_DC[0] <= temp_dc <= _SENSOR_DC[1]:
-            connector.report_fault("HighTemperature", "temperature sensor")
+            self._no_temp += 1
+            if self._no_temp == BLIND_LOOKS:
+                connector.report_fault("HighTemperature", "temperature sensor")
             return
+        self._no_temp = 0
         before = self.derating.step
         step = self.derating.look(temp_dc)
         if step == STOP:
@@ -207,12 +235,32 @@ class Protection:
             log.warn("station", "%d.%d degrees, step %d", temp_dc // 10, temp_dc % 10, step)
             connector.limits.cap("temperature", self.derating.cap(self._full_ma))
 
+    # -- the charger's own pilot ---------------------------------------------------------
+
+    def probe_is_due(self):
+        """Once, where an EV stood in the way of the test at boot and has gone since."""
+        connector = self._connector
+        evse = connector.evse
+        if self._probed or evse.front_end.low_mv is not None:
+            return False
+        return evse.state == A and connector.session is None and connector.pending is None
+
+    async def probe(self):
+        """Send -12 V for a moment, with no EV there: the state machine looks at it."""
+        self._probed = True
+        evse = self._connector.evse
+        evse.out_of_service(True)
+        try:
+            await asyncio.sleep(PROBE_S)
+        finally:
+            evse.out_of_service(False)
+
     # -- the RCD's own test --------------------------------------------------------------
 
     def test_is_due(self, now):
         """Once a day, while nobody is there (before each session it is tested anyway)."""
         connector = self._connector
-        if self._rcd is None or now - self._tested_ms < RCD_TEST_MS:
+        if self._rcd is None or now - self._tested_ms < self.rcd_test_ms():
             return False
         return connector.session is None and connector.pending is None and not connector.evse.plugged
 

@@ -9,13 +9,13 @@ _KELVIN_25 = 298.15
 
 
 def mcp9700_dc(mv):
-    """Tenths of a degree Celsius."""
-    return mv - 500
+    """Tenths of a degree Celsius; None without a reading."""
+    return None if mv is None else mv - 500
 
 
 def ntc_dc(mv, pullup=10000, r25=10000, beta=3950, vcc_mv=3300):
     """Tenths of a degree Celsius; None where it is shorted or not there."""
-    if not 0 < mv < vcc_mv:
+    if mv is None or not 0 < mv < vcc_mv:
         return None
     ohms = pullup * mv / (vcc_mv - mv)
     kelvin = 1 / (1 / _KELVIN_25 + log(ohms / r25) / beta)
@@ -23,7 +23,8 @@ def ntc_dc(mv, pullup=10000, r25=10000, beta=3950, vcc_mv=3300):
 
 
 def reader(cfg, read_mv):
-    """fn() -> tenths of a degree for a profile's `temp` table."""
+    """fn() -> tenths of a degree for a profile's `temp` table. read_mv() may be None: the
+    converter is full or empty."""
     if cfg.get("type", "mcp9700") == "mcp9700":
         return lambda: mcp9700_dc(read_mv())
     pullup, r25, beta = cfg.get("pullup", 10000), cfg.get("r25", 10000), cfg.get("beta", 3950)

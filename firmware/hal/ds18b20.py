@@ -1,0 +1,72 @@
+# A DS18B20 thermometer, through MicroPython's own onewire and ds18x20.
+# MIT license; part of microevse
+"""One sensor on one pin, with a pull-up of 4.7k. A conversion takes 750 ms and a reading a
+dozen milliseconds of 1-Wire slots, so both belong into a task; between two bytes the tick has
+its turn, and the bus does not mind waiting."""
+
+import asyncio
+
+import log
+import machine
+from ds18x20 import DS18X20
+from onewire import OneWire, OneWireError
+
+EVERY_S = 2
+CONVERT_S = 0.8  # 12 bits: at most 750 ms
+TRIES = 3  # readings lost in a row before nothing is known any more
+# What it holds after power-on. A sensor that lost its supply during a conversion says this,
+# too: taken for true only next to a reading like it.
+_POWER_ON_DC = 850
+_NEAR_DC = 50
+
+
+class Ds18b20:
+    """`temp_dc()`: tenths of a degree Celsius, None while nothing is known. `run()`: its task."""
+
+    def __init__(self, cfg):
+        self._bus = DS18X20(OneWire(machine.Pin(cfg["pin"])))
+        self._rom = None
+        self._dc = None
+        self._lost = 0
+
+    def temp_dc(self):
+        return self._dc
+
+    async def run(self):
+        """Read for ever."""
+        while True:
+            self._keep(await self.read())
+            await asyncio.sleep(EVERY_S)
+
+    async def read(self):
+        """One conversion: tenths of a degree, None if the bus or the sensor did not answer."""
+        try:
+            if self._rom is None:
+                found = self._bus.scan()
+                if not found:
+                    return None
+                self._rom = found[0]
+            self._bus.convert_temp()
+            await asyncio.sleep(CONVERT_S)
+            return int(self._bus.read_temp(self._rom) * 10)
+        except asyncio.CancelledError:
+            raise
+        except OneWireError:
+            self._rom = None  # gone; what comes back may be another one
+        except Exception as exc:
+            # The driver raises a bare Exception for a wrong checksum.
+            log.info("temp", "DS18B20: %s", exc)
+        return None
+
+    def _keep(self, dc):
+        before = self._dc
+        if dc == _POWER_ON_DC and (before is None or abs(before - dc) > _NEAR_DC):
+            dc = None
+        if dc is not None:
+            self._dc = dc
+            self._lost = 0
+            return
+        self._lost += 1
+        if self._lost == TRIES:
+            log.warn("temp", "DS18B20 does not answer")
+            self._dc = None
