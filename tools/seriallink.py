@@ -73,13 +73,16 @@ def open_line(port):
 
 
 def pulse_reset(line):
-    """Restart the chip by its reset line, where the port has one."""
-    with contextlib.suppress(OSError):
+    """Restart the chip by its reset line; False where the port has none."""
+    try:
         # Both lines of the usual circuit together do nothing; RTS alone pulls EN low.
         line.dtr = False
         line.rts = True
         time.sleep(0.1)
         line.rts = False
+    except OSError:
+        return False
+    return True
 
 
 def lines(line, until):

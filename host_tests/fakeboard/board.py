@@ -97,6 +97,15 @@ class FakeBoard:
         self._runner.join(10)
         self._loop.close()
 
+    def button(self, boot=False):
+        """The reset button pressed; with BOOT held: into the bootloader."""
+        with self._lock:
+            self._stop()
+            if boot:
+                self._start_rom()
+            else:
+                self.start()
+
     # -- reset and boot ----------------------------------------------------------------------
 
     def _pins(self, dtr, rts):

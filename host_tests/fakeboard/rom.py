@@ -102,7 +102,7 @@ class Rom:
 
     def _sync(self, command, body):
         # The stub answers with zero, which is how esptool tells it from the ROM.
-        for _ in range(1 if self.stub else 8):
+        for _ in range(8):
             self._answer(command, 0 if self.stub else 0x20120707)
 
     def _read_register(self, command, body):
