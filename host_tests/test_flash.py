@@ -19,12 +19,17 @@ for module in ("esptool", "mpremote", "littlefs", "serial"):
 if not tool("micropython") or sys.platform != "linux":
     pytest.skip("NOT RUN: needs micropython on Linux", allow_module_level=True)
 
+import board as board_profile  # noqa: E402
+import image  # noqa: E402
 import partitions  # noqa: E402
 from fakeboard.board import MB, FakeBoard, micropython  # noqa: E402
 
 FLASH = str(ROOT / "tools" / "flash.py")
 CONSOLE = str(ROOT / "tools" / "console.py")
 BOARD = "esp32_devkitc"
+BOARD_JSON = json.dumps(
+    board_profile.load_toml(ROOT / "boards" / (BOARD + ".toml"), lambda text: None)
+)
 SECRET = "correct horse battery"
 SETTINGS = 'WifiSsid="my house" WifiPassword="%s" ChargePointId=CP-7' % SECRET
 
@@ -44,6 +49,28 @@ def boards(tmp_path):
     yield make
     for board in made:
         board.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The application as `make build` makes it, once for all tests."""
+    folder = tmp_path_factory.mktemp("app")
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "build.py"), BOARD, str(folder)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path):
+    """An application that starts at once and says nothing."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "main.py").write_text("")
+    (folder / "board.json").write_text(BOARD_JSON)
+    return folder
 
 
 def run(*args, on_line=None, **kwargs):
@@ -89,7 +116,7 @@ def firmware(folder, chip="esp32", version=(1, 29, 0), **kwargs):
 # -- what works ------------------------------------------------------------------------------
 
 
-def test_an_empty_chip_becomes_a_charger(boards, tmp_path):
+def test_an_empty_chip_becomes_a_charger(boards, app, tmp_path):
     board = boards(firmware=None)
     assert board.boots == ["empty"]
     board.flash_write(0x3C0000, b"left over")
@@ -100,7 +127,9 @@ def test_an_empty_chip_becomes_a_charger(boards, tmp_path):
         if "press the board's reset button" in line:
             board.button()
 
-    status, text = flash(board, "--firmware", path, "--set", SETTINGS, on_line=person)
+    status, text = flash(
+        board, "--app", app, "--firmware", path, "--set", SETTINGS, on_line=person
+    )
     assert status == 0, text
     assert "I app: microevse" in text and SECRET not in text
     assert board.boots == ["empty", "rom", "charger"]
@@ -118,23 +147,20 @@ def test_an_empty_chip_becomes_a_charger(boards, tmp_path):
     assert json.loads(files["board.json"])["name"] == BOARD and "lib/station/station.mpy" in files
 
 
-def test_a_board_with_micropython_gets_the_files_that_differ(boards):
+def test_a_board_with_micropython_gets_the_files_that_differ(boards, app):
     board = boards()
-    status, text = flash(board, "--set", SETTINGS)
+    status, text = flash(board, "--app", app, "--set", SETTINGS)
     assert status == 0 and "I app: microevse" in text and SECRET not in text, text
     first = board.files()
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
     # An older build's module, a file of the owner, and a module that was damaged.
-    board.button(boot=True)  # ends the charger
     from seriallink import Prompt
 
-    board._stop()
-    board._prompt()
     prompt = Prompt(board.port)
-    prompt.run("open('lib/old.mpy','w').close()\nopen('ca.pem','w').write('mine')")
-    prompt.run("open('app.mpy','w').write('damaged')")
+    for path, data in (("lib/old.mpy", b""), ("ca.pem", b"mine"), ("app.mpy", b"damaged")):
+        prompt.write(path, data, lambda size: None)
     prompt.close()
-    status, text = flash(board, "--set", "ChargePointId=CP-8")
+    status, text = flash(board, "--app", app, "--set", "ChargePointId=CP-8")
     assert status == 0 and "copying 3 of" in text, text  # app, config, and main.py at the end
     second = board.files()
     assert "lib/old.mpy" not in second and second["ca.pem"] == b"mine"
@@ -249,27 +275,26 @@ def test_a_table_without_journal(boards):
     refused(flash(board), "'journal'", "FIRMWARE=")
 
 
-def test_a_file_system_that_is_too_small(boards):
+def test_a_file_system_that_is_too_small(boards, app):
     board = boards(layout="slots")
-    refused(flash(board), "256 KB", "FIRMWARE=")
+    refused(flash(board, "--app", app), "256 KB", "FIRMWARE=")
     assert "main.py" not in board.files(), "nothing was copied"
 
 
-def test_a_full_file_system(boards):
+def test_a_full_file_system(boards, small):
     board = boards()
-    from seriallink import Prompt
-
-    prompt = Prompt(board.port)
-    # Whole blocks, so that what is left is too little for the application.
-    prompt.run("f=open('films.bin','wb')\nfor i in range(300): f.write(bytes(4096))\nf.close()")
-    prompt.close()
-    refused(flash(board), "full")
+    vfs = partitions.find(partitions.LAYOUTS["files"], "vfs")
+    films = image.littlefs({"films.bin": bytes(1400000)}, vfs.size, image.VFS_BLOCK)[0]
+    board.flash_write(vfs.offset, films)
+    board.button()
+    (small / "large.mpy").write_bytes(bytes(200000))
+    refused(flash(board, "--app", small), "full", "mpremote rm", "FIRMWARE=")
     assert "main.py" not in board.files(), "half an application would start"
 
 
-def test_a_charger_that_says_nothing(boards):
-    board = boards(mute=True)
-    refused(flash(board, "--wait", "2"), "said nothing", "make logs")
+def test_a_charger_that_says_nothing(boards, small):
+    board = boards()
+    refused(flash(board, "--app", small, "--wait", "2"), "said nothing", "make logs")
 
 
 @pytest.mark.parametrize(
@@ -313,7 +338,8 @@ def test_a_chip_that_does_not_enter_its_bootloader(boards, tmp_path):
     refused(flash(board, "--firmware", firmware(tmp_path)), "hold BOOT")
 
 
-def test_worn_flash_is_found(boards, tmp_path):
+def test_worn_flash_is_found(boards, small, tmp_path):
     board = boards(firmware=None, spoil=0x10200)
     board.button(boot=True)
-    refused(flash(board, "--firmware", firmware(tmp_path)), "not what the flash holds")
+    result = flash(board, "--app", small, "--firmware", firmware(tmp_path))
+    refused(result, "not what the flash holds")

@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 
-from partitions import TABLE_AT, TABLE_SIZE, find, to_binary
+from partitions import TABLE_AT, find, to_binary
 from seriallink import OLDEST, Trouble
 
 # chip of a board file: (esptool's name, id in an image header, where the bootloader is),
@@ -36,14 +36,17 @@ def splice(path, chip, table):
         data = open(path, "rb").read()
     except OSError as exc:
         raise Trouble("%s cannot be read (%s): %s" % (path, exc.strerror, get_one))
+    app = find(table, "factory")
     table_at = TABLE_AT - at
-    whole = len(data) > table_at + TABLE_SIZE and data[0] == _IMAGE_MAGIC
-    if not whole or data[table_at : table_at + 2] != b"\xaa\x50":
-        raise Trouble("%s is no complete firmware image: %s" % (path, get_one))
+    broken = Trouble("%s is no complete firmware image: %s" % (path, get_one))
+    if len(data) <= app.offset - at or data[0] != _IMAGE_MAGIC:
+        raise broken
     (is_for,) = struct.unpack_from("<H", data, _CHIP_ID_AT)
     if is_for != number:
         other = [c[0] for c in CHIPS.values() if c[1] == is_for] or ["chip %d" % is_for]
         raise Trouble("%s is for %s, the board has %s: %s" % (path, other[0], name, get_one))
+    if data[table_at : table_at + 2] != b"\xaa\x50":
+        raise broken
     version = _VERSION.search(data)
     if version is None:
         raise Trouble("%s is not MicroPython: %s" % (path, get_one))
@@ -52,7 +55,6 @@ def splice(path, chip, table):
             "%s is MicroPython %s: %d.%d or newer is needed, %s"
             % (path, version.group(0).split(b"v")[1].decode(), *OLDEST, get_one)
         )
-    app = find(table, "factory")
     size = len(data) - (app.offset - at)
     if size > app.size:
         raise Trouble(

@@ -2,6 +2,7 @@
 # The firmware onto a board, up to its first log lines.
 # MIT license; part of microevse
 """usage: flash.py BOARD [--port PORT] [--firmware micropython.bin] [--set Key=Value ...]
+       [--app DIR]    what `make build` made, for many boards; else it is built now
 
 With --firmware everything on the chip is erased, the journal with its sessions too, and
 MicroPython, partition table and a file system with the application are written and compared.
@@ -115,7 +116,8 @@ def values(words, ask=getpass.getpass):
 
 
 class Flasher:
-    def __init__(self, name, port, console):
+    def __init__(self, name, port, console, app=None):
+        self._app = app
         self._show = console
         self._board = profile(name)
         self._chip = self._board["chip"]
@@ -138,6 +140,11 @@ class Flasher:
 
     def build(self):
         """{path: bytes} of the application. Trouble if it does not compile."""
+        if self._app:
+            files = image.directory(self._app)
+            if "main.py" not in files:
+                raise Trouble("%s holds no application: make it with `make build`" % self._app)
+            return files
         with tempfile.TemporaryDirectory() as folder:
             try:
                 return image.application(self._name, folder, lambda line: None)
@@ -317,6 +324,7 @@ def main(argv=None):
     parser.add_argument("--port", help="default: the only serial port on USB")
     parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
     parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
+    parser.add_argument("--app", help="directory that `make build` made")
     parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for its first line")
     args = parser.parse_args(argv)
     console = Console()
@@ -327,7 +335,7 @@ def main(argv=None):
         except ValueError as exc:
             raise Trouble("SET: %s: close the quotation" % exc)
         secrets = Secrets(settings)
-        flasher = Flasher(args.board, args.port or None, console)
+        flasher = Flasher(args.board, args.port or None, console, args.app)
         if settings:
             flasher.say("settings: " + ", ".join(sorted(settings)))
         if args.firmware:

@@ -15,12 +15,13 @@ import re
 import time
 
 import serial
-from mpremote.transport import TransportError, TransportExecError
+from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 from serial.tools import list_ports
 
 BAUD = 115200
 READ_S = 2
+RUN_S = 60  # a command may say nothing for so long: erasing flash takes its time
 # `12.345 W ocpp: text`, as lib/log.py prints it.
 LOG_LINE = re.compile(r"[0-9]+\.[0-9]{3} [IWE] [a-z_0-9]+: ")
 OLDEST = (1, 24)
@@ -143,13 +144,18 @@ class Prompt:
     def run(self, code):
         """Text that `code` prints. Trouble if it fails or the board goes away."""
         try:
-            return self._transport.exec(code).decode()
-        except TransportExecError as exc:
-            if "ENOSPC" in exc.error_output or "OSError: 28" in exc.error_output:
-                raise Trouble("the board's file system is full")
-            raise Trouble("the board says %r" % exc.error_output.strip().split("\n")[-1].strip())
+            said, error = self._transport.exec_raw(code, timeout=RUN_S)
         except (TransportError, OSError) as exc:
             raise Trouble("the board no longer answers (%s): look at the cable, try again" % exc)
+        if b"ENOSPC" in error or b"OSError: 28" in error:
+            raise Trouble(
+                "the board's file system is full: delete what is yours there (mpremote rm), or "
+                "write everything anew with FIRMWARE=micropython.bin"
+            )
+        if error:
+            reason = error.decode(errors="replace").strip().split("\n")[-1].strip()
+            raise Trouble("MicroPython on the board failed (%s): try again" % reason)
+        return said.decode()
 
     def value(self, code, expression):
         """Value of an expression after some code, as far as it is a literal."""

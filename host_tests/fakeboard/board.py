@@ -45,14 +45,15 @@ class FakeBoard:
     """A board in `folder`, powered on. `lines`: over RFC 2217, with reset lines; else a pty.
 
     firmware: what MicroPython says of itself, as (1, 29, 0); None: the flash is empty.
-    layout: the partition table that is on the flash. mute: the charger says nothing.
+    layout: the partition table that is on the flash.
+    spoil: an address of the flash that does not take what is programmed.
     """
 
     def __init__(self, folder, chip="esp32", size=4 * MB, lines=True, firmware=(1, 29, 0),
-                 layout="files", mute=False, spoil=None):  # fmt: skip
+                 layout="files", spoil=None):  # fmt: skip
         self.folder = pathlib.Path(folder)
         self.flash = self.folder / "flash.bin"
-        self.chip, self.size, self.mute, self.spoil = chip, size, mute, spoil
+        self.chip, self.size, self.spoil = chip, size, spoil
         self.boots = []  # "rom", "empty", "prompt", "charger": what each start led to
         self._reset_mark = self.folder / "reset"
         self.flash.write_bytes(b"\xff" * size)
@@ -188,8 +189,6 @@ class FakeBoard:
         self._copy_out(vfs)
         if not (vfs / "main.py").exists():
             return False
-        if self.mute:
-            (vfs / "main.py").write_text("")
         for name in ("burst", "hal/kernel"):
             path = vfs / (name + ".mpy")
             if path.exists():
