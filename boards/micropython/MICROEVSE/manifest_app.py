@@ -1,7 +1,12 @@
-# The whole application frozen: one file to flash, no updates but of the firmware itself.
+# The whole application frozen: one image, and no update but of the whole image.
 # MIT license; part of microevse
 #
-# boot.py and main.py are frozen, too; a file of the same name on the file system goes first.
+# boot.py and main.py are frozen, too; files of these names in the file system go before them.
+# The page (web/static) and board.json are no code: they stay in the file system.
+from pathlib import Path
+
 include("manifest.py")
-freeze("../../../lib", opt=2)
-freeze("../../../firmware", opt=2)
+for base in ("../../../lib", "../../../firmware"):
+    # manifest.py describes a package to people who install it alone.
+    found = sorted(p.relative_to(base) for p in Path(base).rglob("*.py") if p.name != "manifest.py")
+    freeze(base, tuple(str(p) for p in found), opt=2)

@@ -9,4 +9,3 @@
 
 // No Bluetooth: its code does not fit the partition, its memory belongs to TLS.
 #define MICROPY_PY_BLUETOOTH (0)
-#define MICROPY_BLUETOOTH_NIMBLE (0)
