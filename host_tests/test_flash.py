@@ -206,6 +206,22 @@ def test_values_that_are_refused(boards):
     refused(flash("/dev/null", "--set", "WifiSsid='open"), "quotation")
 
 
+def test_a_value_can_be_asked_for_without_showing_it():
+    import flash as program
+
+    asked = []
+
+    def ask(prompt):
+        asked.append(prompt)
+        return SECRET
+
+    given = program.values(["WifiSsid=home", "WifiPassword=?"], ask)
+    assert given == {"WifiSsid": "home", "WifiPassword": SECRET}
+    assert asked == ["WifiPassword: "]
+    masked = program.Secrets(given).mask("home, %s, ws://a:b@host/" % SECRET)
+    assert masked == "home, ***, ws://a:***@host/"
+
+
 def test_no_port_and_several_ports():
     import seriallink
 

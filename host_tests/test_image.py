@@ -27,9 +27,9 @@ phy_init, data, phy,     0xf000,  0x1000,
 factory,  app,  factory, 0x10000, 1M,
 """
 SINGLE_BYTES = bytes.fromhex(
-    "aa50010200900000006000006e7673000000000000000000000000000000000000"[:64]
-    + "aa50010100f00000001000007068795f696e6974000000000000000000000000"
-    + "aa50000000000100000010006661 63746f727900000000000000000000000000".replace(" ", "")
+    "aa50 01 02 00900000 00600000 6e767300000000000000000000000000 00000000"
+    "aa50 01 01 00f00000 00100000 7068795f696e69740000000000000000 00000000"
+    "aa50 00 00 00000100 00001000 666163746f7279000000000000000000 00000000"
 )
 
 
@@ -244,7 +244,10 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     found = frozen(MICROEVSE / "manifest_app.py", monkeypatch)
     wanted = {
-        str(p.relative_to(base)) for base in FIRMWARE_DIRS for p in DEVICE_FILES if base in p.parents
+        str(p.relative_to(base))
+        for base in FIRMWARE_DIRS
+        for p in DEVICE_FILES
+        if base in p.parents
     }
     assert set(found) == wanted | MICRODOT
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

@@ -325,7 +325,7 @@ def main(argv=None):
     parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
     parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
     parser.add_argument("--app", help="directory that `make build` made")
-    parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for its first line")
+    parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for a first line")
     args = parser.parse_args(argv)
     console = Console()
     secrets = None

@@ -180,7 +180,9 @@ def to_csv(table):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
     parser.add_argument("layout", choices=LAYOUTS)
     parser.add_argument("-o", "--output", help="binary table to write")
     args = parser.parse_args()

@@ -38,7 +38,9 @@ def choose(port, ports=None):
     found = list_ports.comports() if ports is None else ports
     found = sorted(p.device for p in found if p.vid is not None)
     if not found:
-        raise Trouble("no board found: connect it with a USB cable that carries data, or name PORT=...")
+        raise Trouble(
+            "no board found: connect it with a USB cable that carries data, or name PORT=..."
+        )
     if len(found) > 1:
         raise Trouble("several serial ports, say which one with PORT=: " + ", ".join(found))
     return found[0]
@@ -58,7 +60,9 @@ def open_trouble(port, exc):
             "no permission for %s: join its group (sudo usermod -aG dialout $USER), then log in "
             "again" % port
         )
-    return Trouble("%s cannot be opened (%s): unplug the board, plug it in, try again" % (port, exc))
+    return Trouble(
+        "%s cannot be opened (%s): unplug the board, plug it in, try again" % (port, exc)
+    )
 
 
 def open_line(port):

@@ -88,7 +88,8 @@ class FakeBoard:
         """{path: bytes} of the file system, as MicroPython reads it."""
         out = self.folder / "files"
         self._copy_out(out)
-        return {p.relative_to(out).as_posix(): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        found = [p for p in out.rglob("*") if p.is_file()]
+        return {p.relative_to(out).as_posix(): p.read_bytes() for p in found}
 
     def close(self):
         with self._lock:

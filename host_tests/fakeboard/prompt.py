@@ -1,6 +1,7 @@
 # Runs in MicroPython behind the fake serial line, before its prompt comes.
 # MIT license; part of microevse
-"""usage: micropython -i prompt.py FLASH AT SIZE JSON | micropython prompt.py FLASH AT SIZE JSON DIR
+"""usage: micropython -i prompt.py FLASH AT SIZE JSON
+       micropython prompt.py FLASH AT SIZE JSON DIR
 
 Mounts the littlefs partition at AT of the flash file as the root, as the chip does, with
 MicroPython's own VfsLfs2, and stands in for what the unix port has not got: `esp`, `esp32`,

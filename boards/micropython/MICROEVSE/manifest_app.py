@@ -8,5 +8,5 @@ from pathlib import Path
 include("manifest.py")
 for base in ("../../../lib", "../../../firmware"):
     # manifest.py describes a package to people who install it alone.
-    found = sorted(p.relative_to(base) for p in Path(base).rglob("*.py") if p.name != "manifest.py")
-    freeze(base, tuple(str(p) for p in found), opt=2)
+    found = [p for p in sorted(Path(base).rglob("*.py")) if p.name != "manifest.py"]
+    freeze(base, tuple(str(p.relative_to(base)) for p in found), opt=2)
