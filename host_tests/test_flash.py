@@ -65,10 +65,13 @@ def app(tmp_path_factory):
 
 @pytest.fixture
 def small(tmp_path):
-    """An application that starts at once and says nothing."""
+    """An application that starts at once and says one line: for what only looks at files."""
     folder = tmp_path / "small"
     folder.mkdir()
-    (folder / "main.py").write_text("")
+    (folder / "main.py").write_text("print('0.100 I app: small')\n")
+    (folder / "lib" / "parts").mkdir(parents=True)
+    for name in ("app.mpy", "lib/one.mpy", "lib/parts/two.mpy"):
+        (folder / name).write_bytes(name.encode() * 200)
     (folder / "board.json").write_text(BOARD_JSON)
     return folder
 
@@ -147,11 +150,12 @@ def test_an_empty_chip_becomes_a_charger(boards, app, tmp_path):
     assert json.loads(files["board.json"])["name"] == BOARD and "lib/station/station.mpy" in files
 
 
-def test_a_board_with_micropython_gets_the_files_that_differ(boards, app):
+def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     board = boards()
-    status, text = flash(board, "--app", app, "--set", SETTINGS)
-    assert status == 0 and "I app: microevse" in text and SECRET not in text, text
+    status, text = flash(board, "--app", small, "--set", SETTINGS)
+    assert status == 0 and "I app: small" in text and SECRET not in text, text
     first = board.files()
+    assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
     # An older build's module, a file of the owner, and a module that was damaged.
     from seriallink import Prompt
@@ -160,7 +164,7 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, app):
     for path, data in (("lib/old.mpy", b""), ("ca.pem", b"mine"), ("app.mpy", b"damaged")):
         prompt.write(path, data, lambda size: None)
     prompt.close()
-    status, text = flash(board, "--app", app, "--set", "ChargePointId=CP-8")
+    status, text = flash(board, "--app", small, "--set", "ChargePointId=CP-8")
     assert status == 0 and "copying 3 of" in text, text  # app, config, and main.py at the end
     second = board.files()
     assert "lib/old.mpy" not in second and second["ca.pem"] == b"mine"
@@ -188,9 +192,16 @@ def test_logs_shows_lines_and_masks_passwords(boards):
 # -- each failure, with what to do about it --------------------------------------------------
 
 
-def test_unknown_and_draft_boards(boards):
+def test_unknown_and_draft_boards(tmp_path, monkeypatch):
     refused(flash("/dev/null", name="toaster"), "toaster", "esp32_devkitc", "BOARD=")
-    refused(flash("/dev/null", name="smartevse_v31"), "draft")
+    import flash as program
+
+    text = (ROOT / "boards" / (BOARD + ".toml")).read_text()
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "mine.toml").write_text('draft = "no front end yet"\n' + text)
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    with pytest.raises(program.Trouble, match="draft: not for a board yet: no front end yet"):
+        program.profile("mine")
 
 
 def test_values_that_are_refused(boards):
@@ -310,6 +321,7 @@ def test_a_full_file_system(boards, small):
 
 def test_a_charger_that_says_nothing(boards, small):
     board = boards()
+    (small / "main.py").write_text("")
     refused(flash(board, "--app", small, "--wait", "2"), "said nothing", "make logs")
 
 

@@ -97,7 +97,8 @@ def lines(line, until):
         data = line.read(line.in_waiting or 1)
         *whole, rest = (rest + data).split(b"\n")
         for text in whole:
-            yield text.decode(errors="replace").rstrip("\r")
+            # The prompt's last control characters stand before a charger's first line.
+            yield "".join(c for c in text.decode(errors="replace") if c.isprintable() or c == "\t")
 
 
 class Prompt:
