@@ -1,0 +1,19 @@
+# Build description for MicroPython's ports/esp32 (BOARD_DIR=...).
+# MIT license; part of microevse
+
+set(IDF_TARGET esp32)
+
+# The path of a partition table is taken relative to the port, and this folder is elsewhere.
+file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.partitions
+    "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"${MICROPY_BOARD_DIR}/partitions-4MiB.csv\"\n")
+
+# boards/sdkconfig.ble is left out on purpose: see mpconfigboard.h.
+set(SDKCONFIG_DEFAULTS
+    boards/sdkconfig.base
+    ${SDKCONFIG_IDF_VERSION_SPECIFIC}
+    ${MICROPY_BOARD_DIR}/sdkconfig.board
+    ${CMAKE_BINARY_DIR}/sdkconfig.partitions
+)
+
+# FROZEN_MANIFEST=... on make's command line goes before this one.
+set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)

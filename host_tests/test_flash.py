@@ -1,0 +1,373 @@
+# The firmware onto a board: what works, and what each failure says.
+# MIT license; part of microevse
+"""tools/flash.py, with the real esptool and mpremote, against the fake board: a real
+MicroPython behind a pseudo terminal, and a model of the chip's bootloader. A pseudo terminal
+has no reset lines, so the tests press the board's buttons; over RFC 2217 it has them."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from tools_paths import ROOT, tool
+
+sys.path.insert(0, str(ROOT / "tools"))
+for module in ("esptool", "mpremote", "littlefs", "serial"):
+    pytest.importorskip(module, reason="NOT RUN: %s is missing" % module)
+if not tool("micropython") or sys.platform != "linux":
+    pytest.skip("NOT RUN: needs micropython on Linux", allow_module_level=True)
+
+import board as board_profile  # noqa: E402
+import image  # noqa: E402
+import partitions  # noqa: E402
+from fakeboard.board import MB, FakeBoard, micropython  # noqa: E402
+
+FLASH = str(ROOT / "tools" / "flash.py")
+CONSOLE = str(ROOT / "tools" / "console.py")
+BOARD = "esp32_devkitc"
+BOARD_JSON = json.dumps(
+    board_profile.load_toml(ROOT / "boards" / (BOARD + ".toml"), lambda text: None)
+)
+SECRET = "correct horse battery"
+SETTINGS = 'WifiSsid="my house" WifiPassword="%s" ChargePointId=CP-7' % SECRET
+
+
+@pytest.fixture
+def boards(tmp_path):
+    """Makes fake boards, and ends them."""
+    made = []
+
+    def make(**kwargs):
+        kwargs.setdefault("lines", False)
+        folder = tmp_path / ("board%d" % len(made))
+        folder.mkdir()
+        made.append(FakeBoard(folder, **kwargs))
+        return made[-1]
+
+    yield make
+    for board in made:
+        board.close()
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory):
+    """The application as `make build` makes it, once for all tests."""
+    folder = tmp_path_factory.mktemp("app")
+    subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "build.py"), BOARD, str(folder)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    return folder
+
+
+@pytest.fixture
+def small(tmp_path):
+    """An application that starts at once and says one line: for what only looks at files."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    (folder / "main.py").write_text("print('0.100 I app: small')\n")
+    (folder / "lib" / "parts").mkdir(parents=True)
+    for name in ("app.mpy", "lib/one.mpy", "lib/parts/two.mpy"):
+        (folder / name).write_bytes(name.encode() * 200)
+    (folder / "board.json").write_text(BOARD_JSON)
+    return folder
+
+
+def run(*args, on_line=None, **kwargs):
+    """(exit status, output) of a program; on_line(text) hears each line as it comes."""
+    process = subprocess.Popen(
+        [sys.executable, *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        **kwargs,
+    )
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if on_line:
+            on_line(line)
+    return process.wait(timeout=10), "".join(seen)
+
+
+def flash(board, *args, name=BOARD, **kwargs):
+    port = [] if board is None else ["--port", getattr(board, "port", board)]
+    return run(FLASH, name, *port, *args, **kwargs)
+
+
+def refused(result, *words):
+    """The last line is one sentence with these words, and nothing of Python's is shown."""
+    status, text = result
+    assert status == 1, text
+    last = text.strip().split("\n")[-1]
+    assert last.startswith("flash: "), text
+    for word in words:
+        assert word in last, last
+    assert "Traceback" not in text and SECRET not in text, text
+
+
+def firmware(folder, chip="esp32", version=(1, 29, 0), **kwargs):
+    path = pathlib.Path(folder) / "micropython.bin"
+    path.write_bytes(micropython(chip, version, **kwargs))
+    return path
+
+
+# -- what works ------------------------------------------------------------------------------
+
+
+def test_an_empty_chip_becomes_a_charger(boards, app, tmp_path):
+    board = boards(firmware=None)
+    assert board.boots == ["empty"]
+    board.flash_write(0x3C0000, b"left over")
+    board.button(boot=True)
+    path = firmware(tmp_path)
+
+    def person(line):
+        if "press the board's reset button" in line:
+            board.button()
+
+    status, text = flash(
+        board, "--app", app, "--firmware", path, "--set", SETTINGS, on_line=person
+    )
+    assert status == 0, text
+    assert "I app: microevse" in text and SECRET not in text
+    assert board.boots == ["empty", "rom", "charger"]
+    # Everything is where the table says, and the table is ours.
+    table = partitions.from_binary(board.flash_read(partitions.TABLE_AT, partitions.TABLE_SIZE))
+    assert table == partitions.LAYOUTS["files"]
+    data = path.read_bytes()
+    app = partitions.find(table, "factory")
+    assert board.flash_read(app.offset, 0x20000) == data[app.offset - 0x1000 :][:0x20000]
+    assert board.flash_read(0x1000, 2) == data[:2]
+    assert board.flash_read(0x3C0000, 9) == b"\xff" * 9, "erased"
+    files = board.files()
+    settings = json.loads(files["config.json"])["settings"]
+    assert settings == {"WifiSsid": "my house", "WifiPassword": SECRET, "ChargePointId": "CP-7"}
+    assert json.loads(files["board.json"])["name"] == BOARD and "lib/station/station.mpy" in files
+
+
+def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
+    board = boards()
+    status, text = flash(board, "--app", small, "--set", SETTINGS)
+    assert status == 0 and "I app: small" in text and SECRET not in text, text
+    first = board.files()
+    assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
+    assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
+    # An older build's module, a file of the owner, and a module that was damaged.
+    from seriallink import Prompt
+
+    prompt = Prompt(board.port)
+    for path, data in (("lib/old.mpy", b""), ("ca.pem", b"mine"), ("app.mpy", b"damaged")):
+        prompt.write(path, data, lambda size: None)
+    prompt.close()
+    status, text = flash(board, "--app", small, "--set", "ChargePointId=CP-8")
+    assert status == 0 and "copying 3 of" in text, text  # app, config, and main.py at the end
+    second = board.files()
+    assert "lib/old.mpy" not in second and second["ca.pem"] == b"mine"
+    assert second["app.mpy"] == first["app.mpy"] and second["main.py"] == first["main.py"]
+    settings = json.loads(second["config.json"])["settings"]
+    assert settings["ChargePointId"] == "CP-8" and settings["WifiPassword"] == SECRET
+
+
+def test_logs_shows_lines_and_masks_passwords(boards):
+    board = boards(firmware=None)
+
+    def talk():
+        board._say(b"12.000 I ocpp: connected\r\n13.000 I x: password=hunter22 in clear\r\n")
+
+    import threading
+
+    timer = threading.Timer(1.0, talk)
+    timer.start()
+    status, text = run(CONSOLE, "logs", "--port", board.port, "--seconds", "2")
+    timer.join()
+    assert status == 0 and "12.000 I ocpp: connected" in text, text
+    assert "hunter22" not in text and "password=***" in text
+
+
+# -- each failure, with what to do about it --------------------------------------------------
+
+
+def test_unknown_and_draft_boards(tmp_path, monkeypatch):
+    refused(flash("/dev/null", name="toaster"), "toaster", "esp32_devkitc", "BOARD=")
+    import flash as program
+
+    text = (ROOT / "boards" / (BOARD + ".toml")).read_text()
+    (tmp_path / "boards").mkdir()
+    (tmp_path / "boards" / "mine.toml").write_text('draft = "no front end yet"\n' + text)
+    monkeypatch.setattr(program, "ROOT", tmp_path)
+    with pytest.raises(program.Trouble, match="draft: not for a board yet: no front end yet"):
+        program.profile("mine")
+
+
+def test_values_that_are_refused(boards):
+    result = flash("/dev/null", "--set", "WifiSsid=a MaxCurrent=500")
+    refused(result, "MaxCurrent", "6 to 80", "SET=")
+    refused(flash("/dev/null", "--set", "NoSuchKey=" + SECRET.split()[0]), "NoSuchKey")
+    long = SECRET.replace(" ", "") * 4
+    status, text = flash("/dev/null", "--set", "WifiPassword=" + long)
+    assert status == 1 and "WifiPassword" in text and long not in text
+    result = flash("/dev/null", "--set", "WifiPassword=" + SECRET)  # blanks without quotes
+    refused(result, "after WifiPassword", "quote")
+    assert "horse" not in result[1]
+    refused(flash("/dev/null", "--set", "WifiSsid='open"), "quotation")
+
+
+def test_a_value_can_be_asked_for_without_showing_it():
+    import flash as program
+
+    asked = []
+
+    def ask(prompt):
+        asked.append(prompt)
+        return SECRET
+
+    given = program.values(["WifiSsid=home", "WifiPassword=?"], ask)
+    assert given == {"WifiSsid": "home", "WifiPassword": SECRET}
+    assert asked == ["WifiPassword: "]
+    masked = program.Secrets(given).mask("home, %s, ws://a:b@host/" % SECRET)
+    assert masked == "home, ***, ws://a:***@host/"
+
+
+def test_no_port_and_several_ports():
+    import seriallink
+
+    class Port:
+        def __init__(self, device, vid):
+            self.device, self.vid = device, vid
+
+    with pytest.raises(seriallink.Trouble, match="PORT="):
+        seriallink.choose(None, [Port("/dev/ttyS0", None)])
+    two = [Port("/dev/ttyUSB1", 0x10C4), Port("/dev/ttyUSB0", 0x303A)]
+    with pytest.raises(seriallink.Trouble, match="/dev/ttyUSB0, /dev/ttyUSB1"):
+        seriallink.choose(None, two)
+    assert seriallink.choose(None, two[:1]) == "/dev/ttyUSB1"
+    refused(flash("/dev/ttyUSB77"), "no port /dev/ttyUSB77", "PORT=")
+    refused(flash("/dev/null"), "/dev/null", "try again")
+    status, text = run(CONSOLE, "logs", "--port", "/dev/ttyUSB77")
+    assert status == 1 and "no port /dev/ttyUSB77" in text
+    status, text = run(CONSOLE, "console", "--port", "/dev/ttyUSB77")
+    assert status == 1 and "no port /dev/ttyUSB77" in text
+
+
+def test_a_port_that_is_in_use(boards):
+    import seriallink
+
+    board = boards()
+    other = seriallink.open_line(board.port)
+    refused(flash(board), "in use", "close the other program")
+    other.close()
+
+
+def test_a_port_without_permission(boards):
+    board = boards()
+    os.chmod(board.port, 0)
+    if os.getuid():
+        result = flash(board)
+    else:
+        # Root may open everything: somebody else tries.
+        code = (
+            "import os, sys; sys.path.insert(0, %r); import seriallink\n"
+            "os.setgid(65534); os.setuid(65534)\n"
+            "try: seriallink.open_line(%r)\n"
+            "except seriallink.Trouble as exc: sys.exit('flash: %%s' %% exc)"
+        )
+        result = run("-c", code % (str(ROOT / "tools"), board.port))
+    refused(result, "no permission", "dialout")
+
+
+def test_no_micropython_on_the_chip(boards):
+    refused(flash(boards(firmware=None)), "no MicroPython answers", "FIRMWARE=")
+
+
+def test_micropython_that_is_too_old(boards):
+    refused(flash(boards(firmware=(1, 23, 0))), "1.23", "1.24 or newer", "FIRMWARE=")
+
+
+def test_another_chip_than_the_profile_says(boards):
+    result = flash(boards(chip="esp32s3"))
+    refused(result, "ESP32S3", "ESP32", "BOARD=")
+
+
+def test_a_table_without_journal(boards):
+    plain = tuple(p for p in partitions.LAYOUTS["files"] if p.label != "journal")
+    board = boards()
+    board._stop()
+    board.flash_write(partitions.TABLE_AT, partitions.to_binary(plain))
+    board.start()
+    refused(flash(board), "'journal'", "FIRMWARE=")
+
+
+def test_a_file_system_that_is_too_small(boards, app):
+    board = boards(layout="slots")
+    refused(flash(board, "--app", app), "256 KB", "FIRMWARE=")
+    assert "main.py" not in board.files(), "nothing was copied"
+
+
+def test_a_full_file_system(boards, small):
+    board = boards()
+    vfs = partitions.find(partitions.LAYOUTS["files"], "vfs")
+    films = image.littlefs({"films.bin": bytes(1400000)}, vfs.size, image.VFS_BLOCK)[0]
+    board.flash_write(vfs.offset, films)
+    board.button()
+    (small / "large.mpy").write_bytes(bytes(200000))
+    refused(flash(board, "--app", small), "full", "mpremote rm", "FIRMWARE=")
+    assert "main.py" not in board.files(), "half an application would start"
+
+
+def test_a_charger_that_says_nothing(boards, small):
+    board = boards()
+    (small / "main.py").write_text("")
+    refused(flash(board, "--app", small, "--wait", "2"), "said nothing", "make logs")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"chip": "esp32s3"}, ("ESP32-S3", "ESP32:")),
+        ({"version": (1, 22, 1)}, ("1.22", "1.24")),
+        ({"size": 0x8000}, ("no complete firmware", "micropython.org")),
+        ({"table": False}, ("no complete firmware",)),
+        ({"size": 0x200000}, ("too large", "factory")),
+    ],
+)
+def test_a_wrong_firmware_file(change, words, tmp_path):
+    path = firmware(tmp_path, **change)
+    refused(flash("/dev/null", "--firmware", path), *words)
+
+
+def test_files_that_are_no_firmware(tmp_path):
+    refused(flash("/dev/null", "--firmware", tmp_path / "missing.bin"), "cannot be read")
+    path = firmware(tmp_path)
+    path.write_bytes(path.read_bytes().replace(b"MicroPython", b"SomethingEl"))
+    refused(flash("/dev/null", "--firmware", path), "not MicroPython")
+
+
+def test_the_chip_found_by_its_reset_lines_is_another(boards, tmp_path):
+    board = boards(lines=True, chip="esp32s3", firmware=None)
+    result = flash(board, "--firmware", firmware(tmp_path))
+    refused(result, "ESP32-S3", "BOARD=")
+    assert board.boots[:2] == ["empty", "rom"], "the reset lines led into the bootloader"
+
+
+def test_a_flash_that_is_too_small(boards, tmp_path):
+    board = boards(size=2 * MB, firmware=None)
+    board.button(boot=True)
+    refused(flash(board, "--firmware", firmware(tmp_path)), "2048 KB", "4096 KB")
+    assert set(board.flash_read(0, 2 * MB)) == {0xFF}, "nothing was written"
+
+
+def test_a_chip_that_does_not_enter_its_bootloader(boards, tmp_path):
+    board = boards(firmware=None)
+    refused(flash(board, "--firmware", firmware(tmp_path)), "hold BOOT")
+
+
+def test_worn_flash_is_found(boards, small, tmp_path):
+    board = boards(firmware=None, spoil=0x10200)
+    board.button(boot=True)
+    result = flash(board, "--app", small, "--firmware", firmware(tmp_path))
+    refused(result, "not what the flash holds")

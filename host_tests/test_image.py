@@ -1,0 +1,253 @@
+# Images of the flash: partition tables, file systems, the MicroPython build description.
+# MIT license; part of microevse
+"""What goes on a board without a board: tables against the published format, images against
+MicroPython's own file system, boards/micropython against the rules of its manifests."""
+
+import hashlib
+import re
+import subprocess
+import sys
+
+import pytest
+from tools_paths import DEVICE_FILES, FIRMWARE_DIRS, ROOT, tool
+
+sys.path.insert(0, str(ROOT / "tools"))
+pytest.importorskip("littlefs", reason="NOT RUN: littlefs-python is missing")
+import image  # noqa: E402
+import partitions  # noqa: E402
+from partitions import Partition  # noqa: E402
+
+MICROEVSE = ROOT / "boards" / "micropython" / "MICROEVSE"
+
+# ESP-IDF programming guide, "Partition Tables": the table "single factory app", its bytes.
+SINGLE = """
+# Name,   Type, SubType, Offset,  Size, Flags
+nvs,      data, nvs,     0x9000,  0x6000,
+phy_init, data, phy,     0xf000,  0x1000,
+factory,  app,  factory, 0x10000, 1M,
+"""
+SINGLE_BYTES = bytes.fromhex(
+    "aa50 01 02 00900000 00600000 6e767300000000000000000000000000 00000000"
+    "aa50 01 01 00f00000 00100000 7068795f696e69740000000000000000 00000000"
+    "aa50 00 00 00000100 00001000 666163746f7279000000000000000000 00000000"
+)
+
+
+def test_the_binary_table_is_as_published():
+    table = partitions.from_csv(SINGLE)
+    data = partitions.to_binary(table)
+    assert data[:96] == SINGLE_BYTES
+    assert data[96:112] == b"\xeb\xeb" + b"\xff" * 14
+    assert data[112:128] == hashlib.md5(SINGLE_BYTES).digest()
+    assert len(data) == 0xC00 and set(data[128:]) == {0xFF}
+    assert partitions.from_binary(data) == table
+    damaged = bytearray(data)
+    damaged[40] ^= 1
+    with pytest.raises(ValueError, match="MD5"):
+        partitions.from_binary(bytes(damaged))
+    for nothing in (b"\xff" * 0xC00, bytes(0xC00)):
+        with pytest.raises(ValueError, match="no partition table"):
+            partitions.from_binary(nothing)
+
+
+@pytest.mark.parametrize("layout", partitions.LAYOUTS)
+def test_layouts_are_sound(layout):
+    table = partitions.LAYOUTS[layout]
+    partitions.check(table, partitions.FLASH_SIZES[layout])
+    assert partitions.from_csv(partitions.to_csv(table)) == table
+    assert partitions.from_binary(partitions.to_binary(table)) == table
+
+
+@pytest.mark.parametrize(
+    "bad, words",
+    [
+        (Partition("b", 1, 0x40, 0x10000, 0x1000), "before 0x11000"),  # overlaps
+        (Partition("b", 1, 0x40, 0x11800, 0x1000), "aligned"),
+        (Partition("b", 0, 0x00, 0x11000, 0x1000), "aligned"),  # an application: 64 KiB
+        (Partition("b", 1, 0x40, 0x11000, 0x800), "sectors"),
+        (Partition("a", 1, 0x40, 0x11000, 0x1000), "twice"),
+        (Partition("b", 1, 0x40, 0x11000, 0x400000), "behind the flash"),
+        (Partition("n" * 16, 1, 0x40, 0x11000, 0x1000), "1 to 15"),
+    ],
+)
+def test_unsound_tables_are_refused(bad, words):
+    first = Partition("a", 1, 0x40, 0x10000, 0x1000)
+    with pytest.raises(ValueError, match=words):
+        partitions.check((first, bad), 4 * partitions.MB)
+    with pytest.raises(ValueError, match="before 0x9000"):
+        partitions.check((first._replace(offset=0x8000),), 4 * partitions.MB)
+
+
+def test_the_virtual_board_has_one_of_these_tables():
+    text = (ROOT / "host_tests" / "twin" / "modules" / "esp32.py").read_text()
+    there = {}
+    row = r'"(\w+)": \((\d), (0x[0-9A-Fa-f]+|\d+), (0x[0-9A-Fa-f]+), (0x[0-9A-Fa-f]+)\)'
+    for label, kind, _subtype, offset, size in re.findall(row, text):
+        there[label] = (int(kind), int(offset, 0), int(size, 0))
+    ours = [
+        {p.label: (p.type, p.offset, p.size) for p in table}
+        for table in partitions.LAYOUTS.values()
+    ]
+    assert there in ours
+
+
+READ = """
+import hashlib, os, sys, vfs
+f = open(sys.argv[1], 'rb')
+block = int(sys.argv[2])
+class Device:
+    def readblocks(self, n, buf, offset=0):
+        f.seek(n * block + offset)
+        f.readinto(buf)
+    def writeblocks(self, n, buf, offset=0):
+        raise OSError(30)
+    def ioctl(self, command, arg):
+        return {4: int(sys.argv[3]), 5: block}.get(command, 0)
+vfs.mount(Device(), '/image', readonly=True)
+def walk(d):
+    for e in os.ilistdir(d):
+        p = d + '/' + e[0]
+        if e[1] == 0x4000:
+            walk(p)
+        else:
+            print(p[7:], hashlib.sha256(open(p, 'rb').read()).digest().hex())
+walk('/image')
+"""
+
+
+@pytest.mark.parametrize("layout", image.CONTENTS)
+def test_micropython_reads_every_file_of_an_image(layout, tmp_path):
+    """The application's real sizes: sources stand in for compiled modules, three times over
+    the sizes at which littlefs keeps a file inside its directory or begins a second block."""
+    if not tool("micropython"):
+        pytest.skip("NOT RUN: micropython is missing")
+    app = {"%s" % p.relative_to(ROOT): p.read_bytes()[:1800] for p in DEVICE_FILES}
+    for size in (0, 1, 127, 128, 129, 511, 512, 513, 4095, 4096, 4097, 12397):
+        app["sizes/%d" % size] = bytes(i * 7 & 255 for i in range(size))
+    made = image.images(app, layout, {"config.json": b"{}"})
+    label = image.CONTENTS[layout]
+    data, used = made[label]
+    block = image.VFS_BLOCK if label == "vfs" else image.SLOT_BLOCK
+    size = partitions.find(partitions.LAYOUTS[layout], label).size
+    # The record of a slot is not the file system's.
+    assert len(data) == size - (0 if label == "vfs" else image.SLOT_RECORD)
+    assert sum(len(content) for content in app.values()) < used < len(data)
+    (tmp_path / "image").write_bytes(data)
+    (tmp_path / "read.py").write_text(READ)
+    command = [tool("micropython"), str(tmp_path / "read.py"), str(tmp_path / "image")]
+    command += [str(block), str(len(data) // block)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = dict(line.split() for line in done.stdout.splitlines())
+    if label == "vfs":
+        app["config.json"] = b"{}"
+    assert found == {path: hashlib.sha256(content).hexdigest() for path, content in app.items()}
+
+
+def test_what_does_not_fit_is_refused_by_name():
+    with pytest.raises(image.DoesNotFit, match="partition app_a: 700000 bytes in 1 files"):
+        image.images({"large": bytes(700000)}, "slots")
+    with pytest.raises(image.DoesNotFit, match="partition vfs"):
+        image.images({}, "slots", {"large": bytes(262144)})
+
+
+def test_the_report_says_what_is_left():
+    made = image.images({"main.py": bytes(10000)}, "slots")
+    rows = {line.split()[0]: line.split()[1:] for line in image.report("slots", made)}
+    at, size, used, free = rows["app_a"]
+    assert (at, size) == ("0x200000", "655360")
+    assert int(used) + int(free) == 655360 - image.SLOT_RECORD and int(used) > 10000
+    assert rows["journal"] == ["0x3c0000", "262144"]
+
+
+# -- the build description for MicroPython ---------------------------------------------------
+
+
+def test_the_build_has_the_table_with_both_slots_in_one_romfs():
+    table = partitions.from_csv((MICROEVSE / "partitions-4MiB.csv").read_text())
+    assert table == partitions.LAYOUTS["romfs"]
+    slots = partitions.LAYOUTS["slots"]
+    romfs, first, last = (
+        partitions.find(table, "romfs"),
+        partitions.find(slots, "app_a"),
+        partitions.find(slots, "app_b"),
+    )
+    assert romfs.offset == first.offset
+    assert romfs.size == first.size + last.size == last.offset + last.size - first.offset
+    # Everything else is where it is for stock MicroPython: the journal survives the change.
+    rest = [p for p in slots if p.label not in ("app_a", "app_b")]
+    assert [p for p in table if p.label != "romfs"] == rest
+
+
+def test_every_file_that_the_build_names_is_there():
+    text = (MICROEVSE / "mpconfigboard.cmake").read_text()
+    named = re.findall(r"\$\{MICROPY_BOARD_DIR\}/([\w.-]+)", text)
+    assert sorted(set(named)) == ["manifest.py", "partitions-4MiB.csv", "sdkconfig.board"]
+    for name in named:
+        assert (MICROEVSE / name).exists(), name
+    assert "#define MICROPY_VFS_ROM (1)" in (MICROEVSE / "mpconfigboard.h").read_text()
+    options = (MICROEVSE / "sdkconfig.board").read_text().split()
+    assert "CONFIG_ESPTOOLPY_FLASHSIZE_4MB=y" in options
+    assert "CONFIG_PARTITION_TABLE_CUSTOM=y" in options
+    assert partitions.FLASH_SIZES["romfs"] == 4 * partitions.MB
+
+
+def frozen(manifest, monkeypatch):
+    """{path on the device: file} of a manifest, by the rules of MicroPython's manifestfile:
+    paths relative to the manifest, only files that exist, only known functions and options."""
+    found, ports = {}, []
+
+    def add(base, path, opt):
+        assert opt in (0, 1, 2), "asserts are for tests, but -O3 leaves out line numbers, too"
+        file = (base / path).resolve()
+        assert file.is_file(), file
+        assert path not in found, "frozen twice: " + path
+        found[path] = file
+
+    def include(path):
+        if path.startswith("$(PORT_DIR)/"):
+            ports.append(path)  # MicroPython's own
+            return
+        execute((MICROEVSE / path).resolve())
+
+    def package(name, files=None, base_path=".", opt=None):
+        base = (MICROEVSE / base_path).resolve()
+        for file in files:
+            add(base, name + "/" + file, opt)
+
+    def freeze(path, script=None, opt=None):
+        assert isinstance(script, tuple)
+        for file in script:
+            add((MICROEVSE / path).resolve(), file, opt)
+
+    def execute(path):
+        names = {"include": include, "package": package, "freeze": freeze}
+        exec(compile(path.read_text(), str(path), "exec"), names)
+
+    monkeypatch.chdir(MICROEVSE)  # as manifestfile does
+    execute(manifest)
+    assert ports == ["$(PORT_DIR)/boards/manifest.py"]
+    return found
+
+
+MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
+
+
+def test_the_manifest_freezes_microdot(monkeypatch):
+    if not (ROOT / ".venv").exists():
+        pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
+    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT
+
+
+def test_the_other_manifest_freezes_the_application(monkeypatch):
+    if not (ROOT / ".venv").exists():
+        pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
+    found = frozen(MICROEVSE / "manifest_app.py", monkeypatch)
+    wanted = {
+        str(p.relative_to(base))
+        for base in FIRMWARE_DIRS
+        for p in DEVICE_FILES
+        if base in p.parents
+    }
+    assert set(found) == wanted | MICRODOT
+    assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

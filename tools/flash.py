@@ -1,0 +1,362 @@
+#!/usr/bin/env python3
+# The firmware onto a board, up to its first log lines.
+# MIT license; part of microevse
+"""usage: flash.py BOARD [--port PORT] [--firmware micropython.bin] [--set Key=Value ...]
+       [--app DIR]    what `make build` made, for many boards; else it is built now
+
+With --firmware everything on the chip is erased, the journal with its sessions too, and
+MicroPython, partition table and a file system with the application are written and compared.
+Without it MicroPython is there already: files that changed are copied to it, settings and
+certificates stay. `Key=?` asks for a value without showing it. A value that was changed
+since on the page or by the central system is in the journal and goes before these.
+"""
+
+import argparse
+import getpass
+import hashlib
+import json
+import pathlib
+import re
+import shlex
+import sys
+import tempfile
+import time
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
+
+import board as board_profile  # noqa: E402
+import espflash  # noqa: E402
+import image  # noqa: E402
+import log  # noqa: E402
+import partitions  # noqa: E402
+import seriallink  # noqa: E402
+from seriallink import OLDEST, Trouble  # noqa: E402
+from station.settings import Settings  # noqa: E402
+
+# Stock MicroPython runs what lies in its file system.
+LAYOUT = "files"
+LOG_WAIT_S = 30
+LOG_AFTER_S = 3  # listening goes on so long after the first line
+LOG_LINES = 12
+# Longer than any copying: the charger's watchdog cannot be stopped, only be given more time.
+WATCHDOG_MS = 600000
+# What the application leaves in these places and is not in this build is an older one's.
+OWN_SUFFIXES = (".mpy", ".py")
+
+# {path: SHA-256} of all files; what is in the build can be larger than the chip's RAM.
+LISTING = """
+import os, hashlib, binascii
+def walk(d):
+    for e in os.ilistdir(d or '/'):
+        p = d + '/' + e[0]
+        if p in ('/rom', '/host'):
+            continue
+        if e[1] == 0x4000:
+            walk(p)
+        else:
+            h = hashlib.sha256()
+            with open(p, 'rb') as f:
+                while True:
+                    b = f.read(512)
+                    if not b:
+                        break
+                    h.update(b)
+            print(p[1:], str(binascii.hexlify(h.digest()), 'ascii'))
+walk('')
+"""
+
+
+class Secrets:
+    """Values that must not be shown, wherever they come up."""
+
+    def __init__(self, settings):
+        of = Settings(None)
+        self._hidden = [v for k, v in settings.items() if v and "w" == of.owner_access(k)[:1]]
+
+    def mask(self, text):
+        for value in self._hidden:
+            text = text.replace(value, "***")
+        return log.redact(text)
+
+
+def profile(name):
+    """The board's checked profile. Trouble for one that is unknown, wrong or a draft."""
+    path = ROOT / "boards" / (name + ".toml")
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
+        raise Trouble("no board %r: name one of %s with BOARD=" % (name, known))
+    try:
+        return board_profile.for_a_board(board_profile.load_toml(path), path)
+    except ValueError as exc:
+        raise Trouble(str(exc))
+
+
+def values(words, ask=getpass.getpass):
+    """{setting: text} of Key=Value words. Trouble names the key; no value is ever in it."""
+    given = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            # The word itself is not shown: it may be the rest of a password with a blank.
+            before = " after %s" % list(given)[-1] if given else ""
+            raise Trouble("SET wants Key=Value; a word%s has no =: quote what has blanks" % before)
+        given[key] = ask("%s: " % key) if value == "?" else value
+    for key, value in given.items():
+        try:
+            Settings(None).factory({key: value})
+        except ValueError as exc:
+            # Some reasons quote the value.
+            reason = str(exc).replace(value, "***") if value else str(exc)
+            raise Trouble("%s: correct it in SET=" % reason)
+    return given
+
+
+class Flasher:
+    def __init__(self, name, port, console, app=None):
+        self._app = app
+        self._show = console
+        self._board = profile(name)
+        self._chip = self._board["chip"]
+        self._port = seriallink.choose(port)
+        self._name = name
+
+    def _bar(self, what, total):
+        bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            console=self._show,
+            transient=True,
+        )
+        return bar, bar.add_task(what, total=total)
+
+    def say(self, text):
+        self._show.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def build(self):
+        """{path: bytes} of the application. Trouble if it does not compile."""
+        if self._app:
+            files = image.directory(self._app)
+            if "main.py" not in files:
+                raise Trouble("%s holds no application: make it with `make build`" % self._app)
+            return files
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                return image.application(self._name, folder, lambda line: None)
+            except SystemExit as exc:
+                raise Trouble("the application cannot be built: %s" % exc)
+
+    # -- everything anew ---------------------------------------------------------------------
+
+    def whole(self, firmware, settings):
+        """Firmware, table and file system onto the chip; returns a line that listens to it."""
+        table = partitions.LAYOUTS[LAYOUT]
+        size = partitions.FLASH_SIZES[LAYOUT]
+        data = espflash.splice(firmware, self._chip, table)
+        seriallink.open_line(self._port).close()  # before esptool says it in its own way
+        self.say("looking at the chip on %s" % self._port)
+        espflash.Chip(self._port).check(self._chip, size)
+        app = self.build()
+        config = {"config.json": json.dumps({"settings": settings}).encode()} if settings else {}
+        try:
+            made = image.images(app, LAYOUT, config)
+        except image.DoesNotFit as exc:
+            raise Trouble("%s: choose a board profile with fewer features" % exc)
+        bar, task = self._bar("writing", 100 * (1 + len(made)))
+        with bar, tempfile.TemporaryDirectory() as folder:
+            done = [0, 0]  # files written, percent of the one after
+
+            def tell(percent):
+                # Starts again with each file.
+                done[0] += percent < done[1]
+                done[1] = percent
+                bar.update(task, completed=100 * done[0] + percent)
+
+            self.say("erasing everything; writing MicroPython, table, application; comparing")
+            parts = {espflash.CHIPS[self._chip][2]: pathlib.Path(folder) / "firmware.bin"}
+            parts[espflash.CHIPS[self._chip][2]].write_bytes(data)
+            for label, (content, _used) in made.items():
+                path = pathlib.Path(folder) / (label + ".bin")
+                path.write_bytes(content)
+                parts[partitions.find(table, label).offset] = path
+            espflash.Chip(self._port, tell).write(parts, size)
+        line = seriallink.open_line(self._port)
+        if not seriallink.pulse_reset(line):  # so that no line of its start is missed
+            self.say("press the board's reset button now")
+        return line
+
+    # -- files only --------------------------------------------------------------------------
+
+    def files(self, settings):
+        """Copy what differs; returns the Prompt, after a restart."""
+        self.say("stopping what runs on %s" % self._port)
+        prompt = seriallink.Prompt(self._port)
+        try:
+            self._fits(prompt)
+            there = dict(line.split() for line in prompt.run(LISTING).splitlines())
+            wanted = self._with_settings(prompt, self.build(), settings)
+            self._copy(prompt, wanted, there)
+            prompt.restart()
+        except BaseException:
+            prompt.close()
+            raise
+        return prompt
+
+    def _fits(self, prompt):
+        """Trouble unless this MicroPython, chip and table can run the charger."""
+        name = espflash.CHIPS[self._chip][0]
+        version, platform, machine = prompt.value(
+            "import sys",
+            "(sys.implementation.version[:2], sys.platform, "
+            "getattr(sys.implementation, '_machine', ''))",
+        )
+        if platform != "esp32":
+            raise Trouble(
+                "this is MicroPython for %s, not for an ESP32: look at PORT=" % platform
+            )
+        if tuple(version) < OLDEST:
+            raise Trouble(
+                "MicroPython %d.%d is on the board, %d.%d or newer is needed: put it there with "
+                "FIRMWARE=micropython.bin" % (*version, *OLDEST)
+            )
+        chip = machine.split(" ")[-1].replace("-", "")
+        if chip != name.replace("-", ""):
+            raise Trouble(
+                "the chip on the port is %s, the board profile says %s: name the right BOARD="
+                % (chip or "unknown", name)
+            )
+        # From here on there is time; the reset at the end ends it.
+        prompt.run("import machine\nmachine.WDT(timeout=%d)" % WATCHDOG_MS)
+        journal = self._board["journal"]["partition"]
+        if not prompt.value("import esp32", "len(esp32.Partition.find(1, label=%r))" % journal):
+            raise Trouble(
+                "the board's flash has no partition %r, without which nothing is charged: write "
+                "it with FIRMWARE=micropython.bin (that erases the chip)" % journal
+            )
+
+    @staticmethod
+    def _with_settings(prompt, app, settings):
+        """The application with the board's config.json, as changed by `settings`."""
+        if not settings:
+            return app
+        try:
+            config = json.loads(prompt.read("config.json") or b"{}")
+        except ValueError:
+            raise Trouble(
+                "config.json on the board is no JSON: correct it with mpremote, or delete it"
+            )
+        config.setdefault("settings", {}).update(settings)
+        return {**app, "config.json": json.dumps(config).encode()}
+
+    def _copy(self, prompt, wanted, there):
+        digests = {path: hashlib.sha256(data).hexdigest() for path, data in wanted.items()}
+        changed = [path for path in wanted if there.get(path) != digests[path]]
+        stale = [p for p in there if p not in wanted and p.endswith(OWN_SUFFIXES)]
+        if not changed and not stale:
+            self.say("every file is there already")
+            return
+        self._room(prompt, wanted, there)
+        # main.py goes first and comes last: half an application must not start.
+        if "main.py" in there:
+            stale.append("main.py")
+        if "main.py" not in changed:
+            changed.append("main.py")
+        changed.sort(key=lambda path: path == "main.py")
+        for path in stale:
+            prompt.run("import os\nos.remove(%r)" % path)
+        folders = {str(p) for path in changed for p in pathlib.PurePosixPath(path).parents}
+        for folder in sorted(folders - {"."}):
+            code = "import os\ntry:\n os.mkdir(%r)\nexcept OSError as e:\n if e.errno != 17: raise"
+            prompt.run(code % folder)
+        self.say("copying %d of %d files" % (len(changed), len(wanted)))
+        bar, task = self._bar("copying", sum(len(wanted[path]) for path in changed))
+        with bar:
+            for path in changed:
+                prompt.write(path, wanted[path], lambda size: bar.advance(task, size))
+        self.say("comparing")
+        now = dict(line.split() for line in prompt.run(LISTING).splitlines())
+        for path in wanted:
+            if now.get(path) != digests[path]:
+                raise Trouble("%s is not on the board as it was sent: try again" % path)
+
+    @staticmethod
+    def _room(prompt, wanted, there):
+        """Trouble if the files cannot fit, before anything is changed."""
+        block, blocks = prompt.value("import os\ns=os.statvfs('/')", "(s[0], s[2])")
+        need = sum(-(-len(data) // block) for data in wanted.values())
+        if need > blocks:
+            raise Trouble(
+                "the application needs %d KB, the board's file system has %d KB: write another "
+                "partition table with FIRMWARE=micropython.bin (that erases the chip)"
+                % (need * block // 1024, blocks * block // 1024)
+            )
+
+
+def first_lines(line, secrets, say, wait_s=LOG_WAIT_S):
+    """Show what the charger says of its start. Trouble if it says nothing."""
+    end = [time.monotonic() + wait_s]
+    shown = 0
+    for text in seriallink.lines(line, lambda: end[0]):
+        if seriallink.LOG_LINE.match(text):
+            if not shown:
+                end[0] = min(end[0] + LOG_AFTER_S, time.monotonic() + LOG_AFTER_S)
+            shown += 1
+        if text.strip():
+            say("  " + secrets.mask(text))
+        if shown >= LOG_LINES:
+            return
+    if not shown:
+        raise Trouble(
+            "the charger said nothing for %d s: look at `make logs`, then `make console`" % wait_s
+        )
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("board")
+    parser.add_argument("--port", help="default: the only serial port on USB")
+    parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
+    parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
+    parser.add_argument("--app", help="directory that `make build` made")
+    parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for a first line")
+    args = parser.parse_args(argv)
+    console = Console()
+    secrets = None
+    try:
+        try:
+            settings = values([word for text in args.set for word in shlex.split(text)])
+        except ValueError as exc:
+            raise Trouble("SET: %s: close the quotation" % exc)
+        secrets = Secrets(settings)
+        flasher = Flasher(args.board, args.port or None, console, args.app)
+        if settings:
+            flasher.say("settings: " + ", ".join(sorted(settings)))
+        if args.firmware:
+            held = line = flasher.whole(args.firmware, settings)
+        else:
+            held = flasher.files(settings)
+            line = held.line
+        try:
+            flasher.say("the charger:")
+            first_lines(line, secrets, flasher.say, args.wait)
+        finally:
+            held.close()
+    except Trouble as exc:
+        text = str(exc) if secrets is None else secrets.mask(str(exc))
+        print("flash: " + re.sub(r"\s+", " ", text), file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("flash: stopped; run it again to finish", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
