@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test bench build schemas clean
+.PHONY: run test bench build image bundle flash setup console logs schemas clean
 
 run: $(READY)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -18,6 +18,24 @@ bench: $(READY)
 # Everything that goes on a board, compiled, with its size: build/BOARD/
 build: $(READY)
 	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc)
+
+# Images for esptool: partition table, file system, application slot.
+image: $(READY)
+	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(ARGS)
+
+# An update: build/BOARD/ as one file, signed if there is a KEY.
+bundle: build
+	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY))
+
+# Not echoed: SET may hold a password (KEY=? asks for it).
+flash: $(READY)
+	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)')
+
+setup: $(READY)
+	@$(PY) tools/usb_setup.py $(PORT) $(SET)
+
+console logs: $(READY)
+	@$(PY) tools/console.py $@ $(if $(PORT),--port $(PORT))
 
 schemas: $(READY)
 	$(PY) tools/schemas.py
