@@ -5,15 +5,22 @@ contactor opens, and the next start finds the reason in the RTC memory. After a 
 crashes in a row the application is left alone and safe mode runs."""
 
 import asyncio
+import gc
 import sys
 
 import blackbox
 import log
 from hal import system
 
+# Garbage of this part of what is free is collected: what stays is then packed together, and
+# large blocks can be had where it counts (a message, a TLS record).
+COLLECT_AT = 16
+
 
 def main():
     try:
+        if hasattr(gc, "threshold"):
+            gc.threshold(gc.mem_free() // COLLECT_AT)
         blackbox.start()
         import safe_mode
 

@@ -13,8 +13,11 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 # From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
 BOOT_US = 600000
-# Free heap that the twin itself may use while the firmware runs.
-HEAP_RESERVE = 64 * 1024
+# What the twin takes for good while a firmware runs, beyond what it has before: as
+# host_tests/twin_growth.py measures it (and test_rom.py compares) ...
+HEAP_GROWTH = 14 * 1024
+# ... and in passing: a command, a snapshot.
+HEAP_PASSING = 16 * 1024
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
 COLLECT_EVERY = 512 * 1024
@@ -38,7 +41,7 @@ def _paths(here, start):
     paths += start["firmware"]
     if MICROPYTHON:
         paths.append(".frozen")
-        if start.get("site"):
+        if start.get("site") and not start.get("rom"):
             paths.append(start["site"])
     else:
         paths += [p for p in sys.path[1:] if p]
@@ -53,6 +56,36 @@ def _exists(path):
         return True
     except OSError:
         return False
+
+
+def _mount(path):
+    """The image's bytes, mounted as /rom: code in it is executed where it lies."""
+    import vfs
+
+    with open(path, "rb") as file:
+        data = file.read()
+    vfs.mount(vfs.VfsRom(data), "/rom")
+    return data
+
+
+def _fill():
+    """Take all that is free, the smallest hole too; returns what holds it.
+
+    The holes that the twin's start has left would be counted as free, but nothing of use
+    fits into them: a chip has none of them.
+    """
+    chain = None
+    size = 1 << 20
+    while size > 16:
+        try:
+            chain = (chain, bytearray(size))
+        except MemoryError:
+            size //= 2
+    try:
+        while True:
+            chain = (chain,)
+    except MemoryError:
+        return chain
 
 
 class Board:
@@ -85,6 +118,7 @@ class Board:
         net.aps = start.get("aps")
         net.dns_port = start.get("dns_port", 0)
         net.on_listen = self._listening
+        self.rom = start.get("rom_image")
         self.control = Control()
         pacer = Pacer(
             clock,
@@ -202,7 +236,8 @@ class Board:
             self.pacer.step(None)
 
     def _limit_heap(self):
-        """Leave the firmware as much heap as was asked for."""
+        """Leave the firmware as much heap as was asked for: what the twin has and will take,
+        and the image of a ROM, are no part of it."""
         if MICROPYTHON and self.start.get("heap"):
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
@@ -213,9 +248,20 @@ class Board:
             gc.threshold(min(COLLECT_EVERY, limit // 2) if limit else COLLECT_EVERY)
         if not MICROPYTHON or not limit:
             return None
-        self.control.heap_reserve = HEAP_RESERVE
-        spare = gc.mem_free() - limit - HEAP_RESERVE
-        return bytearray(spare) if spare > 0 else None
+        self.control.heap_reserve = HEAP_PASSING
+        own = self.control.heap_base = gc.mem_alloc()
+        image = len(self.rom) if self.rom else 0
+        more = HEAP_GROWTH + HEAP_PASSING
+        self.send(
+            {"event": "heap", "limit": limit, "image": image, "twin": own - image, "more": more}
+        )
+        before = gc.mem_free()
+        room = bytearray(limit + more)
+        ballast = _fill()
+        del room
+        gc.collect()
+        self.control.heap_base += before - gc.mem_free()
+        return ballast
 
     def _program(self, path):
         """Run one file as the chip does; False if it ended badly."""
@@ -253,6 +299,9 @@ def main():
     link.send({"hello": options["token"]})
     start = link.receive(True)["start"]
     sys.path.pop(0)
+    if start.get("rom"):
+        start["rom_image"] = _mount(start["rom"])
+        start["firmware"] = ["/rom", "/rom/lib"]
     sys.path[:] = _paths(here, start)
     # First of all: the shadows of built-in modules reach the board through this name.
     import twin.twin_state
