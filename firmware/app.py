@@ -40,6 +40,7 @@ from supervisor import Supervisor
 from timekeeper import Timekeeper
 from transfers import Transfers
 from version import VERSION
+from web.door import Door
 
 charger = None
 
@@ -255,13 +256,8 @@ class Charger:
     async def _serve_page(self):
         while self.setup.open:
             await asyncio.sleep(1)
-        # Imported here: the page is the largest part of the program, and not vital.
-        from web import login, server
-        from web.view import View
-
-        account = login.from_settings(self.settings, self.clock)
-        self.page = server.make_app(View(self), account, (self.link.name,))
-        await self.page.start_server(host="0.0.0.0", port=80)
+        self.page = Door(self)
+        await self.page.run()
 
     # -- for the console -----------------------------------------------------------------
 

@@ -70,7 +70,7 @@ async def session(b):
     await b.boot()
     entry = await b.charging()
     await b.expect("MeterValues", within=80, transactionId=entry.id)
-    assert len(await b.configuration()) > 60
+    assert len(await b.configuration()) > 50
     await b.tap("CARD1")
     await b.until(lambda: entry.stop, 30, "StopTransaction")
     await b.contactor(False)
