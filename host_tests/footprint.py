@@ -31,14 +31,6 @@ FETCH_S = 120
 # What a chip of the class has: DESIGN 6.
 PLAIN_ESP32 = 110 * 1024
 
-# The parts that are imported when they are asked for, and given up again.
-PASSING = ("web.server", "web.view", "web.bounds", "web.events", "web.origin", "web.login",
-           "microdot.microdot", "microdot", "transfer", "transfer.stream", "transfer.url",
-           "transfer.http", "transfer.ftp", "report", "sntp")  # fmt: skip
-# Drivers of parts that esp32_devkitc does not have.
-OTHER_BOARDS = ("meters.s0", "meters.generic_modbus", "meters.hlw8032", "rfid.pn532",
-                "rfid.pn532_bus", "rfid.mfrc522", "rfid.polling", "hal.buses")  # fmt: skip
-
 _NATIVE = re.compile(r"^@micropython\.(native|viper)\n", re.M)
 _PREPARE = """
 import sys
@@ -110,9 +102,10 @@ def order(roots):
     return done
 
 
-# What a running esp32_devkitc has imported while nobody looks at its page.
+# What a running esp32_devkitc with all features has imported while nobody looks at its page.
 RESIDENT_ROOTS = ("port", "log", "hal.board", "app", "hal.panel", "ui.patterns", "ui.button",
-                  "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line")  # fmt: skip
+                  "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line", "ocpp16.firmware",
+                  "transfers", "store.taglist")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=None)

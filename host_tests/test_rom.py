@@ -1,17 +1,16 @@
 # The firmware run from a ROM image, as a chip with MICROPY_VFS_ROM runs it from its flash.
 # MIT license; part of microevse
-"""Bytecode stays in the image: only objects take heap, and of that there is only so much."""
+"""Bytecode stays in the image: only objects take heap, and of that there is only so much.
+Sessions at a heap limit are in test_memory_budget.py."""
 
-import asyncio
 import subprocess
 import sys
 
-import compiled
 import pytest
 import twin_growth
-from bench import Bench
 from twin import host
 from twin.host import Twin
+from twin.run_heap import HEAP_GROWTH
 
 sys.path.append(str(host.ROOT / "tools"))
 import romfs  # noqa: E402
@@ -57,32 +56,7 @@ def test_only_micropython_runs_from_rom():
 
 
 def test_what_the_twin_takes_is_what_it_adds_to_a_limit():
-    source = (host.HERE / "run.py").read_text()
-    line = [text for text in source.splitlines() if text.startswith("HEAP_GROWTH")][0]
-    allowed = eval(line.split("=")[1])
+    allowed = HEAP_GROWTH
     measured = twin_growth.measure()
     print("the twin takes %d bytes while a firmware runs, %d are added" % (measured, allowed))
     assert 0.9 * allowed < measured <= 1.05 * allowed
-
-
-async def session(b):
-    """Plug, card, charge, meter values, the whole configuration, stop, leave."""
-    await b.boot()
-    entry = await b.charging()
-    await b.expect("MeterValues", within=80, transactionId=entry.id)
-    assert len(await b.configuration()) > 50
-    await b.tap("CARD1")
-    await b.until(lambda: entry.stop, 30, "StopTransaction")
-    await b.contactor(False)
-    await b.leave()
-
-
-def test_a_session_runs_from_rom():
-    async def play():
-        async with Bench(rom=compiled.rom(), heap="400k") as b:
-            await session(b)
-            told = b.logged("twin: heap limit 409600")
-            assert told, b.log[:5]
-            print(told[0])
-
-    asyncio.run(asyncio.wait_for(play(), 120))

@@ -45,7 +45,7 @@ SKIP_MS = 500
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
-TWIN_HEAP = 2 * 1024 * 1024  # room for the twin beside a limited firmware heap
+TWIN_HEAP = 640 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
 
 
 class TwinError(Exception):
@@ -316,6 +316,11 @@ class Twin:
         """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
         that the journal holds for delivery (None before it is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
+
+    async def heap(self):
+        """{"taken", "free"} bytes of the firmware's heap; how its free blocks lie goes to the
+        log (micropython.mem_info)."""
+        return await self._ask({"do": "_heap"}, ANSWER_S)
 
     async def advance(self, seconds):
         """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the

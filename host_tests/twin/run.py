@@ -13,11 +13,6 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 # From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
 BOOT_US = 600000
-# What the twin takes for good while a firmware runs, beyond what it has before: as
-# host_tests/twin_growth.py measures it (and test_rom.py compares) ...
-HEAP_GROWTH = 14 * 1024
-# ... and in passing: a command, a snapshot.
-HEAP_PASSING = 16 * 1024
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
 COLLECT_EVERY = 512 * 1024
@@ -66,44 +61,6 @@ def _mount(path):
         data = file.read()
     vfs.mount(vfs.VfsRom(data), "/rom")
     return data
-
-
-def _fill():
-    """Take all that is free, the smallest hole too; returns what holds it.
-
-    The holes that the twin's start has left would be counted as free, but nothing of use
-    fits into them: a chip has none of them.
-    """
-    chain = None
-    size = 1 << 20
-    while size > 16:
-        try:
-            chain = (chain, bytearray(size))
-        except MemoryError:
-            size //= 2
-    try:
-        while True:
-            chain = (chain,)
-    except MemoryError:
-        return chain
-
-
-def _name_pools():
-    """Fill MicroPython's pools of names up to where the next one has room for 2560.
-
-    Pools double. On a chip the charger's 2500 or so names fill all pools of 20 to 1280, 2540
-    in sum; here the twin's names are in them, too. So the twin pays for those, and the
-    charger for the next, which is as large.
-    """
-    for number in range(4000):
-        before = gc.mem_alloc()
-        getattr(gc, "twin_name_%d" % number, None)
-        if gc.mem_alloc() - before >= 11 * 1280:
-            break
-    if gc.mem_alloc() - before >= 11 * 2560:
-        raise MemoryError("the twin has more names than it may have")
-    for more in range(1279):
-        getattr(gc, "twin_more_%d" % more, None)
 
 
 class Board:
@@ -254,13 +211,14 @@ class Board:
             self.pacer.step(None)
 
     def _limit_heap(self):
-        """Leave the firmware as much heap as was asked for: what the twin has and will take,
-        and the image of a ROM, are no part of it."""
+        """Leave the firmware as much heap as was asked for."""
+        from twin.run_heap import HEAP_GROWTH, HEAP_PASSING, limit_heap, name_pools
+
         if MICROPYTHON and self.start.get("heap"):
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
                 __import__(name)
-            _name_pools()
+            name_pools()
         gc.collect()
         limit = self.start.get("heap")
         if MICROPYTHON:
@@ -268,18 +226,20 @@ class Board:
         if not MICROPYTHON or not limit:
             return None
         self.control.heap_reserve = HEAP_PASSING
-        own = self.control.heap_base = gc.mem_alloc()
+        own = gc.mem_alloc()
         image = len(self.rom) if self.rom else 0
-        more = HEAP_GROWTH + HEAP_PASSING
         self.send(
-            {"event": "heap", "limit": limit, "image": image, "twin": own - image, "more": more}
+            {
+                "event": "heap",
+                "limit": limit,
+                "image": image,
+                "twin": own - image,
+                "more": HEAP_GROWTH + HEAP_PASSING,
+            }
         )
-        before = gc.mem_free()
-        room = bytearray(limit + more)
-        ballast = _fill()
-        del room
-        gc.collect()
-        self.control.heap_base += before - gc.mem_free()
+        own = gc.mem_alloc()
+        ballast, held = limit_heap(limit)
+        self.control.heap_base = own + held
         return ballast
 
     def _program(self, path):
