@@ -105,7 +105,7 @@ def order(roots):
 # What a running esp32_devkitc with all features has imported while nobody looks at its page.
 RESIDENT_ROOTS = ("port", "log", "hal.board", "app", "hal.panel", "ui.patterns", "ui.button",
                   "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line", "ocpp16.firmware",
-                  "transfers", "store.taglist")  # fmt: skip
+                  "transfers", "store.taglist", "blackbox", "safe_mode")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=None)
