@@ -16,6 +16,7 @@ import port
 
 PORT = 80
 IDLE_S = 300
+LOOK_S = 1
 # What goes with the page; `web.login` stays: it counts the wrong passwords.
 _PAGE = ("web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot")
 
@@ -34,21 +35,29 @@ class Door:
         self._app = None
         self._visitors = 0
         self._idle_s = 0
+        self._server = None
 
     async def run(self):
-        """Serve for ever."""
+        """Serve until `shutdown`."""
         keep = not in_place()
         if keep:
             self._load()
-        server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
+        self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
         try:
-            while True:
-                await asyncio.sleep(10)
-                self._idle_s = 0 if self._visitors else self._idle_s + 10
+            while self._server:
+                await asyncio.sleep(LOOK_S)
+                self._idle_s = 0 if self._visitors else self._idle_s + LOOK_S
                 if self._app and not keep and self._idle_s > IDLE_S:
                     self._drop()
         finally:
+            self.shutdown()
+
+    def shutdown(self):
+        """Close the door: the port and the memory are needed; `run` ends soon after."""
+        server, self._server = self._server, None
+        if server:
             server.close()
+        self._drop()
 
     async def _visit(self, reader, writer):
         self._visitors += 1
