@@ -26,7 +26,6 @@ from hal.watchdog import Watchdog
 from hal.wifi import Link
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
-from ocpp16.firmware import Firmware
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
@@ -34,12 +33,11 @@ from parts import Parts
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
-from station.sharing import Sharing
 from station.station import Station
 from supervisor import Supervisor
 from timekeeper import Timekeeper
-from transfers import Transfers
 from version import VERSION
+from web.door import Door, in_place
 
 charger = None
 
@@ -71,7 +69,7 @@ class Charger:
         self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
         layer_values(self.settings.factory, provision.get("settings", {}))
         layer_values(self.settings.overlay, provision.get("start", {}))
-        self.features = Features(self.settings)
+        self.features = Features(self.settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
         self.watchdog = Watchdog()
@@ -137,12 +135,11 @@ class Charger:
             identity,
             lambda: self.link.connected,
             self.features.profiles,
+            in_place(),
         )
-        self.transfers = Transfers(self, self._may_stall)
-        self.firmware = Firmware(
-            self.rpc.call, self.settings, self.journal, self.clock, self.transfers
-        )
-        self.ocpp.attach_firmware(self.firmware)
+        self.transfers = self.firmware = None
+        if "FirmwareManagement" in self.features.profiles:
+            self._fit_firmware()
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
@@ -160,6 +157,16 @@ class Charger:
 
     # -- making the parts ----------------------------------------------------------------
 
+    def _fit_firmware(self):
+        """Diagnostics and updates, as the central system asks for them."""
+        from ocpp16.firmware import Firmware
+        from transfers import Transfers
+
+        self.transfers = Transfers(self, self._may_stall)
+        self.firmware = Firmware(
+            self.rpc.call, self.settings, self.journal, self.clock, self.transfers
+        )
+        self.ocpp.attach_firmware(self.firmware)
 
     def _cable(self, i, profile):
         return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
@@ -204,7 +211,7 @@ class Charger:
 
     def _reset(self, kind):
         why = "HardReset" if kind == "hard" else "SoftReset"
-        system.mark(self.transfers.reset_reason or why)
+        system.mark(self.transfers and self.transfers.reset_reason or why)
         system.reset()
 
     # -- tasks ---------------------------------------------------------------------------
@@ -227,12 +234,15 @@ class Charger:
         supervisor.start("last words", blackbox.run)
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
+            from station.sharing import Sharing
+
             supervisor.start("sharing", Sharing(self.station, self.settings, self.clock).run)
         supervisor.start("set-up", self.setup.run)  # and, when that is done, the network
         supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
-        supervisor.start("firmware", self.firmware.run)
+        if self.firmware:
+            supervisor.start("firmware", self.firmware.run)
         self.front.start(supervisor)
         supervisor.start("web", self._serve_page)
         trial = self.transfers.trial()
@@ -262,13 +272,8 @@ class Charger:
     async def _serve_page(self):
         while self.setup.open:
             await asyncio.sleep(1)
-        # Imported here: the page is the largest part of the program, and not vital.
-        from web import login, server
-        from web.view import View
-
-        account = login.from_settings(self.settings, self.clock)
-        self.page = server.make_app(View(self), account, (self.link.name,))
-        await self.page.start_server(host="0.0.0.0", port=80)
+        self.page = Door(self)
+        await self.page.run()
 
     # -- for the console -----------------------------------------------------------------
 

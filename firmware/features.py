@@ -6,16 +6,16 @@
 
 import log
 from hal.partition import Flash
-from ocpp16 import local_list
-from store.taglist import ForeignContent, TagList
 
 # What this firmware has.
 FEATURE_PROFILES = (
     "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
 )
+# What a board has that says so (features = "named"): for chips whose heap the whole would fill.
+NAMED = "Core,RemoteTrigger,LocalAuthListManagement,SmartCharging"
 FILE_PROTOCOLS = "FTP,HTTP,HTTPS"
 # What can be switched off; the others are always there.
-OPTIONAL = ("Reservation", "LocalAuthListManagement")
+OPTIONAL = ("Reservation", "LocalAuthListManagement", "FirmwareManagement")
 LISTS_PARTITION = "lists"
 # Events kept where nobody bills, should a central system be configured later; and the most
 # that are dropped in one go.
@@ -24,15 +24,20 @@ DROP = 50
 
 
 class Features:
-    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same."""
+    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same.
 
-    def __init__(self, settings):
+    features: the set of the board's class, "all" or "named".
+    """
+
+    def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
         off = [name for name in off if name in OPTIONAL]
-        self.profiles = [name for name in FEATURE_PROFILES.split(",") if name not in off]
+        there = NAMED if features == "named" else FEATURE_PROFILES
+        self.profiles = [name for name in there.split(",") if name not in off]
         settings.provide("SupportedFeatureProfiles", lambda: ",".join(self.profiles))
-        settings.provide("SupportedFileTransferProtocols", FILE_PROTOCOLS)
+        files = FILE_PROTOCOLS if "FirmwareManagement" in self.profiles else ""
+        settings.provide("SupportedFileTransferProtocols", files)
         if "Reservation" not in self.profiles:
             settings.provide("ReserveConnectorZeroSupported", "false")
 
@@ -43,10 +48,13 @@ class Features:
         """
         settings = self._settings
         if "LocalAuthListManagement" in self.profiles:
+            from ocpp16.local_list import MAX_ENTRIES
+            from store.taglist import ForeignContent, TagList
+
             try:
                 tags = TagList(Flash(LISTS_PARTITION), may_erase)
                 settings.provide("LocalAuthListMaxLength", str(tags.capacity))
-                settings.provide("SendLocalListMaxLength", str(local_list.MAX_ENTRIES))
+                settings.provide("SendLocalListMaxLength", str(MAX_ENTRIES))
                 return tags
             except (OSError, ForeignContent) as exc:
                 log.warn("app", "no local authorization list: %s", exc)

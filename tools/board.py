@@ -249,6 +249,8 @@ BOARD = {
     "draft": (str, False),
     "guard": (GUARDS, True),
     "network": (("wifi", "ethernet"), True),
+    # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/features.py).
+    "features": (("all", "named"), False),
     "connectors": ([CONNECTOR], True),
     "uarts": ([UART], False),
     "reader": (READER, False),

@@ -30,6 +30,7 @@ class Control:
 
     def __init__(self, heap_reserve=0):
         self.heap_reserve = heap_reserve
+        self.heap_base = 0  # what the twin had taken when the firmware began
 
     def handle(self, cmd):
         """Apply one command. Raises ValueError with what is wrong with it."""
@@ -61,7 +62,7 @@ class Control:
             inside = charger.status16(connector)
             if inside:
                 answer.update(inside)
-        # What the firmware sees as free includes what is set aside for the twin.
+        # What the firmware sees as free includes what is kept free for the twin.
         answer["heap_free"] = None
         if MICROPYTHON:
             gc.collect()
@@ -164,6 +165,19 @@ class Control:
             "overwrites": overwrites,
             "queued": queued,
         }, None
+
+    def do__heap(self, cmd):
+        """Bytes taken since the firmware began, the twin's own included; and, on the console,
+        how the free blocks lie."""
+        if not MICROPYTHON:
+            raise ValueError("this interpreter counts no heap")
+        import micropython
+
+        gc.collect()
+        taken = gc.mem_alloc() - self.heap_base
+        micropython.mem_info()
+        return {"ok": True, "taken": taken, "free": gc.mem_free()}, None
+
 
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None

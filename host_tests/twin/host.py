@@ -45,7 +45,7 @@ SKIP_MS = 500
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
-TWIN_HEAP = 2 * 1024 * 1024  # room for the twin beside a limited firmware heap
+TWIN_HEAP = 640 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
 
 
 class TwinError(Exception):
@@ -153,6 +153,8 @@ class Twin:
 
     firmware: directories put on the module path in place of the project's own (for tests).
     provision: factory settings of a fresh image; default: the virtual access point is known.
+    rom: a ROMFS image (tools/romfs.py) with firmware, lib/ and microdot: the program is run from
+    there as from a chip's flash, and the image is no part of a limited heap.
     options: more of what the world's models understand (twin_state.options).
     """
 
@@ -178,6 +180,7 @@ class Twin:
         firmware=None,
         options=None,
         provision=None,
+        rom=None,
     ):
         if fidelity not in ("analytic", "sample"):
             raise ValueError(f"unknown fidelity {fidelity!r}")
@@ -206,6 +209,9 @@ class Twin:
         self._seed = seed
         self._log = log
         self._firmware = [str(p) for p in firmware or (ROOT / "firmware", ROOT / "lib")]
+        self._rom = pathlib.Path(rom).resolve() if rom else None
+        if self._rom and runtime != "micropython":
+            raise ValueError("only MicroPython runs code from a ROM image")
         self._options = dict(options or {})
         self._provision = NETWORK if provision is None else provision
         if fidelity == "analytic":
@@ -310,6 +316,11 @@ class Twin:
         """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
         that the journal holds for delivery (None before it is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
+
+    async def heap(self):
+        """{"taken", "free"} bytes of the firmware's heap; how its free blocks lie goes to the
+        log (micropython.mem_info)."""
+        return await self._ask({"do": "_heap"}, ANSWER_S)
 
     async def advance(self, seconds):
         """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
@@ -423,6 +434,7 @@ class Twin:
         command = [self._program]
         if self.runtime == "micropython":
             size = self._heap + TWIN_HEAP if self._heap else MPY_HEAP
+            size += self._rom.stat().st_size if self._rom else 0
             command += ["-X", f"heapsize={size}"]
         else:
             command += ["-u"]
@@ -460,6 +472,7 @@ class Twin:
             board=self.board,
             data=str(self.data),
             firmware=self._firmware,
+            rom=str(self._rom) if self._rom else None,
             site=self._site(),
             web=list(self._web),
             spare_port=self._spare_port,
@@ -587,6 +600,11 @@ class Twin:
                 self._listening.set()
         elif kind == "crash":
             self.crashed = True
+        elif kind == "heap":
+            self._log_line(
+                "twin: heap limit {limit}; not counted: ROM image {image}, the twin's own"
+                " {twin}, and {more} while it runs".format(**event)
+            )
         self._emit(event)
 
     def _emit(self, event, keep=True):

@@ -95,7 +95,7 @@ class Link:
             if not wait and not self.poll.poll(0):
                 return None
             try:
-                data = self.sock.recv(2048)
+                data = self.sock.recv(512)  # small: it may have to fit between other blocks
             except OSError:
                 data = b""
             if not data:

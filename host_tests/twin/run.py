@@ -13,8 +13,6 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 # From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
 BOOT_US = 600000
-# Free heap that the twin itself may use while the firmware runs.
-HEAP_RESERVE = 64 * 1024
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
 COLLECT_EVERY = 512 * 1024
@@ -38,7 +36,7 @@ def _paths(here, start):
     paths += start["firmware"]
     if MICROPYTHON:
         paths.append(".frozen")
-        if start.get("site"):
+        if start.get("site") and not start.get("rom"):
             paths.append(start["site"])
     else:
         paths += [p for p in sys.path[1:] if p]
@@ -53,6 +51,16 @@ def _exists(path):
         return True
     except OSError:
         return False
+
+
+def _mount(path):
+    """The image's bytes, mounted as /rom: code in it is executed where it lies."""
+    import vfs
+
+    with open(path, "rb") as file:
+        data = file.read()
+    vfs.mount(vfs.VfsRom(data), "/rom")
+    return data
 
 
 class Board:
@@ -85,6 +93,7 @@ class Board:
         net.aps = start.get("aps")
         net.dns_port = start.get("dns_port", 0)
         net.on_listen = self._listening
+        self.rom = start.get("rom_image")
         self.control = Control()
         pacer = Pacer(
             clock,
@@ -207,19 +216,35 @@ class Board:
 
     def _limit_heap(self):
         """Leave the firmware as much heap as was asked for."""
+        from twin.run_heap import HEAP_GROWTH, HEAP_PASSING, limit_heap, name_pools
+
         if MICROPYTHON and self.start.get("heap"):
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
                 __import__(name)
+            name_pools()
         gc.collect()
         limit = self.start.get("heap")
         if MICROPYTHON:
             gc.threshold(min(COLLECT_EVERY, limit // 2) if limit else COLLECT_EVERY)
         if not MICROPYTHON or not limit:
             return None
-        self.control.heap_reserve = HEAP_RESERVE
-        spare = gc.mem_free() - limit - HEAP_RESERVE
-        return bytearray(spare) if spare > 0 else None
+        self.control.heap_reserve = HEAP_PASSING
+        own = gc.mem_alloc()
+        image = len(self.rom) if self.rom else 0
+        self.send(
+            {
+                "event": "heap",
+                "limit": limit,
+                "image": image,
+                "twin": own - image,
+                "more": HEAP_GROWTH + HEAP_PASSING,
+            }
+        )
+        own = gc.mem_alloc()
+        ballast, held = limit_heap(limit)
+        self.control.heap_base = own + held
+        return ballast
 
     def _program(self, path):
         """Run one file as the chip does; False if it ended badly."""
@@ -257,6 +282,9 @@ def main():
     link.send({"hello": options["token"]})
     start = link.receive(True)["start"]
     sys.path.pop(0)
+    if start.get("rom"):
+        start["rom_image"] = _mount(start["rom"])
+        start["firmware"] = ["/rom", "/rom/lib"]
     sys.path[:] = _paths(here, start)
     start["built_in"] = [place for place in sys.path if place.startswith(here + "/")]
     # First of all: the shadows of built-in modules reach the board through this name.

@@ -12,8 +12,7 @@ import asyncio
 import log
 from ocppj.rpc import CallError
 
-from . import authorize, configuration, data_transfer, local_list, remote, reservation
-from . import smart_charging, trigger
+from . import authorize, on_demand
 from .boot import Boot
 from .status import Status
 from .transactions import Transactions
@@ -31,11 +30,12 @@ class Ocpp16:
     reachable: plain callable, False when the network is known to be gone: a driver with a
         card is then not kept waiting for an answer that cannot come.
     profiles: names of the feature profiles that are offered.
+    passing: True to load the code of requests when they come (see on_demand).
     """
 
     # fmt: off
     def __init__(self, call, station, settings, journal, clock, identity, reachable=None,
-                 profiles=()):
+                 profiles=(), passing=False):
         # fmt: on
         self.call = call
         self._clock = clock
@@ -52,19 +52,20 @@ class Ocpp16:
         settings.on_change(self._on_setting)
         clock.on_set(self._on_time)
         # Every action of the central system that this charge point knows.
-        self.handlers = {}
         tags = station.authorizer.tags
         reservations = station.reservations if "Reservation" in profiles else None
-        for table in (
-            remote.handlers(station, settings, self.transactions, self._registered, clock),
-            smart_charging.handlers(station, self.transactions, clock),
-            configuration.handlers(settings),
-            trigger.handlers(station, self),
-            data_transfer.handlers(),
-            local_list.handlers(tags, settings),
-            reservation.handlers(reservations, self._registered),
-        ):
-            self.handlers.update(table)
+        self.handlers = on_demand.handlers(
+            {
+                "remote": (station, settings, self.transactions, self._registered, clock),
+                "smart_charging": (station, self.transactions, clock),
+                "configuration": (settings,),
+                "trigger": (station, self),
+                "data_transfer": (),
+                "local_list": (tags, settings),
+                "reservation": (reservations, self._registered),
+            },
+            passing,
+        )
 
     def attach_firmware(self, firmware):
         """Fit FirmwareManagement (see firmware.Firmware): its requests and notifications."""

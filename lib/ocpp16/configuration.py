@@ -2,6 +2,10 @@
 # MIT license; part of microevse
 """Configuration keys of OCPP 1.6 (sections 5.3, 5.8 and 9) from the settings declaration."""
 
+import json
+
+from ocppj.messages import dumps
+
 ANSWERS = {
     "accepted": "Accepted",
     "rejected": "Rejected",
@@ -20,20 +24,29 @@ def handlers(settings):
             item["value"] = settings.text(name)
         return item
 
+    def pieces(known, unknown):
+        """The answer, one key at a time: as a whole it would be the largest of all messages."""
+        yield '{"configurationKey":['
+        comma = ""
+        for name in known:
+            yield comma + dumps(entry(name))
+            comma = ","
+        yield '],"unknownKey":%s}' % json.dumps(unknown) if unknown else "]}"
+
     async def get_configuration(payload):
         wanted = payload.get("key")
         if not wanted:
             # An empty list asks for everything, as no list does (section 5.8).
-            return {"configurationKey": [entry(name) for name in settings.keys16()]}
+            return pieces(settings.keys16(), ())
         limit = settings.get("GetConfigurationMaxKeys")
         known, unknown = [], []
         for name in wanted[:limit]:
             real = settings.find16(name)
             if real:
-                known.append(entry(real))
+                known.append(real)
             else:
                 unknown.append(name)
-        return {"configurationKey": known, "unknownKey": unknown}
+        return pieces(known, unknown)
 
     async def change_configuration(payload):
         name = settings.find16(payload["key"])

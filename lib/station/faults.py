@@ -23,48 +23,58 @@ HOLD_MS = 5000
 
 EMERGENCY_STOP = "Emergency stop"
 
-# What exactly it was: (name for machines, code, info that people read).
-_DETAILS = (
-    ("PilotFrontEnd", "InternalError", "control pilot does not reach -12 V"),
-    ("GuardDisagrees", "InternalError", "guard and control pilot disagree"),
-    ("ContactorWelded", "PowerSwitchFailure", "contactor does not open"),
-    ("ContactorNotClosing", "PowerSwitchFailure", "contactor does not close"),
-    ("ProtectiveEarthLost", "GroundFailure", "protective earth lost"),
-    ("RcdTestFailed", "GroundFailure", "RCD self-test failed"),
-    ("LockJammed", "ConnectorLockFailure", "did not lock"),
-    ("LockLost", "ConnectorLockFailure", "lock opened while charging"),
-    ("OverCurrentSoft", "OverCurrentFailure", "soft limit"),
-    ("OverCurrentHard", "OverCurrentFailure", "hard limit"),
-    ("TemperatureStop", "HighTemperature", "too hot"),
-    ("TemperatureSensor", "HighTemperature", "temperature sensor"),
-)
+# What exactly it was: name for machines, code, info that people read. One text, as below:
+# constants of their own would take ten times the heap, as each is an object.
+_DETAILS = """
+PilotFrontEnd|InternalError|control pilot does not reach -12 V
+GuardDisagrees|InternalError|guard and control pilot disagree
+ContactorWelded|PowerSwitchFailure|contactor does not open
+ContactorNotClosing|PowerSwitchFailure|contactor does not close
+ProtectiveEarthLost|GroundFailure|protective earth lost
+RcdTestFailed|GroundFailure|RCD self-test failed
+LockJammed|ConnectorLockFailure|did not lock
+LockLost|ConnectorLockFailure|lock opened while charging
+OverCurrentSoft|OverCurrentFailure|soft limit
+OverCurrentHard|OverCurrentFailure|hard limit
+TemperatureStop|HighTemperature|too hot
+TemperatureSensor|HighTemperature|temperature sensor
+"""
 
-_TABLE = {
-    "ConnectorLockFailure": (END, UNPLUG, "The plug could not be locked."),
-    "EVCommunicationError": (OPEN, AUTO, "The control pilot of the car is not right."),
-    "GroundFailure": (END, UNPLUG, "Earth leakage or earth fault: unplug and have it checked."),
-    "HighTemperature": (OPEN, AUTO, "Too hot: waiting to cool down."),
-    "InternalError": (END, RESTART, "Internal error: restart needed."),
-    "OverCurrentFailure": (END, UNPLUG, "The car took more current than it was offered."),
-    "PowerMeterFailure": (PAUSE, AUTO, "The energy meter does not answer."),
-    "PowerSwitchFailure": (END, RESTART, "The contactor does not switch: do not use."),
-    "ReaderFailure": (WARN, AUTO, "The card reader does not answer."),
-    "ResetFailure": (WARN, RESTART, "A reset could not be done."),
-    "UnderVoltage": (OPEN, AUTO, "Mains voltage too low."),
-    "OverVoltage": (OPEN, AUTO, "Mains voltage too high."),
-    "WeakSignal": (WARN, AUTO, "Weak wireless signal."),
-    "OtherError": (END, AUTO, "Fault."),
-}
+# Code, what it does, when it is over, what a person reads.
+_TABLE = """
+ConnectorLockFailure|31The plug could not be locked.
+EVCommunicationError|20The control pilot of the car is not right.
+GroundFailure|31Earth leakage or earth fault: unplug and have it checked.
+HighTemperature|20Too hot: waiting to cool down.
+InternalError|32Internal error: restart needed.
+OverCurrentFailure|31The car took more current than it was offered.
+PowerMeterFailure|10The energy meter does not answer.
+PowerSwitchFailure|32The contactor does not switch: do not use.
+ReaderFailure|00The card reader does not answer.
+ResetFailure|02A reset could not be done.
+UnderVoltage|20Mains voltage too low.
+OverVoltage|20Mains voltage too high.
+WeakSignal|00Weak wireless signal.
+OtherError|30Fault.
+"""
+
+
+def _row(code):
+    """Where the columns after `code` begin in the table; 0 if the code is unknown."""
+    at = _TABLE.find("\n%s|" % code)
+    return at + len(code) + 2 if at >= 0 else 0
 
 
 def action(code):
     """WARN, PAUSE, OPEN or END. An unknown code is treated as the worst."""
-    return _TABLE[code][0] if code in _TABLE else END
+    at = _row(code)
+    return int(_TABLE[at]) if at else END
 
 
 def clearing(code):
     """AUTO, UNPLUG or RESTART."""
-    return _TABLE[code][1] if code in _TABLE else RESTART
+    at = _row(code)
+    return int(_TABLE[at + 1]) if at else RESTART
 
 
 # Where the sentence of the code would send people the wrong way.
@@ -81,17 +91,16 @@ def sentence(code, info=""):
     name = detail(code, info)
     if name in _SENTENCES:
         return _SENTENCES[name]
-    text = _TABLE[code][2] if code in _TABLE else "Fault %s." % code
+    at = _row(code)
+    text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % code
     return "%s (%s)" % (text, info) if info else text
 
 
 def detail(code, info):
     """Name of what exactly happened, for vendor error codes; None where there is none."""
-    for name, of, text in _DETAILS:
-        # What follows a comma says which of several it was.
-        if of == code and info.split(",")[0] == text:
-            return name
-    return None
+    # What follows a comma says which of several it was.
+    end = _DETAILS.find("|%s|%s\n" % (code, info.split(",")[0]))
+    return _DETAILS[_DETAILS.rfind("\n", 0, end) + 1 : end] if end >= 0 else None
 
 
 def end_reason(code, info=""):

@@ -1,0 +1,97 @@
+# The page's door: listens always, and has the page brought when somebody comes.
+# MIT license; part of microevse
+"""The page is the largest part of the program and the least used. Where its code lies in flash
+and is executed there (a ROM image, a frozen build) loading it takes milliseconds and what it
+takes is heap: so it is loaded for a visitor and dropped when nobody has come for a while.
+Where modules are copied from files it is loaded at once and stays: to read them would stall
+the chip for half a second, maybe while a car charges.
+"""
+
+import asyncio
+import gc
+import sys
+
+import log
+import port
+
+PORT = 80
+IDLE_S = 300
+LOOK_S = 1
+# What goes with the page; `web.login` stays: it counts the wrong passwords.
+_PAGE = ("web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot")
+
+
+def in_place(file=__file__):
+    """True if code runs where it lies: /rom is a mounted image, frozen modules keep `.py`."""
+    return port.MICROPYTHON and (file.startswith("/rom/") or file.endswith(".py"))
+
+
+class Door:
+    """charger: app.Charger."""
+
+    def __init__(self, charger):
+        self._charger = charger
+        self._account = None
+        self._app = None
+        self._visitors = 0
+        self._idle_s = 0
+        self._server = None
+
+    async def run(self):
+        """Serve until `shutdown`."""
+        keep = not in_place()
+        if keep:
+            self._load()
+        self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
+        try:
+            while self._server:
+                await asyncio.sleep(LOOK_S)
+                self._idle_s = 0 if self._visitors else self._idle_s + LOOK_S
+                if self._app and not keep and self._idle_s > IDLE_S:
+                    self._drop()
+        finally:
+            self.shutdown()
+
+    def shutdown(self):
+        """Close the door: the port and the memory are needed; `run` ends soon after."""
+        server, self._server = self._server, None
+        if server:
+            server.close()
+        self._drop()
+
+    async def _visit(self, reader, writer):
+        self._visitors += 1
+        try:
+            if self._app is None:
+                self._load()
+            await self._app.handle_request(reader, writer)
+        except MemoryError:
+            # The page is a guest: what charges goes on, the visitor may come again.
+            log.error("web", "no memory for the page")
+            self._drop()
+            writer.close()
+        finally:
+            self._visitors -= 1
+
+    def _load(self):
+        from web import login, server
+        from web.view import View
+
+        charger = self._charger
+        if self._account is None:
+            self._account = login.from_settings(charger.settings, charger.clock)
+        self._app = server.make_app(View(charger), self._account, (charger.link.name,))
+        gc.collect()
+
+    def _drop(self):
+        """Forget the page's code; a visitor who is still being served keeps his."""
+        self._app = None
+        for name in list(sys.modules):
+            if name.startswith(_PAGE):
+                del sys.modules[name]
+        # A package keeps its modules as attributes.
+        web = sys.modules.get("web")
+        for name in _PAGE:
+            if name.startswith("web.") and hasattr(web, name[4:]):
+                delattr(web, name[4:])
+        gc.collect()

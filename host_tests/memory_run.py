@@ -1,0 +1,101 @@
+# What the running charger has of the heap in its situations, on the twin, from ROM.
+# MIT license; part of microevse
+"""`situations(...)` plays a day of a charger and looks at its heap; bytes of this machine."""
+
+import re
+
+import compiled
+from bench import Bench
+from test_tls_sessions import SecureBench, secure
+from twin.host import load_board
+from twin.run_heap import HEAP_GROWTH
+
+_FREE = re.compile(r"max free sz: (\d+)")
+_BLOCK = 32
+# Quiet time is taken in such steps: an hour offline would take a minute else.
+GRID_MS = 4000
+
+
+def options(features="all", heap="400k", tls=False, board="esp32_devkitc", **more):
+    """Arguments of Bench (SecureBench for TLS) for a charger that runs from ROM."""
+    profile = dict(load_board(board), features=features)
+    made = {"board": profile, "rom": compiled.rom(), "heap": heap, **more}
+    return secure(**made) if tls else made
+
+
+def bench(tls=False, **wanted):
+    """A bench for that; to be entered with `async with`."""
+    return (SecureBench if tls else Bench)(**options(tls=tls, **wanted))
+
+
+async def look(b):
+    """(bytes taken by the firmware, largest free block) after a collection."""
+    answer = await b.twin.heap()
+    for line in reversed(b.log):
+        found = _FREE.search(line)
+        if found:
+            return answer["taken"] - HEAP_GROWTH, int(found[1]) * _BLOCK
+    raise AssertionError("no figures of the heap")
+
+
+async def session(b, seen=None, offline_s=0):
+    """A charging session with everything a central system may ask for meanwhile."""
+
+    async def note(name):
+        if seen is not None:
+            seen[name] = await look(b)
+
+    await b.boot()
+    await note('after boot')
+    await b.advance(60)
+    await note("connected, idle")
+    entry = await b.charging()
+    await note("charging")
+    await b.expect("MeterValues", within=80, transactionId=entry.id)
+    await b.call(
+        "SetChargingProfile",
+        {"connectorId": 1, "csChargingProfiles": _profile()},
+    )
+    await note("charging, with a profile of 24 periods")
+    await b.call("GetCompositeSchedule", {"connectorId": 1, "duration": 86400})
+    await note("the composite schedule of a day just sent")
+    keys = await b.configuration()
+    await note("all configuration keys just sent")
+    assert len(keys) > 50
+    if offline_s:
+        await b.offline()
+        await b.advance(offline_s)
+        await note("charging, %d s offline" % offline_s)
+        await b.online()
+        await b.advance(120)
+    await b.tap("CARD1")
+    await b.until(lambda: entry.stop, 60, "StopTransaction")
+    await b.contactor(False)
+    await b.leave()
+    await note("after the session")
+    assert entry.wh > 0
+
+
+def _profile():
+    periods = [{"startPeriod": 3600 * i, "limit": 16.0 if i % 2 else 20.0} for i in range(24)]
+    return {
+        "chargingProfileId": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Recurring",
+        "recurrencyKind": "Daily",
+        "chargingSchedule": {
+            "startSchedule": "2027-01-01T00:00:00Z",
+            "chargingRateUnit": "A",
+            "chargingSchedulePeriod": periods,
+        },
+    }
+
+
+async def situations(features="all", heap="400k", tls=False, offline_s=0):
+    """{situation: (bytes taken, largest free block)}; offline_s: how long an outage lasts."""
+    seen = {}
+    grid = {"skip_ms": GRID_MS, "coalesce_ms": GRID_MS}
+    async with bench(tls=tls, features=features, heap=heap, options=grid) as b:
+        await session(b, seen, offline_s)
+    return seen

@@ -1,0 +1,57 @@
+# Requests that come now and then: their code is loaded for one, and given up after it.
+# MIT license; part of microevse
+"""For a chip that executes code where it lies in flash: loading a module takes milliseconds
+there, and what it would keep is heap. Elsewhere the modules are loaded at the start, because
+reading them from files would stall the interpreter while a car charges."""
+
+import sys
+
+# What is loaded for which action; each module has `handlers(...) -> {action: handler}`.
+ACTIONS = (
+    ("remote", "RemoteStartTransaction RemoteStopTransaction UnlockConnector Reset "
+               "ChangeAvailability ClearCache"),
+    ("smart_charging", "SetChargingProfile ClearChargingProfile GetCompositeSchedule"),
+    ("configuration", "GetConfiguration ChangeConfiguration"),
+    ("trigger", "TriggerMessage"),
+    ("data_transfer", "DataTransfer"),
+    ("local_list", "GetLocalListVersion SendLocalList"),
+    ("reservation", "ReserveNow CancelReservation"),
+)  # fmt: skip
+
+
+def _load(name):
+    full = "ocpp16." + name
+    __import__(full)
+    return sys.modules[full]
+
+
+def _forget():
+    """All of them: one may have imported another. What still runs keeps the code it has."""
+    package = sys.modules.get("ocpp16")
+    for name, _ in ACTIONS:
+        if sys.modules.pop("ocpp16." + name, None) and hasattr(package, name):
+            delattr(package, name)
+
+
+def _passing(name, action, args):
+    async def handle(payload):
+        handler = _load(name).handlers(*args)[action]
+        _forget()
+        return await handler(payload)
+
+    return handle
+
+
+def handlers(parts, passing):
+    """{action: handler} of all. parts: {module: arguments of its `handlers`}; passing: True
+    to load each for its request only."""
+    table = {}
+    for name, actions in ACTIONS:
+        if passing:
+            for action in actions.split():
+                table[action] = _passing(name, action, parts[name])
+        else:
+            table.update(_load(name).handlers(*parts[name]))
+    if passing:
+        _forget()
+    return table
