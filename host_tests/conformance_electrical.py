@@ -495,9 +495,10 @@ def f_lasts(rig):
 @row("A.5.3", "no reaction for 60 s: woken by F for", 4000, kind=AT_LEAST)
 def wake_f(rig):
     rig.ready()
+    before = len(rig.times("duty"))  # -12 V for 2 ms of the self-test at boot
     rig.evse.permit(16000)
     rig.run(70000)
-    duties = rig.times("duty")
+    duties = rig.times("duty")[before:]
     zero = [i for i, (_, percent) in enumerate(duties) if percent == 0]
     assert len(zero) == 1, duties
     return duties[zero[0] + 1][0] - duties[zero[0]][0] + 1
@@ -506,9 +507,10 @@ def wake_f(rig):
 @row("A.5.3", "wake-ups in ten minutes of no reaction", 1, "")
 def wake_once(rig):
     rig.ready()
+    before = len(rig.times("duty"))
     rig.evse.permit(16000)
     rig.run(600000)
-    return len([1 for _, percent in rig.times("duty") if percent == 0])
+    return len([1 for _, percent in rig.times("duty")[before:] if percent == 0])
 
 
 @row("delay", "between opening and closing again", 5000, kind=AT_LEAST)

@@ -222,7 +222,7 @@ class Board:
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
                 __import__(name)
-            name_pools()
+            paid = name_pools()
         gc.collect()
         limit = self.start.get("heap")
         if MICROPYTHON:
@@ -242,7 +242,7 @@ class Board:
             }
         )
         own = gc.mem_alloc()
-        ballast, held = limit_heap(limit)
+        ballast, held = limit_heap(limit - paid)
         self.control.heap_base = own + held
         return ballast
 
