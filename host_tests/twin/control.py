@@ -8,6 +8,7 @@ import gc
 import sys
 
 import twin_state
+from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
 _STATE_F = 2  # iec61851.sender.FAULT
@@ -30,6 +31,13 @@ class Control:
 
     def __init__(self, heap_reserve=0):
         self.heap_reserve = heap_reserve
+        self._limit = self._own_at_first = 0
+
+    def begin(self, limit, reserve):
+        """The firmware starts with `limit` bytes of heap, and `reserve` beyond for the twin."""
+        self.heap_reserve = reserve
+        self._limit = limit
+        self._own_at_first = own_bytes()
 
     def handle(self, cmd):
         """Apply one command. Raises ValueError with what is wrong with it."""
@@ -153,17 +161,28 @@ class Control:
     def do__flash(self, cmd):
         """Operations and erases since this boot, for those who cut the power at one of them."""
         flash = getattr(twin_state, "flash", None)
-        erases = {str(n): count for n, count in flash.erases.items()} if flash else {}
         ops, overwrites = (flash.ops, flash.overwrites) if flash else (0, 0)
         charger = _charger()
         queued = charger.journal.queued if charger else None
         return {
             "ok": True,
             "ops": ops,
-            "erases": erases,
+            "erases": _erases(),
             "overwrites": overwrites,
             "queued": queued,
         }, None
+
+    def do__heap(self, cmd):
+        """After a collection, in bytes: what is left of the limit (`free`), with the twin's own
+        left out; what the twin has come to hold since the start (`own`); the largest piece
+        (`largest`) that can be had, the twin's reserve included."""
+        if not self._limit:
+            raise ValueError("no heap limit was asked for")
+        own = own_bytes() - self._own_at_first
+        gc.collect()
+        gc.collect()
+        free = gc.mem_free() - self.heap_reserve + own
+        return {"ok": True, "free": free, "own": own, "largest": _largest()}, None
 
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
@@ -178,7 +197,14 @@ def snapshot():
         "rtc_memory": bytes(twin_state.rtc_memory).hex(),
         "up": twin_state.net.up,
         "world": twin_state.world.snapshot(),
+        "erases": _erases(),
     }
+
+
+def _erases():
+    """{sector (text, as JSON has it): erases in this boot}"""
+    flash = getattr(twin_state, "flash", None)
+    return {str(n): count for n, count in flash.erases.items()} if flash else {}
 
 
 def peer_busy():
@@ -218,6 +244,20 @@ def _at_rest(evse):
         and send.ma == (evse._want_ma if evse._may_offer() else 0)
         and (send.output == _STATE_F) != evse._in_service
     )
+
+
+def _largest():
+    """Bytes of the largest object that can be made now, to within 1 KB."""
+    low, high = 0, gc.mem_free() // 1024
+    while low < high:
+        middle = (low + high + 1) // 2
+        try:
+            bytearray(middle * 1024)
+            low = middle
+        except MemoryError:
+            high = middle - 1
+    gc.collect()
+    return low * 1024
 
 
 def _charger():

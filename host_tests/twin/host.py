@@ -52,6 +52,10 @@ class TwinError(Exception):
     """The virtual board itself failed: its interpreter could not start, or died."""
 
 
+class _ResetFirst(TwinError):
+    """The charger reset itself before it looked at the command."""
+
+
 def heap_bytes(text):
     """Bytes of a heap size as micropython's -X heapsize= has it: 128k, 1m, 64wk."""
     number = str(text).strip().lower()
@@ -138,6 +142,14 @@ def free_port(host):
     raise TwinError("no free port on %s" % host)
 
 
+def _added(counts, more):
+    """{int: count} of both; the keys of `more` are text, as JSON has them."""
+    total = dict(counts)
+    for key, count in more.items():
+        total[int(key)] = total.get(int(key), 0) + count
+    return total
+
+
 def split_address(text):
     """("host", port) of "host:port"; ValueError if it is none."""
     if isinstance(text, (tuple, list)):
@@ -212,6 +224,7 @@ class Twin:
             self._options.setdefault("skip_ms", SKIP_MS)
         self._state = {"now_us": 0, "world": None, "up": True}
         self._state.update(rtc_offset=None, rtc_memory="")
+        self._erased = {}  # {sector: erases in the boots that are over}
         self._now_us = 0
         self._horizon = 0
         self._tx_before = 0  # bytes written by earlier child processes
@@ -311,6 +324,15 @@ class Twin:
         that the journal holds for delivery (None before it is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
 
+    async def heap(self):
+        """Where a heap limit holds: {"free", "own", "largest"} in bytes, after a collection:
+        left to the firmware, held by the twin since the start, the largest free piece."""
+        return await self._ask({"do": "_heap"}, ANSWER_S)
+
+    async def erases(self):
+        """{sector: how often it was erased}, over all boots of this object."""
+        return _added(self._erased, (await self.flash())["erases"])
+
     async def advance(self, seconds):
         """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
         chip ends later), the peer being given its turn through `settle`."""
@@ -339,7 +361,7 @@ class Twin:
         """No power for `seconds` of virtual time. Returns once it is off."""
         async with self._changing:
             if self._dark is None:
-                with contextlib.suppress(asyncio.TimeoutError):
+                with contextlib.suppress(asyncio.TimeoutError, TwinError):
                     await self._take_snapshot(FINAL_SNAPSHOT_S)
                 await self._kill()
                 self._state.update(rtc_offset=None, rtc_memory="")
@@ -416,6 +438,7 @@ class Twin:
 
     async def _spawn(self, cause):
         self._failure = None
+        self._erased = _added(self._erased, self._state.pop("erases", {}))
         self.crashed = False
         self.boots += 1
         self._tx_before, self._tx = self._tx_before + self._tx, 0
@@ -515,7 +538,7 @@ class Twin:
         answers, self._answers = self._answers, {}
         for future in answers.values():
             if not future.done():
-                future.set_exception(TwinError(why))
+                future.set_exception(why if isinstance(why, TwinError) else TwinError(why))
 
     async def _read_log(self, child):
         while True:
@@ -580,6 +603,8 @@ class Twin:
         if kind == "reset":
             self._keep(event["state"])
             self._alive.clear()
+            # What had been applied was answered before this: the rest is asked again.
+            self._fail_answers(_ResetFirst("the charger has reset itself"))
             self._task(self._restart(event["cause"]))
             return
         if kind == "listen":
@@ -612,6 +637,14 @@ class Twin:
         self._go(s=turn)
 
     async def _ask(self, cmd, timeout, patient=True):
+        while True:
+            try:
+                return await self._ask_once(cmd, timeout, patient)
+            except _ResetFirst:
+                if not patient:
+                    raise
+
+    async def _ask_once(self, cmd, timeout, patient):
         if patient and not self._alive.is_set():
             if self._failure:
                 raise TwinError(self._failure)

@@ -13,7 +13,7 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 # From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
 BOOT_US = 600000
-# Free heap that the twin itself may use while the firmware runs.
+# Free heap that the twin itself may use while the firmware runs (option heap_reserve).
 HEAP_RESERVE = 64 * 1024
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
@@ -217,8 +217,9 @@ class Board:
             gc.threshold(min(COLLECT_EVERY, limit // 2) if limit else COLLECT_EVERY)
         if not MICROPYTHON or not limit:
             return None
-        self.control.heap_reserve = HEAP_RESERVE
-        spare = gc.mem_free() - limit - HEAP_RESERVE
+        reserve = self.start.get("heap_reserve", HEAP_RESERVE)
+        self.control.begin(limit, reserve)
+        spare = gc.mem_free() - limit - reserve
         return bytearray(spare) if spare > 0 else None
 
     def _program(self, path):
