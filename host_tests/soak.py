@@ -30,7 +30,9 @@ ROOMY = 2 * 1024 * 1024  # for measuring what the firmware takes
 OWN = 24 * 1024
 # Growth that is no leak, in bytes: a heap is searched conservatively, in 32-byte blocks.
 GROWTH = 2048
-GRID_MS = 8000
+# In a quiet time the twin jumps so far. Pings are counted in wake-ups: much longer, and the line
+# would be taken for dead.
+GRID_MS = 30000
 DAY_S = 86400
 SAMPLE_S = 300
 SETTLED_S = 7200

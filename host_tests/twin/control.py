@@ -7,6 +7,7 @@ and in programs that are no charger, those fields are null."""
 import gc
 import sys
 
+import micropython
 import twin_state
 from twin.own_memory import own_bytes
 
@@ -174,15 +175,16 @@ class Control:
 
     def do__heap(self, cmd):
         """After a collection, in bytes: what is left of the limit (`free`), with the twin's own
-        left out; what the twin has come to hold since the start (`own`); the largest piece
-        (`largest`) that can be had, the twin's reserve included."""
+        left out; what the twin has come to hold since the start (`own`). The largest free
+        piece is printed by the interpreter."""
         if not self._limit:
             raise ValueError("no heap limit was asked for")
         own = own_bytes() - self._own_at_first
         gc.collect()
         gc.collect()
         free = gc.mem_free() - self.heap_reserve + own
-        return {"ok": True, "free": free, "own": own, "largest": _largest()}, None
+        micropython.mem_info()
+        return {"ok": True, "free": free, "own": own}, None
 
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
@@ -244,20 +246,6 @@ def _at_rest(evse):
         and send.ma == (evse._want_ma if evse._may_offer() else 0)
         and (send.output == _STATE_F) != evse._in_service
     )
-
-
-def _largest():
-    """Bytes of the largest object that can be made now, to within 1 KB."""
-    low, high = 0, gc.mem_free() // 1024
-    while low < high:
-        middle = (low + high + 1) // 2
-        try:
-            bytearray(middle * 1024)
-            low = middle
-        except MemoryError:
-            high = middle - 1
-    gc.collect()
-    return low * 1024
 
 
 def _charger():

@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import secrets
 import shutil
 import socket
@@ -45,7 +46,12 @@ SKIP_MS = 500
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
-TWIN_HEAP = 2 * 1024 * 1024  # room for the twin beside a limited firmware heap
+TWIN_HEAP = 1024 * 1024
+
+
+# The last line of micropython.mem_info(), in blocks of the heap of a 64-bit machine.
+_PIECE = re.compile(r"max free sz: (\d+)")
+_BLOCK = 32
 
 
 class TwinError(Exception):
@@ -224,6 +230,7 @@ class Twin:
             self._options.setdefault("skip_ms", SKIP_MS)
         self._state = {"now_us": 0, "world": None, "up": True}
         self._state.update(rtc_offset=None, rtc_memory="")
+        self._piece = None  # future of the largest free piece of heap, bytes
         self._erased = {}  # {sector: erases in the boots that are over}
         self._now_us = 0
         self._horizon = 0
@@ -327,7 +334,12 @@ class Twin:
     async def heap(self):
         """Where a heap limit holds: {"free", "own", "largest"} in bytes, after a collection:
         left to the firmware, held by the twin since the start, the largest free piece."""
-        return await self._ask({"do": "_heap"}, ANSWER_S)
+        self._piece = asyncio.get_running_loop().create_future()
+        answer = await self._ask({"do": "_heap"}, ANSWER_S)
+        if not answer.get("ok"):
+            raise TwinError(answer["error"])
+        answer["largest"] = await asyncio.wait_for(self._piece, ANSWER_S)
+        return answer
 
     async def erases(self):
         """{sector: how often it was erased}, over all boots of this object."""
@@ -551,6 +563,9 @@ class Twin:
             self._log_line(line.decode(errors="replace").rstrip("\r\n"))
 
     def _log_line(self, line):
+        found = _PIECE.search(line)
+        if found and self._piece and not self._piece.done():
+            self._piece.set_result(_BLOCK * int(found.group(1)))
         self.log_lines.append(line)
         if len(self.log_lines) > LOG_LINES:
             del self.log_lines[: LOG_LINES // 4]

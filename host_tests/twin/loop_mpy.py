@@ -135,10 +135,9 @@ def _events(stream, flags):
     return 0
 
 
-def _coalesced(passed, dt, clock):
+def _coalesced(passed, dt, clock, grid):
     """When (ms) a sleep of `dt` ends. With the option coalesce_ms, for runs of many days, all
     long sleeps in a quiet time end together: late, as on a busy chip, and much cheaper."""
-    grid = twin_state.options.get("coalesce_ms")
     due = passed + dt
     if not grid or clock.now_us - twin_state.world.changed_us < _QUIET_US:
         return due
@@ -254,7 +253,7 @@ def patch(pacer):
                 # To the millisecond the loop counts in, not a fraction later.
                 passed = (clock.now_us - clock.boot_us) // 1000
                 due = clock.boot_us + (passed + dt) * 1000
-                until = clock.boot_us + _coalesced(passed, dt, clock) * 1000
+                until = clock.boot_us + _coalesced(passed, dt, clock, coalesce) * 1000
             version = twin_state.world.version
             before = _pushes
             while True:

@@ -55,6 +55,34 @@ def _exists(path):
         return False
 
 
+def _fill_all_but(size):
+    """Fill the heap but for one piece of `size` bytes; returns what fills it.
+
+    As on the chip, the firmware then starts with its heap in one piece. Once it got the holes
+    between the twin's own objects as well: in the end nothing else was left, and 2 KB could
+    not be had with 70 KB free.
+    """
+    try:
+        piece = bytearray(size)
+    except MemoryError:
+        return None  # more than there is: no limit
+    ballast = None
+    for part in (65536, 4096, 512, 64):
+        try:
+            while True:
+                ballast = (ballast, bytearray(part))
+        except MemoryError:
+            pass
+    try:
+        while True:
+            ballast = (ballast, None)
+    except MemoryError:
+        pass
+    del piece
+    gc.collect()
+    return ballast
+
+
 class Board:
     """The assembled virtual board."""
 
@@ -219,8 +247,7 @@ class Board:
             return None
         reserve = self.start.get("heap_reserve", HEAP_RESERVE)
         self.control.begin(limit, reserve)
-        spare = gc.mem_free() - limit - reserve
-        return bytearray(spare) if spare > 0 else None
+        return _fill_all_but(limit + reserve)
 
     def _program(self, path):
         """Run one file as the chip does; False if it ended badly."""
