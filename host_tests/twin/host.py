@@ -46,7 +46,7 @@ SKIP_MS = 500
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
-TWIN_HEAP = 1024 * 1024
+TWIN_HEAP = 768 * 1024
 
 
 # The last line of micropython.mem_info(), in blocks of the heap of a 64-bit machine.
