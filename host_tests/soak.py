@@ -170,9 +170,9 @@ class Life:
 class Heap:
     """What is free, looked at whenever nothing goes on, after a collection."""
 
-    def __init__(self, life, limit):
+    def __init__(self, life):
         self.life = life
-        self.limit = limit
+        self._told = 0  # days
         self.seen = []  # [(virtual s, boot, free, largest piece, the twin's own)]
 
     async def look(self):
@@ -193,16 +193,25 @@ class Heap:
         hours = (last[-1][0] - last[0][0]) / 3600
         return int(early - late), len(last), hours
 
-    def tell(self, say):
-        say("heap free at rest, KB, by day: at first, least, at last; largest piece at last")
-        for day in range(int(self.seen[-1][0] // DAY_S) + 1):
-            of = [e for e in self.seen if day * DAY_S <= e[0] < (day + 1) * DAY_S]
+    def tell(self, say, whole=False):
+        """The days that are over (all with `whole`) and were not told yet."""
+        if not self._told:
+            say(
+                "heap free at rest, KB, by day: at first, least, at last; least largest piece;"
+                " resets so far"
+            )
+        while self._told < self.life.b.now // DAY_S + whole:
+            of = [e for e in self.seen if e[0] // DAY_S == self._told]
+            self._told += 1
             if of:
                 free = [entry[2] / 1024 for entry in of]
+                piece = min(entry[3] for entry in of) / 1024
                 say(
-                    f"  day {day + 1:2}: {free[0]:5.1f} {min(free):5.1f} {free[-1]:5.1f}"
-                    f" {of[-1][3] / 1024:6.0f}"
+                    f"  day {self._told:2}: {free[0]:5.1f} {min(free):5.1f} {free[-1]:5.1f}"
+                    f" {piece:6.1f} {of[-1][1] - 1:3}"
                 )
+
+    def tell_own(self, say):
         own = max(entry[4] for entry in self.seen)
         say(f"  the twin's own, left out: {own / 1024:.1f} KB at most, {OWN // 1024} set aside")
 
@@ -274,7 +283,7 @@ async def _run(days, sessions, seed, say, heap):
         say(f"heap limit {limit / 1024:.0f} KB, as asked for")
     async with _bench(limit, seed, skip_ms=GRID_MS, coalesce_ms=GRID_MS) as b:
         life = Life(b, rng)
-        free = Heap(life, limit)
+        free = Heap(life)
         await b.boot()
         await free.look()
         each = days * DAY_S / sessions
@@ -285,6 +294,7 @@ async def _run(days, sessions, seed, say, heap):
             if rng.random() < 0.4:
                 await life.trouble()
             await free.look()
+            free.tell(say)
             if b.now < due:
                 await b.advance(due - b.now)
         await b.do("network", up=True)
@@ -306,7 +316,8 @@ async def _run(days, sessions, seed, say, heap):
             f" resets and power cuts: {2 * life.began + samples} events, none lost; {billed} Wh"
             f" billed, {total:.0f} Wh flowed; {len(b.csms.log)} frames"
         )
-        free.tell(say)
+        free.tell(say, True)
+        free.tell_own(say)
         _tell_wear(await b.twin.erases(), days, say)
         growth, looks, hours = free.growth()
         say(f"heap growth of the firmware in the last boot, {looks} looks in {hours:.0f} h: {growth} bytes")
