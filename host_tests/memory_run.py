@@ -2,7 +2,6 @@
 # MIT license; part of microevse
 """`situations(...)` plays a day of a charger and looks at its heap; bytes of this machine."""
 
-import re
 
 import compiled
 from bench import Bench
@@ -10,8 +9,6 @@ from test_tls_sessions import SecureBench, secure
 from twin.host import load_board
 from twin.run_heap import HEAP_GROWTH
 
-_FREE = re.compile(r"max free sz: (\d+)")
-_BLOCK = 32
 # Quiet time is taken in such steps: an hour offline would take a minute else.
 GRID_MS = 4000
 
@@ -30,12 +27,8 @@ def bench(tls=False, **wanted):
 
 async def look(b):
     """(bytes taken by the firmware, largest free block) after a collection."""
-    answer = await b.twin.heap()
-    for line in reversed(b.log):
-        found = _FREE.search(line)
-        if found:
-            return answer["taken"] - HEAP_GROWTH, int(found[1]) * _BLOCK
-    raise AssertionError("no figures of the heap")
+    heap = await b.twin.heap()
+    return heap["taken"] - HEAP_GROWTH, heap["largest"]
 
 
 async def session(b, seen=None, offline_s=0):

@@ -625,6 +625,48 @@ def test_resets_keep_rtc_memory_and_the_world(runtime, program):
     asyncio.run(run())
 
 
+def test_a_command_that_meets_a_reset_is_asked_again(runtime, program):
+    """It once failed with "the charger was switched off", now and then."""
+    source = """
+    import asyncio, machine
+    async def main():
+        await asyncio.sleep(1)
+        machine.reset()
+    asyncio.run(main())
+    """
+
+    async def run():
+        async with running(runtime=runtime, firmware=program(source)) as twin:
+            for boot in range(1, 4):
+                moving = asyncio.ensure_future(twin.advance(2))
+                while twin.boots == boot:
+                    assert (await twin.command({"do": "status"}))["ok"]
+                await moving
+
+    asyncio.run(run())
+
+
+def test_erases_are_counted_over_all_boots(runtime, program):
+    source = """
+    import esp32, machine
+    esp32.Partition("journal").ioctl(6, 5)
+    esp32.Partition("journal").ioctl(6, machine.reset_cause())
+    if machine.reset_cause() == machine.PWRON_RESET:
+        machine.reset()
+    while True:
+        machine.idle()
+    """
+
+    async def run():
+        async with running(runtime=runtime, firmware=program(source)) as twin:
+            await twin.advance(3)
+            assert twin.boots == 2
+            first = 0x3C0000 // 4096
+            assert await twin.erases() == {first + 5: 2, first + 1: 1, first + 2: 1}
+
+    asyncio.run(run())
+
+
 def test_a_power_cut_loses_rtc_memory_and_takes_its_time(runtime, program):
     async def run():
         async with running(runtime=runtime, firmware=program(RESETS)) as twin:
@@ -697,6 +739,28 @@ def test_a_program_too_large_for_the_heap_gets_a_memory_error(program):
             kept = int(lines(twin, "kept")[-1].split()[-1])
             # 200 KiB plus at most what is reserved for the twin.
             assert 120 <= kept <= 264
+
+    asyncio.run(run())
+
+
+def test_a_limited_heap_begins_in_one_piece(program):
+    """The limit once counted the holes between the twin's own objects: the program ended up in
+    those, with tens of kilobytes free and none of them in a row."""
+    source = """
+    import machine
+    keep = [bytearray(1000) for _ in range(100)]
+    while True:
+        machine.idle()
+    """
+
+    async def run():
+        async with running(firmware=program(source), heap="200k") as twin:
+            await twin.advance(1)
+            heap = await twin.heap()
+            # Less the pool of names that a firmware pays for (28 KB).
+            assert 70 <= heap["free"] // 1024 <= 102 and 0 <= heap["own"] < 4096
+            # In a row, and with what is set aside for the twin: 30 KB.
+            assert heap["free"] + 8192 <= heap["largest"] <= heap["free"] + 32768
 
     asyncio.run(run())
 

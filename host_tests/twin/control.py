@@ -7,7 +7,9 @@ and in programs that are no charger, those fields are null."""
 import gc
 import sys
 
+import micropython
 import twin_state
+from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
 _STATE_F = 2  # iec61851.sender.FAULT
@@ -31,6 +33,15 @@ class Control:
     def __init__(self, heap_reserve=0):
         self.heap_reserve = heap_reserve
         self.heap_base = 0  # what the twin had taken when the firmware began
+        self._limit = self._own_at_first = 0
+
+    def begin(self, limit, reserve, base):
+        """The firmware starts with `limit` bytes of heap, and `reserve` beyond for the twin,
+        which had taken `base` then."""
+        self.heap_reserve = reserve
+        self.heap_base = base
+        self._limit = limit
+        self._own_at_first = own_bytes()
 
     def handle(self, cmd):
         """Apply one command. Raises ValueError with what is wrong with it."""
@@ -154,29 +165,30 @@ class Control:
     def do__flash(self, cmd):
         """Operations and erases since this boot, for those who cut the power at one of them."""
         flash = getattr(twin_state, "flash", None)
-        erases = {str(n): count for n, count in flash.erases.items()} if flash else {}
         ops, overwrites = (flash.ops, flash.overwrites) if flash else (0, 0)
         charger = _charger()
         queued = charger.journal.queued if charger else None
         return {
             "ok": True,
             "ops": ops,
-            "erases": erases,
+            "erases": _erases(),
             "overwrites": overwrites,
             "queued": queued,
         }, None
 
     def do__heap(self, cmd):
-        """Bytes taken since the firmware began, the twin's own included; and, on the console,
-        how the free blocks lie."""
+        """After a collection, in bytes: taken since the firmware began, the twin's own included
+        (`taken`); what the twin has come to hold since (`own`); what is left of the limit with
+        that left out (`free`). How the free pieces lie is printed by the interpreter."""
         if not MICROPYTHON:
             raise ValueError("this interpreter counts no heap")
-        import micropython
-
+        own = own_bytes() - self._own_at_first if self._limit else 0
+        gc.collect()
         gc.collect()
         taken = gc.mem_alloc() - self.heap_base
+        free = gc.mem_free() - self.heap_reserve + own
         micropython.mem_info()
-        return {"ok": True, "taken": taken, "free": gc.mem_free()}, None
+        return {"ok": True, "taken": taken, "free": free, "own": own}, None
 
 
     def do__snapshot(self, cmd):
@@ -192,7 +204,14 @@ def snapshot():
         "rtc_memory": bytes(twin_state.rtc_memory).hex(),
         "up": twin_state.net.up,
         "world": twin_state.world.snapshot(),
+        "erases": _erases(),
     }
+
+
+def _erases():
+    """{sector (text, as JSON has it): erases in this boot}"""
+    flash = getattr(twin_state, "flash", None)
+    return {str(n): count for n, count in flash.erases.items()} if flash else {}
 
 
 def peer_busy():

@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import secrets
 import shutil
 import socket
@@ -45,11 +46,19 @@ SKIP_MS = 500
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
-TWIN_HEAP = 640 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
+TWIN_HEAP = 768 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
+
+# The last line of micropython.mem_info(), in blocks of the heap of a 64-bit machine.
+_PIECE = re.compile(r"max free sz: (\d+)")
+_BLOCK = 32
 
 
 class TwinError(Exception):
     """The virtual board itself failed: its interpreter could not start, or died."""
+
+
+class _ResetFirst(TwinError):
+    """The charger reset itself before it looked at the command."""
 
 
 def heap_bytes(text):
@@ -138,6 +147,14 @@ def free_port(host):
     raise TwinError("no free port on %s" % host)
 
 
+def _added(counts, more):
+    """{int: count} of both; the keys of `more` are text, as JSON has them."""
+    total = dict(counts)
+    for key, count in more.items():
+        total[int(key)] = total.get(int(key), 0) + count
+    return total
+
+
 def split_address(text):
     """("host", port) of "host:port"; ValueError if it is none."""
     if isinstance(text, (tuple, list)):
@@ -218,6 +235,8 @@ class Twin:
             self._options.setdefault("skip_ms", SKIP_MS)
         self._state = {"now_us": 0, "world": None, "up": True}
         self._state.update(rtc_offset=None, rtc_memory="")
+        self._piece = None  # future of the largest free piece of heap, bytes
+        self._erased = {}  # {sector: erases in the boots that are over}
         self._now_us = 0
         self._horizon = 0
         self._tx_before = 0  # bytes written by earlier child processes
@@ -318,9 +337,19 @@ class Twin:
         return await self._ask({"do": "_flash"}, ANSWER_S)
 
     async def heap(self):
-        """{"taken", "free"} bytes of the firmware's heap; how its free blocks lie goes to the
-        log (micropython.mem_info)."""
-        return await self._ask({"do": "_heap"}, ANSWER_S)
+        """{"taken", "free", "own", "largest"} in bytes, after a collection: taken since the
+        firmware began; left of the limit (the twin's own left out); held by the twin since the
+        start; the largest free piece."""
+        self._piece = asyncio.get_running_loop().create_future()
+        answer = await self._ask({"do": "_heap"}, ANSWER_S)
+        if not answer.get("ok"):
+            raise TwinError(answer["error"])
+        answer["largest"] = await asyncio.wait_for(self._piece, ANSWER_S)
+        return answer
+
+    async def erases(self):
+        """{sector: how often it was erased}, over all boots of this object."""
+        return _added(self._erased, (await self.flash())["erases"])
 
     async def advance(self, seconds):
         """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
@@ -350,7 +379,7 @@ class Twin:
         """No power for `seconds` of virtual time. Returns once it is off."""
         async with self._changing:
             if self._dark is None:
-                with contextlib.suppress(asyncio.TimeoutError):
+                with contextlib.suppress(asyncio.TimeoutError, TwinError):
                     await self._take_snapshot(FINAL_SNAPSHOT_S)
                 await self._kill()
                 self._state.update(rtc_offset=None, rtc_memory="")
@@ -427,6 +456,7 @@ class Twin:
 
     async def _spawn(self, cause):
         self._failure = None
+        self._erased = _added(self._erased, self._state.pop("erases", {}))
         self.crashed = False
         self.boots += 1
         self._tx_before, self._tx = self._tx_before + self._tx, 0
@@ -528,7 +558,7 @@ class Twin:
         answers, self._answers = self._answers, {}
         for future in answers.values():
             if not future.done():
-                future.set_exception(TwinError(why))
+                future.set_exception(why if isinstance(why, TwinError) else TwinError(why))
 
     async def _read_log(self, child):
         while True:
@@ -541,6 +571,9 @@ class Twin:
             self._log_line(line.decode(errors="replace").rstrip("\r\n"))
 
     def _log_line(self, line):
+        found = _PIECE.search(line)
+        if found and self._piece and not self._piece.done():
+            self._piece.set_result(_BLOCK * int(found.group(1)))
         self.log_lines.append(line)
         if len(self.log_lines) > LOG_LINES:
             del self.log_lines[: LOG_LINES // 4]
@@ -593,6 +626,8 @@ class Twin:
         if kind == "reset":
             self._keep(event["state"])
             self._alive.clear()
+            # What had been applied was answered before this: the rest is asked again.
+            self._fail_answers(_ResetFirst("the charger has reset itself"))
             self._task(self._restart(event["cause"]))
             return
         if kind == "listen":
@@ -630,6 +665,14 @@ class Twin:
         self._go(s=turn)
 
     async def _ask(self, cmd, timeout, patient=True):
+        while True:
+            try:
+                return await self._ask_once(cmd, timeout, patient)
+            except _ResetFirst:
+                if not patient:
+                    raise
+
+    async def _ask_once(self, cmd, timeout, patient):
         if patient and not self._alive.is_set():
             if self._failure:
                 raise TwinError(self._failure)

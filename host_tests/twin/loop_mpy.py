@@ -19,10 +19,14 @@ _POLL = 3  # stream ioctl request
 _HALF = 1 << 29
 _MASK = (1 << 30) - 1
 
-# What may be coalesced: nothing that waits for an answer on a wire, and no time in which
-# something has just moved.
+# What may be coalesced: no time in which something has just moved. A sleep shorter than this
+# polls a wire: it ends with the next thing that happens, if that is soon.
 _LONG_MS = 30
+_SOON_US = 100000
 _QUIET_US = 10000000
+# While tasks are ready one after the other, and no time passes, only so often are the streams
+# looked at: what comes in comes when time stands and the peer has its turn.
+_LOOK_EVERY = 8
 
 _ticks = None  # fn() -> virtual ms, without the cost the firmware's own calls have
 _pushes = 0  # counts, so that the loop sees when something became ready
@@ -131,16 +135,20 @@ def _events(stream, flags):
     return 0
 
 
-def _coalesced(passed, dt, clock):
+def _coalesced(passed, dt, clock, grid):
     """When (ms) a sleep of `dt` ends. With the option coalesce_ms, for runs of many days, all
     long sleeps in a quiet time end together: late, as on a busy chip, and much cheaper."""
-    grid = twin_state.options.get("coalesce_ms")
     due = passed + dt
-    if not grid or dt < _LONG_MS or clock.now_us - twin_state.world.changed_us < _QUIET_US:
+    if not grid or clock.now_us - twin_state.world.changed_us < _QUIET_US:
         return due
     if not twin_state.settled():
         return due
-    return max(due, (passed // grid + 1) * grid)
+    if dt >= _LONG_MS:
+        return max(due, (passed // grid + 1) * grid)
+    event = clock.next_due()
+    if event is None or event - clock.now_us > _SOON_US:
+        return due
+    return max(due, (event - clock.boot_us) // 1000 + 1)
 
 
 def install(clock):
@@ -167,6 +175,7 @@ def patch(pacer):
     clock = pacer.clock
     net = pacer.net
     link_sock = pacer.link.sock
+    coalesce = twin_state.options.get("coalesce_ms")
 
     def wait(ms):
         poller = select.poll()
@@ -182,6 +191,7 @@ def patch(pacer):
 
         def __init__(self):
             self.map = {}  # id(stream) -> [reading task, writing task, stream]
+            self.unseen = 0  # times in a row that the streams were not looked at
 
         def queue_read(self, s):
             self._enqueue(s, 0)
@@ -231,18 +241,27 @@ def patch(pacer):
 
         def wait_io_event(self, dt):
             clock.entered()
+            if dt == 0 and coalesce:
+                self.unseen += 1
+                if self.unseen < _LOOK_EVERY:
+                    return
+            self.unseen = 0
             if self._wake() or dt == 0:
                 return
-            until = None
+            until = due = None
             if dt > 0:
                 # To the millisecond the loop counts in, not a fraction later.
                 passed = (clock.now_us - clock.boot_us) // 1000
-                until = clock.boot_us + _coalesced(passed, dt, clock) * 1000
+                due = clock.boot_us + (passed + dt) * 1000
+                until = clock.boot_us + _coalesced(passed, dt, clock, coalesce) * 1000
+            version = twin_state.world.version
             before = _pushes
             while True:
                 # Commands and callbacks may have made tasks ready: the loop must look.
                 if pacer.step(until) and _pushes != before:
                     return
+                if until != due and twin_state.world.version != version:
+                    until = due  # something moved: the quiet time is over
                 if self._wake() or (until is not None and clock.now_us >= until):
                     return
 

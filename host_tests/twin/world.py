@@ -357,6 +357,7 @@ class World:
         self.board = board
         self.on_event = None
         self.history = []
+        self._history_limit = options.get("history", _HISTORY)
         self.outputs = {}  # pin: fn(level, or None while floating)
         self.inputs = {}  # pin: fn() -> 0, 1 or None (nothing drives it)
         self.analog = {}  # ADC pin: fn(us) -> mV
@@ -452,8 +453,8 @@ class World:
         """Keep what happened, and tell who subscribed."""
         now = self.clock.now_us
         history = self.history
-        if len(history) >= _HISTORY:
-            del history[: _HISTORY // 4]
+        if len(history) >= self._history_limit:
+            del history[: self._history_limit // 4]
         history.append((now, what if connector == 1 else "%d:%s" % (connector, what), value))
         if self.on_event is not None:
             self.on_event(

@@ -319,6 +319,25 @@ def test_without_unlock_on_disconnect_the_cable_is_kept_for_its_owner():
     run(story())
 
 
+def test_without_a_lock_the_next_tap_after_unplugging_begins_a_session():
+    """The cable of a charger without a lock was once "kept" for who had just pulled it: the
+    next tap of that card was answered "The cable is yours again." and nobody charged."""
+
+    async def story():
+        c = Charger(settings={"UnlockConnectorOnEVSideDisconnect": "false"})
+        await c.charge()
+        c.evse.unplug()
+        await c.pass_s(20)
+        assert c.records(kinds.STOP)[0][3] == "ev_disconnected"
+        assert c.connector.status == "available" and "yours" not in c.connector.why
+        assert "Accepted" in await c.station.present_token("CARD")
+        c.evse.plug()
+        await c.pass_s(5)
+        assert c.connector.session is not None
+
+    run(story())
+
+
 def test_a_fault_that_ends_the_session():
     async def story():
         c = Charger()

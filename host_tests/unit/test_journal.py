@@ -316,6 +316,28 @@ def test_nothing_but_prepare_erases():
     assert j.prepare() == 0
 
 
+def test_prepare_does_not_look_again_while_nothing_was_written():
+    """It is called every two seconds: it once walked the sectors each time, and longer with
+    every session that they held."""
+    flash = RamFlash(12, 1024)
+    j = journal(flash)
+    for session in range(1, 6):
+        record_session(j, session, 3)
+    for _ in range(5):
+        j.done(j.pending()[0])
+    j.prepare()
+    walks = []
+    needed = j.log.needed
+    j.log.needed = lambda *args: walks.append(args) or needed(*args)
+    assert j.prepare() == 0 and not walks
+    while j.pending():
+        j.done(j.pending()[0])
+    assert j.prepare() > 0 and walks  # what was delivered meanwhile is won back
+    del walks[:]
+    j.told_full = True
+    assert j.prepare() == 0 and not walks and not j.told_full
+
+
 def test_prepare_erases_no_more_than_it_may():
     flash = RamFlash(12, 1024)
     j = journal(flash)

@@ -53,7 +53,7 @@ class Connector:
         self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
         self.pending = None  # [token, parent, deadline_ms, profile]: accepted, no session yet
         self.finished = False  # a session ended and the cable has not been out since
-        self.keep_locked = None  # token that may have the cable back
+        self.keep_locked = None  # token that may have the cable back; only where a lock is
         self.left = False  # unplugged during a session that survives it
         self._unplugs = evse.unplug_count
         self._permitted = 0
@@ -155,7 +155,7 @@ class Connector:
         self.session = None
         self._station.profiles.session_over(session)
         self.finished = self.evse.plugged
-        if session.ended == "deauthorized":
+        if session.ended == "deauthorized" and self.lock:
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
             self.keep_locked = session.token
         self.step(self._clock.uptime_ms())
@@ -201,7 +201,7 @@ class Connector:
         if session is None or session.ending:
             return
         if self._settings.get("StopTransactionOnEVSideDisconnect"):
-            if not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
+            if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
                 self.keep_locked = session.token
             self.end("ev_disconnected")
         else:

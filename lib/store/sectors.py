@@ -71,7 +71,8 @@ def format(flash):
 class Sectors:
     """The blocks of `flash` as erased ones and as sectors of two streams.
 
-    `ready` is how many are erased, `generation` changes when sectors leave a stream.
+    `ready` is how many are erased, `generation` changes when sectors leave a stream,
+    `programs` with everything that is written.
     Counters: `bad_blocks` (do not erase), `bad_writes` (did not read back).
     """
 
@@ -81,6 +82,7 @@ class Sectors:
         self.capacity = flash.block_size - DATA
         self.ready = 0
         self.generation = 0
+        self.programs = 0
         self.bad_blocks = self.bad_writes = 0
         self._use = bytearray(n)
         self._wear = array("I", bytes(4 * n))
@@ -249,6 +251,7 @@ class Sectors:
 
     def _program(self, block, off, data):
         self._win = -1
+        self.programs += 1
         self.flash.program(block * self.flash.block_size + off, data)
 
     def _retire(self, stream, block):

@@ -30,6 +30,7 @@ class Space:
         self.journal = journal
         self.log = journal.log
         self.connectors = connectors
+        self._idle_at = -1  # log.programs when there was nothing more to do
 
     def _for_stops(self, sessions, room):
         """Erased blocks needed to write the largest STOP for each of `sessions`."""
@@ -145,10 +146,18 @@ class Space:
     def prepare(self, erases=None):
         """See Journal.prepare."""
         log = self.log
-        total = log.flash.blocks
-        enough = max(4, total >> 3)
         low = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + _LOW_WATER
         low += self._for_stops(self.connectors, 0)
+        # Nothing written since it was last found that nothing is to do: to look again would
+        # walk the sectors every two seconds, longer and longer as they fill.
+        n = 0 if log.programs == self._idle_at else self._prepare(erases, low)
+        if log.ready >= low:
+            self.journal.told_full = False
+        return n
+
+    def _prepare(self, erases, low):
+        log = self.log
+        enough = max(4, log.flash.blocks >> 3)
         self._tidy()
         n = 0
         while erases is None or n < erases:
@@ -165,7 +174,6 @@ class Space:
             elif self._move_cold():
                 pass
             else:
+                self._idle_at = log.programs
                 break
-        if log.ready >= low:
-            self.journal.told_full = False
         return n

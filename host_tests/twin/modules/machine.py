@@ -23,6 +23,9 @@ _STREAM_POLL = 3
 _POLL_RD = 1
 _POLL_WR = 4
 _SKIP_AFTER_US = 2000000  # ticks are skipped once nothing has changed for this long
+# After a long jump every task is late: so long until the last of them has shown itself alive.
+_LONG_JUMP_US = 4000000
+_CATCH_UP_US = 2500000
 _EPOCH_DAYS = 719468  # days from 0000-03-01 to 1970-01-01
 
 # chip: (GPIOs, inputs only, ADC1)
@@ -370,6 +373,7 @@ class Timer:
         due = self._due
         if self._samples and due - self._last > self._us:
             world.skipped_us += due - self._last - self._us
+            _catch_up(due - self._last)
         self._last = due
         if self._repeat:
             step = self._us
@@ -398,9 +402,15 @@ class Timer:
         """Something changed: back to the regular ticks, in step with those left out."""
         now = _s.clock.now_us
         if self._event and self._samples and self._due - now > self._us:
+            _catch_up(now - self._last)
             _s.clock.cancel(self._event)
             self._due = self._last + ((now - self._last) // self._us + 1) * self._us
             self._event = _s.clock.at(self._due, self._on_fire)
+
+
+def _catch_up(jump_us):
+    if _wdt is not None and jump_us > _LONG_JUMP_US:
+        _wdt._deadline = max(_wdt._deadline, _s.clock.now_us + _wdt.timeout_us + _CATCH_UP_US)
 
 
 class WDT:

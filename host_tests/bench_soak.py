@@ -1,0 +1,12 @@
+# A month in the life of a charger: 30 days, 300 sessions.
+# MIT license; part of microevse
+"""usage: bench_soak.py [DAYS [SESSIONS [SEED [HEAP]]]]    HEAP as micropython's -X heapsize="""
+
+import sys
+
+from soak import soak
+from twin.host import heap_bytes
+
+if __name__ == "__main__":
+    days, sessions, seed = [int(a) for a in (sys.argv[1:4] + ["30", "300", "1"][len(sys.argv) - 1 :])]
+    soak(days, sessions, seed, heap=heap_bytes(sys.argv[4]) if len(sys.argv) > 4 else None)
