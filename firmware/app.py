@@ -10,6 +10,7 @@ import gc
 
 import blackbox
 import electrical
+import links
 import log
 import memory
 from clock import Clock
@@ -19,14 +20,15 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
+from hal.dns import Dns
 from hal.lock import Lock
 from hal.rcd import Rcd
 from hal.tick import Tick
 from hal.watchdog import Watchdog
-from hal.wifi import Link
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
+from ocppj.dial import resolve
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
 from parts import Parts
@@ -110,6 +112,7 @@ class Charger:
             on_up=self._online,
             clock=self.clock,
             allowed=self._may_stall,
+            resolve=Dns(resolve).lookup,
         )
         identity = {
             "chargePointVendor": self.settings.text("ChargePointVendor"),
@@ -125,7 +128,7 @@ class Charger:
             lambda: self.settings.get("MessageTimeout"),
             self.clock,
         )
-        self.link = Link(self.settings, self._network)
+        self.link = links.link(self)
         self.ocpp = Ocpp16(
             self.rpc.call,
             self.station,
@@ -181,7 +184,10 @@ class Charger:
     async def _online(self, protocol):
         await self.ocpp.serve()
 
-    def _network(self, up):
+    def may_stall(self):
+        return self._may_stall()
+
+    def on_network(self, up):
         """The network has come or gone."""
         if up:
             self.connection.retry()

@@ -1,0 +1,42 @@
+# The network parts of a board profile, put together.
+# MIT license; part of microevse
+"""Which link a board has, and what it is told of the rest of the charger; app.py keeps the
+result."""
+
+import log
+from hal import system
+from station import netaddress
+
+
+def link(charger):
+    """The Link of the board: WiFi or Ethernet, with the same methods."""
+    settings = charger.settings
+    try:
+        fixed = netaddress.parse(settings.text("StaticAddress"))
+    except ValueError as exc:
+        log.error("net", "StaticAddress %s", exc)
+        fixed = None
+    common = (
+        settings,
+        charger.on_network,
+        fixed,
+        charger.connection.quiet_s,
+        charger.may_stall,
+        lambda: _reboot(charger),
+    )
+    if charger.board["network"] == "ethernet":
+        from hal.ethernet import Link
+
+        return Link(charger.board["ethernet"], *common)
+    from hal.wifi import Link
+
+    return Link(*common)
+
+
+def _reboot(charger):
+    """The last resort of a link: not while a car is anybody's business."""
+    if not charger.may_stall() or [c for c in charger.station.connectors if c.session]:
+        return
+    log.error("net", "the network does not come back: reset")
+    system.mark("SoftReset")
+    system.reset()
