@@ -15,6 +15,7 @@ from port import ticks_diff, ticks_ms
 
 JOIN_MS = 20000  # association and DHCP
 LOST_MS = 30000  # so long the driver may try alone
+LOST_OF_SEVERAL_MS = 12000  # where another network may be there
 REBOOT_MS = 1800000
 ROUNDS = 3  # over all known networks, without success, before the driver is restarted
 STRIKES = 3  # associations in a row that turned out dead, likewise
@@ -172,7 +173,8 @@ class Link:
         """Returns when the network has to be joined anew."""
         lost = None
         address = self.address
-        while lost is None or ticks_diff(ticks_ms(), lost) < LOST_MS:
+        patience = LOST_OF_SEVERAL_MS if len(self.known()) > 1 else LOST_MS
+        while lost is None or ticks_diff(ticks_ms(), lost) < patience:
             await asyncio.sleep(_CHECK_S)
             if not self.connected:
                 if lost is None:
