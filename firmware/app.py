@@ -148,7 +148,14 @@ class Charger:
         self.connection.on_failure = self.config.key.failed
         self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = Timekeeper(
-            self.settings, self.clock, self.link, self._may_stall, self.config.secure
+            self.settings,
+            self.clock,
+            self.link,
+            self._may_stall,
+            self.config.secure,
+            self.connection.resolver,
+            self.journal,
+            system.rtc_not_before,
         )
         self.front = Front(
             board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted

@@ -55,6 +55,7 @@ class Life(Bench):
         self.rng = random.Random(seed)
         self.times = {}  # kind: [(seconds, with the contactor closed)]
         self.began = 0
+        self.lease = 0
         self.charging_now = False
         self.openings = 0  # of a contactor that nobody asked to open
 
@@ -114,7 +115,8 @@ class Life(Bench):
         await self.do("network", aps=APS)
 
     async def dhcp_gives_another_address(self):
-        await self.do("network", lease=self.rng.randrange(1, 9) * 20 + len(self.times))
+        self.lease = self.lease % 200 + 1
+        await self.do("network", lease=self.lease)
 
     async def dhcp_is_silent(self):
         await self.do("network", trouble="no_address")
