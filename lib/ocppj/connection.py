@@ -10,7 +10,7 @@ import asyncio
 import gc
 
 import log
-from port import print_exception, ticks_diff, ticks_ms
+from port import ended, print_exception, ticks_diff, ticks_ms
 
 from . import dial
 from .backoff import CAP_MS, Backoff, rand as _rand
@@ -68,8 +68,8 @@ class Connection:
         self._on_down = on_down
         self._clock = clock
         self._allowed = allowed or (lambda: True)
-        resolver = self.resolver = Resolver(resolve, self._allowed)
-        self._dialer = dial.Dialer(config, open_stream, resolver, protocols)
+        self.resolver = Resolver(resolve, self._allowed)
+        self._dialer = dial.Dialer(config, open_stream, self.resolver, protocols)
         self._backoff = Backoff(rand)
         self._rpc = None
         self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
@@ -99,7 +99,7 @@ class Connection:
         return self._rpc is not None and self._rpc.in_flight
 
     def quiet_s(self):
-        """Seconds for which nobody has answered; None while somebody does, or was not asked."""
+        """Seconds for which nobody has answered; None if somebody did, or was not asked."""
         return None if self._mute is None else ticks_diff(ticks_ms(), self._mute) // 1000
 
     async def send(self, message):
@@ -222,10 +222,7 @@ class Connection:
                     self._on_down(self._reason)
         # Only once they are gone may a next connection begin: two on_up at once never.
         for task in tasks:
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+            await ended(task)
         return self._reason
 
     def _end(self, reason):
@@ -276,8 +273,7 @@ class Connection:
                 continue
             if ws.silent_ms() > interval * 100 * PING_DEADLINE_TENTHS:
                 self._mute = ticks_ms()
-                self._end("no answer to pings")
-                return
+                return self._end("no answer to pings")
             if since_ping_s >= interval:
                 since_ping_s = 0
                 try:
