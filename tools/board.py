@@ -329,6 +329,8 @@ def check(board, path, warn=lambda text: None):
     if isinstance(board.get("temp"), dict):
         board["temp"].setdefault("type", "mcp9700")
     if board.get("network") == "ethernet":
+        if board["chip"] != "esp32":
+            refuse("network", "%s has no Ethernet MAC" % board["chip"])
         # Before all others: whoever else names one of these pins is the one who is wrong.
         used.update({pin: "ethernet (RMII %s)" % name for pin, name in RMII.items()})
     _table(board, BOARD, "", chip, used, refuse)
@@ -516,8 +518,6 @@ def _ethernet(board, refuse):
         if "ethernet" in board:
             refuse("ethernet", 'is only for network = "ethernet"')
         return
-    if board["chip"] != "esp32":
-        refuse("network", "%s has no Ethernet MAC" % board["chip"])
     if "ethernet" not in board:
         refuse("ethernet", "is missing: the wiring of the PHY")
     wiring = board["ethernet"]
