@@ -215,7 +215,9 @@ async def _live(hours, seed, secure, say):
         options={"skip_ms": GRID_MS, "coalesce_ms": GRID_MS},
     )
     async with life as b:
-        await b.do("network", aps=APS)
+        # A host has no thread to wait for the name server in. With the coalesced sleeps between,
+        # stalls of 5 s would add up to more than the watchdog takes; on the chip there are none.
+        await b.do("network", aps=APS, dns_ms=500)
         await b.boot()
         heaps = []
         told = 0
