@@ -203,6 +203,7 @@ class Life(Bench):
 
     async def heap(self):
         await self.advance(30)
+        await self.do("_forget")
         return (await self.status())["heap_free"]
 
 

@@ -187,6 +187,10 @@ class Control:
         micropython.mem_info()
         return {"ok": True, "taken": taken, "free": gc.mem_free()}, None
 
+    def do__forget(self, cmd):
+        """Drop what the twin remembers of the past: for those who measure the firmware's heap."""
+        twin_state.world.history.clear()
+        return {"ok": True}, None
 
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
