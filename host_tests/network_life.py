@@ -203,7 +203,7 @@ class Life(Bench):
 
     async def heap(self):
         await self.advance(30)
-        await self.do("_forget")
+        await self.twin._ask({"do": "_forget"}, 10)
         return (await self.status())["heap_free"]
 
 
