@@ -37,7 +37,6 @@ from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station
 from supervisor import Supervisor
-from timekeeper import Timekeeper
 from version import VERSION
 from web.door import Door, in_place
 
@@ -147,16 +146,7 @@ class Charger:
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
         self.soft_pause = electrical.soft_pause(self)
-        self.timekeeper = Timekeeper(
-            self.settings,
-            self.clock,
-            self.link,
-            self._may_stall,
-            self.config.secure,
-            self.connection.resolver,
-            self.journal,
-            system.rtc_not_before,
-        )
+        self.timekeeper = links.timekeeper(self)
         self.front = Front(
             board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
         )

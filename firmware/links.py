@@ -6,6 +6,7 @@ result."""
 import log
 from hal import system
 from station import netaddress
+from timekeeper import Timekeeper
 
 
 def link(charger):
@@ -31,6 +32,20 @@ def link(charger):
     from hal.wifi import Link
 
     return Link(*common)
+
+
+def timekeeper(charger):
+    """Who asks the time server, once there is a link."""
+    return Timekeeper(
+        charger.settings,
+        charger.clock,
+        charger.link,
+        charger.may_stall,
+        charger.config.secure,
+        charger.connection.resolver,
+        charger.journal,
+        system.rtc_not_before,
+    )
 
 
 def _reboot(charger):
