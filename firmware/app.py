@@ -20,7 +20,6 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from hal.dns import Dns
 from hal.lock import Lock
 from hal.rcd import Rcd
 from hal.tick import Tick
@@ -28,7 +27,6 @@ from hal.watchdog import Watchdog
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
-from ocppj.dial import resolve
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
 from parts import Parts
@@ -111,7 +109,7 @@ class Charger:
             on_up=self._online,
             clock=self.clock,
             allowed=self._may_stall,
-            resolve=Dns(resolve).lookup,
+            resolve=links.lookup(),
         )
         identity = {
             "chargePointVendor": self.settings.text("ChargePointVendor"),
@@ -180,9 +178,6 @@ class Charger:
 
     async def _online(self, protocol):
         await self.ocpp.serve()
-
-    def may_stall(self):
-        return self._may_stall()
 
     def on_network(self, up):
         """The network has come or gone."""

@@ -5,8 +5,15 @@ result."""
 
 import log
 from hal import system
+from hal.dns import Dns
+from ocppj.dial import resolve
 from station import netaddress
 from timekeeper import Timekeeper
+
+
+def lookup():
+    """Asks for the address of a name without stopping anybody, where the chip has threads."""
+    return Dns(resolve).lookup
 
 
 def link(charger):
@@ -22,7 +29,7 @@ def link(charger):
         charger.on_network,
         fixed,
         charger.connection.quiet_s,
-        charger.may_stall,
+        charger._may_stall,
         lambda: _reboot(charger),
     )
     if charger.board["network"] == "ethernet":
@@ -40,7 +47,7 @@ def timekeeper(charger):
         charger.settings,
         charger.clock,
         charger.link,
-        charger.may_stall,
+        charger._may_stall,
         charger.config.secure,
         charger.connection.resolver,
         charger.journal,
@@ -50,7 +57,7 @@ def timekeeper(charger):
 
 def _reboot(charger):
     """The last resort of a link: not while a car is anybody's business."""
-    if not charger.may_stall() or [c for c in charger.station.connectors if c.session]:
+    if not charger._may_stall() or [c for c in charger.station.connectors if c.session]:
         return
     log.error("net", "the network does not come back: reset")
     system.mark("SoftReset")
