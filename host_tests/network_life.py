@@ -17,8 +17,6 @@ import certs
 from bench import Bench
 from compiled import directories
 
-# As in soak.py: the compiled firmware on this 64-bit machine, with room beside it as on a chip.
-HEAP = str(768 * 1024)
 # Sleeps end together at multiples of this: what is measured is up to so much too long.
 GRID_MS = 4000
 HOUR_S = 3600
@@ -212,7 +210,6 @@ async def _live(hours, seed, secure, say):
         seed,
         secure,
         firmware=directories(),
-        heap=HEAP,
         options={"skip_ms": GRID_MS, "coalesce_ms": GRID_MS},
     )
     async with life as b:
