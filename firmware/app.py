@@ -10,6 +10,7 @@ import gc
 
 import blackbox
 import electrical
+import links
 import log
 import memory
 from clock import Clock
@@ -23,7 +24,6 @@ from hal.lock import Lock
 from hal.rcd import Rcd
 from hal.tick import Tick
 from hal.watchdog import Watchdog
-from hal.wifi import Link
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
@@ -35,7 +35,6 @@ from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station
 from supervisor import Supervisor
-from timekeeper import Timekeeper
 from version import VERSION
 from web.door import Door, in_place
 
@@ -110,6 +109,7 @@ class Charger:
             on_up=self._online,
             clock=self.clock,
             allowed=self._may_stall,
+            resolve=links.lookup(),
         )
         identity = {
             "chargePointVendor": self.settings.text("ChargePointVendor"),
@@ -125,7 +125,7 @@ class Charger:
             lambda: self.settings.get("MessageTimeout"),
             self.clock,
         )
-        self.link = Link(self.settings, self._network)
+        self.link = links.link(self)
         self.ocpp = Ocpp16(
             self.rpc.call,
             self.station,
@@ -144,9 +144,7 @@ class Charger:
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
         self.soft_pause = electrical.soft_pause(self)
-        self.timekeeper = Timekeeper(
-            self.settings, self.clock, self.link, self._may_stall, self.config.secure
-        )
+        self.timekeeper = links.timekeeper(self)
         self.front = Front(
             board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
         )
@@ -181,7 +179,7 @@ class Charger:
     async def _online(self, protocol):
         await self.ocpp.serve()
 
-    def _network(self, up):
+    def on_network(self, up):
         """The network has come or gone."""
         if up:
             self.connection.retry()

@@ -5,13 +5,18 @@ not known, and when nothing was heard from the central system for half a day: tw
 that correct each other in turn would make time jump for ever.
 
 Certificates cannot be checked without a clock, so before the first wss:// connection of a
-start the time server is asked first.
+start the time server is asked first. Where it does not answer, they are checked as of the last
+time that the central system told: it cannot be earlier than that. Nor is a time server believed
+that says so; its own word is never kept, for anybody may speak in its place.
 """
 
 import asyncio
 
 import log
+from iso8601 import format
 from clock import BUILD_UNIX
+from store import kinds
+from store.journal import JournalFull
 
 LOOK_S = 1
 PORT = 123
@@ -25,18 +30,27 @@ RETRY_S = 15
 RETRY_MAX_S = 1800
 # A server that does not want to be asked is left alone for a day.
 UNWANTED_S = 86400
+# How old the kept time may become: a certificate is rarely younger.
+KEEP_S = 21600
 
 
 class Timekeeper:
     """link: has .connected; allowed(): True while a stall (DNS) does no harm; secure():
-    True if the central system's address is wss://."""
+    True if the central system's address is wss://. resolver: see ocppj.resolver. journal: keeps
+    the last time told; set_rtc: fn(unix) sets the chip's clock if it is behind."""
 
-    def __init__(self, settings, clock, link, allowed, secure):
+    def __init__(self, settings, clock, link, allowed, secure, resolver, journal, set_rtc):
         self._settings = settings
         self._clock = clock
         self._link = link
         self._allowed = allowed
         self._secure = secure
+        self._resolver = resolver
+        self._journal = journal
+        self._set_rtc = set_rtc
+        self._failed = False  # the last question had no answer
+        self._asking = False
+        self._kept_s = None  # uptime when the time was kept
         self._told_s = None  # uptime when the time was last told, by whomever
         self._next_s = 0
         self._wait_s = RETRY_S
@@ -44,6 +58,18 @@ class Timekeeper:
 
     def _on_set(self, step):
         self._told_s = self._clock.uptime()
+        kept = self._kept_s
+        if not self._asking and (kept is None or self._told_s - kept >= KEEP_S):
+            self._kept_s = self._told_s
+            try:
+                self._journal.keep(kinds.TOLD, 0, [self._clock.now()])
+            except (JournalFull, OSError) as exc:
+                log.warn("time", "not kept: %r", exc)
+
+    def floor(self):
+        """Unix seconds before which it cannot be."""
+        kept = self._journal.get(kinds.TOLD, 0)
+        return max(BUILD_UNIX, kept[0]) if kept else BUILD_UNIX
 
     def _server(self):
         """(host, port) of the setting, None if it is off."""
@@ -78,11 +104,17 @@ class Timekeeper:
         host, port = self._server()
         reason = None
         try:
-            unix = await sntp.query(host, port, BUILD_UNIX)
+            address = await self._resolver.address(host, port, self._failed)
+            unix = await sntp.query(address, port, self.floor())
+            self._failed = False
             before = self._told_s
             if before is not None and self._clock.uptime() - before < REFRESH_S:
                 return False  # the central system was faster
-            step = self._clock.set(unix)
+            self._asking = True
+            try:
+                step = self._clock.set(unix)
+            finally:
+                self._asking = False
             self._wait_s = RETRY_S
             self._next_s = self._clock.uptime() + REFRESH_S
             log.info("time", "from %s, step %s s", host, step)
@@ -93,6 +125,7 @@ class Timekeeper:
             reason = "no answer"
         except (OSError, ValueError) as exc:
             reason = str(exc)
+        self._failed = True
         self._next_s = self._clock.uptime() + self._wait_s
         log.warn("time", "nothing from %s: %s", host, reason)
         self._wait_s = min(2 * self._wait_s, RETRY_MAX_S)
@@ -101,7 +134,9 @@ class Timekeeper:
     async def before_tls(self):
         """Return when certificates can be checked, or when waiting for it is no use."""
         end = self._clock.uptime() + FIRST_S
-        while self._clock.uptime() < end:
-            if self._clock.now() is not None or not self._server() or not self._secure():
+        while self._clock.uptime() < end and self._server():
+            if self._clock.now() is not None or not self._secure():
                 return
             await asyncio.sleep(0.2)
+        if self._clock.now() is None and self._secure() and self._set_rtc(self.floor()):
+            log.warn("time", "not known: certificates are checked as of %s", format(self.floor()))

@@ -305,6 +305,7 @@ PINS = {
     "smartevse_v30": {"pwm": 19, "adc": 39, "contactor": 32, "pp": 34, "lock": (18, 17, 35)},
     "smartevse_v31": {"pwm": 19, "adc": 39, "contactor": 32, "pp": 34, "lock": (9, 10, 35)},
     "synccharge_esp32": {"pwm": 27, "adc": 36, "contactor": 16},
+    "wt32_eth01": {"pwm": 14, "adc": 36, "contactor": 32},
 }
 
 
@@ -459,3 +460,43 @@ def test_the_guide_quotes_refusals_that_exist():
     for reason in quoted:
         for part in reason.split("..."):
             assert part.strip() in source, reason
+
+
+ETH = board.load_toml(ROOT / "boards" / "wt32_eth01.toml")
+
+
+def _wiring(**values):
+    return lambda p: p["ethernet"].update(values)
+
+
+@pytest.mark.parametrize(
+    "change, key, reason",
+    [
+        (lambda p: p.pop("ethernet"), "ethernet", "missing"),
+        (lambda p: p.update(network="wifi"), "ethernet", "only for"),
+        (lambda p: p.update(chip="esp32s3"), "network", "no Ethernet MAC"),
+        (_wiring(phy="w5500"), "ethernet.phy", "one of"),
+        (_wiring(address=32), "ethernet.address", "0 to 31"),
+        (_wiring(mdc=25), "ethernet.mdc", "RMII RXD0"),
+        (_wiring(mdio=14), "connectors[0].cp.pwm", "used twice, also by ethernet.mdio"),
+        (_wiring(power=34), "ethernet.power", "only be an input"),
+        (_wiring(clock=2), "ethernet.clock", "comes in at GPIO 0"),
+        (_wiring(clock=2, clock_out=True), "ethernet.clock", "goes out of GPIO 0 or 16 or 17"),
+        (_wiring(speed=100), "ethernet.speed", "unknown key"),
+        (lambda p: p["connectors"][0]["contactor"].update(pin=26), CONTACTOR, "RMII RXD1"),
+        (lambda p: p.update(button=27), "button", "RMII CRS_DV"),
+        (lambda p: p.update(button=0), "button", "ethernet.clock"),
+    ],
+)
+def test_ethernet_wiring_that_cannot_be_is_refused(change, key, reason):
+    profile = copy.deepcopy(ETH)
+    change(profile)
+    with pytest.raises(board.BoardError) as caught:
+        board.check(profile, "some.toml")
+    assert caught.value.key == key and reason in caught.value.reason
+
+
+def test_an_ethernet_clock_may_go_out():
+    profile = copy.deepcopy(ETH)
+    profile["ethernet"].update(clock=0, clock_out=True)
+    assert board.check(profile, "some.toml")["network"] == "ethernet"

@@ -96,3 +96,11 @@ else:
         async def wait(self):
             await self._event.wait()
             self._event.clear()
+
+
+async def ended(task):
+    """Cancel until it is over: MicroPython's wait_for can lose a cancellation that comes in the
+    same moment as what it waits for."""
+    while not task.done():
+        task.cancel()
+        await asyncio.sleep(0)

@@ -240,6 +240,19 @@ UART = {
     "parity": (("none", "even", "odd"), False),
     "dir": ("out", False),
 }
+# RMII of the ESP32; the data pins are fixed (ESP32 datasheet, section "Ethernet MAC").
+ETHERNET = {
+    "phy": (("lan8720", "lan8710", "ip101", "rtl8201", "dp83848", "ksz8041"), True),
+    "address": (int, True),
+    "mdc": ("out", True),
+    "mdio": ("out", True),
+    "power": ("out", False),
+    "clock": ("out", False),
+    "clock_out": (bool, False),
+}
+RMII = {19: "TXD0", 21: "TX_EN", 22: "TXD1", 25: "RXD0", 26: "RXD1", 27: "CRS_DV"}
+# Where the 50 MHz can come in, and where they can go out.
+CLOCK_IN, CLOCK_OUT = (0,), (0, 16, 17)
 BOARD = {
     "name": (str, True),
     "chip": (tuple(CHIPS), True),
@@ -251,6 +264,7 @@ BOARD = {
     "network": (("wifi", "ethernet"), True),
     # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/features.py).
     "features": (("all", "named"), False),
+    "ethernet": (ETHERNET, False),
     "connectors": ([CONNECTOR], True),
     "uarts": ([UART], False),
     "reader": (READER, False),
@@ -314,7 +328,13 @@ def check(board, path, warn=lambda text: None):
 
     if isinstance(board.get("temp"), dict):
         board["temp"].setdefault("type", "mcp9700")
+    if board.get("network") == "ethernet":
+        if board["chip"] != "esp32":
+            refuse("network", "%s has no Ethernet MAC" % board["chip"])
+        # Before all others: whoever else names one of these pins is the one who is wrong.
+        used.update({pin: "ethernet (RMII %s)" % name for pin, name in RMII.items()})
     _table(board, BOARD, "", chip, used, refuse)
+    _ethernet(board, refuse)
     for key in ("name", "source", "draft"):
         if key in board and not board[key].strip():
             refuse(key, "is empty")
@@ -491,6 +511,29 @@ def _reader(reader, ports, refuse):
             refuse("reader." + pin, "is missing")
     if "uart" in reader:
         _port(ports, reader["uart"], "reader", False, refuse)
+
+
+def _ethernet(board, refuse):
+    if board["network"] != "ethernet":
+        if "ethernet" in board:
+            refuse("ethernet", 'is only for network = "ethernet"')
+        return
+    if "ethernet" not in board:
+        refuse("ethernet", "is missing: the wiring of the PHY")
+    wiring = board["ethernet"]
+    if not 0 <= wiring["address"] <= 31:
+        refuse("ethernet.address", "must be 0 to 31")
+    out = wiring.get("clock_out", False)
+    if out and "clock" not in wiring:
+        refuse("ethernet.clock", "is missing: the pin that the clock goes out of")
+    allowed = CLOCK_OUT if out else CLOCK_IN
+    if wiring.get("clock", allowed[0]) not in allowed:
+        refuse(
+            "ethernet.clock",
+            "the clock %s GPIO %s" % (
+                "goes out of" if out else "comes in at", " or ".join(str(p) for p in allowed)
+            ),
+        )
 
 
 def _pin(pin, kind, key, chip, used, refuse):

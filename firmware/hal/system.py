@@ -133,6 +133,15 @@ def set_rtc(unix):
     machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
 
+def rtc_not_before(unix):
+    """Set the chip's clock to Unix seconds if it is behind. True if it was."""
+    epoch = _2000 if time.gmtime(0)[0] == 2000 else 0
+    if int(time.time()) + epoch >= unix:
+        return False  # it went on through the reset
+    set_rtc(unix)
+    return True
+
+
 def heap():
     """{"free": bytes of the GC heap, "idf_free", "idf_largest": of the ESP-IDF's}."""
     figures = {"free": gc.mem_free() if hasattr(gc, "mem_free") else 0}

@@ -9,6 +9,7 @@ import sys
 
 import micropython
 import twin_state
+from twin.net import TROUBLES
 from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
@@ -94,20 +95,28 @@ class Control:
         raise ValueError(reason or "%s: %s" % (key, result))
 
     def do_network(self, cmd):
-        """up, and for the curious: dns_fail, dns_ms, refuse (a WLAN status), aps
-        ({ssid: {"rssi", "key"}})."""
+        """up, and for the curious: dns_fail, dns_ms, refuse (a WLAN status), trouble (see
+        net.py), upstream, lease, aps ({ssid: {"rssi", "key"}}), hosts ({name: address})."""
         net = twin_state.net
-        if not any([name in cmd for name in ("up", "dns_fail", "dns_ms", "refuse", "aps")]):
+        more = ("dns_fail", "dns_ms", "refuse", "trouble", "upstream", "lease", "aps", "hosts")
+        if not any([name in cmd for name in ("up",) + more]):
             raise ValueError('"up" is missing')
-        for name in ("up", "dns_fail"):
+        for name in ("up", "dns_fail", "upstream"):
             if name in cmd and not isinstance(cmd[name], bool):
                 raise ValueError('"%s" must be true or false' % name)
-        for name in ("dns_ms", "refuse"):
+        for name in ("dns_ms", "refuse", "lease"):
             if cmd.get(name) is not None:
                 _integer(cmd, name)
+        if cmd.get("trouble") not in TROUBLES + (None,):
+            raise ValueError('"trouble" must be null or one of ' + ", ".join(TROUBLES))
         if "up" in cmd:
             net.set_up(cmd["up"])
-        for name in ("dns_fail", "dns_ms", "refuse", "aps"):
+        for name in ("trouble", "upstream", "lease", "aps"):
+            if name in cmd:
+                getattr(net, "set_" + name)(cmd[name])
+        if "hosts" in cmd:
+            net.hosts = cmd["hosts"]
+        for name in ("dns_fail", "dns_ms", "refuse"):
             if name in cmd:
                 setattr(net, name, cmd[name])
         return {"ok": True}, None
@@ -190,6 +199,10 @@ class Control:
         micropython.mem_info()
         return {"ok": True, "taken": taken, "free": free, "own": own}, None
 
+    def do__forget(self, cmd):
+        """Drop what the twin remembers of the past: for those who measure the firmware's heap."""
+        twin_state.world.history.clear()
+        return {"ok": True}, None
 
     def do__snapshot(self, cmd):
         return {"ok": True, "state": snapshot()}, None
@@ -203,6 +216,7 @@ def snapshot():
         "rtc_offset": clock.rtc_offset,
         "rtc_memory": bytes(twin_state.rtc_memory).hex(),
         "up": twin_state.net.up,
+        "net": twin_state.net.state(),
         "world": twin_state.world.snapshot(),
         "erases": _erases(),
     }

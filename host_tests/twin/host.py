@@ -497,6 +497,7 @@ class Twin:
             rtc_offset=self._state["rtc_offset"],
             rtc_memory=self._state["rtc_memory"],
             up=self._state["up"],
+            net=self._state.get("net", {}),
             world=self._state["world"],
             cause=cause,
             board=self.board,

@@ -10,6 +10,14 @@ was open before is reset; that is what `epoch` tells.
 DNS_MS = 20  # a name server on the local network
 DNS_GIVE_UP_MS = 5000  # getaddrinfo() without an answer blocks about this long
 AP_ADDRESS = "192.168.4.1"  # ESP-IDF's own
+GATEWAY = "192.0.2.1"  # documentation range: never anybody's machine
+# How the radio goes quiet, and what cures it:
+STUCK = "stuck"  # the driver no longer tries: a new connect()
+DEAD = "dead"  # associated, but no packet passes: a new association
+WEDGED = "wedged"  # connect() does nothing: active(False)
+BRICKED = "bricked"  # connect() raises: a reset of the chip
+NO_ADDRESS = "no_address"  # associated, nobody gives it an address: that must end by itself
+TROUBLES = (STUCK, DEAD, WEDGED, BRICKED, NO_ADDRESS)
 TLS_MS = 600  # key exchange and signature checks on an ESP32 (DESIGN 5: 0.3-1.2 s)
 
 
@@ -21,7 +29,11 @@ class Net:
         self.ap = None  # (ssid, key) of our own access point while it is on
         self.stations = 0  # how many have joined that
         self.refuse = None  # WLAN status with which the access point turns us away
+        self.trouble = None  # one of TROUBLES
+        self.upstream = True  # does the router reach anything else?
         self.aps = None  # {ssid: {"rssi", "key"}}; None: whatever is asked for is there
+        self.lease = 0  # DHCP gives another address for another number
+        self.hosts = {}  # names that the name server knows, besides those that end in .test
         self.epoch = 0
         self.tx = 0  # bytes written to connections this board opened
         self.rx = 0
@@ -39,6 +51,7 @@ class Net:
         self.limbo = []  # real sockets the firmware closed while nobody could notice
         self.waiting = []  # (real socket, poll flags) the firmware waits for right now
         self.on_link = []  # fn(up), called when the link itself changes
+        self.on_trouble = []  # fn(), called when `trouble` changes from outside
         self.on_listen = None  # fn(board_port, host, port)
         self.announced = set()  # board ports that on_listen was told of
         self.drop = None  # fn(real socket): close with RST; set by the socket shadow
@@ -46,7 +59,7 @@ class Net:
 
     def usable(self):
         """Do packets pass between this board and the rest of the world?"""
-        return self.up and self.joined
+        return self.local() and self.upstream
 
     def passes(self, side):
         """Do they pass on one side: `True` that of our access point, `False` the other one,
@@ -66,6 +79,54 @@ class Net:
         if key != self.ap[1]:
             raise ValueError("wrong password")
         self.stations += 1
+
+    def local(self):
+        """Do they pass as far as the router?"""
+        return self.up and self.joined and self.trouble != DEAD
+
+    def state(self):
+        """What is outside of the board, and so the same after its reset."""
+        return {
+            "trouble": NO_ADDRESS if self.trouble == NO_ADDRESS else None,
+            "upstream": self.upstream,
+            "aps": self.aps,
+            "lease": self.lease,
+            "hosts": self.hosts,
+            "refuse": self.refuse,
+            "dns_fail": self.dns_fail,
+            "dns_ms": self.dns_ms,
+        }
+
+    def restore(self, state):
+        for name in state:
+            setattr(self, name, state[name])
+
+    def set_trouble(self, trouble):
+        self.trouble = trouble
+        for fn in self.on_trouble:
+            fn()
+        self._bury()
+
+    def set_upstream(self, up):
+        self.upstream = up
+        if not up:
+            self.epoch += 1
+        self._bury()
+
+    def set_lease(self, lease):
+        """lwIP aborts what was connected from the old address."""
+        if lease != self.lease:
+            self.lease = lease
+            self.epoch += 1
+
+    def set_aps(self, aps):
+        self.aps = aps
+        for fn in self.on_link:
+            fn(self.up)
+
+    def at(self, host):
+        """What the name server says: a number, or None for a name it does not know."""
+        return self.hosts.get(host) or ("127.0.0.1" if host.endswith(".test") else None)
 
     def set_up(self, up):
         """The link is gone without a goodbye, or back."""

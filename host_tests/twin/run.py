@@ -92,6 +92,7 @@ class Board:
         net.up = start.get("up", True)
         net.aps = start.get("aps")
         net.dns_port = start.get("dns_port", 0)
+        net.restore(start.get("net", {}))
         net.on_listen = self._listening
         self.rom = start.get("rom_image")
         self.control = Control()

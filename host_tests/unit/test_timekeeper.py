@@ -4,8 +4,10 @@
 
 import sntp
 import timekeeper
-from clock import Clock
+from clock import BUILD_UNIX, Clock
 from helpers import run
+from ocppj.resolver import Resolver
+from store import kinds
 from test_sntp import NOON
 
 
@@ -14,7 +16,7 @@ class Parts:
 
     connected = True
 
-    def __init__(self, server="time.example", secure=False):
+    def __init__(self, server="time.example", secure=False, kept=None):
         self.ms = 0
         self.server = server
         self.secure = secure
@@ -23,15 +25,32 @@ class Parts:
         self.error = None
         self.asked = []
         self.clock = Clock(lambda: self.ms & ((1 << 30) - 1))
+        self.kept = kept
+        self.rtc = []
         self.keeper = timekeeper.Timekeeper(
-            self, self.clock, self, lambda: self.open, lambda: self.secure
+            self,
+            self.clock,
+            self,
+            lambda: self.open,
+            lambda: self.secure,
+            Resolver(lambda host, port: host),
+            self,
+            lambda unix: self.rtc.append(unix) or True,
         )
+
+    def keep(self, kind, key, payload):
+        assert (kind, key) == (kinds.TOLD, 0)
+        self.kept = payload
+
+    def get(self, kind, key):
+        return self.kept
 
     def text(self, name):
         assert name == "NtpServer"
         return self.server
 
     async def query(self, host, port, floor):
+        self.floor = floor
         self.asked.append((host, port, self.clock.uptime()))
         if self.error:
             raise self.error
@@ -142,3 +161,39 @@ def test_a_time_that_cannot_be_is_refused_by_the_clock():
     parts.unix = 0
     parts.pass_s(10)
     assert parts.clock.now() is None and len(parts.asked) == 1
+
+
+def test_the_time_is_kept_when_the_central_system_told_it_and_every_six_hours():
+    parts = Parts()
+    parts.clock.set(NOON)
+    assert parts.kept == [NOON]
+    parts.pass_s(timekeeper.KEEP_S - 60, step=30)
+    parts.clock.set(NOON + parts.clock.uptime())
+    assert parts.kept == [NOON]
+    parts.pass_s(120, step=30)
+    parts.clock.set(NOON + parts.clock.uptime())
+    assert parts.kept == [NOON + parts.clock.uptime()]
+
+
+def test_the_word_of_a_time_server_is_never_kept():
+    parts = Parts(secure=True)
+    parts.pass_s(1)
+    assert parts.clock.now() == NOON and parts.kept is None
+
+
+def test_the_kept_time_is_the_earliest_that_a_time_server_may_say():
+    parts = Parts(secure=True, kept=[NOON - 7])
+    parts.pass_s(1)
+    assert parts.floor == NOON - 7
+    assert Parts().keeper.floor() == BUILD_UNIX
+    assert Parts(kept=[1000]).keeper.floor() == BUILD_UNIX, "an old image knows no better"
+
+
+def test_without_any_time_certificates_are_checked_as_of_the_last_one():
+    for server, kept in (("", [NOON]), ("", None)):
+        parts = Parts(server, secure=True, kept=kept)
+        run(parts.keeper.before_tls())
+        assert parts.rtc == [NOON if kept else BUILD_UNIX]
+    parts = Parts("", secure=False, kept=[NOON])
+    run(parts.keeper.before_tls())
+    assert parts.rtc == [], "ws:// needs no clock"

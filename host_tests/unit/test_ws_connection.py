@@ -384,3 +384,24 @@ def test_addresses_need_no_look_up():
     for host in ("localhost", "csms.example", "1and1.example"):
         assert not dial.is_address(host)
     assert dial.resolve("127.0.0.1", 80) == "127.0.0.1"
+
+
+def test_a_task_that_loses_its_cancellation_does_not_hold_up_the_next_connection():
+    """MicroPython's wait_for did that: a charger stayed offline though its network was back."""
+
+    async def stubborn(protocol):
+        for _ in range(2):
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                pass
+        await asyncio.sleep(3600)
+
+    async def go():
+        b = Bench(on_up=stubborn)
+        async with b:
+            await until(lambda: b.connection.connected)
+            b.server.lines[0].feed(EOF)
+            await until(lambda: len(b.server.opened) == 2 and b.connection.connected)
+
+    run(go())

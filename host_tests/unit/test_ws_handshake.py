@@ -1,8 +1,11 @@
 # The upgrade request and the answers servers really give.
 # MIT license; part of microevse
 
+import asyncio
+import errno
+
 from helpers import raises, run
-from ocppj import handshake, url
+from ocppj import dial, handshake, url
 from ocppj.backoff import Backoff
 from ocppj.handshake import HandshakeError
 from test_ws_frames import EOF, Streams
@@ -118,3 +121,30 @@ def test_back_off_grows_to_its_cap_and_starts_over():
     assert b.next_ms() == 2000
     b = Backoff(lambda n: n - 1)  # the most jitter there is: half
     assert [b.next_ms() for _ in range(3)] == [1000, 2000, 4000]
+
+
+def test_a_server_that_is_not_there_is_asked_more_often_than_one_that_refuses():
+    """30 s of an attempt whose packets vanish and this wait: back within a minute."""
+    vanished, refused = asyncio.TimeoutError(), OSError(errno.ECONNREFUSED)
+    for exc in (vanished, refused, HandshakeError(0, "closed"), dial.UnknownHost(0, "x")):
+        assert dial.longest_wait_ms(exc) == 24000
+    assert dial.longest_wait_ms(HandshakeError(503, "restarting")) == 48000
+    for exc in (HandshakeError(401, "no"), HandshakeError(404, "no"), ValueError("certificate")):
+        assert dial.longest_wait_ms(exc) == 120000
+    b = Backoff(lambda n: 0)
+    assert [b.next_ms(24000) for _ in range(6)] == [2000, 4000, 8000, 16000, 24000, 24000]
+    # Between two of those a refusal: its own wait has grown meanwhile.
+    assert b.next_ms() == 120000
+
+
+def test_an_answer_of_anybody_is_told_from_silence():
+    for exc in (
+        OSError(errno.ECONNREFUSED), OSError(errno.ECONNRESET), OSError(-0x7780),
+        HandshakeError(503, "x"), HandshakeError(0, "closed"), ValueError("certificate"),
+    ):  # fmt: skip
+        assert dial.heard(exc), exc
+    for exc in (
+        OSError(errno.EHOSTUNREACH), OSError(errno.ETIMEDOUT), OSError(-202),
+        asyncio.TimeoutError(), dial.UnknownHost(0, "x"),
+    ):  # fmt: skip
+        assert not dial.heard(exc), exc

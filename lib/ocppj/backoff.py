@@ -1,9 +1,24 @@
 # How long to wait before the next attempt to connect.
 # MIT license; part of microevse
-"""Exponential back-off with jitter: a thousand chargers must not return at the same moment."""
+"""Exponential back-off with jitter: a thousand chargers must not return at the same moment.
+
+A server that has refused gets its rest. One that is not there costs nobody anything by being
+asked: with an attempt of 30 s whose packets vanish, a wait of at most 24 s brings the charger
+back within a minute.
+"""
+
+from port import urandom
 
 FIRST_MS = 2000
 CAP_MS = 120000
+ABSENT_CAP_MS = 24000
+# A proxy in front of a server that restarts answers 502 or 503 for it.
+BROKEN_CAP_MS = 48000
+
+
+def rand(n):
+    """A random integer from 0 to n - 1."""
+    return int.from_bytes(urandom(4), "big") % n
 
 
 class Backoff:
@@ -18,10 +33,10 @@ class Backoff:
         self._cap_ms = cap_ms
         self._step_ms = first_ms
 
-    def next_ms(self):
-        """Milliseconds to wait now; the next wait will be longer."""
-        step = self._step_ms
-        self._step_ms = min(step * 2, self._cap_ms)
+    def next_ms(self, cap_ms=CAP_MS):
+        """Milliseconds to wait now, `cap_ms` at most; the next wait will be longer."""
+        step = min(self._step_ms, cap_ms)
+        self._step_ms = min(self._step_ms * 2, self._cap_ms)
         return step - self._rand(step // 2 + 1)
 
     def reset(self):

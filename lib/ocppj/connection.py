@@ -10,13 +10,14 @@ import asyncio
 import gc
 
 import log
-from port import print_exception, urandom
+from port import ended, print_exception, ticks_diff, ticks_ms
 
 from . import dial
-from .backoff import Backoff
+from .backoff import CAP_MS, Backoff, rand as _rand
 from .handshake import HandshakeError
 from .intake import TooLarge
 from .messages import Disconnected
+from .resolver import Resolver
 from .websocket import MAX_SIZE, NORMAL, Closed, WebSocket
 
 CONNECT_TIMEOUT_S = 30
@@ -37,10 +38,6 @@ SKIP_SIZE = 262144
 GRACE_S = 1
 
 
-def _rand(n):
-    return int.from_bytes(urandom(4), "big") % n
-
-
 class Connection:
     """One connection, over and over.
 
@@ -50,7 +47,7 @@ class Connection:
     open_stream: as dial.open_stream. on_up: async fn(protocol), runs as a task that lives as
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
     clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
-        matter if the interpreter stalls. resolve: as dial.resolve.
+        matter if the interpreter stalls. resolve: as dial.resolve, or Dns.lookup.
     Give it the Rpc with `attach` before `run`.
     """
 
@@ -71,7 +68,8 @@ class Connection:
         self._on_down = on_down
         self._clock = clock
         self._allowed = allowed or (lambda: True)
-        self._dialer = dial.Dialer(config, open_stream, resolve, self._allowed, protocols)
+        self.resolver = Resolver(resolve, self._allowed)
+        self._dialer = dial.Dialer(config, open_stream, self.resolver, protocols)
         self._backoff = Backoff(rand)
         self._rpc = None
         self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
@@ -79,6 +77,8 @@ class Connection:
         self._kick = asyncio.Event()  # a restart was asked for
         self._ended = asyncio.Event()
         self._reason = ""
+        self._mute = None  # ticks since when nobody out there answers
+        self._cap_ms = CAP_MS
         self.connected = False
         self.gated = False  # only the `allowed` gate keeps it from connecting
         self.protocol = None
@@ -97,6 +97,10 @@ class Connection:
     def busy(self):
         """True while one of our CALLs awaits its answer."""
         return self._rpc is not None and self._rpc.in_flight
+
+    def quiet_s(self):
+        """Seconds for which nobody has answered; None if somebody did, or was not asked."""
+        return None if self._mute is None else ticks_diff(ticks_ms(), self._mute) // 1000
 
     async def send(self, message):
         """Send one message (see WebSocket.send). Raises Closed."""
@@ -128,12 +132,19 @@ class Connection:
                 await self._wait_for_gate()
                 self._kick.clear()
                 self.attempts += 1
+                self._cap_ms = CAP_MS
+                began = ticks_ms()
                 reason = await self._once()
             except asyncio.CancelledError:
                 raise
             except Exception as exc:
                 reason = dial.words(exc, self._timeout_s())
                 self.last_status = exc.status if isinstance(exc, HandshakeError) else 0
+                self._cap_ms = dial.longest_wait_ms(exc)
+                if dial.heard(exc):
+                    self._mute = None
+                elif self._mute is None:
+                    self._mute = began
                 # Without so much as an HTTP status the address itself may be the old one.
                 self._dialer.answered(self.last_status)
                 if self.on_failure:
@@ -163,7 +174,7 @@ class Connection:
         try:
             # One limit for all of it: a closed port and TLS show only at the first exchange.
             protocol, pending = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
-            self.last_status = None
+            self.last_status = self._mute = None
             self._dialer.answered(True)
             return await self._serve(protocol, pending)
         finally:
@@ -211,10 +222,7 @@ class Connection:
                     self._on_down(self._reason)
         # Only once they are gone may a next connection begin: two on_up at once never.
         for task in tasks:
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+            await ended(task)
         return self._reason
 
     def _end(self, reason):
@@ -264,8 +272,8 @@ class Connection:
             if not interval:
                 continue
             if ws.silent_ms() > interval * 100 * PING_DEADLINE_TENTHS:
-                self._end("no answer to pings")
-                return
+                self._mute = ticks_ms()
+                return self._end("no answer to pings")
             if since_ping_s >= interval:
                 since_ping_s = 0
                 try:
@@ -294,7 +302,7 @@ class Connection:
         if self._kick.is_set():
             self._backoff.reset()
             return
-        wait_ms = self._backoff.next_ms()
+        wait_ms = self._backoff.next_ms(self._cap_ms)
         self._set_state("waiting %d s before the next attempt" % ((wait_ms + 999) // 1000))
         try:
             await asyncio.wait_for(self._kick.wait(), wait_ms / 1000)

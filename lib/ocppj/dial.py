@@ -10,7 +10,12 @@ import log
 from port import MICROPYTHON, print_exception
 
 from . import handshake, tls, url
+from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
 from .handshake import HandshakeError
+
+
+class UnknownHost(HandshakeError):
+    """Nobody told the address of the host."""
 
 
 def is_address(host):
@@ -44,6 +49,27 @@ async def open_stream(host, port, context, server_hostname):
     )
 
 
+def heard(exc):
+    """True if this failure is somebody's answer; False where packets may just vanish."""
+    if isinstance(exc, UnknownHost):
+        return False
+    if isinstance(exc, asyncio.TimeoutError):
+        return False
+    if isinstance(exc, OSError):
+        code = exc.args[0] if exc.args else None
+        # TLS errors of mbedTLS (a refused certificate, say) are far below zero.
+        answers = (errno.ECONNREFUSED, errno.ECONNRESET)
+        return code in answers or isinstance(code, int) and code < -0x1000
+    return True
+
+
+def longest_wait_ms(exc):
+    """How long the wait after this failure may grow."""
+    if isinstance(exc, HandshakeError) and exc.status:
+        return BROKEN_CAP_MS if exc.status >= 500 else CAP_MS
+    return CAP_MS if isinstance(exc, ValueError) else ABSENT_CAP_MS
+
+
 def words(exc, timeout_s):
     """Why an attempt failed, for the log and the page; never holds a secret."""
     if isinstance(exc, HandshakeError):
@@ -65,19 +91,16 @@ def words(exc, timeout_s):
 
 
 class Dialer:
-    """Opens the connection that `config` describes, and remembers the host's address.
+    """Opens the connection that `config` describes.
 
-    A name is resolved once, and again only when its address did not answer and `allowed` says
-    that a stall does not matter.
+    resolver: see Resolver. A name is resolved again when its address did not answer.
     """
 
-    def __init__(self, config, open_stream, resolve, allowed, protocols):
+    def __init__(self, config, open_stream, resolver, protocols):
         self._config = config
         self._open_stream = open_stream
-        self._resolve = resolve
-        self._allowed = allowed
+        self._resolver = resolver
         self._protocols = protocols
-        self._cached = None  # (host, address)
         self._stale = False  # the cached address did not answer
         self.reader = None
         self.writer = None
@@ -88,21 +111,16 @@ class Dialer:
             target = url.parse(self._config.url)
         except ValueError:
             return False
-        return target.secure or not (is_address(target.host) or self._known(target.host))
+        return target.secure or not (is_address(target.host) or self._resolver.known(target.host))
 
-    def _known(self, host):
-        return self._cached is not None and self._cached[0] == host
-
-    def _address(self, target):
+    async def _address(self, target):
         if is_address(target.host):
             return target.host
-        if not self._known(target.host) or (self._stale and self._allowed()):
-            try:
-                self._cached = (target.host, self._resolve(target.host, target.port))
-            except OSError:
-                raise HandshakeError(0, "host name %s not found" % target.host) from None
-            self._stale = False
-        return self._cached[1]
+        stale, self._stale = self._stale, False
+        try:
+            return await self._resolver.address(target.host, target.port, stale)
+        except OSError:
+            raise UnknownHost(0, "host name %s not found" % target.host) from None
 
     def answered(self, yes):
         """Say whether the last attempt got through to a server."""
@@ -118,7 +136,7 @@ class Dialer:
             raise ValueError("no central system configured")
         target = url.parse(config.url)
         log.info("net", "connecting to %s as %s", target, config.charge_point_id)
-        address = self._address(target)
+        address = await self._address(target)
         context = None
         if target.secure:
             gc.collect()  # TLS wants large blocks

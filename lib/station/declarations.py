@@ -7,7 +7,7 @@ name|component.variable[instance]|type|access|limits|default|unit
 component.variable: the other face of the same setting (device model of 2.x); empty: none.
 type: b boolean, i integer, s text, m list of measurands, p phase rotation list (default:
     unknown, for every connector there is), k key in hexadecimal, c list of words that the
-    station computes.
+    station computes, a fixed network address.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
@@ -91,4 +91,11 @@ WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||
 WifiPassword||s|-wl!|63||
+Wifi2Ssid||s|-l!|32||
+Wifi2Password||s|-wl!|63||
+Wifi3Ssid||s|-l!|32||
+Wifi3Password||s|-wl!|63||
+WifiCountry||s|-l!|2||
+Hostname||s|-l!|32||
+StaticAddress||a|-l!|64||
 """

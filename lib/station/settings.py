@@ -245,6 +245,8 @@ class Settings:
             self.reason = "%s must be at most %s printable characters" % (name, limits)
             if len(text) <= int(limits) and all(ord(c) >= 32 for c in text):
                 value = text
+        elif kind == "a":
+            value = self._check_address(name, text)
         elif kind == "m":
             value = self._check_measurands(name, text)
         elif kind == "p":
@@ -258,6 +260,15 @@ class Settings:
             self.reason = ""
         self.reason = self.reason.rstrip()
         return value
+
+    def _check_address(self, name, text):
+        from . import netaddress  # rarely set
+
+        try:
+            netaddress.parse(text)
+            return text
+        except ValueError as exc:
+            self.reason = "%s: %s" % (name, exc)
 
     def _check_measurands(self, name, text):
         """Known and fitted measurands, each once; an empty list is allowed."""

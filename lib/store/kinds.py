@@ -34,6 +34,8 @@ SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 # The schema that this version writes.
 CURRENT_SCHEMA = 1
 
+TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
+
 FIRST_STATE = 16
 
 

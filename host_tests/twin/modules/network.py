@@ -1,10 +1,12 @@
 # Stands in for the esp32 port's `network`: a station, an access point, an Ethernet port.
 # MIT license; part of microevse
 """Joins after about 1.5 s of virtual time, loses the network after missed beacons, and tries
-again for ever, as the ESP-IDF driver does unless config(reconnects=n) says otherwise."""
+again for ever, as the ESP-IDF driver does unless config(reconnects=n) says otherwise; as long as
+it tries, status() says "connecting" (ports/esp32/network_wlan.c). twin/net.py has the ways in
+which it goes quiet."""
 
 import twin_state
-from twin.net import AP_ADDRESS
+from twin.net import AP_ADDRESS, BRICKED, DEAD, GATEWAY, NO_ADDRESS, STUCK, WEDGED
 
 STA_IF = 0
 AP_IF = 1
@@ -31,6 +33,13 @@ PHY_IP101 = 2
 PHY_RTL8201 = 3
 PHY_DP83848 = 4
 PHY_KSZ8041 = 5
+
+ETH_INITIALIZED = 0
+ETH_STARTED = 1
+ETH_STOPPED = 2
+ETH_CONNECTED = 3
+ETH_DISCONNECTED = 4
+ETH_GOT_IP = 5
 
 _JOIN_US = 1500000
 _RETRY_US = 3000000  # a scan that finds nothing, then once more
@@ -66,21 +75,23 @@ def country(code=None):
 class _Interface:
     def __init__(self):
         self._active = False
-        self._address = None
+        self._fixed = None  # static (address, mask, gateway, DNS)
 
     def _ip(self):
         net = twin_state.net
         host = net.web[0] if net.web else "127.0.0.1"
+        if net.lease:
+            return "127.0.0.%d" % (1 + net.lease)
         return "127.0.0.1" if host in ("", "0.0.0.0") else host
 
     def ifconfig(self, config=None):
-        """(address, mask, gateway, DNS); settable, but only "dhcp" has a meaning here."""
+        """(address, mask, gateway, DNS); "dhcp" or such a tuple sets it."""
         if config is not None:
+            self._fixed = None if config == "dhcp" else tuple(config)
             return None
         if not self.isconnected():
             return ("0.0.0.0", "0.0.0.0", "0.0.0.0", "0.0.0.0")
-        ip = self._ip()
-        return (ip, "255.255.255.0", ip, ip)
+        return self._fixed or (self._ip(), "255.255.255.0", GATEWAY, GATEWAY)
 
     def ipconfig(self, param=None, **kwargs):
         if param is None:
@@ -101,6 +112,8 @@ class _Station(_Interface):
         self._status = STAT_IDLE
         self._event = None
         self._tries = 0
+        self._key = None
+        self._associated = False  # and waiting for an address
         self._config = {
             "mac": b"\x24\x0a\xc4\x00\x00\x01",
             "channel": 6,
@@ -110,6 +123,7 @@ class _Station(_Interface):
             "protocol": 7,
         }
         twin_state.net.on_link.append(self._link)
+        twin_state.net.on_trouble.append(self._trouble)
 
     def active(self, on=None):
         twin_state.clock.entered()
@@ -117,6 +131,7 @@ class _Station(_Interface):
             return self._active
         if not on:
             self.disconnect()
+            self._cured(WEDGED)
         self._active = bool(on)
         return self._active
 
@@ -127,6 +142,8 @@ class _Station(_Interface):
         if self._status == STAT_CONNECTING or self.isconnected():
             # The driver refuses a second attempt while it is busy with one.
             raise OSError("Wifi Internal State Error")
+        if twin_state.net.trouble == BRICKED:
+            raise OSError("Wifi Internal Error")
         if ssid is not None:
             self._ssid, self._key = ssid, key
         if self._ssid is None:
@@ -145,10 +162,15 @@ class _Station(_Interface):
 
     def _joined(self):
         net = twin_state.net
+        if net.trouble in (WEDGED, STUCK):
+            return  # for ever connecting
         why = self._turned_away()
         if why:
             self._lost(why)
+        elif net.trouble == NO_ADDRESS and not self._fixed:
+            self._associated = True  # still "connecting" to who asks
         else:
+            self._associated = False
             self._status = STAT_GOT_IP
             net.set_joined(True)
 
@@ -175,10 +197,29 @@ class _Station(_Interface):
         else:
             self._status = why
 
+    def _trouble(self):
+        net = twin_state.net
+        if net.trouble in (STUCK, WEDGED, BRICKED) and self._status != STAT_IDLE:
+            twin_state.clock.cancel(self._event)
+            self._status = STAT_CONNECTING
+            net.set_joined(False)
+        elif net.trouble == NO_ADDRESS and self._status == STAT_GOT_IP and not self._fixed:
+            self._status = STAT_CONNECTING
+            self._associated = True
+            net.set_joined(False)
+        elif net.trouble is None and self._associated:
+            self._later(_JOIN_US, self._joined)
+
+    @staticmethod
+    def _cured(*troubles):
+        net = twin_state.net
+        if net.trouble in troubles:
+            net.trouble = None
+
     def _link(self, up):
         if self._status != STAT_GOT_IP:
             return
-        if up:
+        if up and self._turned_away() in (None, twin_state.net.refuse):
             twin_state.clock.cancel(self._event)  # back before anybody noticed
         else:
             self._tries = 0
@@ -188,6 +229,8 @@ class _Station(_Interface):
         twin_state.clock.entered()
         twin_state.clock.cancel(self._event)
         self._status = STAT_IDLE
+        self._associated = False
+        self._cured(STUCK, DEAD)
         twin_state.net.set_joined(False)
 
     def isconnected(self):
@@ -201,7 +244,8 @@ class _Station(_Interface):
         if param == "rssi":
             if not self.isconnected():
                 raise OSError("Wifi Not Connected")
-            return _RSSI
+            aps = twin_state.net.aps
+            return aps[self._ssid].get("rssi", _RSSI) if aps else _RSSI
         raise ValueError("unknown status param")
 
     def scan(self):
@@ -323,11 +367,20 @@ class WLAN:
         return _interfaces[interface]
 
 
+_WIRING = ("mdc", "mdio", "power", "phy_type", "phy_addr", "ref_clk", "ref_clk_mode")
+
+
 class LAN(_Interface):
     """Ethernet: has an address two seconds after active(True), while the cable is in."""
 
     def __init__(self, id=None, **wiring):
         super().__init__()
+        for name in ("mdc", "mdio"):
+            if name not in wiring:
+                raise TypeError("'%s' argument required" % name)
+        for name in wiring:
+            if name not in _WIRING:
+                raise TypeError("unexpected keyword argument '%s'" % name)
         self._status = 0
         self._event = None
         self._mac = b"\x24\x0a\xc4\x00\x00\x04"
@@ -338,6 +391,8 @@ class LAN(_Interface):
         if on is None:
             return self._active
         self._active = bool(on)
+        if not on and twin_state.net.trouble in (STUCK, DEAD, WEDGED):
+            twin_state.net.trouble = None
         self._link(twin_state.net.up and self._active)
         return self._active
 
@@ -345,17 +400,21 @@ class LAN(_Interface):
         clock = twin_state.clock
         clock.cancel(self._event)
         if up and self._active:
-            self._event = clock.after(_LAN_US, lambda: twin_state.net.set_joined(True))
+            self._event = clock.after(_LAN_US, self._addressed)
         else:
             # Unlike radio, a pulled cable is seen at once.
             twin_state.net.set_joined(False)
+
+    def _addressed(self):
+        if twin_state.net.trouble not in (STUCK, WEDGED, NO_ADDRESS) or self._fixed:
+            twin_state.net.set_joined(True)
 
     def isconnected(self):
         twin_state.clock.entered()
         return self._active and twin_state.net.joined
 
     def status(self):
-        return STAT_GOT_IP if self.isconnected() else STAT_IDLE
+        return ETH_GOT_IP if self.isconnected() else ETH_DISCONNECTED
 
     def config(self, param=None, **kwargs):
         if param == "mac":

@@ -10,7 +10,7 @@ import struct
 
 import twin_state
 import usocket
-from twin.net import AP_ADDRESS, Handshake, station
+from twin.net import AP_ADDRESS, GATEWAY, Handshake, station
 from usocket import *  # noqa: F401,F403 - constants
 
 _IN = 1
@@ -43,7 +43,7 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
     if not twin_state.net.dns(host):
         raise OSError(-202)  # as the esp32 port: EAI_FAIL
     try:
-        found = usocket.getaddrinfo(host, port)
+        found = usocket.getaddrinfo(twin_state.net.at(host) or host, port)
     except OSError:
         raise OSError(-2)  # EAI_NONAME
     for entry in found:
@@ -273,6 +273,8 @@ class socket(io.IOBase):
         if not net.joined:
             raise OSError(errno.EHOSTUNREACH)
         self._outgoing = True
+        if address[0] == GATEWAY and net.local():
+            raise OSError(errno.ECONNREFUSED)  # the router is there, and serves nothing
         if not net.usable():
             self._pending = address
             self._epoch = None

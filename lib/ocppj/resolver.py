@@ -1,0 +1,83 @@
+# Host names to addresses: asked for once, remembered, and the last good one when nobody answers.
+# MIT license; part of microevse
+"""The interpreter is not told how long an address holds (getaddrinfo has no TTL), so it is kept
+for ten minutes: many services that move use 60 to 300 s, and a connection that stands does not
+ask. Whoever wants to be sure whom he reached checks a certificate: an address proves nothing.
+"""
+
+import asyncio
+
+import log
+from port import ticks_diff, ticks_ms
+
+TTL_MS = 600000
+# A name server that failed is left alone for that long where an old address is there.
+RETRY_MS = 20000
+MOST = 4  # names remembered
+
+
+class Resolver:
+    """lookup: fn(host, port) -> address as text, or a coroutine for it; OSError if it has none.
+    allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""
+
+    def __init__(self, lookup, allowed=lambda: True):
+        self._lookup = lookup
+        self._allowed = allowed
+        self._found = {}  # host: [address, ticks of the last answer, ticks of the last failure]
+        self._flights = {}  # host: Event, while somebody asks
+
+    def known(self, host):
+        """True if `address` has an answer without asking."""
+        return host in self._found
+
+    async def address(self, host, port, fresh=False):
+        """An address of `host`. fresh: the one remembered did not answer: ask if that is allowed.
+
+        Raises OSError if nobody knows any.
+        """
+        while True:
+            entry = self._found.get(host)
+            if entry and (self._good(entry, fresh) or not self._allowed()):
+                return entry[0]
+            if host not in self._flights:
+                return await self._ask(host, port)
+            # Somebody is asking: the answer is for everybody.
+            await self._flights[host].wait()
+            fresh = False
+            if host not in self._found:
+                raise OSError("no address of %s" % host)
+
+    @staticmethod
+    def _good(entry, fresh):
+        now = ticks_ms()
+        if entry[2] is not None and 0 <= ticks_diff(now, entry[2]) < RETRY_MS:
+            return True
+        return not fresh and 0 <= ticks_diff(now, entry[1]) < TTL_MS
+
+    async def _ask(self, host, port):
+        landed = self._flights[host] = asyncio.Event()
+        try:
+            address = self._lookup(host, port)
+            if not isinstance(address, str):
+                address = await address
+            self._remember(host, address)
+            return address
+        except OSError as exc:
+            entry = self._found.get(host)
+            if entry is None:
+                raise
+            entry[2] = ticks_ms()
+            log.warn("net", "no answer about %s (%s): still %s", host, exc, entry[0])
+            return entry[0]
+        finally:
+            del self._flights[host]
+            landed.set()
+
+    def _remember(self, host, address):
+        old = self._found.pop(host, None)
+        if old is None and len(self._found) >= MOST:
+            ages = [(ticks_diff(ticks_ms(), e[1]), name) for name, e in self._found.items()]
+            del self._found[max(ages)[1]]
+        if old and old[0] != address:
+            log.info("net", "%s is now %s", host, address)
+        self._found[host] = [address, ticks_ms(), None]
