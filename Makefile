@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test bench build image bundle flash setup console logs schemas clean
+.PHONY: run test bench build frozen image bundle flash setup console logs schemas clean
 
 run: $(READY)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -18,6 +18,10 @@ bench: $(READY)
 # Everything that goes on a board, compiled, with its size: build/BOARD/
 build: $(READY)
 	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc)
+
+# A 32-bit MicroPython for this host with the application frozen in: build/frozen32/micropython
+frozen: $(READY)
+	$(PY) tools/frozen.py
 
 # Images for esptool: partition table, file system, application slot.
 image: $(READY)

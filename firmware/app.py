@@ -35,6 +35,7 @@ from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station
 from supervisor import Supervisor
+from transfers import Transfers
 from version import VERSION
 from web.door import Door, in_place
 
@@ -137,7 +138,9 @@ class Charger:
             self.features.profiles,
             in_place(),
         )
-        self.transfers = self.firmware = None
+        # With or without the profile: the page takes updates, and one on trial is watched.
+        self.transfers = Transfers(self, self._may_stall)
+        self.firmware = None
         if "FirmwareManagement" in self.features.profiles:
             self._fit_firmware()
         self.rpc.handlers = self.ocpp.handlers
@@ -158,9 +161,7 @@ class Charger:
     def _fit_firmware(self):
         """Diagnostics and updates, as the central system asks for them."""
         from ocpp16.firmware import Firmware
-        from transfers import Transfers
 
-        self.transfers = Transfers(self, self._may_stall)
         self.firmware = Firmware(
             self.rpc.call, self.settings, self.journal, self.clock, self.transfers
         )
@@ -209,7 +210,7 @@ class Charger:
 
     def _reset(self, kind):
         why = "HardReset" if kind == "hard" else "SoftReset"
-        system.mark(self.transfers and self.transfers.reset_reason or why)
+        system.mark(self.transfers.reset_reason or why)
         system.reset()
 
     # -- tasks ---------------------------------------------------------------------------

@@ -1,23 +1,41 @@
 # What the running charger has of the heap in its situations, on the twin, from ROM.
 # MIT license; part of microevse
-"""`situations(...)` plays a day of a charger and looks at its heap; bytes of this machine."""
+"""`situations(...)` plays a day of a charger and looks at its heap; bytes of this machine, or of
+a 32-bit one where the application is frozen into the interpreter (tools/frozen.py)."""
 
+import pathlib
+import shutil
+import tempfile
 
 import compiled
 from bench import Bench
 from test_tls_sessions import SecureBench, secure
 from twin.host import load_board
-from twin.run_heap import HEAP_GROWTH
+from tools_paths import ROOT
+from twin.run_heap import HEAP_GROWTH_32, HEAP_GROWTH_64
 
 # Quiet time is taken in such steps: an hour offline would take a minute else.
 GRID_MS = 4000
 
 
-def options(features="all", heap="400k", tls=False, board="esp32_devkitc", **more):
-    """Arguments of Bench (SecureBench for TLS) for a charger that runs from ROM."""
-    profile = dict(load_board(board), features=features)
-    made = {"board": profile, "rom": compiled.rom(), "heap": heap, **more}
+def options(features="all", heap="400k", tls=False, board="esp32_devkitc", frozen=None, **more):
+    """Arguments of Bench (SecureBench for TLS) for a charger that runs from ROM, or `frozen`
+    (path of the interpreter that has it)."""
+    made = {"board": dict(load_board(board), features=features), "heap": heap, **more}
+    if frozen:
+        made.update(frozen=frozen, firmware=[_start()])
+    else:
+        made["rom"] = compiled.rom()
     return secure(**made) if tls else made
+
+
+def _start():
+    """A folder with the two files that the twin looks for by name; the rest is frozen."""
+    folder = pathlib.Path(tempfile.gettempdir()) / "microevse-start"
+    folder.mkdir(exist_ok=True)
+    for name in ("boot.py", "main.py"):
+        shutil.copyfile(ROOT / "firmware" / name, folder / name)
+    return folder
 
 
 def bench(tls=False, **wanted):
@@ -28,7 +46,8 @@ def bench(tls=False, **wanted):
 async def look(b):
     """(bytes taken by the firmware, largest free block) after a collection."""
     heap = await b.twin.heap()
-    return heap["taken"] - HEAP_GROWTH, heap["largest"]
+    growth = HEAP_GROWTH_32 if b.twin.frozen else HEAP_GROWTH_64
+    return heap["taken"] - growth, heap["largest"]
 
 
 async def session(b, seen=None, offline_s=0):
@@ -85,10 +104,11 @@ def _profile():
     }
 
 
-async def situations(features="all", heap="400k", tls=False, offline_s=0):
+async def situations(features="all", heap="400k", tls=False, offline_s=0, frozen=None):
     """{situation: (bytes taken, largest free block)}; offline_s: how long an outage lasts."""
     seen = {}
     grid = {"skip_ms": GRID_MS, "coalesce_ms": GRID_MS}
-    async with bench(tls=tls, features=features, heap=heap, options=grid) as b:
+    wanted = {"features": features, "heap": heap, "options": grid, "frozen": frozen}
+    async with bench(tls=tls, **wanted) as b:
         await session(b, seen, offline_s)
     return seen

@@ -9,13 +9,16 @@ import asyncio
 import pathlib
 import re
 import shutil
+import ssl
 import tempfile
 
+import certs
 from twin.host import Twin
 
 TASKS = 24
-# mp_obj_task_t: a pairing heap's node (5 words), coroutine, data, state, key; in blocks of 32.
-_C_TASK = 96
+# mp_obj_task_t: a pairing heap's node (5 words), coroutine, data, state, key; in blocks of four
+# words.
+_C_TASK_WORDS = 12
 
 _PROGRAM = """
 import asyncio, esp32, gc, json, machine, network
@@ -80,13 +83,13 @@ asyncio.run(main())
 """
 
 
-async def _measure():
+async def _measure(frozen):
     folder = pathlib.Path(tempfile.mkdtemp())
     peer = await asyncio.start_server(lambda reader, writer: None, "127.0.0.1", 0)
     port = peer.sockets[0].getsockname()[1]
     program = _PROGRAM.replace("PORT", str(port)).replace("TASKS", str(TASKS))
     (folder / "main.py").write_text(program)
-    twin = Twin(firmware=[folder], hold=True, heap="500k")
+    twin = Twin(firmware=[folder], hold=True, heap="500k", frozen=frozen)
     try:
         await twin.start()
         await twin.advance(5)
@@ -96,17 +99,63 @@ async def _measure():
         found = re.findall(r"twin takes (\d+)", "\n".join(twin.log_lines))
         if not found:
             raise ValueError("\n".join(twin.log_lines[-20:]))
-        return int(found[0]) - TASKS * _C_TASK
+        return int(found[0]) - TASKS * _C_TASK_WORDS * (4 if frozen else 8)
     finally:
         await twin.stop()
         peer.close()
         shutil.rmtree(folder)
 
 
-def measure():
-    """Bytes that the twin takes while a firmware runs, beyond what it has at its start."""
-    return asyncio.run(asyncio.wait_for(_measure(), 60))
+def measure(frozen=None):
+    """Bytes that the twin takes while a firmware runs, beyond what it has at its start.
+
+    frozen: the interpreter to measure, if not the usual one."""
+    return asyncio.run(asyncio.wait_for(_measure(frozen), 60))
 
 
 if __name__ == "__main__":
     print("the twin takes %d bytes while a firmware runs" % measure())
+
+
+_TLS_PROGRAM = """
+import gc, socket, tls
+with open(CA, "rb") as file:
+    ca = file.read()
+gc.collect()
+before = gc.mem_alloc()
+sock = socket.socket()
+sock.connect(socket.getaddrinfo("127.0.0.1", PORT)[0][-1])
+context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
+context.verify_mode = tls.CERT_REQUIRED
+context.load_verify_locations(ca)
+ca = None
+line = context.wrap_socket(sock, server_hostname="localhost")
+line.write(b"x")
+gc.collect()
+print("tls takes", gc.mem_alloc() - before)
+"""
+
+
+async def _measure_tls(program):
+    """What one TLS connection has of the heap of `program`."""
+    async def hold(reader, writer):
+        await reader.read()  # until the other side has gone
+        writer.close()
+
+    peer = await asyncio.start_server(hold, "127.0.0.1", 0, ssl=certs.server_context("server"))
+    with tempfile.TemporaryDirectory() as folder:
+        ca = pathlib.Path(folder) / "ca.der"
+        ca.write_bytes(ssl.PEM_cert_to_DER_cert(pathlib.Path(certs.paths().ca).read_text()))
+        code = _TLS_PROGRAM.replace("PORT", str(peer.sockets[0].getsockname()[1]))
+        child = await asyncio.create_subprocess_exec(
+            str(program), "-c", code.replace("CA", repr(str(ca))), stdout=asyncio.subprocess.PIPE
+        )
+        said = (await child.communicate())[0].decode()
+    peer.close()
+    return int(re.findall(r"tls takes (-?\d+)", said)[0])
+
+
+def measure_tls(program):
+    """Bytes of heap of one TLS connection alone. On a chip mbedTLS has memory of its own, and
+    what is left of the heap with a connection open is what a limit counts."""
+    return asyncio.run(asyncio.wait_for(_measure_tls(program), 30))

@@ -198,6 +198,7 @@ class Twin:
         options=None,
         provision=None,
         rom=None,
+        frozen=None,
     ):
         if fidelity not in ("analytic", "sample"):
             raise ValueError(f"unknown fidelity {fidelity!r}")
@@ -212,9 +213,11 @@ class Twin:
         self.crashed = False  # main.py ended with an exception in this boot
         self.boots = 0
         self.world = None  # last snapshot
-        self._program = interpreter(runtime)
+        # frozen: a MicroPython that has the application in it, in place of the usual one.
+        self._program = str(frozen) if frozen else interpreter(runtime)
+        self.frozen = bool(frozen)
         self._start_values = self._start_settings(csms, id, password, ca, cert, key, settings)
-        if firmware is None:
+        if firmware is None and not frozen:
             check_settings(self._start_values)
         self._files = {"ca.pem": ca, "cert.pem": cert, "key.pem": key}
         self._made_data = data is None
@@ -512,6 +515,7 @@ class Twin:
             hold=self.hold,
             horizon=self._horizon,
             heap=self._heap,
+            frozen=self.frozen,
             fidelity=self._fidelity,
             seed=self._seed,
         )

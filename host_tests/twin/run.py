@@ -36,7 +36,7 @@ def _paths(here, start):
     paths += start["firmware"]
     if MICROPYTHON:
         paths.append(".frozen")
-        if start.get("site") and not start.get("rom"):
+        if start.get("site") and not (start.get("rom") or start.get("frozen")):
             paths.append(start["site"])
     else:
         paths += [p for p in sys.path[1:] if p]
@@ -223,7 +223,8 @@ class Board:
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
                 __import__(name)
-            paid = name_pools()
+            # Frozen names take no pool.
+            paid = 0 if self.start.get("frozen") else name_pools()
         gc.collect()
         limit = self.start.get("heap")
         if MICROPYTHON:

@@ -1,0 +1,142 @@
+# A 32-bit MicroPython for this host with the whole application frozen into it.
+# MIT license; part of microevse
+"""usage: frozen.py    (make frozen) builds build/frozen32/micropython and prints its path
+
+The nearest to the frozen firmware of an ESP32 that a host can run: pointers and small integers
+of the chip's size, bytecode and names in read-only memory, made from the same manifest
+(boards/micropython/MICROEVSE/manifest_app.py) by MicroPython's own tools. Its heap figures are
+therefore not converted from anything. What it is not: Xtensa code, FreeRTOS, WiFi's memory.
+
+The source is MicroPython 1.25.0 as Debian has it. On Debian this wants gcc-multilib and, after
+`dpkg --add-architecture i386`, libmbedtls-dev:i386.
+"""
+
+import fcntl
+import hashlib
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tarfile
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OUT = ROOT / "build" / "frozen32"
+MANIFEST = ROOT / "boards" / "micropython" / "MICROEVSE" / "manifest_app.py"
+POOLS = (
+    "http://deb.debian.org/debian/pool/main/m/micropython/",
+    "http://snapshot.debian.org/file-by-name/micropython/",
+)
+FILES = {
+    "micropython_1.25.0+ds.orig.tar.xz": (
+        "7b25be99a502f070b2de81dafc08da7051d992325d6e67daa9045a918fffdbea"
+    ),
+    "micropython_1.25.0+ds-1.debian.tar.xz": (
+        "87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4"
+    ),
+}
+TREE = "micropython-1.25.0"
+# A board's MicroPython has these; so has the 32-bit host with them.
+OPTIONS = (
+    "VARIANT=standard",
+    "MICROPY_FORCE_32BIT=1",
+    "MICROPY_PY_FFI=0",
+    "MICROPY_PY_BTREE=0",
+    "MICROPY_PY_THREAD=0",
+    "MPY_CROSS_FLAGS=-march=x86",
+    "BUILD=build-microevse",
+)
+# What ports/esp32/boards/manifest.py brings that the application needs.
+PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
+_TRIAL = "#include <mbedtls/sha1.h>\nint main(void) { mbedtls_sha1_context c; mbedtls_sha1_init(&c); return 0; }\n"
+
+
+class Missing(Exception):
+    """Something that the build needs is not on this machine; the text says what."""
+
+
+def build():
+    """Path of the interpreter, made or brought up to date. Raises Missing."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with open(OUT / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # several test workers want it, one builds
+        _check_tools()
+        tree = OUT / TREE
+        if not (tree / ".ready").exists():
+            _unpack(tree)
+        _run(["make", "-C", "mpy-cross", "-j2"], tree)
+        _run(["make", "-C", "ports/unix", "-j2", "FROZEN_MANIFEST=%s" % MANIFEST, *OPTIONS], tree)
+        made = OUT / "micropython"
+        shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", made)
+        return made
+
+
+def _check_tools():
+    for tool in ("make", "gcc", "patch"):
+        if not shutil.which(tool):
+            raise Missing("no %s" % tool)
+    trial = OUT / "trial.c"
+    trial.write_text(_TRIAL)
+    command = ["gcc", "-m32", str(trial), "-o", str(OUT / "trial"), "-lmbedcrypto"]
+    if subprocess.run(command, capture_output=True).returncode:
+        raise Missing(
+            "no 32-bit compiler with mbedTLS (Debian: dpkg --add-architecture i386, then "
+            "gcc-multilib libmbedtls-dev:i386)"
+        )
+
+
+def _unpack(tree):
+    shutil.rmtree(tree, ignore_errors=True)
+    source, packaging = (_fetch(name) for name in FILES)
+    with tarfile.open(source) as archive:
+        archive.extractall(OUT)
+    with tarfile.open(packaging) as archive:
+        archive.extractall(tree)
+    series = (tree / "debian" / "patches" / "series").read_text().split()
+    for name in series:
+        with open(tree / "debian" / "patches" / name) as patch:
+            _run(["patch", "-p1", "-s"], tree, stdin=patch)
+    boards = tree / "ports" / "unix" / "boards"
+    boards.mkdir()
+    (boards / "manifest.py").write_text(PORT_MANIFEST)
+    (tree / ".ready").touch()
+
+
+def _fetch(name):
+    """The file, downloaded once and checked each time."""
+    path = OUT / name
+    if not path.exists() or _digest(path) != FILES[name]:
+        problem = None
+        for pool in POOLS:
+            try:
+                with urllib.request.urlopen(pool + name, timeout=60) as answer:
+                    path.write_bytes(answer.read())
+                if _digest(path) == FILES[name]:
+                    return path
+                problem = "wrong checksum"
+            except OSError as exc:
+                problem = exc
+        raise Missing("%s cannot be fetched: %s" % (name, problem))
+    return path
+
+
+def _digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _run(command, folder, stdin=None):
+    # The environment of `make test` would be taken for options of this make.
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "PYTHON"))}
+    done = subprocess.run(
+        command, cwd=folder, stdin=stdin, env=kept, capture_output=True, text=True
+    )
+    if done.returncode:
+        raise RuntimeError("%s:\n%s" % (" ".join(command), (done.stdout + done.stderr)[-3000:]))
+
+
+if __name__ == "__main__":
+    try:
+        print(build())
+    except Missing as exc:
+        sys.exit("not built: %s" % exc)
