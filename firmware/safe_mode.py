@@ -172,6 +172,21 @@ def _settings(clock):
     return settings
 
 
+def _link(board, settings):
+    """The board's link, with nobody to tell and nothing that would reset."""
+    from station import netaddress
+
+    fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)
+    common = (settings, lambda up: None, fixed, lambda: 0, lambda: True, None)
+    if board.get("network") == "ethernet":
+        from hal.ethernet import Link
+
+        return Link(board["ethernet"], *common)
+    from hal.wifi import Link
+
+    return Link(*common)
+
+
 async def _serve(settings, clock, board, lines, link):
     from web import login, server
 
@@ -203,9 +218,7 @@ async def run():
     log.use_clock(clock)
     settings = _settings(clock)
     try:
-        from hal.wifi import Link
-
-        link = Link(settings)
+        link = _link(board, settings)
         asyncio.create_task(_guarded("network", link.run))
         asyncio.create_task(
             _guarded("page", lambda: _serve(settings, clock, board, lines, link))
