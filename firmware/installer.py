@@ -133,8 +133,10 @@ class Installer:
     def _admit(self):
         head = bundle.parse(self._head)
         newer_only = self._settings is not None and self._settings.get("UpdateNewerOnly")
-        room = slots.capacity(self._slot[1])
-        bundle.admit(head, self._name, room, keys(), VERSION if newer_only else None)
+        flash = self._slot[1]
+        oldest = VERSION if newer_only else None
+        takes = appslot.takes(flash)
+        bundle.admit(head, self._name, slots.capacity(flash), keys(), oldest, takes)
         if self._size is not None and self._size != slots.HEADER + head.length:
             whole = slots.HEADER + head.length
             raise ValueError("%d bytes, %d in its header" % (self._size, whole))

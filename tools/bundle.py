@@ -6,8 +6,8 @@
     bundle.py public PRIVATE.pem       a line for the charger's file update.pub
     bundle.py newkey PRIVATE.pem [--rsa BITS]
 
-DIR is what tools/build.py makes. Version and board are taken from there (version.py of the
-sources, board.json) unless they are given. Signing is done by the openssl command, so that a
+DIR is what tools/build.py makes. Version and board are taken from there (version.mpy,
+board.json) unless they are given. Signing is done by the openssl command, so that a
 key may be any that it can use; keys are ECDSA P-256 (default) or RSA 2048, 3072 or 4096.
 """
 
@@ -30,10 +30,12 @@ from slots import BLOCK, HEADER, bundle  # noqa: E402
 from slots import keys as signing  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
 
-# A slot of the 4 MB partition table; its last block is the record.
-ROOM = 0xA0000 - BLOCK
-LFS_BLOCK = 512  # small files: half the space of the flash's own blocks
-_LFS_VERSION = 0x00020000  # what every MicroPython with VfsLfs2 reads
+# Slots of the 4 MB partition tables; the last block is the record, and where both slots lie in
+# one ROMFS a block is taken from them for its head.
+ROOM = {"lfs2": 0xA0000 - BLOCK, "romfs": 0xA0000 - 2 * BLOCK}
+# Most modules are far smaller than a sector, and a file takes whole blocks: with the flash's
+# own 4096 the application would not fit.
+LFS_BLOCK = 512
 
 
 class BundleError(Exception):
@@ -57,43 +59,17 @@ def files(folder):
 
 def lfs2(content):
     """The smallest littlefs image that holds `content`, a whole number of blocks."""
+    make = importlib.import_module("lfs").image
     # Nothing is ever deleted, so its blocks are used from the first one on: a file system that
     # is just large enough is found by trying.
     need = sum(-(-len(data) // LFS_BLOCK) for data in content.values())
     count = need + need // 20 + 16
-    while count * LFS_BLOCK <= ROOM:
-        image = _lfs2(content, count)
-        if image:
-            return image
+    while count * LFS_BLOCK <= ROOM["lfs2"]:
+        made = make(content, LFS_BLOCK, count)
+        if made:
+            return made[0]
         count += count // 50 + 8
-    raise BundleError(f"{need * LFS_BLOCK} bytes of files do not fit into {ROOM}")
-
-
-def _lfs2(content, count):
-    littlefs = importlib.import_module("littlefs")
-    fs = littlefs.LittleFS(
-        block_size=LFS_BLOCK,
-        block_count=count,
-        read_size=32,
-        prog_size=32,
-        # As MicroPython mounts it: what fits into its cache lies in the directory itself.
-        cache_size=128,
-        lookahead_size=32,
-        disk_version=_LFS_VERSION,
-    )
-    try:
-        for name in content:
-            parent = name.rpartition("/")[0]
-            if parent:
-                fs.makedirs("/" + parent, exist_ok=True)
-        for name, data in content.items():
-            with fs.open("/" + name, "wb") as file:
-                file.write(data)
-    except littlefs.LittleFSError as exc:
-        if exc.code == -28:  # no space
-            return None
-        raise
-    return bytes(fs.context.buffer)
+    raise BundleError(f"{need * LFS_BLOCK} bytes of files do not fit into {ROOM['lfs2']}")
 
 
 def romfs(content):
@@ -110,8 +86,8 @@ def romfs(content):
     writer = VfsRomWriter()
     _romfs(writer, tree)
     image = bytes(writer.finalise())
-    if len(image) > ROOM:
-        raise BundleError(f"{len(image)} bytes do not fit into {ROOM}")
+    if len(image) > ROOM["romfs"]:
+        raise BundleError(f"{len(image)} bytes do not fit into {ROOM['romfs']}")
     return image
 
 
@@ -194,8 +170,12 @@ def _der_pair(der):
 # -- bundles -----------------------------------------------------------------------------------
 
 
-def version_of_sources():
-    return re.search(r'VERSION = "(.+)"', (ROOT / "firmware" / "version.py").read_text()).group(1)
+def version_of(content):
+    """The version that an application says it is, from its compiled module."""
+    found = re.search(rb"\d+\.\d+[\w.+-]*", content.get("version.mpy", b""))
+    if not found:
+        raise BundleError("no version.mpy, or none with a version: say --version")
+    return found.group().decode()
 
 
 def make(content, version, board, format="lfs2", key=None):
@@ -232,7 +212,7 @@ def verify(data, board=None, keys=None):
     try:
         head = bundle.parse(data[:HEADER])
         lines = signing.load(keys) if keys is not None else []
-        bundle.admit(head, board or head.board, ROOM, lines)
+        bundle.admit(head, board or head.board, ROOM[head.format], lines)
     except ValueError as exc:
         raise BundleError(str(exc)) from exc
     if len(data) != HEADER + head.length:
@@ -248,7 +228,7 @@ def _make(args):
     board = args.board or json.loads(content.get("board.json", b"{}")).get("name")
     if not board:
         raise BundleError(f"{folder}: no board.json: say --board")
-    data = make(content, args.version or version_of_sources(), board, args.format, args.key)
+    data = make(content, args.version or version_of(content), board, args.format, args.key)
     pathlib.Path(args.out).write_bytes(data)
     head = verify(data)
     by = f"signed with key {head.key}" if head.key else "not signed"

@@ -6,6 +6,7 @@ What runs is known by its place on the module path, /app_a or /app_b: nothing el
 from boot.py, whose modules are dropped so that the slot's own are imported.
 """
 
+import os
 import sys
 
 import slots
@@ -13,6 +14,8 @@ import slots
 from hal.partition import Flash
 
 NAMES = ("app_a", "app_b")
+# Where the chip runs code from its flash, both slots are files of this partition's ROMFS.
+ROM = "romfs"
 # What a version on trial may take from its start to its first tick, which sets the watchdog
 # anew. One that hangs before that is reset by the watchdog, and so counts as a failed start.
 TRIAL_MS = 60000
@@ -42,7 +45,26 @@ def devices():
     try:
         return [(name, Flash(name)) for name in NAMES]
     except OSError:
+        pass
+    try:
+        flash = Flash(ROM)
+    except OSError:
         return []
+    from slots import rom
+
+    head = bytearray(rom.HEAD)
+    flash.read(0, head)
+    try:
+        places = rom.files(head)
+        return [(name, rom.Window(flash, *places[name])) for name in NAMES]
+    except (KeyError, ValueError) as exc:
+        print("boot: no slots in the partition %s: %r" % (ROM, exc))
+        return []
+
+
+def takes(flash):
+    """Format of the images that a slot is for: the program that mounts them is the chip's."""
+    return "lfs2" if isinstance(flash, Flash) else "romfs"
 
 
 def running():
@@ -58,8 +80,10 @@ def _mount(name, flash, record):
     import vfs
 
     where = "/" + name
-    if record.field("format") == "romfs":
-        # Where the chip has one, its code is executed in place: the inner file is memory.
+    if record.field("format") != takes(flash):
+        raise ValueError("an image of another format")
+    if takes(flash) == "romfs":
+        # MicroPython has mounted the outer one: an inner file is memory, its code runs there.
         with open("/rom/" + name, "rb") as file:
             system = vfs.VfsRom(memoryview(file))
     else:
@@ -120,7 +144,7 @@ def start():
 
 def record(name):
     """(Flash, Record) of a slot. OSError if it cannot be read."""
-    flash = Flash(name)
+    flash = dict(devices())[name]
     return flash, slots.read(flash)
 
 
@@ -134,21 +158,35 @@ def confirm():
     """What runs is good. One program operation, no erase."""
     name = running()
     if name is not None:
-        slots.confirm(Flash(name))
+        slots.confirm(record(name)[0])
 
 
 def go_back(home=False):
     """Give up the slot that runs: the next start takes the other one.
 
-    home: there is an application in the file system, which would do too. Returns False, and
-    changes nothing, if nothing else is there to be started, or no slot runs. The caller
+    home: an application in the file system, where there is one, would do too. Returns False,
+    and changes nothing, if nothing else is there to be started, or no slot runs. The caller
     resets the chip.
     """
     name = running()
     if name is None:
         return False
     others = [record(other)[1].live for other in NAMES if other != name]
-    if not (home or any(others)):
+    if not (any(others) or home and _at_home()):
         return False
-    slots.give_up(Flash(name))
+    slots.give_up(record(name)[0])
     return True
+
+
+def _at_home():
+    """True if the file system has an application, which starts where no slot does."""
+    for place in sys.path:
+        if place[1:] in NAMES or place[1:-4] in NAMES:
+            continue
+        for end in ("app.mpy", "app.py"):
+            try:
+                os.stat(place + "/" + end if place else end)
+                return True
+            except OSError:
+                pass
+    return False

@@ -19,6 +19,7 @@ import re
 import secrets
 import shutil
 import socket
+import struct
 import sys
 import tempfile
 
@@ -45,6 +46,9 @@ SKIP_MS = 500
 # The virtual access point takes any name; a charger without one does not even try.
 # No time server: the virtual network does not reach the internet.
 NETWORK = {"WifiSsid": "twin", "WifiPassword": "twin-password", "NtpServer": ""}
+# A partition table in the flash image; of its entries the one that is mapped (twin/run.py).
+TABLE_AT, TABLE_SIZE = 0x8000, 0xC00
+ROMFS = b"\xaa\x50\x01\x8f"
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
 TWIN_HEAP = 768 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
 
@@ -467,7 +471,7 @@ class Twin:
         command = [self._program]
         if self.runtime == "micropython":
             size = self._heap + TWIN_HEAP if self._heap else MPY_HEAP
-            size += self._rom.stat().st_size if self._rom else 0
+            size += self._rom.stat().st_size if self._rom else self._rom_size()
             command += ["-X", f"heapsize={size}"]
         else:
             command += ["-u"]
@@ -522,6 +526,16 @@ class Twin:
         self._send({"start": start})
         self._task(self._read_link(reader))
         self._alive.set()
+
+    def _rom_size(self):
+        """Bytes of the flash that MicroPython maps into memory: not the firmware's heap."""
+        with contextlib.suppress(OSError):
+            with open(self.data / "flash.bin", "rb") as flash:
+                flash.seek(TABLE_AT)
+                for kind, _, size in struct.iter_unpack("<4sII20x", flash.read(TABLE_SIZE)):
+                    if kind == ROMFS:
+                        return size
+        return 0
 
     @staticmethod
     def _site():

@@ -13,6 +13,8 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 # From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
 BOOT_US = 600000
+# Subtype of the partition that MicroPython maps.
+ROMFS = 0x8F
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
 COLLECT_EVERY = 512 * 1024
@@ -197,6 +199,8 @@ class Board:
         state, start = self.state, self.start
         # The chip starts: pins float, physics goes on, no program runs.
         self.pacer.block(state.clock.boot_us + BOOT_US)
+        if self.rom is None:
+            self.rom = self._map_rom()
         ballast = self._limit_heap()
         for name in ("boot.py", "main.py"):
             for folder in start["firmware"]:
@@ -214,6 +218,24 @@ class Board:
         while True:
             state.net.waiting.clear()
             self.pacer.step(None)
+
+    @staticmethod
+    def _map_rom():
+        """The partition for a ROMFS is memory, and mounted, before any program runs."""
+        import esp32
+
+        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, ROMFS) if MICROPYTHON else []
+        if not found:
+            return None
+        import vfs
+
+        data = bytearray(found[0].info()[3])
+        found[0].readblocks(0, data)
+        try:
+            vfs.mount(vfs.VfsRom(data), "/rom")
+        except OSError:
+            return None  # nothing has been put there
+        return data
 
     def _limit_heap(self):
         """Leave the firmware as much heap as was asked for."""

@@ -5,7 +5,9 @@ with the SHA-256 in its header instead: there is no file system in these images.
 
 import hashlib
 import os
+import struct
 import sys
+from binascii import crc32
 
 from twin import twin_state
 from twin_bench import Board, esp32, machine
@@ -13,9 +15,24 @@ from twin_bench import Board, esp32, machine
 from slots import BLOCK, bundle
 
 NAME = "bench"
-SLOTS = {"app_a": 0x200000, "app_b": 0x2A0000}
-SLOT_SIZE = 0xA0000
+ROM_AT = 0x200000
+# Head of a ROMFS whose files app_a and app_b are 0x9F000 bytes from 0x1000 and 0xA0000 on.
+ROM_HEAD = (
+    b"\xd2\xcd\x31\x80\x1f\x05\x0d\x05app_a\x03\x05\xa7\xe0\x00\x9f\x7b"
+    b"\x05\x0e\x05app_b\x03\x06\xa7\xe0\x00\xa7\xff\x7b"
+)
+# Partition tables: [(label, subtype, at, size)].
+TABLES = {
+    "slots": (("app_a", 0x42, 0x200000, 0xA0000), ("app_b", 0x43, 0x2A0000, 0xA0000)),
+    "romfs": (("romfs", 0x8F, ROM_AT, 0x140000),),
+}
+# Where the slots are with each of them.
+SLOTS = {
+    "slots": ((0x200000, 0xA0000), (0x2A0000, 0xA0000)),
+    "romfs": ((0x201000, 0x9F000), (0x2A0000, 0x9F000)),
+}
 _OURS = ("hal", "machine", "esp32", "installer")
+FLASH_SIZE = 4 * 1024 * 1024
 _count = [0]
 
 
@@ -25,23 +42,25 @@ def image(seed, blocks=3, rest=-700):
     return (piece * (blocks * BLOCK // len(piece)))[:rest]
 
 
-def pack(content, version="2.0.0", board=NAME, format="romfs", sign=None, key=None):
+def pack(content, version="2.0.0", board=NAME, format="romfs", sign=None, key=None, block=0):
     """A bundle; `sign`: fn(signed lines) -> signature."""
     digest = hashlib.sha256(content).digest()
-    lines = bundle.text(version, board, format, 0, len(content), digest, key)
+    lines = bundle.text(version, board, format, block, len(content), digest, key)
     return bundle.header(lines, sign(lines) if sign else None) + content
 
 
 class Chip:
-    """Use it in a `with`: modules and files are gone after it."""
+    """Use it in a `with`: modules and files are gone after it. layout: one of TABLES."""
 
-    def __init__(self, settings=None):
+    def __init__(self, settings=None, layout="romfs"):
         self.settings = settings
+        self.layout = layout
 
     def __enter__(self):
         _count[0] += 1
         self.folder = "slot-bench-%s-%d-%d" % (sys.implementation.name, _pid(), _count[0])
         os.mkdir(self.folder)
+        self._table()
         self.board = Board(data=self.folder)
         self.kept = {}
         for name in list(sys.modules):
@@ -55,6 +74,19 @@ class Chip:
         appslot._mount = self._mount
         self.appslot, self.installer_module = appslot, installer
         return self
+
+    def _table(self):
+        """Flash with a partition table, and with the head of the ROMFS where there is one."""
+        with open(self.folder + "/flash.bin", "wb") as file:
+            for _ in range(FLASH_SIZE // BLOCK):
+                file.write(b"\xff" * BLOCK)
+            file.seek(0x8000)
+            for label, subtype, at, size in TABLES[self.layout]:
+                name = label.encode() + bytes(16 - len(label))
+                file.write(struct.pack("<HBBII16sI", 0x50AA, 1, subtype, at, size, name, 0))
+            if self.layout == "romfs":
+                file.seek(ROM_AT)
+                file.write(ROM_HEAD)
 
     def __exit__(self, *exc):
         self.power_off()
@@ -135,11 +167,17 @@ class Chip:
         self.power_off()
         kept = []
         with open(self.folder + "/flash.bin", "rb") as file:
-            for name in SLOTS:
-                for at, size in ((0, blocks * BLOCK), (SLOT_SIZE - BLOCK, BLOCK)):
-                    file.seek(SLOTS[name] + at)
-                    kept.append((SLOTS[name] + at, file.read(size)))
+            for begin, whole in SLOTS[self.layout]:
+                for at, size in ((0, blocks * BLOCK), (whole - BLOCK, BLOCK)):
+                    file.seek(begin + at)
+                    kept.append((begin + at, file.read(size)))
         return kept
+
+    def sums(self):
+        """A checksum of each block of the flash."""
+        self.power_off()
+        with open(self.folder + "/flash.bin", "rb") as file:
+            return [crc32(file.read(BLOCK)) for _ in range(FLASH_SIZE // BLOCK)]
 
     def restore(self, kept):
         self.power_off()

@@ -3,8 +3,8 @@
 
 import slots
 from helpers import raises
-from slot_bench import Chip, image, pack, sweep
-from slots import BLOCK, HEADER
+from slot_bench import ROM_AT, SLOTS, TABLES, Chip, image, pack, sweep
+from slots import BLOCK, HEADER, rom
 from store.ramflash import RamFlash
 
 
@@ -81,36 +81,76 @@ def test_garbage_is_an_empty_slot():
         assert not found.whole and slots.choose([found]) == []
 
 
+def packs(layout, *images):
+    """Bundles of (seed, version) for the slots of that partition table."""
+    kind = {"slots": {"format": "lfs2", "block": 512}, "romfs": {}}[layout]
+    return [pack(image(seed, rest=-1536), version, **kind) for seed, version in images]
+
+
 def test_a_power_cut_at_any_operation_leaves_a_charger_that_starts():
-    """An old version in both slots, the newer of them running; 3 blocks of image."""
-    new = pack(image(3), "new")
-    with Chip() as chip:
-        chip.install(pack(image(1), "older"))
-        chip.install(pack(image(2), "old"))
-        found = sweep(chip, "old", new, 3, recovery=lambda point: 1 + point * 7 % 60)
-        # Cleared, erased, header, three blocks, commit, first start, confirmation.
-        assert found["ops"] == found["cuts"] > 60 and found["again"] > 40
-        assert found["old"] > 50 and found["new"] > 2
+    """An old version in both slots, the newer of them running; 3 blocks of image. Slots that are
+    partitions, and slots that are files of one."""
+    for layout in TABLES:
+        older, old, new = packs(layout, (1, "older"), (2, "old"), (3, "new"))
+        with Chip(layout=layout) as chip:
+            chip.install(older)
+            chip.install(old)
+            found = sweep(chip, "old", new, 3, recovery=lambda point: 1 + point * 7 % 60)
+            # Cleared, erased, header, three blocks, commit, first start, confirmation.
+            assert found["ops"] == found["cuts"] > 55 and found["again"] > 40
+            assert found["old"] > 45 and found["new"] > 2
 
 
 def test_the_first_update_of_a_charger_without_slots_survives_a_cut_too():
     """Nothing in the slots: what lies in the file system runs until the update is complete."""
-    new = pack(image(3, 1), "new")
+    for layout in TABLES:
+        (new,) = packs(layout, (3, "new"))
+        with Chip(layout=layout) as chip:
+            assert chip.boot() is None
+            blank = chip.save(1)
+            chip.install(new)
+            total = chip.ops
+            for point in range(1, total + 1):
+                chip.restore(blank)
+                chip.cut_at(point)
+                raises(BaseException, chip.install, new)
+                chip.cut_at(None)
+                if chip.boot() is None:
+                    chip.install(new)
+                else:
+                    chip.appslot.confirm()
+                assert chip.boot() == "app_a" and chip.started == "new"
+
+
+def test_an_update_touches_nothing_but_its_slot():
+    """The other slot, and the ROMFS's own head, which is beside the first one."""
+    for layout in TABLES:
+        bundles = packs(layout, (1, "1.0.0"), (2, "2.0.0"), (3, "3.0.0"))
+        with Chip(layout=layout) as chip:
+            chip.install(bundles[0])
+            chip.install(bundles[1])
+            first = SLOTS[layout][0]
+            before = chip.sums()
+            assert chip.install(bundles[2]) == "app_a"
+            after = chip.sums()
+            changed = [i for i in range(len(before)) if before[i] != after[i]]
+            assert changed[0] == first[0] // BLOCK
+            assert changed[-1] == (first[0] + first[1]) // BLOCK - 1
+
+
+def test_a_rom_without_slots_has_none():
+    for head in (b"", b"\xff" * 128, b"\xd2\xcd\x31\x05\x05\x7f\x01a", b"\xd2\xcd\x31\xff"):
+        try:
+            assert "app_a" not in rom.files(head)
+        except ValueError:
+            pass
+    flash = RamFlash(4)
+    for at, size in ((100, 2 * BLOCK), (0, 100), (0, BLOCK), (BLOCK, 4 * BLOCK)):
+        raises(ValueError, rom.Window, flash, at, size)
     with Chip() as chip:
-        assert chip.boot() is None
-        chip.install(new)
-        total = chip.ops
-        blank = [(0x200000, b"\xff" * BLOCK), (0x2A0000 - BLOCK, b"\xff" * BLOCK)]
-        for point in range(1, total + 1):
-            chip.restore(blank)
-            chip.cut_at(point)
-            raises(BaseException, chip.install, new)
-            chip.cut_at(None)
-            if chip.boot() is None:
-                chip.install(new)
-            else:
-                chip.appslot.confirm()
-            assert chip.boot() == "app_a" and chip.started == "new"
+        chip.power_off()
+        chip.restore([(ROM_AT, b"\xff" * BLOCK)])
+        assert chip.appslot.devices() == [] and chip.boot() is None
 
 
 def test_three_starts_without_a_word_and_the_old_version_is_back():
@@ -155,6 +195,6 @@ def test_without_a_partition_for_them_there_are_no_slots():
     with Chip() as chip:
         from twin import twin_state
 
-        twin_state.options["without_partitions"] = ["app_b"]
+        twin_state.options["without_partitions"] = ["app_b", "romfs"]
         assert chip.appslot.devices() == [] and chip.boot() is None
         assert chip.installer_module.fitted() is None

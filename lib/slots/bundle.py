@@ -132,14 +132,17 @@ def order(version):
     return numbers
 
 
-def admit(head, board, room, keys, oldest=None):
+def admit(head, board, room, keys, oldest=None, format=None):
     """Raise ValueError unless this bundle may be put on this board.
 
     board: its name; room: bytes of a slot; keys: lines of keys.load(), empty where none is
-    asked for; oldest: version before which none is taken, None: every one.
+    asked for; oldest: version before which none is taken, None: every one; format: of images
+    that this board's MicroPython runs, None: every one.
     """
     if head.board != board:
         raise ValueError("a bundle for board %s, this is %s" % (head.board, board))
+    if format is not None and head.format != format:
+        raise ValueError("an image in %s, this board runs %s" % (head.format, format))
     if not 0 < head.length <= room:
         raise ValueError("%d bytes do not fit into %d" % (head.length, room))
     if len(head.sha256) != 32:

@@ -3,6 +3,7 @@
 """Partitions and NVS on the flash model, heap figures, the chip's own temperature."""
 
 import json
+import struct
 from binascii import crc32
 
 import twin_state as _s
@@ -12,7 +13,8 @@ HEAP_EXEC = 1
 WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True
 
-# label: (type, subtype, address, size); a 4 MB image with application slots, journal and lists
+# label: (type, subtype, address, size); a 4 MB image with application slots, journal and lists,
+# where the flash has no table of its own
 _TABLE = {
     "nvs": (1, 2, 0x9000, 0x6000),
     "phy_init": (1, 1, 0xF000, 0x1000),
@@ -27,6 +29,8 @@ _BLOCK = 4096
 _INVALID_SIZE = 0x104
 _NOT_FOUND = 0x105
 _NOT_SUPPORTED = 0x106
+_TABLE_AT = 0x8000
+_ENTRY = 32  # bytes; ESP-IDF programming guide, "Partition Tables"
 
 
 def _flash():
@@ -41,7 +45,23 @@ def _flash():
             cut=lambda: _s.reset(_s.PWRON_RESET),
             cut_at=_s.options.get("flash_cut_at"),
         )
+        flash.table = _read_table(flash) or _TABLE
     return flash
+
+
+def _read_table(flash):
+    """The partition table of the flash, {} where there is none."""
+    table = {}
+    entry = bytearray(_ENTRY)
+    at = _TABLE_AT
+    while True:
+        flash.read(at, entry)
+        if entry[:2] != b"\xaa\x50":
+            return table
+        _, kind, subtype, start, size = struct.unpack("<HBBII", entry[:12])
+        label = bytes(entry[12:28]).rstrip(b"\0").decode()
+        table[label] = (kind, subtype, start, size)
+        at += _ENTRY
 
 
 class Partition:
@@ -53,18 +73,21 @@ class Partition:
     def __init__(self, id, block_size=_BLOCK):
         _s.clock.entered()
         label = "factory" if id in (Partition.BOOT, Partition.RUNNING) else id
-        if label not in _TABLE:
+        table = _flash().table
+        if label not in table:
             raise OSError(2)  # ENOENT
         self._label = label
-        self._type, self._subtype, self._at, self._size = _TABLE[label]
+        self._type, self._subtype, self._at, self._size = table[label]
         self._block = block_size
 
     @staticmethod
     def find(type=0, subtype=0xFF, label=None, block_size=_BLOCK):
         found = []
         missing = _s.options.get("without_partitions", ())  # a board with another table
-        for name in _TABLE:
-            kind, sub, _, _ = _TABLE[name]
+        table = _flash().table
+        # In the order of their addresses, as on the chip.
+        for name in sorted(table, key=lambda name: table[name][2]):
+            kind, sub, _, _ = table[name]
             if name not in missing and kind == type and subtype in (0xFF, sub) and label in (None, name):
                 found.append(Partition(name, block_size))
         return found
