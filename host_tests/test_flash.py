@@ -22,6 +22,7 @@ if not tool("micropython") or sys.platform != "linux":
 import board as board_profile  # noqa: E402
 import image  # noqa: E402
 import partitions  # noqa: E402
+import update_kit  # noqa: E402
 from fakeboard.board import MB, FakeBoard, micropython  # noqa: E402
 
 FLASH = str(ROOT / "tools" / "flash.py")
@@ -53,13 +54,16 @@ def boards(tmp_path):
 
 @pytest.fixture(scope="module")
 def app(tmp_path_factory):
-    """The application as `make build` makes it, once for all tests."""
-    folder = tmp_path_factory.mktemp("app")
-    subprocess.run(
-        [sys.executable, str(ROOT / "tools" / "build.py"), BOARD, str(folder)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    """The application as `make build` makes it, but for this host; once for all tests."""
+    return folder_of(tmp_path_factory.mktemp("app"), "0.1.0")
+
+
+def folder_of(folder, version):
+    """The application of that version in a folder."""
+    for place, data in {**update_kit.content(version), "board.json": BOARD_JSON.encode()}.items():
+        path = folder / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
     return folder
 
 
@@ -122,7 +126,7 @@ def firmware(folder, chip="esp32", version=(1, 29, 0), **kwargs):
 def test_an_empty_chip_becomes_a_charger(boards, app, tmp_path):
     board = boards(firmware=None)
     assert board.boots == ["empty"]
-    board.flash_write(0x3C0000, b"left over")
+    board.flash_write(0x2A0000, b"left over")
     board.button(boot=True)
     path = firmware(tmp_path)
 
@@ -135,25 +139,28 @@ def test_an_empty_chip_becomes_a_charger(boards, app, tmp_path):
     )
     assert status == 0, text
     assert "I app: microevse" in text and SECRET not in text
+    assert "boot: app_a 0.1.0, confirmed" in text
     assert board.boots == ["empty", "rom", "charger"]
     # Everything is where the table says, and the table is ours.
     table = partitions.from_binary(board.flash_read(partitions.TABLE_AT, partitions.TABLE_SIZE))
-    assert table == partitions.LAYOUTS["files"]
+    assert table == partitions.LAYOUTS["slots"]
     data = path.read_bytes()
-    app = partitions.find(table, "factory")
-    assert board.flash_read(app.offset, 0x20000) == data[app.offset - 0x1000 :][:0x20000]
+    factory = partitions.find(table, "factory").offset
+    assert board.flash_read(factory, 0x20000) == data[factory - 0x1000 :][:0x20000]
     assert board.flash_read(0x1000, 2) == data[:2]
-    assert board.flash_read(0x3C0000, 9) == b"\xff" * 9, "erased"
+    assert board.flash_read(0x2A0000, 9) == b"\xff" * 9, "erased"
     files = board.files()
     settings = json.loads(files["config.json"])["settings"]
     assert settings == {"WifiSsid": "my house", "WifiPassword": SECRET, "ChargePointId": "CP-7"}
-    assert json.loads(files["board.json"])["name"] == BOARD and "lib/station/station.mpy" in files
+    assert json.loads(files["board.json"])["name"] == BOARD
+    assert set(files) - {"config.json"} == set(image.START), "the application is in its slot"
 
 
 def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     board = boards()
     status, text = flash(board, "--app", small, "--set", SETTINGS)
     assert status == 0 and "I app: small" in text and SECRET not in text, text
+    assert "no application slots" in text and "updates over the air need" in text
     first = board.files()
     assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
@@ -171,6 +178,51 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     assert second["app.mpy"] == first["app.mpy"] and second["main.py"] == first["main.py"]
     settings = json.loads(second["config.json"])["settings"]
     assert settings["ChargePointId"] == "CP-8" and settings["WifiPassword"] == SECRET
+
+
+def slotted(board, app, layout="slots"):
+    """The image of a fresh board with slots onto a fake one."""
+    table = partitions.LAYOUTS[layout]
+    board._stop()
+    for label, (data, _) in image.images(app, layout, {"config.json": b"{}"}).items():
+        board.flash_write(partitions.find(table, label).offset, data)
+    board.flash_write(partitions.TABLE_AT, partitions.to_binary(table))
+    board.start()
+
+
+def small_versions():
+    """Nothing runs, but slots there are: their content is a fraction of a real one."""
+    files = {name: data for name, data in update_kit.content("0.1.0").items()
+             if name in image.START}  # fmt: skip
+    files["board.json"] = BOARD_JSON.encode()
+    files["main.py"] = b"import app\n"
+    files["app.mpy"] = update_kit.compiled("import version\nprint('0.100 I app:', version.VERSION)\n")
+    for name in ("0.1.0", "0.2.0", "0.3.0"):
+        files["version.mpy"] = update_kit.compiled("VERSION = %r\n" % name)
+        yield dict(files)
+
+
+@pytest.mark.parametrize("layout, times", [("slots", 2), ("romfs", 1)])
+def test_a_board_with_slots_gets_the_application_into_the_other_one(
+    boards, tmp_path, layout, times
+):
+    board = boards()
+    versions = list(small_versions())
+    slotted(board, versions[0], layout)
+    for i, (version, name) in enumerate((("0.2.0", "app_b"), ("0.3.0", "app_a"))[:times]):
+        app = tmp_path / version
+        for place, data in versions[i + 1].items():
+            (app / place).parent.mkdir(parents=True, exist_ok=True)
+            (app / place).write_bytes(data)
+        status, text = flash(board, "--app", app, "--set", "ChargePointId=CP-%d" % i)
+        assert status == 0 and "the application is in %s" % name in text, text
+        assert "boot: %s %s, confirmed" % (name, version) in text
+        assert "I app: " + version in text
+        settings = json.loads(board.files()["config.json"])["settings"]
+        assert settings == {"ChargePointId": "CP-%d" % i}
+    status, text = flash(board, "--app", app)
+    assert status == 0 and "the application is there already" in text, text
+    assert set(board.files()) == set(image.START) | {"config.json"}
 
 
 def test_logs_shows_lines_and_masks_passwords(boards):
@@ -303,7 +355,11 @@ def test_a_table_without_journal(boards):
 
 
 def test_a_file_system_that_is_too_small(boards, app):
-    board = boards(layout="slots")
+    board = boards()
+    without = tuple(p for p in partitions.LAYOUTS["slots"] if p.label != "app_b")
+    board._stop()
+    board.flash_write(partitions.TABLE_AT, partitions.to_binary(without))
+    board.start()
     refused(flash(board, "--app", app), "256 KB", "FIRMWARE=")
     assert "main.py" not in board.files(), "nothing was copied"
 
@@ -366,8 +422,8 @@ def test_a_chip_that_does_not_enter_its_bootloader(boards, tmp_path):
     refused(flash(board, "--firmware", firmware(tmp_path)), "hold BOOT")
 
 
-def test_worn_flash_is_found(boards, small, tmp_path):
+def test_worn_flash_is_found(boards, app, tmp_path):
     board = boards(firmware=None, spoil=0x10200)
     board.button(boot=True)
-    result = flash(board, "--app", small, "--firmware", firmware(tmp_path))
+    result = flash(board, "--app", app, "--firmware", firmware(tmp_path))
     refused(result, "not what the flash holds")

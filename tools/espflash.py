@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 
-from partitions import TABLE_AT, find, to_binary
+from partitions import DATA, ROMFS, TABLE_AT, TABLE_SIZE, find, from_binary, to_binary
 from seriallink import OLDEST, Trouble
 
 # chip of a board file: (esptool's name, id in an image header, where the bootloader is),
@@ -63,6 +63,19 @@ def splice(path, chip, table):
         )
     binary = to_binary(table)
     return data[:table_at] + binary + data[table_at + len(binary) :]
+
+
+def layout(path, chip):
+    """Name of the partition layout for a firmware file: slots in a ROMFS, if its MicroPython
+    runs code from one, which its own table tells; else slots with file systems."""
+    at = CHIPS[chip][2]
+    try:
+        with open(path, "rb") as file:
+            file.seek(TABLE_AT - at)
+            own = from_binary(file.read(TABLE_SIZE))
+    except (OSError, ValueError):
+        return "slots"  # whatever is wrong with it, splice() says
+    return "romfs" if any((p.type, p.subtype) == (DATA, ROMFS) for p in own) else "slots"
 
 
 class Chip:

@@ -5,9 +5,10 @@
        [--app DIR]    what `make build` made, for many boards; else it is built now
 
 With --firmware everything on the chip is erased, the journal with its sessions too, and
-MicroPython, partition table and a file system with the application are written and compared.
-Without it MicroPython is there already: files that changed are copied to it, settings and
-certificates stay. `Key=?` asks for a value without showing it. A value that was changed
+MicroPython, a partition table with two application slots, the application in the first one and
+a file system are written and compared. Without it MicroPython is there already: the
+application goes into the slot that does not run, or, where the table has no slots, its files
+that changed are copied; settings and certificates stay. `Key=?` asks for a value without showing it. A value that was changed
 since on the page or by the central system is in the journal and goes before these.
 """
 
@@ -29,6 +30,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 
 import board as board_profile  # noqa: E402
+import cableslot  # noqa: E402
 import espflash  # noqa: E402
 import image  # noqa: E402
 import log  # noqa: E402
@@ -37,8 +39,6 @@ import seriallink  # noqa: E402
 from seriallink import OLDEST, Trouble  # noqa: E402
 from station.settings import Settings  # noqa: E402
 
-# Stock MicroPython runs what lies in its file system.
-LAYOUT = "files"
 LOG_WAIT_S = 30
 LOG_AFTER_S = 3  # listening goes on so long after the first line
 LOG_LINES = 12
@@ -53,7 +53,7 @@ import os, hashlib, binascii
 def walk(d):
     for e in os.ilistdir(d or '/'):
         p = d + '/' + e[0]
-        if p in ('/rom', '/host'):
+        if p in ('/rom', '/host', '/app_a', '/app_b'):
             continue
         if e[1] == 0x4000:
             walk(p)
@@ -155,8 +155,9 @@ class Flasher:
 
     def whole(self, firmware, settings):
         """Firmware, table and file system onto the chip; returns a line that listens to it."""
-        table = partitions.LAYOUTS[LAYOUT]
-        size = partitions.FLASH_SIZES[LAYOUT]
+        layout = espflash.layout(firmware, self._chip)
+        table = partitions.LAYOUTS[layout]
+        size = partitions.FLASH_SIZES[layout]
         data = espflash.splice(firmware, self._chip, table)
         seriallink.open_line(self._port).close()  # before esptool says it in its own way
         self.say("looking at the chip on %s" % self._port)
@@ -164,9 +165,11 @@ class Flasher:
         app = self.build()
         config = {"config.json": json.dumps({"settings": settings}).encode()} if settings else {}
         try:
-            made = image.images(app, LAYOUT, config)
+            made = image.images(app, layout, config)
         except image.DoesNotFit as exc:
             raise Trouble("%s: choose a board profile with fewer features" % exc)
+        for label, (content, used) in made.items():
+            self.say("%s: %d of %d KB" % (label, used // 1024, len(content) // 1024))
         bar, task = self._bar("writing", 100 * (1 + len(made)))
         with bar, tempfile.TemporaryDirectory() as folder:
             done = [0, 0]  # files written, percent of the one after
@@ -190,22 +193,44 @@ class Flasher:
             self.say("press the board's reset button now")
         return line
 
-    # -- files only --------------------------------------------------------------------------
+    # -- the application only ----------------------------------------------------------------
 
-    def files(self, settings):
-        """Copy what differs; returns the Prompt, after a restart."""
+    def application(self, settings):
+        """A slot or files, what there is; returns the Prompt, after a restart."""
         self.say("stopping what runs on %s" % self._port)
         prompt = seriallink.Prompt(self._port)
         try:
             self._fits(prompt)
+            slots = cableslot.find(prompt)
             there = dict(line.split() for line in prompt.run(LISTING).splitlines())
-            wanted = self._with_settings(prompt, self.build(), settings)
-            self._copy(prompt, wanted, there)
+            app = self.build()
+            if slots:
+                self._slot(slots, app)
+                app = image.start(app)
+            else:
+                self.say(
+                    "the board's partition table has no application slots: its files are copied; "
+                    "updates over the air need the slots, which come with FIRMWARE=micropython.bin"
+                )
+            self._copy(prompt, self._with_settings(prompt, app, settings), there)
             prompt.restart()
         except BaseException:
             prompt.close()
             raise
         return prompt
+
+    def _slot(self, slots, app):
+        try:
+            data = image.packed(app, slots.format)
+        except image.DoesNotFit as exc:
+            raise Trouble("%s: choose a board profile with fewer features" % exc)
+        bar, task = self._bar("writing", len(data))
+        with bar:
+            name = slots.write(data, lambda size: bar.advance(task, size))
+        if name:
+            self.say("the application is in %s: %d KB" % (name, len(data) // 1024))
+        else:
+            self.say("the application is there already")
 
     def _fits(self, prompt):
         """Trouble unless this MicroPython, chip and table can run the charger."""
@@ -341,7 +366,7 @@ def main(argv=None):
         if args.firmware:
             held = line = flasher.whole(args.firmware, settings)
         else:
-            held = flasher.files(settings)
+            held = flasher.application(settings)
             line = held.line
         try:
             flasher.say("the charger:")

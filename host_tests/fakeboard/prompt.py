@@ -1,11 +1,12 @@
 # Runs in MicroPython behind the fake serial line, before its prompt comes.
 # MIT license; part of microevse
-"""usage: micropython -i prompt.py FLASH AT SIZE JSON
-       micropython prompt.py FLASH AT SIZE JSON DIR
+"""usage: micropython -i prompt.py FLASH AT SIZE ABOUT
+       micropython prompt.py FLASH AT SIZE ABOUT DIR
 
-Mounts the littlefs partition at AT of the flash file as the root, as the chip does, with
-MicroPython's own VfsLfs2, and stands in for what the unix port has not got: `esp`, `esp32`,
-`machine.reset` and the name of the chip. With DIR it copies the file system out instead.
+ABOUT is a JSON file that describes the board. Mounts the littlefs partition at AT of the flash
+file as the root, as the chip does, with MicroPython's own VfsLfs2, and stands in for what the
+unix port has not got: `esp`, `esp32`, `machine` and the name of the chip; then runs boot.py, if
+there is one. With DIR it copies the file system out instead.
 """
 
 import json
@@ -16,7 +17,8 @@ import vfs
 BLOCK = 4096
 _flash = open(sys.argv[1], "r+b")
 _at, _size = int(sys.argv[2]), int(sys.argv[3])
-_board = json.loads(sys.argv[4])
+with open(sys.argv[4]) as _file:
+    _board = json.load(_file)
 
 
 class _Partition:
@@ -38,11 +40,46 @@ class _Partition:
 
 
 class Partition:
+    """A data partition of the flash file: erase makes ones, program only zeros."""
+
     TYPE_DATA = 1
+
+    def __init__(self, label, at, size):
+        self._label, self._at, self._size = label, at, size
 
     @staticmethod
     def find(type=1, label=None):
-        return [label] if label in _board["partitions"] else []
+        return [Partition(*p) for p in _board["partitions"] if label in (None, p[0])]
+
+    def info(self):
+        return (1, 0, self._at, self._size, self._label, False)
+
+    def _seek(self, block, offset, buf):
+        start = block * BLOCK + offset
+        if start < 0 or start + len(buf) > self._size:
+            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")
+        _flash.seek(self._at + start)
+
+    def readblocks(self, block, buf, offset=0):
+        self._seek(block, offset, buf)
+        _flash.readinto(buf)
+
+    def writeblocks(self, block, buf, offset=None):
+        there = bytearray(len(buf))
+        if offset is None:
+            there = buf
+        else:
+            self.readblocks(block, there, offset)
+            for i in range(len(buf)):
+                there[i] &= buf[i]
+        self._seek(block, offset or 0, buf)
+        _flash.write(there)
+        _flash.flush()
+
+    def ioctl(self, command, arg):
+        if command == 6:
+            self.writeblocks(arg, b"\xff" * BLOCK)
+        return {4: self._size // BLOCK, 5: BLOCK}.get(command, 0)
 
 
 class _Module:
@@ -65,6 +102,18 @@ def _reset():
 class _WDT:
     def __init__(self, timeout):
         pass
+
+
+class _Pin:
+    IN = OUT = PULL_UP = PULL_DOWN = 0
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __call__(self, *value):
+        return 0
+
+    on = off = value = init = __call__
 
 
 class _Sys:
@@ -108,6 +157,9 @@ if len(sys.argv) > 5:
     raise SystemExit
 _module("esp", flash_size=lambda: _board["flash_size"])
 _module("esp32", Partition=Partition)
-_module("machine", reset=_reset, WDT=_WDT)
+_module("machine", reset=_reset, WDT=_WDT, Pin=_Pin)
 sys.modules["sys"] = _Sys()
 sys.path[:] = ["", ".frozen", "/lib"]
+if "boot.py" in os.listdir("/"):
+    with open("/boot.py") as _file:
+        exec(compile(_file.read(), "/boot.py", "exec"), {"__name__": "__main__"})
