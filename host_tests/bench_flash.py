@@ -1,10 +1,11 @@
-# `make flash` onto an empty chip that has its reset lines, from start to first log lines.
+# `make flash` onto chips that have their reset lines, from an empty one to first log lines.
 # MIT license; part of microevse
 """Run by `make bench`; test_flash.py has the same without reset lines, and every failure.
 
-Over RFC 2217 esptool's own reset sequence leads into the bootloader, and out of it again.
-The time says nothing of a real board: pyserial asks for every change of a line's state and
-waits for the answer.
+Over RFC 2217 esptool's own reset sequence leads into the bootloader, and out of it again. An
+empty chip becomes a charger with application slots; a new build goes into the other slot
+through the running MicroPython; and the chip of another kind is refused. The time says nothing
+of a real board: pyserial asks for every change of a line's state and waits for the answer.
 """
 
 import pathlib
@@ -13,26 +14,55 @@ import sys
 import tempfile
 import time
 
-from fakeboard.board import FakeBoard, micropython
-from tools_paths import ROOT
+from fakeboard.board import FakeBoard, application, micropython
+from tools_paths import ROOT, tool
+
+BOARD = "esp32_devkitc"
+
+
+def flash(board, *args):
+    """Exit status of tools/flash.py, which tells its story on the terminal."""
+    command = [sys.executable, str(ROOT / "tools" / "flash.py"), BOARD, "--port", board.port]
+    began = time.monotonic()
+    status = subprocess.call([*command, *map(str, args)])
+    print("status %d after %.0f s" % (status, time.monotonic() - began))
+    print("starts of the chip: " + ", ".join(board.boots))
+    return status
+
+
+def newer(app, version):
+    """The same application, saying that it is another version."""
+    source = app.parent / "version.py"
+    source.write_text("VERSION = %r\n" % version)
+    command = [tool("mpy-cross"), "-O2", "-o", str(app / "version.mpy"), str(source)]
+    subprocess.run(command, check=True)
 
 
 def main():
     with tempfile.TemporaryDirectory() as folder:
-        path = pathlib.Path(folder) / "micropython.bin"
+        folder = pathlib.Path(folder)
+        path = folder / "micropython.bin"
         path.write_bytes(micropython("esp32", (1, 29, 0)))
+        app = application(BOARD, folder / "app")
         board = FakeBoard(folder, firmware=None)
-        began = time.monotonic()
         try:
-            command = [sys.executable, str(ROOT / "tools" / "flash.py"), "esp32_devkitc"]
-            command += ["--port", board.port, "--firmware", str(path)]
-            status = subprocess.call([*command, "--set", "ChargePointId=CP-7"])
+            status = flash(board, "--app", app, "--firmware", path, "--set", "ChargePointId=CP-7")
+            if status or board.boots[-1] != "charger":
+                sys.exit("the charger was not started")
+            newer(app, "9.9.9")
+            if flash(board, "--app", app) or board.boots[-1] != "charger":
+                sys.exit("the new build was not started")
         finally:
             board.close()
-    print("status %d after %.0f s" % (status, time.monotonic() - began))
-    print("starts of the chip: " + ", ".join(board.boots))
-    if status or board.boots[-1] != "charger":
-        sys.exit("the charger was not started")
+        (folder / "other").mkdir()
+        board = FakeBoard(folder / "other", chip="esp32s3", firmware=None)
+        try:
+            if flash(board, "--app", app, "--firmware", path) != 1:
+                sys.exit("another chip was not refused")
+            if board.boots[:2] != ["empty", "rom"]:
+                sys.exit("the reset lines did not lead into the bootloader")
+        finally:
+            board.close()
 
 
 if __name__ == "__main__":

@@ -403,11 +403,21 @@ def test_files_that_are_no_firmware(tmp_path):
     refused(flash("/dev/null", "--firmware", path), "not MicroPython")
 
 
-def test_the_chip_found_by_its_reset_lines_is_another(boards, tmp_path):
-    board = boards(lines=True, chip="esp32s3", firmware=None)
-    result = flash(board, "--firmware", firmware(tmp_path))
-    refused(result, "ESP32-S3", "BOARD=")
-    assert board.boots[:2] == ["empty", "rom"], "the reset lines led into the bootloader"
+def test_the_chip_in_its_bootloader_is_another(boards, tmp_path):
+    board = boards(chip="esp32s3", firmware=None)
+    board.button(boot=True)
+    refused(flash(board, "--firmware", firmware(tmp_path)), "ESP32-S3", "BOARD=")
+    assert set(board.flash_read(0, 4 * MB)) == {0xFF}, "nothing was written"
+
+
+def test_a_folder_that_is_no_application(boards, small, tmp_path):
+    board = boards(firmware=None)
+    board.button(boot=True)
+    result = flash(board, "--app", small, "--firmware", firmware(tmp_path))
+    refused(result, "no boot.py", "make build")
+    (small / "main.py").unlink()
+    result = flash(board, "--app", small, "--firmware", firmware(tmp_path))
+    refused(result, "no application", "make build")
 
 
 def test_a_flash_that_is_too_small(boards, tmp_path):

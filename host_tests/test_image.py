@@ -15,7 +15,12 @@ sys.path.insert(0, str(ROOT / "tools"))
 pytest.importorskip("littlefs", reason="NOT RUN: littlefs-python is missing")
 import image  # noqa: E402
 import partitions  # noqa: E402
+import slots  # noqa: E402
 from partitions import Partition  # noqa: E402
+from slot_bench import ROM_HEAD, SLOTS  # noqa: E402
+from slots import BLOCK  # noqa: E402
+from slots import rom as slots_rom  # noqa: E402
+from store.ramflash import RamFlash  # noqa: E402
 
 MICROEVSE = ROOT / "boards" / "micropython" / "MICROEVSE"
 
@@ -115,48 +120,118 @@ walk('/image')
 """
 
 
-@pytest.mark.parametrize("layout", image.CONTENTS)
-def test_micropython_reads_every_file_of_an_image(layout, tmp_path):
-    """The application's real sizes: sources stand in for compiled modules, three times over
-    the sizes at which littlefs keeps a file inside its directory or begins a second block."""
-    if not tool("micropython"):
-        pytest.skip("NOT RUN: micropython is missing")
+def sample():
+    """An application by its sizes: sources stand in for compiled modules, three times over the
+    sizes at which littlefs keeps a file inside its directory or begins a second block."""
     app = {"%s" % p.relative_to(ROOT): p.read_bytes()[:1800] for p in DEVICE_FILES}
     for size in (0, 1, 127, 128, 129, 511, 512, 513, 4095, 4096, 4097, 12397):
         app["sizes/%d" % size] = bytes(i * 7 & 255 for i in range(size))
-    made = image.images(app, layout, {"config.json": b"{}"})
-    label = image.CONTENTS[layout]
-    data, used = made[label]
-    block = image.VFS_BLOCK if label == "vfs" else image.SLOT_BLOCK
-    size = partitions.find(partitions.LAYOUTS[layout], label).size
-    # The record of a slot is not the file system's.
-    assert len(data) == size - (0 if label == "vfs" else image.SLOT_RECORD)
-    assert sum(len(content) for content in app.values()) < used < len(data)
+    app.update(dict.fromkeys(image.START, b"start"))
+    app.update({"app.mpy": b"app", "version.mpy": b"M\x06\x0a1.2.3\x00"})
+    app["board.json"] = b'{"name": "garage"}'
+    return app
+
+
+def read(data, block, tmp_path):
+    """{path: SHA-256} of a littlefs, as MicroPython finds it."""
     (tmp_path / "image").write_bytes(data)
     (tmp_path / "read.py").write_text(READ)
     command = [tool("micropython"), str(tmp_path / "read.py"), str(tmp_path / "image")]
     command += [str(block), str(len(data) // block)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
-    found = dict(line.split() for line in done.stdout.splitlines())
-    if label == "vfs":
-        app["config.json"] = b"{}"
-    assert found == {path: hashlib.sha256(content).hexdigest() for path, content in app.items()}
+    return dict(line.split() for line in done.stdout.splitlines())
+
+
+def digests(files):
+    return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
+
+
+@pytest.mark.parametrize("layout", ["files", "slots", "slots8"])
+def test_micropython_reads_every_file_of_an_image(layout, tmp_path):
+    if not tool("micropython"):
+        pytest.skip("NOT RUN: micropython is missing")
+    app = sample()
+    made = image.images(app, layout, {"config.json": b"{}"})
+    for label, (data, used) in made.items():
+        assert len(data) == partitions.find(partitions.LAYOUTS[layout], label).size
+        assert used < len(data)
+    vfs = {"config.json": b"{}", **app}
+    if layout != "files":
+        vfs = {"config.json": b"{}", **{path: app[path] for path in image.START}}
+        data = made["app_a"][0]
+        flash = RamFlash(len(data) // BLOCK, BLOCK)
+        flash.image[:] = data
+        record = slots.read(flash)
+        assert record.live and record.confirmed and record.number == 1
+        assert (record.field("version"), record.field("board")) == ("1.2.3", "garage")
+        length, block = int(record.field("length")), int(record.field("block"))
+        assert hashlib.sha256(data[:length]).hexdigest() == record.field("sha256")
+        assert read(data[:length], block, tmp_path) == digests(app)
+    assert read(made["vfs"][0], image.VFS_BLOCK, tmp_path) == digests(vfs)
+
+
+ROM = """
+import os, sys, vfs
+data = open(sys.argv[1], 'rb').read()
+vfs.mount(vfs.VfsRom(data), '/rom')
+import uctypes
+for name in ('app_a', 'app_b'):
+    with open('/rom/' + name, 'rb') as file:
+        inner = memoryview(file)
+    at = uctypes.addressof(inner) - uctypes.addressof(data)
+    try:
+        vfs.mount(vfs.VfsRom(inner), '/' + name)
+        found = sorted(os.listdir('/' + name + '/sizes'))
+        print(name, at, len(inner), open('/app_a/sizes/4097', 'rb').read() == bytes(
+            i * 7 & 255 for i in range(4097)), len(found))
+    except OSError:
+        print(name, at, len(inner), 'empty')
+"""
+
+
+def test_micropython_finds_both_slots_of_a_rom_at_whole_blocks(tmp_path):
+    """What lib/slots/rom.py reads from its head is where MicroPython's VfsRom has them."""
+    if not tool("micropython"):
+        pytest.skip("NOT RUN: micropython is missing")
+    data = image.images(sample(), "romfs")["romfs"][0]
+    assert len(data) == partitions.find(partitions.LAYOUTS["romfs"], "romfs").size
+    (tmp_path / "rom").write_bytes(data)
+    (tmp_path / "read.py").write_text(ROM)
+    command = [tool("micropython"), "-X", "heapsize=4m", tmp_path / "read.py", tmp_path / "rom"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    places = slots_rom.files(data[: slots_rom.HEAD])
+    assert done.stdout.splitlines() == [
+        "app_a %d %d True 12" % places["app_a"],
+        "app_b %d %d empty" % places["app_b"],
+    ], done.stdout + done.stderr
+    for at, size in places.values():
+        assert at % BLOCK == size % BLOCK == 0
+    # The unit tests of both interpreters have this head as bytes.
+    assert data.startswith(ROM_HEAD) and data[len(ROM_HEAD) : BLOCK].strip(b"\xff") == b""
+    assert [(0x200000 + at, size) for at, size in places.values()] == list(SLOTS["romfs"])
 
 
 def test_what_does_not_fit_is_refused_by_name():
-    with pytest.raises(image.DoesNotFit, match="partition app_a: 700000 bytes in 1 files"):
-        image.images({"large": bytes(700000)}, "slots")
+    large = {**sample(), "large": bytes(700000)}
+    for layout, label in (("slots", "app_a"), ("romfs", "romfs")):
+        with pytest.raises(image.DoesNotFit, match="partition %s: .* fit into" % label):
+            image.images(large, layout)
     with pytest.raises(image.DoesNotFit, match="partition vfs"):
-        image.images({}, "slots", {"large": bytes(262144)})
+        image.images(sample(), "slots", {"large": bytes(262144)})
+
+
+def test_a_folder_that_is_no_build_is_refused():
+    with pytest.raises(ValueError, match="no hal/__init__.mpy"):
+        image.images({"boot.py": b"", "main.py": b"", "board.json": b"{}"}, "slots")
 
 
 def test_the_report_says_what_is_left():
-    made = image.images({"main.py": bytes(10000)}, "slots")
+    made = image.images(sample(), "slots")
     rows = {line.split()[0]: line.split()[1:] for line in image.report("slots", made)}
     at, size, used, free = rows["app_a"]
     assert (at, size) == ("0x200000", "655360")
-    assert int(used) + int(free) == 655360 - image.SLOT_RECORD and int(used) > 10000
+    assert int(used) + int(free) == 655360 and int(used) > 100000
     assert rows["journal"] == ["0x3c0000", "262144"]
 
 
@@ -166,16 +241,16 @@ def test_the_report_says_what_is_left():
 def test_the_build_has_the_table_with_both_slots_in_one_romfs():
     table = partitions.from_csv((MICROEVSE / "partitions-4MiB.csv").read_text())
     assert table == partitions.LAYOUTS["romfs"]
-    slots = partitions.LAYOUTS["slots"]
+    stock = partitions.LAYOUTS["slots"]
     romfs, first, last = (
         partitions.find(table, "romfs"),
-        partitions.find(slots, "app_a"),
-        partitions.find(slots, "app_b"),
+        partitions.find(stock, "app_a"),
+        partitions.find(stock, "app_b"),
     )
     assert romfs.offset == first.offset
     assert romfs.size == first.size + last.size == last.offset + last.size - first.offset
     # Everything else is where it is for stock MicroPython: the journal survives the change.
-    rest = [p for p in slots if p.label not in ("app_a", "app_b")]
+    rest = [p for p in stock if p.label not in ("app_a", "app_b")]
     assert [p for p in table if p.label != "romfs"] == rest
 
 

@@ -168,6 +168,8 @@ class Flasher:
             made = image.images(app, layout, config)
         except image.DoesNotFit as exc:
             raise Trouble("%s: choose a board profile with fewer features" % exc)
+        except ValueError as exc:
+            raise Trouble(str(exc))
         for label, (content, used) in made.items():
             self.say("%s: %d of %d KB" % (label, used // 1024, len(content) // 1024))
         bar, task = self._bar("writing", 100 * (1 + len(made)))
@@ -205,8 +207,12 @@ class Flasher:
             there = dict(line.split() for line in prompt.run(LISTING).splitlines())
             app = self.build()
             if slots:
+                try:
+                    start = image.start(app)
+                except ValueError as exc:
+                    raise Trouble(str(exc))
                 self._slot(slots, app)
-                app = image.start(app)
+                app = start
             else:
                 self.say(
                     "the board's partition table has no application slots: its files are copied; "

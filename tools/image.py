@@ -127,7 +127,10 @@ def rom_base(head):
 
 
 def start(app):
-    """What of an application starts the slots, {path: bytes}."""
+    """What of an application starts the slots, {path: bytes}. ValueError if it is not there."""
+    for path in START:
+        if path not in app:
+            raise ValueError("no %s: not a directory that `make build` made" % path)
     return {path: app[path] for path in START}
 
 

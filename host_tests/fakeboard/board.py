@@ -30,13 +30,15 @@ import threading
 import time
 import tty
 
-import image
-import partitions
 from compiled import NATIVE
 from fakeboard.line import Network, Terminal
 from fakeboard.rom import CHIPS, Rom
 from tools_paths import ROOT, tool
 from twin.host import Twin
+
+sys.path.append(str(ROOT / "tools"))
+import image  # noqa: E402
+import partitions  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
 NAMES = {"esp32": "ESP32", "esp32s2": "ESP32S2", "esp32s3": "ESP32S3"}
