@@ -5,6 +5,8 @@ over an older version, with installer, start code and flash model in one process
 after the cut must be whole, the old version or (once committed) the new one; in one case of
 three the recovery is cut as well; and the update, done again, must run.
 
+So for slots that are partitions, and for those that are files of a ROMFS.
+
 The second is the whole firmware with a central system, at fewer points: every operation of
 the slot's record, some of the image's. What runs after the cut is told by BootNotification,
 what is told of the update must be true, and the update must go through when asked for again.
@@ -32,6 +34,7 @@ import update_kit  # noqa: E402
 from bench import Bench  # noqa: E402
 from compiled import directories  # noqa: E402
 from csms.server import stamp  # noqa: E402
+from fakeboard.board import flashed  # noqa: E402
 from file_servers import HttpServer  # noqa: E402
 from slot_bench import Chip, image, pack, sweep  # noqa: E402
 from slots import BLOCK, HEADER  # noqa: E402
@@ -40,6 +43,8 @@ from slots import BLOCK, HEADER  # noqa: E402
 FIRMWARE = "FirmwareStatusNotification"
 PAST = "2026-12-31T00:00:00Z"
 NEW = "9.9.9"
+# What the slots of each partition table take.
+FORMATS = {"slots": {"format": "lfs2", "block": 512}, "romfs": {"format": "romfs"}}
 # A minute of health in virtual time is waited for in test_update.py.
 QUICK = (
     (
@@ -49,31 +54,33 @@ QUICK = (
 )
 
 
-def in_process(step, offset=0, seed=1, say=print):
+def in_process(step, offset=0, seed=1, say=print, layout="slots"):
     """The first sweep; returns what slot_bench.sweep counted."""
     rng = random.Random(seed)
-    real = update_kit.make(NEW)[HEADER:]
+    kind = FORMATS[layout]
+    real = update_kit.make(NEW, format=kind["format"])[HEADER:]
     blocks = -(-len(real) // BLOCK)
     began = time.monotonic()
     folder = tempfile.mkdtemp(prefix="microevse-update-cut-")
     with contextlib.chdir(folder) if hasattr(contextlib, "chdir") else _chdir(folder):
-        with contextlib.redirect_stdout(io.StringIO()), Chip() as chip:
-            chip.install(pack(image(1, blocks), "older"))
-            chip.install(pack(image(2, blocks), "old"))
+        with contextlib.redirect_stdout(io.StringIO()), Chip(layout=layout) as chip:
+            chip.install(pack(image(1, blocks, -1536), "older", **kind))
+            chip.install(pack(image(2, blocks, -1536), "old", **kind))
             found = sweep(
                 chip,
                 "old",
-                pack(real, "new"),
+                pack(real, "new", **kind),
                 blocks,
                 points=lambda ops: range(1 + offset, ops + 1, step),
                 recovery=lambda _: rng.randrange(1, 1600) if rng.random() < 1 / 3 else None,
             )
     shutil.rmtree(folder)
     say(
-        "update, start code and flash: %d cuts at %d flash operations (every %d., seed %d),"
+        "update, start code and flash (%s): %d cuts at %d flash operations (every %d., seed %d),"
         " %d more while recovering; the old version started %d times, the new one %d times,"
         " nothing else and never nothing; %.0f s"
         % (
+            layout,
             found["cuts"],
             found["ops"],
             step,
@@ -100,16 +107,29 @@ def _chdir(folder):
 
 
 class Life:
-    """One charger that is asked for an update, with a cut at one operation of its flash."""
+    """One charger that is asked for an update, with a cut at one operation of its flash.
 
-    def __init__(self, bundle):
+    layout: None: no slot is in use yet; else it was flashed with that partition table.
+    """
+
+    def __init__(self, bundle, layout=None):
         self.bundle = bundle
+        self.layout = layout
 
     async def play(self, cut_at=None, start=1):
         """({start: operations of the flash in it}, versions that ran). The cut is at that
         operation of the first start, or of the second, which is the new version's."""
         options = {"flash_cut_at": cut_at} if cut_at and start == 1 else {}
-        async with Bench(firmware=directories(), options=options) as b:
+        with tempfile.TemporaryDirectory() as folder:
+            firmware = directories()
+            if self.layout:
+                flashed(folder, update_kit.application("0.1.0"), self.layout, {})
+                vfs = pathlib.Path(folder, "vfs")
+                firmware = [vfs, vfs / "lib"]
+            return await self._with(folder, firmware, options, cut_at, start)
+
+    async def _with(self, folder, firmware, options, cut_at, start):
+        async with Bench(data=folder, firmware=firmware, options=options) as b:
             b.twin._options.pop("flash_cut_at", None)
             if start == 2:
                 self._cut_second(b.twin, cut_at)
@@ -202,5 +222,6 @@ def whole(step, offset=0, say=print, seconds=None):
 
 if __name__ == "__main__":
     steps = [int(a) for a in sys.argv[1:]] + [1, 100][len(sys.argv) - 1 :]
-    in_process(steps[0])
+    for name in FORMATS:
+        in_process(steps[0], layout=name)
     whole(steps[1])

@@ -60,7 +60,7 @@ def app(tmp_path_factory):
 
 def folder_of(folder, version):
     """The application of that version in a folder."""
-    for place, data in {**update_kit.content(version), "board.json": BOARD_JSON.encode()}.items():
+    for place, data in update_kit.application(version).items():
         path = folder / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
@@ -191,10 +191,8 @@ def slotted(board, app, layout="slots"):
 
 
 def small_versions():
-    """Nothing runs, but slots there are: their content is a fraction of a real one."""
-    files = {name: data for name, data in update_kit.content("0.1.0").items()
-             if name in image.START}  # fmt: skip
-    files["board.json"] = BOARD_JSON.encode()
+    """Three versions of an application that says which one it is, and nothing else."""
+    files = image.start(update_kit.application("0.1.0"))
     files["main.py"] = b"import app\n"
     files["app.mpy"] = update_kit.compiled("import version\nprint('0.100 I app:', version.VERSION)\n")
     for name in ("0.1.0", "0.2.0", "0.3.0"):

@@ -23,14 +23,17 @@ def test_cuts_of_an_update_in_one_process(capsys):
     with capsys.disabled():
         print()
         seed, rng = seeded()
-        found = bench_update_cut.in_process(STEP, rng.randrange(STEP), seed)
-    assert found["cuts"] >= found["ops"] // STEP and found["old"] > 0
+        for layout in bench_update_cut.FORMATS:
+            offset = rng.randrange(STEP)
+            found = bench_update_cut.in_process(STEP, offset, seed, layout=layout)
+            assert found["cuts"] >= found["ops"] // STEP and found["old"] > 0
 
 
 def test_cuts_of_an_update_of_the_whole_firmware():
-    """One while it is written, one at the first start of the new version."""
+    """One while it is written, one at the first start of the new version; that one where the
+    slots are in a ROMFS, and nothing but a slot could start."""
     _, rng = seeded()
-    bundle = update_kit.make(bench_update_cut.NEW, broken=bench_update_cut.QUICK)
-    life = bench_update_cut.Life(bundle)
-    asyncio.run(life.play(rng.randrange(80, 1800)))
-    asyncio.run(life.play(rng.randrange(1, 6), start=2))
+    for layout, format, start, points in ((None, "lfs2", 1, (80, 1800)), ("romfs", "romfs", 2, (1, 6))):
+        bundle = update_kit.make(bench_update_cut.NEW, format=format, broken=bench_update_cut.QUICK)
+        life = bench_update_cut.Life(bundle, layout)
+        asyncio.run(life.play(rng.randrange(*points), start))

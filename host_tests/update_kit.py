@@ -4,6 +4,7 @@
 machine; made once per state of the sources and process."""
 
 import functools
+import json
 import pathlib
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from compiled import directories
 from tools_paths import ROOT, tool
 
 sys.path.append(str(ROOT / "tools"))
+import board as board_profile  # noqa: E402
 import bundle  # noqa: E402
 
 BOARD = "esp32_devkitc"
@@ -41,6 +43,13 @@ def content(version):
                 found[place + str(path.relative_to(folder))] = path.read_bytes()
     found["version.mpy"] = compiled(f"VERSION = {version!r}\n")
     return found
+
+
+def application(version):
+    """The same as `make build` has it, with the profile of BOARD."""
+    path = ROOT / "boards" / (BOARD + ".toml")
+    profile = board_profile.load_toml(path, lambda text: None)
+    return {**content(version), "board.json": json.dumps(profile).encode()}
 
 
 @functools.lru_cache(maxsize=None)

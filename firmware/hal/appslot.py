@@ -4,6 +4,10 @@
 
 What runs is known by its place on the module path, /app_a or /app_b: nothing else is kept
 from boot.py, whose modules are dropped so that the slot's own are imported.
+
+What lies in the file system is as old as the last flash by cable, and starts slots of any
+later version. So this is fixed for good: the record (lib/slots), `app.mpy` and `lib` in an
+image, and what main.py calls there (host_tests/test_start_interface.py).
 """
 
 import os
