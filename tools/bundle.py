@@ -73,32 +73,11 @@ def lfs2(content):
 
 
 def romfs(content):
-    """A ROMFS image: MicroPython's own writer, which mpremote carries."""
-    from mpremote.romfs import VfsRomWriter
-
-    tree = {}
-    for name, data in content.items():
-        *parts, last = name.split("/")
-        place = tree
-        for part in parts:
-            place = place.setdefault(part, {})
-        place[last] = data
-    writer = VfsRomWriter()
-    _romfs(writer, tree)
-    image = bytes(writer.finalise())
+    """A ROMFS image of {place: bytes}."""
+    image = importlib.import_module("romfs").pack(content)
     if len(image) > ROOM["romfs"]:
         raise BundleError(f"{len(image)} bytes do not fit into {ROOM['romfs']}")
     return image
-
-
-def _romfs(writer, tree):
-    for name in sorted(tree):
-        if isinstance(tree[name], dict):
-            writer.opendir(name)
-            _romfs(writer, tree[name])
-            writer.closedir()
-        else:
-            writer.mkfile(name, tree[name])
 
 
 # -- keys --------------------------------------------------------------------------------------

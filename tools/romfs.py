@@ -18,38 +18,42 @@ def image(folders):
 
     ValueError for a file that two of them bring, or for a name that is not ASCII.
     """
-    tree = {}
+    files = {}
     for place, folder in folders.items():
         folder = pathlib.Path(folder)
         for path in sorted(folder.rglob("*")):
             if path.is_file():
-                where = pathlib.PurePosixPath(place) / path.relative_to(folder)
-                _place(tree, where.parts, path)
+                where = (pathlib.PurePosixPath(place) / path.relative_to(folder)).as_posix()
+                if where in files:
+                    raise ValueError(f"{path}: the image has such a file already")
+                files[where] = path.read_bytes()
+    return pack(files)
+
+
+def pack(files):
+    """Bytes of an image of {path: bytes}. ValueError for a name that is not ASCII."""
+    tree = {}
+    for path, data in files.items():
+        if not path.isascii():
+            raise ValueError(f"{path}: the format has names in ASCII only")
+        *folders, name = path.split("/")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[name] = data
     writer = VfsRomWriter()
     _write(writer, tree)
     return bytes(writer.finalise())
 
 
-def _place(tree, parts, path):
-    for part in parts:
-        if not part.isascii():
-            raise ValueError(f"{path}: the format has names in ASCII only")
-    for part in parts[:-1]:
-        tree = tree.setdefault(part, {})
-    if parts[-1] in tree:
-        raise ValueError(f"{path}: the image has such a file already")
-    tree[parts[-1]] = path
-
-
 def _write(writer, tree):
     for name in sorted(tree):
-        entry = tree[name]
-        if isinstance(entry, dict):
+        if isinstance(tree[name], dict):
             writer.opendir(name)
-            _write(writer, entry)
+            _write(writer, tree[name])
             writer.closedir()
         else:
-            writer.mkfile(name, entry.read_bytes())
+            writer.mkfile(name, tree[name])
 
 
 def main(folder, out):

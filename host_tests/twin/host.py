@@ -511,6 +511,7 @@ class Twin:
             data=str(self.data),
             firmware=self._firmware,
             rom=str(self._rom) if self._rom else None,
+            romfs=self.runtime == "micropython" and not self._rom and self._rom_size() > 0,
             site=self._site(),
             web=list(self._web),
             spare_port=self._spare_port,

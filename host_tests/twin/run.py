@@ -199,7 +199,7 @@ class Board:
         state, start = self.state, self.start
         # The chip starts: pins float, physics goes on, no program runs.
         self.pacer.block(state.clock.boot_us + BOOT_US)
-        if self.rom is None:
+        if self.start.get("romfs"):
             self.rom = self._map_rom()
         ballast = self._limit_heap()
         for name in ("boot.py", "main.py"):
@@ -223,14 +223,11 @@ class Board:
     def _map_rom():
         """The partition for a ROMFS is memory, and mounted, before any program runs."""
         import esp32
-
-        found = esp32.Partition.find(esp32.Partition.TYPE_DATA, ROMFS) if MICROPYTHON else []
-        if not found:
-            return None
         import vfs
 
-        data = bytearray(found[0].info()[3])
-        found[0].readblocks(0, data)
+        partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, ROMFS)[0]
+        data = bytearray(partition.info()[3])
+        partition.readblocks(0, data)
         try:
             vfs.mount(vfs.VfsRom(data), "/rom")
         except OSError:
