@@ -190,11 +190,11 @@ class Life:
         return any(call["status"] == "Installed" for call in b.calls(FIRMWARE))
 
 
-def whole(step, offset=0, say=print, seconds=None):
+def whole(step, offset=0, say=print, seconds=None, layout=None):
     """The second sweep. Returns the number of cuts."""
-    bundle = update_kit.make(NEW, broken=QUICK)
+    bundle = update_kit.make(NEW, format=FORMATS[layout or "slots"]["format"], broken=QUICK)
     began = time.monotonic()
-    ops, _ = asyncio.run(Life(bundle).play())
+    ops, _ = asyncio.run(Life(bundle, layout).play())
     last = ops[1]
     image_ops = (len(bundle) - HEADER) // 256
     # Header, commit and what the journal writes around them: all of them.
@@ -206,15 +206,15 @@ def whole(step, offset=0, say=print, seconds=None):
         if seconds and time.monotonic() - began > seconds:
             break
         try:
-            asyncio.run(Life(bundle).play(point, start))
+            asyncio.run(Life(bundle, layout).play(point, start))
         except AssertionError as exc:
             raise AssertionError(f"start {start}, cut at operation {point}: {exc}") from exc
         cuts += 1
     say(
-        "whole firmware: %d cuts at %d of %d flash operations (all %d of the new version's first"
+        "whole firmware (%s): %d cuts at %d of %d flash operations (all %d of the new version's first"
         " start, the last %d before it, every %d. of the others; the image has %d pages): each"
         " time the old or the new version started, and the update went through; %.0f s"
-        % (cuts, len(points), last + ops[2], ops[2], len(near), step, image_ops,
+        % (layout or "first update", cuts, len(points), last + ops[2], ops[2], len(near), step, image_ops,
            time.monotonic() - began)
     )
     return cuts
@@ -224,4 +224,6 @@ if __name__ == "__main__":
     steps = [int(a) for a in sys.argv[1:]] + [1, 100][len(sys.argv) - 1 :]
     for name in FORMATS:
         in_process(steps[0], layout=name)
-    whole(steps[1])
+    # A charger in whose file system the application lies, and one that has nothing but slots.
+    for name in (None, "romfs"):
+        whole(steps[1], layout=name)

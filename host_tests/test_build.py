@@ -10,7 +10,10 @@ import pytest
 from tools_paths import DEVICE_FILES, ROOT
 
 sys.path.insert(0, str(ROOT / "tools"))
+for module in ("littlefs", "mpremote"):
+    pytest.importorskip(module, reason="NOT RUN: %s is missing" % module)
 import board as board_profile  # noqa: E402
+import image  # noqa: E402
 
 # Drafts are not built: test_board.py shows that.
 PROFILES = [board_profile.load_toml(path) for path in (ROOT / "boards").glob("*.toml")]
@@ -37,6 +40,10 @@ def test_build_is_complete(board, tmp_path):
     assert (out / "web" / "static" / "index.html").exists()
     own = sum(p.stat().st_size for p in out.rglob("*.mpy") if "microdot" not in p.parts)
     assert own < OWN_MPY_LIMIT, own
+    # And it has room to grow in either kind of slot.
+    for format, room in image.bundle.ROOM.items():
+        data = image.packed(image.directory(out), format)
+        assert len(data) < room * 3 // 4, (format, len(data), room)
 
 
 def test_an_unknown_board_is_named(tmp_path):

@@ -50,7 +50,8 @@ def find(prompt):
     if sizes.get("romfs") == whole:
         outer = Slots(prompt, "romfs", [("romfs", 0, whole)])
         head = outer.read(0, 0, rom.HEAD)
-        if head == b"\xff" * rom.HEAD:
+        if not head.startswith(rom.MAGIC):
+            # Nothing that MicroPython could have mounted.
             outer.block(0, 0, image.romfs({}, whole)[:BLOCK])
             head = outer.read(0, 0, rom.HEAD)
         try:

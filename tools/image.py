@@ -197,7 +197,7 @@ def main():
     app = application(args.board, out / "app")
     try:
         made = images(app, args.layout)
-    except DoesNotFit as exc:
+    except ValueError as exc:
         sys.exit("image: %s" % exc)
     table = partitions.LAYOUTS[args.layout]
     (out / "partitions.csv").write_text(partitions.to_csv(table))
@@ -209,7 +209,11 @@ def main():
     print()
     for line in report(args.layout, made):
         print(line)
-    print("in %s" % out)
+    print("in %s; beside MicroPython at its place, esptool writes:" % out)
+    places = {label: partitions.find(table, label).offset for label in made}
+    places["partitions"] = partitions.TABLE_AT
+    words = ["0x%x %s.bin" % (at, name) for name, at in sorted(places.items(), key=lambda p: p[1])]
+    print("    esptool write-flash " + " ".join(words))
 
 
 if __name__ == "__main__":

@@ -140,6 +140,8 @@ def start():
                 return found[i][0]
         except OSError as exc:
             print("boot: %s: %r" % (found[i][0], exc))
+    if found and not _at_home():
+        print("boot: no slot has an application that starts: write one by cable (make flash)")
     return None
 
 

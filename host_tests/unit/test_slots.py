@@ -1,6 +1,8 @@
 # Application slots: which one starts, on any content of the flash and any cut of the power.
 # MIT license; part of microevse
 
+import sys
+
 import slots
 from helpers import raises
 from slot_bench import ROM_AT, SLOTS, TABLES, Chip, image, pack, sweep
@@ -187,6 +189,12 @@ def test_going_back_needs_somewhere_to_go():
         assert chip.appslot.go_back() is True
         assert chip.boot() == "app_a" and chip.started == "1.0.0"
         assert chip.appslot.go_back() is False
+        # The file system would do, if it had an application: then nothing must be given up.
+        name = chip.appslot.running()
+        whole, sys.path[:] = list(sys.path), ["/" + name, "/" + name + "/lib", "", "/lib"]
+        assert chip.appslot.go_back(home=True) is False
+        assert chip.boot() == "app_a"
+        sys.path[:] = whole
         assert chip.appslot.go_back(home=True) is True
         assert chip.boot() is None
 

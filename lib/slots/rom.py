@@ -6,7 +6,7 @@ with a block of the flash (format: MicroPython's extmod/vfs_rom.c and tools/imag
 
 # So many bytes of the partition are enough to find them.
 HEAD = 128
-_MAGIC = b"\xd2\xcd\x31"
+MAGIC = b"\xd2\xcd\x31"
 _POINTER = 3
 _FILE = 5
 
@@ -50,7 +50,7 @@ def files(head):
 
     head: the first bytes of the ROMFS. ValueError if they are not those of one.
     """
-    if bytes(head[:3]) != _MAGIC:
+    if bytes(head[:3]) != MAGIC:
         raise ValueError("no ROMFS")
     found = {}
     try:
