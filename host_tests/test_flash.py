@@ -400,6 +400,15 @@ def test_a_wrong_firmware_file(change, words, tmp_path):
     refused(flash("/dev/null", "--firmware", path), *words)
 
 
+def test_the_firmware_says_which_slots_it_can_run(tmp_path):
+    import espflash
+
+    assert espflash.layout(firmware(tmp_path), "esp32") == "slots"
+    assert espflash.layout(firmware(tmp_path, layout="romfs"), "esp32") == "romfs"
+    assert espflash.layout(firmware(tmp_path, "esp32s3", layout="romfs"), "esp32s3") == "romfs"
+    assert espflash.layout(tmp_path / "missing.bin", "esp32") == "slots"
+
+
 def test_files_that_are_no_firmware(tmp_path):
     refused(flash("/dev/null", "--firmware", tmp_path / "missing.bin"), "cannot be read")
     path = firmware(tmp_path)

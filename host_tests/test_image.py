@@ -235,6 +235,27 @@ def test_the_report_says_what_is_left():
     assert rows["journal"] == ["0x3c0000", "262144"]
 
 
+def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(image, "application", lambda board, out: out.mkdir(parents=True) or sample())
+    for layout, args in (("slots", []), ("romfs", ["--layout", "romfs"])):
+        out = tmp_path / layout
+        monkeypatch.setattr(sys, "argv", ["image.py", "garage", "-o", str(out), *args])
+        image.main()
+        table = partitions.LAYOUTS[layout]
+        assert partitions.from_binary((out / "partitions.bin").read_bytes()) == table
+        words = capsys.readouterr().out.strip().split("\n")[-1].split()[2:]
+        written = dict(zip(words[1::2], (int(at, 0) for at in words[::2])))
+        label = image.CONTENTS[layout]
+        assert written == {
+            "partitions.bin": 0x8000,
+            label + ".bin": partitions.find(table, label).offset,
+            "vfs.bin": 0x340000,
+        }
+        for name, at in written.items():
+            size = [p.size for p in table if p.offset == at] or [partitions.TABLE_SIZE]
+            assert (out / name).stat().st_size == size[0]
+
+
 # -- the build description for MicroPython ---------------------------------------------------
 
 
