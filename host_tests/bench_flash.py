@@ -38,22 +38,34 @@ def newer(app, version):
     subprocess.run(command, check=True)
 
 
+def story(folder, layout):
+    """An empty chip, then a newer build; `layout`: the table in the firmware file, which says
+    what its MicroPython can."""
+    folder.mkdir()
+    path = folder / "micropython.bin"
+    path.write_bytes(micropython("esp32", (1, 29, 0), layout=layout))
+    app = application(BOARD, folder / "app")
+    board = FakeBoard(folder, firmware=None)
+    try:
+        status = flash(board, "--app", app, "--firmware", path, "--set", "ChargePointId=CP-7")
+        if status or board.boots[-1] != "charger":
+            sys.exit("the charger was not started")
+        newer(app, "9.9.9")
+        if flash(board, "--app", app) or board.boots[-1] != "charger":
+            sys.exit("the new build was not started")
+    finally:
+        board.close()
+    return app, path
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)
-        path = folder / "micropython.bin"
-        path.write_bytes(micropython("esp32", (1, 29, 0)))
-        app = application(BOARD, folder / "app")
-        board = FakeBoard(folder, firmware=None)
-        try:
-            status = flash(board, "--app", app, "--firmware", path, "--set", "ChargePointId=CP-7")
-            if status or board.boots[-1] != "charger":
-                sys.exit("the charger was not started")
-            newer(app, "9.9.9")
-            if flash(board, "--app", app) or board.boots[-1] != "charger":
-                sys.exit("the new build was not started")
-        finally:
-            board.close()
+        print("stock MicroPython: slots are partitions")
+        story(folder / "stock", "files")
+        print("MicroPython that runs code from flash: slots are files of a ROMFS")
+        app, path = story(folder / "rom", "romfs")
+        print("a chip of another kind")
         (folder / "other").mkdir()
         board = FakeBoard(folder / "other", chip="esp32s3", firmware=None)
         try:

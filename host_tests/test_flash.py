@@ -195,7 +195,8 @@ def small_versions():
     """Three versions of an application that says which one it is, and nothing else."""
     files = image.start(update_kit.application("0.1.0"))
     files["main.py"] = b"import app\n"
-    files["app.mpy"] = update_kit.compiled("import version\nprint('0.100 I app:', version.VERSION)\n")
+    source = "import version\nprint('0.100 I app:', version.VERSION)\n"
+    files["app.mpy"] = update_kit.compiled(source)
     for name in ("0.1.0", "0.2.0", "0.3.0"):
         files["version.mpy"] = update_kit.compiled("VERSION = %r\n" % name)
         yield dict(files)

@@ -236,7 +236,8 @@ def test_the_report_says_what_is_left():
 
 
 def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(image, "application", lambda board, out: out.mkdir(parents=True) or sample())
+    build = lambda board, out: out.mkdir(parents=True) or sample()  # noqa: E731
+    monkeypatch.setattr(image, "application", build)
     for layout, args in (("slots", []), ("romfs", ["--layout", "romfs"])):
         out = tmp_path / layout
         monkeypatch.setattr(sys, "argv", ["image.py", "garage", "-o", str(out), *args])

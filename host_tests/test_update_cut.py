@@ -33,7 +33,12 @@ def test_cuts_of_an_update_of_the_whole_firmware():
     """One while it is written, one at the first start of the new version; that one where the
     slots are in a ROMFS, and nothing but a slot could start."""
     _, rng = seeded()
-    for layout, format, start, points in ((None, "lfs2", 1, (80, 1800)), ("romfs", "romfs", 2, (1, 6))):
-        bundle = update_kit.make(bench_update_cut.NEW, format=format, broken=bench_update_cut.QUICK)
+    for layout, format, start, points in (
+        (None, "lfs2", 1, (80, 1800)),
+        ("romfs", "romfs", 2, (1, 6)),
+    ):
+        bundle = update_kit.make(
+            bench_update_cut.NEW, format=format, broken=bench_update_cut.QUICK
+        )
         life = bench_update_cut.Life(bundle, layout)
         asyncio.run(life.play(rng.randrange(*points), start))

@@ -8,8 +8,9 @@ With --firmware everything on the chip is erased, the journal with its sessions 
 MicroPython, a partition table with two application slots, the application in the first one and
 a file system are written and compared. Without it MicroPython is there already: the
 application goes into the slot that does not run, or, where the table has no slots, its files
-that changed are copied; settings and certificates stay. `Key=?` asks for a value without showing it. A value that was changed
-since on the page or by the central system is in the journal and goes before these.
+that changed are copied; settings and certificates stay. `Key=?` asks for a value without
+showing it. A value that was changed since on the page or by the central system is in the
+journal and goes before these.
 """
 
 import argparse

