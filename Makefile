@@ -29,7 +29,7 @@ image: $(READY)
 
 # An update: build/BOARD/ as one file, signed if there is a KEY.
 bundle: build
-	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY))
+	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
 
 # Not echoed: SET may hold a password (KEY=? asks for it).
 flash: $(READY)
