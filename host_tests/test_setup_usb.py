@@ -220,6 +220,6 @@ def test_file_is_merged_and_every_error_is_named():
     with pytest.raises(ValueError):
         provision({}, "[]")
     asked = []
-    typed = pairs(["A=1=2", "B=-"], lambda text: asked.append(text) or "x")
+    typed = pairs(["A=1=2", "B=?"], lambda text: asked.append(text) or "x")
     assert typed == {"A": "1=2", "B": "x"}
     assert asked == ["B: "]

@@ -51,7 +51,7 @@ def pairs(words, ask=None):
         name, equals, value = word.partition("=")
         if not equals or not name:
             raise ValueError("%r is not Key=Value" % name)
-        if value == "-" and ask:
+        if value in ("?", "-") and ask:
             value = ask(name + ": ")
         values[name] = value
     return values

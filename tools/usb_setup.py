@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """usage: usb_setup.py PORT [--ca FILE.pem] Key=Value ...
 
-    usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=- MaxCurrent=16 \\
-        CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=-
+    usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=? MaxCurrent=16 \\
+        CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=?
 
 A value of `-` is asked for. Checked here, then by the charger, which keeps the values and
 starts anew. Whatever it was doing is stopped: not while a car charges.
@@ -132,7 +132,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
     parser.add_argument("port", metavar="PORT")
     parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of wss://")
-    parser.add_argument("settings", nargs="+", metavar="Key=Value", help="Key=- asks for it")
+    parser.add_argument("settings", nargs="+", metavar="Key=Value", help="Key=? asks for it")
     args = parser.parse_args(argv)
     try:
         values = pairs(args.settings, getpass.getpass)
