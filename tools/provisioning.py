@@ -44,7 +44,7 @@ def provision(values, current="{}"):
 def pairs(words, ask=None):
     """{setting: text} of `Key=Value` words. ValueError for one that is not.
 
-    A value of `-` is asked for with `ask(prompt)`, and stays out of the shell's history.
+    A value of `?` is asked for with `ask(prompt)`, and stays out of the shell's history.
     """
     values = {}
     for word in words:
