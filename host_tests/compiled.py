@@ -3,9 +3,10 @@
 """`directories()` compiles lib/, firmware/ and microdot once per state of the sources.
 
 The unix port takes the same .mpy files as the chip, but for native code, which is made for
-this machine. Debug information is left out as in tools/build.py: it costs heap, too.
+this machine. Asserts are left out as in tools/build.py: they cost heap, too.
 """
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -27,6 +28,17 @@ SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"
 NATIVE = {"x86_64": "x64", "aarch64": "armv7emsp", "i686": "x86"}
 # Old states of the sources are thrown away beyond so many.
 KEPT = 8
+
+
+@functools.lru_cache(None)
+def quick():
+    """`directories()` for a charger that is to start quickly, or None: from the sources.
+
+    Its native code is known to run on this kind of machine only. Lines in tracebacks are
+    right; file names are without their folder.
+    """
+    ours = platform.system() == "Linux" and platform.machine() == "x86_64"
+    return directories() if ours and tool("mpy-cross") else None
 
 
 def directories():

@@ -174,6 +174,8 @@ class Twin:
 
     firmware: directories put on the module path in place of the project's own (for tests).
     provision: factory settings of a fresh image; default: the virtual access point is known.
+    compiled: where the project's own lie compiled; used on a MicroPython with all the heap it
+    wants, to start more quickly.
     rom: a ROMFS image (tools/romfs.py) with firmware, lib/ and microdot: the program is run from
     there as from a chip's flash, and the image is no part of a limited heap.
     options: more of what the world's models understand (twin_state.options).
@@ -203,6 +205,7 @@ class Twin:
         provision=None,
         rom=None,
         frozen=None,
+        compiled=None,
     ):
         if fidelity not in ("analytic", "sample"):
             raise ValueError(f"unknown fidelity {fidelity!r}")
@@ -232,7 +235,10 @@ class Twin:
         self._fidelity = fidelity
         self._seed = seed
         self._log = log
-        self._firmware = [str(p) for p in firmware or (ROOT / "firmware", ROOT / "lib")]
+        if runtime != "micropython" or heap:
+            compiled = None
+        own = compiled or (ROOT / "firmware", ROOT / "lib")
+        self._firmware = [str(p) for p in firmware or own]
         self._rom = pathlib.Path(rom).resolve() if rom else None
         if self._rom and runtime != "micropython":
             raise ValueError("only MicroPython runs code from a ROM image")
