@@ -22,7 +22,8 @@ from tools_paths import ROOT, tool
 sys.path.append(str(ROOT / "tools"))
 import romfs  # noqa: E402
 
-TWIN = ROOT / "host_tests" / "twin"
+HERE = pathlib.Path(__file__).resolve().parent
+FOR_CPYTHON = tuple(("twin", name) for name in ("host.py", "loop_cpy.py", "cpython"))
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.
 SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"))
@@ -46,11 +47,12 @@ def quick():
 def _twin():
     """Folder of the twin as MicroPython needs it; run.py in it stays what is started."""
     found = []
-    for path in sorted(TWIN.rglob("*.py")):
-        where = pathlib.Path("twin") / path.relative_to(TWIN)
-        # Half of it is for CPython alone, and in its grammar.
-        if where.parts[1] not in ("host.py", "loop_cpy.py", "cpython"):
-            found.append((path, where))
+    for base in ("twin", "models"):
+        for path in sorted((HERE / base).rglob("*.py")):
+            where = path.relative_to(HERE)
+            # Part of the twin is for CPython alone, and in its grammar.
+            if where.parts[:2] not in FOR_CPYTHON:
+                found.append((path, where))
     return _made("twin", found, SOURCE_ONLY + (pathlib.Path("twin/run.py"),)) / "twin"
 
 
