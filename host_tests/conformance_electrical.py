@@ -584,17 +584,26 @@ class Result:
 
 # Rows that take seconds to minutes, where conversion by conversion shows nothing more.
 COMPUTED = ("5/6", "A.5.3", "delay")
+LEAST_RUNS = 4
 
 
-def measure(entry, runs, first=1):
-    """Play one row `runs` times; returns its Result."""
+def measure(entry, runs, first=1, enough_s=None):
+    """Play one row `runs` times; returns its Result.
+
+    enough_s: no more runs once so many virtual seconds have been played (but LEAST_RUNS).
+    """
+    played_ms = 0
     result = Result(entry)
     fn, profile, options = entry[5:]
     for seed in range(first, first + runs):
+        if enough_s and played_ms >= enough_s * 1000 and result.runs >= LEAST_RUNS:
+            break
         try:
             by_sample = entry[0] not in COMPUTED
             with Rig(seed, corners=True, profile=profile, by_sample=by_sample, **options) as rig:
-                result.add(seed, fn(rig))
+                value = fn(rig)
+                played_ms += rig.ms
+            result.add(seed, value)
         except AssertionError as exc:
             result.runs += 1
             result.failed.append((seed, str(exc) or "assertion"))

@@ -226,7 +226,7 @@ async def test_lost_status_answer_and_outage_do_not_silence_the_charger(b):
     await b.until(lambda: entry.stop, 30, "StopTransaction")
 
 
-@scenario
+@scenario(options={"skip_ms": 4000, "coalesce_ms": 2000})
 async def test_silence_on_start_transaction_for_twenty_minutes_loses_nothing(b):
     await b.boot(MessageTimeout=20, **MESSAGE, TransactionMessageRetryInterval=10)
     b.csms.always("StartTransaction", script.Ignore())

@@ -1,8 +1,10 @@
 # The journal with the power cut at every flash operation, and for a long rough life.
 # MIT license; part of microevse
-"""usage: micropython test_journal_powercut.py [STRIDE]
+"""usage: micropython test_journal_powercut.py [STRIDE [WAYS]]
 
-Under pytest this runs on CPython and starts itself on MicroPython as well.
+Under pytest this runs on CPython and starts itself on MicroPython as well. There each
+operation is cut in two of the ways, the next one in the next two; bench_journal_cut.py
+(`make bench ARGS=journal_cut`) cuts every one in all of them.
 
 Every program and every erase is cut in several ways: not begun, torn between two bytes,
 torn within a byte, torn all over (a page is programmed in parallel), done but never
@@ -292,8 +294,9 @@ def boot_cut_again(image, rng):
     return flash.image
 
 
-def sweep(seed, steps, stride=1):
-    """Cut every `stride`-th flash operation of a run in all ways. Returns how many cuts."""
+def sweep(seed, steps, stride=1, ways=WAYS):
+    """Cut every `stride`-th flash operation of a run in `ways` ways, the next one in the next
+    ways. Returns [operations, cuts]."""
     rng = Random(seed)
     torn = Random(seed + 1)
     flash, j = boot(None)
@@ -305,24 +308,22 @@ def sweep(seed, steps, stride=1):
         counts[0] += 1
         if counts[0] % stride:
             return
-        for way in range(WAYS):
+        for i in range(ways):
+            way = (counts[0] // stride * ways + i) % WAYS
             counts[1] += 1
             cut = CutFlash(bytearray(flash.image))
             tear(cut, way)
             promised = model.copy()
             _, after = boot(bytearray(cut.image))
             promised.check(after)
+            if not model.doing or model.doing[0] == "prepare":
+                # What this start made of it is not what the next one has to.
+                promised = model.copy()
             # Cut again while starting and reclaiming, twice, then start for good.
             image = bytearray(cut.image)
             for _ in range(2):
                 image = boot_cut_again(image, torn)
-            promised = model.copy()
-            samples_may_go = promised.doing
             flash2, after = boot(image)
-            if samples_may_go and samples_may_go[0] != "prepare":
-                # The in-flight operation first, then what prepare may do.
-                _, first = boot(bytearray(cut.image))
-                promised.check(first)
             promised.doing = ("prepare",)
             promised.check(after)
             promised.doing = ("prepare",)
@@ -376,10 +377,10 @@ def life(seed, cuts):
     return steps, erases, full
 
 
-def run(stride, cuts):
+def run(stride, cuts, ways=WAYS):
     console.use_sink(lambda line: None)
-    operations, done = sweep(SEED, 330, stride)
-    print("seed %d: %d of %d operations cut, %d cuts" % (SEED, done // WAYS, operations, done))
+    operations, done = sweep(SEED, 330, stride, ways)
+    print("seed %d: %d of %d operations cut, %d cuts" % (SEED, done // ways, operations, done))
     assert operations > 300 and done > operations // stride
     for seed in range(SEED, SEED + 4):
         steps, erases, full = life(seed, cuts)
@@ -388,7 +389,7 @@ def run(stride, cuts):
 
 
 def test_power_cut_at_every_flash_operation():
-    run(1, 120)
+    run(1, 60, 2)
 
 
 def test_power_cuts_on_micropython():
@@ -403,7 +404,7 @@ def test_power_cuts_on_micropython():
         pytest.skip("no micropython")
     here = os.path.abspath(_HERE)
     done = subprocess.run(
-        [program, os.path.join(here, "test_journal_powercut.py"), "5"],
+        [program, os.path.join(here, "test_journal_powercut.py"), "8", "2"],
         env=dict(os.environ, MICROPYPATH=os.path.join(here, "..", "lib") + ":.frozen"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -414,4 +415,5 @@ def test_power_cuts_on_micropython():
 
 
 if __name__ == "__main__":
-    run(int(sys.argv[1]) if len(sys.argv) > 1 else 5, 60)
+    _stride, _ways = [int(a) for a in sys.argv[1:3]] + [5, WAYS][len(sys.argv) - 1 :]
+    run(_stride, 30, _ways)

@@ -431,7 +431,8 @@ async def test_a_card_refused_afterwards_ends_its_session_where_that_is_wanted(b
 
 def test_free_mode_charges_in_a_garage_without_any_central_system():
     async def play():
-        bench = Bench(settings={"FreeMode": "true", "CentralSystemURI": ""})
+        quiet = {"skip_ms": 4000, "coalesce_ms": 2000}
+        bench = Bench(settings={"FreeMode": "true", "CentralSystemURI": ""}, options=quiet)
         async with bench as b:
             await b.advance(30)
             await b.do("plug")

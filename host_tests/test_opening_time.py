@@ -1,6 +1,7 @@
 # The promise that matters most: from S2 open to open contacts, measured on the whole firmware.
 # MIT license; part of microevse
-"""Seeded runs at random tolerance corners; see bench_latency.py. No stall is injected here."""
+"""Seeded runs at random tolerance corners; see bench_latency.py, which plays and prints 200 of
+them (`make bench ARGS=latency`). No stall is injected here."""
 
 import bench_latency
 
@@ -16,13 +17,13 @@ def told(result):
     return result
 
 
-def test_one_connector_opens_within_60_ms_in_200_runs():
-    result = told(bench_latency.single(200))
-    assert len(result.ms) == 200
+def test_one_connector_opens_within_60_ms_in_60_runs():
+    result = told(bench_latency.single(60))
+    assert len(result.ms) == 60
     assert result.worst <= LIMIT_MS, result
 
 
-def test_two_charging_connectors_open_within_60_ms_each_in_40_runs():
-    result = told(bench_latency.dual(40, boots=2))
-    assert len(result.ms) == 40
+def test_two_charging_connectors_open_within_60_ms_each_in_16_runs():
+    result = told(bench_latency.dual(16, boots=2))
+    assert len(result.ms) == 16
     assert result.worst <= LIMIT_MS, result

@@ -7,7 +7,7 @@ import random
 
 import bench_power_cut
 
-STEP = 16
+STEP = 24
 REAL_S = 50
 
 

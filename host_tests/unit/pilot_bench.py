@@ -77,6 +77,7 @@ class Bench:
         self.source, self.source_low, self.r1, self.ev, self.vf = 12.0, -12.0, 1000.0, 1.0, 0.7
         self.gain = 1.0
         self.sigma_mv = 10
+        self.read_us = (45, 56)  # what one conversion takes
         self.dead = None
         self.adc_dead = False
         self.jobs = []
@@ -122,11 +123,12 @@ class Bench:
     def sample(self, us):
         end = self.now + us
         n = 0
+        low, high = self.read_us
         while self.now < end and n < len(self.buf):
-            self.advance(int(self.random(45, 56)))
+            self.advance(int(self.random(low, high)))
             on = self.pilot.duty if self.dead is None else self.dead
-            high = self.now % 1000 * 65536 < on * 1000
-            mv = (self.volts(high) * SLOPE * 1000 + OFFSET_MV) * self.gain
+            is_high = self.now % 1000 * 65536 < on * 1000
+            mv = (self.volts(is_high) * SLOPE * 1000 + OFFSET_MV) * self.gain
             mv += self.random(-2, 2) * self.sigma_mv
             raw = int((mv - 142) / 0.80565)
             raw = 0 if raw < 0 else 4095 if raw > 4095 else raw

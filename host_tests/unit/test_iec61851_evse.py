@@ -140,9 +140,11 @@ def test_closes_again_only_five_seconds_after_it_opened():
 # -- opening
 
 
-def test_latency_of_200_seeded_runs_over_all_corners_is_within_60_ms():
+def test_latency_of_seeded_runs_over_all_corners_is_within_60_ms():
+    # 200 of them, where that takes seconds.
     worst = 0
-    for seed in range(200):
+    runs = 60 if MICROPYTHON else 200
+    for seed in range(runs):
         bench = Bench(seed)
         random = Random(1000 + seed)
         bench.source = random(11.4, 12.6)
@@ -163,7 +165,7 @@ def test_latency_of_200_seeded_runs_over_all_corners_is_within_60_ms():
         assert took <= 60, (seed, ma, to, took)
         assert bench.evse.fault is None
         worst = max(worst, took)
-    print("latency S2 -> contacts open, worst of 200 (seeds 0-199): %.1f ms" % worst)
+    print("latency S2 -> contacts open, worst of %d (seeds from 0 on): %.1f ms" % (runs, worst))
     assert worst > 35, "the drop-out alone takes 30 ms"
 
 

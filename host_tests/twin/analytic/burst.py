@@ -8,6 +8,7 @@ window ran shows in the samples from that instant on. While `fidelity` is set to
 (control command of that name) the firmware's own sampler is used.
 """
 
+import sys
 from array import array
 
 import twin_state as _s
@@ -73,11 +74,16 @@ def _firmwares_own():
     """`sample` of the firmware's burst.py, which this module stands in front of."""
     global _own
     if _own is None:
-        path = _s.options["firmware"][0] + "/burst.py"
-        names = {}
-        with open(path) as file:
-            exec(compile(file.read(), path, "exec"), names)
-        _own = names["sample"]
+        # An import, not exec: what is there may be compiled. This module stays what the
+        # firmware has under the name.
+        here = sys.modules.pop("burst")
+        path = list(sys.path)
+        sys.path[:] = [_s.options["firmware"][0]] + path
+        try:
+            _own = __import__("burst").sample
+        finally:
+            sys.path[:] = path
+            sys.modules["burst"] = here
     return _own
 
 
