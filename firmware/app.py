@@ -230,7 +230,6 @@ class Charger:
             supervisor.start("protection", guard.run)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
-        supervisor.start("last words", blackbox.run)
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             from station.sharing import Sharing
@@ -253,9 +252,11 @@ class Charger:
         await self.connection.run()
 
     async def _beat(self):
-        """Proof for the watchdog that asyncio runs and every connector is looked after."""
+        """Proof for the watchdog that asyncio runs and every connector is looked after; and
+        what is done every second anyway."""
         healthy = False
         while True:
+            blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
                 if self.ocpp.accepted:

@@ -8,14 +8,16 @@ A hang leaves no time to write: what was logged is kept at once if it is a warni
 within a second.
 """
 
-import asyncio
+import gc
 
 import log
 import port
 from hal import system
 
 FILE = "crash.txt"
-_EVERY_S = 1
+# With so much heap free there is room for more lines.
+_PLENTY = 1 << 20
+_MORE = 8192
 _unsaved = False
 _previous = []
 
@@ -23,13 +25,15 @@ _previous = []
 def start():
     """Take over what the life before left, then watch the log."""
     global _previous
+    if not hasattr(gc, "mem_free") or gc.mem_free() >= _PLENTY:
+        log.use_room(_MORE)
     cause = system.last_reset()
     if cause in ("Crash", "Watchdog"):
         words = system.kept_words()
         _previous = words.split("\n") if words else []
         _write_file("%s, %d in a row\n%s\n" % (cause, system.boot_loops(), words))
     elif cause == "PowerUp":
-        system.keep_words("")  # memory that was not powered holds anything
+        system.keep_words(b"")  # memory that was not powered holds anything
     log.use_watcher(_on_line)
 
 
@@ -46,12 +50,10 @@ def crashed(exc):
     _save()
 
 
-async def run():
-    """Keep up with lines that are no warnings, for ever."""
-    while True:
-        await asyncio.sleep(_EVERY_S)
-        if _unsaved:
-            _save()
+def keep_up():
+    """Keep lines that are no warnings, too: to be called every second."""
+    if _unsaved:
+        _save()
 
 
 def reason(lines):
@@ -73,14 +75,7 @@ def _on_line(level):
 def _save():
     global _unsaved
     _unsaved = False
-    size = 0
-    lines = []
-    for line in reversed(log.tail()):
-        size += len(line) + 1
-        if size > system.WORDS_MAX:
-            break
-        lines.insert(0, line)
-    system.keep_words("\n".join(lines))
+    system.keep_words(log.last(system.WORDS_MAX))
 
 
 def _write_file(text):

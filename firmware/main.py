@@ -31,6 +31,8 @@ def main():
         if safe_mode.wanted():
             asyncio.run(safe_mode.run())
         else:
+            # It is not needed any more, and its memory is.
+            del safe_mode, sys.modules["safe_mode"]
             import app
 
             asyncio.run(app.run())

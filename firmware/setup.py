@@ -10,7 +10,6 @@ imported when needed and dropped after.
 
 import asyncio
 import gc
-import sys
 
 import log
 import port
@@ -72,11 +71,7 @@ class Setup:
         finally:
             self.open = False
             for name in _RARE:
-                sys.modules.pop(name, None)
-                # A package also keeps its modules as attributes.
-                package, dot, module = name.partition(".")
-                if dot and package in sys.modules and hasattr(sys.modules[package], module):
-                    delattr(sys.modules[package], module)
+                port.forget(name)
             gc.collect()
 
     # -- the station's radio ------------------------------------------------------------------

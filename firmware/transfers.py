@@ -12,6 +12,7 @@ import sys
 
 import log
 from ocppj import tls
+from port import forget
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
@@ -98,7 +99,6 @@ class Transfers:
         where there is nothing to be watched."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return None  # no slot runs: nothing is imported to find that out
-        import hal
         from hal import appslot
 
         try:
@@ -110,7 +110,6 @@ class Transfers:
             log.error("update", "the slot's record cannot be read: %r", exc)
         forget("slots")
         forget("hal.appslot")
-        del hal.appslot
         return None
 
     async def take_update(self, conn, size, error):
@@ -125,7 +124,6 @@ class Transfers:
 
 async def take_update(services, conn, size, error):
     """web.update.receive, whose code is dropped again."""
-    import web
     from web import update
 
     try:
@@ -133,12 +131,3 @@ async def take_update(services, conn, size, error):
     finally:
         del update
         forget("web.update")
-        if hasattr(web, "update"):
-            del web.update
-
-
-def forget(name):
-    """Drop a module, and what is inside of it, so that its memory can be used again."""
-    for known in list(sys.modules):
-        if known == name or known.startswith(name + "."):
-            del sys.modules[known]

@@ -21,13 +21,15 @@ TASKS = 24
 _C_TASK_WORDS = 12
 
 _PROGRAM = """
-import asyncio, esp32, gc, json, machine, network
+import asyncio, burst, esp32, gc, json, machine, network
+from array import array
 from machine import ADC, PWM, Pin, Timer, UART, WDT
 
 with open("board.json") as file:
     board = json.load(file)
 first = board["connectors"][0]
 keep = []
+windows = array("H", bytes(512))  # the firmware has its own
 
 
 def used():
@@ -56,7 +58,7 @@ async def main():
     for bus in board.get("uarts", ()):
         keep.append(UART(bus["id"], baudrate=bus["baud"], tx=bus["tx"], rx=bus["rx"]))
     timer = Timer(0)
-    timer.init(period=20, callback=lambda t: adc.read_u16())
+    timer.init(period=20, callback=lambda t: burst.sample(adc, windows, 4000))
     buf = bytearray(64)
     for label in ("journal", "lists"):
         for part in esp32.Partition.find(esp32.Partition.TYPE_DATA, label=label):

@@ -8,12 +8,14 @@ Text that may hold a secret goes through `redact` first.
 
 import clock
 
-_KEEP = 40
-_LONGEST = 200  # characters kept of a line: 40 of these are what the RAM can spare
+_LONGEST = 200  # characters of a line
+# Bytes of the last lines, about 25 of them: in one piece, for many small ones that live long
+# are what leaves a heap in pieces.
+_ROOM = 1536
 
 _clock = clock.Clock()
-_lines = []
-_next = 0  # oldest line, once there are _KEEP of them
+_kept = bytearray(_ROOM)  # whole lines, oldest first
+_used = 0
 _sink = print
 _watcher = None
 
@@ -45,14 +47,34 @@ def use_sink(fn):
     _sink = fn or print
 
 
+def use_room(size):
+    """Keep `size` bytes of lines from now on; at least 1024."""
+    global _kept, _used
+    _kept = bytearray(size)
+    _used = 0
+
+
 def use_watcher(fn):
     """Call `fn(level)` after each line, "I", "W" or "E"; None for nobody."""
     global _watcher
     _watcher = fn
 
 
+def _keep(line):
+    global _used
+    data = line.encode() + b"\n"
+    too_many = _used + len(data) - len(_kept)
+    if too_many > 0:
+        while _kept[too_many - 1] != 10:  # lines go as a whole
+            too_many += 1
+        view = memoryview(_kept)
+        view[: _used - too_many] = view[too_many:_used]
+        _used -= too_many
+    _kept[_used : _used + len(data)] = data
+    _used += len(data)
+
+
 def _write(level, tag, msg, args):
-    global _next
     if args:
         try:
             msg = msg % args
@@ -63,11 +85,7 @@ def _write(level, tag, msg, args):
     line = "%d.%03d %s %s: %s" % (uptime // 1000, uptime % 1000, level, tag, msg)
     if len(line) > _LONGEST:
         line = line[: _LONGEST - 3] + "..."
-    if len(_lines) < _KEEP:
-        _lines.append(line)
-    else:
-        _lines[_next] = line
-        _next = (_next + 1) % _KEEP
+    _keep(line)
     _sink(line)
     if _watcher:
         _watcher(level)
@@ -89,8 +107,17 @@ def error(tag, msg, *args):
 
 
 def tail():
-    """The last 40 lines, oldest first."""
-    return _lines[_next:] + _lines[:_next]
+    """The last lines, oldest first."""
+    return str(memoryview(_kept)[:_used], "utf-8").split("\n")[:-1]
+
+
+def last(size):
+    """As many of these lines as fit into `size` bytes, as text in UTF-8."""
+    end = max(0, _used - 1)
+    start = max(0, end - size)
+    while 0 < start < end and _kept[start - 1] != 10:
+        start += 1
+    return bytes(memoryview(_kept)[start:end])
 
 
 def _value_end(text, pos):

@@ -98,6 +98,18 @@ else:
             self._event.clear()
 
 
+def forget(name):
+    """Drop a module, what is inside of it and its place in its package: its memory can be used
+    again once nobody holds anything of it."""
+    for known in list(sys.modules):
+        if known == name or known.startswith(name + "."):
+            del sys.modules[known]
+    package, _, own = name.rpartition(".")
+    package = sys.modules.get(package)
+    if hasattr(package, own):
+        delattr(package, own)
+
+
 async def ended(task):
     """Cancel until it is over: MicroPython's wait_for can lose a cancellation that comes in the
     same moment as what it waits for."""

@@ -45,9 +45,9 @@ def _write(mark_, loops):
     machine.RTC().memory(head + machine.RTC().memory()[_HEAD:])
 
 
-def keep_words(text):
-    """Keep `text` (its last 1400 bytes) over the next reset, but not over a power cut."""
-    words = text.encode()[-WORDS_MAX:]
+def keep_words(words):
+    """Keep text in UTF-8 (its last 1400 bytes) over the next reset, but not over a power cut."""
+    words = words[-WORDS_MAX:]
     packed = struct.pack(_WORDS, len(words), crc32(words) & 0xFFFFFFFF) + words
     machine.RTC().memory((machine.RTC().memory() + bytes(_HEAD))[:_HEAD] + packed)
 

@@ -9,10 +9,10 @@ the chip for half a second, maybe while a car charges.
 
 import asyncio
 import gc
-import sys
 
 import log
 import port
+from port import forget
 
 PORT = 80
 IDLE_S = 300
@@ -86,12 +86,6 @@ class Door:
     def _drop(self):
         """Forget the page's code; a visitor who is still being served keeps his."""
         self._app = None
-        for name in list(sys.modules):
-            if name.startswith(_PAGE):
-                del sys.modules[name]
-        # A package keeps its modules as attributes.
-        web = sys.modules.get("web")
         for name in _PAGE:
-            if name.startswith("web.") and hasattr(web, name[4:]):
-                delattr(web, name[4:])
+            forget(name)
         gc.collect()

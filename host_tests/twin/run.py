@@ -242,6 +242,8 @@ class Board:
             # On the chip these are part of the program in flash: theirs is not its heap.
             for name in ("machine", "network", "esp32", "socket", "time", "tls"):
                 __import__(name)
+            if [place for place in self.start["built_in"] if _exists(place + "/burst.py")]:
+                __import__("burst")  # a model in place of a few lines of machine code
             # Frozen names take no pool.
             paid = 0 if self.start.get("frozen") else name_pools()
         gc.collect()

@@ -455,14 +455,14 @@ def test_last_words_outlast_a_reset_and_nothing_else_does():
     with Hal("system") as system:
         chip.memory = b""
         assert system.kept_words() == ""
-        system.keep_words("1.000 E main: it broke")
+        system.keep_words(b"1.000 E main: it broke")
         system.mark("Crash")
         system._last = None
         chip.cause = 2
         assert system.last_reset() == "Crash"
         assert system.kept_words() == "1.000 E main: it broke"
         long = "a" + "\u00e9" * system.WORDS_MAX  # two bytes each: the cut is inside one
-        system.keep_words(long)
+        system.keep_words(long.encode())
         assert system.kept_words() == "\u00e9" * (system.WORDS_MAX // 2)
         assert system.last_reset() == "Crash" and len(chip.memory) <= 2048
         for at in (len(chip.memory) - 1, 12):

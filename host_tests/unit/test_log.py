@@ -40,15 +40,24 @@ def test_wrong_arguments_are_printed_and_raise_nothing():
     assert "(1, 2)" in lines[0]
 
 
-def test_the_ring_keeps_the_last_forty_lines_in_order():
+def test_the_last_lines_are_kept_whole_and_in_order():
     def write():
         for i in range(95):
-            log.info("t", "line %d", i)
+            log.info("t", "line %d \u00e9%s", i, "x" * (i % 7))
 
-    collect(write)
+    log.use_room(1024)
+    assert log.tail() == [] and log.last(100) == b""
+    lines = collect(write)
     tail = log.tail()
-    assert len(tail) == 40
-    assert [line.split("line ")[1] for line in tail] == [str(i) for i in range(55, 95)]
+    assert tail == lines[-len(tail) :]
+    # Not one more would have had room.
+    taken = len("\n".join(tail).encode()) + 1
+    assert taken <= 1024 < taken + len(lines[-len(tail) - 1].encode()) + 1
+    assert log.last(1024) == "\n".join(tail).encode()
+    size = len("\n".join(tail[-3:]).encode())
+    assert log.last(size) == log.last(size + 5) == "\n".join(tail[-3:]).encode()
+    assert log.last(size - 1).decode().split("\n") == tail[-2:]
+    log.use_room(1536)
 
 
 def test_long_lines_are_cut():

@@ -6,6 +6,8 @@ reading them from files would stall the interpreter while a car charges."""
 
 import sys
 
+from port import forget
+
 # What is loaded for which action; each module has `handlers(...) -> {action: handler}`.
 ACTIONS = (
     ("remote", "RemoteStartTransaction RemoteStopTransaction UnlockConnector Reset "
@@ -27,10 +29,9 @@ def _load(name):
 
 def _forget():
     """All of them: one may have imported another. What still runs keeps the code it has."""
-    package = sys.modules.get("ocpp16")
     for name, _ in ACTIONS:
-        if sys.modules.pop("ocpp16." + name, None) and hasattr(package, name):
-            delattr(package, name)
+        forget("ocpp16." + name)
+    forget("station.composite")  # theirs alone
 
 
 def _passing(name, action, args):

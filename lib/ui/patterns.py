@@ -9,14 +9,15 @@ the states that name it; or `red`, `green`, `blue`: three lamps in one, which mi
 import asyncio
 
 import port
+from port import const
 
-_OFF = (0, 0, 0)
-_WHITE = (40, 40, 40)
-_GREEN = (0, 60, 0)
-_BLUE = (0, 0, 80)
-_YELLOW = (60, 40, 0)
-_VIOLET = (40, 0, 50)
-_RED = (90, 0, 0)
+_OFF = const((0, 0, 0))
+_WHITE = const((40, 40, 40))
+_GREEN = const((0, 60, 0))
+_BLUE = const((0, 0, 80))
+_YELLOW = const((60, 40, 0))
+_VIOLET = const((40, 0, 50))
+_RED = const((90, 0, 0))
 
 # state: (colour, ms lit, ms dark (0: steady), name of a plain lamp)
 TABLE = {
@@ -42,8 +43,8 @@ URGENCY = (
     "reserved", "available", "starting", "unavailable",
 )  # fmt: skip
 
-_PRIMARY = ("red", "green", "blue")
-_STEADY_MS = 1000  # how often a steady picture is looked at again
+_PRIMARY = const(("red", "green", "blue"))
+_STEADY_MS = const(1000)  # how often a steady picture is looked at again
 
 
 def lit(state, ms):
