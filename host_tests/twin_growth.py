@@ -53,6 +53,8 @@ async def main():
     watchdog = WDT(timeout=8000)
     keep.append(PWM(Pin(first["cp"]["pwm"]), freq=1000, duty_u16=65535))
     adc = ADC(Pin(first["cp"]["adc"]), atten=ADC.ATTN_11DB)
+    adc.read_u16()
+    adc.read_uv()
     keep.append(Pin(first["contactor"]["pin"], Pin.OUT, value=0))
     keep.append(machine.RTC())
     for bus in board.get("uarts", ()):

@@ -34,25 +34,49 @@ def _forget():
     forget("station.composite")  # theirs alone
 
 
-def _passing(name, action, args):
-    async def handle(payload):
-        handler = _load(name).handlers(*args)[action]
-        _forget()
-        return await handler(payload)
+class Passing:
+    """Of a table {action: handler} what Rpc needs: each handler is made for its request."""
 
-    return handle
+    def __init__(self, parts):
+        self._parts = parts
+        self._more = {}
+
+    def update(self, handlers):
+        """Add handlers that are always there."""
+        self._more.update(handlers)
+
+    def __contains__(self, action):
+        return action in self._more or _module_of(action) is not None
+
+    def __getitem__(self, action):
+        return self._more.get(action) or self._passing(action)
+
+    def _passing(self, action):
+        name = _module_of(action)
+        if name is None:
+            raise KeyError(action)
+
+        async def handle(payload):
+            handler = _load(name).handlers(*self._parts[name])[action]
+            _forget()
+            return await handler(payload)
+
+        return handle
+
+
+def _module_of(action):
+    for name, actions in ACTIONS:
+        if action in actions.split():
+            return name
+    return None
 
 
 def handlers(parts, passing):
     """{action: handler} of all. parts: {module: arguments of its `handlers`}; passing: True
     to load each for its request only."""
-    table = {}
-    for name, actions in ACTIONS:
-        if passing:
-            for action in actions.split():
-                table[action] = _passing(name, action, parts[name])
-        else:
-            table.update(_load(name).handlers(*parts[name]))
     if passing:
-        _forget()
+        return Passing(parts)
+    table = {}
+    for name, _ in ACTIONS:
+        table.update(_load(name).handlers(*parts[name]))
     return table
