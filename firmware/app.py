@@ -20,8 +20,6 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from hal.lock import Lock
-from hal.rcd import Rcd
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from ocpp16 import schemas
@@ -30,6 +28,7 @@ from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
 from parts import Parts
+from port import IN_PLACE
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -37,7 +36,7 @@ from station.station import Station
 from supervisor import Supervisor
 from transfers import Transfers
 from version import VERSION
-from web.door import Door, in_place
+from web.door import Door
 
 charger = None
 
@@ -74,8 +73,8 @@ class Charger:
         # The electrical side: nothing here knows of networks or sessions.
         self.watchdog = Watchdog()
         self.adc = PilotAdc(board)
-        self.locks = [Lock(c["lock"]) if "lock" in c else None for c in board["connectors"]]
-        self.rcds = [Rcd(c["rcd"]) if "rcd" in c else None for c in board["connectors"]]
+        self.locks = [electrical.lock(c) for c in board["connectors"]]
+        self.rcds = [electrical.rcd(c) for c in board["connectors"]]
         self.mirrors = [electrical.poles(c) for c in board["connectors"]]
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
@@ -136,7 +135,7 @@ class Charger:
             identity,
             lambda: self.link.connected,
             self.features.profiles,
-            in_place(),
+            IN_PLACE,
         )
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(self, self._may_stall)

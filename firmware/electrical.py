@@ -1,9 +1,9 @@
 # The electrical parts of a board profile, put together.
 # MIT license; part of microevse
-"""State machines, the sensors a board has, and what watches them; app.py keeps the results."""
+"""State machines, the sensors a board has, and what watches them; app.py keeps the results.
+The code of what is not fitted is not loaded."""
 
 import log
-from hal.contact import Contact, Poles
 from hal.contactor import Contactor
 from hal.pilot import Pilot
 from iec61851.evse import Evse
@@ -29,11 +29,31 @@ def guarded(board):
     return missing is None
 
 
+def lock(profile):
+    """The lock of the plug; None where not fitted."""
+    if "lock" not in profile:
+        return None
+    from hal.lock import Lock
+
+    return Lock(profile["lock"])
+
+
+def rcd(profile):
+    """The residual current device that tells when it has tripped; None where not fitted."""
+    if "rcd" not in profile:
+        return None
+    from hal.rcd import Rcd
+
+    return Rcd(profile["rcd"])
+
+
 def poles(profile):
     """What tells where the poles of the contactor are; None where not fitted."""
     relay = profile["contactor"]
     if "feedback" not in relay and "sense" not in relay:
         return None
+    from hal.contact import Poles
+
     return Poles(relay.get("feedback"), relay.get("sense"))
 
 
@@ -63,7 +83,7 @@ def evse(charger, i):
         log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
         made.trip("InternalError")
     if "held" in profile["contactor"]:
-        made.held = Contact(profile["contactor"]["held"]).is_closed
+        made.held = _closed(profile["contactor"]["held"])
     low_mv = charger.adc.low_mv(i)
     if low_mv is not None:
         made.front_end.tested(low_mv)
@@ -77,7 +97,7 @@ def protections(charger):
     """The Protection of each connector; earth and temperature are those of the board."""
     board = charger.board
     thermometer, temp_dc = _thermometer(board.get("temp"), charger.adc)
-    earth_lost = Contact(board["pe"]).is_closed if "pe" in board else None
+    earth_lost = _closed(board["pe"]) if "pe" in board else None
     made = []
     for i, connector in enumerate(charger.station.connectors):
         full_ma = 1000 * board["connectors"][i]["max_a"]
@@ -96,6 +116,13 @@ def protections(charger):
     if thermometer is not None:
         made.append(thermometer)  # it has to be run, too
     return made
+
+
+def _closed(pin):
+    """fn(): the contact between `pin` and ground is closed."""
+    from hal.contact import Contact
+
+    return Contact(pin).is_closed
 
 
 def _thermometer(cfg, adc):

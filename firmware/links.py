@@ -7,7 +7,6 @@ import log
 from hal import system
 from hal.dns import Dns
 from ocppj.dial import resolve
-from station import netaddress
 from timekeeper import Timekeeper
 
 
@@ -19,11 +18,14 @@ def lookup():
 def link(charger):
     """The Link of the board: WiFi or Ethernet, with the same methods."""
     settings = charger.settings
-    try:
-        fixed = netaddress.parse(settings.text("StaticAddress"))
-    except ValueError as exc:
-        log.error("net", "StaticAddress %s", exc)
-        fixed = None
+    fixed = None
+    if settings.text("StaticAddress"):
+        from station import netaddress  # rarely set
+
+        try:
+            fixed = netaddress.parse(settings.text("StaticAddress"))
+        except ValueError as exc:
+            log.error("net", "StaticAddress %s", exc)
     common = (
         settings,
         charger.on_network,

@@ -13,6 +13,11 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
+# Code runs where it lies: /rom is a mounted image, and only frozen modules keep `.py`. To load a
+# module takes milliseconds there, and heap is what it takes; elsewhere it is read from a file,
+# which stalls the interpreter.
+IN_PLACE = MICROPYTHON and (__file__.startswith("/rom/") or __file__.endswith(".py"))
+
 if MICROPYTHON:
     from binascii import crc32  # noqa: F401
     from os import urandom  # noqa: F401
@@ -108,6 +113,12 @@ def forget(name):
     package = sys.modules.get(package)
     if hasattr(package, own):
         delattr(package, own)
+
+
+def release(name):
+    """`forget`, but only where the module can be had again in no time."""
+    if IN_PLACE:
+        forget(name)
 
 
 async def ended(task):

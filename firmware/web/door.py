@@ -12,18 +12,12 @@ import gc
 
 import log
 import port
-from port import forget
 
 PORT = 80
 IDLE_S = 300
 LOOK_S = 1
 # What goes with the page; `web.login` stays: it counts the wrong passwords.
 _PAGE = ("web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot")
-
-
-def in_place(file=__file__):
-    """True if code runs where it lies: /rom is a mounted image, frozen modules keep `.py`."""
-    return port.MICROPYTHON and (file.startswith("/rom/") or file.endswith(".py"))
 
 
 class Door:
@@ -39,7 +33,7 @@ class Door:
 
     async def run(self):
         """Serve until `shutdown`."""
-        keep = not in_place()
+        keep = not port.IN_PLACE
         if keep:
             self._load()
         self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
@@ -87,5 +81,5 @@ class Door:
         """Forget the page's code; a visitor who is still being served keeps his."""
         self._app = None
         for name in _PAGE:
-            forget(name)
+            port.forget(name)
         gc.collect()

@@ -5,7 +5,7 @@ import asyncio
 import errno
 
 from helpers import raises, run
-from ocppj import dial, handshake, url
+from ocppj import dial, failure, handshake, url
 from ocppj.backoff import Backoff
 from ocppj.handshake import HandshakeError
 from test_ws_frames import EOF, Streams
@@ -126,11 +126,11 @@ def test_back_off_grows_to_its_cap_and_starts_over():
 def test_a_server_that_is_not_there_is_asked_more_often_than_one_that_refuses():
     """30 s of an attempt whose packets vanish and this wait: back within a minute."""
     vanished, refused = asyncio.TimeoutError(), OSError(errno.ECONNREFUSED)
-    for exc in (vanished, refused, HandshakeError(0, "closed"), dial.UnknownHost(0, "x")):
-        assert dial.longest_wait_ms(exc) == 24000
-    assert dial.longest_wait_ms(HandshakeError(503, "restarting")) == 48000
+    for exc in (vanished, refused, HandshakeError(0, "closed"), dial.UnknownHost("x")):
+        assert failure.longest_wait_ms(exc) == 24000
+    assert failure.longest_wait_ms(HandshakeError(503, "restarting")) == 48000
     for exc in (HandshakeError(401, "no"), HandshakeError(404, "no"), ValueError("certificate")):
-        assert dial.longest_wait_ms(exc) == 120000
+        assert failure.longest_wait_ms(exc) == 120000
     b = Backoff(lambda n: 0)
     assert [b.next_ms(24000) for _ in range(6)] == [2000, 4000, 8000, 16000, 24000, 24000]
     # Between two of those a refusal: its own wait has grown meanwhile.
@@ -142,9 +142,9 @@ def test_an_answer_of_anybody_is_told_from_silence():
         OSError(errno.ECONNREFUSED), OSError(errno.ECONNRESET), OSError(-0x7780),
         HandshakeError(503, "x"), HandshakeError(0, "closed"), ValueError("certificate"),
     ):  # fmt: skip
-        assert dial.heard(exc), exc
+        assert failure.heard(exc), exc
     for exc in (
         OSError(errno.EHOSTUNREACH), OSError(errno.ETIMEDOUT), OSError(-202),
-        asyncio.TimeoutError(), dial.UnknownHost(0, "x"),
+        asyncio.TimeoutError(), dial.UnknownHost("x"),
     ):  # fmt: skip
-        assert not dial.heard(exc), exc
+        assert not failure.heard(exc), exc

@@ -10,11 +10,10 @@ import asyncio
 import gc
 
 import log
-from port import ended, print_exception, ticks_diff, ticks_ms
+from port import ended, print_exception, release, ticks_diff, ticks_ms
 
 from . import dial
 from .backoff import CAP_MS, Backoff, rand as _rand
-from .handshake import HandshakeError
 from .intake import TooLarge
 from .messages import Disconnected
 from .resolver import Resolver
@@ -138,13 +137,16 @@ class Connection:
             except asyncio.CancelledError:
                 raise
             except Exception as exc:
-                reason = dial.words(exc, self._timeout_s())
-                self.last_status = exc.status if isinstance(exc, HandshakeError) else 0
-                self._cap_ms = dial.longest_wait_ms(exc)
-                if dial.heard(exc):
+                from . import failure
+
+                reason = failure.words(exc, self._timeout_s())
+                self.last_status = getattr(exc, "status", 0)
+                self._cap_ms = failure.longest_wait_ms(exc)
+                if failure.heard(exc):
                     self._mute = None
                 elif self._mute is None:
                     self._mute = began
+                release("ocppj.failure")
                 # Without so much as an HTTP status the address itself may be the old one.
                 self._dialer.answered(self.last_status)
                 if self.on_failure:

@@ -3,19 +3,17 @@
 """Everything between a URL and two open streams that speak WebSocket."""
 
 import asyncio
-import errno
 import gc
 
 import log
-from port import MICROPYTHON, print_exception
+from port import IN_PLACE, MICROPYTHON, release
 
-from . import handshake, tls, url
-from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
-from .handshake import HandshakeError
+from . import tls, url
+from .resolver import UnknownHost
 
-
-class UnknownHost(HandshakeError):
-    """Nobody told the address of the host."""
+if not IN_PLACE:
+    # Read from files now: when they are needed a car may charge.
+    from . import failure, handshake  # noqa: F401
 
 
 def is_address(host):
@@ -49,47 +47,6 @@ async def open_stream(host, port, context, server_hostname):
     )
 
 
-def heard(exc):
-    """True if this failure is somebody's answer; False where packets may just vanish."""
-    if isinstance(exc, UnknownHost):
-        return False
-    if isinstance(exc, asyncio.TimeoutError):
-        return False
-    if isinstance(exc, OSError):
-        code = exc.args[0] if exc.args else None
-        # TLS errors of mbedTLS (a refused certificate, say) are far below zero.
-        answers = (errno.ECONNREFUSED, errno.ECONNRESET)
-        return code in answers or isinstance(code, int) and code < -0x1000
-    return True
-
-
-def longest_wait_ms(exc):
-    """How long the wait after this failure may grow."""
-    if isinstance(exc, HandshakeError) and exc.status:
-        return BROKEN_CAP_MS if exc.status >= 500 else CAP_MS
-    return CAP_MS if isinstance(exc, ValueError) else ABSENT_CAP_MS
-
-
-def words(exc, timeout_s):
-    """Why an attempt failed, for the log and the page; never holds a secret."""
-    if isinstance(exc, HandshakeError):
-        return str(exc)
-    if isinstance(exc, asyncio.TimeoutError):
-        return "no answer within %s s" % timeout_s
-    text = tls.explain(exc)
-    if text:
-        return text
-    if isinstance(exc, OSError):
-        code = exc.args[0] if exc.args else exc
-        return "network: %s" % errno.errorcode.get(code, code)
-    if isinstance(exc, ValueError):
-        return str(exc)
-    if isinstance(exc, MemoryError):
-        return "not enough memory to connect"
-    print_exception(exc)
-    return "connecting failed: %s" % type(exc).__name__
-
-
 class Dialer:
     """Opens the connection that `config` describes.
 
@@ -120,7 +77,7 @@ class Dialer:
         try:
             return await self._resolver.address(target.host, target.port, stale)
         except OSError:
-            raise UnknownHost(0, "host name %s not found" % target.host) from None
+            raise UnknownHost("host name %s not found" % target.host) from None
 
     def answered(self, yes):
         """Say whether the last attempt got through to a server."""
@@ -144,14 +101,19 @@ class Dialer:
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )
-        return await handshake.upgrade(
-            self.reader,
-            self.writer,
-            target,
-            config.charge_point_id,
-            self._protocols,
-            config.password,
-        )
+        from . import handshake  # of no use while a connection stands
+
+        try:
+            return await handshake.upgrade(
+                self.reader,
+                self.writer,
+                target,
+                config.charge_point_id,
+                self._protocols,
+                config.password,
+            )
+        finally:
+            release("ocppj.handshake")
 
     async def close(self):
         """Close what is open. Never raises."""

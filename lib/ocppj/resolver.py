@@ -16,6 +16,12 @@ RETRY_MS = 20000
 MOST = 4  # names remembered
 
 
+class UnknownHost(Exception):
+    """Nobody told the address of the host."""
+
+    status = 0  # as a HandshakeError without an answer
+
+
 class Resolver:
     """lookup: fn(host, port) -> address as text, or a coroutine for it; OSError if it has none.
     allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""

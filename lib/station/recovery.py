@@ -84,6 +84,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
     if not station.settings.get("FreeMode"):
         return
     # After a power cut all the chargers of a street must not start in the same second.
+    rand = rand or random_below
     delay = rand(station.settings.get("ResumeRandomDelay") + 1) if reason == "power_loss" else 0
     for connector in station.connectors:
         connector.hold_free_mode(clock.uptime_ms() + 1000 * delay)

@@ -14,10 +14,11 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
 import asyncio
 
 import log
+from port import release
 from store import kinds
 from store.journal import JournalFull
 
-from . import measurands, recovery, telling
+from . import measurands, telling
 from .authorization import same_token
 from .connector import Connector
 from .limits import Limits
@@ -45,7 +46,7 @@ class Station:
         self.system_reset = system_reset
         self._journal = journal
         self._clock = clock
-        self._rand = rand or recovery.random_below
+        self._rand = rand
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
         self.reservations = Reservations(self, journal, clock)
@@ -241,6 +242,8 @@ class Station:
             self._spawn(self._reset(kind))
 
     async def _reset(self, kind):
+        from . import recovery
+
         await asyncio.sleep(REPLY_S)
         await recovery.end_all(self, kind, self._clock)
         self.resetting = "done"
@@ -256,13 +259,19 @@ class Station:
         Sessions that were cut are ended by a task of its own, once the meter has been read;
         until then nothing new begins (`recovering`). Needs a running event loop.
         """
+        from . import recovery
+
         cut = recovery.restore(self, self._journal)
         if cut:
             self.recovering = True
             self._spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))
+        release("station.recovery")
 
     async def _end_cut(self, cut, reason):
+        from . import recovery
+
         await recovery.end_cut(self, cut, reason, self._journal, self._clock, self._rand)
+        release("station.recovery")
         self.recovering = False
         for connector in self.connectors:
             connector.kick()

@@ -1,0 +1,54 @@
+# What a failed attempt to connect means.
+# MIT license; part of microevse
+"""Loaded when an attempt has failed. A HandshakeError is known by its `status` (HTTP, 0 if none
+was read), for its class goes and comes with its module."""
+
+import asyncio
+import errno
+
+from port import print_exception
+
+from . import tls
+from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
+from .resolver import UnknownHost
+
+
+def heard(exc):
+    """True if this failure is somebody's answer; False where packets may just vanish."""
+    if isinstance(exc, UnknownHost):
+        return False
+    if isinstance(exc, asyncio.TimeoutError):
+        return False
+    if isinstance(exc, OSError):
+        code = exc.args[0] if exc.args else None
+        # TLS errors of mbedTLS (a refused certificate, say) are far below zero.
+        answers = (errno.ECONNREFUSED, errno.ECONNRESET)
+        return code in answers or isinstance(code, int) and code < -0x1000
+    return True
+
+
+def longest_wait_ms(exc):
+    """How long the wait after this failure may grow."""
+    if getattr(exc, "status", 0):
+        return BROKEN_CAP_MS if exc.status >= 500 else CAP_MS
+    return CAP_MS if isinstance(exc, ValueError) else ABSENT_CAP_MS
+
+
+def words(exc, timeout_s):
+    """Why an attempt failed, for the log and the page; never holds a secret."""
+    if hasattr(exc, "status"):
+        return str(exc)
+    if isinstance(exc, asyncio.TimeoutError):
+        return "no answer within %s s" % timeout_s
+    text = tls.explain(exc)
+    if text:
+        return text
+    if isinstance(exc, OSError):
+        code = exc.args[0] if exc.args else exc
+        return "network: %s" % errno.errorcode.get(code, code)
+    if isinstance(exc, ValueError):
+        return str(exc)
+    if isinstance(exc, MemoryError):
+        return "not enough memory to connect"
+    print_exception(exc)
+    return "connecting failed: %s" % type(exc).__name__
