@@ -1,10 +1,11 @@
 # What the program takes: flash per module, heap per package and in each situation.
 # MIT license; part of microevse
-"""usage: bench_memory.py [--write]    (make bench ARGS=memory)
+"""usage: bench_memory.py [frozen] [rom] [--write]    (make bench ARGS=memory)
 
-Heap of imports is measured at 32 bit (MicroPython as WebAssembly under node). Situations are
+frozen: situations of a frozen build, measured at 32 bit (tools/frozen.py); nothing is converted.
+rom: heap of imports at 32 bit (MicroPython as WebAssembly under node); situations from ROM are
 measured on the 64-bit unix port and converted with the factor of the imports: close, not exact.
---write: keep the figures as the budget that test_memory_budget.py holds.
+Without a word both. --write: keep the figures as the budget that test_memory_budget.py holds.
 """
 
 import asyncio
@@ -14,8 +15,15 @@ import sys
 import footprint
 import memory_budget
 import memory_run
+import twin_growth
+from tools_paths import ROOT
+
+sys.path.append(str(ROOT / "tools"))
+import frozen  # noqa: E402
 
 OFFLINE_S = 3600
+# Enough for whatever there is to be measured; what it fits into is said.
+ROOMY = "200k"
 
 
 def _sum(rows, key=lambda name: name.partition(".")[0]):
@@ -74,7 +82,39 @@ def situations(factor):
             print("  (with mbedTLS in the heap, as on the unix port; on a chip it is outside)")
 
 
+def measured():
+    """Print the heap in each situation of a frozen build, in bytes at 32 bit."""
+    try:
+        interpreter = frozen.build()
+    except frozen.Missing as exc:
+        print("NOT RUN: frozen, 32 bit: %s" % exc)
+        return
+    columns = []
+    for features, tls in (("all", False), ("named", True)):
+        # On a chip mbedTLS has memory of its own.
+        line = twin_growth.measure_tls(interpreter) if tls else 0
+        run = memory_run.situations(features, ROOMY, tls, OFFLINE_S, interpreter)
+        seen = asyncio.run(run)
+        columns.append([(name, seen[name][0] - line) for name in seen])
+    print("frozen, 32 bit, measured (of %d bytes on a plain ESP32):" % footprint.PLAIN_ESP32)
+    print("  %8s %10s" % ("all, ws", "named, wss"))
+    for (name, whole), (_, named) in zip(*columns):
+        print("  %8d %10d  %s" % (whole, named, name))
+    for what, column in zip(("all, ws", "named, wss"), columns):
+        worst = max(taken for _, taken in column)
+        print("  %s: %d bytes at most, %d free" % (what, worst, footprint.PLAIN_ESP32 - worst))
+
+
 def main(arguments):
+    both = not [word for word in arguments if word in ("frozen", "rom")]
+    if both or "frozen" in arguments:
+        measured()
+    if both or "rom" in arguments:
+        from_rom(arguments)
+
+
+def from_rom(arguments):
+    """Print what is taken where code is executed from a ROM image."""
     names = footprint.order(footprint.RESIDENT_ROOTS)
     rom = imports(names)
     if rom is None:
