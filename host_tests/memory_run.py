@@ -16,6 +16,8 @@ from twin.run_heap import HEAP_GROWTH_32, HEAP_GROWTH_64
 
 # Quiet time is taken in such steps: an hour offline would take a minute else.
 GRID_MS = 4000
+# A lost TLS connection comes back while a car charges, too, but only by a pause of charging.
+SOFT_PAUSE_S = 1200
 
 
 def options(features="all", heap="400k", tls=False, board="esp32_devkitc", frozen=None, **more):
@@ -78,7 +80,7 @@ async def session(b, seen=None, offline_s=0):
         await b.offline()
         await b.advance(offline_s)
         await note("charging, %d s offline" % offline_s)
-        await b.online()
+        await b.online(SOFT_PAUSE_S)
         await b.advance(120)
     await b.tap("CARD1")
     await b.until(lambda: entry.stop, 60, "StopTransaction")
