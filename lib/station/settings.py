@@ -90,9 +90,10 @@ class Settings:
 
     def declared(self):
         """Iterate the names of all settings."""
-        for line in BLOB.split("\n"):
-            if line:
-                yield line[: line.index("|")]
+        at = 1
+        while at < len(BLOB):  # split would take as much heap again
+            yield BLOB[at : BLOB.index("|", at)]
+            at = BLOB.index("\n", at) + 1
 
     def keys16(self):
         """Iterate the names that the central system may see or set, in a fixed order."""
