@@ -252,6 +252,7 @@ class Connection:
                     self._rpc.too_large(message.head, message.size)
                 else:
                     log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
+                message = None  # it may be long until the next one
         except asyncio.CancelledError:
             raise
         except Closed as exc:

@@ -103,8 +103,7 @@ class Rpc:
         async with self._lock:
             if era != self._era:
                 raise Disconnected("connection lost")
-            slot = [self._next_id(), action, asyncio.Event(), None, None]
-            self._slot = slot
+            slot = self._slot = [self._next_id(), action, asyncio.Event(), None, None]
             timeout = self._timeout_s() if callable(self._timeout_s) else self._timeout_s
             try:
                 text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, dumps(payload))
@@ -271,6 +270,7 @@ class Rpc:
         try:
             self._schema.check_call(action, payload)
             reply = await asyncio.wait_for(self.handlers[action](payload), HANDLER_LIMIT_S)
+            payload = call[2] = None  # the answer may need its memory
             if isinstance(reply, tuple):
                 reply, after = reply
             if reply is None or isinstance(reply, dict):
