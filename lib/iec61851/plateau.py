@@ -5,7 +5,8 @@
 A window of some milliseconds holds samples of both halves of the square wave, a few from
 its edges, and now and then a spike. Samples are parted at the threshold of state E; the
 75th percentile of the upper and the 25th of the lower cluster are the plateaus. Means
-would be pulled by edges, extremes by spikes.
+would be pulled by edges, extremes by spikes; so of three samples or more it is never the
+outermost one (of four, rounding up once took it: two spikes in a row at 6 A opened).
 
 Percentiles are taken on raw counts; only the two results are converted, piece by piece
 where the converter is not straight. Nothing here allocates after calibration, and all
@@ -145,6 +146,6 @@ class Plateau:
         self.n_high = n_high
         self.n_low = n_low
         if n_high:
-            self.high_mv = self.mv(self._kth(buf, 0, n_high, n_high * 3 // 4))
+            self.high_mv = self.mv(self._kth(buf, 0, n_high, (n_high - 1) * 3 // 4))
         if n_low:
-            self.low_mv = self.mv(self._kth(buf, n_high, n, n_low // 4))
+            self.low_mv = self.mv(self._kth(buf, n_high, n, n_low - 1 - (n_low - 1) * 3 // 4))
