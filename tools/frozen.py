@@ -68,7 +68,10 @@ def build():
         _run(["make", "-C", "mpy-cross", "-j2"], tree)
         _run(["make", "-C", "ports/unix", "-j2", "FROZEN_MANIFEST=%s" % MANIFEST, *OPTIONS], tree)
         made = OUT / "micropython"
-        shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", made)
+        fresh = OUT / "micropython.new"
+        # One that runs cannot be written to, but another can take its place.
+        shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", fresh)
+        os.replace(fresh, made)
         return made
 
 
