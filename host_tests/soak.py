@@ -45,9 +45,9 @@ GROWTH = {4: 1024, 8: 2048}
 # The largest free piece must hold a sector of the flash or a large message. Where collecting was
 # left to the interpreter it was down to 3 KB after the start, and soon less.
 PIECE = 4096
-# Bytes between two collections at 32 bits. The firmware asks for half of it: of what
+# Bytes between two collections at 32 bits. The firmware asks for two thirds of it: of what
 # is thrown away here much is the twin's.
-COLLECT_EVERY = 16 * 1024
+COLLECT_EVERY = 12 * 1024
 # In a quiet time the twin jumps so far. Pings are counted in wake-ups: much longer, and the line
 # would be taken for dead.
 GRID_MS = 120000
@@ -62,6 +62,7 @@ CHECKPOINT_S = 300  # how often the charger puts the energy of a session on flas
 SHIFTS = (0, 120, -120, 900, -900)
 # Without a network for half an hour and no car there, the charger resets itself, once.
 OUTAGE_S = 1500
+SEEN_S = 600  # that it is back, that is
 YEARS_DAYS = 3652
 ENDURANCE = 100000  # erases that a block of the flash is specified for
 JOURNAL = range(0x3C0000 // 4096, 0x400000 // 4096)
@@ -123,6 +124,7 @@ class Life:
         self.sessions = []  # [Told], as the charger's log has them
         self.flowed = []  # [(Wh, A)] of each session, as the virtual car has it
         self.down = False
+        self.up_at = 0
         self.may_reset = True
         self.bad = []  # lines of the charger's log that should not be there
         self._deck = []
@@ -141,7 +143,7 @@ class Life:
             self.bad.append(line)
         elif _OWN_RESET in line:
             self.own_resets += 1
-            if not self.down:
+            if not self.down and self.b.now > self.up_at + SEEN_S:
                 self.bad.append(line)
         elif found := _BEGINS.match(line):
             self.sessions.append(Told(int(found.group(1)), self.b.now))
@@ -208,6 +210,7 @@ class Life:
         if self.down:
             await self.b.do("network", up=True)
             self.down = False
+            self.up_at = self.b.now
 
     async def trouble(self):
         """Something goes wrong around the charger, or gets well again. True for a reset or a
