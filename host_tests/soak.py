@@ -23,11 +23,11 @@ import re
 import statistics
 import sys
 import time
-from datetime import datetime
 
 import memory_run
-from bench import EPOCH, ID, Bench
+from bench import EPOCH, Bench
 from compiled import directories
+from soak_judge import GRID_MS, SAMPLE_S, judge, read
 from tools_paths import ROOT
 
 sys.path.append(str(ROOT / "tools"))
@@ -38,26 +38,21 @@ PLAIN_ESP32 = 110 * 1024
 # The 24 KB that DESIGN 6 wants free on a plain ESP32, charging, at this machine's object size.
 ROOM = 48 * 1024
 ROOMY = 2 * 1024 * 1024  # for measuring what the firmware takes
-# Of a machine whose pointers have 4 and 8 bytes: what is set aside for the twin's own memory, and
-# growth that is no leak, in bytes (a heap is searched conservatively, in blocks of four words).
+# Of a machine whose pointers have 4 and 8 bytes: what is set aside for the twin's own memory,
+# and growth that is no leak, in bytes: a heap is searched conservatively, by four words, and at
+# 32 bits an uptime in ms is an object from 12.4 days on.
 OWN = {4: 8 * 1024, 8: 24 * 1024}
 GROWTH = {4: 1024, 8: 2048}
 # The largest free piece must hold a sector of the flash or a large message. Where collecting was
 # left to the interpreter it was down to 3 KB after the start, and soon less.
 PIECE = 4096
-# Bytes between two collections at 32 bits. The firmware asks for two thirds of it: of what
-# is thrown away here much is the twin's.
+# Bytes between two collections at 32 bits. The firmware asks for two thirds of it: much of what
+# is thrown away here is the twin's.
 COLLECT_EVERY = 12 * 1024
-# In a quiet time the twin jumps so far. Pings are counted in wake-ups: much longer, and the line
-# would be taken for dead.
-GRID_MS = 120000
 # So long may take what is done at once elsewhere: a tap is seen, and what follows it waits, too.
 AT_ONCE_S = 400
 DAY_S = 86400
-SAMPLE_S = 300
 SETTLED_S = 7200
-VOLTS = 230
-CHECKPOINT_S = 300  # how often the charger puts the energy of a session on flash (station/metering)
 # How wrong the clock of the central system may be, s. The charger logs steps of over a minute.
 SHIFTS = (0, 120, -120, 900, -900)
 # Without a network for half an hour and no car there, the charger resets itself, once.
@@ -79,11 +74,6 @@ _BAD = re.compile(
     r"Traceback \(most recent|Task exception|MemoryError|damaged and lost|given up|not recorded"
     r"|not stored| failed: |Unhandled exception"
 )
-# `12.345 I station: session 3 begins ...`: uptime, and what happened to the session.
-_BEGINS = re.compile(r"(\d+)\.\d+ I station: session (\d+) begins at (\d+) Wh")
-_ENDS = re.compile(r"(\d+)\.\d+ I station: session (\d+) ends: ")
-_OVER = re.compile(r"(\d+)\.\d+ I station: session (\d+): (\d+) Wh")
-_STEPPED = re.compile(r"(\d+)\.\d+ W clock: stepped by (-?\d+) s")
 _OWN_RESET = "the network does not come back: reset"
 
 
@@ -145,14 +135,8 @@ class Life:
             self.own_resets += 1
             if not self.down and self.b.now > self.up_at + SEEN_S:
                 self.bad.append(line)
-        elif found := _BEGINS.match(line):
-            self.sessions.append(Told(int(found.group(1)), self.b.now))
-        elif found := _ENDS.match(line):
-            self.sessions[-1].ending = int(found.group(1))
-        elif found := _OVER.match(line):
-            self.sessions[-1].over(int(found.group(1)), int(found.group(3)))
-        elif (found := _STEPPED.match(line)) and self.sessions:
-            self.sessions[-1].stepped(int(found.group(1)), int(found.group(2)))
+        else:
+            read(line, self.sessions, self.b.now)
 
     def unix(self):
         return EPOCH + self.b.now + self.shift
@@ -256,40 +240,6 @@ class Life:
         return False
 
 
-class Told:
-    """What the charger's log says of a session; times in s of the uptime of its boot."""
-
-    def __init__(self, uptime, now):
-        self.began = uptime
-        self.now = now  # virtual s
-        self.steps = []  # [(when, s)] of the charger's clock
-        self.ending = self.ended = None  # asked for, then recorded with the contactor open
-        self.wh = None
-        self.cut_s = None  # how old it was when a reset or power cut ended it
-
-    def stepped(self, uptime, by):
-        if self.ended is None and self.cut_s is None:  # else another boot's, or nobody's
-            self.steps.append((uptime, by))
-
-    def over(self, uptime, wh):
-        if self.cut_s is None:
-            self.ended = uptime
-        self.wh = wh
-
-    def cut(self, now):
-        if self.ended is None and self.cut_s is None:
-            self.cut_s = now - self.now
-
-    def stamps(self, age):
-        """How much later than the start's the stamp of a moment may be, at this age (s): as the
-        clock was stepped by then, or until the charger looked (which may be one GRID_MS late)."""
-        found = set()
-        for late in (0, GRID_MS // 1000 + 5):
-            at = self.began + age + late
-            found.add(age + sum(step for when, step in self.steps if when <= at))
-        return found
-
-
 class Heap:
     """What is free, looked at whenever nothing goes on, after a collection."""
 
@@ -322,7 +272,7 @@ class Heap:
 
     def tell(self, say, whole=False):
         """The days that are over (all with `whole`) and were not told yet."""
-        if not self._told and self.life.b.now > DAY_S or whole and not self._told:
+        if not self._told and (whole or self.life.b.now > DAY_S):
             say(
                 "heap free at rest, KB, by day: at first, least, at last; least largest piece;"
                 " resets so far"
@@ -361,66 +311,6 @@ def _tell_wear(erases, days, say):
     assert worst < ENDURANCE / 10, "the flash wears out"
 
 
-def _judge(life, total_wh):
-    """Every session once, complete, and with its energy."""
-    b = life.b
-    book = list(b.csms.transactions.values())
-    assert len(book) == life.began, f"{len(book)} transactions for {life.began} sessions"
-    assert len(life.sessions) == life.began, f"{len(life.sessions)} in the log"
-    for number, entry in enumerate(book, 1):
-        assert entry.stop is not None, f"no end of {entry}"
-        told = life.sessions[number - 1]
-        assert told.wh in (None, entry.wh), f"{entry}: the charger says {told.wh} Wh"
-        _judge_energy(entry, told, *life.flowed[number - 1])
-        _judge_samples(entry, told)
-    stray = [p for p in b.csms.calls("StopTransaction") if p["transactionId"] == -1]
-    assert not stray, stray
-    resets = life.reboots + life.own_resets
-    assert b.twin.boots - 1 == resets, f"{b.twin.boots - 1} resets, {resets} for a reason"
-    assert total_wh > 50 * life.began, f"only {total_wh} Wh: nobody has charged"
-    assert b.csms.registration[ID] == "Accepted"
-    assert not life.bad, life.bad
-
-
-def _judge_energy(entry, told, flowed, amps):
-    """Nothing is billed that did not flow; what flowed is billed, but for what a reset or a power
-    cut took: since the last checkpoint, which a jump may have delayed."""
-    assert entry.wh <= flowed + 2, f"{entry}: {flowed:.1f} Wh flowed"
-    lost = 0
-    if told.cut_s is not None:
-        lost = amps * VOLTS * (CHECKPOINT_S + GRID_MS / 1000 + 10) / 3600
-    assert entry.wh >= flowed - lost - 3, f"{entry}: {flowed:.1f} Wh flowed, {told.cut_s}"
-
-
-def _unix(stamp):
-    return int(datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp())
-
-
-def _judge_samples(entry, told):
-    """One sample every SAMPLE_S from the first to the last, none missing, none twice, each
-    stamped as the charger's clock was then."""
-    start = _unix(entry.start["timestamp"])
-    ages = [_unix(stamp) - start for stamp, _ in entry.samples]
-    for number, age in enumerate(ages, 1):
-        wanted = told.stamps(SAMPLE_S * number)
-        # Stamps are in whole seconds, twice rounded.
-        near = [right for right in wanted if abs(age - right) <= 2]
-        assert near, f"{entry}: sample {number} of {ages} at {age}, not {wanted} s ({told.steps})"
-    stop = _unix(entry.stop["timestamp"]) - start
-    if told.cut_s is None:
-        lived = told.ended - told.began
-        assert min(abs(stop - right) for right in told.stamps(lived)) <= 2, (
-            f"{entry}: its end {stop} s after its start, not {told.stamps(lived)}"
-        )
-        # A sample that falls due in the jump before the end is left to the end's reading.
-        jump = GRID_MS // 1000 + 5
-        few, many = (told.ending - told.began - jump) // SAMPLE_S, (lived + 2) // SAMPLE_S
-    else:
-        # A session that a reset ended is as old as its last record.
-        few, many = ((told.cut_s + by) // SAMPLE_S for by in (-5 - GRID_MS // 1000, 15))
-    assert few <= len(ages) <= many, f"{entry}: {len(ages)} samples, not {few} to {many}"
-
-
 async def _limit(program, why, seed, say):
     """Bytes of heap that the firmware is given."""
     if program:
@@ -444,7 +334,8 @@ async def _run(days, sessions, seed, say, heap):
     program, why = interpreter()
     limit = heap or await _limit(program, why, seed, say)
     if heap:
-        say(f"{32 if program else 64}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
+        bits = 32 if program else 64
+        say(f"{bits}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
     word = 4 if program else 8
     async with _bench(program, limit, seed, skip_ms=GRID_MS, coalesce_ms=GRID_MS) as b:
         life = Life(b, rng)
@@ -477,7 +368,7 @@ async def _run(days, sessions, seed, say, heap):
         b.csms.violations[:] = [v for v in b.csms.violations if "in the future" not in v]
         _tell(life, free, total, days, say)
         _tell_wear(await b.twin.erases(), days, say)
-        _judge(life, total)
+        judge(life, total)
         growth = free.growth()[0]
         assert growth <= GROWTH[word], f"the firmware has grown by {growth} bytes"
         return life
@@ -493,15 +384,18 @@ def _tell(life, free, total_wh, days, say):
     free.tell(say, True)
     free.tell_own(say)
     growth, looks, hours = free.growth()
-    say(f"heap growth of the firmware in the last boot, {looks} looks in {hours:.0f} h: {growth} bytes")
     say(
-        f"{b.now / DAY_S:.1f} days, {life.began} sessions, {life.outages} outages,"
-        f" {life.restarts} CSMS restarts, {life.steps} clock steps, {life.reboots} resets and power"
-        f" cuts, {life.own_resets} resets of the charger's own for want of a network"
+        f"heap growth of the firmware in the last boot, {looks} looks in {hours:.0f} h:"
+        f" {growth} bytes"
     )
     say(
-        f"{events} events booked ({samples} samples); {billed} Wh billed, {total_wh:.0f} Wh flowed;"
-        f" {len(b.csms.log)} frames"
+        f"{b.now / DAY_S:.1f} days, {life.began} sessions, {life.outages} outages,"
+        f" {life.restarts} CSMS restarts, {life.steps} clock steps, {life.reboots} resets and"
+        f" power cuts, {life.own_resets} resets of the charger's own for want of a network"
+    )
+    say(
+        f"{events} events booked ({samples} samples); {billed} Wh billed, {total_wh:.0f} Wh"
+        f" flowed; {len(b.csms.log)} frames"
     )
 
 
