@@ -24,9 +24,9 @@ import statistics
 import sys
 import time
 
-import memory_run
 from bench import EPOCH, Bench
 from compiled import directories
+from memory_run import options as program_options
 from soak_judge import GRID_MS, SAMPLE_S, judge, read
 from tools_paths import ROOT
 
@@ -89,7 +89,7 @@ def _bench(program, heap, seed, **options):
     kept = {"heap_reserve": OWN[4 if program else 8], "history": 40, **options}
     wanted = {"heap": str(heap), "seed": seed, "settings": dict(SETTINGS), "options": kept}
     if program:
-        return Bench(**memory_run.options(frozen=program, **wanted))
+        return Bench(**program_options(frozen=program, **wanted))
     return Bench(firmware=directories(), **wanted)
 
 
