@@ -78,7 +78,7 @@ def _save():
     try:
         system.keep_words(log.last(system.WORDS_MAX))
     except MemoryError:
-        return  # whoever has logged goes on; `run` tries it again
+        return  # whoever has logged goes on; `keep_up` tries it again
     _unsaved = False
 
 

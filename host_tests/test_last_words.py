@@ -18,7 +18,6 @@ from hal import system
 
 async def main():
     blackbox.start()
-    asyncio.create_task(blackbox.run())
     for number in range(40):
         log.info("app", "line %d of those that fill what is kept", number)
     await asyncio.sleep(3)
@@ -31,7 +30,7 @@ async def main():
         log.warn("app", "memory is tight")
         print("went on")
     full = None
-    await asyncio.sleep(3)
+    blackbox.keep_up()
     print("then kept:", "tight" in system.kept_words())
 
 
