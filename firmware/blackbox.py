@@ -74,8 +74,12 @@ def _on_line(level):
 
 def _save():
     global _unsaved
+    _unsaved = True
+    try:
+        system.keep_words(log.last(system.WORDS_MAX))
+    except MemoryError:
+        return  # whoever has logged goes on; `keep_up` tries it again
     _unsaved = False
-    system.keep_words(log.last(system.WORDS_MAX))
 
 
 def _write_file(text):

@@ -6,49 +6,65 @@ its start to its end, with all its samples and the energy that flowed; the heap 
 and how often each block of the flash was erased is extrapolated to ten years.
 
 Analytic sampling. Where the pilot does not change and nothing counts its windows, ticks are
-left out and long sleeps end together (twin options skip_ms and coalesce_ms). The firmware is
-loaded as it lies on a chip, compiled. Resets happen in the first third only: what leaks needs a
-long time without one to show.
+left out and long sleeps end together (twin options skip_ms and coalesce_ms). Resets happen in
+the first third only, and outages are short after it (a long one ends in a reset of the
+charger's own): what leaks needs a long time without one to show.
 
-The heap limit is what the firmware takes while a car charges and the central system is
-connected, measured first, and ROOM beyond; or what is asked for. The twin's own memory comes on
-top: OWN is set aside for it, and what it holds is measured and left out of all figures.
+The firmware is frozen into a 32-bit MicroPython, and the limit is the heap of a plain ESP32.
+Where that interpreter cannot be built the firmware is loaded compiled; the limit is then what it
+takes while a car charges and the central system is connected, measured first, and ROOM beyond.
+The twin's own memory comes on top: some is set aside for it, and what it holds is measured and
+left out of all figures.
 """
 
 import asyncio
 import random
 import re
 import statistics
+import sys
 import time
-from datetime import datetime
 
-from bench import EPOCH, ID, Bench
+from bench import EPOCH, Bench
 from compiled import directories
+from memory_run import options as program_options
+from soak_judge import GRID_MS, SAMPLE_S, judge, read
+from tools_paths import ROOT
 
+sys.path.append(str(ROOT / "tools"))
+import frozen  # noqa: E402
+
+# What stock MicroPython has left of a plain ESP32's RAM with WiFi and one TLS connection.
+PLAIN_ESP32 = 110 * 1024
 # The 24 KB that DESIGN 6 wants free on a plain ESP32, charging, at this machine's object size.
 ROOM = 48 * 1024
 ROOMY = 2 * 1024 * 1024  # for measuring what the firmware takes
-OWN = 24 * 1024
-# Growth that is no leak, in bytes: a heap is searched conservatively, in 32-byte blocks.
-GROWTH = 2048
+# Of a machine whose pointers have 4 and 8 bytes: what is set aside for the twin's own memory,
+# and growth that is no leak, in bytes: a heap is searched conservatively, by four words, and at
+# 32 bits an uptime in ms is an object from 12.4 days on.
+OWN = {4: 8 * 1024, 8: 24 * 1024}
+GROWTH = {4: 1024, 8: 2048}
 # The largest free piece must hold a sector of the flash or a large message. Where collecting was
 # left to the interpreter it was down to 3 KB after the start, and soon less.
 PIECE = 4096
-# In a quiet time the twin jumps so far. Pings are counted in wake-ups: much longer, and the line
-# would be taken for dead.
-GRID_MS = 30000
+# Bytes between two collections at 32 bits. The firmware asks for two thirds of it: much of what
+# is thrown away here is the twin's.
+COLLECT_EVERY = 12 * 1024
+# So long may take what is done at once elsewhere: a tap is seen, and what follows it waits, too.
+AT_ONCE_S = 400
 DAY_S = 86400
-SAMPLE_S = 300
 SETTLED_S = 7200
-SHIFTS = (0, 30, -30, 900, -900)  # how wrong the clock of the central system may be, s
-STEPS = sorted({a - b for a in SHIFTS for b in SHIFTS})
+# How wrong the clock of the central system may be, s. The charger logs steps of over a minute.
+SHIFTS = (0, 120, -120, 900, -900)
+# Without a network for half an hour and no car there, the charger resets itself, once.
+OUTAGE_S = 1500
+SEEN_S = 600  # that it is back, that is
 YEARS_DAYS = 3652
 ENDURANCE = 100000  # erases that a block of the flash is specified for
 JOURNAL = range(0x3C0000 // 4096, 0x400000 // 4096)
 TAGS = ("CARD1", "CARD2", "CARD3", "CARD4")
 SETTINGS = {
     "MeterValueSampleInterval": SAMPLE_S,
-    "WebSocketPingInterval": 240,
+    "WebSocketPingInterval": 600,
     "MeterPollInterval": 10,
     # Cards that are new are welcome during an outage, too: every driver gets a session.
     "AllowOfflineTxForUnknownId": "true",
@@ -58,21 +74,28 @@ _BAD = re.compile(
     r"Traceback \(most recent|Task exception|MemoryError|damaged and lost|given up|not recorded"
     r"|not stored| failed: |Unhandled exception"
 )
+_OWN_RESET = "the network does not come back: reset"
 
 
-def _bench(heap, seed, **options):
-    return Bench(
-        firmware=directories(),
-        heap=str(heap),
-        seed=seed,
-        settings=dict(SETTINGS),
-        options={"heap_reserve": OWN, "history": 40, **options},
-    )
+def interpreter():
+    """Path of the 32-bit MicroPython with the application in it, or (None, why there is none)."""
+    try:
+        return frozen.build(), None
+    except frozen.Missing as exc:
+        return None, str(exc)
+
+
+def _bench(program, heap, seed, **options):
+    kept = {"heap_reserve": OWN[4 if program else 8], "history": 40, **options}
+    wanted = {"heap": str(heap), "seed": seed, "settings": dict(SETTINGS), "options": kept}
+    if program:
+        return Bench(**program_options(frozen=program, **wanted))
+    return Bench(firmware=directories(), **wanted)
 
 
 async def _taken(seed):
     """Bytes of heap that the firmware takes, charging and connected, on this machine."""
-    async with _bench(ROOMY, seed) as b:
+    async with _bench(None, ROOMY, seed) as b:
         await b.boot()
         await b.charging(amps=16)
         await b.advance(60)
@@ -87,8 +110,11 @@ class Life:
         self.rng = rng
         self.shift = 0  # how wrong the clock of the central system is, s
         self.outages = self.restarts = self.steps = self.reboots = self.began = 0
-        self.stepped = set()  # numbers of sessions in which the charger's clock may step
+        self.own_resets = 0  # for a network that did not come back
+        self.sessions = []  # [Told], as the charger's log has them
+        self.flowed = []  # [(Wh, A)] of each session, as the virtual car has it
         self.down = False
+        self.up_at = 0
         self.may_reset = True
         self.bad = []  # lines of the charger's log that should not be there
         self._deck = []
@@ -97,10 +123,20 @@ class Life:
         bench.twin.listeners.append(self._heard)
 
     def _heard(self, event):
-        if event["event"] == "log" and _BAD.search(event["line"]):
-            self.bad.append(event["line"])
-        elif event["event"] in ("crash", "died"):
+        if event["event"] in ("crash", "died"):
             self.bad.append(str(event))
+        elif event["event"] == "log":
+            self._read(event["line"])
+
+    def _read(self, line):
+        if _BAD.search(line):
+            self.bad.append(line)
+        elif _OWN_RESET in line:
+            self.own_resets += 1
+            if not self.down and self.b.now > self.up_at + SEEN_S:
+                self.bad.append(line)
+        else:
+            read(line, self.sessions, self.b.now)
 
     def unix(self):
         return EPOCH + self.b.now + self.shift
@@ -109,11 +145,12 @@ class Life:
         """Somebody comes, charges for about so long, and goes."""
         b, rng = self.b, self.rng
         tag = rng.choice(TAGS)
-        await b.do("draw", amps=rng.randrange(6, 17))
+        amps = rng.randrange(6, 17)
+        before = (await b.status())["wh"]
+        await b.do("draw", amps=amps)
         await b.do("plug")
         await b.do("request")
-        await b.do("tap", tag=tag)
-        await b.contactor(True, within=60)
+        await self._admitted(tag)
         self.began += 1
         while seconds > 0:
             part = min(seconds, rng.randrange(300, 1800))
@@ -124,9 +161,25 @@ class Life:
         else:
             await self._stop(tag)
         await b.do("release")
-        await b.until(b._unplug, 60, "the cable can be pulled")
+        await b.until(b._unplug, AT_ONCE_S, "the cable can be pulled")
         await b.advance(20)
         assert not self.bad, self.bad
+        self.flowed.append(((await b.status())["wh"] - before, amps))
+
+    async def _admitted(self, tag):
+        """The card is held there until it is taken; not so while the charger starts."""
+        b = self.b
+        while True:
+            boots = b.twin.boots
+            await b.do("tap", tag=tag)
+
+            async def closed():
+                return b.twin.boots != boots or (await b.status())["contactor"]
+
+            await b.until(closed, AT_ONCE_S, "the contactor closes")
+            if b.twin.boots == boots:
+                return
+            await b.advance(60)
 
     async def _stop(self, tag):
         """Half of the drivers use their card; the others pull the plug."""
@@ -134,15 +187,21 @@ class Life:
         if self.rng.random() < 0.5:
             await b.advance(8)
             await b.do("tap", tag=tag)
-            await b.contactor(False, within=60)
+            await b.contactor(False, within=AT_ONCE_S)
+
+    async def well(self):
+        """The network is there."""
+        if self.down:
+            await self.b.do("network", up=True)
+            self.down = False
+            self.up_at = self.b.now
 
     async def trouble(self):
         """Something goes wrong around the charger, or gets well again. True for a reset or a
         power cut, which end the session."""
         b, rng = self.b, self.rng
         if self.down:
-            self.down = False
-            await b.do("network", up=True)
+            await self.well()
             return False
         if not self._deck:
             # Of each kind as many, in any order.
@@ -153,6 +212,9 @@ class Life:
             self.outages += 1
             self.down = True
             await b.do("network", up=False)
+            if not self.may_reset:
+                await b.advance(rng.randrange(60, OUTAGE_S))
+                await self.well()
         elif kind == "restart":
             self.restarts += 1
             await b.csms.pause(rng.choice((None, 1001, 1012)))
@@ -160,17 +222,19 @@ class Life:
             await b.csms.resume()
         elif kind == "step":
             self.steps += 1
-            self.shift = rng.choice(SHIFTS)
             # The charger hears of it with the next answer: in this session or a later one.
-            self.stepped.update(range(self.began, self.began + 4))
+            self.shift = rng.choice([shift for shift in SHIFTS if shift != self.shift])
         elif self.may_reset:
             self.reboots += 1
+            boots = b.twin.boots
+            if self.sessions:
+                self.sessions[-1].cut(b.now)
             cause = rng.choice(("hard", "wdt", "pwron", "cut"))
             if cause == "cut":
                 await b.do("power_cut", seconds=rng.randrange(1, 600))
             else:
                 await b.do("reboot", cause=cause)
-            await b.until(lambda: b.twin.boots == 1 + self.reboots, 900, "the charger is back")
+            await b.until(lambda: b.twin.boots > boots, 900, "the charger is back")
             await b.advance(30)
             return True
         return False
@@ -179,17 +243,20 @@ class Life:
 class Heap:
     """What is free, looked at whenever nothing goes on, after a collection."""
 
-    def __init__(self, life):
+    def __init__(self, life, aside):
         self.life = life
+        self.aside = aside  # bytes that are the twin's own
         self._told = 0  # days
         self.seen = []  # [(virtual s, boot, free, largest piece, the twin's own)]
 
     async def look(self):
         b = self.life.b
+        if b.twin.frozen:
+            await b.twin.collect(COLLECT_EVERY)  # a reset has set it back
         await b.advance(30)
         if (await b.status())["ocpp"]:
             found = await b.twin.heap()
-            assert found["own"] < OWN, f"the twin holds {found['own']} bytes"
+            assert found["own"] < self.aside, f"the twin holds {found['own']} bytes"
             assert found["largest"] >= PIECE, f"no piece above {found['largest']} bytes: {found}"
             self.seen.append((b.now, b.twin.boots, found["free"], found["largest"], found["own"]))
 
@@ -205,7 +272,7 @@ class Heap:
 
     def tell(self, say, whole=False):
         """The days that are over (all with `whole`) and were not told yet."""
-        if not self._told:
+        if not self._told and (whole or self.life.b.now > DAY_S):
             say(
                 "heap free at rest, KB, by day: at first, least, at last; least largest piece;"
                 " resets so far"
@@ -223,7 +290,8 @@ class Heap:
 
     def tell_own(self, say):
         own = max(entry[4] for entry in self.seen)
-        say(f"  the twin's own, left out: {own / 1024:.1f} KB at most, {OWN // 1024} set aside")
+        say(f"  the twin's own, left out: {own / 1024:.1f} KB at most,"
+            f" {self.aside / 1024:.0f} set aside")
 
 
 def _tell_wear(erases, days, say):
@@ -243,69 +311,43 @@ def _tell_wear(erases, days, say):
     assert worst < ENDURANCE / 10, "the flash wears out"
 
 
-def _judge(life, total_wh):
-    """Every session once, complete, and with its energy; returns (samples, Wh billed)."""
-    b = life.b
-    book = list(b.csms.transactions.values())
-    assert len(book) == life.began, f"{len(book)} transactions for {life.began} sessions"
-    samples = 0
-    for number, entry in enumerate(book, 1):
-        assert entry.stop is not None, f"no end of {entry}"
-        samples += len(entry.samples)
-        _judge_samples(entry, STEPS if number in life.stepped else (0,))
-    stray = [p for p in b.csms.calls("StopTransaction") if p["transactionId"] == -1]
-    assert not stray, stray
-    assert b.twin.boots - 1 == life.reboots, f"{b.twin.boots - 1} resets, {life.reboots} on purpose"
-    assert total_wh > 50 * life.began, f"only {total_wh} Wh: nobody has charged"
-    billed = sum(entry.wh for entry in book)
-    # Each session rounds down twice; nothing is billed that did not flow.
-    assert billed <= total_wh + 1, f"{billed} Wh billed, {total_wh} flowed"
-    assert billed >= total_wh - 3 * len(book), f"{billed} Wh billed, {total_wh} flowed"
-    assert b.csms.registration[ID] == "Accepted"
-    return samples, billed
-
-
-def _unix(stamp):
-    return int(datetime.fromisoformat(stamp.replace("Z", "+00:00")).timestamp())
-
-
-def _judge_samples(entry, steps):
-    """One sample every SAMPLE_S from the first to the last, none missing, none twice. Stamps
-    are by the charger's clock: where that may have stepped, by `steps` (s) more or less."""
-    stamps = [_unix(stamp) for stamp, _ in entry.samples]
-    start, stop = _unix(entry.start["timestamp"]), _unix(entry.stop["timestamp"])
-    gaps = [b - a for a, b in zip([start] + stamps, stamps)]
-    # A stamp is in whole seconds; a session that a reset ended is as old as its last record.
-    for gap in gaps:
-        near = [step for step in steps if abs(gap - SAMPLE_S - step) <= 2]
-        assert near, f"{entry}: samples {gaps} s apart"
-    rest = stop - ([start] + stamps)[-1]
-    near = [step for step in steps if -SAMPLE_S <= rest - step < 2 * SAMPLE_S]
-    assert near, f"{entry}: the last of {len(stamps)} samples {rest} s before the end"
+async def _limit(program, why, seed, say):
+    """Bytes of heap that the firmware is given."""
+    if program:
+        say(
+            f"32-bit MicroPython with the application frozen in; heap limit"
+            f" {PLAIN_ESP32 / 1024:.0f} KB, that of a plain ESP32"
+        )
+        return PLAIN_ESP32
+    taken = await _taken(seed)
+    limit = taken + ROOM
+    say(
+        f"not at 32 bits: {why}; heap limit {limit / 1024:.0f} KB: {taken / 1024:.0f} KB that the"
+        f" firmware takes, charging and connected, on this machine (64 bits, bytecode included),"
+        f" and {ROOM // 1024} KB (24 KB at the 32 bits of a chip)"
+    )
+    return limit
 
 
 async def _run(days, sessions, seed, say, heap):
     rng = random.Random(seed)
-    if heap is None:
-        taken = await _taken(seed)
-        limit = taken + ROOM
-        say(
-            f"heap limit {limit / 1024:.0f} KB: {taken / 1024:.0f} KB that the firmware takes,"
-            f" charging and connected, on this machine (64 bits, bytecode included), and"
-            f" {ROOM // 1024} KB (24 KB at the 32 bits of a chip)"
-        )
-    else:
-        limit = heap
-        say(f"heap limit {limit / 1024:.0f} KB, as asked for")
-    async with _bench(limit, seed, skip_ms=GRID_MS, coalesce_ms=GRID_MS) as b:
+    program, why = interpreter()
+    limit = heap or await _limit(program, why, seed, say)
+    if heap:
+        bits = 32 if program else 64
+        say(f"{bits}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
+    word = 4 if program else 8
+    async with _bench(program, limit, seed, skip_ms=GRID_MS, coalesce_ms=GRID_MS) as b:
         life = Life(b, rng)
-        free = Heap(life)
+        free = Heap(life, OWN[word])
         await b.boot()
         await free.look()
         each = days * DAY_S / sessions
         for number in range(sessions):
             due = (number + 1) * each
             life.may_reset = 3 * number < sessions
+            if not life.may_reset:
+                await life.well()
             await life.session(rng.randrange(300, max(600, int(each * 0.6))))
             if rng.random() < 0.4:
                 await life.trouble()
@@ -313,7 +355,7 @@ async def _run(days, sessions, seed, say, heap):
             free.tell(say)
             if b.now < due:
                 await b.advance(due - b.now)
-        await b.do("network", up=True)
+        await life.well()
         life.shift = 0
         await b.until(lambda: not b.csms.ledger.running(), SETTLED_S, "all sessions ended")
         await b.advance(600)
@@ -324,21 +366,37 @@ async def _run(days, sessions, seed, say, heap):
         # A stamp is by the charger's first clock of a boot: after a step it differs from the
         # CSMS's by that step, which is no fault of the charger.
         b.csms.violations[:] = [v for v in b.csms.violations if "in the future" not in v]
-        samples, billed = _judge(life, total)
-        assert not life.bad, life.bad
-        say(
-            f"{b.now / DAY_S:.1f} days, {life.began} sessions, {samples} samples, {life.outages}"
-            f" outages, {life.restarts} CSMS restarts, {life.steps} clock steps, {life.reboots}"
-            f" resets and power cuts: {2 * life.began + samples} events, none lost; {billed} Wh"
-            f" billed, {total:.0f} Wh flowed; {len(b.csms.log)} frames"
-        )
-        free.tell(say, True)
-        free.tell_own(say)
+        _tell(life, free, total, days, say)
         _tell_wear(await b.twin.erases(), days, say)
-        growth, looks, hours = free.growth()
-        say(f"heap growth of the firmware in the last boot, {looks} looks in {hours:.0f} h: {growth} bytes")
-        assert growth <= GROWTH, f"the firmware has grown by {growth} bytes"
+        judge(life, total)
+        growth = free.growth()[0]
+        assert growth <= GROWTH[word], f"the firmware has grown by {growth} bytes"
         return life
+
+
+def _tell(life, free, total_wh, days, say):
+    """The figures, before anything is judged."""
+    b = life.b
+    book = b.csms.transactions.values()
+    samples = sum(len(entry.samples) for entry in book)
+    billed = sum(entry.wh or 0 for entry in book)
+    events = sum(1 + bool(entry.stop) for entry in book) + samples
+    free.tell(say, True)
+    free.tell_own(say)
+    growth, looks, hours = free.growth()
+    say(
+        f"heap growth of the firmware in the last boot, {looks} looks in {hours:.0f} h:"
+        f" {growth} bytes"
+    )
+    say(
+        f"{b.now / DAY_S:.1f} days, {life.began} sessions, {life.outages} outages,"
+        f" {life.restarts} CSMS restarts, {life.steps} clock steps, {life.reboots} resets and"
+        f" power cuts, {life.own_resets} resets of the charger's own for want of a network"
+    )
+    say(
+        f"{events} events booked ({samples} samples); {billed} Wh billed, {total_wh:.0f} Wh"
+        f" flowed; {len(b.csms.log)} frames"
+    )
 
 
 def soak(days, sessions, seed=1, say=print, heap=None):
@@ -348,5 +406,8 @@ def soak(days, sessions, seed=1, say=print, heap=None):
     """
     began = time.monotonic()
     life = asyncio.run(_run(days, sessions, seed, say, heap))
-    say(f"soak of {days} days with seed {seed} took {time.monotonic() - began:.0f} s")
+    say(
+        f"soak of {days} days with seed {seed}: no event lost, none twice, no growth;"
+        f" {time.monotonic() - began:.0f} s"
+    )
     return life

@@ -33,6 +33,7 @@ class Control:
 
     def __init__(self, heap_reserve=0):
         self.heap_reserve = heap_reserve
+        self.ballast = None  # holds what is beyond a limited heap
         self.heap_base = 0  # what the twin had taken when the firmware began
         self._limit = self._own_at_first = 0
 
@@ -199,12 +200,19 @@ class Control:
         micropython.mem_info()
         return {"ok": True, "taken": taken, "free": free, "own": own}, None
 
+    def do__collect(self, cmd):
+        """Collect after so many allocated bytes (`every`), whatever the firmware has chosen."""
+        gc.threshold(cmd["every"])
+        return {"ok": True}, None
+
     def do__forget(self, cmd):
         """Drop what the twin remembers of the past: for those who measure the firmware's heap."""
         twin_state.world.history.clear()
         return {"ok": True}, None
 
     def do__snapshot(self, cmd):
+        if cmd.get("last"):
+            self.ballast = None  # it is a large piece of text
         return {"ok": True, "state": snapshot()}, None
 
 

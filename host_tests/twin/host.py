@@ -51,10 +51,12 @@ TABLE_AT, TABLE_SIZE = 0x8000, 0xC00
 ROMFS = b"\xaa\x50\x01\x8f"
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
 TWIN_HEAP = 768 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
+TWIN_HEAP_32 = 352 * 1024  # the same of an interpreter that has the application frozen in
 
-# The last line of micropython.mem_info(), in blocks of the heap of a 64-bit machine.
+# The last line of micropython.mem_info(), in blocks of the heap: four words of the machine.
 _PIECE = re.compile(r"max free sz: (\d+)")
 _BLOCK = 32
+_BLOCK_32 = 16  # of the 32-bit interpreter that has the application frozen in
 
 
 class TwinError(Exception):
@@ -361,6 +363,11 @@ class Twin:
         answer["largest"] = await asyncio.wait_for(self._piece, ANSWER_S)
         return answer
 
+    async def collect(self, every):
+        """Let this boot collect after `every` allocated bytes: the twin's garbage counts, too,
+        and in a run of many days it makes more collections than anybody waits for."""
+        await self._ask({"do": "_collect", "every": every}, ANSWER_S)
+
     async def erases(self):
         """{sector: how often it was erased}, over all boots of this object."""
         return _added(self._erased, (await self.flash())["erases"])
@@ -394,7 +401,7 @@ class Twin:
         async with self._changing:
             if self._dark is None:
                 with contextlib.suppress(asyncio.TimeoutError, TwinError):
-                    await self._take_snapshot(FINAL_SNAPSHOT_S)
+                    await self._take_snapshot(FINAL_SNAPSHOT_S, last=True)
                 await self._kill()
                 self._state.update(rtc_offset=None, rtc_memory="")
                 self._go_dark()
@@ -454,10 +461,10 @@ class Twin:
                     await self._take_snapshot(AUTOSAVE_S)
                     self._save()
 
-    async def _take_snapshot(self, timeout):
+    async def _take_snapshot(self, timeout, last=False):
         if not self._alive.is_set():
             return
-        answer = await self._ask({"do": "_snapshot"}, timeout, patient=False)
+        answer = await self._ask({"do": "_snapshot", "last": last}, timeout, patient=False)
         if answer.get("ok"):
             self._keep(answer["state"])
 
@@ -477,7 +484,8 @@ class Twin:
         self._at_horizon = False
         command = [self._program]
         if self.runtime == "micropython":
-            size = self._heap + TWIN_HEAP if self._heap else MPY_HEAP
+            beside = TWIN_HEAP_32 if self.frozen else TWIN_HEAP
+            size = self._heap + beside if self._heap else MPY_HEAP
             size += self._rom.stat().st_size if self._rom else self._rom_size()
             command += ["-X", f"heapsize={size}"]
         else:
@@ -600,7 +608,8 @@ class Twin:
     def _log_line(self, line):
         found = _PIECE.search(line)
         if found and self._piece and not self._piece.done():
-            self._piece.set_result(_BLOCK * int(found.group(1)))
+            size = _BLOCK_32 if self.frozen else _BLOCK
+            self._piece.set_result(size * int(found.group(1)))
         self.log_lines.append(line)
         if len(self.log_lines) > LOG_LINES:
             del self.log_lines[: LOG_LINES // 4]

@@ -5,16 +5,17 @@ events, the network, the link to the parent, the flash model, the ready-made pil
 program and the shadows of sockets and UARTs that the firmware made are left out: the former
 never changes, the latter are as many as the firmware's own.
 
-Sizes are those of MicroPython on a 64-bit machine, in blocks of 32 bytes.
+Sizes are those of this MicroPython, in blocks of four words.
 """
 
 import sys
 
 import twin_state
 
-_BLOCK = 32
-_WORD = 8
+_WORD = 8 if sys.maxsize > 1 << 31 else 4
+_BLOCK = 4 * _WORD
 _SCALARS = (int, bool, type(None), float)
+_SMALL_INT = 1 << (30 if _WORD == 4 else 62)  # what is larger is an object: times in us
 _TEXTS = (str, bytes, bytearray)
 
 
@@ -45,6 +46,8 @@ def own_bytes():
         thing = todo.pop()
         if isinstance(thing, float):
             total += _BLOCK
+        elif isinstance(thing, int) and not -_SMALL_INT <= thing < _SMALL_INT:
+            total += 2 * _BLOCK
         elif isinstance(thing, _SCALARS) or id(thing) in seen:
             continue
         else:

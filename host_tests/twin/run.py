@@ -189,6 +189,7 @@ class Board:
 
     def reset(self, cause):
         """Hand the state over and wait to be killed."""
+        self.control.ballast = None  # the state is a large piece of text
         self.send({"event": "reset", "cause": cause, "state": self._snapshot()})
         while True:
             self.link.receive(True)  # ends this process when the link goes
@@ -201,19 +202,19 @@ class Board:
         self.pacer.block(state.clock.boot_us + BOOT_US)
         if self.start.get("romfs"):
             self.rom = self._map_rom()
-        ballast = self._limit_heap()
+        self._limit_heap()
         for name in ("boot.py", "main.py"):
             for folder in start["firmware"]:
                 path = folder + "/" + name
                 if _exists(path):
                     if not self._program(path):
-                        ballast = None  # so that there is memory to report with
+                        self.control.ballast = None  # so that there is memory to report with
                     break
             # What stands for the chip's own modules is found before any application slot,
             # as are the models that replace native code.
             first = start["built_in"]
             sys.path[:] = first + [place for place in sys.path if place not in first]
-        del ballast
+        self.control.ballast = None
         # Like the chip after the end of main.py: at the prompt, timers and watchdog go on.
         while True:
             state.net.waiting.clear()
@@ -251,7 +252,7 @@ class Board:
         if MICROPYTHON:
             gc.threshold(min(COLLECT_EVERY, limit // 2) if limit else COLLECT_EVERY)
         if not MICROPYTHON or not limit:
-            return None
+            return
         own = gc.mem_alloc()
         image = len(self.rom) if self.rom else 0
         # A test that lets the twin keep more (long histories) says how much.
@@ -261,9 +262,8 @@ class Board:
             {"event": "heap", "limit": limit, "image": image, "twin": own - image, "more": more}
         )
         own = gc.mem_alloc()
-        ballast, held = limit_heap(limit - paid + passing - HEAP_PASSING)
+        self.control.ballast, held = limit_heap(limit - paid + passing - HEAP_PASSING)
         self.control.begin(limit, passing, own + held)
-        return ballast
 
     def _program(self, path):
         """Run one file as the chip does; False if it ended badly."""

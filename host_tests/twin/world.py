@@ -518,6 +518,7 @@ class World:
             if self.reader is None:
                 raise ValueError("this board has no reader")
             self.reader.tap(cmd.get("tag"))
+            self.touch()  # what follows is no quiet time
             return {}
         if do == "button":
             return self._button(cmd)
