@@ -166,17 +166,20 @@ def wasm():
     if program is None:
         return None
     beside = pathlib.Path(program).parent
-    npm = beside / "npm" if (beside / "npm").exists() else shutil.which("npm")
-    if not npm:
-        return None
     home.mkdir(parents=True, exist_ok=True)
     env = dict(os.environ, PATH=str(beside) + os.pathsep + os.environ.get("PATH", ""))
-    command = [str(npm), "install", "--no-audit", "--no-fund", "--prefix", str(home), WASM]
-    try:
-        subprocess.run(command, check=True, capture_output=True, timeout=FETCH_S, env=env)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found if found.exists() else None
+    # npm of the wheel, then the machine's own, which may know of a registry nearer by.
+    for npm in (str(beside / "npm"), shutil.which("npm")):
+        if not npm or not pathlib.Path(npm).exists():
+            continue
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(home), WASM]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=FETCH_S, env=env)
+        except (OSError, subprocess.SubprocessError):
+            continue
+        if found.exists():
+            return found
+    return None
 
 
 def _job(names, rom):

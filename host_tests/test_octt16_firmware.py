@@ -74,9 +74,9 @@ def with_slots(fn):
 
 def some_bundle():
     """Header and image of a bundle, as far as anybody looks who does not start it."""
-    image = bytes(50000)
+    image = bytes(98 * 512)
     digest = hashlib.sha256(image).digest()
-    text = bundle.text("9.9", "esp32_devkitc", "romfs", 0, len(image), digest)
+    text = bundle.text("9.9", "esp32_devkitc", "lfs2", 512, len(image), digest)
     return bundle.header(text) + image
 
 
@@ -206,7 +206,7 @@ async def test_a_download_on_the_fallback_runtime(b):
         await update(b, server.url + "/there")
         await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing")
         await statuses(b, FIRMWARE, "InstallationFailed")
-        assert b.logged("checksum is wrong") and b.logged("52048 bytes")
+        assert b.logged("checksum is wrong") and b.logged("52224 bytes")
 
 
 @scenario
