@@ -174,17 +174,9 @@ def _settings(clock):
 
 def _link(board, settings):
     """The board's link, with nobody to tell and nothing that would reset."""
-    from station import netaddress
+    import links
 
-    fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)
-    common = (settings, lambda up: None, fixed, lambda: 0, lambda: True, None)
-    if board.get("network") == "ethernet":
-        from hal.ethernet import Link
-
-        return Link(board["ethernet"], *common)
-    from hal.wifi import Link
-
-    return Link(*common)
+    return links.make(board, settings, lambda up: None, lambda: 0, lambda: True, None)
 
 
 async def _serve(settings, clock, board, lines, link):

@@ -262,7 +262,7 @@ class Board:
             {"event": "heap", "limit": limit, "image": image, "twin": own - image, "more": more}
         )
         own = gc.mem_alloc()
-        self.control.ballast, held = limit_heap(limit - paid + passing - HEAP_PASSING)
+        self.control.ballast, held = limit_heap(limit - paid, passing)
         self.control.begin(limit, passing, own + held)
 
     def _program(self, path):

@@ -16,11 +16,11 @@ HEAP_GROWTH = HEAP_GROWTH_64 if _64_BIT else HEAP_GROWTH_32
 HEAP_PASSING = 16 * 1024 if _64_BIT else 8 * 1024
 
 
-def limit_heap(limit):
-    """Leave the firmware `limit` bytes and the twin its own. Returns (what holds the rest, how
-    much that is)."""
+def limit_heap(limit, passing=HEAP_PASSING):
+    """Leave the firmware `limit` bytes and the twin its own, `passing` of it in passing. Returns
+    (what holds the rest, how much that is)."""
     before = gc.mem_free()
-    room = bytearray(limit + HEAP_GROWTH + HEAP_PASSING)
+    room = bytearray(limit + HEAP_GROWTH + passing)
     ballast = _fill()
     del room
     gc.collect()
