@@ -13,8 +13,6 @@ for _folder in (ROOT / "firmware", ROOT / "lib"):
 
 from setup_checks import refusals  # noqa: E402
 
-SECRETS = ("WifiPassword", "WebPassword", "BasicAuthPassword", "AuthorizationKey", "SetupKey")
-
 
 class Refused(ValueError):
     """`errors`: {setting: sentence}; its text is all the sentences."""

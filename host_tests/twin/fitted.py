@@ -11,7 +11,6 @@ from models.card import Card
 CARD_S = 1  # so long a person holds a card to the reader
 _CHECK_US = 100000  # how often the energy of a pulse meter is looked at
 _PULSE_US = 40000
-_BAUD = {"pn532": 115200}
 
 
 class Time:

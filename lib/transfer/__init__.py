@@ -21,7 +21,6 @@ STALL_S = 60
 RESUMES = 5
 # Larger than any flash that is meant here: a server that sends without end is cut off.
 LIMIT = 16 * 1024 * 1024
-SCHEMES = ("http", "https", "ftp")
 
 
 class _Download(Progress):
