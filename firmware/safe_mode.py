@@ -174,9 +174,17 @@ def _settings(clock):
 
 def _link(board, settings):
     """The board's link, with nobody to tell and nothing that would reset."""
-    import links
+    from station import netaddress
 
-    return links.make(board, settings, lambda up: None, lambda: 0, lambda: True, None)
+    fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)
+    common = (settings, lambda up: None, fixed, lambda: 0, lambda: True, None)
+    if board.get("network") == "ethernet":
+        from hal.ethernet import Link
+
+        return Link(board["ethernet"], *common)
+    from hal.wifi import Link
+
+    return Link(*common)
 
 
 async def _serve(settings, clock, board, lines, link):
