@@ -181,6 +181,8 @@ class _Walk:
         self._visit_all(node.body + node.orelse)
 
     def _ifexp(self, node):
+        if any(_is_format(n) for n in (node.body, node.orelse)):
+            return  # a text for people
         self._condition(node.test)
         self._visit_all((node.body, node.orelse))
 
@@ -262,7 +264,7 @@ class _Walk:
         self.visit(node.operand)
 
     def _binop(self, node):
-        if isinstance(node.op, ast.Mod) and _is_text(node.left):
+        if _is_format(node):
             return  # a text for people
         if type(node.op) in _ARITHMETIC and not (_is_text(node.left) or _is_text(node.right)):
             old, new = _ARITHMETIC[type(node.op)]
@@ -301,6 +303,10 @@ class _Walk:
 
 def _is_text(node):
     return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
+
+
+def _is_format(node):
+    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _is_text(node.left)
 
 
 def _is_not(node):
