@@ -4,11 +4,18 @@
 The code of what is not fitted is not loaded."""
 
 import log
+from hal import board as board_file
+from hal import system
 from hal.contactor import Contactor
 from hal.pilot import Pilot
+from hal.tick import Tick
+from hal.watchdog import Watchdog
 from iec61851.evse import Evse
 from station.protection import Protection
 from station.soft_pause import SoftPause
+
+# Protection looks twice a second.
+PROTECTION_LIMIT_MS = 2000
 
 
 def guarded(board):
@@ -64,13 +71,18 @@ def _may_close(lock, mirrors):
     return lambda: (lock is None or lock.is_locked()) and not mirrors.any_closed()
 
 
+def contactors(board):
+    """A Contactor for each connector of the profile; made open."""
+    return [Contactor(c["contactor"]) for c in board["connectors"]]
+
+
 def evse(charger, i):
     """The state machine of connector i of the profile, from 0."""
     profile = charger.board["connectors"][i]
     rcd = charger.rcds[i]
     made = Evse(
         Pilot(profile["cp"]),
-        Contactor(profile["contactor"]),
+        charger.contactors[i],
         ventilated=profile.get("ventilated", False),
         lock_ok=_may_close(charger.locks[i], charger.mirrors[i]),
         rcd_ok=rcd.is_ok if rcd else None,
@@ -91,6 +103,50 @@ def evse(charger, i):
     if rcd:
         rcd.on_trip(made.trip)
     return made
+
+
+def tick(charger):
+    """The Tick of all connectors; says in the log what a hang ends in."""
+    dog = Watchdog(charger.board["chip"])
+    if not dog.releases:
+        log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
+    return Tick(
+        charger.adc,
+        charger.evses,
+        charger.contactors,
+        dog,
+        charger.supervisor.alive,
+        charger.guarded,
+    )
+
+
+def tick_stopped(charger):
+    """Nobody looks at the pilots any more: open, and start anew."""
+    charger.tick.open_all("TickFailed")
+    log.error("electrical", "the tick has stopped: reset")
+    system.mark("Crash")
+    system.reset()
+
+
+def keep_outputs(charger):
+    """What boot.py opens before it touches a file. Where that cannot be kept, nothing is closed:
+    after a crash it would stay closed for as long as a boot takes, or for good."""
+    try:
+        board_file.keep(charger.board)
+    except (OSError, ValueError) as exc:
+        log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
+        charger.tick.open_all("StorageFailed")
+
+
+def start_protections(charger):
+    """Run what watches the sensors: without back-off, and the watchdogs hang on its beat."""
+    supervisor = charger.supervisor
+    for i, guard in enumerate(charger.protections):
+        name = "protection %d" % (i + 1)
+        if hasattr(guard, "beat"):
+            supervisor.watch(name, PROTECTION_LIMIT_MS)
+            guard.beat = lambda name=name: supervisor.beat(name)
+        supervisor.start(name, guard.run, critical=True)
 
 
 def protections(charger):
