@@ -46,6 +46,7 @@ _BASE = 0x3FF48000
 OPTIONS0 = _BASE
 _SYS_RST, _CPU_RST = 1 << 31, 1 << 5
 TIME_UPDATE, TIME0, TIME1 = _BASE + 0x0C, _BASE + 0x10, _BASE + 0x14
+STORE1 = _BASE + 0x50  # calibration of the slow clock, esp_rom/include/esp32/rom/rtc.h
 WDTCONFIG0, WDTCONFIG4 = _BASE + 0x8C, _BASE + 0x9C
 WDTFEED, WDTWPROTECT = _BASE + 0xA0, _BASE + 0xA4
 _KEY = 0x50D83AA1
@@ -250,6 +251,9 @@ class Mem32:
             return chip.latched & 0xFFFFFFFF
         if address == TIME1:
             return chip.latched >> 32 & 0xFFFF
+        if address == STORE1:
+            # Microseconds of a cycle in 13.19 fixed point, measured at the start.
+            return (1000000 << 19) // _s.options.get("slow_hz", SLOW_HZ)
         if WDTCONFIG0 <= address <= WDTCONFIG4:
             return chip.rwdt.regs[(address - WDTCONFIG0) >> 2]
         if address == WDTWPROTECT:
@@ -278,7 +282,7 @@ class Mem32:
             chip.rwdt.key = value
 
 
-_KNOWN = (OPTIONS0, TIME_UPDATE, TIME0, TIME1, WDTFEED, WDTWPROTECT)
+_KNOWN = (OPTIONS0, STORE1, TIME_UPDATE, TIME0, TIME1, WDTFEED, WDTWPROTECT)
 
 
 def _chip(address):
