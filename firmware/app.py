@@ -75,6 +75,7 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [electrical.lock(c) for c in board["connectors"]]
         self.rcds = [electrical.rcd(c) for c in board["connectors"]]
+        self.stop = electrical.stop(board)
         self.mirrors = [electrical.poles(c) for c in board["connectors"]]
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
@@ -225,8 +226,7 @@ class Charger:
                 connector.report_fault("StorageFailed", self.memory_problem)
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
-        for guard in self.protections:
-            supervisor.start("protection", guard.run)
+        electrical.start(self.protections, supervisor)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat)
         supervisor.start("journal", self._keep_ready)

@@ -161,6 +161,10 @@ class FakeLock:
 
 class FakeRcd:
     works = True
+    fired = False
+
+    def standing(self):
+        return self.fired
 
     async def self_test(self):
         return self.works
