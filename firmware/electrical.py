@@ -4,15 +4,18 @@
 The code of what is not fitted is not loaded."""
 
 import log
+from hal import board as board_file
+from hal import system
 from hal.contactor import Contactor
 from hal.pilot import Pilot
+from hal.tick import Tick
+from hal.watchdog import Watchdog
 from iec61851.evse import Evse
 from station.protection import Protection
 from station.soft_pause import SoftPause
 
-
-# A connector is looked at twice a second; this much later its protection hangs.
-LOOK_LIMIT_MS = 3000
+# Protection looks twice a second.
+PROTECTION_LIMIT_MS = 2000
 
 
 def guarded(board):
@@ -82,13 +85,18 @@ def _may_close(lock, mirrors, stop):
     )
 
 
+def contactors(board):
+    """A Contactor for each connector of the profile; made open."""
+    return [Contactor(c["contactor"]) for c in board["connectors"]]
+
+
 def evse(charger, i):
     """The state machine of connector i of the profile, from 0."""
     profile = charger.board["connectors"][i]
     rcd = charger.rcds[i]
     made = Evse(
         Pilot(profile["cp"]),
-        Contactor(profile["contactor"]),
+        charger.contactors[i],
         ventilated=profile.get("ventilated", False),
         lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
         rcd_ok=rcd.is_ok if rcd else None,
@@ -111,6 +119,50 @@ def evse(charger, i):
     if charger.stop:
         charger.stop.on_press(made.trip)
     return made
+
+
+def tick(charger):
+    """The Tick of all connectors; says in the log what a hang ends in."""
+    dog = Watchdog(charger.board["chip"])
+    if not dog.releases:
+        log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
+    return Tick(
+        charger.adc,
+        charger.evses,
+        charger.contactors,
+        dog,
+        charger.supervisor.alive,
+        charger.guarded,
+    )
+
+
+def tick_stopped(charger):
+    """Nobody looks at the pilots any more: open, and start anew."""
+    charger.tick.open_all("TickFailed")
+    log.error("electrical", "the tick has stopped: reset")
+    system.mark("Crash")
+    system.reset()
+
+
+def keep_outputs(charger):
+    """What boot.py opens before it touches a file. Where that cannot be kept, nothing is closed:
+    after a crash it would stay closed for as long as a boot takes, or for good."""
+    try:
+        board_file.keep(charger.board)
+    except (OSError, ValueError) as exc:
+        log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
+        charger.tick.open_all("StorageFailed")
+
+
+def start_protections(charger):
+    """Run what watches the sensors: without back-off, and the watchdogs hang on its beat."""
+    supervisor = charger.supervisor
+    for i, guard in enumerate(charger.protections):
+        name = "protection %d" % (i + 1)
+        if hasattr(guard, "beat"):
+            supervisor.watch(name, PROTECTION_LIMIT_MS)
+            guard.beat = lambda name=name: supervisor.beat(name)
+        supervisor.start(name, guard.run, critical=True)
 
 
 def protections(charger):
@@ -143,20 +195,6 @@ def protections(charger):
     if thermometer is not None:
         made.append(thermometer)  # it has to be run, too
     return made
-
-
-def start(protections, supervisor):
-    """Start the tasks of `protections`; each look at a connector is a beat for the watchdog."""
-    for i, guard in enumerate(protections):
-        name = "protection %d" % (i + 1)
-        if hasattr(guard, "beat"):
-            supervisor.watch(name, LOOK_LIMIT_MS)
-            guard.beat = _beat(supervisor, name)
-        supervisor.start(name, guard.run)
-
-
-def _beat(supervisor, name):
-    return lambda: supervisor.beat(name)
 
 
 def _closed(pin):
