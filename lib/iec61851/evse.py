@@ -136,9 +136,7 @@ class Evse:
     def clear(self, fault):
         """Forget a latched fault. False if its cause can still be seen, or F goes on."""
         if self._latched.has(fault):
-            if self._f_left or (
-                self._wrong.windows and fault in PILOT_CAUSES
-            ):
+            if self._f_left or (self._wrong.windows and fault in PILOT_CAUSES):
                 return False
             if fault == "RcdTripped" and self._rcd_ok and not self._rcd_ok():
                 return False
@@ -146,6 +144,8 @@ class Evse:
             self.fault = self._latched.first
             self.changed.set()
         return True
+
+    faults = property(lambda self: self._latched.all())  # all latched; allocates
 
     @property
     def in_doubt(self):
