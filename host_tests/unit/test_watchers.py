@@ -93,6 +93,19 @@ def test_a_clock_that_stands_still_opens_and_is_not_fed_for():
         assert chip.mem.bites_ms() == 1000
 
 
+def test_a_stopped_clock_ends_in_a_reset_that_no_watchdog_has_to_make():
+    """asyncio slept for ever, and the task watchdog had stopped with the clock."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        for _ in range(400):
+            ticks(1, 0)
+            if chip.ends:
+                break
+        assert chip.ends and chip.pins[26] == 0
+        assert b"mEVS" in chip.memory  # the next start knows that it was a crash
+
+
 def test_a_clock_that_runs_backwards_opens():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
