@@ -75,6 +75,14 @@ def stopped_level():
     return 0 if version() >= (1, 26) else None
 
 
+def adc_error():
+    """What a failed conversion reads: see twin/adc_faults.py."""
+    how = _s.options.get("adc_error_as")
+    if how == "raise":
+        raise OSError(-263, "ESP_ERR_TIMEOUT")
+    return how if how is not None else 0 if version() >= (1, 26) else -1
+
+
 class Fed:
     """When a watchdog was last fed. A timer whose ticks are left out while nothing happens
     has fed it in each of those, if it fed it in the last one that ran."""
@@ -370,7 +378,7 @@ class Chip:
         `hang`: the interpreter comes back from no C call any more; `clock_stop`: the counter of
         esp_timer and the task watchdog stand still; `timer_stop` (`timer`): no more ticks;
         `timer_late` (`timer`, `ms`, `count`): the next ticks come late; `stall` (`ms`); `adc`
-        (see twin.pilot_circuit.Trouble)."""
+        (see twin.adc_faults.Faults.suffer)."""
         self.check(what)
         if what in RESETS:
             _s.reset(what)
@@ -395,7 +403,8 @@ class Chip:
         clock.stall_us += int(ms * 1000)
 
     def _adc(self, **more):
-        _s.world.adc.suffer(**more)
+        _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)
+        _s.world.touch()
 
     # -- how it starts ------------------------------------------------------------------
 
