@@ -303,7 +303,8 @@ def _chip(address):
     return _s.chip
 
 
-_FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc")
+_ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
+_FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
 
 
 class Chip:
@@ -378,7 +379,9 @@ class Chip:
         `hang`: the interpreter comes back from no C call any more; `clock_stop`: the counter of
         esp_timer and the task watchdog stand still; `timer_stop` (`timer`): no more ticks;
         `timer_late` (`timer`, `ms`, `count`): the next ticks come late; `stall` (`ms`); `adc`
-        (see twin.adc_faults.Faults.suffer)."""
+        (see twin.adc_faults.Faults.suffer); `error` (`name`, `where`: "tick", "task"): the next
+        call of the program into the board, from a timer's callback or from elsewhere, raises
+        that."""
         self.check(what)
         if what in RESETS:
             _s.reset(what)
@@ -402,14 +405,19 @@ class Chip:
         clock = _s.clock
         clock.stall_us += int(ms * 1000)
 
+    def _error(self, name="MemoryError", where=None, count=1):
+        error = _ERRORS[name]
+        _s.clock.errors += [(error, where)] * count
+
     def _adc(self, **more):
         _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)
         _s.world.touch()
 
     # -- how it starts ------------------------------------------------------------------
 
-    def begin(self, kind, block):
-        """From the reset to boot.py. `block(us)` lets the world go on without a program."""
+    def begin(self, kind, block, started=None):
+        """From the reset to boot.py. `block(us)` lets the world go on without a program;
+        `started()` runs when ESP-IDF has started, before Python does."""
         option = _s.options.get
         if kind == "soft":
             block(1000 * option("soft_ms", SOFT_MS))
@@ -436,3 +444,5 @@ class Chip:
             elif name == "start_ms":
                 # Disabled before app_main() (CONFIG_BOOTLOADER_WDT_DISABLE_IN_USER_CODE=n).
                 self.rwdt.set()
+                if started is not None:
+                    started()
