@@ -95,6 +95,12 @@ class Tick:
         for evse in self._evses:
             evse.trip(cause)
 
+    def give_up(self, cause):
+        """Open, and start the chip anew: for what watches the tick, and for what it watches."""
+        self.open_all(cause)
+        system.mark("Crash")
+        system.reset()
+
     def rest(self):
         """Nobody feeds the watchdogs from now on: a person is at the console."""
         self._dog.rest()
@@ -131,8 +137,7 @@ class Tick:
             self._clockless += 1
             if self._clockless > CLOCKLESS:
                 # Without a clock asyncio sleeps for ever, and the task watchdog may be dead, too.
-                system.mark("Crash")
-                system.reset()
+                self.give_up("ClockStopped")
             return  # and nobody feeds
         self._behind_ms = behind
         if queued:
