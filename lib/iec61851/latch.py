@@ -39,6 +39,10 @@ class Latch:
             i += 1
         codes[i] = None
 
+    def all(self):
+        """What is latched, oldest first. Allocates: not for the tick."""
+        return [code for code in self._codes if code is not None]
+
     @property
     def first(self):
         """The fault latched longest, None without any."""
