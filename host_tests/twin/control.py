@@ -9,6 +9,7 @@ import sys
 
 import micropython
 import twin_state
+from twin.chip import RESETS
 from twin.net import TROUBLES
 from twin.own_memory import own_bytes
 
@@ -18,13 +19,8 @@ PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
     "ev", "button", "lamps", "reader",
 )  # fmt: skip
-CAUSES = {
-    "pwron": twin_state.PWRON_RESET,
-    "hard": twin_state.HARD_RESET,
-    "wdt": twin_state.WDT_RESET,
-    "deepsleep": twin_state.DEEPSLEEP_RESET,
-    "soft": twin_state.SOFT_RESET,
-}
+# What `reboot` does to the chip; `hard` is a machine.reset() that nobody has prepared.
+CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}
 
 
 class Control:
@@ -128,9 +124,22 @@ class Control:
 
     def do_reboot(self, cmd):
         cause = cmd.get("cause", "hard")
-        if cause not in CAUSES:
+        kind = CAUSES.get(cause, cause)
+        if kind not in RESETS:
             raise ValueError("unknown cause %r" % (cause,))
-        return {"ok": True}, lambda: twin_state.reset(CAUSES[cause])
+        return {"ok": True}, lambda: twin_state.reset(kind)
+
+    def do__chip(self, cmd):
+        """Something happens to the chip ("what", see twin.chip.Chip.suffer), now or "after_ms";
+        more is for that. The interpreter takes no part in it."""
+        what, after = cmd.get("what"), cmd.get("after_ms", 0)
+        more = dict(cmd)
+        for name in ("do", "what", "after_ms"):
+            more.pop(name, None)
+        twin_state.chip.check(what)
+        # As an event of the hardware: at its microsecond, also in the middle of a stall.
+        twin_state.clock.after(int(after * 1000), lambda: twin_state.chip.suffer(what, **more))
+        return {"ok": True}, None
 
     def do_stall(self, cmd):
         """The interpreter stands still for `ms`, as in a long C call."""
@@ -215,10 +224,13 @@ class Control:
         return {"ok": True, "state": snapshot()}, None
 
 
-def snapshot():
-    """All that must outlive this process, as JSON types."""
+def snapshot(kind=None):
+    """All that must outlive this process, as JSON types. `kind`: of the reset that follows."""
     clock = twin_state.clock
     return {
+        "chip": twin_state.chip.state(kind),
+        "boot_us": clock.boot_us,
+        "stopped_us": clock.stopped_us,
         "now_us": clock.now_us,
         "rtc_offset": clock.rtc_offset,
         "rtc_memory": bytes(twin_state.rtc_memory).hex(),

@@ -209,6 +209,18 @@ class PilotCircuit:
             at = self._t0 + ((now - self._t0) // self._period + 1) * self._period
             self._event = self._clock.at(at, self._period_end)
 
+    def wave(self):
+        """[duty, period us, where a period began us] of the LEDC, as JSON types; None: no PWM."""
+        if not self._running:
+            return None
+        duty, period = self._next if self._event else (self.duty, self._period)
+        return [duty, period, self._t0]
+
+    def resume(self, wave):
+        """The LEDC went on through a reset of the CPU."""
+        self._running = True
+        self.duty, self._period, self._t0 = wave
+
     def _period_end(self):
         self._event = None
         duty, period = self._next

@@ -11,8 +11,6 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-# From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
-BOOT_US = 600000
 # Subtype of the partition that MicroPython maps.
 ROMFS = 0x8F
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
@@ -71,6 +69,7 @@ class Board:
     def __init__(self, link, start):
         # Here, not at the top: the path is only now what it must be.
         import twin_state as state
+        from twin.chip import RESETS, Chip
         from twin.clock import Clock
         from twin.control import Control, peer_busy, settled, snapshot
         from twin.net import TLS_MS, Net
@@ -82,6 +81,9 @@ class Board:
         self.link = link
         self.start = start
         clock = Clock(start["now_us"])
+        if start["kind"] == "soft":
+            clock.boot_us = start["boot_us"]  # the counter of esp_timer goes on
+            clock.stopped_us = start["stopped_us"]
         if start.get("rtc_offset") is not None:
             clock.rtc_offset = start["rtc_offset"]
         web = start.get("web")
@@ -114,7 +116,7 @@ class Board:
         state.options = start
         state.board = start["board"]
         state.rtc_memory = bytearray(bytes.fromhex(start.get("rtc_memory", "")))
-        state.reset_cause = start["cause"]
+        state.reset_cause = RESETS[start["kind"]][0]
         if start["hold"]:
             self._repeatable(start["seed"] + start["now_us"])
         state.settled = settled
@@ -132,6 +134,8 @@ class Board:
             self._patch_port()
         state.world = World(start["board"], clock, start.get("world"), start["seed"], start)
         state.world.on_event = self._world_event
+        clock.on_stall = state.world.on_stall
+        state.chip = Chip(start.get("chip"))
 
     def _repeatable(self, seed):
         """Random numbers from the seed: masks, jitter and tokens are the same next time."""
@@ -187,10 +191,12 @@ class Board:
     def _listening(self, port, host, real):
         self.send({"event": "listen", "port": port, "address": [host, real]})
 
-    def reset(self, cause):
+    def reset(self, kind):
         """Hand the state over and wait to be killed."""
         self.control.ballast = None  # the state is a large piece of text
-        self.send({"event": "reset", "cause": cause, "state": self._snapshot()})
+        if kind == "soft":
+            self.state.chip.end_of_python()
+        self.send({"event": "reset", "kind": kind, "state": self._snapshot(kind)})
         while True:
             self.link.receive(True)  # ends this process when the link goes
 
@@ -198,8 +204,8 @@ class Board:
 
     def run(self):
         state, start = self.state, self.start
-        # The chip starts: pins float, physics goes on, no program runs.
-        self.pacer.block(state.clock.boot_us + BOOT_US)
+        # The chip starts: no program runs, the outputs are as the reset has left them.
+        state.chip.begin(start["kind"], self._wait)
         if self.start.get("romfs"):
             self.rom = self._map_rom()
         self._limit_heap()
@@ -219,6 +225,9 @@ class Board:
         while True:
             state.net.waiting.clear()
             self.pacer.step(None)
+
+    def _wait(self, us):
+        self.pacer.block(self.state.clock.now_us + int(us))
 
     @staticmethod
     def _map_rom():
@@ -272,7 +281,7 @@ class Board:
                 code = compile(file.read(), path, "exec")
             exec(code, {"__name__": "__main__", "__file__": path})
         except SystemExit:
-            self.state.reset(self.state.SOFT_RESET)
+            self.state.reset("soft")
         except BaseException as exc:
             self._print(exc)
             self.send({"event": "crash", "file": path, "error": repr(exc)})

@@ -378,12 +378,12 @@ def test_every_latched_fault_must_be_cleared():
     bench.run(500)
     assert bench.evse.clear("OverCurrentHard")
     bench.tick()
-    assert bench.evse.fault == "TemperatureStop" and bench.evse.latched == ["TemperatureStop"]
+    assert bench.evse.fault == "TemperatureStop" and bench.evse.faults == ["TemperatureStop"]
     bench.run(8000)
     assert not bench.evse.closed
     assert bench.evse.clear("TemperatureStop")
     bench.tick()
-    assert bench.evse.fault is None and bench.evse.latched == []
+    assert bench.evse.fault is None and bench.evse.faults == []
     bench.until(lambda: bench.evse.closed, 6000)
 
 

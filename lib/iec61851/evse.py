@@ -68,7 +68,7 @@ class Evse:
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
         self.offered_ma = 0
-        self.fault = None  # the one latched that matters most; `latched` has all
+        self.fault = None  # the one latched that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
         self.front_end = self._seen.front_end
         self.closings = Closings()
@@ -148,7 +148,7 @@ class Evse:
         return fault != "ClosingsExceeded" or self.closings.why is None
 
     @property
-    def latched(self):
+    def faults(self):
         """[cause] of all faults latched, those that matter most first."""
         return self._latched.all()
 

@@ -66,7 +66,7 @@ class Lifecycle:
                 connector.clear_fault("CableUnreadable")
                 return
         if self._rcd is not None and not await self._rcd.self_test():
-            connector.report_fault("RcdTestFailed")
+            connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
         # All that took time: what was true before must still be true.
         if connector.pending is not pending or not connector.usable:
