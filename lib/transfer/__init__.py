@@ -89,10 +89,10 @@ async def fetch(
     """Get `url` into `sink`; returns the number of bytes.
 
     tls: callable giving the client context for https. A connection that is lost or silent
-    for `stall_s` s after some bytes came is made again from where it ended. stop: fn() ->
-    True once nobody wants the file any more, asked each second. Raises TransferError (the
-    text is fit for a log), ValueError for a bad URL or bad certificates, and what the sink
-    raises. The time for it all is bounded: see stream.
+    for `stall_s` s after some bytes came is made again from where it ended. stop: fn(slow)
+    -> True once it shall end, asked each second; slow: it is far behind stream.RATE. Raises
+    TransferError (the text is fit for a log), ValueError for a bad URL or bad certificates,
+    and what the sink raises. The time for it all is bounded: see stream.
     """
     target = parse(url)
     download = _Download(sink, limit, gate, stop)

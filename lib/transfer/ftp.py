@@ -204,7 +204,7 @@ async def put(target, source, _size, _name_told, progress, _tls):
         await control.tell("STOR " + name)
         await control.expect("STOR", (125, 150))
         for block in blocks(source):
-            await data.write(block)
+            await data.send(block)
         await data.close()  # which is how FTP says that this was all
         await control.expect("STOR", (226, 250))
         ended = True

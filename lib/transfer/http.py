@@ -280,11 +280,11 @@ async def _send_body(channel, source, size):
     for block in blocks(source):
         sent += len(block)
         if size is None:
-            await channel.write(("%x\r\n" % len(block)).encode() + block + b"\r\n")
+            await channel.send(("%x\r\n" % len(block)).encode() + block + b"\r\n")
         elif sent > size:
             raise TransferError("the file grew while it was sent")
         else:
-            await channel.write(block)
+            await channel.send(block)
     if size is None:
         await channel.write(b"0\r\n\r\n")
     elif sent != size:

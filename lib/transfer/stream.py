@@ -18,6 +18,7 @@ CHUNK = 1024  # bytes asked for at once
 BLOCK = 1024  # small pieces are joined to about this much before they are sent
 _LOOK_S = 1
 ALLOWED_S = 300
+SLOW_S = 10  # behind this rate, and another transfer may take its place
 RATE = 1000  # bytes/s that a file comes or goes with at least, in the long run
 
 
@@ -38,8 +39,8 @@ def words(exc):
 class Progress:
     """When something last moved. `held`: waiting for ourselves, not for the network.
 
-    gate: async callable that returns when a connection may be made, or None. stop: fn() ->
-    True once the transfer is no longer wanted, or None.
+    gate: async callable that returns when a connection may be made, or None. stop: fn(slow)
+    -> True once the transfer is no longer wanted, or None; slow: it does not get on.
     """
 
     def __init__(self, gate=None, stop=None):
@@ -64,12 +65,14 @@ class Progress:
     def look(self, ms, stall_s):
         """`ms` have passed. asyncio.TimeoutError for a connection that stands still,
         TransferError if the transfer as a whole has to end."""
-        if self._stop and self._stop():
+        if not self.held:
+            self._spent_ms += ms
+        late_ms = self._spent_ms - self.moved * 1000 // RATE
+        if self._stop and self._stop(late_ms > 1000 * SLOW_S):
             raise TransferError("given up for a newer request")
         if self.held:
             return
-        self._spent_ms += ms
-        if self._spent_ms > 1000 * ALLOWED_S + self.moved * 1000 // RATE:
+        if late_ms > 1000 * ALLOWED_S:
             raise TransferError("too slow: %d bytes in %d s" % (self.moved, self._spent_ms // 1000))
         if port.ticks_diff(port.ticks_ms(), self._at) > 1000 * stall_s:
             raise asyncio.TimeoutError
@@ -199,8 +202,12 @@ class Channel:
     async def write(self, data):
         self._writer.write(data)
         await self._writer.drain()
-        self._progress.moved += len(data)
         self._progress.touch()
+
+    async def send(self, data):
+        """Write a part of the file."""
+        await self.write(data)
+        self._progress.moved += len(data)
 
     async def close(self):
         """Close; never raises. Only wait_closed() closes the socket on MicroPython."""
