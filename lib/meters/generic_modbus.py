@@ -21,10 +21,12 @@ count means. function: 3 (default) or 4. low_first: the low word comes first.
 Values become integers without floats: the unit is a fraction of two integers.
 """
 
+import asyncio
+
 import port
-from meters import Age, EnergyGuard, MeterError
+from meters import Age, MeterError
 from meters.eastron import scaled
-from meters.plausible import Frozen, Unwrap
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unsure, Unwrap
 from modbus.rtu import READ_HOLDING, READ_INPUT, ModbusError
 
 # type: (registers, signed)
@@ -169,8 +171,16 @@ class Meter:
     async def poll(self):
         """Read everything once, one request for each group of neighbouring registers.
 
-        MeterError if any part of it failed: nothing has changed then.
+        Twice where a second reading has to confirm the first. MeterError if any part of it
+        failed: nothing has changed then.
         """
+        try:
+            await self._poll()
+        except Unsure:
+            await asyncio.sleep(AGAIN_S)
+            await self._poll()
+
+    async def _poll(self):
         raws = {}
         try:
             for function, start, count, rows in self._blocks:
@@ -207,7 +217,7 @@ class Meter:
         energy = self._energy.number(raw)
         if self._unwrap is not None:
             energy = self._unwrap.total(raw, age)
-        self._guard.check(energy, age)
+        total = self._guard.total(energy, age, now)
         if self._has_power:
             self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
@@ -215,7 +225,7 @@ class Meter:
             self._unwrap.keep(raw, age)
         self._guard.keep(energy)
         self._age.mark(now)
-        self.energy_mwh = energy
+        self.energy_mwh = total
         self.power_w = power
         self.voltage_mv = [number for _, number in sorted(voltage)]
         self.current_ma = [number for _, number in sorted(current)]
