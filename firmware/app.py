@@ -222,7 +222,7 @@ class Charger:
         for connector in self.station.connectors:
             if self.memory_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
-                connector.report_fault("InternalError", self.memory_problem)
+                connector.report_fault("StorageFailed", self.memory_problem)
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         for guard in self.protections:
@@ -315,4 +315,4 @@ def stop():
     """Open every contactor: the console takes over."""
     if charger:
         for evse in charger.evses:
-            evse.trip("InternalError")
+            evse.trip("ConsoleStop")

@@ -81,7 +81,7 @@ def evse(charger, i):
     if i in charger.adc.uncalibrated:
         # 6 % of an ADC without calibration are enough to take B for C.
         log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
-        made.trip("InternalError")
+        made.trip("Uncalibrated")
     if "held" in profile["contactor"]:
         made.held = _closed(profile["contactor"]["held"])
     low_mv = charger.adc.low_mv(i)

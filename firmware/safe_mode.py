@@ -44,7 +44,7 @@ class View:
         return {
             "status": "faulted",
             "why": why,
-            "fault": "InternalError: " + why,
+            "fault": "TaskFailed: " + why,
             "plugged": False,
             "contactor": False,
             "session": None,

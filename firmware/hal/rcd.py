@@ -29,7 +29,7 @@ class Rcd:
         self._trip.irq(handler=self._on_edge, trigger=edge)
 
     def on_trip(self, fn):
-        """`fn("GroundFailure")` is called from the soft interrupt when it trips."""
+        """`fn("RcdTripped")` is called from the soft interrupt when it trips."""
         self._report = fn
 
     def tripped(self):
@@ -68,4 +68,4 @@ class Rcd:
     def _on_edge(self, _pin):
         # Read again: a false pulse of less than a millisecond beside a contactor is none.
         if not self._testing and self._report and self.tripped():
-            self._report("GroundFailure")
+            self._report("RcdTripped")

@@ -71,7 +71,7 @@ class Tick:
             # Whatever it is: no pilot was seen, so no contactor stays closed.
             self.failures += 1
             for evse in self._evses:
-                evse.trip("InternalError")
+                evse.trip("TickFailed")
             if not isinstance(exc, Exception):
                 raise  # Ctrl-C, reset
             self.last_error = exc

@@ -281,7 +281,7 @@ def test_exception_in_the_tick_opens_and_latches_and_starves_the_watchdog():
         feeds = chip.feeds
         ticker._adc._plateaus[0] = None
         go(10)
-        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "InternalError"
+        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "TickFailed"
         go(100)
         assert chip.feeds == feeds and ticker.failures > 5
         assert isinstance(ticker.last_error, AttributeError)
@@ -547,12 +547,12 @@ def test_rcd_passes_only_if_it_trips_and_lets_go():
         chip.pins[13] = 1
         assert not rcd.is_ok()
         chip.irq(None)
-        assert tripped == ["GroundFailure"]
+        assert tripped == ["RcdTripped"]
         assert not run(rcd.self_test())  # it hangs
         chip.pins[13] = 0
         assert not run(rcd.self_test()) and not rcd.is_ok()  # it does not trip
         chip.irq(None)  # a pulse that is gone already
-        assert tripped == ["GroundFailure"]
+        assert tripped == ["RcdTripped"]
 
 
 def test_rcd_test_is_not_taken_for_a_trip():

@@ -25,7 +25,7 @@ from port import Flag, const, ticks_diff
 from iec61851 import duty
 from iec61851.latch import Latch
 from iec61851.levels import UNKNOWN, A, B, C, D
-from iec61851.observer import Observer, Run
+from iec61851.observer import PILOT_CAUSES, Observer, Run
 from iec61851.sender import FAULT, OFFER, Sender
 from iec61851.waker import WAKE_MS, Waker
 
@@ -137,10 +137,10 @@ class Evse:
         """Forget a latched fault. False if its cause can still be seen, or F goes on."""
         if self._latched.has(fault):
             if self._f_left or (
-                self._wrong.windows and fault in ("EVCommunicationError", "InternalError")
+                self._wrong.windows and fault in PILOT_CAUSES
             ):
                 return False
-            if fault == "GroundFailure" and self._rcd_ok and not self._rcd_ok():
+            if fault == "RcdTripped" and self._rcd_ok and not self._rcd_ok():
                 return False
             self._latched.remove(fault)
             self.fault = self._latched.first
@@ -208,7 +208,7 @@ class Evse:
         level, cause = self._seen.level, self._seen.cause
         if self._rcd_ok and not self._rcd_ok():
             # The RCD acts on the relay driver by itself, then by interrupt; then here.
-            self.trip("GroundFailure")
+            self.trip("RcdTripped")
         if self.fault:
             self._open()
             return
@@ -271,7 +271,7 @@ class Evse:
         ):
             if self.held and self.held():
                 self.disputed = True  # one of the two is wrong about the pilot
-                self.trip("InternalError")
+                self.trip("GuardDisagrees")
                 return
             self._contactor.close()
             self.closed = True

@@ -3,8 +3,8 @@
 """The step between plateaus and decisions: no decision is taken here.
 
 A wrong pilot has two possible culprits. If what comes back does not have the duty that
-was sent, the charger's own PWM, driver or ADC is broken (InternalError); if it has, but
-the levels are no EV's, the EV or the cable is (EVCommunicationError).
+was sent, the charger's own PWM, driver or ADC is broken (PilotOutput); if it has, but
+the levels are no EV's, the EV or the cable is (PilotWrong, DiodeLost).
 """
 
 from port import const
@@ -18,6 +18,9 @@ SHARE_PM = const(120)
 MIN_SAMPLES = const(5)  # an ADC that gives less than this in 4 ms is dead
 ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
 _AGED = const(60000)  # counters stop here
+
+# What `cause` may be: none of these is forgotten while the pilot is still wrong.
+PILOT_CAUSES = ("PilotBlind", "PilotOutput", "PilotFrontEnd", "PilotWrong", "DiodeLost")
 
 
 class Run:
@@ -44,7 +47,7 @@ class Observer:
     """Findings of the last window; `look()` does not allocate.
 
     `level`: state A to F or UNKNOWN; `run`: how long it has been that. `diode_good`: a
-    negative half wave as a diode makes it. `cause`: fault code of what is wrong, or None.
+    negative half wave as a diode makes it. `cause`: name of what is wrong, or None.
     `front_end`: what is known of the charger's own -12 V.
     """
 
@@ -89,9 +92,15 @@ class Observer:
         # Held near 0 V there is one plateau only, whatever is sent. Two samples more or
         # less say nothing.
         off = abs(plateau.n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000 and level != E
-        if off or n < MIN_SAMPLES or (own and front.weak):
-            self.cause = "InternalError"
-        elif level == E or level == UNKNOWN or (pwm and level != A and not self.diode_good):
-            self.cause = "EVCommunicationError"
+        if n < MIN_SAMPLES:
+            self.cause = "PilotBlind"
+        elif off:
+            self.cause = "PilotOutput"
+        elif own and front.weak:
+            self.cause = "PilotFrontEnd"
+        elif level == E or level == UNKNOWN:
+            self.cause = "PilotWrong"
+        elif pwm and level != A and not self.diode_good:
+            self.cause = "DiodeLost"
         else:
             self.cause = None

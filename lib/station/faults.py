@@ -1,10 +1,10 @@
 # What can go wrong, in one table: what it means and what the station does.
 # MIT license; part of microevse
-"""Fault codes of a connector and the policy for each.
+"""The causes of faults, and the policy for each.
 
-Codes are the error code names that OCPP 1.6 section 7.6 fixed; everybody in this trade
-uses them. The contactor does not wait for this table: the EVSE state machine opens it by
-itself. The table decides what becomes of the session, and when the fault is over.
+A fault is named by its cause; a protocol has its own words for it and translates. The contactor
+does not wait for this table: the EVSE state machine opens it by itself. The table decides what
+becomes of the session, and when the fault is over.
 """
 
 # What a fault does.
@@ -21,99 +21,81 @@ RESTART = 2  # after a restart: somebody has to look first
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
 
-EMERGENCY_STOP = "Emergency stop"
-
-# What exactly it was: name for machines, code, info that people read. One text, as below:
-# constants of their own would take ten times the heap, as each is an object.
-_DETAILS = """
-PilotFrontEnd|InternalError|control pilot does not reach -12 V
-GuardDisagrees|InternalError|guard and control pilot disagree
-ContactorWelded|PowerSwitchFailure|contactor does not open
-ContactorNotClosing|PowerSwitchFailure|contactor does not close
-ProtectiveEarthLost|GroundFailure|protective earth lost
-RcdTestFailed|GroundFailure|RCD self-test failed
-LockJammed|ConnectorLockFailure|did not lock
-LockLost|ConnectorLockFailure|lock opened while charging
-OverCurrentSoft|OverCurrentFailure|soft limit
-OverCurrentHard|OverCurrentFailure|hard limit
-TemperatureStop|HighTemperature|too hot
-TemperatureSensor|HighTemperature|temperature sensor
-"""
-
-# Code, what it does, when it is over, what a person reads.
+# Cause, what it does, when it is over, what a person reads. One text: as a dict it would take
+# ten times the heap.
 _TABLE = """
-ConnectorLockFailure|31The plug could not be locked.
-EVCommunicationError|20The control pilot of the car is not right.
-GroundFailure|31Earth leakage or earth fault: unplug and have it checked.
-HighTemperature|20Too hot: waiting to cool down.
-InternalError|32Internal error: restart needed.
-OverCurrentFailure|31The car took more current than it was offered.
-PowerMeterFailure|10The energy meter does not answer.
-PowerSwitchFailure|32The contactor does not switch: do not use.
-ReaderFailure|00The card reader does not answer.
-ResetFailure|02A reset could not be done.
-UnderVoltage|20Mains voltage too low.
-OverVoltage|20Mains voltage too high.
-WeakSignal|00Weak wireless signal.
-OtherError|30Fault.
+PilotWrong|20The control pilot of the car is not right.
+DiodeLost|20The car has no diode in its control pilot.
+PilotUnsteady|20The control pilot is bad most of the time.
+PilotOutput|32The charger does not send the control pilot that it means.
+PilotDuty|32The charger does not offer the current that it means.
+PilotBlind|32The charger cannot measure the control pilot.
+PilotFrontEnd|32Control pilot does not reach -12 V: have supply and op-amp checked. The car is not at fault.
+Uncalibrated|32The converter of the control pilot is not calibrated.
+GuardDisagrees|32The hardware guard holds the contactor open although the car asks: have the charger checked.
+RcdTripped|31Earth leakage: unplug and have car and cable checked.
+RcdTestFailed|31RCD self-test failed: have the charger checked.
+ProtectiveEarthLost|31Protective earth lost: have the installation checked.
+ContactorWelded|32Contactor does not open: do not use.
+ContactorNotClosing|32Contactor does not close: have it checked.
+ClosingsExceeded|31The contactor has closed too often: unplug.
+LockJammed|31The plug could not be locked.
+LockLost|31The lock opened while charging.
+OverCurrentSoft|31The car took more current than it was offered.
+OverCurrentHard|31The car took far more current than it was offered.
+CurrentBlind|20The meter does not tell the current.
+TemperatureStop|20Too hot: waiting to cool down.
+TemperatureSensor|20The temperature sensor does not work.
+MeterLost|10The energy meter does not answer.
+ReaderLost|00The card reader does not answer.
+CableUnreadable|30The rating of the cable cannot be read.
+TickFailed|32Internal error in the watch over the car: restart needed.
+ClockStopped|32Internal error, the clock stopped: restart needed.
+TaskFailed|32Internal error: restart needed.
+ConsoleStop|32Stopped at the console: restart needed.
+ResetRequested|32Restarting.
+StorageFailed|32The memory does not work: restart needed.
+NoRecordSpace|30No room for records.
+EmergencyStop|32Emergency stop.
 """
 
 
-def _row(code):
-    """Where the columns after `code` begin in the table; 0 if the code is unknown."""
-    at = _TABLE.find("\n%s|" % code)
-    return at + len(code) + 2 if at >= 0 else 0
+def _row(cause):
+    """Where the columns after `cause` begin in the table; 0 if the cause is unknown."""
+    at = _TABLE.find("\n%s|" % cause)
+    return at + len(cause) + 2 if at >= 0 else 0
 
 
-def action(code):
-    """WARN, PAUSE, OPEN or END. An unknown code is treated as the worst."""
-    at = _row(code)
+def action(cause):
+    """WARN, PAUSE, OPEN or END. An unknown cause is treated as the worst."""
+    at = _row(cause)
     return int(_TABLE[at]) if at else END
 
 
-def clearing(code):
+def clearing(cause):
     """AUTO, UNPLUG or RESTART."""
-    at = _row(code)
+    at = _row(cause)
     return int(_TABLE[at + 1]) if at else RESTART
 
 
-# Where the sentence of the code would send people the wrong way.
-_SENTENCES = {
-    "PilotFrontEnd": "The charger's control pilot does not reach -12 V: have its supply and "
-    "op-amp checked. The car is not at fault.",
-    "GuardDisagrees": "The hardware guard holds the contactor open although the car asks: have "
-    "the charger checked.",
-}
-
-
-def sentence(code, info=""):
-    """What a person should read."""
-    name = detail(code, info)
-    if name in _SENTENCES:
-        return _SENTENCES[name]
-    at = _row(code)
-    text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % code
+def sentence(cause, info=""):
+    """What a person should read; `info` adds what the cause does not say."""
+    at = _row(cause)
+    text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % cause
     return "%s (%s)" % (text, info) if info else text
 
 
-def detail(code, info):
-    """Name of what exactly happened, for vendor error codes; None where there is none."""
-    # What follows a comma says which of several it was.
-    end = _DETAILS.find("|%s|%s\n" % (code, info.split(",")[0]))
-    return _DETAILS[_DETAILS.rfind("\n", 0, end) + 1 : end] if end >= 0 else None
-
-
-def end_reason(code, info=""):
+def end_reason(cause):
     """Why a session ends that this fault ends: neutral reason word."""
-    return "emergency_stop" if info == EMERGENCY_STOP else "other"
+    return "emergency_stop" if cause == "EmergencyStop" else "other"
 
 
-def worst(codes):
-    """The code that matters most, None if there is none."""
+def worst(causes):
+    """The cause that matters most, None if there is none."""
     best = None
-    for code in codes:
-        if best is None or action(code) > action(best):
-            best = code
+    for cause in causes:
+        if best is None or action(cause) > action(best):
+            best = cause
     return best
 
 
@@ -122,52 +104,52 @@ class Faults:
 
     def __init__(self, evse):
         self._evse = evse
-        self._reported = {}  # code -> [info, since_ms, cause still present, it is watched]
-        self._evse_since = None  # (code, since_ms) of the EVSE's own fault
+        self._reported = {}  # cause -> [info, since_ms, present, watched]
+        self._evse_since = None  # (cause, since_ms) of the EVSE's own fault
 
-    def report(self, code, info, now, watched=False):
-        """A part says that `code` has happened. True if that is news. `watched`: the part
-        will say when the cause is gone (`gone`); until then the fault stays in any case."""
-        known = self._reported.get(code)
-        if known is not None and known[2] and known[0] == info:
+    def report(self, cause, info, now, watched=False):
+        """A part has found `cause`. True if that is news. `watched`: the part will say when it
+        is gone (`gone`); until then the fault stays in any case."""
+        known = self._reported.get(cause)
+        if known is not None and known[2]:
             return False
-        self._reported[code] = [info, now, True, watched]
-        if action(code) >= OPEN and (self._evse.closed or self._evse.pwm):
-            self._evse.trip(code)
+        self._reported[cause] = [info, now, True, watched]
+        if action(cause) >= OPEN and (self._evse.closed or self._evse.pwm):
+            self._evse.trip(cause)
         return True
 
-    def gone(self, code):
-        """The cause of a reported fault is gone; when the fault ends is the table's word."""
-        if code in self._reported:
-            self._reported[code][2] = False
+    def gone(self, cause):
+        """A reported cause is gone; the table decides when the fault ends."""
+        if cause in self._reported:
+            self._reported[cause][2] = False
 
     def step(self, now, plugged):
         """Clear what may be cleared by now."""
-        for code in list(self._reported):
-            _, since, present, watched = self._reported[code]
-            holds = present and (watched or clearing(code) == AUTO)
-            if _over(code, since, now, plugged) and not holds:
-                if self._evse.clear(code):
-                    del self._reported[code]
-        code = self._evse.fault
-        if code is None:
+        for cause in list(self._reported):
+            _, since, present, watched = self._reported[cause]
+            holds = present and (watched or clearing(cause) == AUTO)
+            if _over(cause, since, now, plugged) and not holds:
+                if self._evse.clear(cause):
+                    del self._reported[cause]
+        cause = self._evse.fault
+        if cause is None:
             self._evse_since = None
-        elif self._evse_since is None or self._evse_since[0] != code:
-            self._evse_since = (code, now)
-        elif code not in self._reported and _over(code, self._evse_since[1], now, plugged):
+        elif self._evse_since is None or self._evse_since[0] != cause:
+            self._evse_since = (cause, now)
+        elif cause not in self._reported and _over(cause, self._evse_since[1], now, plugged):
             # The EVSE refuses as long as it sees the cause.
-            self._evse.clear(code)
+            self._evse.clear(cause)
 
     @property
     def current(self):
-        """(code, info) of the fault that matters most, None if there is none."""
-        codes = list(self._reported)
+        """(cause, info) of the fault that matters most, None if there is none."""
+        causes = list(self._reported)
         if self._evse.fault is not None:
-            codes.append(self._evse.fault)
-        code = worst(codes)
-        if code is None:
+            causes.append(self._evse.fault)
+        cause = worst(causes)
+        if cause is None:
             return None
-        return code, self._reported[code][0] if code in self._reported else ""
+        return cause, self._reported[cause][0] if cause in self._reported else ""
 
     @property
     def action(self):
@@ -175,13 +157,18 @@ class Faults:
         current = self.current
         return action(current[0]) if current else WARN
 
-    def has(self, code):
-        return code in self._reported or self._evse.fault == code
+    @property
+    def may_be_live(self):
+        """True if the contactor does not do what it is told: there may be voltage on the pins."""
+        return self.has("ContactorWelded") or self.has("ContactorNotClosing")
+
+    def has(self, cause):
+        return cause in self._reported or self._evse.fault == cause
 
 
-def _over(code, since, now, plugged):
-    """True if the table lets a fault end now, its cause being gone."""
-    how = clearing(code)
+def _over(cause, since, now, plugged):
+    """True if the table lets a fault end now, once its cause is gone."""
+    how = clearing(cause)
     if how == RESTART or now - since < HOLD_MS:
         return False
     return how == AUTO or not plugged

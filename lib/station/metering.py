@@ -79,13 +79,13 @@ class Metering:
                 self._failures += 1
                 lost = self._clock.uptime_ms() - self._good_ms >= _LOST_MS
                 if lost and self._failures >= _LOST_POLLS:
-                    self._connector.report_fault("PowerMeterFailure", str(exc)[:40])
+                    self._connector.report_fault("MeterLost", str(exc)[:40])
                 elif self._failures == 1:
                     log.warn("meter", "connector %d: %s", self._connector.id, exc)
                 return False
             self._failures = 0
             self._good_ms = self._clock.uptime_ms()
-        self._connector.clear_fault("PowerMeterFailure")
+        self._connector.clear_fault("MeterLost")
         session = self._connector.session
         if session is not None:
             session.advance(self.energy_wh)

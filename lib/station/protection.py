@@ -46,7 +46,7 @@ class OverCurrent:
         self._soft_ms = self._hard_ms = None  # when the first reading above came
 
     def look(self, now, offered_ma, current_ma, read_ms):
-        """"soft", "hard" or None. `current_ma` was read at `read_ms`, all at uptime ms."""
+        """The cause, or None. `current_ma` was read at `read_ms`, all at uptime ms."""
         self._follow(now, offered_ma)
         limit = self._limit
         if not limit:
@@ -64,9 +64,9 @@ class OverCurrent:
         elif self._hard_ms is None:
             self._hard_ms = read_ms
         if self._hard_ms is not None and read_ms - self._hard_ms >= HARD_MS:
-            return "hard"
+            return "OverCurrentHard"
         if self._soft_ms is not None and read_ms - self._soft_ms >= SOFT_MS:
-            return "soft"
+            return "OverCurrentSoft"
         return None
 
     def _follow(self, now, offered_ma):
@@ -167,11 +167,10 @@ class Protection:
             return
         if evse.front_end.weak:
             self._front_told = True
-            what = "control pilot does not reach -12 V, %d mV" % evse.front_end.low_mv
-            self._connector.report_fault("InternalError", what)
+            self._connector.report_fault("PilotFrontEnd", "%d mV" % evse.front_end.low_mv)
         elif evse.disputed:
             self._front_told = True
-            self._connector.report_fault("InternalError", "guard and control pilot disagree")
+            self._connector.report_fault("GuardDisagrees")
 
     def _look_poles(self, now):
         wrong = self._poles.wrong(self._closed)
@@ -180,20 +179,18 @@ class Protection:
             return
         self._wrong_poles += 1
         if self._wrong_poles == SURE_LOOKS:
-            what = "contactor does not close" if self._closed else "contactor does not open"
-            if not self._poles.single:
-                what += ", pole %d" % wrong
-            self._connector.report_fault("PowerSwitchFailure", what)
+            cause = "ContactorNotClosing" if self._closed else "ContactorWelded"
+            self._connector.report_fault(cause, "" if self._poles.single else "pole %d" % wrong)
 
     def _look_earth(self):
         if not self._earth_lost():
             if self._no_earth >= SURE_LOOKS:
-                self._connector.clear_fault("GroundFailure")
+                self._connector.clear_fault("ProtectiveEarthLost")
             self._no_earth = 0
             return
         self._no_earth += 1
         if self._no_earth == SURE_LOOKS:
-            self._connector.report_fault("GroundFailure", "protective earth lost", True)
+            self._connector.report_fault("ProtectiveEarthLost", "", True)
 
     def _look_lock(self):
         lock = self._connector.lock
@@ -202,7 +199,7 @@ class Protection:
             return
         self._no_lock += 1
         if self._no_lock == SURE_LOOKS:
-            self._connector.report_fault("ConnectorLockFailure", "lock opened while charging")
+            self._connector.report_fault("LockLost")
 
     def _look_current(self, now):
         metering = self._connector.metering
@@ -215,22 +212,23 @@ class Protection:
         how = self.over_current.look(now, offered, highest, metering.read_ms)
         if how:
             log.warn("station", "%d mA drawn at %d mA", highest, offered)
-            self._connector.report_fault("OverCurrentFailure", how + " limit")
+            self._connector.report_fault(how)
 
     def _look_temperature(self, temp_dc):
         connector = self._connector
         if temp_dc is None or not _SENSOR_DC[0] <= temp_dc <= _SENSOR_DC[1]:
             self._no_temp += 1
             if self._no_temp == BLIND_LOOKS:
-                connector.report_fault("HighTemperature", "temperature sensor")
+                connector.report_fault("TemperatureSensor")
             return
         self._no_temp = 0
+        connector.clear_fault("TemperatureSensor")
         before = self.derating.step
         step = self.derating.look(temp_dc)
         if step == STOP:
-            connector.report_fault("HighTemperature", "too hot")
+            connector.report_fault("TemperatureStop")
         else:
-            connector.clear_fault("HighTemperature")
+            connector.clear_fault("TemperatureStop")
         if step != before:
             log.warn("station", "%d.%d degrees, step %d", temp_dc // 10, temp_dc % 10, step)
             connector.limits.cap("temperature", self.derating.cap(self._full_ma))
@@ -270,4 +268,4 @@ class Protection:
         if await self._rcd.self_test():
             log.info("station", "RCD self-test passed")
         else:
-            self._connector.report_fault("GroundFailure", "RCD self-test failed")
+            self._connector.report_fault("RcdTestFailed")
