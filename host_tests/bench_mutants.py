@@ -1,14 +1,15 @@
 # Small mistakes in every safety-relevant file, and which of them no test notices.
 # MIT license; part of microevse
 """usage: bench_mutants.py [N | all] [--seed S] [--groups A,B] [--paths TEXT] [--workers W]
-                        [--told] [--near]
+                        [--told] [--near] [--named]
 
 Mutants of the operators in mutation/operators.py: a sample of at least N (default 330), the
 same number of each group of mutation/table.py, and always those of mutation/named.json. Prints
 the survivors. Exit status 1 if one survives in a strict group that mutation/equivalent.json does
 not list, or more than one of fifty elsewhere.
 
-Nothing is written but to a temporary folder. --told prints each mutant and what noticed it. --near leaves out the tests of the whole firmware.
+Nothing is written but to a temporary folder. --told prints each mutant and what noticed it. --near leaves out the tests of the whole
+firmware. --named tries those of named.json alone.
 """
 
 import argparse
@@ -31,6 +32,7 @@ class Bench:
         self.out = out
         self.told = told
         self.near_only = False
+        self.sound = True  # every test passes without a mutant
         self.rows = table.rows()
         self.pool = Pool(workers)
         self.equivalent = listed.Equivalent()
@@ -72,6 +74,9 @@ class Bench:
             if "end" in result:
                 raise SystemExit("%s: %s" % (file, result))
             self._learned[file] = result
+            for name in result["failed"]:
+                self.out("fails without any mutant: %s" % name)
+                self.sound = False
 
     def order(self, mutant):
         """[(s, node id), ...] of the tests that reach the mutant, quick ones first."""
@@ -162,18 +167,21 @@ def main(arguments):
     parser.add_argument("--workers", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--told", action="store_true")
     parser.add_argument("--near", action="store_true")
+    parser.add_argument("--named", action="store_true")
     given = parser.parse_args(arguments)
     groups = given.groups.split(",") if given.groups else table.groups()
     began = time.monotonic()
     bench = Bench(given.workers, lambda text: print(text, flush=True), given.told)
     bench.near_only = given.near
     total = None if given.total == "all" else int(given.total)
-    chosen = bench.sample(total, given.seed, groups, given.paths)
+    chosen = [] if given.named else bench.sample(total, given.seed, groups, given.paths)
     if not given.paths:
         chosen += listed.named(bench.rows)
     ends = bench.run(chosen)
     shown = groups + [g for g in ("elsewhere",) if any(m.group == g for m in chosen)]
     failed = bench.report(chosen, ends, shown)
+    if not bench.sound:
+        failed.append("tests without any mutant")
     for entry in bench.equivalent.stale(bench.mutants):
         failed.append("equivalent.json")
         print("no such mutant any more:", entry)

@@ -48,7 +48,7 @@ class Mutant:
         return (self.path, self.before, self.operator, self.after)
 
     def __str__(self):
-        place = "%s:%d  %s" % (self.path, self.line, self.operator)
+        place = "%s:%d  %s" % (self.path, self.line, self.what or self.operator)
         return "%s\n    - %s\n    + %s" % (place, self.before, self.after)
 
 

@@ -14,10 +14,16 @@ from .place import ROOT
 STRICT = ("pilot", "tick", "contactor", "protection")
 SHARE = 0.02
 
-_PILOT = "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake unit/test_iec61851_curve"
-_HAL = "unit/test_hal unit/test_guard_parts test_front_end"
+_PILOT = (
+    "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
+    " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
+)
+_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_tick test_front_end"
 _RIGS = "test_model test_guard test_conformance_electrical"
-_STORE = "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time unit/test_cbor"
+_STORE = (
+    "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
+    " unit/test_cbor"
+)
 
 ROWS = [
     (
@@ -41,9 +47,10 @@ ROWS = [
     ),
     (
         "protection",
-        "lib/station/protection.py lib/station/faults.py lib/station/temperature.py"
+        "lib/station/protection.py lib/station/faults.py lib/station/over_current.py"
+        " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
-        "unit/test_protection unit/test_connector unit/test_station unit/test_hal"
+        "unit/test_protection unit/test_faults unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "test_protection_faults test_protection_parts test_guard test_two_connectors",
     ),
@@ -69,9 +76,9 @@ ROWS = [
     (
         "boot",
         "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
-        " firmware/hal/system.py",
-        "unit/test_supervisor unit/test_hal",
-        "test_safe_mode test_last_words test_update test_octt16_core_boot",
+        " firmware/hal/system.py firmware/hal/kept.py",
+        "unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
+        "test_safe_mode test_resets test_last_words test_update test_octt16_core_boot",
     ),
     (
         "journal",
@@ -83,7 +90,8 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_ws_connection unit/test_ws_handshake",
+        "unit/test_tls_pem unit/test_config unit/test_ws_connection unit/test_ws_handshake"
+        " test_certificate_names",
         "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
         " micropython:test_ws_connection",
     ),

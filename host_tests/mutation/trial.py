@@ -15,7 +15,7 @@ import pytest
 
 from . import place
 
-_OPTIONS = ["-q", "-x", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist"]
+_OPTIONS = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist"]
 # A test may take so many times as long as without a mutant, and in any case so many seconds.
 PATIENCE = 10
 LEAST_S = 10
@@ -31,6 +31,7 @@ class _Session:
         self._bounded = bounded or {}
         self.ran = 0
         self.failed = None
+        self.failures = []
 
     def pytest_collection_modifyitems(self, items):
         for item in items:
@@ -60,11 +61,12 @@ class _Session:
     def pytest_runtest_logreport(self, report):
         if report.failed:
             self.failed = report.nodeid
+            self.failures.append(report.nodeid)
         elif report.when == "call" and report.passed:
             self.ran += 1
 
 
-def _quietly(arguments, plugin):
+def _quietly(arguments, plugin, first=("-x",)):
     out = os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
@@ -74,7 +76,7 @@ def _quietly(arguments, plugin):
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
     hypothesis.settings.load_profile("mutants")
     try:
-        code = int(pytest.main(_OPTIONS + arguments, plugins=[plugin]))
+        code = int(pytest.main(_OPTIONS + list(first) + arguments, plugins=[plugin]))
     except SystemExit:
         code = 1
     return code
@@ -149,10 +151,15 @@ class _Learning(_Session):
 
 
 def learn(file, paths, bounded):
-    """Run a test file: {"tests": {node id: [s, reached]}, "importing": reached}."""
+    """Run a test file: {"tests": {node id: [s, reached]}, "importing": reached, "failed": ids}.
+
+    A test that fails without any mutant is left out of "tests".
+    """
     session = _Learning(paths, bounded)
-    code = _quietly([file], session)
+    code = _quietly([file], session, ())
     sys.settrace(None)
-    if code != pytest.ExitCode.OK:
-        return {"end": "failed", "why": "%s without any mutant: %s" % (session.failed, code)}
-    return {"tests": session.tests, "importing": session.named(session.importing)}
+    failed = session.failures
+    if not session.tests:
+        failed = ["%s: pytest ended with %s" % (file, code)]
+    tests = {name: what for name, what in session.tests.items() if name not in failed}
+    return {"tests": tests, "importing": session.named(session.importing), "failed": failed}
