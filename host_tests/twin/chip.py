@@ -75,6 +75,14 @@ def stopped_level():
     return 0 if version() >= (1, 26) else None
 
 
+def adc_error():
+    """What a failed conversion reads: see twin/adc_faults.py."""
+    how = _s.options.get("adc_error_as")
+    if how == "raise":
+        raise OSError(-263, "ESP_ERR_TIMEOUT")
+    return how if how is not None else 0 if version() >= (1, 26) else -1
+
+
 class Fed:
     """When a watchdog was last fed. A timer whose ticks are left out while nothing happens
     has fed it in each of those, if it fed it in the last one that ran."""
@@ -295,7 +303,8 @@ def _chip(address):
     return _s.chip
 
 
-_FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc")
+_ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
+_FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
 
 
 class Chip:
@@ -370,7 +379,9 @@ class Chip:
         `hang`: the interpreter comes back from no C call any more; `clock_stop`: the counter of
         esp_timer and the task watchdog stand still; `timer_stop` (`timer`): no more ticks;
         `timer_late` (`timer`, `ms`, `count`): the next ticks come late; `stall` (`ms`); `adc`
-        (see twin.pilot_circuit.Trouble)."""
+        (see twin.adc_faults.Faults.suffer); `error` (`name`, `where`: "tick", "task"): the next
+        call of the program into the board, from a timer's callback or from elsewhere, raises
+        that."""
         self.check(what)
         if what in RESETS:
             _s.reset(what)
@@ -394,13 +405,19 @@ class Chip:
         clock = _s.clock
         clock.stall_us += int(ms * 1000)
 
+    def _error(self, name="MemoryError", where=None, count=1):
+        error = _ERRORS[name]
+        _s.clock.errors += [(error, where)] * count
+
     def _adc(self, **more):
-        _s.world.adc.suffer(**more)
+        _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)
+        _s.world.touch()
 
     # -- how it starts ------------------------------------------------------------------
 
-    def begin(self, kind, block):
-        """From the reset to boot.py. `block(us)` lets the world go on without a program."""
+    def begin(self, kind, block, started=None):
+        """From the reset to boot.py. `block(us)` lets the world go on without a program;
+        `started()` runs when ESP-IDF has started, before Python does."""
         option = _s.options.get
         if kind == "soft":
             block(1000 * option("soft_ms", SOFT_MS))
@@ -427,3 +444,5 @@ class Chip:
             elif name == "start_ms":
                 # Disabled before app_main() (CONFIG_BOOTLOADER_WDT_DISABLE_IN_USER_CODE=n).
                 self.rwdt.set()
+                if started is not None:
+                    started()

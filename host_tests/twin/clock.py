@@ -42,6 +42,7 @@ class Clock:
         self.dropped = 0  # soft callbacks lost to a full queue
         self.stopped_us = None  # when the counter of esp_timer stood still; None: it runs
         self.stuck = False  # the interpreter hangs in a C call for ever
+        self.errors = []  # (class, "tick", "task" or None) to be raised in the program's next call
         self.stall_us = 0  # a stall that begins with the next call of the program
         self.on_stall = []  # fn(): the interpreter will not run for a while
         self.pacer = None  # decides how fast time may move (pace.py); None: at once
@@ -159,8 +160,16 @@ class Clock:
         if self.stall_us and not self._moving:
             us, self.stall_us = self.stall_us, 0
             self.spend(us)
+        if self.errors and not self._moving:
+            self._fail()
         if self._soft:
             self.deliver()
+
+    def _fail(self):
+        error, where = self.errors[0]
+        if where is None or (where == "tick") == self._delivering:
+            self.errors.pop(0)
+            raise error("made by the twin")
 
     def hang(self):
         """The interpreter comes back from no C call any more: only a reset ends that. Without a

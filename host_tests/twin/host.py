@@ -358,6 +358,11 @@ class Twin:
         if not answer["ok"]:
             raise ValueError(answer["error"])
 
+    def change(self, **options):
+        """Options that hold from the next start on: what lies in the file system ("fs": "corrupt",
+        "empty"), the "micropython" version ..."""
+        self._options.update(options)
+
     async def flash(self):
         """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
         that the journal holds for delivery (None before it is there)."""

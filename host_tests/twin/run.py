@@ -33,9 +33,16 @@ def _paths(here, start):
         paths.append(here + "/analytic")
     paths.append(here + ("/modules_mpy" if MICROPYTHON else "/cpython"))
     paths.append(here + "/modules")
-    paths += start["firmware"]
+    if start.get("image") == "own":
+        # The firmware's folders are what is frozen into the image; sys.path of the port begins
+        # with the file system (py/runtime.c, mp_init()), and /lib comes last.
+        paths.append("")
+        paths += start["firmware"] + [".frozen", "lib"]
+    else:
+        paths += start["firmware"]
     if MICROPYTHON:
-        paths.append(".frozen")
+        if ".frozen" not in paths:
+            paths.append(".frozen")
         if start.get("site") and not (start.get("rom") or start.get("frozen")):
             paths.append(start["site"])
     else:
@@ -205,11 +212,15 @@ class Board:
     def run(self):
         state, start = self.state, self.start
         # The chip starts: no program runs, the outputs are as the reset has left them.
-        state.chip.begin(start["kind"], self._wait)
+        state.chip.begin(start["kind"], self._wait, self._board_startup)
+        if start.get("fs") == "corrupt":
+            self._corrupted()
         if self.start.get("romfs"):
             self.rom = self._map_rom()
         self._limit_heap()
-        for name in ("boot.py", "main.py"):
+        # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
+        nothing = start.get("fs") == "empty" and start.get("image") != "own"
+        for name in () if nothing else ("boot.py", "main.py"):
             for folder in start["firmware"]:
                 path = folder + "/" + name
                 if _exists(path):
@@ -225,6 +236,31 @@ class Board:
         while True:
             state.net.waiting.clear()
             self.pacer.step(None)
+
+    def _corrupted(self):
+        """A file system that does not mount and is not empty: the frozen _boot.py prints and sleeps
+        for ever, and no boot.py is run, frozen or not (ports/esp32/modules/inisetup.py)."""
+        while True:
+            print("The filesystem appears to be corrupted.")
+            self._wait(3000000)
+
+    def _board_startup(self):
+        """MICROPY_BOARD_STARTUP of our own image: does what board.c beside mpconfigboard.h does,
+        once the NVS is there and before Python starts."""
+        if self.start.get("image") != "own":
+            return
+        import esp32
+        from binascii import crc32
+
+        kept = bytearray(40)
+        try:
+            size = esp32.NVS("microevse").get_blob("outputs", kept) - 4
+        except OSError:
+            return
+        told = int.from_bytes(kept[size : size + 4], "little")
+        if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
+            for output in kept[1:size]:
+                self.state.world.drive(output & 127, output >> 7)
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))
@@ -321,7 +357,15 @@ def main():
     sys.modules["twin_state"] = sys.modules["twin.twin_state"]
     import os
 
-    os.chdir(start["data"] + "/vfs")
+    folder = start["data"] + "/vfs"
+    if start.get("fs") == "empty":
+        # _boot.py has made a new file system.
+        folder += "-empty"
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pass
+    os.chdir(folder)
     Board(link, start).run()
 
 

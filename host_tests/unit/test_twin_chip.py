@@ -2,10 +2,12 @@
 # MIT license; part of microevse
 """What the chip does where the firmware would like it to do something else. No child process."""
 
+from array import array
+
 from helpers import raises
 from twin import twin_state
 from twin.world import released
-from twin_bench import Board, machine
+from twin_bench import Board, burst, machine
 
 OPTIONS0 = 0x3FF48000
 WDTCONFIG0, WDTCONFIG1 = 0x3FF4808C, 0x3FF48090
@@ -290,6 +292,68 @@ def test_one_init_is_no_danger_however_long_it_runs():
     start()
     b.run(20)
     assert b.clock.stopped_us is None and len(ticks) == 2000
+
+
+# -- the converter -------------------------------------------------------------------------
+
+
+def test_a_failed_conversion_reads_as_each_version_has_it():
+    for version, reads, uv in (("1.24", -1, 3100), ("1.25", -1, 3100), ("1.26", 0, 142),
+                               ("1.29", 0, 142)):  # fmt: skip
+        Board(adc_error_rate=1.0, micropython=version)
+        adc = machine.ADC(36, atten=3)
+        assert adc.read_u16() == adc.read() == reads, version
+        assert abs(adc.read_uv() // 1000 - uv) < 150
+    Board(adc_error_rate=1.0, adc_error_as="raise")
+    raises(OSError, machine.ADC(36).read_u16)
+
+
+def test_converter_faults_are_of_a_pin_a_rate_and_a_time():
+    b = Board()
+    adc, other = machine.ADC(36, atten=3), machine.ADC(39, atten=3)
+    good = adc.read_u16()
+    b.happens("adc", pin=36, rate=0.3, burst=3, ms=500)
+    reads = [adc.read_u16() for _ in range(1000)]
+    failed = sum(v == 0 for v in reads)
+    assert 450 < failed < 700  # runs of three: 0.9 of every 1.6
+    assert any(reads[i : i + 3] == [0, 0, 0] for i in range(900))
+    b.happens("adc", pin=39, stuck=1000)
+    assert other.read() == other.read() == 1000
+    b.run(0.6)
+    assert all(abs(adc.read_u16() - good) < 2000 for _ in range(200))
+    assert other.read() == 1000
+    b.happens("adc", off=True)
+    assert other.read() != 1000
+
+
+def test_windows_show_what_is_wrong_with_the_converter():
+    b = Board()
+    buf = array("H", bytes(512))
+    adc = machine.ADC(36, atten=3)
+    assert min(buf[: burst.sample(adc, buf, 4000)]) > 30000
+    b.happens("adc", pin=36, ms=2)
+    n = burst.sample(adc, buf, 4000)
+    zeros = [i for i in range(n) if buf[i] == 0]
+    assert 0.4 * n < len(zeros) < 0.6 * n and zeros[-1] == len(zeros) - 1
+    assert b.clock.now_us >= 8000 - n
+    b.happens("adc", pin=36, stuck=1234)
+    assert set(buf[: burst.sample(adc, buf, 4000)]) == {1234 << 4 | 1234 >> 8}
+    Board(adc_error_rate=1.0, adc_error_as="raise")
+    assert burst.sample(machine.ADC(36, atten=3), buf, 4000) == 0
+
+
+# -- PWM -----------------------------------------------------------------------------------
+
+
+def test_before_1_26_full_duty_is_one_count_short_and_nothing_on_the_line_shows_it():
+    for version, duty in (("1.24", 65535), ("1.25", 65535), ("1.26", 65536)):
+        b = Board(micropython=version)
+        machine.PWM(machine.Pin(27), freq=1000, duty_u16=65535)
+        b.run(0.002)
+        assert b.pilot.duty == duty and b.pilot.percent == 100
+        b.do("plug")
+        assert b.pilot.offered() is None and b.pilot.letter == "B"
+        assert all(b.pilot.volts(b.clock.now_us + i) > 8 for i in range(1000))
 
 
 # -- faults --------------------------------------------------------------------------------

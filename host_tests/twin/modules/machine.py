@@ -295,28 +295,34 @@ class ADC:
             raise ValueError("only 12 bits are modelled")
 
     def _convert(self):
+        """A count of 12 bits; None: the conversion has failed."""
         clock = _s.clock
         world = _s.world
         adc = world.adc
         clock.entered()
         if _s.options.get("fidelity") == "sample":
             clock.spend(adc.read_us())
-        if adc.error_rate and world.rng.random() < adc.error_rate:
-            raise OSError(-263, "ESP_ERR_TIMEOUT")
         fn = world.analog.get(self.number)
         mv = 0.0 if fn is None else fn(clock.now_us)
-        return adc.raw(adc.noisy(mv), self.attenuation)
+        raw = adc.raw(adc.noisy(mv), self.attenuation)
+        raw, failed = adc.faults.convert(self.number, raw, clock.now_us)
+        return None if failed else raw
 
     def read(self):
-        return self._convert()
+        raw = self._convert()
+        return _chips.adc_error() if raw is None else raw
 
     def read_u16(self):
         raw = self._convert()
+        if raw is None:
+            return _chips.adc_error()
         return raw << 4 | raw >> 8
 
     def read_uv(self):
         """Microvolts by the factory calibration, in steps of 1 mV."""
         raw = self._convert()
+        if raw is None:
+            raw = 4095 if _chips.adc_error() < 0 else 0
         return int(_s.world.adc.millivolts(raw, self.attenuation) + 0.5) * 1000
 
 
@@ -423,7 +429,7 @@ class Timer:
             step = self._us
             # Left out are only ticks that would have run: not those behind a stall.
             if self._samples and due - world.changed_us > _SKIP_AFTER_US and _s.clock.free():
-                if _s.settled is None or _s.settled():
+                if not world.adc.faults.active and (_s.settled is None or _s.settled()):
                     step = max(step, self._longest_us())
             self._plan(due + step)
         if self._callback is not None:
