@@ -145,7 +145,7 @@ class Evse:
             self.changed.set()
         return True
 
-    faults = property(lambda self: self._latched.all())  # all latched; allocates
+    latched = property(lambda self: self._latched.all())  # all latched; allocates
 
     @property
     def in_doubt(self):
