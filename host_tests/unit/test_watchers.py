@@ -232,9 +232,14 @@ def test_the_tick_counts_for_the_one_that_looks_whether_it_stopped():
         evse, ticker, now, go = charger(hal)
         seen = []
         for _ in range(3):
+            assert not ticker.stopped()
             ticks(50)
             seen.append(ticker.beats)
         assert seen == [50, 100, 150]
+        assert not ticker.stopped() and ticker.stopped()
+        charge(evse, go)
+        ticker.give_up("TickFailed")
+        assert chip.pins[26] == 0 and evse.fault == "TickFailed" and chip.ends
         ticker.beats = 0xFFFF
         ticks(1)
         assert ticker.beats == 0  # a small integer for ever
@@ -390,3 +395,31 @@ def test_outputs_are_kept_once_and_relays_come_first():
         chip.nvs_broken = False
         raises(OSError, kept.keep, {"connectors": PROFILE["connectors"] * 20})
         del sys.modules["outputs"]
+
+
+def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
+    """Without them boot.py may find nothing to open after a crash."""
+    for broken in (False, True):
+        with Hal(*PARTS) as hal:
+            chip.nvs_broken = broken
+            evse, ticker, now, go = charger(hal)
+            sys.modules.pop("electrical", None)
+            import electrical
+
+            class Charger:
+                board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
+                adc, evses, contactors = ticker._adc, [evse], ticker._contactors
+                guarded = False
+
+                class supervisor:
+                    alive = staticmethod(lambda: True)
+
+            electrical.tick(Charger).start()
+            del sys.modules["electrical"], sys.modules["outputs"]
+            chip.pilot = "B"
+            evse.permit(16000)
+            go(1000)
+            chip.pilot = "C"
+            go(5000)
+            assert evse.closed is not broken and chip.pins[26] == (0 if broken else 1)
+            assert evse.fault == ("StorageFailed" if broken else None)
