@@ -6,6 +6,7 @@ import asyncio
 
 import log
 from iec61851 import levels
+from iec61851.closings import Closings
 from iec61851.front_end import FrontEnd
 from port import Flag
 from station.authorization import Authorizer
@@ -66,6 +67,7 @@ class FakeEvse:
         self.changed = Flag()
         self.disputed = False
         self.front_end = FrontEnd()
+        self.closings = Closings()
         self.causes = set()  # faults that cannot be cleared yet
         self.calls = []
         self.obeys = True  # the EV lets go when the PWM ends
@@ -93,6 +95,14 @@ class FakeEvse:
     @property
     def fault(self):
         return self.faults[0] if self.faults else None
+
+    def restore_closings(self, counts):
+        if self.closings.restore(counts):
+            self.trip("ClosingsExceeded")
+
+    def reset_closings(self):
+        self.closings.reset()
+        return self.clear("ClosingsExceeded")
 
     def out_of_service(self, on):
         self.calls.append("out of service %s" % on)
