@@ -72,6 +72,7 @@ class Charger:
         self.adc = PilotAdc(board)
         self.locks = [electrical.lock(c) for c in board["connectors"]]
         self.rcds = [electrical.rcd(c) for c in board["connectors"]]
+        self.stop = electrical.stop(board)
         self.mirrors = [electrical.poles(c) for c in board["connectors"]]
         self.contactors = electrical.contactors(board)
         self.evses = [electrical.evse(self, i) for i in range(count)]

@@ -64,11 +64,25 @@ def poles(profile):
     return Poles(relay.get("feedback"), relay.get("sense"))
 
 
-def _may_close(lock, mirrors):
-    """fn(): plug locked, and no pole sticks. What is not fitted is not asked."""
-    if mirrors is None:
+def stop(board):
+    """The emergency stop of the board; None where not fitted."""
+    if "estop" not in board:
+        return None
+    from hal.contact import EmergencyStop
+
+    return EmergencyStop(board["estop"])
+
+
+def _may_close(lock, mirrors, stop):
+    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. What is not fitted
+    is not asked."""
+    if mirrors is None and stop is None:
         return lock.is_locked if lock else None
-    return lambda: (lock is None or lock.is_locked()) and not mirrors.any_closed()
+    return lambda: (
+        (lock is None or lock.is_locked())
+        and (mirrors is None or not mirrors.any_closed())
+        and (stop is None or not stop.pressed())
+    )
 
 
 def contactors(board):
@@ -84,7 +98,7 @@ def evse(charger, i):
         Pilot(profile["cp"]),
         charger.contactors[i],
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(charger.locks[i], charger.mirrors[i]),
+        lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
@@ -102,6 +116,8 @@ def evse(charger, i):
     made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
+    if charger.stop:
+        charger.stop.on_press(made.trip)
     return made
 
 
@@ -150,10 +166,15 @@ def start_protections(charger):
 
 
 def protections(charger):
-    """The Protection of each connector; earth and temperature are those of the board."""
+    """The Protection of each connector; earth, temperature and emergency stop are those of the
+    board."""
     board = charger.board
-    thermometer, temp_dc = _thermometer(board.get("temp"), charger.adc)
-    earth_lost = _closed(board["pe"]) if "pe" in board else None
+    thermometer, temp_dc, derating = _thermometer(board.get("temp"), charger.adc)
+    earth_lost = None
+    if "pe" in board:
+        from hal.contact import tells
+
+        earth_lost = tells(board["pe"])
     made = []
     for i, connector in enumerate(charger.station.connectors):
         full_ma = 1000 * board["connectors"][i]["max_a"]
@@ -166,6 +187,8 @@ def protections(charger):
                 charger.mirrors[i],
                 earth_lost,
                 temp_dc,
+                derating and derating(),
+                charger.stop and charger.stop.pressed,
             )
         )
         made[i].rcd_test_ms = lambda: 1000 * charger.settings.get("RcdTestInterval")
@@ -182,17 +205,18 @@ def _closed(pin):
 
 
 def _thermometer(cfg, adc):
-    """(what needs a task or None, fn() -> tenths of a degree or None) for the `temp` table."""
+    """(what needs a task or None, fn() -> tenths of a degree or None, the class that derates)
+    for the `temp` table."""
     if not cfg:
-        return None, None
+        return None, None, None
+    from station import temperature
+
     if cfg.get("type") == "ds18b20":
         from hal.ds18b20 import Ds18b20  # its drivers are not small, and seldom needed
 
         sensor = Ds18b20(cfg)
-        return sensor, sensor.temp_dc
-    from station import temperature
-
-    return None, temperature.reader(cfg, adc.temp_mv)
+        return sensor, sensor.temp_dc, temperature.Derating
+    return None, temperature.reader(cfg, adc.temp_mv), temperature.Derating
 
 
 def soft_pause(charger):

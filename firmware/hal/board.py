@@ -47,15 +47,19 @@ def outputs(profile):
     return found + [(connector["cp"]["pwm"], 1) for connector in profile["connectors"]]
 
 
+def packed(found):
+    """What is kept of `outputs`."""
+    body = bytes([1] + [pin | level << 7 for pin, level in found])
+    return body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
+
+
 def keep(profile):
     """Let boot.py and every reset know the outputs of this profile. An OSError if the NVS does
     not take them: then nothing may be closed, for after a crash nobody would open it early."""
     import esp32
 
-    found = outputs(profile)
-    sys.modules["outputs"] = found
-    body = bytes([1] + [pin | level << 7 for pin, level in found])
-    wanted = body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
+    sys.modules["outputs"] = found = outputs(profile)
+    wanted = packed(found)
     if len(wanted) > KEPT_MAX:
         raise OSError("%d outputs are too many" % len(found))
     nvs = esp32.NVS(SPACE)

@@ -35,6 +35,10 @@ class Rcd:
     def tripped(self):
         return self._trip.value() == self._tripped_level
 
+    def standing(self):
+        """Tripped, and not because it is being tested."""
+        return not self._testing and self.tripped()
+
     def is_ok(self):
         """Tested, and not tripped. Does not allocate: the tick asks in every window."""
         return self._passed and not self._testing and not self.tripped()

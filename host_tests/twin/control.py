@@ -14,7 +14,6 @@ from twin.net import TROUBLES
 from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
-_STATE_F = 2  # iec61851.sender.FAULT
 
 PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
@@ -266,25 +265,9 @@ def settled():
     if charger is None:
         return True  # a program that is no charger, or has not built it yet
     for evse in charger.evses:
-        if not _at_rest(evse):
+        if not evse.quiet:
             return False
     return True
-
-
-def _at_rest(evse):
-    """True while no time is running in it: as long as the pilot stays, windows change nothing.
-
-    Looks inside on purpose: only the twin wants to leave ticks out, so only the twin asks.
-    """
-    send = evse._send
-    runs = evse._let_go.windows + evse._lost.windows + evse._wrong.windows + evse._stop.windows
-    return (
-        not (runs or evse.paused or evse._f_left or evse._hold_left or send.left_ms)
-        and (evse.closed or not evse._ready.windows)
-        and evse._seen.level == evse.state
-        and send.ma == (evse._want_ma if evse._may_offer() else 0)
-        and (send.output == _STATE_F) != evse._in_service
-    )
 
 
 def _charger():

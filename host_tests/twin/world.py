@@ -27,6 +27,13 @@ _HOT_C = 90.0
 _BUTTON_MS = 200
 
 
+def _input(cfg):
+    """(pin, whether its contact closes) of a pin, or of a table with a contact that may open."""
+    if isinstance(cfg, dict):
+        return cfg["pin"], not cfg.get("normally_closed", False)
+    return cfg, True
+
+
 def released(snapshot):
     """A snapshot with the chip's outputs floating: after a system reset or without power."""
     if snapshot and "pins" in snapshot:
@@ -413,10 +420,10 @@ class World:
         self.strips = {}  # pin: colours of the WS2812s there
         if board.get("reader"):
             self._fit_reader(board["reader"])
-        for name in ("button", "estop"):
+        for name in ("button", "estop", "pe"):
             pin = board.get(name)
             if pin is not None:
-                self._contact_to_ground(pin)
+                self._contact_to_ground(*_input(pin))
         self.thermometer = thermometer.fitted(board.get("temp"), self)
         if snapshot:
             self._restore(snapshot)
@@ -442,9 +449,9 @@ class World:
                 return cfg
         return {}
 
-    def _contact_to_ground(self, pin):
-        # Pressed: 0. Otherwise nothing drives the pin and its pull-up decides.
-        self.inputs[pin] = lambda: 0 if self._pressed.get(pin) else None
+    def _contact_to_ground(self, pin, closes=True):
+        # A closed contact: 0. Otherwise nothing drives the pin and its pull-up decides.
+        self.inputs[pin] = lambda: 0 if bool(self._pressed.get(pin)) == closes else None
 
     # -- pins --------------------------------------------------------------------------
 
@@ -687,10 +694,11 @@ class World:
             self._faults.append(kind)
         if kind == "overtemp":
             return self._heat(on, cmd)
-        pin = self.board.get("estop" if kind == "other" else "pe")
-        if pin is None:
+        cfg = self.board.get("estop" if kind == "other" else "pe")
+        if cfg is None:
             return False
-        self._contact_to_ground(pin)
+        pin, closed = _input(cfg)
+        self._contact_to_ground(pin, closed)
         self._press(pin, 1 if on else 0)
         return True
 

@@ -266,7 +266,8 @@ def test_pwm_that_does_not_follow_is_the_boards_fault_not_the_evs():
         bench = Bench().charge(32000)
         bench.dead = stuck
         assert opened_after_ms(bench) <= 100, stuck
-        assert bench.evse.fault == "PilotOutput", stuck
+        # This front end clips -12 V to a count of 0: a converter that fails looks the same.
+        assert bench.evse.fault == ("PilotOutput" if stuck else "PilotBlind"), stuck
     # Also while open: a comparator that holds +12 V instead of the square wave.
     bench = Bench()
     bench.dead = 65536
@@ -376,10 +377,13 @@ def test_every_latched_fault_must_be_cleared():
     assert not bench.evse.clear("OverCurrentHard")  # F is still being shown
     bench.run(500)
     assert bench.evse.clear("OverCurrentHard")
-    assert bench.evse.fault == "TemperatureStop"
+    bench.tick()
+    assert bench.evse.fault == "TemperatureStop" and bench.evse.faults == ["TemperatureStop"]
     bench.run(8000)
     assert not bench.evse.closed
-    assert bench.evse.clear("TemperatureStop") and bench.evse.fault is None
+    assert bench.evse.clear("TemperatureStop")
+    bench.tick()
+    assert bench.evse.fault is None and bench.evse.faults == []
     bench.until(lambda: bench.evse.closed, 6000)
 
 

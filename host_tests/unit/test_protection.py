@@ -3,8 +3,9 @@
 
 from helpers import run
 from station import faults
-from station.protection import BLIND_LOOKS, RCD_TEST_MS, STOP, Derating, OverCurrent, Protection
-from station.temperature import mcp9700_dc, ntc_dc, reader
+from station.over_current import BLIND_MS, OverCurrent
+from station.protection import BLIND_LOOKS, RCD_TEST_MS, Protection
+from station.temperature import STOP, Derating, mcp9700_dc, ntc_dc, reader
 from station_parts import Charger, FakeLock, FakeRcd
 
 
@@ -100,6 +101,7 @@ class Fitted:
             self.contacts,
             lambda: self.no_earth,
             lambda: self.temp,
+            Derating(),
         )
 
     def looks(self, n=3, every_ms=500):
@@ -172,7 +174,7 @@ def test_a_lost_earth_stays_a_fault_for_as_long_as_it_is_lost():
     run(bench.charger.pass_s(60))
     assert bench.connector.fault[0] == "ProtectiveEarthLost"
     bench.no_earth = False
-    bench.looks(2)
+    bench.looks(5)
     run(bench.charger.pass_s(2))
     assert bench.connector.fault is None
 

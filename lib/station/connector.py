@@ -116,8 +116,8 @@ class Connector:
         """Some part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
         if self.faults.report(cause, info, self._clock.uptime_ms(), watched):
             log.warn("station", "connector %d: %s", self.id, faults.sentence(cause, info))
-        self.step(self._clock.uptime_ms())
-        self.kick()
+            self.step(self._clock.uptime_ms())
+            self.kick()
 
     def clear_fault(self, cause):
         """A reported cause is gone."""
@@ -184,7 +184,7 @@ class Connector:
             self._step_idle(now, plugged)
         elif session.ending is None:
             if self.faults.action == faults.END:
-                self.end(faults.end_reason(self.faults.current[0]))
+                self.end(self.faults.end_reason)
                 return
             if plugged:
                 self.left = False
@@ -304,15 +304,12 @@ class Connector:
 
     def _tell(self, now, plugged):
         self.status, self.info = self._status(now, plugged)
+        for cause, info, on in self.faults.changes():
+            self._station.emit("fault", self.id, {"cause": cause, "info": info, "on": on})
         told = (self.status, self.fault, self.info)
         if told == self._told:
             return
-        before, self._told = self._told, told
-        if before is None or before[1] != told[1]:
-            cause, info = told[1] or (None, "")
-            data = {"cause": cause, "info": info, "on": cause is not None}
-            if before is not None or cause is not None:
-                self._station.emit("fault", self.id, data)
+        self._told = told
         log.info("station", "connector %d is %s", self.id, self.status)
         error, info = told[1] or (None, self.info)
         self._station.emit(

@@ -17,6 +17,7 @@ END = 3  # the contactor opens at once, the session ends
 AUTO = 0  # by itself
 UNPLUG = 1  # when the EV has been unplugged
 RESTART = 2  # after a restart: somebody has to look first
+PERSON = 3  # when a person who may says so; a restart does not help (see `recovery`)
 
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
@@ -56,7 +57,7 @@ ConsoleStop|32Stopped at the console: restart needed.
 ResetRequested|32Restarting.
 StorageFailed|32The memory does not work: restart needed.
 NoRecordSpace|30No room for records.
-EmergencyStop|32Emergency stop.
+EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
 """
 
 
@@ -73,7 +74,7 @@ def action(cause):
 
 
 def clearing(cause):
-    """AUTO, UNPLUG or RESTART."""
+    """AUTO, UNPLUG, RESTART or PERSON."""
     at = _row(cause)
     return int(_TABLE[at + 1]) if at else RESTART
 
@@ -85,11 +86,6 @@ def sentence(cause, info=""):
     return "%s (%s)" % (text, info) if info else text
 
 
-def end_reason(cause):
-    """Why a session ends that this fault ends: neutral reason word."""
-    return "emergency_stop" if cause == "EmergencyStop" else "other"
-
-
 def worst(causes):
     """The cause that matters most, None if there is none."""
     best = None
@@ -99,57 +95,95 @@ def worst(causes):
     return best
 
 
+# Fields of what is known of one fault.
+_INFO, _SINCE, _PRESENT, _TOLD, _RELEASED = range(5)
+
+
 class Faults:
-    """The faults of one connector: those of its EVSE and those reported by other parts."""
+    """The faults of one connector, each under its cause: those that its EVSE has latched, and
+    those that other parts report. None of them can hide or end another one."""
 
     def __init__(self, evse):
         self._evse = evse
-        self._reported = {}  # cause -> [info, since_ms, present, watched]
-        self._evse_since = None  # (cause, since_ms) of the EVSE's own fault
+        self._found = {}  # cause -> [info, since_ms, present, told, released by a person]
+        self._ended = []  # causes that are over and were told
 
     def report(self, cause, info, now, watched=False):
-        """A part has found `cause`. True if that is news. `watched`: the part will say when it
-        is gone (`gone`); until then the fault stays in any case."""
-        known = self._reported.get(cause)
-        if known is not None and known[2]:
-            return False
-        self._reported[cause] = [info, now, True, watched]
-        if action(cause) >= OPEN and (self._evse.closed or self._evse.pwm):
-            self._evse.trip(cause)
-        return True
+        """A part has found `cause`; True if that is news.
+
+        A cause that ends by itself, or is `watched`, stays until its part says that it is gone
+        (`gone`) and may report it at every look; others are events, and the table decides.
+        """
+        lasts = watched or clearing(cause) == AUTO
+        known = self._found.get(cause)
+        news = known is None or (lasts and not known[_PRESENT])
+        if known is None:
+            self._found[cause] = [info, now, lasts, False, False]
+        elif news or not known[_PRESENT]:
+            known[_INFO], known[_SINCE] = info, now
+            known[_PRESENT], known[_RELEASED] = lasts, False
+        self._act(cause)
+        return news
 
     def gone(self, cause):
         """A reported cause is gone; the table decides when the fault ends."""
-        if cause in self._reported:
-            self._reported[cause][2] = False
+        if cause in self._found:
+            self._found[cause][_PRESENT] = False
+
+    def _act(self, cause):
+        if action(cause) >= OPEN and (self._evse.closed or self._evse.pwm):
+            self._evse.trip(cause)
 
     def step(self, now, plugged):
-        """Clear what may be cleared by now."""
-        for cause in list(self._reported):
-            _, since, present, watched = self._reported[cause]
-            holds = present and (watched or clearing(cause) == AUTO)
-            if _over(cause, since, now, plugged) and not holds:
-                if self._evse.clear(cause):
-                    del self._reported[cause]
-        cause = self._evse.fault
-        if cause is None:
-            self._evse_since = None
-        elif self._evse_since is None or self._evse_since[0] != cause:
-            self._evse_since = (cause, now)
-        elif cause not in self._reported and _over(cause, self._evse_since[1], now, plugged):
+        """Act on what there is; clear what may be cleared by now."""
+        found = self._found
+        for cause in self._evse.faults:
+            if cause not in found:
+                found[cause] = ["", now, False, False, False]
+        for cause in list(found):
+            self._act(cause)
+            _, since, present, told, released = found[cause]
+            if present or not _over(cause, since, now, plugged, released):
+                continue
             # The EVSE refuses as long as it sees the cause.
-            self._evse.clear(cause)
+            if self._evse.clear(cause) and cause not in self._evse.faults:
+                del found[cause]
+                if told:
+                    self._ended.append(cause)
+
+    def changes(self):
+        """(cause, info, on) of each fault that has come or gone since this was last asked."""
+        ended, self._ended = self._ended, []
+        news = [(cause, "", False) for cause in ended]
+        for cause in self._found:
+            known = self._found[cause]
+            if not known[_TOLD]:
+                known[_TOLD] = True
+                news.append((cause, known[_INFO], True))
+        return news
+
+    def for_person(self):
+        """Causes that wait for a person: they outlive a restart."""
+        return [cause for cause in self._found if clearing(cause) == PERSON]
+
+    def reset(self):
+        """A person who may says that all is well. False if there is nothing to reset, or its
+        cause is still there."""
+        causes = self.for_person()
+        for cause in causes:
+            if self._found[cause][_PRESENT]:
+                return False
+        for cause in causes:
+            self._found[cause][_RELEASED] = True
+        return bool(causes)
 
     @property
     def current(self):
         """(cause, info) of the fault that matters most, None if there is none."""
-        causes = list(self._reported)
-        if self._evse.fault is not None:
-            causes.append(self._evse.fault)
-        cause = worst(causes)
+        cause = worst(list(self._found) + list(self._evse.faults))
         if cause is None:
             return None
-        return cause, self._reported[cause][0] if cause in self._reported else ""
+        return cause, self._found[cause][_INFO] if cause in self._found else ""
 
     @property
     def action(self):
@@ -158,17 +192,24 @@ class Faults:
         return action(current[0]) if current else WARN
 
     @property
+    def end_reason(self):
+        """Why a session ends that these faults end: neutral reason word."""
+        return "emergency_stop" if self.has("EmergencyStop") else "other"
+
+    @property
     def may_be_live(self):
         """True if the contactor does not do what it is told: there may be voltage on the pins."""
         return self.has("ContactorWelded") or self.has("ContactorNotClosing")
 
     def has(self, cause):
-        return cause in self._reported or self._evse.fault == cause
+        return cause in self._found or cause in self._evse.faults
 
 
-def _over(cause, since, now, plugged):
+def _over(cause, since, now, plugged, released):
     """True if the table lets a fault end now, once its cause is gone."""
     how = clearing(cause)
     if how == RESTART or now - since < HOLD_MS:
         return False
+    if how == PERSON:
+        return released
     return how == AUTO or not plugged

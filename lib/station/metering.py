@@ -20,6 +20,8 @@ CHECKPOINT_S = 300
 
 # Idle, nobody looks at the numbers every second.
 _IDLE_POLL_MS = 5000
+# While current may flow, whatever the setting: over-current is found by these readings.
+_CLOSED_POLL_MS = 2000
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = 10000
 _LOST_POLLS = 3
@@ -233,6 +235,8 @@ class Metering:
                     every = 1000 * self._settings.get("MeterPollInterval")
                     if self._connector.session is None:
                         every = max(every, _IDLE_POLL_MS)
+                    if self._connector.evse.closed:
+                        every = min(every, _CLOSED_POLL_MS)
                     if now - self._poll_ms >= every or self._poll_ms == 0:
                         await self.refresh()
                 self.tick(self._clock.uptime_ms())

@@ -4,7 +4,7 @@
 
 Events go to `listeners` as fn(kind, connector id, data), called at once:
     "status"           {"status", "error", "info"}; connector 0 is the station itself
-    "fault"            {"cause", "info", "on"}
+    "fault"            {"cause", "info", "on"}, one for each cause that comes or goes
     "session_started"  Session
     "session_ended"    Session; .ended has the reason
     "sample"           {"session" (0: none), "context", "stamp", "values"}
@@ -229,6 +229,11 @@ class Station:
         elif self.operative != operative:
             self.operative = operative
             self.emit("status", 0, {"status": self.status, "error": None, "info": None})
+
+    def reset_faults(self):
+        """A person who may (page, console; never a central system) resets what waits for that.
+        False if nothing does, or its cause is still there."""
+        return any([connector.lifecycle.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
         """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""

@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """Stands in for firmware/burst.py: the same samples statistically, in one step of time.
 
-A real window has a conversion every 50 us; this one has 24 to 40 in all, in the proportion
-of the duty, with the converter's noise, and the slopes left out. What changed while the
+A real window has a conversion every 50 us; this one has 24 to 40 in all (100 of a long one), in
+the proportion of the duty, with the converter's noise, and the slopes left out. What changed while the
 window ran shows in the samples from that instant on. While `fidelity` is set to "sample"
 (control command of that name) the firmware's own sampler is used.
 """
@@ -16,13 +16,13 @@ import twin_state as _s
 _WINDOWS = 4  # ready-made windows, used in turn: noise costs more than all the rest
 _RENEW = 8  # after so many windows one of them is drawn anew
 _MIN, _MAX, _US = 24, 40, 125
+_LONG_US, _LONG_MAX = 8000, 100  # a low half of a few per cent needs samples to be seen in
 _SETTLE_US = 20  # samples this soon after an edge are on its slope
 _READ_US = 52
 
 _own = None
 _ready = {}  # ADC pin: (what they were made for, ready-made windows)
-_turn = 0
-_used = 0  # windows given out since one was drawn anew
+_used = {}  # ADC pin: windows given out, modulo the round in which each is drawn anew once
 
 
 def sample(adc, buf, window_us):
@@ -34,31 +34,32 @@ def sample(adc, buf, window_us):
 
 def compute(adc, buf, window_us):
     """`sample` without a single conversion."""
-    global _turn, _used
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
     if world.adc.faults.some(adc.number, clock.now_us):
         return _faulty(adc, buf, window_us)
-    n = min(max(window_us // _US, _MIN), _MAX, len(buf))
+    most = _LONG_MAX if window_us >= _LONG_US else _MAX
+    n = min(most if most > _MAX else max(window_us // _US, _MIN), most, len(buf))
     before = _windows(adc, n, window_us)
     start = clock.now_us
     clock.spend(window_us)
     after = _windows(adc, n, window_us)
-    _turn = (_turn + 1) % _WINDOWS
-    _used += 1
-    if _used >= _RENEW:
+    # Each pilot has its own turns: over all of them the share of its plateaus is right.
+    used = _used[adc.number] = (_used.get(adc.number, 0) + 1) % (_WINDOWS * _RENEW)
+    turn = used % _WINDOWS
+    if not used % _RENEW:
         # A spike drawn once must not come back in every fourth window for ever.
-        _used = 0
-        after[_turn] = _window(world, adc, n, window_us)
+        i = used // _RENEW
+        after[i] = _window(world, adc, n, window_us, i)
     if after is before or start >= world.changed_us:
-        buf[:n] = after[_turn]
+        buf[:n] = after[turn]
         return n
     cut = n * (world.changed_us - start) // window_us
-    window = before[_turn]
+    window = before[turn]
     for i in range(n):
         if i == cut:
-            window = after[_turn]
+            window = after[turn]
         buf[i] = window[i]
     return n
 
@@ -75,8 +76,9 @@ def _faulty(adc, buf, window_us):
             value = adc.read_u16()
         except OSError:
             continue
-        buf[count] = value & 0xFFFF  # what an array('H') makes of -1 on MicroPython
-        count += 1
+        if value >= 0:  # as firmware/burst.py
+            buf[count] = value
+            count += 1
     return count
 
 
@@ -112,7 +114,7 @@ def _windows(adc, n, window_us):
     ready = _ready.get(adc.number)
     if ready is None or ready[0] != state:
         # Of each pilot its own: with several of them they are asked for in turn.
-        ready = (state, [_window(world, adc, n, window_us) for _ in range(_WINDOWS)])
+        ready = (state, [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)])
         _ready[adc.number] = ready
     return ready[1]
 
@@ -120,9 +122,10 @@ def _windows(adc, n, window_us):
 def forget():
     """Another world begins."""
     _ready.clear()
+    _used.clear()
 
 
-def _window(world, adc, n, window_us):
+def _window(world, adc, n, window_us, turn):
     pilot = world.sampled.get(adc.number)
     if pilot is None:
         fn = world.analog.get(adc.number)
@@ -132,7 +135,12 @@ def _window(world, adc, n, window_us):
         high_mv = pilot.adc_mv(pilot.high)
         low_mv = pilot.adc_mv(pilot.low)
         duty = pilot.percent / 100
-        high = n - _share(n, 1 - duty, window_us) if duty > 0.5 else _share(n, duty, window_us)
+        # Over the ready-made windows the share is right within an eighth of a sample.
+        part = (2 * turn + 1) / (2 * _WINDOWS)
+        if duty > 0.5:
+            high = n - _share(n, 1 - duty, window_us, part)
+        else:
+            high = _share(n, duty, window_us, part)
     out = array("H", bytes(2 * n))
     convert = world.adc
     for i in range(n):
@@ -143,10 +151,9 @@ def _window(world, adc, n, window_us):
     return out
 
 
-def _share(n, part, window_us):
+def _share(n, part, window_us, rounding):
     """How many of `n` samples show the plateau that lasts `part` of the period (1 ms)."""
     real = max(0.0, part * 1000 - _SETTLE_US) / 1000 * window_us / _READ_US
     if real < 1:
         return 0
-    # With fewer samples a short plateau would vanish that the real window does see.
-    return min(n, max(int(n * part + 0.5), min(4, int(real))))
+    return min(n, int(n * part + rounding))
