@@ -251,12 +251,9 @@ class Charger:
         """Proof for the watchdogs that asyncio runs and every connector is looked after; proof
         for asyncio that the tick runs; and what is done every second anyway."""
         healthy = False
-        beats = None
         while True:
-            if self.tick.beats == beats:
-                log.error("app", "the tick has stopped: reset")
+            if self.tick.stopped():
                 self.tick.give_up("TickFailed")
-            beats = self.tick.beats
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")

@@ -18,7 +18,7 @@ _PILOT = (
     "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
     " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
 )
-_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_tick"
+_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
 _RIGS = "test_model test_conformance_electrical test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"

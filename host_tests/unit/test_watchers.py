@@ -232,9 +232,14 @@ def test_the_tick_counts_for_the_one_that_looks_whether_it_stopped():
         evse, ticker, now, go = charger(hal)
         seen = []
         for _ in range(3):
+            assert not ticker.stopped()
             ticks(50)
             seen.append(ticker.beats)
         assert seen == [50, 100, 150]
+        assert not ticker.stopped() and ticker.stopped()
+        charge(evse, go)
+        ticker.give_up("TickFailed")
+        assert chip.pins[26] == 0 and evse.fault == "TickFailed" and chip.ends
         ticker.beats = 0xFFFF
         ticks(1)
         assert ticker.beats == 0  # a small integer for ever
@@ -392,34 +397,29 @@ def test_outputs_are_kept_once_and_relays_come_first():
         del sys.modules["outputs"]
 
 
-def test_the_rtc_watchdog_is_locked_again_and_fed_when_its_time_is_set():
-    with Hal("watchdog") as watchdog:
-        dog = watchdog.Watchdog("esp32")
-        for act, fed in ((lambda: dog.set(1000), 1), (dog.feed, 1), (dog.rest, 0)):
-            before = chip.mem.feeds
-            act()
-            assert chip.mem.protect == 0 and chip.mem.feeds == before + fed
-        assert chip.mem.config0 == 0
+def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
+    """Without them boot.py may find nothing to open after a crash."""
+    for broken in (False, True):
+        with Hal(*PARTS) as hal:
+            chip.nvs_broken = broken
+            evse, ticker, now, go = charger(hal)
+            sys.modules.pop("electrical", None)
+            import electrical
 
+            class Charger:
+                board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
+                adc, evses, contactors = ticker._adc, [evse], ticker._contactors
+                guarded = False
 
-def test_a_watchdog_that_was_never_set_stays_off_at_the_console():
-    with Hal("watchdog") as watchdog:
-        watchdog.Watchdog("esp32s2").rest()
-        assert chip.wdt_ms is None
+                class supervisor:
+                    alive = staticmethod(lambda: True)
 
-
-def test_the_slow_clock_is_believed_between_90_and_200_khz():
-    with Hal("watchdog") as watchdog:
-        for store, khz in ((2621440, 200), (2621439, 150), (5825422, 90), (5825423, 150)):
-            chip.mem.store1 = store
-            watchdog.Watchdog("esp32").set(1000)
-            assert chip.mem.config1 == 1000 * khz, (store, chip.mem.config1)
-
-
-def test_the_rtc_watchdog_resets_the_system_and_nothing_else():
-    """Field by field, as the technical reference manual of the ESP32 has RTC_CNTL_WDTCONFIG0."""
-    with Hal("watchdog") as watchdog:
-        watchdog.Watchdog("esp32").set(1000)
-        on, reset_system, longest = 1 << 31, 3 << 28, 7 << 14 | 7 << 11
-        both_cpus = 1 << 9 | 1 << 8
-        assert chip.mem.config0 == on | reset_system | longest | both_cpus
+            electrical.tick(Charger).start()
+            del sys.modules["electrical"], sys.modules["outputs"]
+            chip.pilot = "B"
+            evse.permit(16000)
+            go(1000)
+            chip.pilot = "C"
+            go(5000)
+            assert evse.closed is not broken and chip.pins[26] == (0 if broken else 1)
+            assert evse.fault == ("StorageFailed" if broken else None)

@@ -21,10 +21,8 @@ _SETTLE_US = 20  # samples this soon after an edge are on its slope
 _READ_US = 52
 
 _own = None
-_ready = None  # windows of the state below
-_state = None
-_turn = 0
-_used = 0  # windows given out since one was drawn anew
+_ready = {}  # ADC pin: (what they were made for, ready-made windows)
+_used = {}  # ADC pin: windows given out, modulo the round in which each is drawn anew once
 
 
 def sample(adc, buf, window_us):
@@ -36,7 +34,6 @@ def sample(adc, buf, window_us):
 
 def compute(adc, buf, window_us):
     """`sample` without a single conversion."""
-    global _turn, _used
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
@@ -48,20 +45,21 @@ def compute(adc, buf, window_us):
     start = clock.now_us
     clock.spend(window_us)
     after = _windows(adc, n, window_us)
-    _turn = (_turn + 1) % _WINDOWS
-    _used += 1
-    if _used >= _RENEW and after is _ready:
+    # Each pilot has its own turns: over all of them the share of its plateaus is right.
+    used = _used[adc.number] = (_used.get(adc.number, 0) + 1) % (_WINDOWS * _RENEW)
+    turn = used % _WINDOWS
+    if not used % _RENEW:
         # A spike drawn once must not come back in every fourth window for ever.
-        _used = 0
-        _ready[_turn] = _window(world, adc, n, window_us, _turn)
+        i = used // _RENEW
+        after[i] = _window(world, adc, n, window_us, i)
     if after is before or start >= world.changed_us:
-        buf[:n] = after[_turn]
+        buf[:n] = after[turn]
         return n
     cut = n * (world.changed_us - start) // window_us
-    window = before[_turn]
+    window = before[turn]
     for i in range(n):
         if i == cut:
-            window = after[_turn]
+            window = after[turn]
         buf[i] = window[i]
     return n
 
@@ -83,6 +81,14 @@ def _faulty(adc, buf, window_us):
             buf[count] = value
             count += 1
     return count
+
+
+def left_out():
+    """Whether a timer that samples leaves out ticks at this moment."""
+    for timer in _s.timers.values():
+        if timer.leaves_out():
+            return True
+    return False
 
 
 def skipped_ms():
@@ -112,13 +118,20 @@ def _firmwares_own():
 
 def _windows(adc, n, window_us):
     """The ready-made windows for the circuit as it is now."""
-    global _ready, _state
     world = _s.world
-    state = (adc.number, world.version, n, window_us)
-    if state != _state:
-        _state = state
-        _ready = [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)]
-    return _ready
+    state = (world.version, n, window_us)
+    ready = _ready.get(adc.number)
+    if ready is None or ready[0] != state:
+        # Of each pilot its own: with several of them they are asked for in turn.
+        ready = (state, [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)])
+        _ready[adc.number] = ready
+    return ready[1]
+
+
+def forget():
+    """Another world begins."""
+    _ready.clear()
+    _used.clear()
 
 
 def _window(world, adc, n, window_us, turn):
