@@ -26,7 +26,7 @@ import asyncio
 import port
 from meters import Age, MeterError
 from meters.eastron import scaled
-from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unsure, Unwrap
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unwrap
 from modbus.rtu import READ_HOLDING, READ_INPUT, ModbusError
 
 # type: (registers, signed)
@@ -174,11 +174,10 @@ class Meter:
         Twice where a second reading has to confirm the first. MeterError if any part of it
         failed: nothing has changed then.
         """
-        try:
-            await self._poll()
-        except Unsure:
+        if not await self._poll():
             await asyncio.sleep(AGAIN_S)
-            await self._poll()
+            if not await self._poll():
+                raise MeterError("two readings do not agree")
 
     async def _poll(self):
         raws = {}
@@ -218,6 +217,8 @@ class Meter:
         if self._unwrap is not None:
             energy = self._unwrap.total(raw, age)
         total = self._guard.total(energy, age, now)
+        if total is None:
+            return False
         if self._has_power:
             self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
@@ -230,6 +231,7 @@ class Meter:
         self.voltage_mv = [number for _, number in sorted(voltage)]
         self.current_ma = [number for _, number in sorted(current)]
         self.frequency_mhz = frequency
+        return True
 
 
 def _blocks(rows):
