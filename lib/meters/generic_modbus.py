@@ -45,6 +45,7 @@ _UNITS = {
 _PHASES = ("l1", "l2", "l3")
 _MAX_MV = 500000
 _OVERLOAD = 2  # a current or power above twice the range is none
+_FLOAT_STEP_MWH = 100000
 _SPAN = 40  # registers; more in one request are refused by some meters
 
 
@@ -155,7 +156,9 @@ class Meter:
             if self._energy.is_float or self._energy.signed or self._energy.div != 1:
                 raise ValueError("wraps: only whole unsigned counts of mWh wrap")
             self._unwrap = Unwrap(1 << 16 * self._energy.words, self._energy.mul, max_w)
-        self._guard = EnergyGuard(max_w, unit)
+        # What a float is rounded to before it is sent is not known: 0.1 kWh is the coarsest.
+        step = min(unit, _FLOAT_STEP_MWH) if self._energy.is_float else unit
+        self._guard = EnergyGuard(max_w, step)
         self._frozen = Frozen(unit)
         self._age = Age()
         self.energy_mwh = None
