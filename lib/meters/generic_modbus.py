@@ -216,20 +216,20 @@ class Meter:
         now = self._ticks_ms()
         age = self._age.ms(now)
         raw = raws["energy"]
-        energy = self._energy.number(raw)
+        register = self._energy.number(raw)
         if self._unwrap is not None:
-            energy = self._unwrap.total(raw, age)
-        total = self._guard.total(energy, age, now)
-        if total is None:
+            register = self._unwrap.total(raw, age)
+        energy = self._guard.total(register, age, now)
+        if energy is None:
             return False
         if self._has_power:
-            self._frozen.check(energy, power, age)
+            self._frozen.check(register, power, age)
         # All or nothing: the values of one poll belong together.
         if self._unwrap is not None:
             self._unwrap.keep(raw, age)
-        self._guard.keep(energy)
+        self._guard.keep(register)
         self._age.mark(now)
-        self.energy_mwh = total
+        self.energy_mwh = energy
         self.power_w = power
         self.voltage_mv = [number for _, number in sorted(voltage)]
         self.current_ma = [number for _, number in sorted(current)]
