@@ -216,20 +216,20 @@ class Meter:
         now = self._ticks_ms()
         age = self._age.ms(now)
         raw = raws["energy"]
-        register = self._energy.number(raw)
+        energy = self._energy.number(raw)
         if self._unwrap is not None:
-            register = self._unwrap.total(raw, age)
-        energy = self._guard.total(register, age, now)
-        if energy is None:
+            energy = self._unwrap.total(raw, age)
+        total = self._guard.total(energy, age, now)
+        if total is None:
             return False
         if self._has_power:
-            self._frozen.check(register, power, age)
+            self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
         if self._unwrap is not None:
             self._unwrap.keep(raw, age)
-        self._guard.keep(register)
+        self._guard.keep(energy)
         self._age.mark(now)
-        self.energy_mwh = energy
+        self.energy_mwh = total
         self.power_w = power
         self.voltage_mv = [number for _, number in sorted(voltage)]
         self.current_ma = [number for _, number in sorted(current)]
