@@ -11,7 +11,7 @@ import asyncio
 
 import port
 from meters import Age, MeterError
-from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unsure
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen
 from modbus.rtu import READ_INPUT, ModbusError
 
 _VOLTAGE = 0x0000  # V, one per phase, 2 registers apart; so are the next two
@@ -112,11 +112,10 @@ class Meter:
 
         Twice where a second reading has to confirm the first.
         """
-        try:
-            await self._poll()
-        except Unsure:
+        if not await self._poll():
             await asyncio.sleep(AGAIN_S)
-            await self._poll()
+            if not await self._poll():
+                raise MeterError("two readings do not agree")
 
     async def _poll(self):
         try:
@@ -137,6 +136,8 @@ class Meter:
         now = self._ticks_ms()
         age = self._age.ms(now)
         total = self._guard.total(energy, age, now)
+        if total is None:
+            return False
         self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
         self._guard.keep(energy)
@@ -146,6 +147,7 @@ class Meter:
         self.current_ma = current
         self.voltage_mv = voltage
         self.frequency_mhz = frequency
+        return True
 
     async def _electrical(self):
         """(voltages mV, currents mA, power W)"""

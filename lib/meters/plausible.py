@@ -9,7 +9,8 @@
 """
 
 import log
-from meters import NEW_MS, NEW_READINGS, STALE_MS, Age, MeterError
+import port
+from meters import NEW_MS, NEW_READINGS, STALE_MS, MeterError
 
 # A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
 _STEP_MWH = 20000
@@ -21,10 +22,6 @@ _GAP_MS = 70000
 _SLOW_MS = 300000
 # Between a reading that needs a second one and that one.
 AGAIN_S = 0.1
-
-
-class Unsure(MeterError):
-    """The reading may be right: one more will tell."""
 
 
 class EnergyGuard:
@@ -44,8 +41,7 @@ class EnergyGuard:
         self._other = None  # the last reading that was not believed
         self._first = 0  # the first of those that agree with it
         self._count = 0  # how many these are
-        self._seen = Age()  # of the last
-        self._since = Age()  # of the first
+        self._seen = self._since = 0  # ticks of the last and the first of them
 
     def _most(self, ms):
         # 1 W makes 1 mWh in 3600 ms.
@@ -54,7 +50,7 @@ class EnergyGuard:
     def total(self, mwh, age_ms, now):
         """Total in mWh for a register of `mwh`, at ticks `now`, `age_ms` after the last good.
 
-        Raises Unsure where a second reading has to agree first, MeterError where the register
+        None where a second reading has to agree first; MeterError where the register
         contradicts what it said before. Nothing is believed before `keep(mwh)`.
         """
         if mwh < 0:
@@ -65,35 +61,31 @@ class EnergyGuard:
         fits = base is None or (
             mwh >= base and (age_ms >= STALE_MS or mwh - base <= self._most(age_ms))
         )
-        if fits and base is not None and age_ms <= _GAP_MS:
-            return mwh + self._offset
-        seen_ms = self._seen.ms(now)
-        if not self._count or not 0 <= mwh - self._other <= self._most(seen_ms):
-            self._count = 0
-            self._first = mwh
-            self._since.mark(now)
-        self._count += 1
-        self._other = mwh
-        self._seen.mark(now)
-        if fits:
-            if self._count < 2:
-                raise Unsure("energy register says %d mWh for the first time" % mwh)
-            return mwh + self._offset
-        slow = 0 <= mwh - base <= self._most(_SLOW_MS)
-        if not slow and self._count >= NEW_READINGS and self._since.ms(now) >= NEW_MS:
+        if not fits or base is None or age_ms > _GAP_MS:
+            most = self._most(port.ticks_diff(now, self._seen))
+            if not self._count or not 0 <= mwh - self._other <= most:
+                self._count = 0
+                self._first = mwh
+                self._since = now
+            self._count += 1
+            self._other = mwh
+            self._seen = now
+            if fits and self._count < 2:
+                return None
+        if not fits:
+            for_ms = port.ticks_diff(now, self._since)
+            slow = 0 <= mwh - base <= self._most(_SLOW_MS)
+            if slow or self._count < NEW_READINGS or for_ms < NEW_MS:
+                how = "went back" if mwh < base else "jumped"
+                raise MeterError("energy register %s from %d to %d mWh" % (how, base, mwh))
             # Another register. What flowed before its first reading is not known.
             self._told += base - self._first
-            return mwh + self._told
-        if mwh < base:
-            raise MeterError("energy register went back from %d to %d mWh" % (base, mwh))
-        raise MeterError(
-            "energy register jumped from %d to %d mWh in %d ms" % (base, mwh, age_ms)
-        )
+        return mwh + self._told
 
     def keep(self, mwh):
         """`mwh` was good: compare with it from now on."""
         if self._told != self._offset:
-            log.warn("meter", "energy register is another one: %d mWh, not %d", mwh, self._mwh)
+            log.warn("meter", "another register: %d mWh, not %d", mwh, self._mwh)
         self._offset = self._told
         self._mwh = mwh
         self._count = 0
