@@ -36,7 +36,7 @@ class Lifecycle:
         self._station = station
         self._motor = asyncio.Lock()
         self._unlock_ms = 0
-        self._left = False  # the cable of a car that is gone was in the socket
+        self._left = False  # the cable of a session was in the socket
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
 
@@ -67,6 +67,7 @@ class Lifecycle:
                 connector.report_fault("CableUnreadable")
                 connector.clear_fault("CableUnreadable")
                 return
+        self._left = self._lock is not None
         if self._rcd is not None and not await self._rcd.self_test():
             connector.report_fault("RcdTestFailed")
             return
