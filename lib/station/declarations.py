@@ -88,6 +88,7 @@ ClientKeyFile||s|-l|128||
 FeaturesOff||s|-l!|120||
 SetupKey||k|-wl|40||
 UpdateNewerOnly||b|-l||false|
+UpdateTrialTime||i|-l|15..600|20|s
 WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||
