@@ -1,8 +1,8 @@
 # Hundreds of sessions without a reboot: clock, tick and watchdogs alive.
 # MIT license; part of microevse
-"""bench_sessions.py runs a thousand, on each version, and hundreds over the whole firmware. A timer that was initialised at every closing and
-opening once stopped the chip's clock and its task watchdog in the 127th session: contactor
-closed, pilots unwatched, for ever."""
+"""bench_sessions.py runs a thousand, on each version, and hundreds over the whole firmware. A
+timer that was initialised at every closing and opening once stopped the chip's clock and its task
+watchdog in the 127th session: contactor closed, pilots unwatched, for ever."""
 
 import pytest
 from long_run import sessions
