@@ -63,11 +63,13 @@ machine, esp32, burst = _load()
 
 class Board:
     """One virtual board, just powered on: `board`, or PROFILE; of its connectors the first
-    only. `profile` replaces keys of that; `guard`, `temp`, `chip`: as in a board file."""
+    only, or as many as `connectors` says. `profile` replaces keys of the first; `guard`, `temp`,
+    `chip`: as in a board file."""
 
     def __init__(self, profile=None, seed=1, snapshot=None, clock=None, board=None, **options):
         board = dict(board or PROFILE)
-        board["connectors"] = [dict(board["connectors"][0])]
+        count = options.pop("connectors", 1)
+        board["connectors"] = [dict(cfg) for cfg in board["connectors"][:count]]
         board["connectors"][0].update(profile or {})
         board["guard"] = options.pop("guard", board.get("guard", "none"))
         for name in ("temp", "chip"):
