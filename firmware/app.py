@@ -20,8 +20,6 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from hal.tick import Tick
-from hal.watchdog import Watchdog
 from ocpp16 import schemas
 from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
@@ -71,16 +69,15 @@ class Charger:
         self.features = Features(self.settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
-        self.watchdog = Watchdog()
         self.adc = PilotAdc(board)
         self.locks = [electrical.lock(c) for c in board["connectors"]]
         self.rcds = [electrical.rcd(c) for c in board["connectors"]]
+        self.stop = electrical.stop(board)
         self.mirrors = [electrical.poles(c) for c in board["connectors"]]
+        self.contactors = electrical.contactors(board)
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
-        self.tick = Tick(
-            self.adc, self.evses, self.watchdog, self.supervisor.alive, self.guarded
-        )
+        self.tick = electrical.tick(self)
         parts = Parts(board, self.journal, self.clock)
         self.meters = [parts.meter(c) for c in board["connectors"]]
 
@@ -208,6 +205,7 @@ class Charger:
         await self.connection.restart(why)
 
     def _reset(self, kind):
+        self.tick.open_all("ResetRequested")
         why = "HardReset" if kind == "hard" else "SoftReset"
         system.mark(self.transfers.reset_reason or why)
         system.reset()
@@ -217,18 +215,18 @@ class Charger:
     def start(self):
         """Start everything. The tick comes first: from then on the pilot is watched."""
         self.station.recover(system.last_reset())
+        electrical.keep_outputs(self)
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:
             if self.memory_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
-                connector.report_fault("InternalError", self.memory_problem)
+                connector.report_fault("StorageFailed", self.memory_problem)
             supervisor.start("connector %d" % connector.id, connector.run)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
-        for guard in self.protections:
-            supervisor.start("protection", guard.run)
+        electrical.start_protections(self)
         supervisor.watch("loop", LOOP_LIMIT_MS)
-        supervisor.start("loop", self._beat)
+        supervisor.start("loop", self._beat, critical=True)
         supervisor.start("journal", self._keep_ready)
         if len(self.station.connectors) > 1:
             from station.sharing import Sharing
@@ -251,10 +249,14 @@ class Charger:
         await self.connection.run()
 
     async def _beat(self):
-        """Proof for the watchdog that asyncio runs and every connector is looked after; and
-        what is done every second anyway."""
+        """Proof for the watchdogs that asyncio runs and every connector is looked after; proof
+        for asyncio that the tick runs; and what is done every second anyway."""
         healthy = False
+        beats = None
         while True:
+            if self.tick.beats == beats:
+                electrical.tick_stopped(self)
+            beats = self.tick.beats
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
@@ -312,7 +314,7 @@ async def run():
 
 
 def stop():
-    """Open every contactor: the console takes over."""
+    """Open every contactor: the console takes over, and nobody feeds the watchdogs there."""
     if charger:
-        for evse in charger.evses:
-            evse.trip("InternalError")
+        charger.tick.open_all("ConsoleStop")
+        charger.tick.rest()

@@ -1,19 +1,59 @@
 # First code that runs: outputs to their safe level, then the application slot to start from.
 # MIT license; part of microevse
-"""The relay pins float until here: the board's pull-down keeps them low. After a soft
-reset they are driven low again before anything can go wrong.
+"""A panic, the task watchdog and machine.reset() reset the CPU only: pins and PWM are as they were
+before (ESP-IDF, components/esp_system/port/soc/esp32/system_internal.c), contactors closed. So
+nothing comes before this: the outputs that the application has kept in the NVS (hal/board.py
+says how), without any file; then those of board.json.
+
+After the power came, and after a reset of the system, pins float until here: the board's
+pull-downs keep relays open.
 
 Whatever else fails here, main.py is run next, with what lies in the file system."""
 
 import sys
 
-try:
-    from hal import board, contactor
+import machine
 
-    for _connector in board.load()["connectors"]:
-        contactor.Contactor(_connector["contactor"]).open()
+# (pin, safe level) of each output. By this name main.py and hal.system find the list.
+outputs = sys.modules["outputs"] = []
+
+
+def drive(pin, level):
+    try:
+        machine.Pin(pin, machine.Pin.OUT, value=level)
+        if (pin, level) not in outputs:
+            outputs.append((pin, level))
+    except Exception as exc:
+        print("boot: pin", pin, repr(exc))
+
+
+try:
+    from binascii import crc32
+
+    from esp32 import NVS
+
+    _kept = bytearray(40)
+    _size = NVS("microevse").get_blob("outputs", _kept) - 4
+    if _kept[0] != 1 or crc32(_kept[:_size]) != int.from_bytes(_kept[_size : _size + 4], "little"):
+        raise ValueError("damaged")
+    for _pin in _kept[1:_size]:
+        drive(_pin & 127, _pin >> 7)
 except Exception as exc:
-    # Without a readable profile nobody knows the pins; the application will say why.
+    # A board that has never started: nothing has been closed yet.
+    print("boot: no outputs in the NVS:", repr(exc))
+
+# Frozen modules go before files of an older version, as boot.py itself does where it is frozen.
+if "" in sys.path and ".frozen" in sys.path:
+    sys.path.remove("")
+    sys.path.insert(sys.path.index(".frozen") + 1, "")
+
+try:
+    from hal import board
+
+    for _output in board.outputs(board.load()):
+        drive(*_output)
+except Exception as exc:
+    # The application will say why.
     print("boot: board.json:", repr(exc))
 
 try:

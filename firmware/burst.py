@@ -23,18 +23,27 @@ else:
 def sample(adc, buf, window_us):
     """Fill array('H') `buf` with adc.read_u16() for `window_us`; returns how many.
 
-    About 50 us for each on an ESP32: 80 samples in 4 ms. Does not allocate.
+    About 50 us for each on an ESP32: 80 samples in 4 ms. Does not allocate. A conversion that
+    failed is no sample, be it an OSError or less than 0 (MicroPython 1.24 and 1.25); from 1.26
+    on it is a 0, which some front ends give for -12 V.
     """
+    start = ticks_us()
+    # Conversions and PWM come from one crystal: 20 conversions in a period would look at the
+    # same 20 places for ever, and one sample more or less is 5 % of duty. Each window begins a
+    # little later than its tick, always by another time: the tick's 10 ms are 625 of these steps.
+    for _ in range(start >> 4 & 255):
+        pass
     start = ticks_us()
     size = len(buf)
     n = 0
     while n < size and ticks_diff(ticks_us(), start) < window_us:
         try:
-            buf[n] = adc.read_u16()
-            n += 1
+            value = adc.read_u16()
         except OSError:
-            # A conversion that failed is no sample; a window of them is no information.
             continue
+        if value >= 0:
+            buf[n] = value
+            n += 1
     return n
 
 

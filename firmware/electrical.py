@@ -4,11 +4,18 @@
 The code of what is not fitted is not loaded."""
 
 import log
+from hal import board as board_file
+from hal import system
 from hal.contactor import Contactor
 from hal.pilot import Pilot
+from hal.tick import Tick
+from hal.watchdog import Watchdog
 from iec61851.evse import Evse
 from station.protection import Protection
 from station.soft_pause import SoftPause
+
+# Protection looks twice a second.
+PROTECTION_LIMIT_MS = 2000
 
 
 def guarded(board):
@@ -57,11 +64,30 @@ def poles(profile):
     return Poles(relay.get("feedback"), relay.get("sense"))
 
 
-def _may_close(lock, mirrors):
-    """fn(): plug locked, and no pole sticks. What is not fitted is not asked."""
-    if mirrors is None:
+def stop(board):
+    """The emergency stop of the board; None where not fitted."""
+    if "estop" not in board:
+        return None
+    from hal.contact import EmergencyStop
+
+    return EmergencyStop(board["estop"])
+
+
+def _may_close(lock, mirrors, stop):
+    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. What is not fitted
+    is not asked."""
+    if mirrors is None and stop is None:
         return lock.is_locked if lock else None
-    return lambda: (lock is None or lock.is_locked()) and not mirrors.any_closed()
+    return lambda: (
+        (lock is None or lock.is_locked())
+        and (mirrors is None or not mirrors.any_closed())
+        and (stop is None or not stop.pressed())
+    )
+
+
+def contactors(board):
+    """A Contactor for each connector of the profile; made open."""
+    return [Contactor(c["contactor"]) for c in board["connectors"]]
 
 
 def evse(charger, i):
@@ -70,9 +96,9 @@ def evse(charger, i):
     rcd = charger.rcds[i]
     made = Evse(
         Pilot(profile["cp"]),
-        Contactor(profile["contactor"]),
+        charger.contactors[i],
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(charger.locks[i], charger.mirrors[i]),
+        lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
@@ -81,7 +107,7 @@ def evse(charger, i):
     if i in charger.adc.uncalibrated:
         # 6 % of an ADC without calibration are enough to take B for C.
         log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
-        made.trip("InternalError")
+        made.trip("Uncalibrated")
     if "held" in profile["contactor"]:
         made.held = _closed(profile["contactor"]["held"])
     low_mv = charger.adc.low_mv(i)
@@ -90,14 +116,65 @@ def evse(charger, i):
     made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
+    if charger.stop:
+        charger.stop.on_press(made.trip)
     return made
 
 
+def tick(charger):
+    """The Tick of all connectors; says in the log what a hang ends in."""
+    dog = Watchdog(charger.board["chip"])
+    if not dog.releases:
+        log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
+    return Tick(
+        charger.adc,
+        charger.evses,
+        charger.contactors,
+        dog,
+        charger.supervisor.alive,
+        charger.guarded,
+    )
+
+
+def tick_stopped(charger):
+    """Nobody looks at the pilots any more: open, and start anew."""
+    charger.tick.open_all("TickFailed")
+    log.error("electrical", "the tick has stopped: reset")
+    system.mark("Crash")
+    system.reset()
+
+
+def keep_outputs(charger):
+    """What boot.py opens before it touches a file. Where that cannot be kept, nothing is closed:
+    after a crash it would stay closed for as long as a boot takes, or for good."""
+    try:
+        board_file.keep(charger.board)
+    except (OSError, ValueError) as exc:
+        log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
+        charger.tick.open_all("StorageFailed")
+
+
+def start_protections(charger):
+    """Run what watches the sensors: without back-off, and the watchdogs hang on its beat."""
+    supervisor = charger.supervisor
+    for i, guard in enumerate(charger.protections):
+        name = "protection %d" % (i + 1)
+        if hasattr(guard, "beat"):
+            supervisor.watch(name, PROTECTION_LIMIT_MS)
+            guard.beat = lambda name=name: supervisor.beat(name)
+        supervisor.start(name, guard.run, critical=True)
+
+
 def protections(charger):
-    """The Protection of each connector; earth and temperature are those of the board."""
+    """The Protection of each connector; earth, temperature and emergency stop are those of the
+    board."""
     board = charger.board
-    thermometer, temp_dc = _thermometer(board.get("temp"), charger.adc)
-    earth_lost = _closed(board["pe"]) if "pe" in board else None
+    thermometer, temp_dc, derating = _thermometer(board.get("temp"), charger.adc)
+    earth_lost = None
+    if "pe" in board:
+        from hal.contact import tells
+
+        earth_lost = tells(board["pe"])
     made = []
     for i, connector in enumerate(charger.station.connectors):
         full_ma = 1000 * board["connectors"][i]["max_a"]
@@ -110,6 +187,8 @@ def protections(charger):
                 charger.mirrors[i],
                 earth_lost,
                 temp_dc,
+                derating and derating(),
+                charger.stop and charger.stop.pressed,
             )
         )
         made[i].rcd_test_ms = lambda: 1000 * charger.settings.get("RcdTestInterval")
@@ -126,17 +205,18 @@ def _closed(pin):
 
 
 def _thermometer(cfg, adc):
-    """(what needs a task or None, fn() -> tenths of a degree or None) for the `temp` table."""
+    """(what needs a task or None, fn() -> tenths of a degree or None, the class that derates)
+    for the `temp` table."""
     if not cfg:
-        return None, None
+        return None, None, None
+    from station import temperature
+
     if cfg.get("type") == "ds18b20":
         from hal.ds18b20 import Ds18b20  # its drivers are not small, and seldom needed
 
         sensor = Ds18b20(cfg)
-        return sensor, sensor.temp_dc
-    from station import temperature
-
-    return None, temperature.reader(cfg, adc.temp_mv)
+        return sensor, sensor.temp_dc, temperature.Derating
+    return None, temperature.reader(cfg, adc.temp_mv), temperature.Derating
 
 
 def soft_pause(charger):

@@ -40,9 +40,9 @@ class Front:
         """The reader has failed (why), or works again (None)."""
         for connector in self._station.connectors:
             if text is None:
-                connector.clear_fault("ReaderFailure")
+                connector.clear_fault("ReaderLost")
             else:
-                connector.report_fault("ReaderFailure", text[:40])
+                connector.report_fault("ReaderLost", text[:40])
 
     # -- lamps ---------------------------------------------------------------------------
 

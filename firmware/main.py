@@ -1,7 +1,8 @@
 # Starts the charger; a charger that cannot run resets itself.
 # MIT license; part of microevse
-"""Runs after boot.py. Whatever escapes from the application ends in a reset: the
-contactor opens, and the next start finds the reason in the RTC memory. After a few
+"""Runs after boot.py. Whatever escapes from the application ends in a reset, and the next start
+finds the reason in the RTC memory. A reset does not open the contactors, so this file does, first
+of all, and without any module that is not part of MicroPython. After a few
 crashes in a row the application is left alone: the other slot's runs, or safe mode. This
 file lies in the file system and starts the application of any slot, also one that does not
 work: nothing is imported before somebody looks at what that raises."""
@@ -9,11 +10,19 @@ work: nothing is imported before somebody looks at what that raises."""
 import gc
 import sys
 
+import machine
+
 # Garbage of this part of what is free is collected: what stays is then packed together, and
 # large blocks can be had where it counts (a message, a TLS record).
 COLLECT_AT = 16
 # With PSRAM there is room, and a collection takes tens of milliseconds: as seldom as may be.
 SMALL = 1 << 20
+
+
+def open_outputs():
+    """Contactors open, pilots at +12 V: the levels that boot.py or the application has left."""
+    for pin, level in sys.modules.get("outputs", ()):
+        machine.Pin(pin, machine.Pin.OUT, value=level)
 
 
 def main():
@@ -37,12 +46,14 @@ def main():
 
             asyncio.run(app.run())
     except KeyboardInterrupt:
-        # Ctrl-C on the console: a developer wants the prompt. The contactor is opened first.
+        # Ctrl-C on the console: a developer wants the prompt. The contactors are opened first.
+        open_outputs()
         if "app" in sys.modules:
             sys.modules["app"].stop()
         print("main: stopped from the console")
         return
     except BaseException as exc:
+        open_outputs()
         try:
             import blackbox
             import log
@@ -52,10 +63,13 @@ def main():
             blackbox.crashed(exc)
             system.mark("Crash")
             system.reset()
-        except Exception as worse:
-            # Not even what tells and resets works: a soft reset needs no module.
-            print("main: %r, then %r" % (exc, worse))
-            raise SystemExit
+        except BaseException as worse:
+            # Not even what tells and resets works: this needs no module.
+            open_outputs()
+            try:
+                print("main: %r, then %r" % (exc, worse))
+            finally:
+                machine.reset()
 
 
 main()

@@ -17,13 +17,15 @@ from clock import Clock
 from config import layer_values, provisioning
 from hal import board as board_file
 from hal import system
-from hal.watchdog import OPEN_MS, Watchdog
+from hal.watchdog import Watchdog
 from station.settings import Settings
 from version import VERSION
 
 # Crashes in a row, each within two minutes of its start, that lead here.
 AFTER = 3
 RETRY_S = 1800
+# Nothing can be closed here, and whoever stops this from the console has so long.
+_WATCHDOG_MS = 60000
 _FEED_S = 2
 
 
@@ -44,7 +46,7 @@ class View:
         return {
             "status": "faulted",
             "why": why,
-            "fault": "InternalError: " + why,
+            "fault": "TaskFailed: " + why,
             "plugged": False,
             "contactor": False,
             "session": None,
@@ -213,7 +215,7 @@ async def run():
     board = _load("board profile", board_file.load, {})
     _pilots_off(board)
     watchdog = Watchdog()
-    watchdog.set(OPEN_MS)
+    watchdog.set(_WATCHDOG_MS)
     clock = Clock()
     log.use_clock(clock)
     settings = _settings(clock)

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Tasks are started from factories and restarted with back-off when they end or fail.
 
-A task that guards the electrical side is `critical`: it must report itself alive
-(`beat`) more often than its limit, or the watchdog is no longer fed and the chip
-resets, which opens the contactor (DESIGN: watchdog fed only by fresh heartbeats).
+A task that guards the electrical side is `critical`: it is started again at once, however
+often it fails. It must report itself alive (`beat`) more often than its limit: if it does
+not, the tick opens every contactor and feeds the watchdogs no longer (hal/tick.py).
 """
 
 import asyncio
@@ -16,6 +16,8 @@ FIRST_DELAY_S = 1
 MAX_DELAY_S = 60
 # A task that ran this long before it failed starts again with the first delay.
 HEALTHY_S = 120
+# Before a critical task starts again: what fails at once must not take all the time there is.
+CRITICAL_S = 0.1
 
 
 class Supervisor:
@@ -25,10 +27,11 @@ class Supervisor:
         self._clock = clock
         self._beats = {}  # name -> [limit_ms, ticks of the last beat]
         self.restarts = {}  # name -> count, for the page and for support
+        self.reasons = {}  # name -> why it was started again the last time
 
-    def start(self, name, factory):
+    def start(self, name, factory, critical=False):
         """Run `factory()` (an async callable) for ever. Returns the supervising task."""
-        return asyncio.create_task(self._run(name, factory))
+        return asyncio.create_task(self._run(name, factory, critical))
 
     def watch(self, name, limit_ms):
         """From now on `name` must beat at least every `limit_ms`."""
@@ -46,19 +49,24 @@ class Supervisor:
                 return False
         return True
 
-    async def _run(self, name, factory):
+    async def _run(self, name, factory, critical=False):
         delay = FIRST_DELAY_S
         while True:
             began = self._clock.uptime()
             try:
                 await factory()
+                self.reasons[name] = "ended"
                 log.warn("task", "%s ended", name)
             except asyncio.CancelledError:
                 raise
             except Exception as exc:
+                self.reasons[name] = repr(exc)[:80]
                 log.error("task", "%s failed: %r", name, exc)
                 port.print_exception(exc)
             self.restarts[name] = self.restarts.get(name, 0) + 1
+            if critical:
+                await asyncio.sleep(CRITICAL_S)
+                continue
             if self._clock.uptime() - began > HEALTHY_S:
                 delay = FIRST_DELAY_S
             await asyncio.sleep(delay)

@@ -159,7 +159,7 @@ def diode_never(rig):
     rig.run(rig.random.uniform(50, 300))
     rig.do("request")
     rig.run(5000)
-    assert rig.evse.fault == "EVCommunicationError", rig.evse.fault
+    assert rig.evse.fault == "DiodeLost", rig.evse.fault
     return rig.evse.close_count
 
 
@@ -169,7 +169,7 @@ def diode_in_b(rig):
     rig.ready()
     rig.finely()
     rig.evse.permit(16000)
-    return rig.until(lambda: rig.evse.fault == "EVCommunicationError", 3000)
+    return rig.until(lambda: rig.evse.fault == "DiodeLost", 3000)
 
 
 @row("D.6.5", "closings with the plug not locked", 0, "", profile=SOCKET)
@@ -299,7 +299,7 @@ def short_in_c(rig):
     rig.charge()
     rig.finely()
     took = contact_opens_after(rig, lambda: pe_short(rig))
-    assert rig.evse.fault == "EVCommunicationError", rig.evse.fault
+    assert rig.evse.fault == "PilotWrong", rig.evse.fault
     return took
 
 
@@ -308,7 +308,7 @@ def diode_in_c(rig):
     rig.charge()
     rig.finely()
     took = contact_opens_after(rig, lambda: diode_lost(rig))
-    assert rig.evse.fault == "EVCommunicationError", rig.evse.fault
+    assert rig.evse.fault == "DiodeLost", rig.evse.fault
     return took
 
 
@@ -316,7 +316,7 @@ def diode_in_c(rig):
 def rcd_trips(rig):
     rig.charge()
     took = contact_opens_after(rig, lambda: rig.do("fault", kind="rcd", on=True))
-    assert rig.evse.fault == "GroundFailure"
+    assert rig.evse.fault == "RcdTripped"
     return took
 
 
@@ -483,7 +483,7 @@ def never_more(rig):
 @row("A.5", "after a fault in C: state F", 300, kind=AT_LEAST)
 def f_lasts(rig):
     rig.charge()
-    rig.evse.trip("OverCurrentFailure")
+    rig.evse.trip("OverCurrentHard")
     rig.do("release")
     start = rig.ms
     rig.run(2000)

@@ -27,6 +27,7 @@ from hypothesis.stateful import (  # noqa: E402
     rule,
     run_state_machine_as_test,
 )
+from iec61851.observer import PILOT_CAUSES  # noqa: E402
 from rig import GC_MS, PROGRAM_MS, Rig  # noqa: E402
 from twin.ev import QUIRKS  # noqa: E402
 
@@ -46,8 +47,8 @@ GUARDED = dict(
     contactor={"pin": 26, "active_high": True, "held": 22},
     rcd={"trip": 13, "test": 14, "gates": True},
 )
-FAULTS = ("OverCurrentFailure", "HighTemperature", "PowerSwitchFailure", "GroundFailure")
-ALL_FAULTS = FAULTS + ("EVCommunicationError", "InternalError", "ConnectorLockFailure")
+FAULTS = ("OverCurrentHard", "TemperatureStop", "ContactorWelded", "RcdTripped")
+ALL_FAULTS = FAULTS + PILOT_CAUSES + ("TickFailed", "LockLost")
 
 
 class Broken(AssertionError):

@@ -146,15 +146,15 @@ class Rig:
         port.use_clock(self._before)
 
     def _build(self):
-        hal.contactor.before_close(None)
         board = self.board.board
         profile = board["connectors"][0]
         self.adc = hal.adc.PilotAdc(board)
         self.lock = hal.lock.Lock(profile["lock"]) if "lock" in profile else None
         self.rcd = hal.rcd.Rcd(profile["rcd"]) if profile.get("rcd") else None
+        contactor = hal.contactor.Contactor(profile["contactor"])
         self.evse = Evse(
             hal.pilot.Pilot(profile["cp"]),
-            hal.contactor.Contactor(profile["contactor"]),
+            contactor,
             ventilated=profile.get("ventilated", False),
             lock_ok=self.lock.is_locked if self.lock else None,
             rcd_ok=self.rcd.is_ok if self.rcd else None,
@@ -170,7 +170,9 @@ class Rig:
             self.evse.front_end.tested(low_mv)
         dog = hal.watchdog.Watchdog()
         guarded = board["guard"] != "none"
-        self.tick = hal.tick.Tick(self.adc, [self.evse], dog, lambda: True, guarded)
+        self.tick = hal.tick.Tick(
+            self.adc, [self.evse], [contactor], dog, lambda: True, guarded
+        )
         self.tick.start()
 
     def restart(self):

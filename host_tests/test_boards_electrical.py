@@ -108,7 +108,7 @@ def test_shorted_diode_is_found_in_b_and_in_c(name):
             rig.do("ev", quirk="diode_short")
             rig.ready()
             rig.evse.permit(16000)
-            rig.until(lambda: rig.evse.fault == "EVCommunicationError", 2000, "told in B")
+            rig.until(lambda: rig.evse.fault == "DiodeLost", 2000, "told in B")
             rig.do("request")
             rig.run(3000)
             assert not rig.times("contact"), "closed on a shorted diode"
@@ -116,7 +116,7 @@ def test_shorted_diode_is_found_in_b_and_in_c(name):
             rig.charge()
             assert rig.do("fault", kind="diode", on=True)["sensed"]
             rig.until(lambda: not rig.outlet.contactor.closed, MS_100, "open")
-            assert rig.evse.fault == "EVCommunicationError"
+            assert rig.evse.fault == "DiodeLost"
 
 
 def test_a_board_that_cannot_see_the_diode_says_so_and_charges_on():

@@ -164,6 +164,10 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     first = board.files()
     assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
+    # What boot.py opens: the profile's relay and pilot, whatever another board left there.
+    nvs = board.folder / "reset-nvs-microevse-outputs"
+    assert nvs.read_bytes()[:3] == bytes([1, 26, 27 | 128])
+    nvs.write_bytes(b"of another board")
     # An older build's module, a file of the owner, and a module that was damaged.
     from seriallink import Prompt
 
@@ -173,6 +177,7 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     prompt.close()
     status, text = flash(board, "--app", small, "--set", "ChargePointId=CP-8")
     assert status == 0 and "copying 3 of" in text, text  # app, config, and main.py at the end
+    assert nvs.read_bytes()[:3] == bytes([1, 26, 27 | 128])
     second = board.files()
     assert "lib/old.mpy" not in second and second["ca.pem"] == b"mine"
     assert second["app.mpy"] == first["app.mpy"] and second["main.py"] == first["main.py"]

@@ -192,7 +192,7 @@ def test_an_rcd_that_gates_the_driver_opens_during_the_stall():
         opened = [t for t, closed in rig.times("contact", begun) if not closed][0]
         assert opened - begun - 100 <= 60
         rig.run(30)
-        assert rig.evse.fault == "GroundFailure" and not rig.outlet.contactor.coil
+        assert rig.evse.fault == "RcdTripped" and not rig.outlet.contactor.coil
 
 
 def test_a_guard_that_opened_is_followed_and_closing_goes_the_whole_way():
@@ -207,7 +207,7 @@ def test_a_guard_that_opened_is_followed_and_closing_goes_the_whole_way():
         rig.run(4000)
         assert not rig.evse.closed and rig.evse.fault is None, "not before 5 s have passed"
         rig.until(lambda: rig.evse.fault, 6000, "told")
-        assert rig.evse.fault == "InternalError" and rig.evse.disputed
+        assert rig.evse.fault == "GuardDisagrees" and rig.evse.disputed
         assert not rig.outlet.contactor.coil
 
 

@@ -279,7 +279,12 @@ def test_the_build_has_the_table_with_both_slots_in_one_romfs():
 def test_every_file_that_the_build_names_is_there():
     text = (MICROEVSE / "mpconfigboard.cmake").read_text()
     named = re.findall(r"\$\{MICROPY_BOARD_DIR\}/([\w.-]+)", text)
-    assert sorted(set(named)) == ["manifest.py", "partitions-4MiB.csv", "sdkconfig.board"]
+    assert sorted(set(named)) == [
+        "board.c",
+        "manifest.py",
+        "partitions-4MiB.csv",
+        "sdkconfig.board",
+    ]
     for name in named:
         assert (MICROEVSE / name).exists(), name
     assert "#define MICROPY_VFS_ROM (1)" in (MICROEVSE / "mpconfigboard.h").read_text()
@@ -330,10 +335,12 @@ def frozen(manifest, monkeypatch):
 MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
 
 
-def test_the_manifest_freezes_microdot(monkeypatch):
+def test_the_manifest_freezes_microdot_and_what_starts(monkeypatch):
     if not (ROOT / ".venv").exists():
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT
+    names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
+    code = {name for name in names if name.endswith(".py")}
+    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):

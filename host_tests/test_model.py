@@ -52,7 +52,7 @@ def test_just_after_opening_the_watchdog_is_still_the_short_one():
     with Rig(1) as rig:
         rig.charge()
         rig.run(30)
-        rig.evse.trip("GroundFailure")
+        rig.evse.trip("RcdTripped")
         assert not rig.evse.closed and not rig.tick.relaxed
         rig.run(40)
         assert rig.tick.relaxed

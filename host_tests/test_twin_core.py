@@ -625,6 +625,112 @@ def test_resets_keep_rtc_memory_and_the_world(runtime, program):
     asyncio.run(run())
 
 
+KEEPS = """
+rtc = machine.RTC()
+memory = bytes(rtc.memory())
+print("boot cause %d memory %r pin %d" % (machine.reset_cause(), memory, machine.Pin(25).value()))
+machine.Pin(25, machine.Pin.OUT, value=0)
+
+async def main():
+    rtc.memory(b"kept")
+    machine.WDT(timeout=1000)
+    timer = machine.Timer(0)
+    timer.init(period=20, mode=machine.Timer.PERIODIC, callback=lambda t: machine.WDT(timeout=1000))
+    machine.PWM(machine.Pin(26), freq=1000, duty_u16=17477)
+    await asyncio.sleep(0.1)
+    machine.Pin(25, machine.Pin.OUT, value=1)
+    while True:
+        await asyncio.sleep(10)
+
+asyncio.run(main())
+"""
+
+# What happens at 2 s: contacts open how long after it, with the relay's 30 ms; cause, pin and
+# memory at the next start. Times of a start as twin/chip.py has them, until the program opens.
+FATES = (
+    ("cpu", 0.6, 2, 1, b"kept"),
+    ("panic", 0.6 + 0.113, 2, 1, b"kept"),
+    ("hang", 0.6 + 0.148 + 1.0, 3, 1, b"kept"),
+    ("twdt", 0.6 + 0.148, 3, 1, b"kept"),
+    ("system", 0, 2, 0, b"kept"),
+    ("brownout", 0, 1, 0, b""),
+    ("soft", 0.1, 5, 1, b"kept"),
+)
+
+
+@pytest.mark.parametrize("fate", FATES, ids=lambda fate: fate[0])
+def test_what_a_reset_keeps_is_still_driven_until_the_program_says_otherwise(
+    runtime, program, fate
+):
+    what, opens, cause, pin, memory = fate
+
+    async def run():
+        async with running(runtime=runtime, firmware=program(KEEPS)) as twin:
+            seen = []
+            twin.listeners.append(
+                lambda e: seen.append(e["t"]) if e["event"] == "contactor" else None
+            )
+            await twin.advance(2)
+            assert (await status(twin))["contactor"] is True and len(seen) == 1
+            await twin.chip(what)
+            await twin.advance(2)
+            assert seen[1] - 2 == pytest.approx(opens + 0.03, abs=0.022), seen
+            boots = await told(twin, "boot cause", 2)
+            assert boots[1] == "boot cause %d memory %r pin %d" % (cause, memory, pin)
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("version,duty", (("1.24", 100), ("1.26", 0)))
+def test_a_soft_reset_stops_the_pwm(program, version, duty):
+    async def run():
+        options = {"micropython": version}
+        async with running(firmware=program(KEEPS), options=options) as twin:
+            await twin.advance(2)
+            assert (await status(twin))["duty"] == pytest.approx(26.67, abs=0.01)
+            await twin.chip("soft")
+            await twin.advance(0.05)
+            now = await status(twin)
+            assert (now["duty"], now["contactor"]) == (duty, True)
+
+    asyncio.run(run())
+
+
+def test_a_stopped_clock_ends_no_sleep_but_callbacks_and_sockets_go_on(runtime, program):
+    source = """
+    count = 0
+
+    def tick(timer):
+        global count
+        count += 1
+        if count % 100 == 0:
+            print("tick", count, port.ticks_ms())
+
+    async def main():
+        timer = machine.Timer(0)
+        timer.init(period=10, mode=machine.Timer.PERIODIC, callback=tick)
+        while True:
+            await asyncio.sleep(0.5)
+            print("slept", port.ticks_ms())
+
+    asyncio.run(main())
+    """
+
+    async def run():
+        async with running(runtime=runtime, firmware=program(source)) as twin:
+            await twin.advance(5)
+            await twin.chip("clock_stop")
+            await twin.advance(0.5)
+            before = len(lines(twin, "slept"))
+            ticks = await told(twin, "tick", 4)
+            await twin.advance(10)
+            assert len(lines(twin, "slept")) <= before + 1
+            ticks = (await told(twin, "tick", 14))[5:]
+            assert len({line.split()[2] for line in ticks}) == 1, ticks
+
+    asyncio.run(run())
+
+
 def test_a_command_that_meets_a_reset_is_asked_again(runtime, program):
     """It once failed with "the charger was switched off", now and then."""
     source = """

@@ -49,7 +49,7 @@ PREPARING = {
 FAULT = {
     "status": "faulted",
     "why": "Charging is off until the fault is cleared.",
-    "fault": "The residual current device has tripped. Check the installation. (GroundFailure)",
+    "fault": "The residual current device has tripped. Check the installation. (RcdTripped)",
     "ocpp": {"state": "offline", "url_host": "csms.example.org", "last_error": "timeout"},
 }
 HOSTILE = {

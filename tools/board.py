@@ -109,6 +109,13 @@ class ByType(dict):
     """Tables with other keys for each `type`: {type: spec}."""
 
 
+class Either:
+    """A pin, or a table that says more of it."""
+
+    def __init__(self, pin, table):
+        self.pin, self.table = pin, table
+
+
 _EASTRON = {"uart": (int, True), "address": (int, False)}
 _METERING_CHIP = {
     "uart": (int, True),
@@ -269,8 +276,8 @@ BOARD = {
     "uarts": ([UART], False),
     "reader": (READER, False),
     "button": ("in", False),
-    "estop": ("in", False),
-    "pe": ("in", False),
+    "estop": (Either("irq", {"pin": ("irq", True), "normally_closed": (bool, False)}), False),
+    "pe": (Either("in", {"pin": ("in", True), "normally_closed": (bool, False)}), False),
     "temp": (TEMP, False),
     "leds": ("lamps", False),
     "journal": ({"partition": (str, True)}, True),
@@ -380,6 +387,13 @@ def check(board, path, warn=lambda text: None):
     if board.get("temp", {}).get("type") == "ntc":
         _ntc(board["temp"], chip, refuse, warn)
     _guard(board, refuse, warn)
+    for key, meaning in (("estop", "nobody has pressed it"), ("pe", "all is well")):
+        cfg = board.get(key)
+        if cfg is not None and not (isinstance(cfg, dict) and cfg.get("normally_closed")):
+            warn(
+                "%s: a wire that breaks says that %s: better a contact that opens, "
+                "{ pin, normally_closed = true }" % (key, meaning)
+            )
     return board
 
 
@@ -430,6 +444,8 @@ def _table(table, spec, prefix, chip, used, refuse):
                 refuse(where, "is missing")
             continue
         value = table[key]
+        if isinstance(kind, Either):
+            kind = kind.table if isinstance(value, dict) else kind.pin
         if isinstance(kind, ByType):
             chosen = value.get("type") if isinstance(value, dict) else None
             if chosen not in kind:

@@ -29,6 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
+sys.path.append(str(ROOT / "firmware"))
 
 import board as board_profile  # noqa: E402
 import cableslot  # noqa: E402
@@ -37,6 +38,7 @@ import image  # noqa: E402
 import log  # noqa: E402
 import partitions  # noqa: E402
 import seriallink  # noqa: E402
+from hal import board as kept  # noqa: E402
 from seriallink import OLDEST, Trouble  # noqa: E402
 from station.settings import Settings  # noqa: E402
 
@@ -220,6 +222,11 @@ class Flasher:
                     "updates over the air need the slots, which come with FIRMWARE=micropython.bin"
                 )
             self._copy(prompt, self._with_settings(prompt, app, settings), there)
+            # Of another board, these were other pins.
+            prompt.run(
+                "import esp32\nn=esp32.NVS(%r)\nn.set_blob(%r,%r)\nn.commit()"
+                % (kept.SPACE, kept.KEY, kept.packed(kept.outputs(self._board)))
+            )
             prompt.restart()
         except BaseException:
             prompt.close()

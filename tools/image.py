@@ -42,7 +42,6 @@ START = (
     "hal/__init__.mpy",
     "hal/appslot.mpy",
     "hal/board.mpy",
-    "hal/contactor.mpy",
     "hal/partition.mpy",
     "lib/slots/__init__.mpy",
     "lib/slots/rom.mpy",

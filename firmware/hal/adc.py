@@ -23,7 +23,7 @@ LONG_ABOVE_MA = 63000
 _BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any gap
-_PAIRS = 8  # readings averaged for one voltage
+_PAIRS = 9  # readings for one voltage
 # For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
 _CURVE_PAIRS = 32
 _EMPTY = 150  # counts of 65535: below the converter sees nothing
@@ -100,11 +100,14 @@ class PilotAdc:
         return max(0, ticks_diff(ticks_ms(), last) - skipped)
 
     def cable_ma(self, index):
-        """Cable rating in mA, or proximity.OPEN, SHORT, INVALID. None: no such input."""
+        """Cable rating in mA, or proximity.OPEN, SHORT, INVALID (also where the converter gives
+        no reading). None: no such input."""
         if self._pps[index] is None:
             return None
         adc, pp = self._pps[index]
         mv = self._mv(adc)
+        if mv is None:
+            return proximity.INVALID
         return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
 
     def low_mv(self, index):
@@ -113,18 +116,22 @@ class PilotAdc:
         return self._lows[index]
 
     def temp_mv(self):
-        """Millivolts at the temperature sensor, only where one is fitted. None at either end
-        of the converter's range: no sensor or a shorted one, whatever the curve makes of it."""
-        if not _EMPTY < _average(self._temp.read_u16) < _FULL_FROM:
+        """Millivolts at the temperature sensor, only where one is fitted. None without a reading,
+        and at either end of the converter's range: no sensor or a shorted one, or conversions
+        that fail, whatever the curve makes of it."""
+        raw = _middle(self._temp.read_u16)
+        if raw is None or not _EMPTY < raw < _FULL_FROM:
             return None
         return self._mv(self._temp)
 
     def _mv(self, adc):
-        """Millivolts at a pin: nominal ones on a chip without calibration."""
-        try:
-            return _average(adc.read_uv) // 1000
-        except OSError:
-            return (self._intercept_uv + _average(adc.read_u16) * _NOMINAL_UV) // 1000
+        """Millivolts at a pin: nominal ones on a chip without calibration. None if the converter
+        gives no reading."""
+        uv = _middle(adc.read_uv)
+        if uv is not None:
+            return uv // 1000
+        raw = _middle(adc.read_u16)
+        return None if raw is None else (self._intercept_uv + raw * _NOMINAL_UV) // 1000
 
     def _calibrate(self, adc, plateau, cp, chip):
         """From counts to volts: by the profile's points, else by the chip's own calibration.
@@ -209,7 +216,29 @@ def _input(pin):
 
 
 def _average(read, count=_PAIRS):
+    """Mean of `count` readings, for calibration. OSError if one of them failed."""
     total = 0
     for _ in range(count):
-        total += read()
+        value = read()
+        if value < 0:
+            raise OSError(value)
+        total += value
     return total // count
+
+
+def _middle(read):
+    """The middle one of _PAIRS readings: less than half of them may have failed, be it with an
+    OSError, a number below 0 or a 0 (a mean of some zeros is a wrong rating of the cable, or a
+    cool sensor that is hot). None if more than half gave none."""
+    values = []
+    for _ in range(_PAIRS):
+        try:
+            value = read()
+        except OSError:
+            continue
+        if value >= 0:
+            values.append(value)
+    if len(values) <= _PAIRS // 2:
+        return None
+    values.sort()
+    return values[len(values) // 2]

@@ -17,6 +17,44 @@ class Contact:
         return self._pin.value() == 0
 
 
+def input_of(cfg):
+    """(pin, closed contact means yes) of an input that says yes or no: a pin alone has a contact
+    that closes; a table {pin, normally_closed} may have one that opens, and so does a wire that
+    breaks."""
+    if isinstance(cfg, dict):
+        return cfg["pin"], not cfg.get("normally_closed", False)
+    return cfg, True
+
+
+def tells(cfg):
+    """fn(): whether the input says yes."""
+    pin, closed = input_of(cfg)
+    contact = Contact(pin)
+    return contact.is_closed if closed else contact.is_open
+
+
+class EmergencyStop:
+    """The emergency stop: opens at once, by soft interrupt; `pressed()` for all who look."""
+
+    def __init__(self, cfg):
+        pin, closed = input_of(cfg)
+        self.pressed = tells(cfg)
+        self._trips = []
+        edge = machine.Pin.IRQ_FALLING if closed else machine.Pin.IRQ_RISING
+        self._pin = machine.Pin(pin, machine.Pin.IN, machine.Pin.PULL_UP)
+        self._pin.irq(handler=self._on_edge, trigger=edge)
+
+    def on_press(self, trip):
+        """`trip("EmergencyStop")` is called when it is pressed."""
+        self._trips.append(trip)
+
+    def _on_edge(self, _pin):
+        # Read again: a false pulse beside a contactor is none.
+        if self.pressed():
+            for trip in self._trips:
+                trip("EmergencyStop")
+
+
 class Poles:
     """What tells where the poles of a contactor are. `mirrors`: pins of mirror contacts (open
     while a pole is closed); `senses`: pins that are low while there is voltage behind a pole.

@@ -1,17 +1,8 @@
-# The relay pin. Nothing else writes to it.
+# The relay pin. Nothing else writes to it but what opens it before a reset.
 # MIT license; part of microevse
 """One Contactor for each relay; only iec61851.Evse closes it."""
 
 import machine
-
-_before_close = None
-
-
-def before_close(fn):
-    """`fn()` runs before any contactor closes (faster tick, shorter watchdog): if it raises,
-    the contactor stays open."""
-    global _before_close
-    _before_close = fn
 
 
 class Contactor:
@@ -22,10 +13,12 @@ class Contactor:
         # The level is set before the output is enabled: no pulse.
         self._pin = machine.Pin(relay["pin"], machine.Pin.OUT, value=1 - self._on)
         self.closed = False
+        # fn() that runs before the contacts close: the tick sets it (faster looks, shorter
+        # watchdog). Without it, or if it raises, the contactor stays open.
+        self.before_close = None
 
     def close(self):
-        if _before_close:
-            _before_close()
+        self.before_close()
         self.closed = True
         self._pin.value(self._on)
 

@@ -29,11 +29,15 @@ class Rcd:
         self._trip.irq(handler=self._on_edge, trigger=edge)
 
     def on_trip(self, fn):
-        """`fn("GroundFailure")` is called from the soft interrupt when it trips."""
+        """`fn("RcdTripped")` is called from the soft interrupt when it trips."""
         self._report = fn
 
     def tripped(self):
         return self._trip.value() == self._tripped_level
+
+    def standing(self):
+        """Tripped, and not because it is being tested."""
+        return not self._testing and self.tripped()
 
     def is_ok(self):
         """Tested, and not tripped. Does not allocate: the tick asks in every window."""
@@ -68,4 +72,4 @@ class Rcd:
     def _on_edge(self, _pin):
         # Read again: a false pulse of less than a millisecond beside a contactor is none.
         if not self._testing and self._report and self.tripped():
-            self._report("GroundFailure")
+            self._report("RcdTripped")

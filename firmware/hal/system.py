@@ -1,17 +1,25 @@
 # Reset, why there was one, identity, clock and heap of the chip.
 # MIT license; part of microevse
-"""A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
+"""machine.reset(), a panic and the task watchdog reset the CPU alone: pins and PWM stay as they
+are. A reset of the system lets go of them (ESP-IDF, components/esp_rom/include/esp32/rom/rtc.h:
+SW_RESET, "software reset digital core", against SW_CPU_RESET), and `reset` makes one where it
+knows how; before that it opens.
+
+A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
 panic both end as HARD_RESET. A marker in RTC memory, which outlasts every reset but
 power-off, tells them apart. Behind the marker the last words of a life are kept: a crash
 that leaves no trace is found by nobody."""
 
 import gc
 import struct
+import sys
 import time
 from binascii import hexlify
 
 import machine
-from port import crc32
+from port import const, crc32
+
+from hal import board
 
 _MAGIC = b"mEVS"
 _FORMAT = "<4sBB"  # magic, index of the marker, starts in a row that went wrong
@@ -22,6 +30,10 @@ _WORDS_AT = _HEAD + struct.calcsize(_WORDS)
 # The chip keeps 2048 bytes; what a log line costs grows with what is kept.
 WORDS_MAX = 1400
 _2000 = 946684800  # Unix time of the chip's epoch
+# RTC_CNTL_OPTIONS0 of an ESP32 and its bit for a reset of the system: ESP-IDF,
+# components/soc/esp32/include/soc/rtc_cntl_reg.h (RTC_CNTL_SW_SYS_RST).
+_OPTIONS0 = const(0x3FF48000)
+_SYSTEM_RESET = const(0x80000000)
 
 _last = None  # why this start happened, once found out
 _loops = 0
@@ -116,8 +128,25 @@ def healthy():
     _write(_read()[0], 0)
 
 
+def open_outputs():
+    """Open every contactor now, then set the pilots to steady +12 V. Raises nothing."""
+    for pin, level in sys.modules.get("outputs", ()):
+        try:
+            machine.Pin(pin, machine.Pin.OUT, value=level)
+        except Exception as exc:
+            print("pin", pin, repr(exc))
+
+
 def reset():
-    """Does not return. The relay pins float: their pull-downs open the contactors."""
+    """Open every contactor, then reset the chip; does not return. Where the chip can, it is a
+    reset of the system, which lets go of all pins; else they stay as they have just been set."""
+    open_outputs()
+    try:
+        gc.collect()
+        if board.chip() == "esp32":
+            machine.mem32[_OPTIONS0] |= _SYSTEM_RESET
+    except Exception as exc:
+        print("system:", repr(exc))
     machine.reset()
 
 

@@ -1,6 +1,10 @@
 # The timer tick: the one place that calls the state machines.
 # MIT license; part of microevse
-"""machine.Timer(0), every 20 ms while all contactors are open, every 10 ms otherwise.
+"""machine.Timer(0), every 10 ms, initialised once in a start and never again: MicroPython 1.26 to
+1.29 take a reference on timer group 0 at each init (ports/esp32/machine_timer.c), and ESP-IDF's
+counter of them is a byte (esp_hw_support/periph_ctrl.c): when it wraps, the next init resets the
+group, and the clock and the task watchdog stand still. While all contactors are open every second
+tick is skipped.
 
 Timer callbacks on ESP32 are soft: they run between two bytecodes of whatever runs, but
 not inside a C call, and up to eight of them may have queued up behind one.
@@ -11,33 +15,55 @@ one connector's turn in each tick, beside it only those in doubt. The one whose 
 gets a second window at once where its EV seems to have let go: a tick later would be the
 turn of another. S2 to open contact is thus one round of turns, two windows and the drop-out
 of the contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
+
+Who watches this: the clock is watched by the count of ticks, the ticks by both watchdogs and by
+app.py, which looks at `beats`; a tick that is late again and again opens (LATE_MS).
 """
 
 import machine
 from iec61851.evse import GAP_MS
-from port import ticks_diff, ticks_ms
+from port import const, ticks_diff, ticks_ms
 
-from hal import contactor, watchdog
+from hal import watchdog
 
-OPEN_MS = 20
-CLOSED_MS = 10
+PERIOD_MS = const(10)
+OPEN_MS = const(20)  # between two looks while every contactor is open
+# The clock is behind the ticks by more than this: it stands still (130 ms while closed) or runs slow
+# (10 % after 1.2 s, 2 % after 6 s). Behind a stall it can be 90: eight ticks have queued up. A
+# fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
+# cycles hangs on the same crystal, and without it nothing runs, and the RTC watchdog bites.
+BEHIND_MS = const(120)
+# What gaps beyond GAP_MS add up to while closed, less 1 ms for each tick (a tenth of the time):
+# gaps of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms
+# five times a second never do. A single gap of this length is the watchdog's.
+LATE_MS = const(1000)
+FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
+# A watched task is late, closed, for so many feeds that were left out: 240 ms, in which a task
+# that has only waited behind a stall has shown itself.
+DEAD = const(6)
 
 
 class Tick:
-    """`adc`: PilotAdc; `evses`: in the order of the profile; `alive()`: whether the rest of
-    the program is (must not allocate); `guarded`: what may stall while open may stall while
-    closed, because a guard opens the contactor without us: the watchdog has to wait for it."""
+    """`adc`: PilotAdc; `evses`, `contactors`: in the order of the profile; `alive()`: whether the
+    rest of the program is (must not allocate); `guarded`: what may stall while open may stall
+    while closed, because a guard opens the contactor without us: the watchdog waits for it."""
 
-    def __init__(self, adc, evses, dog, alive, guarded=False):
+    def __init__(self, adc, evses, contactors, dog, alive, guarded=False):
         self._adc = adc
         self._evses = evses
+        self._contactors = contactors
         self._dog = dog
         self._alive = alive
+        self._guarded = guarded
         self._closed_dog_ms = watchdog.OPEN_MS if guarded else watchdog.CLOSED_MS
-        self._timer = machine.Timer(0)
         self._callback = self._on_timer  # bound once: a bound method is an allocation
-        self._period_ms = OPEN_MS
-        self._last_ms = None
+        # True once the looks and the watchdog are those of open contactors. Until then, for a
+        # look after the last one has opened, a long stall would be taken for a hang.
+        self.relaxed = True
+        self.beats = 0  # counts the ticks, modulo 65536
+        self._last_ms = 0
+        self._behind_ms = self._late_ms = self._dead = 0
+        self._feed_in = FEED_EVERY
         self._turn = 0  # index of the connector whose turn it is
         self.worst_gap_ms = 0  # open or closed; evse.worst_gap_ms has it for closed alone
         self.overruns = 0  # ticks that took longer than their period
@@ -45,44 +71,65 @@ class Tick:
         self.last_error = None  # exception of the last tick that failed
 
     def start(self):
-        """From now on the pilots are watched, and the watchdog runs."""
-        contactor.before_close(self._before_close)
+        """From now on the pilots are watched, and the watchdogs run. Once in a start."""
+        before_close = self._before_close
+        for contactor in self._contactors:
+            contactor.before_close = before_close
         self._dog.set(watchdog.OPEN_MS)
-        self._run_every(OPEN_MS)
-
-    @property
-    def relaxed(self):
-        """True once the tick and the watchdog are those of open contactors. Until then, for
-        a tick after the last one has opened, a long stall would be taken for a hang."""
-        return self._period_ms == OPEN_MS
-
-    def _run_every(self, ms):
-        self._period_ms = ms
-        self._timer.init(mode=machine.Timer.PERIODIC, period=ms, callback=self._callback)
+        self._last_ms = ticks_ms()
+        machine.Timer(0).init(
+            mode=machine.Timer.PERIODIC, period=PERIOD_MS, callback=self._callback
+        )
 
     def _before_close(self):
         self._dog.set(self._closed_dog_ms)
-        self._run_every(CLOSED_MS)
+        self._behind_ms = self._late_ms = self._dead = 0
+        self.relaxed = False
+
+    def open_all(self, cause):
+        """Open every contactor now and latch `cause`."""
+        for contactor in self._contactors:
+            contactor.open()
+        for evse in self._evses:
+            evse.trip(cause)
+
+    def rest(self):
+        """Nobody feeds the watchdogs from now on: a person is at the console."""
+        self._dog.rest()
 
     def _on_timer(self, _timer):
+        self.beats = beats = (self.beats + 1) & 0xFFFF
+        if self.relaxed and beats & 1:
+            return
         try:
             self._look()
         except BaseException as exc:
             # Whatever it is: no pilot was seen, so no contactor stays closed.
             self.failures += 1
-            for evse in self._evses:
-                evse.trip("InternalError")
+            self.open_all("TickFailed")
             if not isinstance(exc, Exception):
                 raise  # Ctrl-C, reset
             self.last_error = exc
 
     def _look(self):
         now = ticks_ms()
-        if self._last_ms is not None:
-            since = ticks_diff(now, self._last_ms)
-            if 0 <= since < self._period_ms >> 1:
-                return  # queued behind a stall: this moment has been looked at
-        self._last_ms = now
+        since = ticks_diff(now, self._last_ms)
+        relaxed = self.relaxed
+        every = OPEN_MS if relaxed else PERIOD_MS
+        behind = self._behind_ms + every
+        queued = since < PERIOD_MS >> 1
+        if not queued:
+            self._last_ms = now
+            behind -= since
+            if behind < 0:
+                behind = 0
+        if behind > BEHIND_MS:
+            self._behind_ms = BEHIND_MS
+            self.open_all("ClockStopped")
+            return  # and nobody feeds
+        self._behind_ms = behind
+        if queued:
+            return  # behind a stall: this moment has been looked at
         adc = self._adc
         evses = self._evses
         count = len(evses)
@@ -90,26 +137,46 @@ class Tick:
         for i in range(count):
             evse = evses[i]
             mine = count == 1 or i == self._turn
-            if self._period_ms == OPEN_MS or mine or evse.in_doubt or adc.age_ms(i) > GAP_MS:
+            if relaxed or mine or evse.in_doubt or adc.age_ms(i) > GAP_MS:
                 self._window(i, evse)
-                if adc.gap_ms > self.worst_gap_ms:
-                    self.worst_gap_ms = adc.gap_ms
-                if evse.closed and (
-                    # After a stall, or when the next turn is too far away, there is no time
-                    # for another tick: the second of the two windows is taken now.
-                    adc.gap_ms > GAP_MS or (count > 1 and mine and evse.in_doubt)
-                ):
-                    self._window(i, evse)
+                gap = adc.gap_ms
+                if gap > self.worst_gap_ms:
+                    self.worst_gap_ms = gap
+                if evse.closed:
+                    if gap > GAP_MS:
+                        self._late_ms += gap - GAP_MS
+                    if gap > GAP_MS or (count > 1 and mine and evse.in_doubt):
+                        # After a stall, or when the next turn is too far away, there is no
+                        # time for another tick: the second of the two windows is taken now.
+                        self._window(i, evse)
             closed = closed or evse.closed
         self._turn = (self._turn + 1) % count
-        if ticks_diff(ticks_ms(), now) > self._period_ms:
+        if ticks_diff(ticks_ms(), now) > every:
             self.overruns += 1
-        if not closed and self._period_ms != OPEN_MS:
+        if closed:
+            if self._late_ms:
+                self._late_ms -= 1
+                if self._late_ms > LATE_MS and not self._guarded:
+                    self._late_ms = 0
+                    self.open_all("TickFailed")
+        elif not self.relaxed:
             self._dog.set(watchdog.OPEN_MS)
-            self._run_every(OPEN_MS)
-        # A tick that failed does not get here; a hung main program is not fed for.
+            self._behind_ms = 0
+            self.relaxed = True
+        self._feed_in -= 1
+        if self._feed_in <= 0:
+            self._feed_in = FEED_EVERY
+            self._feed(closed)
+
+    def _feed(self, closed):
+        """A tick that failed does not get here; a hung main program is not fed for."""
         if self._alive():
+            self._dead = 0
             self._dog.feed()
+        elif closed and not self._guarded:
+            self._dead += 1
+            if self._dead >= DEAD:
+                self.open_all("TaskFailed")
 
     def _window(self, i, evse):
         adc = self._adc

@@ -1,22 +1,86 @@
-# The task watchdog of the chip.
+# The two watchdogs of the chip.
 # MIT license; part of microevse
-"""Once started it cannot be stopped; making it again sets another time."""
+"""The task watchdog (`machine.WDT`) resets the CPU: outputs keep their levels until boot.py
+drives them, and it hangs on timer group 0, as the clock does. The RTC watchdog of an ESP32 hangs
+on the slow RC oscillator alone, and its action is a reset of the system: every output is let go
+at that moment. So it bites first, and the task watchdog comes half as long again after it.
+
+The registers: ESP-IDF, components/soc/esp32/include/soc/rtc_cntl_reg.h (RTC_CNTL_WDT*). The order
+of writing and the lengths of the reset signals: components/hal/wdt_hal_iram.c and rwdt_ll.h. The
+bootloader uses it, too (bootloader_init.c), and the start of the application switches it off
+(components/esp_system/startup.c): it is free from boot.py on. A panic leaves it running (panic.c),
+and a restart gives it one second anew (port/soc/esp32/system_internal.c). Other chips have other
+registers, which nobody has checked here: there the task watchdog is alone."""
 
 import machine
+from port import const
 
-OPEN_MS = 8000  # an erase, a handshake, DNS: all that may happen while open
+OPEN_MS = 12000  # an erase, a handshake, DNS, an import: all that may happen while open
 CLOSED_MS = 1000
+REST_MS = 600000  # a person is at the console
+
+_CALIBRATION = const(0x3FF48050)  # RTC_CNTL_STORE1: microseconds of a slow cycle, times 2^19
+_CONFIG0 = const(0x3FF4808C)
+_CONFIG1 = const(0x3FF48090)  # stage 0, in cycles of the slow clock
+_FEED = const(0x3FF480A0)
+_PROTECT = const(0x3FF480A4)
+# As literals, not computed: the chip's small integers end at 2^30, and these lie ready.
+_KEY = const(0x50D83AA1)
+_FEED_BIT = const(0x80000000)
+# Enabled; stage 0 resets the system, the other stages do nothing; reset signals of 3.2 us; both
+# CPUs; not paused in sleep; the mode of flash boot, which has a time of its own, off.
+_ON = const(0xB001FB00)
+# 90 kHz to 200 kHz in microseconds times 2^19: else the calibration is no good.
+_FASTEST, _SLOWEST = const(2621440), const(5825422)
+_NOMINAL_KHZ = const(150)
 
 
 class Watchdog:
-    """Does not run before the first `set()`."""
+    """Does not run before the first `set()`. `chip`: the profile's."""
 
-    def __init__(self):
+    def __init__(self, chip=""):
         self._wdt = None
+        self._mem = None
+        if chip == "esp32" and hasattr(machine, "mem32"):
+            self._mem = machine.mem32
+            slow = self._mem[_CALIBRATION]
+            sound = _FASTEST <= slow <= _SLOWEST
+            self._cycles = 524288000 // slow if sound else _NOMINAL_KHZ  # in a millisecond
+
+    @property
+    def releases(self):
+        """True if a hang ends in a reset that lets go of the outputs."""
+        return self._mem is not None
 
     def set(self, ms):
+        """From now on feed it at least every `ms`. Does not allocate."""
+        mem = self._mem
+        if mem is not None:
+            mem[_PROTECT] = _KEY
+            mem[_FEED] = _FEED_BIT  # first: so much may have passed already
+            mem[_CONFIG1] = ms * self._cycles
+            mem[_CONFIG0] = _ON
+            mem[_PROTECT] = 0
+            ms += ms >> 1
         self._wdt = machine.WDT(timeout=ms)
 
     def feed(self):
+        """Does not allocate."""
+        mem = self._mem
+        if mem is not None:
+            mem[_PROTECT] = _KEY
+            mem[_FEED] = _FEED_BIT
+            mem[_PROTECT] = 0
         if self._wdt:
             self._wdt.feed()
+
+    def rest(self):
+        """Nothing runs that feeds, and every contactor is open: a person is at the console. The
+        RTC watchdog stops; the task watchdog cannot be stopped and gets ten minutes."""
+        mem = self._mem
+        if mem is not None:
+            mem[_PROTECT] = _KEY
+            mem[_CONFIG0] = 0
+            mem[_PROTECT] = 0
+        if self._wdt:
+            self._wdt = machine.WDT(timeout=REST_MS)

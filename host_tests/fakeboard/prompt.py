@@ -99,6 +99,24 @@ def _reset():
     raise SystemExit
 
 
+class _NVS:
+    """Blobs only, each in a file of the host."""
+
+    def __init__(self, space):
+        self._path = "/host" + _board["reset"] + "-nvs-" + space + "-"
+
+    def set_blob(self, key, value):
+        with open(self._path + key, "wb") as file:
+            file.write(value)
+
+    def get_blob(self, key, buf):
+        with open(self._path + key, "rb") as file:
+            return file.readinto(buf)
+
+    def commit(self):
+        pass
+
+
 class _WDT:
     def __init__(self, timeout):
         pass
@@ -156,7 +174,7 @@ if len(sys.argv) > 5:
     _copy("", "/host" + sys.argv[5])
     raise SystemExit
 _module("esp", flash_size=lambda: _board["flash_size"])
-_module("esp32", Partition=Partition)
+_module("esp32", Partition=Partition, NVS=_NVS)
 _module("machine", reset=_reset, WDT=_WDT, Pin=_Pin)
 sys.modules["sys"] = _Sys()
 sys.path[:] = ["", ".frozen", "/lib"]

@@ -13,7 +13,12 @@ from heapq import heappop, heappush
 
 SOFT_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the esp32 port
 TICKS_PERIOD = 1 << 30  # ticks_ms() and ticks_us() wrap here
+STALL_US = 10000  # shorter than any tick: no stall
 RTC_UNSET_S = 946684800  # 2000-01-01: what an ESP32's clock shows after power-on
+
+
+class Stuck(BaseException):
+    """The firmware waits for ever, in a test without a parent process."""
 
 
 class Event:
@@ -35,12 +40,18 @@ class Clock:
         self.boot_us = now_us
         self.rtc_offset = RTC_UNSET_S * 1000000 - now_us  # us; Unix time is now_us + this
         self.dropped = 0  # soft callbacks lost to a full queue
+        self.stopped_us = None  # when the counter of esp_timer stood still; None: it runs
+        self.stuck = False  # the interpreter hangs in a C call for ever
+        self.errors = []  # (class, "tick", "task" or None) to be raised in the program's next call
+        self.stall_us = 0  # a stall that begins with the next call of the program
+        self.on_stall = []  # fn(): the interpreter will not run for a while
         self.pacer = None  # decides how fast time may move (pace.py); None: at once
         self._heap = []  # (when, sequence, Event): sequence keeps equal times in order
         self._sequence = 0
         self._soft = []
         self._delivering = False
         self._moving = False
+        self._stalled = False
 
     # -- hardware side ---------------------------------------------------------------
 
@@ -94,7 +105,20 @@ class Clock:
 
     def spend(self, us):
         """The interpreter is busy or stalled for `us`: physics goes on, callbacks wait."""
-        self.run_to(self.now_us + us)
+        if us < STALL_US or self._stalled:
+            self.run_to(self.now_us + us)
+            return
+        self._stalled = True
+        try:
+            for fn in self.on_stall:
+                fn()
+            self.run_to(self.now_us + us)
+        finally:
+            self._stalled = False
+
+    def free(self):
+        """True while a callback that falls due would run at once."""
+        return not (self._stalled or self.stuck or self._soft)
 
     def soft(self, fn, arg):
         """Queue `fn(arg)` for the interpreter; False if the queue was full (call lost)."""
@@ -106,7 +130,7 @@ class Clock:
 
     def deliver(self):
         """Run queued callbacks, oldest first; returns how many. Never nested."""
-        if not self._soft or self._delivering or self._moving:
+        if not self._soft or self._delivering or self._moving or self.stuck:
             return 0
         self._delivering = True
         count = 0
@@ -131,15 +155,45 @@ class Clock:
             self.pacer.entered()
         if self._heap and self._heap[0][0] <= self.now_us:
             self.run_to(self.now_us)
+        if self.stuck and not self._moving and self.pacer is not None:
+            self.pacer.hang()
+        if self.stall_us and not self._moving:
+            us, self.stall_us = self.stall_us, 0
+            self.spend(us)
+        if self.errors and not self._moving:
+            self._fail()
         if self._soft:
             self.deliver()
 
+    def _fail(self):
+        error, where = self.errors[0]
+        if where is None or (where == "tick") == self._delivering:
+            self.errors.pop(0)
+            raise error("made by the twin")
+
+    def hang(self):
+        """The interpreter comes back from no C call any more: only a reset ends that. Without a
+        parent process (unit tests) a callback that runs just now still ends."""
+        self.stuck = True
+        for fn in self.on_stall:
+            fn()
+
     def sleep(self, us):
-        """Blocking sleep of the firmware: callbacks are delivered meanwhile."""
+        """Blocking sleep of the firmware: callbacks are delivered meanwhile. It ends by the
+        counter of esp_timer (ports/esp32/mphalport.c): never, where that stands still."""
+        if self.stopped_us is not None:
+            if self.pacer is None:
+                raise Stuck("a sleep without a clock")
+            self.pacer.block(None)
         until = self.now_us + us
         if self.pacer is not None:
             self.pacer.block(until)
-            return
+        else:
+            self.run(us)
+
+    def run(self, us):
+        """Let `us` pass with the interpreter idle: callbacks run."""
+        until = self.now_us + us
         while True:
             due = self.next_due()
             self.run_to(until if due is None or due > until else due)
@@ -153,17 +207,25 @@ class Clock:
 
     # -- readings --------------------------------------------------------------------
 
+    def stop(self):
+        """The counter of esp_timer stands still from now on: the chip's time, its ticks and its
+        sleeps with it. Physics, the timers of machine.Timer and CCOUNT go on."""
+        if self.stopped_us is None:
+            self.stopped_us = self.now_us
+
     def virtual_now_us(self):
         """Microseconds since boot, what ticks_us() counts (unwrapped)."""
-        return self.now_us - self.boot_us
+        stopped = self.stopped_us
+        return (self.now_us if stopped is None else stopped) - self.boot_us
 
     def unix_us(self):
-        """What the RTC shows, Unix microseconds."""
-        return self.now_us + self.rtc_offset
+        """What the RTC shows, Unix microseconds: it is the counter of esp_timer plus an offset
+        (ESP-IDF, CONFIG_ESP_TIME_FUNCS_USE_RTC_TIMER and ..._USE_ESP_TIMER)."""
+        return self.boot_us + self.virtual_now_us() + self.rtc_offset
 
     def set_unix(self, unix_s):
         """Set the RTC."""
-        self.rtc_offset = int(unix_s) * 1000000 - self.now_us
+        self.rtc_offset = int(unix_s) * 1000000 - self.boot_us - self.virtual_now_us()
 
 
 def _print_exception(exc):

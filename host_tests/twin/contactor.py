@@ -64,6 +64,19 @@ class Contactor:
         if not self.welded:
             self._event = self._clock.after(max(0, us), self._open)
 
+    def state(self):
+        """The coil, and when its contacts are about to move (us, or None), as JSON types."""
+        return [self.coil, self._event.when if self._event else None]
+
+    def resume(self, closed, state):
+        """After a restart of the twin in which the coil's output went on as it was."""
+        self.coil, when = state
+        self.closed = self.aux = closed
+        if when is not None:
+            self._event = self._clock.at(
+                max(when, self._clock.now_us), self._close if self.coil else self._open
+            )
+
     def pole(self, number):
         """Whether that pole conducts."""
         return self.closed or number in self.stuck

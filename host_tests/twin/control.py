@@ -9,23 +9,18 @@ import sys
 
 import micropython
 import twin_state
+from twin.chip import RESETS
 from twin.net import TROUBLES
 from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
-_STATE_F = 2  # iec61851.sender.FAULT
 
 PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
     "ev", "button", "lamps", "reader",
 )  # fmt: skip
-CAUSES = {
-    "pwron": twin_state.PWRON_RESET,
-    "hard": twin_state.HARD_RESET,
-    "wdt": twin_state.WDT_RESET,
-    "deepsleep": twin_state.DEEPSLEEP_RESET,
-    "soft": twin_state.SOFT_RESET,
-}
+# What `reboot` does to the chip; `hard` is a machine.reset() that nobody has prepared.
+CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}
 
 
 class Control:
@@ -129,9 +124,22 @@ class Control:
 
     def do_reboot(self, cmd):
         cause = cmd.get("cause", "hard")
-        if cause not in CAUSES:
+        kind = CAUSES.get(cause, cause)
+        if kind not in RESETS:
             raise ValueError("unknown cause %r" % (cause,))
-        return {"ok": True}, lambda: twin_state.reset(CAUSES[cause])
+        return {"ok": True}, lambda: twin_state.reset(kind)
+
+    def do__chip(self, cmd):
+        """Something happens to the chip ("what", see twin.chip.Chip.suffer), now or "after_ms";
+        more is for that. The interpreter takes no part in it."""
+        what, after = cmd.get("what"), cmd.get("after_ms", 0)
+        more = dict(cmd)
+        for name in ("do", "what", "after_ms"):
+            more.pop(name, None)
+        twin_state.chip.check(what)
+        # As an event of the hardware: at its microsecond, also in the middle of a stall.
+        twin_state.clock.after(int(after * 1000), lambda: twin_state.chip.suffer(what, **more))
+        return {"ok": True}, None
 
     def do_stall(self, cmd):
         """The interpreter stands still for `ms`, as in a long C call."""
@@ -216,10 +224,13 @@ class Control:
         return {"ok": True, "state": snapshot()}, None
 
 
-def snapshot():
-    """All that must outlive this process, as JSON types."""
+def snapshot(kind=None):
+    """All that must outlive this process, as JSON types. `kind`: of the reset that follows."""
     clock = twin_state.clock
     return {
+        "chip": twin_state.chip.state(kind),
+        "boot_us": clock.boot_us,
+        "stopped_us": clock.stopped_us,
         "now_us": clock.now_us,
         "rtc_offset": clock.rtc_offset,
         "rtc_memory": bytes(twin_state.rtc_memory).hex(),
@@ -254,25 +265,9 @@ def settled():
     if charger is None:
         return True  # a program that is no charger, or has not built it yet
     for evse in charger.evses:
-        if not _at_rest(evse):
+        if not evse.quiet:
             return False
     return True
-
-
-def _at_rest(evse):
-    """True while no time is running in it: as long as the pilot stays, windows change nothing.
-
-    Looks inside on purpose: only the twin wants to leave ticks out, so only the twin asks.
-    """
-    send = evse._send
-    runs = evse._let_go.windows + evse._lost.windows + evse._wrong.windows + evse._stop.windows
-    return (
-        not (runs or evse.paused or evse._f_left or evse._hold_left or send.left_ms)
-        and (evse.closed or not evse._ready.windows)
-        and evse._seen.level == evse.state
-        and send.ma == (evse._want_ma if evse._may_offer() else 0)
-        and (send.output == _STATE_F) != evse._in_service
-    )
 
 
 def _charger():

@@ -400,10 +400,11 @@ class Ev:
             "wh": self.wh,
             "asleep": self.asleep,
             "offer": self._offer,
+            "amps": self.amps,
         }
 
-    def restore(self, state):
-        """Go on from a snapshot; the pilot of the restarted charger is at +12 V by now."""
+    def restore(self, state, live=False):
+        """Go on from a snapshot. `live`: the contactor is closed, and what was drawn still is."""
         for name in ("plugged", "wants", "draw", "phases", "cable_a", "asleep"):
             setattr(self, name, state[name])
         self._wh = state["wh"]
@@ -412,5 +413,8 @@ class Ev:
         self._offer = state["offer"]
         self._pilot.ev_diode_short = self.quirk == "diode_short"
         self._pilot.load = self.level
+        self._live = live
+        if live and state.get("amps"):
+            self._set_current(state["amps"], True)
         self._pilot.refresh()
         self._doze()

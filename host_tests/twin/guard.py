@@ -35,6 +35,15 @@ class Interlock:
     def requested(self, on):
         """The chip's request: it is none of the comparator's business."""
 
+    def state(self):
+        """As JSON types; a guard is no part of the chip, and goes on through its resets."""
+        return [self.held]
+
+    def resume(self, state):
+        self._clock.cancel(self._event)
+        self._event = None
+        self.held = self._next = state[0]
+
     def look(self):
         """The pilot may have changed."""
         held = self._peak() >= self._limit
@@ -76,6 +85,12 @@ class External:
         if not on and self._tripped:
             self._tripped = False
             self._set(not self._good())
+
+    def state(self):
+        return [self.held, self._request, self._tripped]
+
+    def resume(self, state):
+        self.held, self._request, self._tripped = state
 
     def look(self):
         if self._due is None and (not self._good()) != self.held:

@@ -27,6 +27,9 @@ import twin.twin_state as twin_state
 
 sys.modules.setdefault("twin_state", twin_state)
 
+from twin.chip import RESETS  # noqa: E402
+from twin.world import released  # noqa: E402
+
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
@@ -297,7 +300,8 @@ class Twin:
         saved = self.data / "world.json"
         if saved.exists():
             self._state.update(json.loads(saved.read_text()))
-            self._state.update(rtc_offset=None, rtc_memory="", up=True)
+            self._state.update(up=True)
+            self._lose("power")
         self._now_us = self._horizon = self._state["now_us"]
         self.world = self._state["world"]
         self._write_config()
@@ -306,7 +310,7 @@ class Twin:
         self._spare_port = free_port(self._web[0])
         self._dns_port = free_port(self._web[0])
         self._server = await asyncio.start_server(self._on_link, "127.0.0.1", 0)
-        await self._spawn(twin_state.PWRON_RESET)
+        await self._spawn("power")
         if self.hold:
             await self.advance(0)
         else:
@@ -346,6 +350,18 @@ class Twin:
             return await self._ask(cmd, ANSWER_S)
         except (ValueError, TwinError) as exc:
             return {"ok": False, "error": str(exc)}
+
+    async def chip(self, what, **more):
+        """Something happens to the chip (twin.chip.Chip.suffer): a crash of the interpreter
+        ("panic"), a "hang", a "brownout", a "clock_stop" ...; "after_ms": so much later."""
+        answer = await self._ask({"do": "_chip", "what": what, **more}, ANSWER_S)
+        if not answer["ok"]:
+            raise ValueError(answer["error"])
+
+    def change(self, **options):
+        """Options that hold from the next start on: what lies in the file system ("fs": "corrupt",
+        "empty"), the "micropython" version ..."""
+        self._options.update(options)
 
     async def flash(self):
         """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
@@ -403,7 +419,7 @@ class Twin:
                 with contextlib.suppress(asyncio.TimeoutError, TwinError):
                     await self._take_snapshot(FINAL_SNAPSHOT_S, last=True)
                 await self._kill()
-                self._state.update(rtc_offset=None, rtc_memory="")
+                self._lose("power")
                 self._go_dark()
                 self._emit({"event": "power", "on": False, "t": self.now})
                 self._task(self._power_on(self._now_us + round(seconds * 1e6)))
@@ -475,7 +491,15 @@ class Twin:
 
     # -- the child process -----------------------------------------------------------------
 
-    async def _spawn(self, cause):
+    def _lose(self, kind):
+        """Forget what does not outlast this reset (RESETS); the flash and the world do."""
+        cause, pins, memory, _ = RESETS[kind]
+        if not memory:
+            self._state.update(rtc_offset=None, rtc_memory="", chip=None)
+        if not pins:
+            self._state["world"] = released(self._state["world"])
+
+    async def _spawn(self, kind):
         self._failure = None
         self._erased = _added(self._erased, self._state.pop("erases", {}))
         self.crashed = False
@@ -521,7 +545,10 @@ class Twin:
             up=self._state["up"],
             net=self._state.get("net", {}),
             world=self._state["world"],
-            cause=cause,
+            chip=self._state.get("chip"),
+            boot_us=self._state.get("boot_us"),
+            stopped_us=self._state.get("stopped_us"),
+            kind=kind,
             board=self.board,
             data=str(self.data),
             firmware=self._firmware,
@@ -664,7 +691,7 @@ class Twin:
             self._alive.clear()
             # What had been applied was answered before this: the rest is asked again.
             self._fail_answers(_ResetFirst("the charger has reset itself"))
-            self._task(self._restart(event["cause"]))
+            self._task(self._restart(event["kind"]))
             return
         if kind == "listen":
             if event["port"] in (80, 443):
@@ -732,20 +759,20 @@ class Twin:
 
     # -- resets and power ------------------------------------------------------------------
 
-    async def _restart(self, cause):
+    async def _restart(self, kind):
         async with self._changing:
             if self._stopped or self._dark:
                 return
             await self._kill()
-            self._emit({"event": "reboot", "cause": CAUSE_NAMES.get(cause, cause), "t": self.now})
-            if cause == twin_state.PWRON_RESET:
-                self._state.update(rtc_offset=None, rtc_memory="")
+            cause = CAUSE_NAMES[RESETS[kind][0]]
+            self._emit({"event": "reboot", "cause": cause, "kind": kind, "t": self.now})
+            self._lose(kind)
             self._save()
-            await self._try_spawn(cause)
+            await self._try_spawn(kind)
 
-    async def _try_spawn(self, cause):
+    async def _try_spawn(self, kind):
         try:
-            await self._spawn(cause)
+            await self._spawn(kind)
         except TwinError as exc:
             self._failure = str(exc)
             self._log_line(self._failure)
@@ -811,7 +838,7 @@ class Twin:
             self._dark = None
             self._emit({"event": "power", "on": True, "t": self.now})
             self._emit({"event": "reboot", "cause": "pwron", "t": self.now})
-            await self._try_spawn(twin_state.PWRON_RESET)
+            await self._try_spawn("power")
 
     def _task(self, coro):
         task = asyncio.ensure_future(coro)

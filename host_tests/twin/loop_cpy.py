@@ -204,11 +204,15 @@ class TwinSelector(selectors.DefaultSelector):
         until = None
         if timeout is not None:
             until = pacer.clock.now_us + max(0, math.ceil(timeout * 1e6 - 1e-3))
+            if pacer.clock.stopped_us is not None and timeout > 0:
+                until = None
         woken = pacer.clock.deliver() > 0
         while True:
             found = self._ready(0)
             if found or woken or (until is not None and pacer.clock.now_us >= until):
                 return found
+            if pacer.clock.stopped_us is not None:
+                until = None  # without a clock no sleep ends
             woken = pacer.step(until)
 
 
@@ -217,7 +221,7 @@ class TwinLoop(asyncio.SelectorEventLoop):
         super().__init__(TwinSelector())
 
     def time(self):
-        return _clock.now_us / 1e6
+        return (_clock.boot_us + _clock.virtual_now_us()) / 1e6
 
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
         # In this thread: a worker thread would answer at a moment nobody can foresee.

@@ -156,6 +156,8 @@ def install(clock):
     global _ticks
 
     def ticks():
+        if clock.stopped_us is not None:
+            return (clock.virtual_now_us() // 1000) & _MASK
         return ((clock.now_us - clock.boot_us) // 1000) & _MASK
 
     _ticks = ticks
@@ -249,7 +251,7 @@ def patch(pacer):
             if self._wake() or dt == 0:
                 return
             until = due = None
-            if dt > 0:
+            if dt > 0 and clock.stopped_us is None:
                 # To the millisecond the loop counts in, not a fraction later.
                 passed = (clock.now_us - clock.boot_us) // 1000
                 due = clock.boot_us + (passed + dt) * 1000
@@ -260,7 +262,9 @@ def patch(pacer):
                 # Commands and callbacks may have made tasks ready: the loop must look.
                 if pacer.step(until) and _pushes != before:
                     return
-                if until != due and twin_state.world.version != version:
+                if clock.stopped_us is not None:
+                    until = None  # this sleep has no end any more
+                if until is not None and until != due and twin_state.world.version != version:
                     until = due  # something moved: the quiet time is over
                 if self._wake() or (until is not None and clock.now_us >= until):
                     return

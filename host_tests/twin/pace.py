@@ -122,6 +122,7 @@ class Pacer:
         self._base_r = real_us()
         self._last_serve = 0
         self._serving = False
+        self._hanging = False
         self._later = []
         self._did = False  # a command was carried out in this step
         self._turn = 0
@@ -201,13 +202,22 @@ class Pacer:
             target = self._free(target)
         if target is not None:
             clock.run_to(target)
+        if (clock.stuck or clock.stall_us) and not self._hanging:
+            clock.entered()
         return clock.deliver() > 0 or self._did
 
     def block(self, until):
-        """Blocking sleep: time passes and callbacks run, sockets are not looked at."""
-        while self.clock.now_us < until:
+        """Blocking sleep: time passes and callbacks run, sockets are not looked at. `until`
+        None: for ever."""
+        while until is None or self.clock.now_us < until:
             self.net.waiting.clear()
             self.step(until)
+
+    def hang(self):
+        """The interpreter runs no more; the world goes on until something resets the chip."""
+        self._hanging = True
+        self._serving = False  # the command that has done this is answered
+        self.block(None)
 
     def _pause(self, ms):
         self.wait(ms)

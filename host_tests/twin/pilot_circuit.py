@@ -11,6 +11,8 @@ and it conducts both ways. The divider loads the pilot by less than 0.04 V: negl
 from array import array
 from math import exp
 
+from twin.adc_faults import Faults
+
 R1_OHM = 1000.0  # +-3 %
 R2_OHM = 2740.0  # EV, state B
 R3_C_OHM = 1300.0  # in parallel from state C on
@@ -22,6 +24,9 @@ PE_SHORT_OHM = 80.0  # IEC 61851-1 A.4.9 tests with 80 ohm
 _LETTERS = ((10.5, "A"), (7.5, "B"), (4.5, "C"), (1.5, "D"))
 
 FULL = 65536
+# A pulse that is shorter does not get through the line's 1 us: 65535 of 65536, which is the
+# most that MicroPython sent before 1.26, is 15 ns away from +12 V in each ms.
+_SHORTEST_US = 0.15
 _NOISE = 512  # a table of noise: drawing three random numbers for each sample is slow
 ADC_MAX = 4095
 # An ESP32's line for each attenuation: mV at raw 0, and mV per count and volt of the chip's
@@ -90,7 +95,7 @@ class Adc:
         self.sigma_mv = options.get("adc_sigma_mv", 10.0)
         self.spike_rate = options.get("adc_spike_rate", 0.0)  # 0.002 to 0.01 with WiFi busy
         self.spike_mv = options.get("adc_spike_mv", 600)
-        self.error_rate = options.get("adc_error_rate", 0.0)  # invalid conversions
+        self.faults = Faults(rng, options)
         self.preempt = options.get("adc_preempt", 0.0)  # reads the other core interrupts
         self._noise = None
         self._i = 0
@@ -183,6 +188,7 @@ class PilotCircuit:
         self._next = None
         self._event = None
         self._high_us = self._settled = 0.0
+        self._top = FULL
         self._solve()
 
     # -- EVSE side ---------------------------------------------------------------------
@@ -208,6 +214,18 @@ class PilotCircuit:
         if not self._event:
             at = self._t0 + ((now - self._t0) // self._period + 1) * self._period
             self._event = self._clock.at(at, self._period_end)
+
+    def wave(self):
+        """[duty, period us, where a period began us] of the LEDC, as JSON types; None: no PWM."""
+        if not self._running:
+            return None
+        duty, period = self._next if self._event else (self.duty, self._period)
+        return [duty, period, self._t0]
+
+    def resume(self, wave):
+        """The LEDC went on through a reset of the CPU."""
+        self._running = True
+        self.duty, self._period, self._t0 = wave
 
     def _period_end(self):
         self._event = None
@@ -244,6 +262,8 @@ class PilotCircuit:
     def offered(self):
         """Duty fraction the EV can make out, or None: no square wave arrives."""
         if self._ohms() is None or not 0 < self.duty < FULL or self.high < 1.5:
+            return None
+        if self.duty >= self._top:
             return None
         return self.duty / FULL
 
@@ -284,6 +304,7 @@ class PilotCircuit:
         self.high = self.plateau(self.v_high)
         self.low = self.plateau(self.v_low)
         self._high_us = self.duty * self._period / FULL
+        self._top = FULL - int(_SHORTEST_US * FULL / self._period)
         self._settled = 8 * self.c_nf * self.r1 / 1000  # us: nothing is slower than this
         if self.duty == 0:
             self.letter = "F" if self.low < -1.5 else "E"
@@ -296,7 +317,7 @@ class PilotCircuit:
 
     def volts(self, t_us):
         """Pilot volts at one instant, with the slopes that the line capacitance makes."""
-        if self.duty >= FULL:
+        if self.duty >= self._top:
             return self.high
         if self.duty <= 0:
             return self.low

@@ -36,3 +36,12 @@ class Rcd:
         if tripped != self.tripped:
             self.tripped = tripped
             self._moved()
+
+    def state(self):
+        """[test input, output] as JSON types."""
+        return [self._testing, self.tripped]
+
+    def resume(self, state):
+        """After a restart of the twin in which the test output went on as it was."""
+        self._testing, self.tripped = state
+        self._event = self._clock.after(self._delay_us, self._settle)

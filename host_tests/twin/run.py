@@ -11,8 +11,6 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-# From reset to boot.py: ROM and second-stage bootloader, start of MicroPython.
-BOOT_US = 600000
 # Subtype of the partition that MicroPython maps.
 ROMFS = 0x8F
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
@@ -35,9 +33,16 @@ def _paths(here, start):
         paths.append(here + "/analytic")
     paths.append(here + ("/modules_mpy" if MICROPYTHON else "/cpython"))
     paths.append(here + "/modules")
-    paths += start["firmware"]
+    if start.get("image") == "own":
+        # The firmware's folders are what is frozen into the image; sys.path of the port begins
+        # with the file system (py/runtime.c, mp_init()), and /lib comes last.
+        paths.append("")
+        paths += start["firmware"] + [".frozen", "lib"]
+    else:
+        paths += start["firmware"]
     if MICROPYTHON:
-        paths.append(".frozen")
+        if ".frozen" not in paths:
+            paths.append(".frozen")
         if start.get("site") and not (start.get("rom") or start.get("frozen")):
             paths.append(start["site"])
     else:
@@ -71,6 +76,7 @@ class Board:
     def __init__(self, link, start):
         # Here, not at the top: the path is only now what it must be.
         import twin_state as state
+        from twin.chip import RESETS, Chip
         from twin.clock import Clock
         from twin.control import Control, peer_busy, settled, snapshot
         from twin.net import TLS_MS, Net
@@ -82,6 +88,9 @@ class Board:
         self.link = link
         self.start = start
         clock = Clock(start["now_us"])
+        if start["kind"] == "soft":
+            clock.boot_us = start["boot_us"]  # the counter of esp_timer goes on
+            clock.stopped_us = start["stopped_us"]
         if start.get("rtc_offset") is not None:
             clock.rtc_offset = start["rtc_offset"]
         web = start.get("web")
@@ -114,7 +123,7 @@ class Board:
         state.options = start
         state.board = start["board"]
         state.rtc_memory = bytearray(bytes.fromhex(start.get("rtc_memory", "")))
-        state.reset_cause = start["cause"]
+        state.reset_cause = RESETS[start["kind"]][0]
         if start["hold"]:
             self._repeatable(start["seed"] + start["now_us"])
         state.settled = settled
@@ -132,6 +141,8 @@ class Board:
             self._patch_port()
         state.world = World(start["board"], clock, start.get("world"), start["seed"], start)
         state.world.on_event = self._world_event
+        clock.on_stall = state.world.on_stall
+        state.chip = Chip(start.get("chip"))
 
     def _repeatable(self, seed):
         """Random numbers from the seed: masks, jitter and tokens are the same next time."""
@@ -187,10 +198,12 @@ class Board:
     def _listening(self, port, host, real):
         self.send({"event": "listen", "port": port, "address": [host, real]})
 
-    def reset(self, cause):
+    def reset(self, kind):
         """Hand the state over and wait to be killed."""
         self.control.ballast = None  # the state is a large piece of text
-        self.send({"event": "reset", "cause": cause, "state": self._snapshot()})
+        if kind == "soft":
+            self.state.chip.end_of_python()
+        self.send({"event": "reset", "kind": kind, "state": self._snapshot(kind)})
         while True:
             self.link.receive(True)  # ends this process when the link goes
 
@@ -198,12 +211,16 @@ class Board:
 
     def run(self):
         state, start = self.state, self.start
-        # The chip starts: pins float, physics goes on, no program runs.
-        self.pacer.block(state.clock.boot_us + BOOT_US)
+        # The chip starts: no program runs, the outputs are as the reset has left them.
+        state.chip.begin(start["kind"], self._wait, self._board_startup)
+        if start.get("fs") == "corrupt":
+            self._corrupted()
         if self.start.get("romfs"):
             self.rom = self._map_rom()
         self._limit_heap()
-        for name in ("boot.py", "main.py"):
+        # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
+        nothing = start.get("fs") == "empty" and start.get("image") != "own"
+        for name in () if nothing else ("boot.py", "main.py"):
             for folder in start["firmware"]:
                 path = folder + "/" + name
                 if _exists(path):
@@ -219,6 +236,34 @@ class Board:
         while True:
             state.net.waiting.clear()
             self.pacer.step(None)
+
+    def _corrupted(self):
+        """A file system that does not mount and is not empty: the frozen _boot.py prints and sleeps
+        for ever, and no boot.py is run, frozen or not (ports/esp32/modules/inisetup.py)."""
+        while True:
+            print("The filesystem appears to be corrupted.")
+            self._wait(3000000)
+
+    def _board_startup(self):
+        """MICROPY_BOARD_STARTUP of our own image: does what board.c beside mpconfigboard.h does,
+        once the NVS is there and before Python starts."""
+        if self.start.get("image") != "own":
+            return
+        import esp32
+        from binascii import crc32
+
+        kept = bytearray(40)
+        try:
+            size = esp32.NVS("microevse").get_blob("outputs", kept) - 4
+        except OSError:
+            return
+        told = int.from_bytes(kept[size : size + 4], "little")
+        if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
+            for output in kept[1:size]:
+                self.state.world.drive(output & 127, output >> 7)
+
+    def _wait(self, us):
+        self.pacer.block(self.state.clock.now_us + int(us))
 
     @staticmethod
     def _map_rom():
@@ -272,7 +317,7 @@ class Board:
                 code = compile(file.read(), path, "exec")
             exec(code, {"__name__": "__main__", "__file__": path})
         except SystemExit:
-            self.state.reset(self.state.SOFT_RESET)
+            self.state.reset("soft")
         except BaseException as exc:
             self._print(exc)
             self.send({"event": "crash", "file": path, "error": repr(exc)})
@@ -312,7 +357,15 @@ def main():
     sys.modules["twin_state"] = sys.modules["twin.twin_state"]
     import os
 
-    os.chdir(start["data"] + "/vfs")
+    folder = start["data"] + "/vfs"
+    if start.get("fs") == "empty":
+        # _boot.py has made a new file system.
+        folder += "-empty"
+        try:
+            os.mkdir(folder)
+        except OSError:
+            pass
+    os.chdir(folder)
     Board(link, start).run()
 
 

@@ -14,6 +14,9 @@ DEEPSLEEP_RESET = 4
 SOFT_RESET = 5
 
 clock = None  # twin.clock.Clock
+chip = None  # twin.chip.Chip
+timers = {}  # number: machine.Timer
+running = None  # the machine.Timer whose callback runs
 world = None  # twin.world.World
 net = None  # twin.net.Net: the virtual network
 options = {}  # the JSON object the child was started with; "data" is the image directory
@@ -28,19 +31,22 @@ send = None  # fn(dict): one event line to the parent, {"event": ..., "t": secon
 class Reset(BaseException):
     """Raised by reset() where no parent process is there to end this one (unit tests)."""
 
-    def __init__(self, cause):
-        super().__init__(cause)
-        self.cause = cause
+    def __init__(self, kind):
+        from twin import chip
+
+        super().__init__(kind)
+        self.kind = kind
+        self.cause = chip.RESETS[kind][0]
 
 
-def _no_parent(cause):
-    raise Reset(cause)
+def _no_parent(kind):
+    raise Reset(kind)
 
 
 on_reset = _no_parent
 
 
-def reset(cause):
-    """Reset the virtual chip with one of the causes above. Does not return."""
-    on_reset(cause)
-    raise Reset(cause)
+def reset(kind):
+    """Reset the virtual chip, as one of twin.chip.RESETS. Does not return."""
+    on_reset(kind)
+    raise Reset(kind)

@@ -27,6 +27,21 @@ _HOT_C = 90.0
 _BUTTON_MS = 200
 
 
+def _input(cfg):
+    """(pin, whether its contact closes) of a pin, or of a table with a contact that may open."""
+    if isinstance(cfg, dict):
+        return cfg["pin"], not cfg.get("normally_closed", False)
+    return cfg, True
+
+
+def released(snapshot):
+    """A snapshot with the chip's outputs floating: after a system reset or without power."""
+    if snapshot and "pins" in snapshot:
+        snapshot = dict(snapshot)
+        del snapshot["pins"]
+    return snapshot
+
+
 class Rng:
     """The same numbers from the same seed on both interpreters."""
 
@@ -286,8 +301,20 @@ class Outlet:
             "diode_short": pilot.diode_short,
         }
 
-    def restore(self, state, t_us):
-        """After a restart: `t_us` is when the snapshot was taken, outputs float since."""
+    def driven(self):
+        """What the chip's outputs have set here: kept by a CPU reset, which resets none."""
+        return {
+            "pwm": self.pilot.wave(),
+            "relay": self._relay_level,
+            "coil": self.contactor.state(),
+            "guard": self.guard.state() if self.guard else None,
+            "rcd": self.rcd.state() if self.rcd else None,
+            "switch": self.pilot.switched_off,
+        }
+
+    def restore(self, state, t_us, driven=None):
+        """After a restart: `t_us` is when the snapshot was taken. `driven`: what `driven()` gave
+        then, and the outputs still do that; without it they have been floating since."""
         world = self._world
         self.contactor.closes = state["closes"]
         self.contactor.opens_under_load = state["under_load"]
@@ -295,13 +322,21 @@ class Outlet:
         self.contactor.stuck = set(state.get("stuck", ()))
         self.pilot.pe_short = state["pe_short"]
         self.pilot.diode_short = state["diode_short"]
-        self.ev.restore(state["ev"])
         self.cable_in = state["cable"]
-        if state["closed"]:
+        if driven:
+            self.pilot.switched_off = driven["switch"]
+            self._relay_level = driven["relay"]
+            self.contactor.resume(state["closed"], driven["coil"])
+            if self.guard:
+                self.guard.resume(driven["guard"])
+            if self.rcd:
+                self.rcd.resume(driven["rcd"])
+            if driven["pwm"]:
+                self.pilot.resume(driven["pwm"])
+        elif state["closed"]:
             left = t_us + int(world.options.get("drop_ms", 30) * 1000) - world.clock.now_us
             self.contactor.drop_later(left)
-            if self.contactor.welded:
-                self.ev.see_voltage(True)
+        self.ev.restore(state["ev"], state["closed"])
         if self.lock:
             self.lock.put(state["lock"], state["jam"])
         if self.rcd and state["rcd"]:
@@ -368,6 +403,7 @@ class World:
         self.onewire = {}  # pin: device with reset(), write(bit), read()
         self.uarts = {}  # id: device with baud, port, receive(data)
         self.on_touch = []  # fn(): the idle skipper goes back to regular ticks
+        self.on_stall = self.on_touch  # the same ones: before the interpreter stalls
         self.adc = Adc(self.rng, self.options, board.get("chip", "esp32"))
         self.changed_us = clock.now_us
         self.version = 0  # counts the changes behind changed_us
@@ -384,10 +420,10 @@ class World:
         self.strips = {}  # pin: colours of the WS2812s there
         if board.get("reader"):
             self._fit_reader(board["reader"])
-        for name in ("button", "estop"):
+        for name in ("button", "estop", "pe"):
             pin = board.get(name)
             if pin is not None:
-                self._contact_to_ground(pin)
+                self._contact_to_ground(*_input(pin))
         self.thermometer = thermometer.fitted(board.get("temp"), self)
         if snapshot:
             self._restore(snapshot)
@@ -413,9 +449,9 @@ class World:
                 return cfg
         return {}
 
-    def _contact_to_ground(self, pin):
-        # Pressed: 0. Otherwise nothing drives the pin and its pull-up decides.
-        self.inputs[pin] = lambda: 0 if self._pressed.get(pin) else None
+    def _contact_to_ground(self, pin, closes=True):
+        # A closed contact: 0. Otherwise nothing drives the pin and its pull-up decides.
+        self.inputs[pin] = lambda: 0 if bool(self._pressed.get(pin)) == closes else None
 
     # -- pins --------------------------------------------------------------------------
 
@@ -474,6 +510,13 @@ class World:
             raise ValueError("no connector %s" % connector)
         return outlet
 
+    def release(self):
+        """The chip's pins float, as a system reset leaves them."""
+        for outlet in self.outlets.values():
+            outlet.pilot.steady(None)
+        for pin in list(self.levels):
+            self.drive(pin, None)
+
     def status(self, connector=1):
         """What one connector physically is: see the contract of the control port."""
         return self.outlet(connector).status()
@@ -486,16 +529,26 @@ class World:
             "faults": self._faults,
             "pressed": [pin for pin in self._pressed if self._pressed[pin]],
             "outlets": [[n, self.outlets[n].snapshot()] for n in self.outlets],
+            "pins": {
+                "levels": [[pin, self.levels[pin]] for pin in sorted(self.levels)],
+                "driven": [[n, self.outlets[n].driven()] for n in self.outlets],
+            },
         }
 
     def _restore(self, snapshot):
+        pins = snapshot.get("pins")
+        driven = dict([(n, state) for n, state in pins["driven"]]) if pins else {}
         self.celsius = snapshot["celsius"]
         self._faults = list(snapshot["faults"])
         for pin in snapshot["pressed"]:
             self._pressed[pin] = 1
         for number, state in snapshot["outlets"]:
             if number in self.outlets:
-                self.outlets[number].restore(state, snapshot["t"])
+                self.outlets[number].restore(state, snapshot["t"], driven.get(number))
+        if pins:
+            for pin, level in pins["levels"]:
+                # What follows a level at once has been set above.
+                self.drive(pin, level)
 
     # -- what people and fate do -------------------------------------------------------
 
@@ -641,10 +694,11 @@ class World:
             self._faults.append(kind)
         if kind == "overtemp":
             return self._heat(on, cmd)
-        pin = self.board.get("estop" if kind == "other" else "pe")
-        if pin is None:
+        cfg = self.board.get("estop" if kind == "other" else "pe")
+        if cfg is None:
             return False
-        self._contact_to_ground(pin)
+        pin, closed = _input(cfg)
+        self._contact_to_ground(pin, closed)
         self._press(pin, 1 if on else 0)
         return True
 

@@ -60,7 +60,8 @@ class FakeEvse:
         self.closed = self.pwm = self.plugged = self.paused = False
         self.since_ms = 0
         self.offered_ma = 0
-        self.fault = None
+        self.faults = []  # all that are latched
+        self.protects = []  # the `protect` of each permission
         self.plug_count = self.unplug_count = self.close_count = 0
         self.changed = Flag()
         self.disputed = False
@@ -71,6 +72,7 @@ class FakeEvse:
 
     def permit(self, ma, protect=False):
         self.calls.append("permit %d" % ma)
+        self.protects.append(protect)
         self.offered_ma = ma
         self.pwm = self.plugged and self.fault is None
         self._follow()
@@ -84,8 +86,13 @@ class FakeEvse:
 
     def trip(self, fault):
         self.calls.append("trip " + fault)
-        self.fault = self.fault or fault
+        if fault not in self.faults:
+            self.faults.append(fault)
         self.closed = self.pwm = False
+
+    @property
+    def fault(self):
+        return self.faults[0] if self.faults else None
 
     def out_of_service(self, on):
         self.calls.append("out of service %s" % on)
@@ -93,12 +100,12 @@ class FakeEvse:
     def clear(self, fault):
         if fault in self.causes:
             return False
-        if self.fault == fault:
-            self.fault = None
+        if fault in self.faults:
+            self.faults.remove(fault)
         return True
 
     def _follow(self):
-        self.closed = self.pwm and self.state == levels.C
+        self.closed = self.pwm and self.state == levels.C and not self.faults
 
     # the EV
     def plug(self):
@@ -154,6 +161,10 @@ class FakeLock:
 
 class FakeRcd:
     works = True
+    fired = False
+
+    def standing(self):
+        return self.fired
 
     async def self_test(self):
         return self.works

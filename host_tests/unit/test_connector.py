@@ -245,7 +245,7 @@ def test_a_lock_that_fails_is_a_fault_and_no_session():
         assert await c.station.remote_start("CARD", 1)
         await c.pass_s(1)
         assert c.connector.status == "faulted"
-        assert c.connector.fault[0] == "ConnectorLockFailure"
+        assert c.connector.fault[0] == "LockJammed"
         assert c.records(kinds.START) == [] and "permit 16000" not in c.evse.calls
         c.evse.unplug()
         await c.pass_s(6)
@@ -263,7 +263,7 @@ def test_a_failed_rcd_self_test_is_a_fault_and_no_session():
         c.evse.plug()
         await c.station.present_token("CARD")
         await c.pass_s(2)
-        assert c.connector.fault == ("GroundFailure", "RCD self-test failed")
+        assert c.connector.fault == ("RcdTestFailed", "")
         assert c.records(kinds.START) == []
 
     run(story())
@@ -342,10 +342,10 @@ def test_a_fault_that_ends_the_session():
     async def story():
         c = Charger()
         await c.charge()
-        c.evse.trip("GroundFailure")
-        c.evse.causes.add("GroundFailure")
+        c.evse.trip("RcdTripped")
+        c.evse.causes.add("RcdTripped")
         await c.pass_s(2)
-        assert c.connector.status == "faulted" and c.connector.fault[0] == "GroundFailure"
+        assert c.connector.status == "faulted" and c.connector.fault[0] == "RcdTripped"
         assert c.records(kinds.STOP)[0][3] == "other"
         assert not await c.station.remote_start("CARD", 1)
         asked = len(c.asked)
@@ -365,11 +365,11 @@ def test_a_passing_fault_suspends_the_session():
     async def story():
         c = Charger()
         await c.charge()
-        c.connector.report_fault("HighTemperature", "81 C")
+        c.connector.report_fault("TemperatureStop", "81 C")
         assert not c.evse.closed and c.connector.status == "faulted"
         await c.pass_s(20)
         assert c.connector.session and c.connector.status == "faulted"
-        c.connector.clear_fault("HighTemperature")
+        c.connector.clear_fault("TemperatureStop")
         await c.pass_s(2)
         assert c.connector.status == "charging" and c.connector.fault is None
         assert c.records(kinds.STOP) == []
@@ -381,7 +381,7 @@ def test_emergency_stop_has_its_own_reason():
     async def story():
         c = Charger()
         await c.charge()
-        c.connector.report_fault("OtherError", "Emergency stop")
+        c.connector.report_fault("EmergencyStop")
         assert not c.evse.closed
         await c.pass_s(1)
         assert c.records(kinds.STOP)[0][3] == "emergency_stop"
@@ -394,10 +394,10 @@ def test_a_warning_does_not_stop_anything():
     async def story():
         c = Charger()
         await c.charge()
-        c.connector.report_fault("ReaderFailure")
+        c.connector.report_fault("ReaderLost")
         await c.pass_s(2)
-        assert c.connector.status == "charging" and c.connector.fault[0] == "ReaderFailure"
-        c.connector.clear_fault("ReaderFailure")
+        assert c.connector.status == "charging" and c.connector.fault[0] == "ReaderLost"
+        c.connector.clear_fault("ReaderLost")
         await c.pass_s(6)
         assert c.connector.fault is None
 
@@ -410,7 +410,7 @@ def test_a_silent_meter_pauses_the_session_until_it_answers():
         await c.charge()
         c.meter.fails = True
         await c.pass_s(15)
-        assert c.connector.fault[0] == "PowerMeterFailure" and not c.evse.closed
+        assert c.connector.fault[0] == "MeterLost" and not c.evse.closed
         assert c.connector.session is not None
         c.meter.fails = False
         await c.pass_s(8)
@@ -448,7 +448,7 @@ def test_a_bug_in_the_task_leaves_nothing_permitted():
         c.connector.step = broken
         task = asyncio.create_task(c.connector.run())
         await asyncio.sleep(0.05)
-        assert not c.evse.closed and c.evse.fault == "InternalError"
+        assert not c.evse.closed and c.evse.fault == "TaskFailed"
         assert not task.done()
         task.cancel()
         try:

@@ -54,7 +54,7 @@ def test_what_the_guard_opened_is_opened_by_us_and_a_dispute_is_a_fault():
     took = bench.until(lambda: not bench.evse.closed, 60)
     assert took <= 40 and bench.evse.fault is None
     bench.until(lambda: bench.evse.fault, 8000)
-    assert bench.evse.fault == "InternalError" and bench.evse.disputed
+    assert bench.evse.fault == "GuardDisagrees" and bench.evse.disputed
     assert not bench.contactor.closed
 
 

@@ -3,234 +3,13 @@
 """The twin tests all this with physics behind it; here single rules are looked at closely."""
 
 import asyncio
-import sys
 from array import array
 
+from fake_chip import BOARD, CP, PARTS, Hal, charge, charger, chip
 from helpers import raises, run
 from iec61851 import plateau
-from iec61851.evse import Evse
 from pilot_bench import Random
 from port import MICROPYTHON
-
-DIVIDER = [270000, 68000, 56000]
-CP = {"pwm": 27, "adc": 36, "divider": DIVIDER, "vcc_mv": 3300}
-BOARD = {"chip": "esp32", "connectors": [{"cp": CP}]}
-
-
-class Chip:
-    """State behind the fake modules."""
-
-    def __init__(self):
-        self.pins = {}
-        self.log = []
-        self.memory = b""
-        self.cause = 1
-        self.wdt_ms = None
-        self.feeds = 0
-        self.period = None
-        self.timer = None
-        self.pilot = "A"  # what the EV presents
-        self.duty = 65535
-        self.fail = False
-        self.step = 0.805
-        self.floor = 142
-        self.conversions = 0
-        self.clock_us = 0
-
-    def adc_mv(self):
-        """Pin voltage; the share of samples with the high plateau is the duty."""
-        self.conversions += 1
-        high = (self.conversions * 7 % 80) * 65536 < self.duty * 80
-        mv = {"A": 12000, "B": 8980, "C": 6000}[self.pilot] if high else -12000
-        return mv * 1021 // 10000 + 1338
-
-    def us(self):
-        """The clock that a window of samples looks at, once for each conversion."""
-        self.clock_us = (self.clock_us + 50) & 0x3FFFFFFF
-        return self.clock_us
-
-    def count(self):
-        mv = self.adc_mv()
-        return max(0, int((mv - self.floor) / self.step))
-
-
-chip = Chip()
-
-
-class Pin:
-    IN, OUT = 1, 3
-    IRQ_RISING, IRQ_FALLING = 1, 2
-
-    def __init__(self, number, mode=None, value=None):
-        self.number = number
-        if value is not None:
-            self.value(value)
-
-    def value(self, x=None):
-        if x is None:
-            got = chip.pins.get(self.number, 0)
-            return got() if callable(got) else got
-        chip.pins[self.number] = x
-        chip.log.append((self.number, x))
-        if self.number == CP["pwm"]:
-            chip.duty = 65535 if x else 0
-
-    def irq(self, handler=None, trigger=None):
-        chip.irq = handler
-
-
-class PWM:
-    def __init__(self, pin, freq, duty_u16):
-        chip.freq = freq
-        self.duty_u16(duty_u16)
-
-    def duty_u16(self, duty):
-        chip.duty = duty
-
-
-class ADC:
-    ATTN_11DB = 3
-
-    def __init__(self, pin, atten):
-        self.pin = pin
-
-    def read_u16(self):
-        if chip.fail:
-            raise OSError(263)
-        raw = chip.count()
-        return raw << 4 | raw >> 8
-
-    def read_uv(self):
-        return int(chip.count() * chip.step + chip.floor) * 1000
-
-
-class Timer:
-    PERIODIC = 1
-
-    def __init__(self, number):
-        pass
-
-    def init(self, mode, period, callback):
-        chip.period = period
-        chip.timer = callback
-
-
-class WDT:
-    def __init__(self, timeout):
-        chip.wdt_ms = timeout
-
-    def feed(self):
-        chip.feeds += 1
-
-
-class RTC:
-    def memory(self, data=None):
-        if data is None:
-            return chip.memory
-        chip.memory = data
-
-
-class Machine:
-    PWRON_RESET, HARD_RESET, WDT_RESET, DEEPSLEEP_RESET, SOFT_RESET = 1, 2, 3, 4, 5
-
-    def __init__(self):
-        self.Pin, self.PWM, self.ADC, self.Timer = Pin, PWM, ADC, Timer
-        self.WDT, self.RTC = WDT, RTC
-
-    def reset_cause(self):
-        return chip.cause
-
-    def unique_id(self):
-        return b"\x24\x0a\xff"
-
-
-class Partition:
-    """Four blocks of NOR flash; notes which call erased."""
-
-    TYPE_DATA = 1
-
-    def __init__(self):
-        self.data = bytearray(b"\xff" * 4 * 4096)
-        self.erased = []
-
-    @staticmethod
-    def find(kind, label):
-        return [chip.flash] if label == "journal" else []
-
-    def ioctl(self, op, arg):
-        if op == 6:
-            self.erased.append(arg)
-            self.data[arg * 4096 : arg * 4096 + 4096] = b"\xff" * 4096
-            return 0
-        return {4: 4, 5: 4096}[op]
-
-    def readblocks(self, n, buf, offset):
-        at = n * 4096 + offset
-        buf[:] = self.data[at : at + len(buf)]
-
-    def writeblocks(self, n, buf, offset):
-        assert offset + len(buf) <= 4096
-        for i in range(len(buf)):
-            self.data[n * 4096 + offset + i] &= buf[i]
-
-
-class Esp32:
-    def __init__(self):
-        self.Partition = Partition
-
-
-class Hal:
-    """The hal modules, imported over the fakes; leaves sys.modules as it was."""
-
-    def __init__(self, *names):
-        self.names = names
-
-    def __enter__(self):
-        global chip
-        chip = Chip()
-        chip.flash = Partition()
-        self.kept = {}
-        for name in list(sys.modules):
-            if name.split(".")[0] in ("hal", "machine", "esp32", "burst"):
-                self.kept[name] = sys.modules[name]
-                del sys.modules[name]
-        sys.modules["machine"] = Machine()
-        sys.modules["esp32"] = Esp32()
-        found = [getattr(__import__("hal." + name), name) for name in self.names]
-        if "burst" in sys.modules:
-            # A conversion takes 50 us, whatever else this machine is doing: a busy one once
-            # gave windows of too few samples.
-            sys.modules["burst"].ticks_us = lambda: chip.us()
-        return found[0] if len(found) == 1 else found
-
-    def __exit__(self, *exc):
-        for name in list(sys.modules):
-            if name.split(".")[0] in ("hal", "machine", "esp32", "burst"):
-                del sys.modules[name]
-        for name in self.kept:
-            sys.modules[name] = self.kept[name]
-
-
-def charger(hal, alive=lambda: True):
-    """Evse and tick over the fake pins, with the clock of this test."""
-    adc_, contactor, pilot, tick, watchdog = hal
-    now = [1000]
-    adc_.ticks_ms = tick.ticks_ms = lambda: now[0]
-    adc = adc_.PilotAdc(BOARD)
-    evse = Evse(pilot.Pilot(CP), contactor.Contactor({"pin": 26}))
-    ticker = tick.Tick(adc, [evse], watchdog.Watchdog(), alive)
-    ticker.start()
-
-    def go(ms):
-        end = now[0] + ms
-        while now[0] < end:
-            now[0] += chip.period
-            chip.timer(None)
-
-    return evse, ticker, now, go
-
-
-PARTS = ("adc", "contactor", "pilot", "tick", "watchdog")
 
 
 def test_relay_is_off_before_the_pin_becomes_an_output():
@@ -245,28 +24,29 @@ def test_contactor_stays_open_if_the_watchdog_cannot_be_set():
         raise OSError(1)
 
     with Hal("contactor") as contactor:
-        contactor.before_close(broken)
         relay = contactor.Contactor({"pin": 26})
+        raises(TypeError, relay.close)  # nobody has been told that it closes
+        assert not relay.closed and chip.pins[26] == 0
+        relay.before_close = broken
         raises(OSError, relay.close)
         assert not relay.closed and chip.pins[26] == 0
 
 
-def test_tick_charges_with_the_short_period_and_watchdog_and_goes_back():
+def test_tick_charges_with_the_short_watchdogs_and_goes_back():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
-        assert (chip.period, chip.wdt_ms, chip.freq) == (20, 8000, 1000)
-        chip.pilot = "B"
-        evse.permit(16000)
-        go(300)
-        chip.pilot = "C"
-        go(700)
-        assert evse.closed and chip.pins[26] == 1
-        assert (chip.period, chip.wdt_ms) == (10, 1000)
+        assert (chip.period, chip.freq) == (10, 1000)
+        # The one that lets go of the pins comes first, the other half as long again.
+        assert (chip.mem.bites_ms(), chip.wdt_ms) == (12000, 18000) and ticker.relaxed
+        charge(evse, go)
+        assert (chip.mem.bites_ms(), chip.wdt_ms) == (1000, 1500) and not ticker.relaxed
+        assert chip.mem.protect == 0 and chip.mem.refused == 0
         chip.pilot = "B"
         go(50)
         assert not evse.closed and chip.pins[26] == 0
-        assert (chip.period, chip.wdt_ms) == (20, 8000)
-        assert chip.feeds > 50 and ticker.failures == 0 and evse.fault is None
+        assert (chip.mem.bites_ms(), chip.wdt_ms) == (12000, 18000) and ticker.relaxed
+        assert chip.feeds > 10 and chip.mem.feeds > 10
+        assert ticker.failures == 0 and evse.fault is None
 
 
 def test_exception_in_the_tick_opens_and_latches_and_starves_the_watchdog():
@@ -278,12 +58,12 @@ def test_exception_in_the_tick_opens_and_latches_and_starves_the_watchdog():
         chip.pilot = "C"
         go(700)
         assert evse.closed
-        feeds = chip.feeds
+        feeds = chip.feeds, chip.mem.feeds
         ticker._adc._plateaus[0] = None
         go(10)
-        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "InternalError"
+        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "TickFailed"
         go(100)
-        assert chip.feeds == feeds and ticker.failures > 5
+        assert (chip.feeds, chip.mem.feeds) == feeds and ticker.failures > 5
         assert isinstance(ticker.last_error, AttributeError)
 
 
@@ -291,11 +71,13 @@ def test_hung_program_is_not_fed_for():
     alive = [True]
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal, lambda: alive[0])
-        go(100)
+        go(200)
         feeds = chip.feeds
+        assert chip.mem.feeds > 0
         alive[0] = False
-        go(100)
-        assert chip.feeds == feeds > 0
+        fed = chip.mem.feeds
+        go(200)
+        assert chip.feeds == feeds > 0 and chip.mem.feeds == fed
 
 
 def test_callbacks_queued_behind_a_stall_are_dropped_and_the_gap_is_recorded():
@@ -414,7 +196,7 @@ def test_proximity_pilot_is_read_by_the_same_owner():
     with Hal("adc") as adc:
         board = {"chip": "esp32", "connectors": [{"cp": CP, "pp": {"adc": 39}}]}
         pilot_adc = adc.PilotAdc(board)
-        chip.adc_mv = lambda: 595  # 220 ohm to 1 kohm
+        chip.fixed_mv = 595  # 220 ohm to 1 kohm
         assert pilot_adc.cable_ma(0) == 32000
         assert adc.PilotAdc(BOARD).cable_ma(0) is None
 
@@ -547,12 +329,12 @@ def test_rcd_passes_only_if_it_trips_and_lets_go():
         chip.pins[13] = 1
         assert not rcd.is_ok()
         chip.irq(None)
-        assert tripped == ["GroundFailure"]
+        assert tripped == ["RcdTripped"]
         assert not run(rcd.self_test())  # it hangs
         chip.pins[13] = 0
         assert not run(rcd.self_test()) and not rcd.is_ok()  # it does not trip
         chip.irq(None)  # a pulse that is gone already
-        assert tripped == ["GroundFailure"]
+        assert tripped == ["RcdTripped"]
 
 
 def test_rcd_test_is_not_taken_for_a_trip():

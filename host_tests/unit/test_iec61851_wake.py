@@ -81,9 +81,9 @@ def test_a_fault_during_a_wake_up_is_latched_as_any_other():
     bench = offered(20000)
     bench.run(21000)
     assert bench.pilot.log[-1][1] == "fault"
-    bench.evse.trip("GroundFailure")
+    bench.evse.trip("RcdTripped")
     bench.run(10000)
-    assert not bench.evse.pwm and bench.evse.fault == "GroundFailure"
+    assert not bench.evse.pwm and bench.evse.fault == "RcdTripped"
 
 
 def test_a_pause_lets_the_ev_go_and_resumes():

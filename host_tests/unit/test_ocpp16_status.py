@@ -2,9 +2,10 @@
 # MIT license; part of microevse
 
 from helpers import run
-from ocpp16 import names
+from ocpp16 import faults, names
 from ocpp16.status import MAX_QUEUED, Status
 from ocppj.rpc import CallError
+from station import faults as causes
 
 
 class FakeClock:
@@ -142,14 +143,43 @@ def test_a_refused_status_does_not_block_the_next():
 def test_a_fault_is_told_with_code_and_text_within_the_limits():
     status, station, _, _ = make()
     station.connectors[0].status = "faulted"
-    station.connectors[0].fault = ("GroundFailure", "x" * 80)
+    station.connectors[0].fault = ("RcdTripped", "x" * 80)
     payload = status.current(1)
     assert payload["errorCode"] == "GroundFailure" and len(payload["info"]) == 50
-    assert "vendorErrorCode" not in payload
-    station.connectors[0].fault = ("WeldedContactor", "")
+    assert payload["vendorErrorCode"] == "RcdTripped"
+    station.connectors[0].fault = ("SomethingNew", "")
     payload = status.current(1)
     assert payload["errorCode"] == "OtherError"
-    assert payload["vendorErrorCode"] == "WeldedContactor"
+    assert payload["vendorErrorCode"] == "SomethingNew"
+
+
+# errorCode -> the causes that it stands for.
+CAUSES = {
+    "ConnectorLockFailure": "LockJammed LockLost",
+    "EVCommunicationError": "PilotWrong DiodeLost PilotUnsteady",
+    "GroundFailure": "RcdTripped RcdTestFailed ProtectiveEarthLost",
+    "HighTemperature": "TemperatureStop TemperatureSensor",
+    "InternalError": "PilotOutput PilotDuty PilotBlind PilotFrontEnd Uncalibrated GuardDisagrees "
+    "TickFailed ClockStopped TaskFailed ConsoleStop StorageFailed",
+    "OverCurrentFailure": "OverCurrentSoft OverCurrentHard",
+    "PowerMeterFailure": "MeterLost CurrentBlind",
+    "PowerSwitchFailure": "ContactorWelded ContactorNotClosing ClosingsExceeded",
+    "ReaderFailure": "ReaderLost",
+    "OtherError": "CableUnreadable ResetRequested NoRecordSpace EmergencyStop",
+}
+
+
+def test_each_cause_has_its_error_code_and_is_named_to_the_vendor():
+    seen = set()
+    for code in CAUSES:
+        for cause in CAUSES[code].split():
+            seen.add(cause)
+            assert faults.error_code(cause) == code, cause
+            plain = cause in ("MeterLost", "ReaderLost")
+            assert faults.vendor_code(cause) == (None if plain else cause)
+    rows = {line.split("|")[0] for line in causes._TABLE.strip().split("\n")}
+    assert rows == seen, rows ^ seen
+    assert faults.error_code(None) == "NoError" and faults.vendor_code(None) is None
 
 
 def test_values_are_text_without_float_rounding():

@@ -170,7 +170,7 @@ def test_it_expires_by_the_clock_and_not_before_there_is_one():
 def test_a_fault_or_being_out_of_service_ends_it_for_good():
     for lose, back in (
         (lambda c: c.set_operative(False), lambda c: c.set_operative(True)),
-        (lambda c: c.report_fault("OverVoltage", ""), lambda c: c.clear_fault("OverVoltage")),
+        (lambda c: c.report_fault("TemperatureStop", ""), lambda c: c.clear_fault("TemperatureStop")),
     ):
         s = reserved(connector=1)
         lose(s.connector)
@@ -197,13 +197,13 @@ def test_a_reservation_of_any_lasts_as_long_as_one_connector_does():
 def test_the_answer_names_what_is_in_the_way():
     s = Two()
     assert s.book.reserve(1, 3, "A", None, SOON) == "rejected"
-    s.connector.report_fault("OverVoltage", "")
+    s.connector.report_fault("TemperatureStop", "")
     assert s.book.reserve(1, 1, "A", None, SOON) == "faulted"
     assert s.book.reserve(1, 0, "A", None, SOON) == "accepted"
     s.book.cancel(1)
     s.second.evse.plug()
     assert s.book.reserve(1, 0, "A", None, SOON) == "occupied"
-    s.second.report_fault("OverVoltage", "")
+    s.second.report_fault("TemperatureStop", "")
     assert s.book.reserve(1, 0, "A", None, SOON) == "faulted"
 
 

@@ -314,7 +314,7 @@ def test_free_mode_resumes_after_a_random_delay_following_a_power_cut():
 
 def test_reset_ends_sessions_records_them_and_then_restarts():
     async def story():
-        for kind, call in (("soft", "forbid"), ("hard", "trip OtherError")):
+        for kind, call in (("soft", "forbid"), ("hard", "trip ResetRequested")):
             c = Charger()
             await c.charge()
             await c.station.reset(kind)

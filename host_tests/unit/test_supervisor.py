@@ -39,17 +39,20 @@ class FakeAsyncio:
         self.sleep = sleeps.sleep
 
 
-def waits(factory, limit):
+def waits(factory, limit, critical=False, reasons=None):
     """The waits of a supervised task that ends `limit` times."""
     clock = FakeClock()
     sleeps = Sleeps(clock, limit)
     real, supervisor.asyncio = supervisor.asyncio, FakeAsyncio(sleeps)
     try:
-        run(Supervisor(clock)._run("task", lambda: factory(clock)))
+        made = Supervisor(clock)
+        run(made._run("task", lambda: factory(clock), critical))
     except asyncio.CancelledError:
         pass
     finally:
         supervisor.asyncio = real
+    if reasons is not None:
+        reasons.append((made.restarts["task"], made.reasons["task"]))
     return sleeps.waits
 
 
@@ -65,6 +68,24 @@ def test_a_task_that_ends_is_restarted_too():
         pass
 
     assert waits(ends, 3) == [1, 2, 4]
+
+
+def test_a_critical_task_is_started_again_at_once_however_often_it_fails():
+    """The one that guards the sensors once waited up to a minute, with the contactor closed."""
+    reasons = []
+
+    async def fails(clock):
+        raise OSError(263)
+
+    assert waits(fails, 20, True, reasons) == [supervisor.CRITICAL_S] * 20
+    assert supervisor.CRITICAL_S <= 0.1
+    assert reasons[0][0] == 20 and reasons[0][1].startswith("OSError(263")
+
+    async def ends(clock):
+        pass
+
+    assert waits(ends, 3, True, reasons) == [supervisor.CRITICAL_S] * 3
+    assert reasons[1] == (3, "ended")
 
 
 def test_after_a_healthy_time_the_first_wait_is_short_again():

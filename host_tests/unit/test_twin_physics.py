@@ -13,7 +13,7 @@ from twin.ev import current_for
 from twin.flash import Flash, PowerLoss
 from twin.meter import crc
 from twin.pilot_circuit import Adc
-from twin.world import FAULTS, Rng
+from twin.world import FAULTS, Rng, released
 from twin_bench import PROFILE, Board, burst, esp32, machine
 
 FLASH_FILE = "twin_flash_test.bin"
@@ -219,7 +219,7 @@ def test_noise_goes_on_for_as_long_as_one_likes():
         b.world.adc.noisy(0)
 
 
-def test_adc_costs_time_only_in_sample_fidelity_and_can_fail():
+def test_adc_costs_time_only_in_sample_fidelity():
     b = Board(fidelity="sample")
     adc = machine.ADC(36, atten=3)
     for _ in range(100):
@@ -229,8 +229,6 @@ def test_adc_costs_time_only_in_sample_fidelity_and_can_fail():
     b = Board()
     machine.ADC(36).read_u16()
     assert b.clock.now_us == 0
-    Board(adc_error_rate=1.0)
-    raises(OSError, machine.ADC(36).read_u16)
     Board(adc_spike_rate=1.0, adc_sigma_mv=0)
     for _ in range(50):
         assert abs(machine.ADC(36, atten=3).read_uv() // 1000 - 2564) >= 90
@@ -863,18 +861,20 @@ def test_reader_prints_the_tag_at_the_speed_of_its_line():
 # -- snapshot ------------------------------------------------------------------------------
 
 
-def test_energy_and_ev_outlast_a_restart_and_the_contactor_drops():
+def test_energy_and_ev_outlast_a_system_reset_and_the_contactor_drops():
     b = Board()
     charging(b, 16)
     b.do("fault", kind="diode")
-    snapshot = b.world.snapshot()
+    snapshot = released(b.world.snapshot())
     wh = b.ev.wh
     b2 = Board(clock=b.clock, snapshot=snapshot)
     assert b2.world.status()["contactor"] and b2.world.status()["pilot"] == "C"
     b2.run(0.031)
     status = b2.world.status()
     assert not status["contactor"] and status["plugged"] and status["amps"] == 0
-    assert status["wh"] == round(wh, 3) and b2.pilot.diode_short
+    # 16 A go on for the 30 ms that the contactor needs.
+    near(status["wh"], wh + 230 * 16 * 0.03 / 3600, 0.002)
+    assert b2.pilot.diode_short
     b2.run(3)
     assert b2.world.status()["pilot"] == "B"  # the PWM is gone: S2 opened
     machine.PWM(machine.Pin(27), freq=1000, duty_u16=17477)

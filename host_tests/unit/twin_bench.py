@@ -4,6 +4,7 @@
 
 import sys
 
+from twin import chip as twin_chip
 from twin import clock as twin_clock
 from twin import twin_state
 from twin.world import World
@@ -79,13 +80,16 @@ class Board:
         self.clock = clock or twin_clock.Clock()
         options["seed"] = seed
         twin_state.clock = self.clock
+        twin_state.running = None
         twin_state.options = options
         twin_state.rtc_memory = bytearray()
         twin_state.flash = None
         machine._pins.clear()
         machine._timers.clear()
-        machine._wdt = None
+        twin_state.timers = machine._timers
         self.world = twin_state.world = World(board, self.clock, snapshot, seed, options)
+        self.clock.on_stall = self.world.on_stall
+        self.chip = twin_state.chip = twin_chip.Chip()
         self.outlet = self.world.outlets[1]
         self.ev = self.outlet.ev
         self.pilot = self.outlet.pilot
@@ -97,7 +101,11 @@ class Board:
     def run(self, seconds):
         """Let virtual time pass; soft callbacks run as the interpreter would run them."""
         self.clock.entered()
-        self.clock.sleep(int(seconds * 1000000))
+        self.clock.run(int(seconds * 1000000))
+
+    def happens(self, what, **more):
+        """Something happens to the chip: see twin.chip.Chip.suffer."""
+        self.chip.suffer(what, **more)
 
     def times(self, what):
         """[(ms, value)] of one kind in the history."""

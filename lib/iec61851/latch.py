@@ -1,45 +1,109 @@
 # The faults an EVSE has latched.
 # MIT license; part of microevse
-"""A latched fault stays until it is cleared by name. Nothing here allocates: `add` may be
-called from a soft interrupt."""
+"""A latched fault stays until it is cleared by name. Each cause has a place of its own: none
+pushes another out, however many there are. `add` may be called from a soft interrupt: it does
+not allocate.
+
+Clearing has two steps, so that an interrupt between any two of them neither loses a fault nor
+leaves one that nothing shows: `ask` notes how often the cause has been latched, and `settle`,
+in the tick, forgets it only if it has not been latched again since.
+"""
 
 from port import const
 
-_SLOTS = const(6)  # different faults latched at one time
+# All causes, those that matter most first: of several the first one is told.
+CAUSES = (
+    "EmergencyStop",
+    "RcdTripped",
+    "RcdTestFailed",
+    "ProtectiveEarthLost",
+    "ContactorWelded",
+    "ContactorNotClosing",
+    "OverCurrentHard",
+    "OverCurrentSoft",
+    "CurrentBlind",
+    "LockJammed",
+    "LockLost",
+    "TemperatureStop",
+    "TemperatureSensor",
+    "TickFailed",
+    "ClockStopped",
+    "TaskFailed",
+    "ConsoleStop",
+    "ResetRequested",
+    "StorageFailed",
+    "NoRecordSpace",
+    "GuardDisagrees",
+    "Uncalibrated",
+    "ClosingsExceeded",
+    "PilotFrontEnd",
+    "PilotBlind",
+    "PilotOutput",
+    "PilotDuty",
+    "DiodeLost",
+    "PilotWrong",
+    "PilotUnsteady",
+    "MeterLost",
+    "ReaderLost",
+    "CableUnreadable",
+    "UnderVoltage",
+    "OverVoltage",
+    "OtherError",  # and every word that is not in this list
+)
+# What the pilot shows: the state machine sees for itself whether it is gone.
+OF_THE_PILOT = ("PilotBlind", "PilotOutput", "PilotDuty", "PilotWrong", "DiodeLost", "PilotUnsteady")
+_COUNT = const(36)  # of CAUSES
+_WRAP = const(250)  # latched so often, then from 1 again
+
+
+def _place(cause):
+    return CAUSES.index(cause) if cause in CAUSES else _COUNT - 1
 
 
 class Latch:
-    """Fault codes, oldest first."""
+    """`moved`: something was latched or asked for; `settle` is due."""
 
     def __init__(self):
-        self._codes = [None] * _SLOTS
+        # How often each was latched since it was cleared last, then the same when it was asked
+        # to be cleared. 0: not.
+        self._counts = bytearray(2 * _COUNT)
+        self.moved = False
 
-    def add(self, code):
-        """Latch `code`. False if it was latched already. With all slots taken it is news, but
-        not kept: there are faults enough then."""
-        codes = self._codes
-        for i in range(_SLOTS):
-            if codes[i] == code:
-                return False
-            if codes[i] is None:
-                codes[i] = code
-                return True
-        return True
+    def add(self, cause):
+        """Latch `cause`. False if it was latched already."""
+        i = _place(cause)
+        before = self._counts[i]
+        self._counts[i] = before % _WRAP + 1
+        if not before:
+            self.moved = True
+        return not before
 
-    def has(self, code):
-        return code in self._codes
+    def count(self, cause):
+        """How often it was latched, for `ask`; 0 if it is not."""
+        return self._counts[_place(cause)]
 
-    def remove(self, code):
-        """Forget `code`, which is latched."""
-        codes = self._codes
-        i = codes.index(code)
-        # No gap, and never a moment with less latched than there is.
-        while i + 1 < _SLOTS and codes[i + 1] is not None:
-            codes[i] = codes[i + 1]
-            i += 1
-        codes[i] = None
+    def ask(self, cause, count):
+        """Have `cause` forgotten by the next `settle`, unless it is latched again before."""
+        if count:
+            self._counts[_COUNT + _place(cause)] = count
+            self.moved = True
 
-    @property
-    def first(self):
-        """The fault latched longest, None without any."""
-        return self._codes[0]
+    def settle(self, evse):
+        """In the tick: forget what was asked for where `evse.may_clear(cause)` allows it. Returns
+        the cause that matters most, None if none is left."""
+        self.moved = False
+        counts = self._counts
+        first = None
+        for i in range(_COUNT):
+            asked = counts[_COUNT + i]
+            if asked:
+                counts[_COUNT + i] = 0
+                if asked == counts[i] and evse.may_clear(CAUSES[i]):
+                    counts[i] = 0
+            if first is None and counts[i]:
+                first = CAUSES[i]
+        return first
+
+    def all(self):
+        """[cause], those that matter most first."""
+        return [CAUSES[i] for i in range(_COUNT) if self._counts[i]]

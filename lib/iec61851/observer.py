@@ -3,48 +3,32 @@
 """The step between plateaus and decisions: no decision is taken here.
 
 A wrong pilot has two possible culprits. If what comes back does not have the duty that
-was sent, the charger's own PWM, driver or ADC is broken (InternalError); if it has, but
-the levels are no EV's, the EV or the cable is (EVCommunicationError).
+was sent, the charger's own PWM, driver or ADC is broken (PilotOutput, PilotDuty, PilotBlind);
+if it has, but the levels are no EV's, the EV or the cable is (PilotWrong, DiodeLost).
 """
 
 from port import const
 
+from iec61851.evidence import Run
 from iec61851.front_end import FrontEnd
 from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, classify
 
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
 SHARE_PM = const(120)
+# The same over so many windows, and as many again that fade: half a second while closed, a whole
+# one while open. What is left is one sample of each window, and slopes: 10 + 12 of 80 samples.
+DUTY_PM = const(10)
+DUTY_WINDOWS = const(64)
 MIN_SAMPLES = const(5)  # an ADC that gives less than this in 4 ms is dead
 ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
-_AGED = const(60000)  # counters stop here
-
-
-class Run:
-    """For how many windows in a row something has been so, and how long: the first counts 0."""
-
-    def __init__(self):
-        self.windows = self.ms = 0
-
-    def more(self, ms):
-        """One window more, `ms` after the one before."""
-        if self.windows:
-            self.ms = min(self.ms + ms, _AGED)
-        self.windows = min(self.windows + 1, _AGED)
-
-    def over(self):
-        self.windows = self.ms = 0
-
-    def lasts(self, windows, ms):
-        """Whether it has been so in at least that many windows and for at least that long."""
-        return self.windows >= windows and self.ms >= ms
 
 
 class Observer:
     """Findings of the last window; `look()` does not allocate.
 
     `level`: state A to F or UNKNOWN; `run`: how long it has been that. `diode_good`: a
-    negative half wave as a diode makes it. `cause`: fault code of what is wrong, or None.
+    negative half wave as a diode makes it. `cause`: what is wrong, or None.
     `front_end`: what is known of the charger's own -12 V.
     """
 
@@ -56,42 +40,77 @@ class Observer:
         self.cause = None
         self.front_end = FrontEnd()
         self._dark = Run()  # state F, and nobody was there when it began
+        # Since the duty was changed: windows, samples, and those of the upper half.
+        self._share_pm = self._windows = self._n = self._n_high = 0
+        self._duty_off = False  # their share is not what was sent
 
     def look(self, plateau, seen_ms, pwm, share_pm, alone=False):
         """`seen_ms`: observed time since the last window; `share_pm`: duty sent, per mille;
         `alone`: no EV was there until now."""
         n = plateau.n
+        n_high = plateau.n_high
         n_low = plateau.n_low
-        level = classify(
-            plateau.high_mv, plateau.low_mv, plateau.n_high, n_low, pwm, self.level
-        )
+        low_mv = plateau.low_mv
+        level = classify(plateau.high_mv, low_mv, n_high, n_low, pwm, self.level)
+        run = self.run
         if level != self.level:
             self.level = level
-            self.run.over()
-        self.run.more(seen_ms)
-        self.diode_good = not self._diode_check or (
-            n_low >= MIN_LOW and plateau.low_mv <= DIODE_MV
-        )
+            run.over()
+        run.more(seen_ms)
+        self.diode_good = good = not self._diode_check or (n_low >= MIN_LOW and low_mv <= DIODE_MV)
 
-        # With nobody there the negative half is the charger's own: when state F has just begun
-        # (later somebody may have plugged in unseen), and when an EV has gone, before PWM ends.
-        front = self.front_end
-        own = alone and not share_pm
-        if own:
-            self._dark.more(seen_ms)
-        else:
-            self._dark.over()
-        if self._diode_check and n_low >= MIN_LOW and (
-            (own and self._dark.ms < ALONE_MS) or (level == A and pwm and self.run.windows > 1)
-        ):
-            front.seen(plateau.low_mv)
+        if not share_pm or self._dark.windows or (pwm and level == A):
+            self._look_at_source(n_low, low_mv, seen_ms, share_pm, alone)
 
-        # Held near 0 V there is one plateau only, whatever is sent. Two samples more or
-        # less say nothing.
-        off = abs(plateau.n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000 and level != E
-        if off or n < MIN_SAMPLES or (own and front.weak):
-            self.cause = "InternalError"
-        elif level == E or level == UNKNOWN or (pwm and level != A and not self.diode_good):
-            self.cause = "EVCommunicationError"
+        if share_pm != self._share_pm:
+            # This window may have begun with the duty before.
+            self._share_pm = share_pm
+            self._windows = self._n = self._n_high = 0
+            self._duty_off = False
+        elif level != E:
+            # Held near 0 V there is one plateau only, whatever is sent.
+            self._n_high += n_high
+            self._n += n
+            self._windows += 1
+            if self._windows >= DUTY_WINDOWS:
+                self._duty_off = not self.sure
+                self._windows >>= 1
+                self._n >>= 1
+                self._n_high >>= 1
+
+        # Two samples more or less say nothing.
+        if n < MIN_SAMPLES or (not n_high and share_pm and low_mv <= plateau.empty_mv):
+            # A conversion that fails gives 0 from MicroPython 1.26 on: windows of zeros are no
+            # voltage where something else than -12 V is sent.
+            self.cause = "PilotBlind"
+        elif level != E and abs(n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000:
+            self.cause = "PilotOutput"
+        elif self._dark.windows and self.front_end.weak:
+            self.cause = "PilotFrontEnd"
+        elif self._duty_off:
+            self.cause = "PilotDuty"
+        elif level == E or level == UNKNOWN:
+            self.cause = "PilotWrong"
+        elif pwm and not good and level != A:
+            self.cause = "DiodeLost"
         else:
             self.cause = None
+
+    def _look_at_source(self, n_low, low_mv, seen_ms, share_pm, alone):
+        """With nobody there the negative half is the charger's own: when state F has just begun
+        (later somebody may have plugged in unseen), and when an EV has gone, before PWM ends."""
+        dark = self._dark
+        if share_pm or not alone:
+            dark.over()
+            own = share_pm and self.level == A and self.run.windows > 1
+        else:
+            dark.more(seen_ms)
+            own = dark.ms < ALONE_MS
+        if own and self._diode_check and n_low >= MIN_LOW:
+            self.front_end.seen(low_mv)
+
+    @property
+    def sure(self):
+        """The duty measured so far is what was sent."""
+        off = abs(self._n_high * 1000 - self._n * self._share_pm)
+        return off <= self._n * DUTY_PM + 1000 * self._windows

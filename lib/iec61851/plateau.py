@@ -78,7 +78,8 @@ def divider(ohms, vcc_mv):
 class Plateau:
     """Result of the last window: `high_mv`, `low_mv` (pilot mV), `n_high`, `n_low`, `n`.
 
-    A plateau without samples keeps its old voltage: look at the count first.
+    A plateau without samples keeps its old voltage: look at the count first. `empty_mv`: what a
+    count of 0 stands for, which a conversion that has failed can give, too.
     `kernel`: object with `part` and `kth`, for a port that has faster ones.
     """
 
@@ -129,6 +130,7 @@ class Plateau:
         while i and mvs[i] > E_MV:
             i -= 1
         self._split = starts[i] + ((E_MV - mvs[i]) << _SHIFT) // gains[i]
+        self.empty_mv = self.mv(0)
 
     def mv(self, raw):
         """Pilot millivolts for a count of 65535."""

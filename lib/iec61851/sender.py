@@ -1,32 +1,77 @@
-# What the EVSE sends on the control pilot.
+# What the EVSE sends on the control pilot, and when.
 # MIT license; part of microevse
 """+12 V (x1 states), PWM (x2 states) or -12 V (F), and how fast the duty may change."""
 
 from port import const
 
 from iec61851 import duty
+from iec61851.evidence import LOST_MS
+from iec61851.levels import A, D
 
 STEADY = const(0)
 OFFER = const(1)
 FAULT = const(2)
 
 DUTY_MS = const(5000)  # seq 6: the EV has 5 s to follow a change of duty
+D_REFUSED_MS = const(30000)  # before an EV that asked for ventilation is offered PWM again
 
 
 class Sender:
     """`output`: one of the above; `ma`: offered now; `share_pm`: duty in per mille, to compare
     with what comes back; `left_ms`: so long the duty must stay as it is.
 
+    What was asked for: `want_ma`: permitted, 0: nothing; `protect`: less of it is offered at
+    once; `in_service`; `paused`: no PWM for now; `f_left`: state F goes on for so many ms.
+
     `pilot` has `steady()`, `offer(ma)`, `fault()`. Each verb returns True if anything changed.
     """
 
-    def __init__(self, pilot):
+    def __init__(self, pilot, ventilated):
         pilot.steady()
         self._pilot = pilot
+        self._ventilated = ventilated
         self.output = STEADY
         self.ma = 0
         self.share_pm = 1000
         self.left_ms = 0
+        self.want_ma = 0
+        self.in_service = True
+        self.protect = self.paused = False
+        self.f_left = self.pause_left = 0
+
+    def passed(self, ms, closed):
+        """`ms` have passed. A pause is over when it has lasted `pause_left` with the contactor
+        closed: an EV that did not let go by then goes on charging."""
+        if self.left_ms:
+            self.left_ms = max(0, self.left_ms - ms)
+        if self.output == FAULT:
+            self.f_left = max(0, self.f_left - ms)
+        if self.paused and closed:
+            self.pause_left -= ms
+            if self.pause_left <= 0:
+                self.paused = False
+
+    def drive(self, seen, plugged, closed, ending):
+        """Send what the state of affairs asks for. `ending`: a fault is latched, or the EV has
+        been told to stop."""
+        refused = self._refused(seen)
+        if refused:
+            self.left_ms = D_REFUSED_MS
+        if self.f_left or not (self.in_service or closed):
+            return self.fault()
+        if plugged and not refused and not ending and self.wants(seen):
+            return self.offer(self.want_ma, self.protect)
+        return self.steady()
+
+    def wants(self, seen):
+        """Is PWM asked for (seq 3, 9), and has the EV not just gone (seq 2.1)?"""
+        if not self.want_ma or not self.in_service or self.paused:
+            return False
+        return seen.level != A or seen.run.windows < 2
+
+    def _refused(self, seen):
+        """An EV that asks for ventilation where there is none gets +12 V."""
+        return seen.level == D and not self._ventilated and seen.run.lasts(2, LOST_MS)
 
     def steady(self):
         """+12 V: no current may be drawn. Never has to wait."""

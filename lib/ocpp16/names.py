@@ -43,21 +43,6 @@ AUTHORIZATION = {
     "ConcurrentTx": "concurrent",
 }
 
-# What a 1.6 errorCode can say; anything else the station may report is OtherError.
-# One text: as a list it would take ten times the heap.
-ERROR_CODES = (
-    ",ConnectorLockFailure,EVCommunicationError,GroundFailure,HighTemperature,InternalError,"
-    "LocalListConflict,NoError,OtherError,OverCurrentFailure,OverVoltage,PowerMeterFailure,"
-    "PowerSwitchFailure,ReaderFailure,ResetFailure,UnderVoltage,WeakSignal,"
-)
-
-
-def error_code(fault):
-    """1.6 errorCode of a neutral fault code, None meaning no fault."""
-    if not fault:
-        return "NoError"
-    return fault if ",%s," % fault in ERROR_CODES else "OtherError"
-
 
 def decimal(value, scale):
     """`value / scale` as text without a float: chips have 24-bit floats. scale: 1, 10, 1000."""

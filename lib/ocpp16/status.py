@@ -9,9 +9,10 @@ only the state that holds when the connection is back is sent.
 import iso8601
 import log
 from ocppj.rpc import CallError
-from station import faults
+from station.faults import sentence
 
-from .names import CONNECTOR_STATUS, error_code
+from .faults import error_code, vendor_code
+from .names import CONNECTOR_STATUS
 
 # Changes kept per connector while the link is slow; the oldest are dropped beyond this.
 MAX_QUEUED = 6
@@ -21,7 +22,7 @@ ERROR_LENGTH = 50
 
 def _key(payload):
     """What makes two notifications say the same."""
-    return payload["status"], payload["errorCode"], payload.get("info")
+    return [payload.get(k) for k in ("status", "errorCode", "vendorErrorCode", "info")]
 
 
 class Status:
@@ -101,13 +102,12 @@ class Status:
             "status": CONNECTOR_STATUS[source.status],
             "errorCode": error_code(fault[0] if fault else None),
         }
-        info = fault[1] if fault else getattr(source, "info", None)
+        info = sentence(*fault) if fault else getattr(source, "info", None)
         if info:
             payload["info"] = info[:INFO_LENGTH]
-        if fault:
-            code = faults.detail(*fault) or fault[0]
-            if error_code(fault[0]) != code:
-                payload["vendorErrorCode"] = code[:ERROR_LENGTH]
+        vendor = vendor_code(fault[0]) if fault else None
+        if vendor:
+            payload["vendorErrorCode"] = vendor[:ERROR_LENGTH]
         now = self._clock.now()
         if now is not None:
             payload["timestamp"] = iso8601.format(now)

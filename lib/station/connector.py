@@ -112,16 +112,16 @@ class Connector:
             self.kick()
         return True
 
-    def report_fault(self, code, info="", watched=False):
-        """Some part has failed: a code of `faults`, and a few words; see Faults.report."""
-        if self.faults.report(code, info, self._clock.uptime_ms(), watched):
-            log.warn("station", "connector %d: %s", self.id, faults.sentence(code, info))
-        self.step(self._clock.uptime_ms())
-        self.kick()
+    def report_fault(self, cause, info="", watched=False):
+        """Some part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
+        if self.faults.report(cause, info, self._clock.uptime_ms(), watched):
+            log.warn("station", "connector %d: %s", self.id, faults.sentence(cause, info))
+            self.step(self._clock.uptime_ms())
+            self.kick()
 
-    def clear_fault(self, code):
-        """The cause of a reported fault is gone."""
-        self.faults.gone(code)
+    def clear_fault(self, cause):
+        """A reported cause is gone."""
+        self.faults.gone(cause)
 
     def set_operative(self, operative):
         """In or out of service; during a session it takes effect at its end."""
@@ -184,7 +184,7 @@ class Connector:
             self._step_idle(now, plugged)
         elif session.ending is None:
             if self.faults.action == faults.END:
-                self.end(faults.end_reason(*self.faults.current))
+                self.end(self.faults.end_reason)
                 return
             if plugged:
                 self.left = False
@@ -299,20 +299,17 @@ class Connector:
 
     @property
     def fault(self):
-        """(code, info) of the fault that matters most, None if there is none."""
+        """(cause, info) of the fault that matters most, None if there is none."""
         return self.faults.current
 
     def _tell(self, now, plugged):
         self.status, self.info = self._status(now, plugged)
+        for cause, info, on in self.faults.changes():
+            self._station.emit("fault", self.id, {"cause": cause, "info": info, "on": on})
         told = (self.status, self.fault, self.info)
         if told == self._told:
             return
-        before, self._told = self._told, told
-        if before is None or before[1] != told[1]:
-            code, info = told[1] or (None, "")
-            data = {"code": code, "info": info, "on": code is not None}
-            if before is not None or code is not None:
-                self._station.emit("fault", self.id, data)
+        self._told = told
         log.info("station", "connector %d is %s", self.id, self.status)
         error, info = told[1] or (None, self.info)
         self._station.emit(

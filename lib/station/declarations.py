@@ -73,7 +73,7 @@ ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
 RcdTestInterval||i|-l|60..86400|86400|s
-MeterPollInterval||i|rw|1..60|1|s
+MeterPollInterval||i|rl|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
 AuthorizationKeyBefore||s|-w|128||
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|

@@ -1,10 +1,10 @@
 # What can go wrong, in one table: what it means and what the station does.
 # MIT license; part of microevse
-"""Fault codes of a connector and the policy for each.
+"""The causes of faults, and the policy for each.
 
-Codes are the error code names that OCPP 1.6 section 7.6 fixed; everybody in this trade
-uses them. The contactor does not wait for this table: the EVSE state machine opens it by
-itself. The table decides what becomes of the session, and when the fault is over.
+A fault is named by its cause; a protocol has its own words for it and translates. The contactor
+does not wait for this table: the EVSE state machine opens it by itself. The table decides what
+becomes of the session, and when the fault is over.
 """
 
 # What a fault does.
@@ -17,157 +17,173 @@ END = 3  # the contactor opens at once, the session ends
 AUTO = 0  # by itself
 UNPLUG = 1  # when the EV has been unplugged
 RESTART = 2  # after a restart: somebody has to look first
+PERSON = 3  # when a person who may says so; a restart does not help (see `recovery`)
 
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
 
-EMERGENCY_STOP = "Emergency stop"
-
-# What exactly it was: name for machines, code, info that people read. One text, as below:
-# constants of their own would take ten times the heap, as each is an object.
-_DETAILS = """
-PilotFrontEnd|InternalError|control pilot does not reach -12 V
-GuardDisagrees|InternalError|guard and control pilot disagree
-ContactorWelded|PowerSwitchFailure|contactor does not open
-ContactorNotClosing|PowerSwitchFailure|contactor does not close
-ProtectiveEarthLost|GroundFailure|protective earth lost
-RcdTestFailed|GroundFailure|RCD self-test failed
-LockJammed|ConnectorLockFailure|did not lock
-LockLost|ConnectorLockFailure|lock opened while charging
-OverCurrentSoft|OverCurrentFailure|soft limit
-OverCurrentHard|OverCurrentFailure|hard limit
-TemperatureStop|HighTemperature|too hot
-TemperatureSensor|HighTemperature|temperature sensor
-"""
-
-# Code, what it does, when it is over, what a person reads.
+# Cause, what it does, when it is over, what a person reads. One text: as a dict it would take
+# ten times the heap.
 _TABLE = """
-ConnectorLockFailure|31The plug could not be locked.
-EVCommunicationError|20The control pilot of the car is not right.
-GroundFailure|31Earth leakage or earth fault: unplug and have it checked.
-HighTemperature|20Too hot: waiting to cool down.
-InternalError|32Internal error: restart needed.
-OverCurrentFailure|31The car took more current than it was offered.
-PowerMeterFailure|10The energy meter does not answer.
-PowerSwitchFailure|32The contactor does not switch: do not use.
-ReaderFailure|00The card reader does not answer.
-ResetFailure|02A reset could not be done.
-UnderVoltage|20Mains voltage too low.
-OverVoltage|20Mains voltage too high.
-WeakSignal|00Weak wireless signal.
-OtherError|30Fault.
+PilotWrong|20The control pilot of the car is not right.
+DiodeLost|20The car has no diode in its control pilot.
+PilotUnsteady|20The control pilot is bad most of the time.
+PilotOutput|32The charger does not send the control pilot that it means.
+PilotDuty|32The charger does not offer the current that it means.
+PilotBlind|32The charger cannot measure the control pilot.
+PilotFrontEnd|32Control pilot does not reach -12 V: have supply and op-amp checked. The car is not at fault.
+Uncalibrated|32The converter of the control pilot is not calibrated.
+GuardDisagrees|32The hardware guard holds the contactor open although the car asks: have the charger checked.
+RcdTripped|31Earth leakage: unplug and have car and cable checked.
+RcdTestFailed|31RCD self-test failed: have the charger checked.
+ProtectiveEarthLost|31Protective earth lost: have the installation checked.
+ContactorWelded|32Contactor does not open: do not use.
+ContactorNotClosing|32Contactor does not close: have it checked.
+ClosingsExceeded|31The contactor has closed too often: unplug.
+LockJammed|31The plug could not be locked.
+LockLost|31The lock opened while charging.
+OverCurrentSoft|31The car took more current than it was offered.
+OverCurrentHard|31The car took far more current than it was offered.
+CurrentBlind|20The meter does not tell the current.
+TemperatureStop|20Too hot: waiting to cool down.
+TemperatureSensor|20The temperature sensor does not work.
+MeterLost|10The energy meter does not answer.
+ReaderLost|00The card reader does not answer.
+CableUnreadable|30The rating of the cable cannot be read.
+TickFailed|32Internal error in the watch over the car: restart needed.
+ClockStopped|32Internal error, the clock stopped: restart needed.
+TaskFailed|32Internal error: restart needed.
+ConsoleStop|32Stopped at the console: restart needed.
+ResetRequested|32Restarting.
+StorageFailed|32The memory does not work: restart needed.
+NoRecordSpace|30No room for records.
+EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
 """
 
 
-def _row(code):
-    """Where the columns after `code` begin in the table; 0 if the code is unknown."""
-    at = _TABLE.find("\n%s|" % code)
-    return at + len(code) + 2 if at >= 0 else 0
+def _row(cause):
+    """Where the columns after `cause` begin in the table; 0 if the cause is unknown."""
+    at = _TABLE.find("\n%s|" % cause)
+    return at + len(cause) + 2 if at >= 0 else 0
 
 
-def action(code):
-    """WARN, PAUSE, OPEN or END. An unknown code is treated as the worst."""
-    at = _row(code)
+def action(cause):
+    """WARN, PAUSE, OPEN or END. An unknown cause is treated as the worst."""
+    at = _row(cause)
     return int(_TABLE[at]) if at else END
 
 
-def clearing(code):
-    """AUTO, UNPLUG or RESTART."""
-    at = _row(code)
+def clearing(cause):
+    """AUTO, UNPLUG, RESTART or PERSON."""
+    at = _row(cause)
     return int(_TABLE[at + 1]) if at else RESTART
 
 
-# Where the sentence of the code would send people the wrong way.
-_SENTENCES = {
-    "PilotFrontEnd": "The charger's control pilot does not reach -12 V: have its supply and "
-    "op-amp checked. The car is not at fault.",
-    "GuardDisagrees": "The hardware guard holds the contactor open although the car asks: have "
-    "the charger checked.",
-}
-
-
-def sentence(code, info=""):
-    """What a person should read."""
-    name = detail(code, info)
-    if name in _SENTENCES:
-        return _SENTENCES[name]
-    at = _row(code)
-    text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % code
+def sentence(cause, info=""):
+    """What a person should read; `info` adds what the cause does not say."""
+    at = _row(cause)
+    text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % cause
     return "%s (%s)" % (text, info) if info else text
 
 
-def detail(code, info):
-    """Name of what exactly happened, for vendor error codes; None where there is none."""
-    # What follows a comma says which of several it was.
-    end = _DETAILS.find("|%s|%s\n" % (code, info.split(",")[0]))
-    return _DETAILS[_DETAILS.rfind("\n", 0, end) + 1 : end] if end >= 0 else None
-
-
-def end_reason(code, info=""):
-    """Why a session ends that this fault ends: neutral reason word."""
-    return "emergency_stop" if info == EMERGENCY_STOP else "other"
-
-
-def worst(codes):
-    """The code that matters most, None if there is none."""
+def worst(causes):
+    """The cause that matters most, None if there is none."""
     best = None
-    for code in codes:
-        if best is None or action(code) > action(best):
-            best = code
+    for cause in causes:
+        if best is None or action(cause) > action(best):
+            best = cause
     return best
 
 
+# Fields of what is known of one fault.
+_INFO, _SINCE, _PRESENT, _TOLD, _RELEASED = range(5)
+
+
 class Faults:
-    """The faults of one connector: those of its EVSE and those reported by other parts."""
+    """The faults of one connector, each under its cause: those that its EVSE has latched, and
+    those that other parts report. None of them can hide or end another one."""
 
     def __init__(self, evse):
         self._evse = evse
-        self._reported = {}  # code -> [info, since_ms, cause still present, it is watched]
-        self._evse_since = None  # (code, since_ms) of the EVSE's own fault
+        self._found = {}  # cause -> [info, since_ms, present, told, released by a person]
+        self._ended = []  # causes that are over and were told
 
-    def report(self, code, info, now, watched=False):
-        """A part says that `code` has happened. True if that is news. `watched`: the part
-        will say when the cause is gone (`gone`); until then the fault stays in any case."""
-        known = self._reported.get(code)
-        if known is not None and known[2] and known[0] == info:
-            return False
-        self._reported[code] = [info, now, True, watched]
-        if action(code) >= OPEN and (self._evse.closed or self._evse.pwm):
-            self._evse.trip(code)
-        return True
+    def report(self, cause, info, now, watched=False):
+        """A part has found `cause`; True if that is news.
 
-    def gone(self, code):
-        """The cause of a reported fault is gone; when the fault ends is the table's word."""
-        if code in self._reported:
-            self._reported[code][2] = False
+        A cause that ends by itself, or is `watched`, stays until its part says that it is gone
+        (`gone`) and may report it at every look; others are events, and the table decides.
+        """
+        lasts = watched or clearing(cause) == AUTO
+        known = self._found.get(cause)
+        news = known is None or (lasts and not known[_PRESENT])
+        if known is None:
+            self._found[cause] = [info, now, lasts, False, False]
+        elif news or not known[_PRESENT]:
+            known[_INFO], known[_SINCE] = info, now
+            known[_PRESENT], known[_RELEASED] = lasts, False
+        self._act(cause)
+        return news
+
+    def gone(self, cause):
+        """A reported cause is gone; the table decides when the fault ends."""
+        if cause in self._found:
+            self._found[cause][_PRESENT] = False
+
+    def _act(self, cause):
+        if action(cause) >= OPEN and (self._evse.closed or self._evse.pwm):
+            self._evse.trip(cause)
 
     def step(self, now, plugged):
-        """Clear what may be cleared by now."""
-        for code in list(self._reported):
-            _, since, present, watched = self._reported[code]
-            holds = present and (watched or clearing(code) == AUTO)
-            if _over(code, since, now, plugged) and not holds:
-                if self._evse.clear(code):
-                    del self._reported[code]
-        code = self._evse.fault
-        if code is None:
-            self._evse_since = None
-        elif self._evse_since is None or self._evse_since[0] != code:
-            self._evse_since = (code, now)
-        elif code not in self._reported and _over(code, self._evse_since[1], now, plugged):
+        """Act on what there is; clear what may be cleared by now."""
+        found = self._found
+        for cause in self._evse.faults:
+            if cause not in found:
+                found[cause] = ["", now, False, False, False]
+        for cause in list(found):
+            self._act(cause)
+            _, since, present, told, released = found[cause]
+            if present or not _over(cause, since, now, plugged, released):
+                continue
             # The EVSE refuses as long as it sees the cause.
-            self._evse.clear(code)
+            if self._evse.clear(cause) and cause not in self._evse.faults:
+                del found[cause]
+                if told:
+                    self._ended.append(cause)
+
+    def changes(self):
+        """(cause, info, on) of each fault that has come or gone since this was last asked."""
+        ended, self._ended = self._ended, []
+        news = [(cause, "", False) for cause in ended]
+        for cause in self._found:
+            known = self._found[cause]
+            if not known[_TOLD]:
+                known[_TOLD] = True
+                news.append((cause, known[_INFO], True))
+        return news
+
+    def for_person(self):
+        """Causes that wait for a person: they outlive a restart."""
+        return [cause for cause in self._found if clearing(cause) == PERSON]
+
+    def reset(self):
+        """A person who may says that all is well. False if there is nothing to reset, or its
+        cause is still there."""
+        causes = self.for_person()
+        for cause in causes:
+            if self._found[cause][_PRESENT]:
+                return False
+        for cause in causes:
+            self._found[cause][_RELEASED] = True
+        return bool(causes)
 
     @property
     def current(self):
-        """(code, info) of the fault that matters most, None if there is none."""
-        codes = list(self._reported)
-        if self._evse.fault is not None:
-            codes.append(self._evse.fault)
-        code = worst(codes)
-        if code is None:
+        """(cause, info) of the fault that matters most, None if there is none."""
+        cause = worst(list(self._found) + list(self._evse.faults))
+        if cause is None:
             return None
-        return code, self._reported[code][0] if code in self._reported else ""
+        return cause, self._found[cause][_INFO] if cause in self._found else ""
 
     @property
     def action(self):
@@ -175,13 +191,25 @@ class Faults:
         current = self.current
         return action(current[0]) if current else WARN
 
-    def has(self, code):
-        return code in self._reported or self._evse.fault == code
+    @property
+    def end_reason(self):
+        """Why a session ends that these faults end: neutral reason word."""
+        return "emergency_stop" if self.has("EmergencyStop") else "other"
+
+    @property
+    def may_be_live(self):
+        """True if the contactor does not do what it is told: there may be voltage on the pins."""
+        return self.has("ContactorWelded") or self.has("ContactorNotClosing")
+
+    def has(self, cause):
+        return cause in self._found or cause in self._evse.faults
 
 
-def _over(code, since, now, plugged):
-    """True if the table lets a fault end now, its cause being gone."""
-    how = clearing(code)
+def _over(cause, since, now, plugged, released):
+    """True if the table lets a fault end now, once its cause is gone."""
+    how = clearing(cause)
     if how == RESTART or now - since < HOLD_MS:
         return False
+    if how == PERSON:
+        return released
     return how == AUTO or not plugged

@@ -53,7 +53,7 @@ class Lifecycle:
             async with self._motor:
                 locked = await self._lock.lock()
             if not locked:
-                connector.report_fault("ConnectorLockFailure", "did not lock")
+                connector.report_fault("LockJammed")
                 return
         if self._cable is not None:
             # Read once, with the plug locked, and kept for the session: contact resistance
@@ -62,11 +62,11 @@ class Lifecycle:
             connector.limits.cap("cable", max(0, rating))
             if rating <= 0:
                 connector.pending = None
-                connector.report_fault("OtherError", "cable rating not readable")
-                connector.clear_fault("OtherError")
+                connector.report_fault("CableUnreadable")
+                connector.clear_fault("CableUnreadable")
                 return
         if self._rcd is not None and not await self._rcd.self_test():
-            connector.report_fault("GroundFailure", "RCD self-test failed")
+            connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
         # All that took time: what was true before must still be true.
         if connector.pending is not pending or not connector.usable:
@@ -86,8 +86,8 @@ class Lifecycle:
             # A session that is not on flash cannot be billed: it does not begin.
             log.error("station", "session not recorded: %r", exc)
             connector.pending = None
-            connector.report_fault("OtherError", "no room for records")
-            connector.clear_fault("OtherError")
+            connector.report_fault("NoRecordSpace")
+            connector.clear_fault("NoRecordSpace")
             return
         if reservation is not None:
             # Behind the START: a cut between the two is put right at boot.
@@ -167,7 +167,7 @@ class Lifecycle:
         session = connector.session
         if session is not None:
             session.ending = session.ending or reason
-            connector.evse.trip("OtherError")
+            connector.evse.trip("ResetRequested")
             self.close(session)
 
     # -- moving parts --------------------------------------------------------------------
@@ -193,7 +193,7 @@ class Lifecycle:
             if self._clock.uptime_ms() >= give_up:
                 return "failed"
             await asyncio.sleep(0.1)
-        if connector.faults.has("PowerSwitchFailure"):
+        if connector.faults.may_be_live:
             # The pins may be live: nobody gets the plug.
             return "failed"
         async with self._motor:
@@ -206,7 +206,7 @@ class Lifecycle:
             return
         if connector.session is not None or connector.pending is not None:
             return
-        if connector.evse.closed or connector.faults.has("PowerSwitchFailure"):
+        if connector.evse.closed or connector.faults.may_be_live:
             return
         if connector.poles_closed is not None and connector.poles_closed():
             return
@@ -243,7 +243,7 @@ class Lifecycle:
             except Exception as exc:
                 # Nothing is known now about what is permitted: permit nothing.
                 log.error("station", "connector %d: %r", connector.id, exc)
-                connector.evse.trip("InternalError")
+                connector.evse.trip("TaskFailed")
             try:
                 await asyncio.wait_for(connector.evse.changed.wait(), LOOK_AGAIN_S)
             except asyncio.TimeoutError:

@@ -20,6 +20,8 @@ CHECKPOINT_S = 300
 
 # Idle, nobody looks at the numbers every second.
 _IDLE_POLL_MS = 5000
+# While current may flow, whatever the setting: over-current is found by these readings.
+_CLOSED_POLL_MS = 2000
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = 10000
 _LOST_POLLS = 3
@@ -79,13 +81,13 @@ class Metering:
                 self._failures += 1
                 lost = self._clock.uptime_ms() - self._good_ms >= _LOST_MS
                 if lost and self._failures >= _LOST_POLLS:
-                    self._connector.report_fault("PowerMeterFailure", str(exc)[:40])
+                    self._connector.report_fault("MeterLost", str(exc)[:40])
                 elif self._failures == 1:
                     log.warn("meter", "connector %d: %s", self._connector.id, exc)
                 return False
             self._failures = 0
             self._good_ms = self._clock.uptime_ms()
-        self._connector.clear_fault("PowerMeterFailure")
+        self._connector.clear_fault("MeterLost")
         session = self._connector.session
         if session is not None:
             session.advance(self.energy_wh)
@@ -233,6 +235,8 @@ class Metering:
                     every = 1000 * self._settings.get("MeterPollInterval")
                     if self._connector.session is None:
                         every = max(every, _IDLE_POLL_MS)
+                    if self._connector.evse.closed:
+                        every = min(every, _CLOSED_POLL_MS)
                     if now - self._poll_ms >= every or self._poll_ms == 0:
                         await self.refresh()
                 self.tick(self._clock.uptime_ms())

@@ -1,9 +1,14 @@
 # What watches the parts of a connector while they work: poles, earth, lock, current, heat.
 # MIT license; part of microevse
-"""The EVSE state machine guards the pilot, the RCD acts by itself; everything slower is
-watched here, twice a second. `OverCurrent` and `Derating` are pure; `Protection` asks the
-sensors that are fitted and reports faults to its connector, whose table (`faults`) decides
-what becomes of the session.
+"""The EVSE state machine guards the pilot, the RCD acts by itself; everything slower is watched
+here, twice a second: `Protection` asks the sensors that are fitted and reports causes of faults
+to its connector, whose table (`faults`) decides what becomes of the session.
+
+Each sensor is asked by itself: one that raises, hangs or lies is no reading of that sensor and
+keeps nobody from asking the others. A sensor has points: what is wrong and what cannot be read
+add some, what is right takes some away. With _SURE points its cause is there, with none it is
+gone. So one disturbance does nothing, two looks in a row or every second one do; no reading
+counts a third of a wrong one.
 """
 
 import asyncio
@@ -12,110 +17,50 @@ import log
 from iec61851.levels import A
 from port import const
 
+from .over_current import BLIND_MS, OverCurrent
+
 LOOK_S = 0.5
 # Mirror contacts follow the poles within milliseconds, coils and their diodes within 60.
 SWITCHED_MS = const(1000)
-BLIND_LOOKS = const(6)  # without a temperature; a DS18B20 has none in its first second
-SURE_LOOKS = const(2)  # one look may have caught a disturbance
 
-# Over-current: what cables and meters tolerate, and for how long.
-_SOFT_MORE_MA = const(500)
-SOFT_MS = const(7000)
-HARD_MS = const(1500)
-FOLLOW_MS = const(6000)  # after the limit was lowered: 5 s for the EV, one for the meter
+_WRONG = const(6)  # two looks in a row: 1 s
+_NONE = const(2)  # six looks in a row: 3 s; a DS18B20 has none in its first second
+_NO_CURRENT = const(4)  # three readings in a row: meters are read more seldom
+_GOOD = const(-3)
+_SURE = const(12)
+_MOST = const(15)
+BLIND_LOOKS = const(6)
 
-# (on, off) in tenths of a degree, and the share of the current that is left.
-_STEPS = ((650, 620), (680, 650), (710, 620))
-_SHARES = (1, 2, 4)
-STOP = const(3)
-MIN_MA = const(6000)
-# Outside it is no temperature but a broken sensor or wire.
-_SENSOR_DC = (-400, 1250)
+# More than this many times the rating is no current but a reading that cannot be true.
+_ABSURD = const(10)
 
 PROBE_S = 0.2
 RCD_TEST_MS = const(86400000)
+RETEST_MS = const(60000)  # after a failed test
 
-
-class OverCurrent:
-    """Soft: above (limit + 0.5 A) * 1.1 for 7 s. Hard: above 1.25 * limit for 1.5 s."""
-
-    def __init__(self):
-        self._limit = 0
-        self._lowered_ms = None
-        self._read_ms = None
-        self._soft_ms = self._hard_ms = None  # when the first reading above came
-
-    def look(self, now, offered_ma, current_ma, read_ms):
-        """"soft", "hard" or None. `current_ma` was read at `read_ms`, all at uptime ms."""
-        self._follow(now, offered_ma)
-        limit = self._limit
-        if not limit:
-            self._soft_ms = self._hard_ms = None
-            return None
-        if read_ms == self._read_ms:
-            return None  # an old reading says nothing new
-        self._read_ms = read_ms
-        if current_ma <= (limit + _SOFT_MORE_MA) * 11 // 10:
-            self._soft_ms = None
-        elif self._soft_ms is None:
-            self._soft_ms = read_ms
-        if current_ma <= limit * 5 // 4:
-            self._hard_ms = None
-        elif self._hard_ms is None:
-            self._hard_ms = read_ms
-        if self._hard_ms is not None and read_ms - self._hard_ms >= HARD_MS:
-            return "hard"
-        if self._soft_ms is not None and read_ms - self._soft_ms >= SOFT_MS:
-            return "soft"
-        return None
-
-    def _follow(self, now, offered_ma):
-        if offered_ma >= self._limit:
-            self._limit = offered_ma
-            self._lowered_ms = None
-        elif self._lowered_ms is None:
-            self._lowered_ms = now
-        elif now - self._lowered_ms >= FOLLOW_MS:
-            self._limit = offered_ma
-            self._lowered_ms = None
-
-
-class Derating:
-    """Half the current at 65 degrees, a quarter at 68, none from 71 down to 62."""
-
-    def __init__(self):
-        self.step = 0  # 0 all of it ... STOP
-
-    def look(self, temp_dc):
-        """New step for a temperature in tenths of a degree."""
-        step = self.step
-        while step < STOP and temp_dc >= _STEPS[step][0]:
-            step += 1
-        while step and temp_dc < _STEPS[step - 1][1]:
-            step -= 1
-        self.step = step
-        return step
-
-    def cap(self, full_ma):
-        """What is left of `full_ma`: None for no cap, 0 for none of it."""
-        if not self.step:
-            return None
-        if self.step == STOP:
-            return 0
-        return max(MIN_MA, full_ma // _SHARES[self.step])
+# Sensors, and the cause that each of them is for.
+_POLES, _EARTH, _LOCK, _CURRENT, _HEAT, _RCD, _STOP = range(7)
+_CAUSES = (
+    "ContactorWelded",
+    "ProtectiveEarthLost",
+    "LockLost",
+    "CurrentBlind",
+    "TemperatureSensor",
+    "RcdTripped",
+    "EmergencyStop",
+)
 
 
 class Protection:
     """Watches one connector. What is not fitted is None.
 
-    poles: has wrong(closed) -> number of the first pole that is not, and any_closed();
-    earth_lost(): from the PE input; temp_dc(): tenths of a degree, None without a reading.
-    full_ma: the rating that derating divides.
+    full_ma: the rating of the board. poles: has wrong(closed) -> number of the first pole that
+    is not, and any_closed(). earth_lost(), stopped(): inputs of protective earth and emergency
+    stop. temp_dc(): tenths of a degree, None without a reading; derating: temperature.Derating.
     """
 
-    def __init__(
-        self, connector, clock, full_ma, rcd=None, poles=None, earth_lost=None, temp_dc=None
-    ):
+    def __init__(self, connector, clock, full_ma, rcd=None, poles=None, earth_lost=None,
+                 temp_dc=None, derating=None, stopped=None):  # fmt: skip
         self._connector = connector
         self._clock = clock
         self._full_ma = full_ma
@@ -123,26 +68,36 @@ class Protection:
         self._poles = poles
         self._earth_lost = earth_lost
         self._temp_dc = temp_dc
+        self.derating = derating
+        self._stopped = stopped
+        self._points = bytearray(len(_CAUSES))
         self._closed = False
         self._switched_ms = clock.uptime_ms() - SWITCHED_MS  # the first look tells of a weld
-        # Looks in a row.
-        self._wrong_poles = self._no_earth = self._no_lock = self._no_temp = 0
-        self._front_told = self._probed = False
+        self._phases = 0  # how many the meter has told at most
+        self._read_ms = None  # of the meter's reading that was judged last
+        self._failed_looks = 0
+        self._probed = False
         self._tested_ms = clock.uptime_ms()
+        self._chores = None
         self.over_current = OverCurrent()
-        self.derating = Derating()
         self.rcd_test_ms = lambda: RCD_TEST_MS  # an owner may want it more often
+        self.beat = lambda: None  # called after each complete look
         connector.poles_closed = poles.any_closed if poles is not None else None
 
     async def run(self):
-        """Look for ever."""
+        """Look for ever. Tests that take time run beside it: nothing here waits for them."""
+        self._chores = asyncio.create_task(self._do_chores())
         while True:
-            now = self._clock.uptime_ms()
-            self.look(now)
-            if self.test_is_due(now):
-                await self.test_rcd(now)
-            if self.probe_is_due():
-                await self.probe()
+            try:
+                self.look(self._clock.uptime_ms())
+                self._failed_looks = 0
+                self.beat()
+            except Exception as exc:
+                # No beat: the watchdog resets if this goes on. The first to act is the trip.
+                log.error("station", "protection: %r", exc)
+                self._failed_looks += 1
+                if self._failed_looks > 1:
+                    self._connector.evse.trip("TaskFailed")
             await asyncio.sleep(LOOK_S)
 
     def look(self, now):
@@ -151,99 +106,142 @@ class Protection:
         if evse.closed != self._closed:
             self._closed = evse.closed
             self._switched_ms = now
+            self._points[_POLES] = 0  # what was wrong may be right now
+            self.over_current.begin()
+        failure = None
+        for sensor in range(len(_CAUSES)):
+            try:
+                self._ask(sensor, now)
+            except Exception as exc:
+                failure = exc  # the others have their turn first
         self._look_pilot(evse)
-        if self._poles is not None:
-            self._look_poles(now)
-        if self._earth_lost is not None:
-            self._look_earth()
-        self._look_lock()
-        self._look_current(now)
-        if self._temp_dc is not None:
-            self._look_temperature(self._temp_dc())
+        if failure is not None:
+            raise failure
+
+    def _ask(self, sensor, now):
+        """Ask one sensor, and say whether its cause is there."""
+        cause, info = _CAUSES[sensor], ""
+        try:
+            if sensor == _POLES:
+                points, cause, info = self._look_poles(now)
+            elif sensor == _EARTH:
+                points = _judge(self._earth_lost)
+            elif sensor == _LOCK:
+                points = self._look_lock()
+            elif sensor == _CURRENT:
+                points = self._look_current(now)
+            elif sensor == _HEAT:
+                points = self._look_temperature()
+            elif sensor == _RCD:
+                points = _judge(self._rcd and self._rcd.standing)
+            else:
+                points = _judge(self._stopped)
+        except Exception as exc:
+            points, info = _NONE, "no reading: %r" % exc
+        points = min(max(self._points[sensor] + points, 0), _MOST)
+        self._points[sensor] = points
+        if points >= _SURE:
+            self._connector.report_fault(cause, info[:40], True)
+        elif not points:
+            self._connector.clear_fault(cause)
 
     def _look_pilot(self, evse):
-        """What the state machine found out about the charger itself, told in words."""
-        if self._front_told:
-            return
+        """What the state machine found out about the charger itself."""
         if evse.front_end.weak:
-            self._front_told = True
-            what = "control pilot does not reach -12 V, %d mV" % evse.front_end.low_mv
-            self._connector.report_fault("InternalError", what)
-        elif evse.disputed:
-            self._front_told = True
-            self._connector.report_fault("InternalError", "guard and control pilot disagree")
+            self._connector.report_fault("PilotFrontEnd", "%d mV" % evse.front_end.low_mv)
+        if evse.disputed:
+            self._connector.report_fault("GuardDisagrees")
 
     def _look_poles(self, now):
+        cause = "ContactorNotClosing" if self._closed else "ContactorWelded"
+        if self._poles is None or now - self._switched_ms < SWITCHED_MS:
+            return 0, cause, ""
         wrong = self._poles.wrong(self._closed)
-        if not wrong or now - self._switched_ms < SWITCHED_MS:
-            self._wrong_poles = 0
-            return
-        self._wrong_poles += 1
-        if self._wrong_poles == SURE_LOOKS:
-            what = "contactor does not close" if self._closed else "contactor does not open"
-            if not self._poles.single:
-                what += ", pole %d" % wrong
-            self._connector.report_fault("PowerSwitchFailure", what)
-
-    def _look_earth(self):
-        if not self._earth_lost():
-            if self._no_earth >= SURE_LOOKS:
-                self._connector.clear_fault("GroundFailure")
-            self._no_earth = 0
-            return
-        self._no_earth += 1
-        if self._no_earth == SURE_LOOKS:
-            self._connector.report_fault("GroundFailure", "protective earth lost", True)
+        info = "pole %d" % wrong if wrong and not self._poles.single else ""
+        return _points(wrong), cause, info
 
     def _look_lock(self):
         lock = self._connector.lock
-        if not self._closed or lock is None or not lock.fitted or lock.locked:
-            self._no_lock = 0
-            return
-        self._no_lock += 1
-        if self._no_lock == SURE_LOOKS:
-            self._connector.report_fault("ConnectorLockFailure", "lock opened while charging")
+        if not self._closed or lock is None or not lock.fitted:
+            return _GOOD
+        locked = lock.locked
+        return _points(None if locked is None else not locked)
 
     def _look_current(self, now):
         metering = self._connector.metering
-        currents = metering.meter.current_ma if metering.meter is not None else None
-        if not currents or not self._closed:
-            return
-        # Phases the meter cannot tell are None.
-        highest = max([ma for ma in currents if ma is not None] or [0])
+        if metering.meter is None:
+            return _GOOD
+        highest = self._highest(metering.meter.current_ma)
+        read_ms = metering.read_ms
         offered = self._connector.offered_ma
-        how = self.over_current.look(now, offered, highest, metering.read_ms)
-        if how:
-            log.warn("station", "%d mA drawn at %d mA", highest, offered)
-            self._connector.report_fault("OverCurrentFailure", how + " limit")
+        if self._closed and highest is not None and self._phases:
+            cause = self.over_current.look(now, offered, highest, read_ms)
+            if cause:
+                log.warn("station", "%d mA drawn at %d mA", highest, offered)
+                self._connector.report_fault(cause)
+        if not self._phases:
+            return _GOOD  # it never told a current: `lacks` says so
+        if self._closed and now - max(read_ms, self._switched_ms) >= BLIND_MS:
+            return _SURE
+        if read_ms == self._read_ms:
+            return 0
+        self._read_ms = read_ms
+        return _NO_CURRENT if highest is None else _GOOD
 
-    def _look_temperature(self, temp_dc):
+    def _highest(self, currents):
+        """The largest current in mA; None if they cannot be true, or a phase is missing that
+        was there before. A meter that is wired the other way round tells negative ones."""
+        highest = count = 0
+        for ma in currents or ():
+            if ma is not None:  # a phase that the meter cannot tell
+                count += 1
+                highest = max(highest, abs(ma))
+        known, self._phases = self._phases, max(count, self._phases)
+        return None if count < known or highest > _ABSURD * self._full_ma else highest
+
+    def _look_temperature(self):
+        if self._temp_dc is None:
+            return _GOOD
+        temp_dc = self._temp_dc()
+        if not self.derating.possible(temp_dc):
+            return _NONE
         connector = self._connector
-        if temp_dc is None or not _SENSOR_DC[0] <= temp_dc <= _SENSOR_DC[1]:
-            self._no_temp += 1
-            if self._no_temp == BLIND_LOOKS:
-                connector.report_fault("HighTemperature", "temperature sensor")
-            return
-        self._no_temp = 0
         before = self.derating.step
         step = self.derating.look(temp_dc)
-        if step == STOP:
-            connector.report_fault("HighTemperature", "too hot")
+        if self.derating.stops:
+            connector.report_fault("TemperatureStop")
         else:
-            connector.clear_fault("HighTemperature")
+            connector.clear_fault("TemperatureStop")
         if step != before:
             log.warn("station", "%d.%d degrees, step %d", temp_dc // 10, temp_dc % 10, step)
             connector.limits.cap("temperature", self.derating.cap(self._full_ma))
+        return _GOOD
 
-    # -- the charger's own pilot ---------------------------------------------------------
+    # -- what takes time -----------------------------------------------------------------
+
+    async def _do_chores(self):
+        """Probe and test when nobody is there, for ever."""
+        while True:
+            try:
+                now = self._clock.uptime_ms()
+                if self.test_is_due(now):
+                    await self.test_rcd(now)
+                if self.probe_is_due():
+                    await self.probe()
+            except Exception as exc:
+                log.error("station", "test: %r", exc)
+            await asyncio.sleep(LOOK_S)
+
+    def _nobody_there(self):
+        connector = self._connector
+        return connector.session is None and connector.pending is None
 
     def probe_is_due(self):
         """Once, where an EV stood in the way of the test at boot and has gone since."""
-        connector = self._connector
-        evse = connector.evse
+        evse = self._connector.evse
         if self._probed or evse.front_end.low_mv is not None:
             return False
-        return evse.state == A and connector.session is None and connector.pending is None
+        return evse.state == A and self._nobody_there()
 
     async def probe(self):
         """Send -12 V for a moment, with no EV there: the state machine looks at it."""
@@ -255,19 +253,32 @@ class Protection:
         finally:
             evse.out_of_service(False)
 
-    # -- the RCD's own test --------------------------------------------------------------
-
     def test_is_due(self, now):
-        """Once a day, while nobody is there (before each session it is tested anyway)."""
-        connector = self._connector
-        if self._rcd is None or now - self._tested_ms < self.rcd_test_ms():
+        """Once a day, while nobody is there (before each session it is tested anyway); after a
+        failure once a minute."""
+        if self._rcd is None:
             return False
-        return connector.session is None and connector.pending is None and not connector.evse.plugged
+        failed = self._connector.faults.has("RcdTestFailed")
+        if now - self._tested_ms < (RETEST_MS if failed else self.rcd_test_ms()):
+            return False
+        return self._nobody_there() and not self._connector.evse.plugged
 
     async def test_rcd(self, now):
-        """Test the RCD; a failure is a fault. A trip that is latched already fails, too."""
+        """Test the RCD; a failure is a fault until it has passed. A trip that is latched already
+        fails, too."""
         self._tested_ms = now
         if await self._rcd.self_test():
             log.info("station", "RCD self-test passed")
+            self._connector.clear_fault("RcdTestFailed")
         else:
-            self._connector.report_fault("GroundFailure", "RCD self-test failed")
+            self._connector.report_fault("RcdTestFailed", "", True)
+
+
+def _judge(is_wrong):
+    """Points of an input fn(), None where it is not fitted."""
+    return _GOOD if is_wrong is None else _points(is_wrong())
+
+
+def _points(wrong):
+    """Points of a reading: wrong, right, or (None) none."""
+    return _NONE if wrong is None else _WRONG if wrong else _GOOD

@@ -4,7 +4,7 @@
 
 Events go to `listeners` as fn(kind, connector id, data), called at once:
     "status"           {"status", "error", "info"}; connector 0 is the station itself
-    "fault"            {"code", "info", "on"}
+    "fault"            {"cause", "info", "on"}, one for each cause that comes or goes
     "session_started"  Session
     "session_ended"    Session; .ended has the reason
     "sample"           {"session" (0: none), "context", "stamp", "values"}

@@ -1,11 +1,55 @@
-# Millivolts of a temperature sensor -> tenths of a degree.
+# Temperature: from millivolts to tenths of a degree, and what it takes from the current.
 # MIT license; part of microevse
 """MCP9700(A): 500 mV at 0 degrees Celsius, 10 mV per kelvin. NTC: to ground, pull-up to the
 supply; B equation."""
 
 from math import log
 
+from port import const
+
 _KELVIN_25 = 298.15
+
+# (on, off) in tenths of a degree, and the share of the current that is left.
+_STEPS = ((650, 620), (680, 650), (710, 620))
+_SHARES = (1, 2, 4)
+STOP = const(3)
+_MIN_MA = const(6000)
+# Outside it is no temperature but a broken sensor or wire.
+_SENSOR_DC = (-400, 1250)
+
+
+class Derating:
+    """Half the current at 65 degrees, a quarter at 68, none from 71 down to 62."""
+
+    def __init__(self):
+        self.step = 0  # 0 all of it ... STOP
+
+    @property
+    def stops(self):
+        """True while it is too hot to charge at all."""
+        return self.step == STOP
+
+    def possible(self, temp_dc):
+        """False for what is no temperature of a working sensor."""
+        return temp_dc is not None and _SENSOR_DC[0] <= temp_dc <= _SENSOR_DC[1]
+
+    def look(self, temp_dc):
+        """New step for a temperature in tenths of a degree."""
+        step = self.step
+        while step < STOP and temp_dc >= _STEPS[step][0]:
+            step += 1
+        while step and temp_dc < _STEPS[step - 1][1]:
+            step -= 1
+        self.step = step
+        return step
+
+    def cap(self, full_ma):
+        """What is left of `full_ma`: None for no cap, 0 for none of it."""
+        if not self.step:
+            return None
+        if self.step == STOP:
+            return 0
+        return max(_MIN_MA, full_ma // _SHARES[self.step])
 
 
 def mcp9700_dc(mv):

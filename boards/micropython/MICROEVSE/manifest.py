@@ -1,6 +1,10 @@
 # What is frozen beside an application that comes in the partition `romfs`.
 # MIT license; part of microevse
 #
+# boot.py and main.py with what they import: frozen ones are run before files of their names
+# (MicroPython's shared/runtime/pyexec.c, pyexec_file_if_exists), so that the contactors are opened
+# whatever lies in the file system. An application slot goes before all of it on the module path.
+#
 # Paths are relative to this file. microdot comes from the environment that `make` creates.
 from glob import glob
 
@@ -9,5 +13,18 @@ package(
     "microdot",
     files=("__init__.py", "microdot.py"),
     base_path=glob("../../../.venv/lib/python3*/site-packages")[0],
+    opt=2,
+)
+freeze("../../../lib", ("slots/__init__.py", "slots/rom.py"), opt=2)
+freeze(
+    "../../../firmware",
+    (
+        "boot.py",
+        "main.py",
+        "hal/__init__.py",
+        "hal/appslot.py",
+        "hal/board.py",
+        "hal/partition.py",
+    ),
     opt=2,
 )

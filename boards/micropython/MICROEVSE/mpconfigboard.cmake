@@ -17,3 +17,5 @@ set(SDKCONFIG_DEFAULTS
 
 # FROZEN_MANIFEST=... on make's command line goes before this one.
 set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)
+
+set(MICROPY_SOURCE_BOARD ${MICROPY_BOARD_DIR}/board.c)

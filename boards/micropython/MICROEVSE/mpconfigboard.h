@@ -9,3 +9,7 @@
 
 // No Bluetooth: its code does not fit the partition, its memory belongs to TLS.
 #define MICROPY_PY_BLUETOOTH (0)
+
+// Relays are opened before Python starts: board.c.
+#define MICROPY_BOARD_STARTUP microevse_startup
+void microevse_startup(void);

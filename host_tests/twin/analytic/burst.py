@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """Stands in for firmware/burst.py: the same samples statistically, in one step of time.
 
-A real window has a conversion every 50 us; this one has 24 to 40 in all, in the proportion
-of the duty, with the converter's noise, and the slopes left out. What changed while the
+A real window has a conversion every 50 us; this one has 24 to 40 in all (100 of a long one), in
+the proportion of the duty, with the converter's noise, and the slopes left out. What changed while the
 window ran shows in the samples from that instant on. While `fidelity` is set to "sample"
 (control command of that name) the firmware's own sampler is used.
 """
@@ -16,6 +16,7 @@ import twin_state as _s
 _WINDOWS = 4  # ready-made windows, used in turn: noise costs more than all the rest
 _RENEW = 8  # after so many windows one of them is drawn anew
 _MIN, _MAX, _US = 24, 40, 125
+_LONG_US, _LONG_MAX = 8000, 100  # a low half of a few per cent needs samples to be seen in
 _SETTLE_US = 20  # samples this soon after an edge are on its slope
 _READ_US = 52
 
@@ -39,7 +40,10 @@ def compute(adc, buf, window_us):
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
-    n = min(max(window_us // _US, _MIN), _MAX, len(buf))
+    if world.adc.faults.some(adc.number, clock.now_us):
+        return _faulty(adc, buf, window_us)
+    most = _LONG_MAX if window_us >= _LONG_US else _MAX
+    n = min(most if most > _MAX else max(window_us // _US, _MIN), most, len(buf))
     before = _windows(adc, n, window_us)
     start = clock.now_us
     clock.spend(window_us)
@@ -49,7 +53,7 @@ def compute(adc, buf, window_us):
     if _used >= _RENEW and after is _ready:
         # A spike drawn once must not come back in every fourth window for ever.
         _used = 0
-        _ready[_turn] = _window(world, adc, n, window_us)
+        _ready[_turn] = _window(world, adc, n, window_us, _turn)
     if after is before or start >= world.changed_us:
         buf[:n] = after[_turn]
         return n
@@ -60,6 +64,24 @@ def compute(adc, buf, window_us):
             window = after[_turn]
         buf[i] = window[i]
     return n
+
+
+def _faulty(adc, buf, window_us):
+    """A window while something is wrong with the converter: each conversion on its own."""
+    clock = _s.clock
+    n = min(max(window_us // _US, _MIN), _MAX, len(buf))
+    step = window_us // n
+    count = 0
+    for _ in range(n):
+        clock.spend(step)
+        try:
+            value = adc.read_u16()
+        except OSError:
+            continue
+        if value >= 0:  # as firmware/burst.py
+            buf[count] = value
+            count += 1
+    return count
 
 
 def skipped_ms():
@@ -94,11 +116,11 @@ def _windows(adc, n, window_us):
     state = (adc.number, world.version, n, window_us)
     if state != _state:
         _state = state
-        _ready = [_window(world, adc, n, window_us) for _ in range(_WINDOWS)]
+        _ready = [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)]
     return _ready
 
 
-def _window(world, adc, n, window_us):
+def _window(world, adc, n, window_us, turn):
     pilot = world.sampled.get(adc.number)
     if pilot is None:
         fn = world.analog.get(adc.number)
@@ -108,7 +130,12 @@ def _window(world, adc, n, window_us):
         high_mv = pilot.adc_mv(pilot.high)
         low_mv = pilot.adc_mv(pilot.low)
         duty = pilot.percent / 100
-        high = n - _share(n, 1 - duty, window_us) if duty > 0.5 else _share(n, duty, window_us)
+        # Over the ready-made windows the share is right within an eighth of a sample.
+        part = (2 * turn + 1) / (2 * _WINDOWS)
+        if duty > 0.5:
+            high = n - _share(n, 1 - duty, window_us, part)
+        else:
+            high = _share(n, duty, window_us, part)
     out = array("H", bytes(2 * n))
     convert = world.adc
     for i in range(n):
@@ -119,10 +146,9 @@ def _window(world, adc, n, window_us):
     return out
 
 
-def _share(n, part, window_us):
+def _share(n, part, window_us, rounding):
     """How many of `n` samples show the plateau that lasts `part` of the period (1 ms)."""
     real = max(0.0, part * 1000 - _SETTLE_US) / 1000 * window_us / _READ_US
     if real < 1:
         return 0
-    # With fewer samples a short plateau would vanish that the real window does see.
-    return min(n, max(int(n * part + 0.5), min(4, int(real))))
+    return min(n, int(n * part + rounding))

@@ -42,7 +42,7 @@ def _flash():
             _s.options.get("data", ".") + "/flash.bin",
             _s.clock,
             _s.world.rng,
-            cut=lambda: _s.reset(_s.PWRON_RESET),
+            cut=lambda: _s.reset("power"),
             cut_at=_s.options.get("flash_cut_at"),
         )
         flash.table = _read_table(flash) or _TABLE

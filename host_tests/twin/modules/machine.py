@@ -10,6 +10,7 @@ import io
 import sys
 
 import twin_state as _s
+from twin import chip as _chips
 from twin_state import (  # noqa: F401
     DEEPSLEEP_RESET,
     HARD_RESET,
@@ -26,6 +27,7 @@ _SKIP_AFTER_US = 2000000  # ticks are skipped once nothing has changed for this 
 # After a long jump every task is late: so long until the last of them has shown itself alive.
 _LONG_JUMP_US = 4000000
 _CATCH_UP_US = 2500000
+_SAMPLED = 4  # so many callbacks without a window, and a timer is no sampling one any more
 _EPOCH_DAYS = 719468  # days from 0000-03-01 to 1970-01-01
 
 # chip: (GPIOs, inputs only, ADC1)
@@ -78,9 +80,11 @@ class Pin:
             # Singletons, as on the chip: Pin(5) is Pin(5).
             pin = _pins[id] = super().__new__(cls)
             pin.number = id
-            pin._mode = None
+            # An output that a CPU reset has left as it was is one before it is set up.
+            level = _s.world.levels.get(id)
+            pin._mode = None if level is None else Pin.OUT
             pin._pull = None
-            pin._out = 0
+            pin._out = level or 0
             pin._handler = None
             pin._trigger = 0
             pin._last = 0
@@ -186,7 +190,8 @@ class Signal:
 
 
 class PWM:
-    """LEDC output. 65535 is constantly high since MicroPython 1.26."""
+    """LEDC output. 65535 is constantly high since MicroPython 1.26; before that the pin is low
+    for one count of the timer in each period (ports/esp32/machine_pwm.c, set_duty_u16())."""
 
     def __init__(self, dest, freq=None, duty=None, duty_u16=None, duty_ns=None, invert=False):
         self._pin = dest if isinstance(dest, Pin) else Pin(dest)
@@ -221,11 +226,12 @@ class PWM:
         self._duty = int(duty)
 
     def _apply(self):
+        _s.world.levels.pop(self._pin.number, None)
         pilot = _s.world.pilots.get(self._pin.number)
         if pilot is None:
             return
         duty = self._duty
-        if duty == 65535:
+        if duty == 65535 and _chips.version() >= (1, 26):
             duty = _FULL
         elif _s.world.board.get("chip", "esp32") in ("esp32s2", "esp32s3", "esp32c3"):
             duty &= ~7  # 14-bit timer, 13 usable bits at 1 kHz
@@ -251,11 +257,11 @@ class PWM:
         self.duty_u16(65535 if duty >= 1023 else duty << 6)
 
     def deinit(self):
-        """Stops with the output low, as ledc_stop() does."""
+        """Stops with the output low (ledc_stop()); before 1.26 the output is then disabled."""
         _entered()
         if self._pin.pwm is self:
             self._pin.pwm = None
-            _s.world.drive(self._pin.number, 0)
+            _s.world.drive(self._pin.number, _chips.stopped_level())
 
 
 class ADC:
@@ -289,35 +295,42 @@ class ADC:
             raise ValueError("only 12 bits are modelled")
 
     def _convert(self):
+        """A count of 12 bits; None: the conversion has failed."""
         clock = _s.clock
         world = _s.world
         adc = world.adc
         clock.entered()
         if _s.options.get("fidelity") == "sample":
             clock.spend(adc.read_us())
-        if adc.error_rate and world.rng.random() < adc.error_rate:
-            raise OSError(-263, "ESP_ERR_TIMEOUT")
         fn = world.analog.get(self.number)
         mv = 0.0 if fn is None else fn(clock.now_us)
-        return adc.raw(adc.noisy(mv), self.attenuation)
+        raw = adc.raw(adc.noisy(mv), self.attenuation)
+        raw, failed = adc.faults.convert(self.number, raw, clock.now_us)
+        return None if failed else raw
 
     def read(self):
-        return self._convert()
+        raw = self._convert()
+        return _chips.adc_error() if raw is None else raw
 
     def read_u16(self):
         raw = self._convert()
+        if raw is None:
+            return _chips.adc_error()
         return raw << 4 | raw >> 8
 
     def read_uv(self):
         """Microvolts by the factory calibration, in steps of 1 mV."""
         raw = self._convert()
+        if raw is None:
+            raw = 4095 if _chips.adc_error() < 0 else 0
         return int(_s.world.adc.millivolts(raw, self.attenuation) + 0.5) * 1000
 
 
 # -- timers ------------------------------------------------------------------------------
 
-_timers = {}
+_timers = _s.timers = {}
 _wdt = None
+mem32 = _chips.Mem32()
 
 
 class Timer:
@@ -333,7 +346,8 @@ class Timer:
             timer.id = id
             timer._event = None
             timer._callback = None
-            timer._samples = False
+            timer._samples = 0
+            timer._late_us = timer._late = timer._left_out = 0
             timer._on_fire = timer._fire
             timer._on_run = timer._run
             timer._on_touch = timer._wake
@@ -351,10 +365,13 @@ class Timer:
         if us <= 0:
             raise ValueError("period must be positive")
         self.deinit()
+        for timer in _s.chip.reference(self.id):
+            if timer in _timers:
+                _timers[timer].stop()
         self._us = us
         self._repeat = mode == Timer.PERIODIC
         self._callback = callback
-        self._samples = False
+        self._samples = 0
         self._last = _s.clock.now_us
         self._due = self._last + us
         self._event = _s.clock.at(self._due, self._on_fire)
@@ -368,49 +385,83 @@ class Timer:
     def value(self):
         return (_s.clock.now_us - self._last) // 1000
 
+    def stop(self):
+        """The hardware stands still; the firmware is told nothing."""
+        self._wake()
+        _s.clock.cancel(self._event)
+        self._event = None
+
+    def delay(self, ms, count=1):
+        """The next `count` ticks come `ms` late."""
+        self._wake()
+        self._late_us, self._late = int(ms * 1000), count
+        if self._event:
+            _s.clock.cancel(self._event)
+            self._plan(self._due)
+
+    def ticked(self):
+        """When the last tick was that was left out (us)."""
+        if self._event and self._due - self._last > self._us and not self._late_us:
+            passed = (_s.clock.now_us - self._last) // self._us
+            self._left_out = self._last + min(passed * self._us, self._due - self._us - self._last)
+        return self._left_out
+
+    def _plan(self, due):
+        self._due = due
+        if self._late:
+            self._late -= 1
+            self._due += self._late_us
+        self._event = _s.clock.at(self._due, self._on_fire)
+
     def _fire(self):
         world = _s.world
         due = self._due
-        if self._samples and due - self._last > self._us:
+        if self._samples and due - self._last > self._us and not self._late_us:
+            self.ticked()
             world.skipped_us += due - self._last - self._us
-            _catch_up(due - self._last)
+            if due - self._last > _LONG_JUMP_US:
+                _s.chip.catch_up(_CATCH_UP_US)
         self._last = due
+        if not self._late:
+            self._late_us = 0
+        self._event = None
         if self._repeat:
             step = self._us
-            if self._samples and due - world.changed_us > _SKIP_AFTER_US:
-                if _s.settled is None or _s.settled():
+            # Left out are only ticks that would have run: not those behind a stall.
+            if self._samples and due - world.changed_us > _SKIP_AFTER_US and _s.clock.free():
+                if not world.adc.faults.active and (_s.settled is None or _s.settled()):
                     step = max(step, self._longest_us())
-            self._due = due + step
-            if step > self._us and _wdt is not None:
-                # The ticks left out would all have fed it.
-                _wdt._deadline = max(_wdt._deadline, self._due + self._us)
-            self._event = _s.clock.at(self._due, self._on_fire)
+            self._plan(due + step)
         if self._callback is not None:
             _s.clock.soft(self._on_run, self._callback)
 
     def _run(self, callback):
         world = _s.world
         world.was_sampled = False
-        callback(self)
-        # A timer whose callback takes pilot windows is the one that may skip them.
-        self._samples = world.was_sampled
+        before, _s.running = _s.running, self
+        try:
+            callback(self)
+        finally:
+            _s.running = before
+        # A timer whose callback takes pilot windows, now and then, is the one that may skip.
+        self._samples = _SAMPLED if world.was_sampled else max(0, self._samples - 1)
 
     def _longest_us(self):
-        return _s.options.get("skip_ms", 0) * 1000 // self._us * self._us
+        # An even number: a callback that does something in every second tick still does.
+        step = 2 * self._us
+        return _s.options.get("skip_ms", 0) * 1000 // step * step
 
     def _wake(self):
-        """Something changed: back to the regular ticks, in step with those left out."""
+        """Something changed, or the interpreter stalls: back to the regular ticks, in step with
+        those left out."""
         now = _s.clock.now_us
-        if self._event and self._samples and self._due - now > self._us:
-            _catch_up(now - self._last)
+        if self._event and self._samples and self._due - now > self._us and not self._late_us:
+            if now - self._last > _LONG_JUMP_US:
+                _s.chip.catch_up(_CATCH_UP_US)
+            self.ticked()
             _s.clock.cancel(self._event)
             self._due = self._last + ((now - self._last) // self._us + 1) * self._us
             self._event = _s.clock.at(self._due, self._on_fire)
-
-
-def _catch_up(jump_us):
-    if _wdt is not None and jump_us > _LONG_JUMP_US:
-        _wdt._deadline = max(_wdt._deadline, _s.clock.now_us + _wdt.timeout_us + _CATCH_UP_US)
 
 
 class WDT:
@@ -420,7 +471,6 @@ class WDT:
         global _wdt
         if _wdt is None:
             _wdt = super().__new__(cls)
-            _wdt._event = None
         return _wdt
 
     def __init__(self, id=0, timeout=5000):
@@ -429,25 +479,11 @@ class WDT:
             raise ValueError("invalid WDT id")
         if timeout <= 0:
             raise ValueError("WDT timeout too short")
-        self.timeout_us = timeout * 1000
-        _s.clock.cancel(self._event)
-        self._event = None
-        self._deadline = 0
-        self.feed()
+        _s.chip.twdt.start(timeout)
 
     def feed(self):
         _entered()
-        # One event for many feeds: it looks at the deadline when it runs.
-        # Not sooner than the next tick, where ticks are left out.
-        self._deadline = max(self._deadline, _s.clock.now_us + self.timeout_us)
-        if not self._event:
-            self._event = _s.clock.at(self._deadline, self._expire)
-
-    def _expire(self):
-        if _s.clock.now_us < self._deadline:
-            self._event = _s.clock.at(self._deadline, self._expire)
-        else:
-            _s.reset(WDT_RESET)
+        _s.chip.twdt.feed()
 
 
 class RTC:
@@ -713,11 +749,12 @@ class I2C:
 
 
 def reset():
-    _s.reset(HARD_RESET)
+    """esp_restart(): a CPU reset, the outputs stay as they are."""
+    _s.reset("cpu")
 
 
 def soft_reset():
-    _s.reset(SOFT_RESET)
+    _s.reset("soft")
 
 
 def reset_cause():

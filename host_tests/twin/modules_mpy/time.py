@@ -17,6 +17,8 @@ def ticks_us():
     clock = twin_state.clock
     clock.now_us += _TICKS_COST_US
     clock.entered()
+    if clock.stopped_us is not None:
+        return clock.virtual_now_us() & _MASK
     return (clock.now_us - clock.boot_us) & _MASK
 
 
@@ -24,11 +26,17 @@ def ticks_ms():
     clock = twin_state.clock
     clock.now_us += _TICKS_COST_US
     clock.entered()
+    if clock.stopped_us is not None:
+        return (clock.virtual_now_us() // 1000) & _MASK
     return ((clock.now_us - clock.boot_us) // 1000) & _MASK
 
 
 def ticks_cpu():
-    return (ticks_us() * 160) & _MASK
+    """CCOUNT of the CPU at 160 MHz: it hangs on no timer (ports/esp32/mphalport.h)."""
+    clock = twin_state.clock
+    clock.now_us += _TICKS_COST_US
+    clock.entered()
+    return (clock.now_us * 160) & _MASK
 
 
 def ticks_add(ticks, delta):
@@ -42,6 +50,8 @@ def ticks_diff(end, start):
 def sleep_us(us):
     # As on the chip: a short delay spins, callbacks wait.
     if us > 0:
+        if twin_state.clock.stopped_us is not None:
+            twin_state.clock.sleep(us)  # never ends
         twin_state.clock.spend(int(us))
     twin_state.clock.entered()
 

@@ -1,0 +1,65 @@
+// Outputs of the board to their safe level before Python starts.
+// MIT license; part of microevse
+//
+// A reset of the CPU leaves relays as they were. MicroPython mounts the file system before it runs
+// boot.py, and where that is damaged it never gets there (modules/inisetup.py, fs_corrupted), so
+// the same is done here, from the same value in the NVS: firmware/hal/board.py says what it is.
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "driver/gpio.h"
+#include "esp_rom_gpio.h"
+#include "nvs.h"
+
+#define KEPT_MAX (40)
+#define FORMAT (1)
+#define CRC_SIZE (4)
+
+void boardctrl_startup(void); // MicroPython's own: makes the NVS ready
+
+static uint32_t crc32(const uint8_t *data, size_t size) {
+    uint32_t crc = 0xffffffff;
+    for (size_t i = 0; i < size; ++i) {
+        crc ^= data[i];
+        for (int bit = 0; bit < 8; ++bit) {
+            crc = (crc >> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+        }
+    }
+    return ~crc;
+}
+
+static void drive(uint8_t output) {
+    gpio_num_t pin = output & 127;
+    if (!GPIO_IS_VALID_OUTPUT_GPIO(pin)) {
+        return;
+    }
+    // The level first: no pulse.
+    esp_rom_gpio_pad_select_gpio(pin);
+    gpio_set_level(pin, output >> 7);
+    gpio_set_direction(pin, GPIO_MODE_INPUT_OUTPUT);
+}
+
+void microevse_startup(void) {
+    boardctrl_startup();
+    nvs_handle_t nvs;
+    if (nvs_open("microevse", NVS_READONLY, &nvs) != ESP_OK) {
+        return; // has never started: nothing has been closed
+    }
+    uint8_t kept[KEPT_MAX];
+    size_t size = sizeof(kept);
+    esp_err_t found = nvs_get_blob(nvs, "outputs", kept, &size);
+    nvs_close(nvs);
+    if (found != ESP_OK || size < 1 + CRC_SIZE || size > sizeof(kept) || kept[0] != FORMAT) {
+        return;
+    }
+    size -= CRC_SIZE;
+    uint32_t crc = kept[size] | kept[size + 1] << 8 | kept[size + 2] << 16
+        | (uint32_t)kept[size + 3] << 24;
+    if (crc != crc32(kept, size)) {
+        return;
+    }
+    for (size_t i = 1; i < size; ++i) {
+        drive(kept[i]);
+    }
+}

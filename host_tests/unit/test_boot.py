@@ -1,0 +1,257 @@
+# boot.py and main.py open every contactor before anything can fail, whatever fails.
+# MIT license; part of microevse
+"""Both files as they are, over a fake `machine`; what they import is there, broken or missing. A
+reset of the CPU leaves relays as they are: once an unreadable board.json, or a module that did
+not import, left a contactor closed for good."""
+
+import os
+import sys
+
+from fake_chip import Hal, chip
+
+HERE = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
+FIRMWARE = HERE + "/../../firmware"
+BOARD = (
+    '{"chip": "esp32", "connectors": [{"contactor": {"pin": 26}, "cp": {"pwm": 27}},'
+    ' {"contactor": {"pin": 25, "active_high": false}, "cp": {"pwm": 19}}]}'
+)
+SAFE = [(26, 0), (25, 1), (27, 1), (19, 1)]
+# What keep() writes for this board.
+KEPT = bytes([1, 26, 25 | 128, 27 | 128, 19 | 128])
+
+
+def checked(body):
+    from binascii import crc32
+
+    return body + (crc32(body) & 0xFFFFFFFF).to_bytes(4, "little")
+
+
+def source(name):
+    with open(FIRMWARE + "/" + name) as file:
+        return file.read()
+
+
+BOOT, MAIN = source("boot.py"), source("main.py")
+
+
+class Start:
+    """A start of the chip in an empty directory; everything is put back afterwards."""
+
+    def __init__(self, nvs=None, board=None, broken_hal=False):
+        self.nvs, self.board, self.broken_hal = nvs, board, broken_hal
+
+    def __enter__(self):
+        self.hal = Hal()
+        self.hal.__enter__()
+        if self.nvs is not None:
+            chip.nvs["microevse", "outputs"] = self.nvs
+        chip.pins[26], chip.pins[25] = 1, 0  # closed, as a reset of the CPU leaves them
+        self.modules, self.path, self.cwd = dict(sys.modules), list(sys.path), os.getcwd()
+        self.folder = "/tmp/microevse-boot-%d" % (id(self) & 0xFFFFFF)
+        os.mkdir(self.folder)
+        os.chdir(self.folder)
+        if self.board is not None:
+            with open("board.json", "w") as file:
+                file.write(self.board)
+        if self.broken_hal:
+            os.mkdir("hal")
+            with open("hal/__init__.py", "w") as file:
+                file.write("raise MemoryError\n")
+            sys.path.insert(0, self.folder)
+        return self
+
+    def __exit__(self, *exc):
+        os.chdir(self.cwd)
+        for name in ("board.json", "hal/__init__.py"):
+            try:
+                os.remove(self.folder + "/" + name)
+            except OSError:
+                pass
+        if self.broken_hal:
+            try:
+                for name in os.listdir(self.folder + "/hal/__pycache__"):
+                    os.remove(self.folder + "/hal/__pycache__/" + name)
+                os.rmdir(self.folder + "/hal/__pycache__")
+            except OSError:
+                pass
+            os.rmdir(self.folder + "/hal")
+        os.rmdir(self.folder)
+        for name in list(sys.modules):
+            if name not in self.modules:
+                del sys.modules[name]
+        for name in self.modules:
+            sys.modules[name] = self.modules[name]
+        sys.path[:] = self.path
+        self.hal.__exit__()
+
+
+def boot():
+    exec(compile(BOOT, "boot.py", "exec"), {"__name__": "__main__"})
+
+
+def is_open():
+    return chip.pins[26] == 0 and chip.pins[25] == 1
+
+
+def test_boot_opens_without_any_file_what_the_nvs_names():
+    for board in (None, "", "{", "[]", '{"connectors": []}', '{"connectors": [{}]}'):
+        with Start(checked(KEPT), board):
+            boot()
+            assert is_open(), board
+            # The very first thing that happens to the board, relays before pilots.
+            assert chip.log[:4] == SAFE and sys.modules["outputs"] == SAFE
+            assert chip.pins[27] == 1 and chip.pins[19] == 1
+
+
+def test_boot_opens_although_its_own_modules_are_broken():
+    with Start(checked(KEPT), BOARD, broken_hal=True):
+        boot()
+        assert is_open() and sys.modules["outputs"] == SAFE
+
+
+def test_boot_opens_what_the_board_file_names_where_nothing_was_kept():
+    for nvs in (None, b"", b"\x01", checked(b"\x02" + KEPT[1:]), checked(KEPT) + b"more"):
+        with Start(nvs, BOARD):
+            boot()
+            assert is_open() and sys.modules["outputs"] == SAFE, nvs
+
+
+def test_a_damaged_value_drives_no_pin():
+    good = checked(bytes([1, 13 | 128, 14]))
+    for at in range(len(good)):
+        with Start(good[:at] + bytes([good[at] ^ 4]) + good[at + 1 :], BOARD):
+            boot()
+            assert is_open() and not [pin for pin, _ in chip.log if pin in (13, 14, 9, 10)], at
+
+
+def test_another_board_than_before_opens_the_relays_of_both():
+    with Start(checked(bytes([1, 33, 32 | 128])), BOARD):
+        boot()
+        assert is_open() and sys.modules["outputs"] == [(33, 0), (32, 1)] + SAFE
+
+
+def test_a_pin_that_cannot_be_driven_keeps_no_other_one_closed():
+    with Start(checked(bytes([1, 26, 35, 25 | 128])), None):
+        pin = sys.modules["machine"].Pin
+
+        class Picky:
+            OUT = pin.OUT
+
+            def __call__(self, number, mode, value):
+                if number == 35:
+                    raise ValueError("pin can only be input")
+                return pin(number, mode, value=value)
+
+        sys.modules["machine"].Pin = Picky()
+        boot()
+        assert is_open() and sys.modules["outputs"] == [(26, 0), (25, 1)]
+
+
+def test_frozen_modules_go_before_files_of_the_same_name():
+    """A leftover /hal of an older version went before the frozen one."""
+    with Start(checked(KEPT)):
+        sys.path[:] = ["", ".frozen", "/lib"]
+        boot()
+        assert sys.path == [".frozen", "", "/lib"]
+    with Start(checked(KEPT)):
+        sys.path[:] = ["/app_a", "/app_a/lib", "", ".frozen", "/lib"]
+        boot()
+        assert sys.path == ["/app_a", "/app_a/lib", ".frozen", "", "/lib"]
+
+
+class Module:
+    """Has the attributes that it is given."""
+
+    def __init__(self, **members):
+        for name in members:
+            setattr(self, name, members[name])
+
+
+class Asyncio:
+    """Runs nothing: what is given to it is the exception that leaves the application."""
+
+    def __init__(self, exc):
+        self.exc = exc
+
+    def run(self, _):
+        chip.log.append("application")
+        chip.pins[26], chip.pins[25] = 1, 0
+        if self.exc is not None:
+            raise self.exc
+
+
+def no_memory(*args):
+    raise MemoryError
+
+
+def start_main(exc, **replaced):
+    """Run main.py; the application ends with `exc`. `replaced`: modules; None: not to be found."""
+    safe = Module(wanted=lambda: False, run=lambda: None)
+    stopped = lambda: chip.log.append("stopped")  # noqa: E731
+    app = Module(run=lambda: None, stop=stopped)
+    modules = {
+        "asyncio": Asyncio(exc),
+        "blackbox": Module(start=lambda: None, crashed=lambda exc: chip.log.append("kept")),
+        "safe_mode": safe,
+        "app": app,
+        "log": Module(error=lambda *args: None),
+    }
+    modules.update(replaced)
+    for name in modules:
+        if modules[name] is not None:
+            sys.modules[name] = modules[name]
+        elif name in sys.modules:
+            del sys.modules[name]
+    exec(compile(MAIN, "main.py", "exec"), {"__name__": "__main__"})
+
+
+def opened_first():
+    """The relays are open, and nothing was done between the end and that."""
+    after = chip.log[chip.log.index("application") + 1 :] if "application" in chip.log else chip.log
+    return is_open() and after[:4] == SAFE
+
+
+def test_main_opens_first_whatever_leaves_the_application():
+    for exc in (ValueError("broken"), MemoryError(), SystemExit(), OSError(28), ImportError("x")):
+        with Start(checked(KEPT), BOARD):
+            boot()
+            chip.log.clear()
+            start_main(exc)
+            assert opened_first() and chip.ends[0] == "system", exc
+            assert chip.log.index("kept") < chip.log.index("system reset")
+
+
+def test_main_opens_where_nothing_can_be_imported():
+    """What tells and resets was imported first; where that failed, a soft reset kept the pins."""
+    for missing in ("asyncio", "blackbox", "safe_mode", "app", "log"):
+        with Start(checked(KEPT), BOARD):
+            boot()
+            chip.pins[26], chip.pins[25] = 1, 0
+            chip.log.clear()
+
+            class Broken:
+                def __getattr__(self, name):
+                    raise MemoryError
+
+            start_main(ValueError("broken"), **{missing: Broken()})
+            assert opened_first() and chip.ends and "cpu" in chip.ends, missing
+
+
+def test_main_opens_when_its_own_handler_runs_out_of_memory():
+    for name, broken in (
+        ("log", Module(error=no_memory)),
+        ("blackbox", Module(start=lambda: None, crashed=no_memory)),
+    ):
+        with Start(checked(KEPT), BOARD):
+            boot()
+            chip.log.clear()
+            start_main(MemoryError(), **{name: broken})
+            assert opened_first() and chip.ends == ["cpu"], name
+
+
+def test_ctrl_c_opens_and_leaves_the_prompt():
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(KeyboardInterrupt())
+        assert opened_first() and not chip.ends and "stopped" in chip.log

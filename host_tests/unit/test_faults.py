@@ -1,0 +1,171 @@
+# Faults under their causes: every pair of them, levels and events, who may end which.
+# MIT license; part of microevse
+
+from helpers import run
+from station import faults
+from station.faults import AUTO, END, HOLD_MS, OPEN, PAUSE, PERSON, RESTART, UNPLUG, Faults
+from station_parts import Charger, FakeEvse
+
+CAUSES = [line.split("|")[0] for line in faults._TABLE.strip().split("\n")]
+HOUR_MS = 3600000
+
+
+def closed():
+    """An EVSE with its contactor closed."""
+    evse = FakeEvse()
+    evse.permit(16000)
+    evse.plug()
+    evse.request()
+    assert evse.closed
+    return evse
+
+
+def test_every_cause_acts_and_ends_in_a_way_that_there_is():
+    assert len(CAUSES) > 30 and len(set(CAUSES)) == len(CAUSES)
+    for cause in CAUSES:
+        assert faults.action(cause) in (0, PAUSE, OPEN, END), cause
+        assert faults.clearing(cause) in (AUTO, UNPLUG, RESTART, PERSON), cause
+        assert len(faults.sentence(cause)) > 10, cause
+    assert faults.action("NoSuchCause") == END and faults.clearing("NoSuchCause") == RESTART
+
+
+def _reported(watched):
+    """For each pair: a is reported, then b, and b is gone long ago and may be forgotten."""
+    for a in CAUSES:
+        for b in CAUSES:
+            if a == b:
+                continue
+            evse = closed()
+            book = Faults(evse)
+            book.report(a, "a", 0, watched)
+            book.report(b, "b", 0, watched)
+            book.gone(b)
+            book.reset()
+            yield a, b, evse, book
+
+
+def test_no_cause_ends_or_hides_another():
+    """A failed self-test of the RCD erased a lost protective earth once, because both had the
+    same error code: the car was charged without earth."""
+    for a, b, evse, book in _reported(True):
+        for now in range(0, HOUR_MS, HOUR_MS // 10):
+            book.step(now, False)
+        assert book.has(a), (a, b)
+        if faults.clearing(b) in (AUTO, UNPLUG):
+            assert not book.has(b), (a, b)
+        # It still acts, as bad as it is: alone, and against a contactor that closes again.
+        assert book.action >= faults.action(a)
+        if faults.action(a) >= OPEN:
+            assert not evse.closed and a in evse.faults, (a, b)
+            evse.faults.clear()
+            evse.permit(16000)
+            evse.request()
+            book.step(HOUR_MS, False)
+            assert not evse.closed and a in evse.faults, (a, b)
+
+
+def test_no_latched_cause_ends_or_hides_another():
+    """The same for what the EVSE has found out by itself."""
+    for a in CAUSES:
+        for b in CAUSES:
+            evse = closed()
+            book = Faults(evse)
+            evse.trip(b)
+            evse.trip(a)
+            evse.causes.add(a)  # still seen
+            for now in range(0, HOUR_MS, HOUR_MS // 10):
+                book.step(now, False)
+            assert book.has(a) and a in evse.faults, (a, b)
+            assert book.action >= faults.action(a), (a, b)
+            if a != b and faults.clearing(b) in (AUTO, UNPLUG):
+                assert not book.has(b), (a, b)
+
+
+def test_the_order_of_reports_does_not_matter():
+    for a, b, _, book in _reported(False):
+        other = Faults(closed())
+        other.report(b, "b", 0)
+        other.report(a, "a", 0)
+        assert other.action == max(faults.action(a), faults.action(b))
+        assert other.has(a) and other.has(b) and book.has(a)
+
+
+def test_a_level_that_is_reported_at_every_look_is_news_once():
+    book = Faults(closed())
+    assert book.report("ProtectiveEarthLost", "", 0, True)
+    for now in range(500, 60000, 500):
+        assert not book.report("ProtectiveEarthLost", "", now, True)
+        book.step(now, False)
+    assert book.changes() == [("ProtectiveEarthLost", "", True)] and book.changes() == []
+    book.gone("ProtectiveEarthLost")
+    book.step(60000, False)
+    assert book.changes() == [("ProtectiveEarthLost", "", False)]
+
+
+def test_an_event_does_not_end_the_level_of_the_same_cause():
+    """An RCD that stays tripped, and one more edge of its output."""
+    book = Faults(closed())
+    book.report("RcdTripped", "", 0, True)
+    book.report("RcdTripped", "", 100)
+    book.step(HOUR_MS, False)
+    assert book.has("RcdTripped")
+    book.gone("RcdTripped")
+    book.step(HOUR_MS, False)
+    assert not book.has("RcdTripped")
+
+
+def test_what_each_way_of_ending_needs():
+    for cause in CAUSES:
+        book = Faults(closed())
+        book.report(cause, "", 0, True)
+        book.gone(cause)
+        book.step(HOLD_MS - 1, False)
+        assert book.has(cause), "shown for a moment at least"
+        how = faults.clearing(cause)
+        book.step(HOLD_MS, True)
+        assert book.has(cause) == (how != AUTO), cause
+        book.step(HOUR_MS, False)
+        assert book.has(cause) == (how in (RESTART, PERSON)), cause
+        assert book.reset() == (how == PERSON)
+        book.step(HOUR_MS, False)
+        assert book.has(cause) == (how == RESTART), cause
+
+
+def test_a_person_cannot_reset_what_is_still_there():
+    book = Faults(closed())
+    book.report("EmergencyStop", "", 0, True)
+    assert not book.reset()
+    book.gone("EmergencyStop")
+    book.step(HOUR_MS, False)
+    assert book.for_person() == ["EmergencyStop"]
+    assert book.reset()
+    # Pressed again before the reset was carried out.
+    book.report("EmergencyStop", "", HOUR_MS, True)
+    book.gone("EmergencyStop")
+    book.step(2 * HOUR_MS, False)
+    assert book.has("EmergencyStop")
+
+
+def test_each_cause_that_comes_and_goes_is_an_event():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.events = []
+        c.connector.report_fault("ProtectiveEarthLost", "", True)
+        c.connector.report_fault("RcdTestFailed")
+        c.connector.report_fault("ReaderLost", "no answer")
+        c.evse.unplug()
+        await c.pass_s(10)
+        c.connector.clear_fault("ReaderLost")
+        await c.pass_s(10)
+        told = [(d["cause"], d["on"]) for kind, _, d in c.events if kind == "fault"]
+        assert told == [
+            ("ProtectiveEarthLost", True),
+            ("RcdTestFailed", True),
+            ("ReaderLost", True),
+            ("RcdTestFailed", False),
+            ("ReaderLost", False),
+        ], told
+        assert c.connector.fault[0] == "ProtectiveEarthLost" and c.connector.status == "faulted"
+
+    run(story())

@@ -1,0 +1,368 @@
+# What watches the watchers: one timer, a clock that fails, ticks that fail, tasks, both watchdogs.
+# MIT license; part of microevse
+"""On a fake `machine` whose clock the test moves. A failure here is what left a contactor closed
+with nobody looking at the pilot."""
+
+import sys
+
+from fake_chip import PARTS, Hal, charge, charger, chip
+from helpers import raises
+from port import MICROPYTHON
+
+
+def ticks(count, ms=10):
+    """So many ticks, after each of which the clock has moved by `ms`; it may stand still."""
+    for _ in range(count):
+        chip.now[0] += ms
+        chip.timer(None)
+
+
+def until_open(evse, ms, limit):
+    """The ticks until the contactor is open."""
+    for i in range(limit):
+        ticks(1, ms)
+        if not evse.closed:
+            assert chip.pins[26] == 0
+            return i + 1
+    raise AssertionError("still closed after %d ticks" % limit)
+
+
+# -- the timer ----------------------------------------------------------------------------
+
+
+def test_a_thousand_sessions_initialise_the_timer_once():
+    """Each init took a reference on the timer group; with the 256th the clock stopped."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        for _ in range(1000):
+            # What a session does to the tick, without its five seconds of waiting.
+            ticker._contactors[0].before_close()
+            go(30)
+            assert ticker.relaxed
+        assert chip.timer_inits == 1 and chip.period == 10
+        charge(evse, go)
+
+
+def test_only_the_tick_makes_a_timer():
+    import os
+
+    here = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
+    found = []
+
+    def look(folder):
+        for name in os.listdir(folder):
+            path = folder + "/" + name
+            if name.endswith(".py"):
+                with open(path) as file:
+                    if "Timer(" in file.read():
+                        found.append(name)
+            elif "." not in name:
+                look(path)
+
+    look(here + "/../../firmware")
+    look(here + "/../../lib")
+    assert found == ["tick.py"], found
+
+
+def test_every_second_tick_is_skipped_while_open_and_none_while_closed():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        before = chip.conversions
+        ticks(20)
+        resting = chip.conversions - before
+        charge(evse, go)
+        before = chip.conversions
+        ticks(20)
+        assert chip.conversions - before == 2 * resting > 0
+
+
+# -- the clock ----------------------------------------------------------------------------
+
+
+def test_a_clock_that_stands_still_opens_and_is_not_fed_for():
+    """The ticks went on, every time was 0 ms later than the last, and nothing ever timed out."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        feeds = chip.feeds, chip.mem.feeds
+        assert until_open(evse, 0, 30) == 13  # 130 ms
+        assert evse.fault == "ClockStopped"
+        ticks(200, 0)
+        assert (chip.feeds, chip.mem.feeds) == feeds
+        # And the watchdog that bites is still the one of a closed contactor.
+        assert chip.mem.bites_ms() == 1000
+
+
+def test_a_clock_that_runs_backwards_opens():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        until_open(evse, -10, 30)
+        assert evse.fault == "ClockStopped"
+
+
+def test_a_slow_clock_opens():
+    with Hal(*PARTS) as hal:
+        for ms, most in ((2, 20), (5, 30), (8, 65), (9, 125)):
+            hal_again = hal
+            chip.__init__()
+            evse, ticker, now, go = charger(hal_again)
+            charge(evse, go)
+            until_open(evse, ms, most)
+            assert evse.fault == "ClockStopped", ms
+
+
+def test_eight_ticks_that_queued_up_behind_a_stall_are_no_stopped_clock():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        for stall_ms in [90] * 20 + [900, 60, 35]:
+            now[0] += stall_ms
+            ticks(min(stall_ms // 10, 9), 0)
+            ticks(1, 10 - stall_ms % 10)
+            ticks(100)
+        assert evse.closed and evse.fault is None
+
+
+# -- the tick -----------------------------------------------------------------------------
+
+
+def test_a_tick_that_is_late_again_and_again_opens():
+    """The worst gap was recorded, and nothing followed from it."""
+    with Hal(*PARTS) as hal:
+        for gap_ms, pause, most in ((200, 80, 1400), (500, 50, 400), (150, 0, 12)):
+            chip.__init__()
+            evse, ticker, now, go = charger(hal)
+            charge(evse, go)
+            count = 0
+            while evse.closed:
+                now[0] += gap_ms - 10
+                ticks(1)
+                ticks(pause)
+                count += 1 + pause
+                assert count < most, gap_ms
+            assert evse.fault == "TickFailed" and chip.pins[26] == 0
+
+
+def test_collections_of_garbage_never_count_as_a_late_tick():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        for _ in range(600):
+            now[0] += 38
+            ticks(1)
+            ticks(20)
+        assert evse.closed and evse.fault is None
+
+
+def test_a_guarded_board_may_be_late():
+    """Its guard opens without the tick, and handshakes are allowed while charging."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal, guarded=True)
+        charge(evse, go)
+        assert chip.mem.bites_ms() == 12000
+        for _ in range(10):
+            now[0] += 900
+            ticks(10)
+        assert evse.closed and evse.fault is None
+
+
+def test_a_failed_tick_opens_every_connector():
+    """Once only the first EVSE was tripped, and no test noticed."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        contactor = hal[1]
+        other = contactor.Contactor({"pin": 25, "active_high": False})
+        tripped = []
+
+        class Broken:
+            closed = in_doubt = False
+            offered_ma = 0
+
+            def trip(self, cause):
+                tripped.append(cause)
+
+        ticker._contactors.append(other)
+        ticker._evses.append(Broken())
+        charge_alone = ticker._evses.pop()
+        charge(evse, go)
+        other.before_close = lambda: None
+        other.close()
+        assert chip.pins[25] == 0
+        ticker._evses.append(charge_alone)
+        ticks(2)  # the second one has no window
+        assert tripped and tripped[0] == "TickFailed" and evse.fault == "TickFailed"
+        assert chip.pins[26] == 0 and chip.pins[25] == 1
+
+
+# -- the tasks ----------------------------------------------------------------------------
+
+
+def test_a_watched_task_that_is_late_opens_before_the_watchdog_bites():
+    """The protection's task was not watched at all, and waited up to 60 s to be started again."""
+    alive = [True]
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal, lambda: alive[0])
+        charge(evse, go)
+        alive[0] = False
+        ticks(8)
+        alive[0] = True  # it had waited behind something
+        ticks(100)
+        assert evse.closed and evse.fault is None
+        alive[0] = False
+        assert until_open(evse, 10, 60) <= 28
+        assert evse.fault == "TaskFailed"
+
+
+def test_the_tick_counts_for_the_one_that_looks_whether_it_stopped():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        seen = []
+        for _ in range(3):
+            ticks(50)
+            seen.append(ticker.beats)
+        assert seen == [50, 100, 150]
+        ticker.beats = 0xFFFF
+        ticks(1)
+        assert ticker.beats == 0  # a small integer for ever
+
+
+# -- the watchdogs ------------------------------------------------------------------------
+
+
+def test_the_rtc_watchdog_follows_the_measured_slow_clock():
+    with Hal("watchdog") as watchdog:
+        for khz in (100, 136, 150, 190):
+            chip.mem.store1 = 524288000 // khz
+            dog = watchdog.Watchdog("esp32")
+            dog.set(1000)
+            assert abs(chip.mem.bites_ms() - 1000) <= 10, khz
+        for nonsense in (0, 1, 0xFFFFFFFF):
+            chip.mem.store1 = nonsense
+            watchdog.Watchdog("esp32").set(1000)
+            assert chip.mem.config1 == 150000
+
+
+def test_a_chip_without_these_registers_has_the_task_watchdog_alone():
+    for name in ("esp32s2", "esp32s3", "esp32c3", ""):
+        with Hal("watchdog") as watchdog:
+            dog = watchdog.Watchdog(name)
+            assert not dog.releases
+            dog.set(1000)
+            dog.feed()
+            assert chip.wdt_ms == 1000 and chip.feeds == 1 and chip.mem.config0 == 0
+            dog.rest()
+            assert chip.wdt_ms == 600000
+    with Hal("watchdog") as watchdog:
+        del sys.modules["machine"].mem32
+        dog = watchdog.Watchdog("esp32")
+        dog.set(1000)
+        dog.feed()
+        assert not dog.releases and chip.wdt_ms == 1000
+
+
+def test_at_the_console_the_watchdogs_rest_and_a_closing_wakes_them():
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        ticker.rest()
+        assert chip.mem.bites_ms() is None and chip.wdt_ms == 600000
+        charge(evse, go)
+        assert (chip.mem.bites_ms(), chip.wdt_ms) == (1000, 1500)
+
+
+def test_watchdogs_do_not_allocate():
+    if not MICROPYTHON:
+        return
+    import micropython
+
+    with Hal("watchdog") as watchdog:
+        dog = watchdog.Watchdog("esp32")
+        dog.set(1000)
+        micropython.heap_lock()
+        try:
+            for _ in range(100):
+                dog.feed()
+                dog.set(1000)
+        finally:
+            micropython.heap_unlock()
+        assert chip.mem.feeds == 201
+
+
+# -- resets -------------------------------------------------------------------------------
+
+
+def test_a_reset_opens_first_and_is_one_of_the_system():
+    """machine.reset() is one of the CPU: the pins stayed as they were."""
+    with Hal("contactor", "system", "board") as (contactor, system, board):
+        board._chip = "esp32"
+        sys.modules["outputs"] = [(26, 0), (25, 1), (27, 1)]
+        chip.pins[26] = 1
+        system.reset()
+        assert chip.log[:4] == [(26, 0), (25, 1), (27, 1), "system reset"]
+        assert chip.ends == ["system", "cpu"]
+        chip.log.clear()
+        chip.ends.clear()
+        board._chip = "esp32s2"
+        system.reset()
+        assert chip.log == [(26, 0), (25, 1), (27, 1), "cpu reset"]
+        # No profile, no registers, no memory for anything: it opens and resets all the same.
+        for broken in (OSError(2), MemoryError(), ValueError("json")):
+            chip.log.clear()
+
+            def chip_name(broken=broken):
+                raise broken
+
+            board.chip = chip_name
+            system.reset()
+            assert chip.log == [(26, 0), (25, 1), (27, 1), "cpu reset"]
+        del sys.modules["outputs"]
+        system.reset()
+
+
+def test_one_pin_that_fails_does_not_keep_the_next_one_closed():
+    with Hal("system", "board") as (system, board):
+        board._chip = "esp32"
+        machine = sys.modules["machine"]
+        pin = machine.Pin
+
+        class Picky:
+            OUT = pin.OUT
+
+            def __call__(self, number, mode, value):
+                if number == 26:
+                    raise ValueError("invalid pin")
+                return pin(number, mode, value=value)
+
+        machine.Pin = Picky()
+        sys.modules["outputs"] = [(26, 0), (25, 0)]
+        chip.pins[25] = 1
+        system.reset()
+        assert chip.pins[25] == 0 and chip.ends[0] == "system"
+        del sys.modules["outputs"]
+
+
+PROFILE = {
+    "chip": "esp32",
+    "connectors": [
+        {"contactor": {"pin": 26}, "cp": {"pwm": 27}},
+        {"contactor": {"pin": 25, "active_high": False}, "cp": {"pwm": 19}},
+    ],
+}
+
+
+def test_outputs_are_kept_once_and_relays_come_first():
+    with Hal("board") as board:
+        board.keep(PROFILE)
+        assert board.outputs(PROFILE) == [(26, 0), (25, 1), (27, 1), (19, 1)]
+        assert chip.nvs["microevse", "outputs"][:5] == bytes([1, 26, 25 | 128, 27 | 128, 19 | 128])
+        assert sys.modules["outputs"] == board.outputs(PROFILE)
+        board.keep(PROFILE)
+        assert chip.log.count("NVS written") == 1
+        other = {"connectors": PROFILE["connectors"][:1]}
+        board.keep(other)
+        assert chip.log.count("NVS written") == 2
+        chip.nvs_broken = True
+        raises(OSError, board.keep, other)
+        chip.nvs_broken = False
+        raises(OSError, board.keep, {"connectors": PROFILE["connectors"] * 20})
+        del sys.modules["outputs"]

@@ -1,0 +1,122 @@
+# How often a contactor may close again, and who may let it close after that.
+# MIT license; part of microevse
+"""Whatever goes wrong again and again, the contactor does not close for it without end.
+
+Each bound is a number of closings that may follow each other quickly, and the time after which
+one of them no longer counts:
+
+    what ended the closing        closings  one less every  then it stays open until
+    anything, in one plug-in            50   2 min          unplugged
+    a fault, in one plug-in              3  30 min          unplugged
+    anything, over plug-ins            100  15 s            a person resets it
+    a fault, over plug-ins              10  10 min          a person resets it
+    the RCD has tripped                  3  24 h            a person resets it
+
+The last two are counted over reboots as well: `counts` and `restore`.
+
+Sources: UL 2231-2 (section 14.4 of its decision on programmable components) lets a personnel
+protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
+intervenes; OpenEVSE retries 6 times after 5 minutes (3 times after 15 in its older versions);
+IEC 61851-1 names no number. Here no closing follows a trip of the RCD before the cable was out,
+so somebody stood there each time. The other numbers are ours. They stay clear of normal use: 12
+pauses an hour for solar surplus, preconditioning, wake-ups; 30 an hour may go on for ever in one
+plug-in. Contactors stand 30,000 switchings under load and more: 50 cost less than two thousandths.
+"""
+
+from port import const, ticks_diff
+
+# Places in `_debts`, and for each the closings allowed and the ms after which one is forgotten.
+_PLUG_IN, _PLUG_IN_FAULTS, _ALL, _ALL_FAULTS, _RCD = range(5)
+_MOST = (50, 3, 100, 10, 3)
+_EACH_MS = (120000, 1800000, 15000, 600000, 86400000)
+_DEBT_MAX = const(1 << 29)
+
+# A person or the program wanted these: the closing counts, but as no fault.
+_WANTED = ("EmergencyStop", "ResetRequested", "ConsoleStop")
+
+
+class Closings:
+    """For everybody to read: `why`: None while the contactor may close, else "often", "fault" or
+    "rcd"; `person`: unplugging is not enough; `cause`: the last fault that ended a closing;
+    `news`: `counts()` has changed and should be kept.
+    """
+
+    def __init__(self):
+        self.why = self.cause = None
+        self.person = self.news = False
+        self._debts = [0] * 5  # closings times _EACH_MS, less the time that has passed
+        self._last_ms = None
+
+    def ended(self, now_ms, cause):
+        """A closing has ended, by the fault `cause` or None. Returns `why`. Does not allocate."""
+        self.passed(now_ms)
+        fault = cause is not None and cause not in _WANTED
+        if fault:
+            self.cause = cause
+            self.news = True
+        debts = self._debts
+        for i in range(5):
+            if i == _RCD:
+                if cause != "RcdTripped":
+                    continue
+            elif i & 1 and not fault:
+                continue
+            debts[i] = min(debts[i] + _EACH_MS[i], _DEBT_MAX)
+            if debts[i] > (_MOST[i] - 1) * _EACH_MS[i]:
+                self.why = "rcd" if i == _RCD else "fault" if i & 1 else "often"
+                if i >= _ALL:
+                    self.person = self.news = True
+        return self.why
+
+    def passed(self, now_ms):
+        """Let what has lain long enough be forgotten. To be called now and then: the clock of
+        `now_ms` (ticks_ms) wraps, and time that cannot be told counts as none."""
+        gone = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
+        self._last_ms = now_ms
+        debts = self._debts
+        for i in range(5):
+            debts[i] = max(0, debts[i] - gone)
+
+    def unplugged(self, now_ms):
+        """Another plug-in begins anew."""
+        self.passed(now_ms)
+        self._debts[_PLUG_IN] = self._debts[_PLUG_IN_FAULTS] = 0
+        if not self.person:
+            self.why = None
+
+    def reset(self):
+        """A person has looked, and lets it close again."""
+        for i in range(5):
+            self._debts[i] = 0
+        self.why = self.cause = None
+        self.person = False
+        self.news = True
+
+    @property
+    def left(self):
+        """(closings, closings ended by a fault) that this plug-in may still have."""
+        debts = self._debts
+        return tuple(
+            [max(0, _MOST[i] - (debts[i] + _EACH_MS[i] - 1) // _EACH_MS[i]) for i in range(2)]
+        )
+
+    def counts(self):
+        """(seconds, seconds, 0 or 1): what must outlast a reboot; clears `news`."""
+        self.news = False
+        debts = self._debts
+        return debts[_ALL_FAULTS] // 1000, debts[_RCD] // 1000, int(self.person)
+
+    def restore(self, counts):
+        """After a reboot, with what `counts` gave. The time in between counts as none, and a
+        number that cannot be read as the most there is. Returns `why`. ValueError on another
+        length."""
+        faults_s, rcd_s, person = counts
+        for i, value in ((_ALL_FAULTS, faults_s), (_RCD, rcd_s)):
+            most_ms = _MOST[i] * _EACH_MS[i]
+            if not isinstance(value, int) or value < 0 or value > most_ms // 1000:
+                value = most_ms // 1000
+            self._debts[i] = value * 1000
+        if person:
+            self.why = "rcd" if self._debts[_RCD] >= self._debts[_ALL_FAULTS] else "fault"
+            self.person = True
+        return self.why

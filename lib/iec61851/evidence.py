@@ -1,0 +1,104 @@
+# What windows in a row, and windows with others in between, say about a pilot.
+# MIT license; part of microevse
+"""A single window may have caught a disturbance. What counts is how long something has been so
+without a break (`Run`), and, where good windows lie between the bad ones, how much of the last
+time was bad (`Evidence`). Time is what was observed, never a number of ticks. Nothing here
+allocates.
+"""
+
+from port import const
+
+LOST_MS = const(38)  # the fifth window at a 10 ms tick comes 40 ms after the first
+LOST_WINDOWS = const(3)  # however slow the tick: never on less than this
+WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurried
+# While closed good windows take away half of their own time. So much is reached within a second
+# of which 47 % are bad, and never with less than 200 ms of bad windows. Seq 12 allows 3 s.
+UNSTEADY_MS = const(200)
+# While open they take away a sixteenth: up to so much must be made good before it may close, and
+# more than that is told when it comes back.
+DOUBT_MS = const(320)
+_HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
+_AGED = const(60000)  # counters stop here
+
+
+class Run:
+    """For how many windows in a row something has been so, and how long: the first counts 0."""
+
+    def __init__(self):
+        self.windows = self.ms = 0
+
+    def more(self, ms):
+        """One window more, `ms` after the one before."""
+        if self.windows:
+            self.ms = min(self.ms + ms, _AGED)
+        self.windows = min(self.windows + 1, _AGED)
+
+    def over(self):
+        self.windows = self.ms = 0
+
+    def lasts(self, windows, ms):
+        """Whether it has been so in at least that many windows and for at least that long."""
+        return self.windows >= windows and self.ms >= ms
+
+
+class Evidence:
+    """Whether the pilot of one EVSE can be trusted, from all its windows.
+
+    `bad`: the run of windows up to now that are not as they should be. `doubt`: how much of the
+    time before was bad, 1/16 ms: a bad window adds the time it stands for, a good one takes away
+    a part of its own.
+    """
+
+    def __init__(self):
+        self.bad = Run()
+        self.doubt = 0
+        self._cause = None  # that of most of the bad windows
+        self._votes = 0
+
+    def closed(self, good, cause, dt, seen_ms):
+        """A window with the contactor closed, `good` if it would have it closed. Returns None
+        while it may stay so, else the cause to latch: "" if the EV only does not ask."""
+        if good:
+            self.bad.over()
+            if self.doubt:
+                self._less(seen_ms << _HALF)
+            return None
+        self._more(seen_ms, cause)
+        self.bad.more(dt)
+        if self.bad.lasts(LOST_WINDOWS, LOST_MS):
+            return cause or ""
+        if self.doubt >= UNSTEADY_MS << 4:
+            return self._cause or "PilotUnsteady"
+        return None
+
+    def open(self, cause, seen_ms):
+        """A window with the contactor open. Returns a cause to latch or None: a wrong pilot is a
+        fault once that lasts, or has lasted for long and comes back."""
+        if cause is None:
+            self.bad.over()
+            if self.doubt:
+                self._less(seen_ms << _SIXTEENTH)
+            return None
+        self.bad.more(seen_ms)
+        if self.bad.lasts(LOST_WINDOWS, WRONG_MS):
+            return cause
+        if self.doubt < DOUBT_MS << 4:
+            self._more(seen_ms, cause)
+        elif self.bad.windows == 1:
+            return self._cause or cause
+        return None
+
+    def _more(self, ms, cause):
+        self.doubt += ms << 4
+        # The majority's cause without a count for each (Boyer and Moore's vote).
+        if not self._votes:
+            self._cause = cause
+        if cause == self._cause:
+            self._votes = min(self._votes + 1, _AGED)
+        else:
+            self._votes -= 1
+
+    def _less(self, part):
+        self.doubt -= part
+        if self.doubt <= 0:
+            self.doubt = self._votes = 0
