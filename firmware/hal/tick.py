@@ -24,7 +24,7 @@ import machine
 from iec61851.evse import GAP_MS
 from port import const, ticks_diff, ticks_ms
 
-from hal import watchdog
+from hal import system, watchdog
 
 PERIOD_MS = const(10)
 OPEN_MS = const(20)  # between two looks while every contactor is open
@@ -33,6 +33,8 @@ OPEN_MS = const(20)  # between two looks while every contactor is open
 # fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
 # cycles hangs on the same crystal, and without it nothing runs, and the RTC watchdog bites.
 BEHIND_MS = const(120)
+# Then so many ticks more, and the chip is reset, if the watchdogs have not done it: 3 s.
+CLOCKLESS = const(300)
 # What gaps beyond GAP_MS add up to while closed, less 1 ms for each tick (a tenth of the time):
 # gaps of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms
 # five times a second never do. A single gap of this length is the watchdog's.
@@ -62,7 +64,7 @@ class Tick:
         self.relaxed = True
         self.beats = 0  # counts the ticks, modulo 65536
         self._last_ms = 0
-        self._behind_ms = self._late_ms = self._dead = 0
+        self._behind_ms = self._late_ms = self._dead = self._clockless = 0
         self._feed_in = FEED_EVERY
         self._turn = 0  # index of the connector whose turn it is
         self.worst_gap_ms = 0  # open or closed; evse.worst_gap_ms has it for closed alone
@@ -126,6 +128,11 @@ class Tick:
         if behind > BEHIND_MS:
             self._behind_ms = BEHIND_MS
             self.open_all("ClockStopped")
+            self._clockless += 1
+            if self._clockless > CLOCKLESS:
+                # Without a clock asyncio sleeps for ever, and the task watchdog may be dead, too.
+                system.mark("Crash")
+                system.reset()
             return  # and nobody feeds
         self._behind_ms = behind
         if queued:

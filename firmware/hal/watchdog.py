@@ -46,19 +46,30 @@ class Watchdog:
             slow = self._mem[_CALIBRATION]
             sound = _FASTEST <= slow <= _SLOWEST
             self._cycles = 524288000 // slow if sound else _NOMINAL_KHZ  # in a millisecond
+            try:
+                self._stage(OPEN_MS)
+            except OSError:
+                self._mem = None
 
     @property
     def releases(self):
         """True if a hang ends in a reset that lets go of the outputs."""
         return self._mem is not None
 
+    def _stage(self, ms):
+        """The time of stage 0. OSError if the register does not keep it."""
+        mem = self._mem
+        mem[_PROTECT] = _KEY
+        mem[_FEED] = _FEED_BIT  # first: so much may have passed already
+        mem[_CONFIG1] = ms * self._cycles
+        if mem[_CONFIG1] != ms * self._cycles:
+            raise OSError("the RTC watchdog takes no time")
+
     def set(self, ms):
-        """From now on feed it at least every `ms`. Does not allocate."""
+        """From now on feed it at least every `ms`. Does not allocate. OSError if it cannot be."""
         mem = self._mem
         if mem is not None:
-            mem[_PROTECT] = _KEY
-            mem[_FEED] = _FEED_BIT  # first: so much may have passed already
-            mem[_CONFIG1] = ms * self._cycles
+            self._stage(ms)
             mem[_CONFIG0] = _ON
             mem[_PROTECT] = 0
             ms += ms >> 1

@@ -69,12 +69,15 @@ class Mem32:
         self.store1 = 3495253  # 150 kHz
         self.options0 = 0x1C492000
         self.protect = self.config0 = self.config1 = self.feeds = self.refused = 0
+        self.deaf = False  # takes nothing any more
 
     def __getitem__(self, at):
         if at == self.STORE1:
             return self.store1
         if at == self.OPTIONS0:
             return self.options0
+        if at == self.CONFIG1:
+            return self.config1
         raise ValueError("%x" % at)
 
     def __setitem__(self, at, value):
@@ -85,7 +88,7 @@ class Mem32:
                 chip.ends.append("system")
                 chip.log.append("system reset")
             self.options0 = value
-        elif self.protect != 0x50D83AA1:
+        elif self.protect != 0x50D83AA1 or self.deaf:
             self.refused += 1
         elif at == self.FEED:
             self.feeds += value >> 31

@@ -93,6 +93,19 @@ def test_a_clock_that_stands_still_opens_and_is_not_fed_for():
         assert chip.mem.bites_ms() == 1000
 
 
+def test_a_stopped_clock_ends_in_a_reset_that_no_watchdog_has_to_make():
+    """asyncio slept for ever, and the task watchdog had stopped with the clock."""
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        charge(evse, go)
+        for _ in range(400):
+            ticks(1, 0)
+            if chip.ends:
+                break
+        assert chip.ends and chip.pins[26] == 0
+        assert b"mEVS" in chip.memory  # the next start knows that it was a crash
+
+
 def test_a_clock_that_runs_backwards_opens():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
@@ -261,6 +274,21 @@ def test_a_chip_without_these_registers_has_the_task_watchdog_alone():
         assert not dog.releases and chip.wdt_ms == 1000
 
 
+def test_a_watchdog_that_takes_no_time_is_not_relied_on():
+    with Hal("watchdog") as watchdog:
+        chip.mem.deaf = True
+        assert not watchdog.Watchdog("esp32").releases
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal)
+        chip.mem.deaf = True  # later on: nothing is closed without it
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        chip.pilot = "C"
+        go(700)
+        assert not evse.closed and chip.pins[26] == 0 and evse.fault == "TickFailed"
+
+
 def test_at_the_console_the_watchdogs_rest_and_a_closing_wakes_them():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
@@ -285,7 +313,7 @@ def test_watchdogs_do_not_allocate():
                 dog.set(1000)
         finally:
             micropython.heap_unlock()
-        assert chip.mem.feeds == 201
+        assert chip.mem.feeds == 202
 
 
 # -- resets -------------------------------------------------------------------------------
