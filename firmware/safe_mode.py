@@ -63,6 +63,9 @@ class View:
     async def stop(self):
         return "Nothing is charging."
 
+    async def reset_faults(self):
+        return "There is nothing to reset in safe mode; restart the charger."
+
     async def restart(self):
         return restart()
 

@@ -210,13 +210,14 @@ def make_app(view, login, hosts=(), static=None):
             return _error(400, "id_tag", _ID_TAG)
         return {"message": await view.start(id_tag)}
 
-    @app.post("/api/v1/cmd/stop")
-    async def stop(req):
-        return authorized(req) or {"message": await view.stop()}
+    def command(name):
+        async def act(req):
+            return authorized(req) or {"message": await getattr(view, name)()}
 
-    @app.post("/api/v1/cmd/restart")
-    async def restart(req):
-        return authorized(req) or {"message": await view.restart()}
+        app.post("/api/v1/cmd/" + name)(act)
+
+    for name in ("stop", "restart", "reset_faults"):
+        command(name)
 
     @app.post(UPDATE)
     async def update(req):

@@ -79,6 +79,12 @@ class View:
         connector.end("local")
         return "Stopping."
 
+    async def reset_faults(self):
+        """Reset the faults that wait for a person; text for a person."""
+        if self._charger.station.reset_faults():
+            return "Reset."
+        return "There is nothing to reset, or its cause is still there."
+
     async def restart(self):
         """End every session in good order, then start again; text for a person."""
         await self._charger.station.reset("soft")

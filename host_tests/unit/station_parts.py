@@ -60,7 +60,7 @@ class FakeEvse:
         self.closed = self.pwm = self.plugged = self.paused = False
         self.since_ms = 0
         self.offered_ma = 0
-        self.faults = []  # all that are latched
+        self.latched = []  # all that are latched
         self.protects = []  # the `protect` of each permission
         self.plug_count = self.unplug_count = self.close_count = 0
         self.changed = Flag()
@@ -86,13 +86,13 @@ class FakeEvse:
 
     def trip(self, fault):
         self.calls.append("trip " + fault)
-        if fault not in self.faults:
-            self.faults.append(fault)
+        if fault not in self.latched:
+            self.latched.append(fault)
         self.closed = self.pwm = False
 
     @property
     def fault(self):
-        return self.faults[0] if self.faults else None
+        return self.latched[0] if self.latched else None
 
     def out_of_service(self, on):
         self.calls.append("out of service %s" % on)
@@ -100,12 +100,12 @@ class FakeEvse:
     def clear(self, fault):
         if fault in self.causes:
             return False
-        if fault in self.faults:
-            self.faults.remove(fault)
+        if fault in self.latched:
+            self.latched.remove(fault)
         return True
 
     def _follow(self):
-        self.closed = self.pwm and self.state == levels.C and not self.faults
+        self.closed = self.pwm and self.state == levels.C and not self.latched
 
     # the EV
     def plug(self):

@@ -37,6 +37,7 @@ class Lifecycle:
         self._unlock_ms = 0
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
+        self._held = []  # causes that wait for a person, as they are on flash
 
     # -- beginning -----------------------------------------------------------------------
 
@@ -170,6 +171,38 @@ class Lifecycle:
             connector.evse.trip("ResetRequested")
             self.close(session)
 
+    # -- what outlives a restart ---------------------------------------------------------
+
+    def restore_held(self, causes, counts):
+        """At boot: what kept the contactor open before still does."""
+        connector = self._connector
+        for cause in causes:
+            connector.faults.report(cause, "", self._clock.uptime_ms())
+        self._held = connector.faults.for_person()
+
+    def _keep_held(self):
+        """Put on flash what a restart must not end. Never while the contactor is closed."""
+        connector = self._connector
+        held = connector.faults.for_person()
+        if connector.evse.closed or held == self._held:
+            return
+        record = [connector.id, held, None]
+        try:
+            self._journal.keep(kinds.HELD, connector.id, record)
+            self._held = held
+        except (JournalFull, OSError) as exc:
+            log.error("station", "faults not recorded: %r", exc)
+
+    def reset_faults(self, closings=True):
+        """A person who may says that all is well; `closings`: with the bound of closings. False
+        if nothing waits for that, or its cause is still there."""
+        connector = self._connector
+        done = connector.faults.reset()
+        if done:
+            log.warn("station", "connector %d: faults reset by a person", connector.id)
+            connector.kick()
+        return done
+
     # -- moving parts --------------------------------------------------------------------
 
     async def unlock(self):
@@ -232,6 +265,7 @@ class Lifecycle:
             await self.begin()
         await self._give_back()
         connector.step(self._clock.uptime_ms())
+        self._keep_held()
 
     async def run(self):
         """Look after the connector for ever: at every change, and once a second."""

@@ -68,6 +68,10 @@ def restore(station, journal):
     """
     for _, payload in journal.state(kinds.AVAILABILITY):
         station.restore_availability(payload[0], payload[1])
+    for _, payload in journal.state(kinds.HELD):
+        connector = station.connector(payload[0])
+        if connector is not None:
+            connector.lifecycle.restore_held(payload[1], payload[2])
     cut = _find_cut(station, journal)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut

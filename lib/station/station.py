@@ -230,6 +230,11 @@ class Station:
             self.operative = operative
             self.emit("status", 0, {"status": self.status, "error": None, "info": None})
 
+    def reset_faults(self):
+        """A person who may (page, console; never a central system) resets what waits for that.
+        False if nothing does, or its cause is still there."""
+        return any([connector.lifecycle.reset_faults() for connector in self.connectors])
+
     async def unlock(self, connector):
         """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
         chosen = self.connector(connector)

@@ -34,6 +34,10 @@ SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 # The schema that this version writes.
 CURRENT_SCHEMA = 1
 
+# What keeps a contactor open until a person resets it: causes of faults, and how often it was
+# opened by one (iec61851.closings).
+HELD = 45  # [connector, [cause, ...], counts]; key connector
+
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
 FIRST_STATE = 16
