@@ -149,8 +149,9 @@ class Clock:
             self._delivering = False
         return count
 
-    def entered(self):
-        """To be called on every call of the firmware into the twin."""
+    def entered(self, may_fail=True):
+        """To be called on every call of the firmware into the twin. `may_fail`: an error that was
+        ordered may be raised in this one."""
         if self.pacer is not None:
             self.pacer.entered()
         if self._heap and self._heap[0][0] <= self.now_us:
@@ -160,7 +161,7 @@ class Clock:
         if self.stall_us and not self._moving:
             us, self.stall_us = self.stall_us, 0
             self.spend(us)
-        if self.errors and not self._moving:
+        if self.errors and may_fail and not self._moving:
             self._fail()
         if self._soft:
             self.deliver()
