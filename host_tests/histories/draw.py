@@ -30,6 +30,8 @@ def history(number):
         "connectors": connectors,
         "socket": rng.random() < 0.7,
         "mirror": rng.random() < 0.75,
+        "version": rng.choice(("1.24", "1.25", "1.26", "1.27", "1.28", "1.29")),
+        "adc_error": rng.choice((None, None, "raise")),
         "steps": steps,
     }
     for c in range(connectors):

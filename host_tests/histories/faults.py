@@ -6,14 +6,12 @@ takes it back. They act on the world and on the chip, never on what the firmware
 """
 
 from . import inside
-from .charger import CPU, SYSTEM
 from .fitted import ADC_PINS, PP_PINS, TEMP_PIN
-from .sampler import MINUS, RAISES, ZERO, AdcFault
 
 KINDS = {}
 
-# Raw counts of 65535 that a converter may stand still at: nothing, all levels, everything.
-_STUCK = (0, 9000, 20000, 26000, 31000, 36000, 41000, 46000, 52000, 60000, 65535)
+# Counts of 12 bits that a converter may stand still at: nothing, all levels, everything.
+_STUCK = (0, 560, 1250, 1620, 1930, 2250, 2560, 2870, 3250, 3750, 4095)
 
 
 
@@ -26,39 +24,44 @@ def kind(name, on, off, draw=_none):
     KINDS[name] = (draw, on, off)
 
 
-def _touched(play):
-    play.charger.world.touch()
+def _stays(play, c, *args):
+    """It is over by itself, or only with a reset."""
 
 
 # -- the converter ---------------------------------------------------------------------------
 
 
 def _adc_draw(rng):
-    how = rng.choice((RAISES, MINUS, ZERO))
-    return how, rng.choice((1.0, 1.0, 0.5, 0.1, 0.02)), rng.choice(("pilot", "pilot", "temp", "all"))
+    return (
+        rng.choice((1.0, 1.0, 0.5, 0.1, 0.02)),
+        rng.choice((1, 1, 20, 300)),
+        rng.choice(("pilot", "pilot", "temp", "all")),
+    )
 
 
 def _adc_pins(c, where):
-    pins = [ADC_PINS[c + 1]] if where in ("pilot", "all") else []
-    return pins + ([TEMP_PIN, PP_PINS[c + 1]] if where == "all" else [TEMP_PIN] if where == "temp" else [])
+    if where == "all":
+        return [None]
+    return [TEMP_PIN] if where == "temp" else [ADC_PINS[c + 1]]
 
 
-def _adc_on(play, c, how, rate, where):
+def _adc_on(play, c, rate, burst, where):
     for pin in _adc_pins(c, where):
-        play.adc(pin, AdcFault(how, rate))
+        play.adc(c, "fails", pin=pin, rate=rate, burst=burst)
 
 
-def _adc_off(play, c, how, rate, where):
-    for pin in _adc_pins(c, where):
-        play.adc(pin, None)
-
-
-kind("adc fails", _adc_on, _adc_off, _adc_draw)
+kind("adc fails", _adc_on, lambda play, c, *args: play.adc_well(c, "fails"), _adc_draw)
 kind(
     "adc stuck",
-    lambda play, c, value: play.adc(ADC_PINS[c + 1], AdcFault(stuck=value)),
-    lambda play, c, value: play.adc(ADC_PINS[c + 1], None),
+    lambda play, c, value: play.adc(c, "stuck", pin=ADC_PINS[c + 1], stuck=value),
+    lambda play, c, value: play.adc_well(c, "stuck"),
     lambda rng: (rng.choice(_STUCK),),
+)
+kind(
+    "pp or temperature stuck",
+    lambda play, c, pin, value: play.adc(c, "other", pin=pin, stuck=value),
+    lambda play, c, pin, value: play.adc_well(c, "other"),
+    lambda rng: (rng.choice((TEMP_PIN, TEMP_PIN, PP_PINS[1])), rng.choice(_STUCK)),
 )
 
 # -- the pilot ---------------------------------------------------------------------------------
@@ -107,19 +110,19 @@ kind(
 
 # -- clock, timer, program ---------------------------------------------------------------------
 
-kind("timer stops", lambda play, c: play.stop_timer(True), lambda play, c: play.stop_timer(False))
+kind("timer stops", lambda play, c: play.chip("timer stops", "timer_stop"), _stays)
 kind(
     "timer late",
-    lambda play, c, ms: play.late_timer(ms),
-    lambda play, c, ms: play.late_timer(0),
-    lambda rng: (rng.choice((5, 15, 30)),),
+    lambda play, c, ms, count: play.late_timer(ms, count),
+    _stays,
+    lambda rng: (rng.choice((5, 15, 30, 80)), rng.choice((1, 3, 20, 200))),
 )
-kind("clock stops", lambda play, c: play.stop_clock(True), lambda play, c: play.stop_clock(False))
+kind("clock stops", lambda play, c: play.chip("clock stops", "clock_stop"), _stays)
 kind(
     "hang",
     lambda play, c, ms: play.hang(ms),
-    lambda play, c, ms: None,
-    lambda rng: (rng.choice((60, 150, 400, 900, 2000, 5000)),),
+    _stays,
+    lambda rng: (rng.choice((60, 150, 400, 900, 2000, 5000, 30000)),),
 )
 kind("loop hangs", lambda play, c: play.loop_hangs(True), lambda play, c: play.loop_hangs(False))
 kind(
@@ -141,31 +144,49 @@ kind(
     lambda rng: (rng.choice(("trip", "tick", "tick", "rcd")), rng.randint(1, 900)),
 )
 kind(
+    "call raises",
+    lambda play, c, name, where, count: play.call_raises(name, where, count),
+    _stays,
+    lambda rng: (
+        rng.choice(("MemoryError", "OSError", "ValueError")),
+        rng.choice(("tick", "task")),
+        rng.choice((1, 1, 2, 10)),
+    ),
+)
+kind(
     "task raises",
     lambda play, c, which: play.task_raises(c, which),
     lambda play, c, which: play.task_raises(c, None),
-    lambda rng: (rng.choice(("earth", "temperature", "poles", "meter", "lock")),),
+    lambda rng: (rng.choice(("earth", "temperature", "poles", "look")),),
 )
 
 # -- supply and resets ---------------------------------------------------------------------------
 
 kind(
     "brown-out",
-    lambda play, c, ms: play.reset(SYSTEM, ms),
-    lambda play, c, ms: None,
+    lambda play, c, ms: play.reset("brownout", ms),
+    _stays,
     lambda rng: (rng.choice((1, 30, 500)),),
 )
-kind("panic", lambda play, c: play.reset(CPU), lambda play, c: None)
+kind(
+    "reset",
+    lambda play, c, how, files: play.reset(how, 0, files),
+    lambda play, c, how, files: play.files(True),
+    lambda rng: (
+        rng.choice(("panic", "panic", "cpu", "cpu", "twdt", "system", "rwdt")),
+        rng.random() < 0.7,
+    ),
+)
 kind(
     "reset asked for",
     lambda play, c, how: play.ask_reset(how),
-    lambda play, c, how: None,
+    _stays,
     lambda rng: (rng.choice(("soft", "hard")),),
 )
 kind(
     "wall clock steps",
     lambda play, c, s: play.charger.clock.set(play.charger.clock.now() + s),
-    lambda play, c, s: None,
+    _stays,
     lambda rng: (rng.choice((-86400, -3600, -2, 2, 3600, 86400 * 400)),),
 )
 

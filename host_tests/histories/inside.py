@@ -22,11 +22,11 @@ _OUTSIDE = ("_on_timer",)  # its `try` is the first line: what is raised before 
 def tick_raises(play, c, name):
     """From now on every window of connector c fails."""
     play.failing = (c, _ERRORS[name])
-    _fail(play)
-    play.again(lambda: _fail(play))
+    failing_tick(play)
 
 
-def _fail(play):
+def failing_tick(play):
+    """Let the windows of this program fail, if they are to."""
     if play.failing is None:
         return
     c, error = play.failing
@@ -94,8 +94,7 @@ def interrupt_at(play, c, what, line):
         left[0] = 0
         evse = charger.evses[c]
         if what == "trip":
-            play.tripped = True
-            evse.trip("OtherError")
+            evse.trip("ProtectiveEarthLost")
         elif what == "rcd":
             play.fault(c, "rcd", True)
             charger.twin_clock.deliver()

@@ -88,10 +88,13 @@ class Watched:
         self.diode_ms = 0.0
         self.away_ms = 0.0
         self.last_ms = judge.charger.ms
+        self.out_ms = judge.charger.ms
+        self.paused = False  # the charger was asked to let go for a while
         self.proved = False  # the RCD has tripped at its test since the plug came in
-        self.closings = []  # ms
-        self.since_plug = 0
-        self.f_since = None
+        self.since_plug = self.faults_in_plug = 0
+        self.by_fault = []  # ms of closings that a fault has ended
+        self.by_rcd = []
+        self.f_since = self.f_short = None
         self.duty = self.circuit.duty
         self.limit_ma = 16000
         self.limits = deque()  # (until ms, mA): what was allowed until lately
@@ -112,23 +115,31 @@ class Watched:
         circuit = self.circuit
         self.letter = circuit.letter
         self.asking = self.letter == "C"
-        if self.letter == "A":
-            self.forbidden = False  # as good as unplugged: the next session may begin
+        now = self.judge.charger.ms
+        if self.letter != "A":
+            self.out_ms = now
+        elif now - self.out_ms > 80:
+            # Unplugged, or as good as that: what comes next is a session of its own.
+            self.forbidden = self.proved = False
+            self.since_plug = self.faults_in_plug = 0
         self.short = circuit.diode_short or circuit.ev_diode_short
         self.pwm = 0 < circuit.duty < 65536
         charger = self.judge.charger
-        faults = charger.sampler.faults
-        self.adc = faults.get(ADC_PINS[self.c + 1])
-        self.temp_adc = faults.get(TEMP_PIN)
         world = charger.world
-        self.hot = world.celsius >= 73
-        self.temp_dead = world.thermometer.sensor != "ok" or (
-            self.temp_adc is not None and self.temp_adc.rate >= 1.0
-        )
+        self.blind = self.stuck = temp_bad = temp_dead = False
+        for fault in world.adc.faults._list:
+            dead = fault.stuck is None and fault.rate >= 1.0
+            if fault.pin is None or fault.pin == ADC_PINS[self.c + 1]:
+                self.blind = self.blind or dead
+                self.stuck = self.stuck or fault.stuck is not None
+            if fault.pin is None or fault.pin == TEMP_PIN:
+                temp_bad = True
+                temp_dead = temp_dead or dead
+        self.hot = world.celsius >= 73 and not temp_bad
+        self.temp_dead = world.thermometer.sensor != "ok" or temp_dead
         meant = self.meant_duty
         self.duty_off_pm = abs(meant - circuit.duty) * 1000 // 65536 if self.pwm else 0
         amps = self.outlet.ev.amps if self.outlet.contactor.closed else 0.0
-        now = charger.ms
         limits = self.limits
         while limits and limits[0][0] < now:
             limits.popleft()
@@ -176,12 +187,22 @@ class Judge:
         """Something that must open has happened at this moment."""
         self.blind.setdefault(name, self.charger.ms)
 
+    def late(self, ms, count):
+        """The next `count` ticks are late by so much."""
+        self.slack_ms = max(self.slack_ms, 2.0 * ms)
+        self.charger.twin_clock.after((count + 2) * (ms + 20) * 1000, self._punctual)
+
+    def _punctual(self):
+        self.slack_ms = 0.0
+
     def was_reset(self):
         """A new program: what it may close again counts from here."""
         self.blind.clear()
         for w in self.seen:
             w.opened_ms = -1e9
             w.proved = False
+            w.since_plug = w.faults_in_plug = 0
+            w.f_short = w.f_since = None
             w.forbidden = False  # free of charge: what was cut goes on
 
     def limit(self, c, ma):
@@ -204,9 +225,6 @@ class Judge:
             self._relay(self.seen[c], event["value"])
         elif what == "contact":
             self._contact(self.seen[c], event["value"])
-        elif what == "plugged":
-            self.seen[c].since_plug = 0
-            self.seen[c].proved = False
 
     def _periodic(self):
         self._event = None
@@ -286,14 +304,12 @@ class Judge:
     def _blind(self, w, now):
         charger = self.charger
         for name, since in self.blind.items():
-            if now - since > rows.BLIND[name] + self.slack_ms:
-                if charger.guarded and name == "hang":
-                    continue
+            if now - since > rows.BLIND[name][charger.guarded] + self.slack_ms:
                 self.fail(
                     name, "closed for %.0f ms with it, connector %d" % (now - since, w.c + 1)
                 )
-        if charger.reset_us is not None and now - charger.reset_us / 1000 > rows.RESET_MS:
-            self.fail("reset", "closed for %.0f ms after it" % (now - charger.reset_us / 1000))
+        if charger.kept_us is not None and now - charger.kept_us / 1000 > rows.RESET_MS:
+            self.fail("reset", "closed for %.0f ms after it" % (now - charger.kept_us / 1000))
 
     # -- closings ------------------------------------------------------------------------
 
@@ -302,6 +318,7 @@ class Judge:
         if not on:
             if w.coil:
                 w.opened_ms = now
+                self._opens(w, now)
             w.coil = False
             return
         w.coil = True
@@ -325,11 +342,26 @@ class Judge:
             self.fail("closes", "connector %d although %s" % (w.c + 1, ", ".join(wrong)))
         self.closings += 1
         w.since_plug += 1
-        w.closings = [t for t in w.closings if now - t < 3600000] + [now]
-        if w.since_plug > rows.PER_PLUG_IN:
-            self.fail("closings", "%d since the plug came in" % w.since_plug)
-        if len(w.closings) > rows.PER_HOUR:
-            self.fail("closings", "%d within an hour" % len(w.closings))
+        for name, count, most in (
+            ("since the plug came in", w.since_plug, rows.PER_PLUG_IN + 1),
+            ("after faults in one plug-in", w.faults_in_plug, rows.FAULTS_PER_PLUG_IN),
+            ("after faults in an hour", _since(w.by_fault, now - 3600000), rows.FAULTS_PER_HOUR),
+            ("after trips of the RCD", len(w.by_rcd), rows.TRIPS_PER_DAY),
+        ):
+            if count >= most:
+                self.fail("closings", "once more %s: %d, connector %d" % (name, count, w.c + 1))
+
+    def _opens(self, w, now):
+        """By a fault, if the EV went on asking and nobody had ended the session."""
+        w.take()
+        ev = w.outlet.ev
+        if not self.charger.runs or w.forbidden or not (ev.plugged and ev.level in "CD"):
+            return
+        if w.outlet.rcd.tripped:
+            w.by_rcd.append(now)
+        if w.letter in "CE" and not w.paused:
+            w.faults_in_plug += 1
+            w.by_fault.append(now)
 
     def _state_f(self, w, now):
         duty = w.circuit.duty
@@ -337,7 +369,14 @@ class Judge:
             w.f_since = now if w.outlet.ev.plugged else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:
-                self.fail("state F", "for %.0f ms only" % (now - w.f_since))
+                w.f_short = now, now - w.f_since
         w.duty = duty
+        if w.f_short and now > w.f_short[0] + 5:
+            # Later: a reset drives the pilot to +12 V first, and may come out of state F.
+            self.fail("state F", "for %.0f ms only" % w.f_short[1])
 
 
+
+
+def _since(times, when):
+    return len([t for t in times if t >= when])

@@ -16,7 +16,7 @@ class _Waiter(selectors.SelectSelector):
     def select(self, timeout=None):
         loop = self.loop
         clock = loop.clock
-        clock.entered()
+        clock.entered(False)
         goal = loop.until
         if timeout is not None and not loop.stuck and loop.firmware_runs():
             goal = min(goal, clock.now_us + max(0, math.ceil(timeout * 1e6 - 1e-3)))

@@ -7,6 +7,7 @@ import contextlib
 import io
 import sys
 
+from . import inside
 from .charger import Charger, machine
 from .faults import KINDS
 from .fitted import ADC_PINS
@@ -29,6 +30,8 @@ class Play:
             history["connectors"],
             history["socket"],
             history["mirror"],
+            history["version"],
+            history["adc_error"],
         )
         self.failing = None  # (connector, exception) of a tick that fails
         self.traced = None  # trace function while the program is to be interrupted
@@ -37,12 +40,14 @@ class Play:
         self.flickers = {}
         self.toggles = {}
         self.quirks = {}
-        self._again = []
-        self._timer_stopped = False
+        self.factors = {}  # connector -> what its PWM makes of the duty
+        self.adc_faults = {}
+        self.broken_part = (0, None)
 
     def __enter__(self):
         self.charger.__enter__()
         self.judge = Judge(self.charger)
+        self.charger.on_reset.append(self._reset)
         self.charger.on_built.append(self._built)
         self._duties()
         return self
@@ -52,18 +57,18 @@ class Play:
         self.judge.end()
         self.charger.__exit__(*exc)
 
-    def _built(self):
-        """After each start of the program, and at the reset before it."""
-        if not self.charger.runs:
-            self.judge.was_reset()
-            self._timer_stopped = False
-            self.traced = None
-        for fn in self._again:
-            fn()
+    def _reset(self):
+        """The program has ended."""
+        self.judge.was_reset()
+        self.traced = None
+        self._duties()
 
-    def again(self, fn):
-        if fn not in self._again:
-            self._again.append(fn)
+    def _built(self):
+        """The program has been put together anew: what was broken still is."""
+        self._break_part()
+        inside.failing_tick(self)
+        if self.broken_part[1] == "look":
+            self.judge.blinded("task fails", True)
 
     # -- time --------------------------------------------------------------------------
 
@@ -155,36 +160,18 @@ class Play:
     def fault(self, c, kind, on, **more):
         self._do(c, "fault", kind=kind, on=on, **more)
 
-    def adc(self, pin, fault):
-        charger = self.charger
-        world = charger.world
-        if fault is None:
-            charger.sampler.faults.pop(pin, None)
-        else:
-            charger.sampler.faults[pin] = fault
-        if pin not in world.sampled:
-            self._slow_adc(pin, fault)
-        world.touch()
+    def adc(self, c, name, **more):
+        """Something is wrong with the converter; see twin.adc_faults."""
+        self.adc_well(c, name)
+        self.charger.bench.happens("adc", **more)
+        self.adc_faults[(name, c)] = self.charger.world.adc.faults._list[-1]
 
-    def _slow_adc(self, pin, fault):
-        """Channels that are read conversion by conversion."""
-        world = self.charger.world
-        kept = self.__dict__.setdefault("_analog", {})
-        if pin not in kept:
-            if pin not in world.analog:
-                return
-            kept[pin] = world.analog[pin]
-        if fault is None:
-            world.analog[pin] = kept[pin]
-            return
-
-        def read(t_us):
-            if self.charger.sampler.random() < fault.rate:
-                fault.fails()
-                return 0.0
-            return kept[pin](t_us)
-
-        world.analog[pin] = read
+    def adc_well(self, c, name):
+        fault = self.adc_faults.pop((name, c), None)
+        faults = self.charger.world.adc.faults._list
+        if fault in faults:
+            faults.remove(fault)
+        self.charger.world.touch()
 
     def flicker(self, c, put, period_ms, share):
         """`put(True)` for `share` percent of each period, which is not quite regular. Without a
@@ -250,12 +237,11 @@ class Play:
         flip()
 
     def wrong_duty(self, c, factor):
-        self.__dict__.setdefault("_factors", {})[c] = factor
+        self.factors[c] = factor
         self._duties()
-        pwm = self.charger.world.pilots[self.charger.board["connectors"][c]["cp"]["pwm"]]
         meant = self.judge.seen[c].meant_duty
-        if 0 < meant < 65536:
-            pwm.pwm(meant, 1000)
+        if self.charger.runs and 0 < meant < 65536:
+            self.judge.seen[c].circuit.pwm(meant, 1000)
 
     def _duties(self):
         """The LEDC may send another duty than it is told."""
@@ -268,47 +254,33 @@ class Play:
 
         def pwm(duty, freq):
             w.meant_duty = duty
-            factor = self.__dict__.get("_factors", {}).get(c)
+            factor = self.factors.get(c)
             if factor and 0 < duty < 65536:
                 duty = max(655, min(64880, int(duty * factor)))
             real(pilot, duty, freq)
 
         pilot.pwm = pwm
 
-    def stop_timer(self, on):
-        timer = machine._timers.get(0)
-        if timer is None:
-            return
-        self.judge.blinded("timer stops", on)
-        if on:
-            timer.deinit()
-        elif timer._callback is not None and timer._event is None:
-            timer.init(mode=1, period=timer._us // 1000, callback=timer._callback)
+    def chip(self, name, what):
+        """Something in the chip stands still until the next reset."""
+        if self.charger.runs and (what != "timer_stop" or machine._timers):
+            self.charger.bench.happens(what)
+            self.judge.blinded(name, True)
             self.charger.world.touch()
 
-    def late_timer(self, ms):
-        """Each tick comes so much later than it should."""
-        self.judge.slack_ms = ms * 1.0
-        self.late_ms = ms
-        clock = self.charger.twin_clock
-        soft = type(clock).soft
+    def late_timer(self, ms, count):
+        """The next ticks come so much later than they should."""
+        if machine._timers:
+            self.charger.bench.happens("timer_late", ms=ms, count=count)
+            self.judge.late(ms, count)
 
-        def late(fn, arg):
-            if not self.late_ms:
-                return soft(clock, fn, arg)
-            clock.after(self.late_ms * 1000, lambda: soft(clock, fn, arg))
-            return True
-
-        clock.soft = late
-        if not ms:
-            del clock.soft
-
-    def stop_clock(self, on):
-        self.judge.blinded("clock stops", on)
-        self.charger.stop_clock(on)
-        self.charger.world.touch()
+    def call_raises(self, name, where, count):
+        """The next calls of the program into the board raise that."""
+        self.charger.bench.happens("error", name=name, where=where, count=count)
 
     def hang(self, ms):
+        if not self.charger.runs:
+            return
         self.judge.blinded("hang", True)
         resets = len(self.charger.resets)
         self.charger.stall(ms)
@@ -322,20 +294,20 @@ class Play:
 
     def task_raises(self, c, which):
         """A part that a task asks raises an exception of a kind nobody thought of."""
-        self._broken_part = (c, which)
-        self.again(self._break_part)
-        self._break_part()
+        self.broken_part = (c, which)
+        if which is not None:
+            self._break_part()
+        self.judge.blinded("task fails", which == "look")
 
     def _break_part(self):
-        c, which = self.__dict__.get("_broken_part", (0, None))
-        charger = self.charger
-        if not hasattr(charger, "protections") or c >= len(charger.protections):
+        c, which = self.broken_part
+        if which is None:
             return
-        guard = charger.protections[c]
+        guard = self.charger.protections[c]
 
         def wrapped(fn, name):
             def call(*args):
-                if self._broken_part == (c, name):
+                if self.broken_part == (c, name):
                     raise RuntimeError("injected in " + name)
                 return fn(*args)
 
@@ -347,11 +319,16 @@ class Play:
             guard._temp_dc = wrapped(guard._temp_dc, which)
         elif which == "poles" and guard._poles is not None:
             guard._poles.wrong = wrapped(guard._poles.wrong, which)
-        elif which == "meter":
-            self.charger.meter_parts[c].silent = True
+        elif which == "look":
+            guard.look = wrapped(guard.look, which)
 
-    def reset(self, kind, off_ms=0):
+    def reset(self, kind, off_ms=0, files=True):
+        self.files(files)
         self.charger.reset(kind, off_ms=off_ms)
+
+    def files(self, on):
+        """Whether board.json can be read."""
+        self.charger.files = on
 
     def ask_reset(self, how):
         charger = self.charger
@@ -404,7 +381,9 @@ class Play:
             self.quirk(c, "normal")
             self.unplug(c)
         self.wait(7000)
-        self.charger.reset("system", off_ms=2000)
+        self.charger.person_resets()
+        self.wait(6000)
+        self.charger.reset("power", off_ms=2000)
         self.wait(3000)
         for c in range(len(self.charger.outlets)):
             self.plug(c)
