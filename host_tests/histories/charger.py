@@ -175,7 +175,7 @@ class Charger:
         return self.twin_clock.now_us / 1000
 
     def _firmware_now(self):
-        self.twin_clock.entered()
+        self.twin_clock.entered(False)
         return self.twin_clock.virtual_now_us()
 
     def _settled(self):

@@ -9,6 +9,9 @@ from .fitted import ADC_PINS, TEMP_PIN
 
 _LOOK_US = 10000
 _SECOND = 1000.0
+# Stop is at 71 degrees, by a converter that is 6 % off.
+_HOT_C = 85
+_PLUGGED_MS = 150  # so long after it an EV has surely been seen
 
 
 class Broken(AssertionError):
@@ -59,6 +62,14 @@ class _Level:
         else:
             self.leaky = None
 
+    def again(self, now):
+        """Count from now."""
+        if self.since is not None:
+            self.since = now
+        self.leaky = None
+        self.spans.clear()
+        self.total = 0.0
+
     def shift(self, ms):
         """That much of the time does not count."""
         if self.since is not None:
@@ -88,7 +99,7 @@ class Watched:
         self.diode_ms = 0.0
         self.away_ms = 0.0
         self.last_ms = judge.charger.ms
-        self.out_ms = judge.charger.ms
+        self.out_ms = self.in_ms = judge.charger.ms  # last seen in, last seen out
         self.paused = False  # the charger was asked to let go for a while
         self.proved = False  # the RCD has tripped at its test since the plug came in
         self.since_plug = self.faults_in_plug = 0
@@ -118,7 +129,9 @@ class Watched:
         now = self.judge.charger.ms
         if self.letter != "A":
             self.out_ms = now
-        elif now - self.out_ms > 80:
+        else:
+            self.in_ms = now
+        if now - self.out_ms > 80:
             # Unplugged, or as good as that: what comes next is a session of its own.
             self.forbidden = self.proved = False
             self.since_plug = self.faults_in_plug = 0
@@ -135,7 +148,7 @@ class Watched:
             if fault.pin is None or fault.pin == TEMP_PIN:
                 temp_bad = True
                 temp_dead = temp_dead or dead
-        self.hot = world.celsius >= 73 and not temp_bad
+        self.hot = world.celsius >= _HOT_C and not temp_bad
         self.temp_dead = world.thermometer.sensor != "ok" or temp_dead
         meant = self.meant_duty
         self.duty_off_pm = abs(meant - circuit.duty) * 1000 // 65536 if self.pwm else 0
@@ -199,6 +212,9 @@ class Judge:
         """A new program: what it may close again counts from here."""
         self.blind.clear()
         for w in self.seen:
+            w.take()
+            for level in w.levels:
+                level.again(self.charger.ms)
             w.opened_ms = -1e9
             w.proved = False
             w.since_plug = w.faults_in_plug = 0
@@ -272,12 +288,20 @@ class Judge:
         running = charger.runs
         no_tick = not running or "hang" in blind or "timer stops" in blind or "clock stops" in blind
         no_task = no_tick or "loop hangs" in blind or "task fails" in blind
-        waits = {"tick": no_tick, "task": no_task, "guard": no_tick and not charger.guarded}
+        waits = {
+            "tick": no_tick,
+            "task": no_task,
+            "closed": no_task,
+            "guard": no_tick and not charger.guarded,
+        }
         i = 0
         for name, limit, fn, needs in rows.ROWS:
             level = w.levels[i]
             i += 1
-            level.put(fn(w), now)
+            if needs == "closed":
+                level.put(closed and fn(w), now)
+            else:
+                level.put(fn(w), now)
             if waits[needs]:
                 level.shift(passed)
                 continue
@@ -303,8 +327,10 @@ class Judge:
 
     def _blind(self, w, now):
         charger = self.charger
+        limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
         for name, since in self.blind.items():
-            if now - since > rows.BLIND[name][charger.guarded] + self.slack_ms:
+            # What watches the one may be the other.
+            if now - since > max(limits) + self.slack_ms:
                 self.fail(
                     name, "closed for %.0f ms with it, connector %d" % (now - since, w.c + 1)
                 )
@@ -366,7 +392,7 @@ class Judge:
     def _state_f(self, w, now):
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
-            w.f_since = now if w.outlet.ev.plugged else None
+            w.f_since = now if now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:
                 w.f_short = now, now - w.f_since

@@ -18,10 +18,10 @@ class _Waiter(selectors.SelectSelector):
         clock = loop.clock
         clock.entered(False)
         goal = loop.until
-        if timeout is not None and not loop.stuck and loop.firmware_runs():
+        if timeout is not None and loop.firmware_runs():
             goal = min(goal, clock.now_us + max(0, math.ceil(timeout * 1e6 - 1e-3)))
         ready = loop._ready
-        while clock.now_us < goal and (loop.stuck or not ready):
+        while clock.now_us < goal and not ready:
             due = clock.next_due()
             clock.run_to(goal if due is None or due > goal else due)
             clock.deliver()
@@ -58,14 +58,20 @@ class Loop(asyncio.SelectorEventLoop):
     def run_to(self, us):
         """Let the world's time pass up to `us`."""
         self.until = us
-        self.run_forever()
+        clock = self.clock
+        while self.stuck and clock.now_us < us:
+            due = clock.next_due()
+            clock.run_to(us if due is None or due > us else due)
+            clock.deliver()
+        if clock.now_us < us:
+            self.run_forever()
 
     def forget_tasks(self):
         """The program is gone: its tasks end here, without time passing."""
         tasks = asyncio.all_tasks(self)
         for task in tasks:
             task.cancel()
-        self.until = self.clock.now_us
+        self.until = 0
         for _ in range(20):
             if all(task.done() for task in tasks):
                 break

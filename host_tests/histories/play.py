@@ -65,6 +65,7 @@ class Play:
 
     def _built(self):
         """The program has been put together anew: what was broken still is."""
+        self.judge.was_reset()
         self._break_part()
         inside.failing_tick(self)
         if self.broken_part[1] == "look":

@@ -5,7 +5,7 @@ judge's view of one connector (judge.Watched): the physical world, the parts tha
 broken, and what people have asked for. Nothing of it is what the firmware believes.
 
 needs: "tick" where the state machine has to see it, "task" where one of the program's tasks
-has to, "guard" where the board's guard acts by itself. While the tick or the task cannot run,
+has to, "closed" where that can only be seen (and counts) while the contacts are closed, "guard" where the board's guard acts by itself. While the tick or the task cannot run,
 a row of its own counts (BLIND), and this one waits.
 
 What is on for more than half of any second counts as standing from that moment on; the limit
@@ -105,10 +105,10 @@ ROWS = (
     ("emergency stop", 100, _estop, "tick"),
     ("hot", SENSED_MS, _hot, "task"),
     ("temperature sensor", 3900, _no_temperature, "task"),
-    ("lock", SENSED_MS, _lock, "task"),
-    ("over-current hard", 6000, _more_hard, "task"),
-    ("over-current soft", 13000, _more_soft, "task"),
-    ("meter silent", 11500, _meter, "task"),
+    ("lock", SENSED_MS, _lock, "closed"),
+    ("over-current hard", 6000, _more_hard, "closed"),
+    ("over-current soft", 13000, _more_soft, "closed"),
+    ("meter silent", 11500, _meter, "closed"),
     ("no session", RELEASE_MS + 3000, _forbidden, "task"),
 )
 
