@@ -6,7 +6,7 @@ search, conversion time by resolution, scratchpad with its CRC, 85 degrees after
 
 from math import exp
 
-SENSORS = ("ok", "open", "short", "crc")
+SENSORS = ("ok", "open", "short", "crc", "error")
 _ROM = (0x28, 0x5A, 0x11, 0x07, 0xD6, 0x01, 0x3C)
 _POWER_ON = 0x0550  # 85 degrees
 _CONVERT_US = (93750, 187500, 375000, 750000)  # 9 to 12 bits
@@ -23,6 +23,8 @@ class Analog:
 
     def mv(self, _t_us):
         cfg = self._cfg
+        if self.sensor == "error":  # no conversion of this pin succeeds
+            raise OSError(-263, "ESP_ERR_TIMEOUT")
         celsius = self._world.celsius
         if cfg.get("type", "mcp9700") == "mcp9700":
             # 500 mV at 0 degrees, 10 mV per kelvin; a broken wire has its pull-down.

@@ -64,8 +64,10 @@ class Contactor:
 
 class Bench:
     """`letter`, `short`, `pe_ohm`, `source`, `r1`, `ev`, `gain`: the circuit; `dead`: the PWM
-    does not follow, but stays at this duty. Time in us; `start_ms`: first value of the tick
-    counter, for its wrap."""
+    does not follow, but stays at this duty. `script`: fn(number of the window), called before each
+    one; `stuck`: a count that the converter gives whatever is there; `waits`: as firmware/burst.py
+    a window begins a little after its tick; `period_us`: of the tick. Time in us; `start_ms`: first
+    value of the tick counter, for its wrap."""
 
     def __init__(self, seed=1, start_ms=0, max_samples=256, **options):
         self.random = Random(seed)
@@ -80,6 +82,9 @@ class Bench:
         self.read_us = (45, 56)  # what one conversion takes
         self.dead = None
         self.adc_dead = False
+        self.script = self.stuck = self.period_us = None
+        self.waits = False
+        self.windows = 0
         self.jobs = []
         self.pilot = Pilot(self)
         self.contactor = Contactor(self)
@@ -121,6 +126,8 @@ class Bench:
     # -- tick
 
     def sample(self, us):
+        if self.waits:
+            self.advance((self.now >> 4 & 255) * 3 // 4)
         end = self.now + us
         n = 0
         low, high = self.read_us
@@ -132,6 +139,8 @@ class Bench:
             mv += self.random(-2, 2) * self.sigma_mv
             raw = int((mv - 142) / 0.80565)
             raw = 0 if raw < 0 else 4095 if raw > 4095 else raw
+            if self.stuck is not None:
+                raw = self.stuck
             self.buf[n] = raw << 4 | raw >> 8
             n += 1
         self.plateau.measure(self.buf, 0 if self.adc_dead else n)
@@ -142,6 +151,9 @@ class Bench:
     def window(self):
         gap = 0 if self.last_start is None else (self.now - self.last_start) // 1000
         self.last_start = self.now
+        if self.script:
+            self.script(self.windows)
+        self.windows += 1
         self.sample(8000 if self.evse.offered_ma > 63000 else 4000)
         self.evse.window(self.ticks(), self.plateau, gap)
         return gap
@@ -151,7 +163,7 @@ class Bench:
         start = self.now
         if self.window() > GAP_MS and self.evse.closed:
             self.window()
-        period = 10000 if self.evse.closed else 20000
+        period = self.period_us or (10000 if self.evse.closed else 20000)
         if self.now < start + period:
             self.advance(start + period - self.now)
 

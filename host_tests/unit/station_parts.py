@@ -6,6 +6,7 @@ import asyncio
 
 import log
 from iec61851 import levels
+from iec61851.closings import Closings
 from iec61851.front_end import FrontEnd
 from port import Flag
 from station.authorization import Authorizer
@@ -60,12 +61,13 @@ class FakeEvse:
         self.closed = self.pwm = self.plugged = self.paused = False
         self.since_ms = 0
         self.offered_ma = 0
-        self.latched = []  # all that are latched
+        self.faults = []  # all that are latched
         self.protects = []  # the `protect` of each permission
         self.plug_count = self.unplug_count = self.close_count = 0
         self.changed = Flag()
         self.disputed = False
         self.front_end = FrontEnd()
+        self.closings = Closings()
         self.causes = set()  # faults that cannot be cleared yet
         self.calls = []
         self.obeys = True  # the EV lets go when the PWM ends
@@ -86,13 +88,21 @@ class FakeEvse:
 
     def trip(self, fault):
         self.calls.append("trip " + fault)
-        if fault not in self.latched:
-            self.latched.append(fault)
+        if fault not in self.faults:
+            self.faults.append(fault)
         self.closed = self.pwm = False
 
     @property
     def fault(self):
-        return self.latched[0] if self.latched else None
+        return self.faults[0] if self.faults else None
+
+    def restore_closings(self, counts):
+        if self.closings.restore(counts):
+            self.trip("ClosingsExceeded")
+
+    def reset_closings(self):
+        self.closings.reset()
+        return self.clear("ClosingsExceeded")
 
     def out_of_service(self, on):
         self.calls.append("out of service %s" % on)
@@ -100,12 +110,12 @@ class FakeEvse:
     def clear(self, fault):
         if fault in self.causes:
             return False
-        if fault in self.latched:
-            self.latched.remove(fault)
+        if fault in self.faults:
+            self.faults.remove(fault)
         return True
 
     def _follow(self):
-        self.closed = self.pwm and self.state == levels.C and not self.latched
+        self.closed = self.pwm and self.state == levels.C and not self.faults
 
     # the EV
     def plug(self):

@@ -56,12 +56,12 @@ def test_no_cause_ends_or_hides_another():
         # It still acts, as bad as it is: alone, and against a contactor that closes again.
         assert book.action >= faults.action(a)
         if faults.action(a) >= OPEN:
-            assert not evse.closed and a in evse.latched, (a, b)
-            evse.latched.clear()
+            assert not evse.closed and a in evse.faults, (a, b)
+            evse.faults.clear()
             evse.permit(16000)
             evse.request()
             book.step(HOUR_MS, False)
-            assert not evse.closed and a in evse.latched, (a, b)
+            assert not evse.closed and a in evse.faults, (a, b)
 
 
 def test_no_latched_cause_ends_or_hides_another():
@@ -75,7 +75,7 @@ def test_no_latched_cause_ends_or_hides_another():
             evse.causes.add(a)  # still seen
             for now in range(0, HOUR_MS, HOUR_MS // 10):
                 book.step(now, False)
-            assert book.has(a) and a in evse.latched, (a, b)
+            assert book.has(a) and a in evse.faults, (a, b)
             assert book.action >= faults.action(a), (a, b)
             if a != b and faults.clearing(b) in (AUTO, UNPLUG):
                 assert not book.has(b), (a, b)

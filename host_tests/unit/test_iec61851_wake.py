@@ -5,7 +5,6 @@
 They take minutes in which nothing moves: fewer conversions in each window than on a chip.
 """
 
-from iec61851.latch import Latch
 from iec61851.waker import MAX_WAKES
 from pilot_bench import Bench
 
@@ -133,14 +132,3 @@ def test_unplugging_ends_what_a_pause_waits_for():
     assert bench.until(lambda: not bench.evse.closed, 60) <= 30
     bench.run(300)
     assert not bench.evse.plugged and bench.evse.unplug_count == 1
-
-
-def test_latch_keeps_order_and_forgets_by_name():
-    latch = Latch()
-    assert latch.first is None and latch.add("a") and latch.add("b") and latch.add("c")
-    assert not latch.add("b")
-    latch.remove("a")
-    assert latch.first == "b" and not latch.has("a") and latch.has("c")
-    latch.remove("b")
-    latch.remove("c")
-    assert latch.first is None

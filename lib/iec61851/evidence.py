@@ -84,8 +84,8 @@ class Evidence:
             return cause
         if self.doubt < DOUBT_MS << 4:
             self._more(seen_ms, cause)
-        elif self.bad.windows == 1:
-            return self._cause or cause
+        if self.doubt >= DOUBT_MS << 4 and self.bad.ms < DOUBT_MS >> 1:
+            return self._cause or cause  # most of it was there before this run
         return None
 
     def _more(self, ms, cause):

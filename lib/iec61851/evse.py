@@ -162,8 +162,6 @@ class Evse:
         if self.closings.restore(counts):
             self.trip("ClosingsExceeded")
 
-    latched = property(lambda self: self._latched.all())  # all latched; allocates
-
     @property
     def in_doubt(self):
         """True while closed and the last window would not have it closed: look again soon."""

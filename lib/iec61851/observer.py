@@ -11,7 +11,7 @@ from port import const
 
 from iec61851.evidence import Run
 from iec61851.front_end import FrontEnd
-from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, classify
+from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, F, classify
 
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
@@ -85,12 +85,15 @@ class Observer:
             self.cause = "PilotBlind"
         elif level != E and abs(n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000:
             self.cause = "PilotOutput"
+        elif level == F and share_pm:
+            self.cause = "PilotOutput"  # one half alone of a short pulse is within that
         elif self._dark.windows and self.front_end.weak:
             self.cause = "PilotFrontEnd"
         elif self._duty_off:
             self.cause = "PilotDuty"
         elif level == E or level == UNKNOWN:
-            self.cause = "PilotWrong"
+            short = pwm and n_low < MIN_LOW and level != E
+            self.cause = "PilotOutput" if short else "PilotWrong"
         elif pwm and not good and level != A:
             self.cause = "DiodeLost"
         else:

@@ -137,7 +137,7 @@ class Faults:
     def step(self, now, plugged):
         """Act on what there is; clear what may be cleared by now."""
         found = self._found
-        for cause in self._evse.latched:
+        for cause in self._evse.faults:
             if cause not in found:
                 found[cause] = ["", now, False, False, False]
         for cause in list(found):
@@ -146,7 +146,7 @@ class Faults:
             if present or not _over(cause, since, now, plugged, released):
                 continue
             # The EVSE refuses as long as it sees the cause.
-            if self._evse.clear(cause) and cause not in self._evse.latched:
+            if self._evse.clear(cause) and cause not in self._evse.faults:
                 del found[cause]
                 if told:
                     self._ended.append(cause)
@@ -180,7 +180,7 @@ class Faults:
     @property
     def current(self):
         """(cause, info) of the fault that matters most, None if there is none."""
-        cause = worst(list(self._found) + list(self._evse.latched))
+        cause = worst(list(self._found) + list(self._evse.faults))
         if cause is None:
             return None
         return cause, self._found[cause][_INFO] if cause in self._found else ""
@@ -202,7 +202,7 @@ class Faults:
         return self.has("ContactorWelded") or self.has("ContactorNotClosing")
 
     def has(self, cause):
-        return cause in self._found or cause in self._evse.latched
+        return cause in self._found or cause in self._evse.faults
 
 
 def _over(cause, since, now, plugged, released):

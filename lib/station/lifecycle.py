@@ -179,25 +179,32 @@ class Lifecycle:
         for cause in causes:
             connector.faults.report(cause, "", self._clock.uptime_ms())
         self._held = connector.faults.for_person()
+        if counts:
+            connector.evse.restore_closings(counts)
 
     def _keep_held(self):
         """Put on flash what a restart must not end. Never while the contactor is closed."""
         connector = self._connector
+        closings = connector.evse.closings
         held = connector.faults.for_person()
-        if connector.evse.closed or held == self._held:
+        if connector.evse.closed or (held == self._held and not closings.news):
             return
-        record = [connector.id, held, None]
+        record = [connector.id, held, closings.counts()]
         try:
             self._journal.keep(kinds.HELD, connector.id, record)
             self._held = held
         except (JournalFull, OSError) as exc:
             log.error("station", "faults not recorded: %r", exc)
+            closings.news = True  # again at the next look
 
     def reset_faults(self, closings=True):
         """A person who may says that all is well; `closings`: with the bound of closings. False
         if nothing waits for that, or its cause is still there."""
         connector = self._connector
         done = connector.faults.reset()
+        if closings and connector.evse.closings.why:
+            connector.evse.reset_closings()
+            done = True
         if done:
             log.warn("station", "connector %d: faults reset by a person", connector.id)
             connector.kick()

@@ -151,6 +151,8 @@ class Protection:
             self._connector.report_fault("PilotFrontEnd", "%d mV" % evse.front_end.low_mv)
         if evse.disputed:
             self._connector.report_fault("GuardDisagrees")
+        if evse.closings.person:
+            self._connector.report_fault("ClosingsExceeded", "reset it on the page")
 
     def _look_poles(self, now):
         cause = "ContactorNotClosing" if self._closed else "ContactorWelded"
