@@ -23,7 +23,7 @@ LONG_ABOVE_MA = 63000
 _BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any gap
-_PAIRS = 9  # readings for one voltage
+_PAIRS = 9  # readings for one voltage, an odd number
 # For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
 _CURVE_PAIRS = 32
 _EMPTY = 150  # counts of 65535: below the converter sees nothing
@@ -172,12 +172,12 @@ def _line(adc, plateau, cp, intercept):
     -12 V for 4 ms is sent only where the first point says that no EV is there. With
     an EV (power came back) the second point is what a count of 0 means on this chip.
     """
-    raw_b, uv_b = _average(adc.read_u16), _average(adc.read_uv)
+    raw_b, uv_b = _settled(adc.read_u16), _settled(adc.read_uv)
     raw_a, uv_a = 0, intercept
     if level(plateau.pilot_mv(uv_b)) == A:
         pilot.hold(cp, False)
         sleep_ms(_SETTLE_MS)
-        raw_a, uv_a = _average(adc.read_u16), _average(adc.read_uv)
+        raw_a, uv_a = _settled(adc.read_u16), _settled(adc.read_uv)
     if not _STEP_UV[0] * (raw_b - raw_a) < uv_b - uv_a < _STEP_UV[1] * (raw_b - raw_a):
         raise ValueError("%d uV at %d, %d uV at %d" % (uv_a, raw_a, uv_b, raw_b))
     plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
@@ -185,8 +185,8 @@ def _line(adc, plateau, cp, intercept):
 
 def _curve(adc, plateau, cp, intercept):
     """The curve of an ESP32, by its reference: whatever level is there shows it."""
-    raw = _average(adc.read_u16, _CURVE_PAIRS)
-    uv = _average(adc.read_uv, _CURVE_PAIRS)
+    raw = _settled(adc.read_u16, _CURVE_PAIRS)
+    uv = _settled(adc.read_uv, _CURVE_PAIRS)
     from iec61851 import curve  # only here: most of it is needed once
 
     plateau.trace(curve.points(curve.reference_mv(raw, uv), plateau.pin_uv(_HIGH_MV)))
@@ -199,11 +199,11 @@ def _own_low(adc, plateau, cp):
     try:
         pilot.hold(cp, True)
         sleep_ms(_SETTLE_MS)
-        if level(plateau.mv(_average(adc.read_u16))) != A:
+        if level(plateau.mv(_settled(adc.read_u16))) != A:
             return None
         pilot.hold(cp, False)
         sleep_ms(_SETTLE_MS)
-        return plateau.mv(_average(adc.read_u16))
+        return plateau.mv(_settled(adc.read_u16))
     except OSError as exc:
         log.warn("adc", "no self-test: %s", exc)
         return None
@@ -215,30 +215,27 @@ def _input(pin):
     return machine.ADC(machine.Pin(pin), atten=machine.ADC.ATTN_11DB)
 
 
-def _average(read, count=_PAIRS):
-    """Mean of `count` readings, for calibration. OSError if one of them failed."""
-    total = 0
-    for _ in range(count):
-        value = read()
-        if value < 0:
-            raise OSError(value)
-        total += value
-    return total // count
+def _settled(read, count=_PAIRS):
+    """As `_middle`, for calibration: OSError without a reading."""
+    value = _middle(read, count)
+    if value is None:
+        raise OSError("no conversion")
+    return value
 
 
-def _middle(read):
-    """The middle one of _PAIRS readings: less than half of them may have failed, be it with an
-    OSError, a number below 0 or a 0 (a mean of some zeros is a wrong rating of the cable, or a
-    cool sensor that is hot). None if more than half gave none."""
+def _middle(read, count=_PAIRS):
+    """The middle one of so many readings: less than half of them may have failed, be it with an
+    OSError, a number below 0 or a 0 (the mean of 2 V and some zeros is another cable, a hot sensor
+    that seems cool, or a calibration that is off). None if half of them gave no number."""
     values = []
-    for _ in range(_PAIRS):
+    for _ in range(count):
         try:
             value = read()
         except OSError:
             continue
         if value >= 0:
             values.append(value)
-    if len(values) <= _PAIRS // 2:
+    if len(values) * 2 <= count:
         return None
     values.sort()
     return values[len(values) // 2]

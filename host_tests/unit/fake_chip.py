@@ -144,13 +144,25 @@ class ADC:
     def __init__(self, pin, atten):
         self.pin = pin
 
-    def read_u16(self):
+    def _failed(self):
+        """What a failed conversion gives, None if this one has not. `chip.fail`: True, or fn()."""
+        if callable(chip.fail):
+            return chip.fail()
         if chip.fail:
             raise OSError(263)
+
+    def read_u16(self):
+        failed = self._failed()
+        if failed is not None:
+            return failed
         raw = chip.count()
         return raw << 4 | raw >> 8
 
     def read_uv(self):
+        failed = self._failed()
+        if failed is not None:
+            # -1 (MicroPython 1.24, 1.25) is taken for a full converter, 0 for an empty one.
+            return int((4095 if failed else 0) * chip.step + chip.floor) * 1000
         return int(chip.count() * chip.step + chip.floor) * 1000
 
 

@@ -51,7 +51,7 @@ PATTERNS = (
     ("AEC", "PilotUnsteady"),
     ("EEAC", "PilotWrong"),
     ("A/E!-C", None),
-    ("BCEC/C!C", None),
+    ("BCEC/C-C", None),
 )
 
 

@@ -1,0 +1,248 @@
+# Whatever happens again and again, the contactor does not close for it without end.
+# MIT license; part of microevse
+
+from helpers import raises
+from iec61851.closings import Closings
+from pilot_bench import Bench
+from port import MICROPYTHON, ticks_add
+
+MINUTE = 60000
+
+
+class Quick(Bench):
+    """A bench for hours: fewer conversions, and clearing as the station does it: 5 s after the
+    fault; `until_unplugged`: causes that wait for that."""
+
+    until_unplugged = ("RcdTripped", "ClosingsExceeded", "OverCurrentHard")
+
+    def __init__(self, seed=1, **options):
+        super().__init__(seed, **options)
+        self.read_us = (140, 171)
+        self._since = {}
+
+    def tick(self):
+        super().tick()
+        evse = self.evse
+        if evse.fault is None:
+            self._since.clear()
+            return
+        for cause in evse.faults:
+            since = self._since.setdefault(cause, self.now)
+            waits = cause in self.until_unplugged and evse.plugged
+            if self.now - since > 5000000 and not waits:
+                evse.clear(cause)
+
+    def replug(self):
+        self.letter = "A"
+        self.run(6000)
+        self.letter = "C"
+        self.run(1000)
+
+
+def asked(ma=16000, **options):
+    bench = Quick(**options)
+    bench.letter = "C"
+    bench.run(300)
+    bench.evse.permit(ma)
+    return bench
+
+
+def played(bench, minutes, opens):
+    """`opens()` a second after each closing; returns the closings in so many minutes."""
+    before = bench.evse.close_count
+    end = bench.now + 60000000 * minutes
+    while bench.now < end:
+        if bench.evse.closed:
+            bench.run(1000)
+            opens()
+        bench.tick()
+    return bench.evse.close_count - before
+
+
+def shorted(bench):
+    bench.pe_ohm = 80
+    bench.run(1000)
+    bench.pe_ohm = None
+
+
+def test_a_pilot_shorted_after_each_closing_closes_three_times_and_then_waits_for_the_plug():
+    # 47 closings under load in ten minutes were seen.
+    bench = asked()
+    assert played(bench, 4 if MICROPYTHON else 10, lambda: shorted(bench)) == 3
+    evse = bench.evse
+    assert evse.fault == "ClosingsExceeded" and evse.closings.why == "fault"
+    assert evse.closings.cause == "PilotWrong" and not evse.closings.person
+    assert not evse.clear("ClosingsExceeded")
+    bench.replug()
+    assert evse.fault is None and evse.closings.why is None
+    bench.until(lambda: evse.closed, 7000)
+
+
+def test_faults_over_plug_ins_end_until_a_person_resets():
+    bench = asked()
+    for _ in range(3 if MICROPYTHON else 6):
+        played(bench, 1, lambda: shorted(bench))
+        bench.replug()
+    if MICROPYTHON:
+        return
+    evse = bench.evse
+    assert evse.close_count == 10 and evse.closings.person
+    assert evse.fault == "ClosingsExceeded" and not evse.clear("ClosingsExceeded")
+    assert evse.reset_closings()
+    bench.until(lambda: evse.closed, 8000)
+
+
+def test_different_faults_in_one_plug_in_count_together():
+    bench = asked()
+    causes = ["OverCurrentSoft", "TemperatureStop", "LockLost", "CurrentBlind"]
+    assert played(bench, 3, lambda: bench.evse.trip(causes.pop(0))) == 3
+    assert bench.evse.fault == "ClosingsExceeded"
+
+
+def test_what_a_person_wants_is_no_fault_that_ends_a_closing():
+    bench = asked()
+    assert played(bench, 2, lambda: bench.evse.trip("EmergencyStop")) > 5
+    assert bench.evse.closings.why is None and bench.evse.closings.cause is None
+
+
+def test_an_rcd_that_trips_in_each_session_is_closed_on_three_times():
+    # Six of six sessions closed again.
+    bench = asked()
+    evse = bench.evse
+    for _ in range(6):
+        bench.run(7000)
+        if evse.closed:
+            evse.trip("RcdTripped")
+            bench.run(500)
+            assert evse.fault in ("RcdTripped", "ClosingsExceeded")
+        bench.replug()
+    assert evse.close_count == 3 and evse.closings.why == "rcd" and evse.closings.person
+    assert "ClosingsExceeded" in evse.faults
+
+
+def test_trips_of_the_rcd_are_counted_over_reboots():
+    kept = None
+    closings = 0
+    for _ in range(5):
+        bench = asked(seed=5)
+        if kept:
+            bench.evse.restore_closings(kept)
+        bench.run(7000)
+        if bench.evse.closed:
+            closings += 1
+            bench.evse.trip("RcdTripped")
+            bench.run(100)
+            assert bench.evse.closings.news
+            kept = bench.evse.closings.counts()
+            assert not bench.evse.closings.news
+            assert all([isinstance(x, int) and 0 <= x < 1 << 29 for x in kept])
+    assert closings == 3
+    assert bench.evse.fault == "ClosingsExceeded"
+    bench.run(500)
+    assert bench.evse.reset_closings() and bench.evse.closings.news
+    assert bench.evse.closings.counts() == (0, 0, 0)
+
+
+def test_after_a_day_a_trip_of_the_rcd_is_forgotten():
+    closings = Closings()
+    now = 100
+    for _ in range(20):
+        assert closings.ended(now, "RcdTripped") is None
+        for _ in range(25):
+            now = ticks_add(now, 60 * MINUTE)
+            closings.passed(now)
+    for _ in range(3):
+        why = closings.ended(now, "RcdTripped")
+    assert why == "rcd" and closings.person
+
+
+def test_an_ev_that_toggles_s2_every_three_seconds_is_told_after_minutes():
+    # It closed every 6 s for hours, and nobody was told.
+    bench = asked()
+    count = [0]
+
+    def toggle():
+        bench.letter = "B" if bench.letter == "C" else "C"
+        count[0] += 1
+
+    minutes = 2 if MICROPYTHON else 20
+    for i in range(minutes * 20):
+        bench.at(bench.now + 3000000 * i, toggle)
+    bench.run(60000 * minutes)
+    if MICROPYTHON:
+        return
+    assert 45 <= bench.evse.close_count <= 60, bench.evse.close_count
+    assert bench.evse.fault == "ClosingsExceeded" and bench.evse.closings.why == "often"
+    bench.letter = "C"
+    bench.replug()
+    bench.until(lambda: bench.evse.closed, 8000)
+
+
+def test_a_wire_that_comes_off_counts_over_what_looks_like_plug_ins():
+    closings = Closings()
+    now = 0
+    count = 0
+    while not closings.why:
+        now += 6500
+        count += 1
+        closings.ended(now, None)
+        closings.unplugged(now + 500)
+    assert 100 <= count <= 200 and closings.person, count
+    closings.unplugged(now + 1000)
+    assert closings.why == "often"
+
+
+def test_normal_use_never_meets_a_bound():
+    # (ms between closings, for how long, ms between plug-ins): pauses for solar surplus, a car
+    # that preconditions, soft pauses, sessions of a minute in a row, a laboratory's of 20 s.
+    hour = 60 * MINUTE
+    for every, total, plug in (
+        (5 * MINUTE, 48 * hour, 24 * hour),
+        (2 * MINUTE, 48 * hour, 48 * hour),
+        (hour, 200 * hour, 24 * hour),
+        (MINUTE, 24 * hour, MINUTE),
+        (20000, 8 * hour, 20000),
+    ):
+        closings = Closings()
+        now = passed = plugged = 0
+        while passed < total:
+            now = ticks_add(now, every)
+            passed += every
+            plugged += every
+            assert closings.ended(now, None) is None, (every, passed)
+            if plugged >= plug:
+                plugged = 0
+                closings.unplugged(now)
+        # Now and then a fault, each with another plug-in.
+        for _ in range(40):
+            now = ticks_add(now, 20 * MINUTE)
+            closings.unplugged(now)
+            assert closings.ended(now, "PilotWrong") is None
+        assert closings.left == (49, 2)
+
+
+def test_what_is_kept_is_read_with_care():
+    closings = Closings()
+    assert closings.restore((0, 0, 0)) is None and closings.left == (50, 3)
+    for bad in (-1, 1 << 40, None, "7"):
+        closings = Closings()
+        assert closings.restore((0, bad, 0)) is None  # what cannot be read is the most there is
+        assert closings.ended(5, "RcdTripped") == "rcd" and closings.person
+    assert Closings().restore((0, 0, 1)) and Closings().restore((6000, 0, 1)) == "fault"
+    raises(ValueError, Closings().restore, (1, 2))
+
+
+def test_counting_does_not_allocate():
+    closings = Closings()
+    if not MICROPYTHON:
+        return
+    import micropython
+
+    micropython.heap_lock()
+    try:
+        for i in range(40):
+            closings.ended((1 << 30) - 1000 + 40 * i & 0x3FFFFFFF, ("RcdTripped", None)[i & 1])
+            closings.unplugged(1000 * i)
+    finally:
+        micropython.heap_unlock()
+    assert closings.person
