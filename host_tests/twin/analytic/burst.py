@@ -84,6 +84,14 @@ def _faulty(adc, buf, window_us):
     return count
 
 
+def left_out():
+    """Whether a timer that samples leaves out ticks at this moment."""
+    for timer in _s.timers.values():
+        if timer.leaves_out():
+            return True
+    return False
+
+
 def skipped_ms():
     """Milliseconds of regular ticks left out since the last call, because nothing changed."""
     world = _s.world

@@ -404,6 +404,11 @@ class Timer:
             _s.clock.cancel(self._event)
             self._plan(self._due)
 
+    def leaves_out(self):
+        """Whether the next tick is one after several that are left out."""
+        late = self._late_us or not self._samples
+        return bool(self._event and not late and self._due - self._last > self._us)
+
     def ticked(self):
         """When the last tick was that was left out (us)."""
         if self._event and self._due - self._last > self._us and not self._late_us:
