@@ -27,9 +27,10 @@ STATES = ("charging", "paused", "closing", "letting go")
 class Seen:
     """What happened since it was made: times in seconds from then."""
 
-    def __init__(self, b):
+    def __init__(self, b, closed):
         self.begin = b.now
         self.events = []
+        self._closed = closed  # connectors whose contacts were closed then
         b.twin.listeners.append(self._take)
 
     def _take(self, event):
@@ -44,8 +45,11 @@ class Seen:
         ]
 
     def opened(self, connector):
-        """When the contacts opened, None if not."""
-        return next(iter(self._times("contactor", connector, False)), None)
+        """When the contacts opened, None if not; 0 where they never closed."""
+        for t in self._times("contactor", connector, False):
+            return t
+        closed = connector in self._closed or self._times("contactor", connector, True)
+        return None if closed else 0.0
 
     def reset(self):
         """(kind, when) of the first reset, None without one."""
@@ -112,8 +116,9 @@ async def closed(b, n):
 
 async def outcome(b, act, limit=GIVEN_UP_S):
     """Do `await act(b)` and let time pass until everything is open, at most `limit` s."""
-    seen = Seen(b)
+    seen = Seen(b, [n for n in connectors(b) if await closed(b, n)])
     await act(b)
+    await b.advance(0.05)  # contacts that are on their way arrive
     while b.now < seen.begin + limit:
         await b.advance(0.05)
         if all([seen.opened(n) is not None for n in connectors(b)]):

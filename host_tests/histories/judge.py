@@ -133,8 +133,10 @@ class Watched:
             self.in_ms = now
         if now - self.out_ms > 80:
             # Unplugged, or as good as that: what comes next is a session of its own.
-            self.forbidden = self.proved = False
+            self.forbidden = False
             self.since_plug = self.faults_in_plug = 0
+            if now - self.out_ms > _PLUGGED_MS:
+                self.proved = False
         self.short = circuit.diode_short or circuit.ev_diode_short
         self.pwm = 0 < circuit.duty < 65536
         charger = self.judge.charger
@@ -219,6 +221,7 @@ class Judge:
             w.proved = False
             w.since_plug = w.faults_in_plug = 0
             w.f_short = w.f_since = None
+            w.limit_ma = 16000  # what somebody had set is forgotten
             w.forbidden = False  # free of charge: what was cut goes on
 
     def limit(self, c, ma):

@@ -117,8 +117,9 @@ class Clock:
             self._stalled = False
 
     def free(self):
-        """True while a callback that falls due would run at once."""
-        return not (self._stalled or self.stuck or self._soft)
+        """True while a callback that falls due would run at once, and time goes on for all."""
+        waits = self._stalled or self.stuck or self._soft or self.errors or self.stall_us
+        return self.stopped_us is None and not waits
 
     def soft(self, fn, arg):
         """Queue `fn(arg)` for the interpreter; False if the queue was full (call lost)."""
