@@ -54,8 +54,8 @@ def _told(b, **fields):
 
 # -- sensors that fail ------------------------------------------------------------------------
 
-NOISY = {"adc_error_rate": 0.005}
-NOISY_S = 200
+NOISY = {"adc_error_rate": 0.002}
+NOISY_S = 300
 
 
 @seeds(1, 2, 3, 4, board=str(FITTED), options=NOISY)

@@ -46,13 +46,11 @@ CAUSES = (
     "MeterLost",
     "ReaderLost",
     "CableUnreadable",
-    "UnderVoltage",
-    "OverVoltage",
-    "OtherError",  # and every word that is not in this list
+    "Unknown",  # and every word that is not in this list
 )
 # What the pilot shows: the state machine sees for itself whether it is gone.
 OF_THE_PILOT = ("PilotBlind", "PilotOutput", "PilotDuty", "PilotWrong", "DiodeLost", "PilotUnsteady")
-_COUNT = const(36)  # of CAUSES
+_COUNT = const(34)  # of CAUSES
 _WRAP = const(250)  # latched so often, then from 1 again
 
 

@@ -115,7 +115,6 @@ class Connector:
     def report_fault(self, cause, info="", watched=False):
         """Some part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
         if self.faults.report(cause, info, self._clock.uptime_ms(), watched):
-            log.warn("station", "connector %d: %s", self.id, faults.sentence(cause, info))
             self.step(self._clock.uptime_ms())
             self.kick()
 
@@ -305,6 +304,8 @@ class Connector:
     def _tell(self, now, plugged):
         self.status, self.info = self._status(now, plugged)
         for cause, info, on in self.faults.changes():
+            if on:
+                log.warn("station", "connector %d: %s", self.id, faults.sentence(cause, info))
             self._station.emit("fault", self.id, {"cause": cause, "info": info, "on": on})
         told = (self.status, self.fault, self.info)
         if told == self._told:
