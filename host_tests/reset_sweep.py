@@ -114,14 +114,16 @@ async def closed(b, n):
     return (await b.status(n))["contactor"]
 
 
-async def outcome(b, act, limit=GIVEN_UP_S):
-    """Do `await act(b)` and let time pass until everything is open, at most `limit` s."""
+async def outcome(b, act, limit=GIVEN_UP_S, reset=False):
+    """Do `await act(b)` and let time pass until everything is open (`reset`: and the chip has been
+    reset), at most `limit` s."""
     seen = Seen(b, [n for n in connectors(b) if await closed(b, n)])
     await act(b)
     await b.advance(0.05)  # contacts that are on their way arrive
     while b.now < seen.begin + limit:
         await b.advance(0.05)
-        if all([seen.opened(n) is not None for n in connectors(b)]):
+        done = seen.reset() is not None or not reset
+        if done and all([seen.opened(n) is not None for n in connectors(b)]):
             # A reset that comes after the opening belongs to it, too.
             await b.advance(0.3)
             break

@@ -27,15 +27,13 @@ from tools_paths import tool
 pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
 
 
-def scene(board, act, state="charging", limit=8, then=None, **options):
+def scene(board, act, state="charging", limit=8, reset=False, **options):
     """Seen of `act` with every contactor of `board` closed."""
 
     async def run():
         async with bench(board, options=options) as b:
             await charge(b, state)
-            seen = await outcome(b, act, limit)
-            if then:
-                await then(b)
+            seen = await outcome(b, act, limit, reset)
             b.csms.violations.clear()  # a crash may cut a message
             return [(seen.opened(n), seen.let_go_before_the_reset(n)) for n in connectors(b)], seen
 
@@ -137,7 +135,7 @@ async def _reset(b, kind):
 @pytest.mark.parametrize("kind", ("Hard", "Soft"))
 @pytest.mark.parametrize("board", (ONE, TWO))
 def test_a_reset_by_the_central_system_opens_first(board, kind):
-    found, seen = scene(board, lambda b: _reset(b, kind), limit=20)
+    found, seen = scene(board, lambda b: _reset(b, kind), limit=20, reset=True)
     assert seen.reset() is not None
     assert all(before for _, before in found), seen.events
 
@@ -149,7 +147,7 @@ def test_what_escapes_from_the_application_opens_first(error):
     async def run():
         async with bench(TWO) as b:
             await charge(b)
-            seen = await outcome(b, chip("error", name=error, where="task", count=200), 20)
+            seen = await outcome(b, chip("error", name=error, where="task", count=200), 20, True)
             assert seen.reset() is not None, "it went on"
             for n in connectors(b):
                 assert seen.let_go_before_the_reset(n) or seen.reset()[0] in ("system", "rwdt")
