@@ -336,6 +336,9 @@ class Judge:
     def _blind(self, w, now):
         charger = self.charger
         limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
+        if "clock stops" in self.blind and "timer stops" in self.blind:
+            # No task wakes up, no tick runs: as after a hang.
+            limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
             # What watches the one may be the other.
             if now - since > max(limits) + self.slack_ms:
