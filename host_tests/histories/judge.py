@@ -100,6 +100,7 @@ class Watched:
         self.diode_ms = 0.0
         self.away_ms = 0.0
         self.last_ms = judge.charger.ms
+        self.letter = "A"
         self.out_ms = judge.charger.ms  # since when it has been out; None: it is in
         self.in_ms = self.let_ms = judge.charger.ms  # last seen out; last seen not asking
         self.proved = False  # the RCD has tripped at its test since the plug came in
@@ -285,6 +286,7 @@ class Judge:
             w.away_ms += passed
             if w.away_ms > rows.BETWEEN_MS + self.slack_ms:
                 w.diode_ms = 0.0
+        before = w.letter
         w.take()
         w.sound = w.asking and not w.short and w.circuit.duty < 65536
         outlet = w.outlet
@@ -331,7 +333,7 @@ class Judge:
         if closed:
             self._blind(w, now)
         w.last_ms = now
-        self._state_f(w, now)
+        self._state_f(w, now, before)
 
     def _blind(self, w, now):
         charger = self.charger
@@ -361,7 +363,8 @@ class Judge:
         w.coil = True
         w.take()
         wrong = []
-        if not w.asking:
+        # Shorter than the time between two looks, nobody can see it.
+        if not w.asking and w.away_ms > rows.BETWEEN_MS + self.slack_ms:
             wrong.append("the EV does not ask (%s)" % w.letter)
         if w.short or w.diode_ms < rows.DIODE_MS:
             wrong.append("diode seen for %.0f ms" % w.diode_ms)
@@ -401,10 +404,12 @@ class Judge:
             w.faults_in_plug += 1
             w.by_fault.append(now)
 
-    def _state_f(self, w, now):
+    def _state_f(self, w, now, before):
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
-            w.f_since = now if now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged else None
+            # Told to an EV: not a probe with nobody there, as far as the pilot shows.
+            told = before != "A" and now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged
+            w.f_since = now if told else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:
                 w.f_short = now, now - w.f_since
