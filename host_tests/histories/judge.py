@@ -9,6 +9,7 @@ from .fitted import ADC_PINS, TEMP_PIN
 
 _LOOK_US = 10000
 _SECOND = 1000.0
+_STEADY = 65500  # of 65536: before MicroPython 1.26 steady +12 V is a duty of 65535
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
 _LET_GO_MS = 60  # opened within this after A or B: because of that
@@ -144,7 +145,7 @@ class Watched:
         if self.letter in "AB":
             self.let_ms = now
         self.short = circuit.diode_short or circuit.ev_diode_short
-        self.pwm = 0 < circuit.duty < 65536
+        self.pwm = 0 < circuit.duty < _STEADY
         charger = self.judge.charger
         world = charger.world
         self.blind = self.stuck = temp_bad = temp_dead = False
@@ -288,7 +289,7 @@ class Judge:
                 w.diode_ms = 0.0
         before = w.letter
         w.take()
-        w.sound = w.asking and not w.short and w.circuit.duty < 65536
+        w.sound = w.asking and not w.short and w.circuit.duty < _STEADY
         outlet = w.outlet
         contactor = outlet.contactor
         closed = contactor.closed
@@ -338,8 +339,8 @@ class Judge:
     def _blind(self, w, now):
         charger = self.charger
         limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
-        if "clock stops" in self.blind and "timer stops" in self.blind:
-            # No task wakes up, no tick runs: as after a hang.
+        if "timer stops" in self.blind and len(self.blind) > 1:
+            # No tick runs, and what would notice that may be what stands still, too: as a hang.
             limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
             # What watches the one may be the other.
