@@ -19,7 +19,7 @@ SHARE_PM = const(120)
 # one while open. What is left is one sample of each window, and slopes: 10 + 12 of 80 samples.
 DUTY_PM = const(10)
 DUTY_WINDOWS = const(64)
-MIN_SAMPLES = const(5)  # an ADC that gives less than this in 4 ms is dead
+MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
 ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
 
 
