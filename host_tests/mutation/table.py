@@ -76,7 +76,7 @@ ROWS = [
     (
         "recovery",
         "lib/station/recovery.py lib/station/station.py",
-        "unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
+        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
         " unit/test_authorization",
         "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
     ),
