@@ -15,8 +15,8 @@ STRICT = ("pilot", "tick", "contactor", "protection")
 SHARE = 0.02
 
 _PILOT = (
-    "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_levels"
-    " unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
+    "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_plateau"
+    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
 )
 _PILOT_LONG = (
     "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
