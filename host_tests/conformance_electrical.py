@@ -649,7 +649,8 @@ def wrong_duty(meant, sent):
         rig.run(rig.random.uniform(0, 1000))
         value = another_duty(rig, 1000 * sent)
         took = contact_opens_after(rig, lambda: rig.circuit.pwm(value, 1000), limit_ms=3000)
-        assert rig.evse.fault == "PilotDuty", rig.evse.fault
+        # A deviation of 12 points and more shows in single windows, too.
+        assert rig.evse.fault in ("PilotDuty", "PilotOutput"), rig.evse.fault
         return took
 
 
