@@ -127,6 +127,23 @@ def test_what_only_people_read_is_left_alone():
     assert changes(text) == set()
 
 
+def test_what_only_cpython_runs_is_left_alone():
+    text = """
+    if MICROPYTHON:
+        a = 1
+    else:
+        b = 1
+    if not MICROPYTHON:
+        c = 1
+    else:
+        d = 1
+    if MICROPYTHON and e:
+        f = 1
+    """
+    found = operators.mutants("x.py", textwrap.dedent(text).lstrip())
+    assert {m.before for m in found} == {"a = 1", "d = 1", "f = 1"}
+
+
 def test_every_mutant_of_every_file_is_python_and_different():
     """A sample: a few hundred of thousands."""
     for row in table.rows():
