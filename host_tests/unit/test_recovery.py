@@ -128,6 +128,8 @@ def test_a_meter_is_asked_three_times():
         Waits.asked = 0
         c = journal(start(3, 1, 500), meter=Waits())
         c.meter.silent = silent
+        if silent is None:
+            c.connector.metering.meter = None
         cut_sessions = recovery.restore(c.station, c.journal)
         waited = []
 
@@ -145,6 +147,7 @@ def test_a_meter_is_asked_three_times():
     assert run(story(0)) == (1000, 1, [])
     assert run(story(2)) == (1000, 3, [0.5, 0.5])
     assert run(story(3)) == (500, 3, [0.5, 0.5, 0.5])
+    assert run(story(None)) == (500, 0, []), "there is none to wait for"
 
 
 def test_a_session_that_cannot_be_ended_keeps_no_other_from_it():
@@ -249,5 +252,6 @@ def test_a_reset_waits_until_every_session_has_ended_and_every_contactor_is_open
     assert ends("soft", (0, 0)) == ([["end soft_reset"]], 0)
     assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset"]] * 2, 0)
     assert ends("soft", (0, 0), (1000, 0)) == ([["end soft_reset"]] * 2, 1000)
+    assert ends("soft", (0, 1100)) == ([["end soft_reset"]], 1100)
     assert ends("soft", (0, 1000), (0, 0)) == ([["end soft_reset"]] * 2, 1000)
     assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset"]], 8000)
