@@ -241,7 +241,7 @@ class _Walk:
 
     def _compare(self, node):
         left = node.left
-        for op, right in zip(node.ops, node.comparators):
+        for op, right in zip(node.ops, node.comparators, strict=True):
             old, others = _COMPARE[type(op)]
             for new in others:
                 self._add(self._between(old, left, right), new, "compare")
@@ -250,7 +250,7 @@ class _Walk:
 
     def _boolop(self, node):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-        for left, right in zip(node.values, node.values[1:]):
+        for left, right in zip(node.values, node.values[1:], strict=False):
             self._add(self._between(old, left, right), new, "boolean")
         for left_out in range(len(node.values)):
             rest = node.values[:left_out] + node.values[left_out + 1 :]
