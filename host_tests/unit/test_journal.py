@@ -720,3 +720,7 @@ def test_only_a_full_journal_lets_a_clock_be_set_without_being_kept():
             j._clock_set(None)
         else:
             raises(type(failure), j._clock_set, None)
+
+
+def test_without_a_clock_there_is_no_boot():
+    assert journal().boot() is None

@@ -651,3 +651,33 @@ def test_a_limit_above_what_there_can_be_is_said_in_the_log_and_on_the_page():
             log.use_sink(lambda line: None)
 
     run(scenario())
+
+
+def test_without_the_time_the_smallest_station_s_profile_is_the_cap():
+    c = Charger()
+    for id, amps, stack in ((1, 10, 2), (2, 7, 1), (3, 9, 0)):
+        c.station.profiles.install(
+            profile(amps, id=id, purpose=MAX, stack=stack, start=NOON, duration=3600)
+        )
+    assert c.station.profiles._cap(None, 0)[0] == 7000000
+    assert c.station.profiles._cap(NOON, 0)[0] == 10000000
+
+
+def test_a_purpose_or_a_unit_that_is_none_is_refused():
+    for wrong in ({"purpose": 99}, {"unit": 99}, {"purpose": None}, {"unit": None}):
+        raises(ValueError, lambda: profile(10, **wrong))  # noqa: B023
+
+
+def test_a_cap_in_watts_is_told_as_it_was_said():
+    c = Charger()
+    c.station.profiles.install(profile(2500, purpose=MAX, unit=WATTS))
+    assert told(c, 60, WATTS) == [(0, 2500)]
+
+
+def test_the_station_s_profile_is_compared_with_all_connectors_together():
+    c = Charger()
+    c.station.add(FakeEvse(), FakeMeter(), None, None, {"max_a": 16, "phases": 1})
+    above = c.station.profiles._above
+    assert above(profile(32, purpose=MAX)) == "" and "32 A" not in above(profile(16))
+    assert "asks for 33 A" in above(profile(33, purpose=MAX))
+    assert "asks for 17 A" in above(profile(17, connector=1)) and above(profile(16, connector=0)) == ""
