@@ -461,3 +461,13 @@ def test_of_two_sectors_with_the_same_range_the_moved_one_counts():
             log = mounted(flash)
             assert records(log) == expected, turns
             assert old not in log.blocks(0), turns
+
+
+def test_wear_counts_each_erase_once_and_outlasts_a_restart():
+    log = norlog.NorLog(RamFlash(4, 1024))
+    log._use[2] = 2 if log._use[2] != 2 else log._use[2]
+    before = list(log._wear)
+    log._erase(2)
+    log._erase(2)
+    assert log._wear[2] == before[2] + 2
+    assert norlog.NorLog(log.flash)._wear[2] == before[2] + 2
