@@ -134,6 +134,38 @@ def test_half_a_second_of_good_pilot_between_disturbances_does_not_close():
             assert bench.evse.fault == {"E": "PilotWrong", "/": "DiodeLost"}[bad]
 
 
+def test_a_pilot_that_is_bad_in_each_second_window_is_told_while_open():
+    for pattern, cause in (("EB", "PilotWrong"), ("/B", "DiodeLost"), ("-BB", "PilotBlind")):
+        bench = Bench(7)
+        bench.letter = "B"
+        bench.run(200)
+        bench.evse.permit(16000)
+        bench.run(100)
+        first = bench.windows
+
+        def script(number, bench=bench, pattern=pattern, first=first):
+            show(bench, pattern[(number - first) % len(pattern)])
+            bench.letter = "B"
+
+        bench.script = script
+        bench.run(12000)
+        assert bench.evse.fault == cause and bench.contactor.log == [], (pattern, bench.evse.fault)
+
+
+def test_a_disturbed_window_in_twelve_does_not_keep_it_from_closing_for_long():
+    # At 80 A the low half of the square wave is 40 us.
+    bench = Bench(8)
+    bench.letter = "B"
+    bench.run(200)
+    bench.evse.permit(16000)
+    bench.run(100)
+    gaps = (12, 28, 12, 12, 12, 30)  # 500 ms without one must come now and then
+    marks = [sum(gaps[: i + 1]) for i in range(len(gaps))]
+    first = bench.windows
+    bench.script = lambda n: show(bench, "/" if (n - first) % marks[-1] in marks else "C")
+    assert bench.until(lambda: bench.evse.closed, 3000) <= 2500
+
+
 def test_a_single_disturbance_does_not_keep_it_from_closing():
     bench = Bench(3)
     bench.letter = "B"

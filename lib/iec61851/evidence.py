@@ -15,7 +15,7 @@ WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurrie
 # of which 47 % are bad, and never with less than 200 ms of bad windows. Seq 12 allows 3 s.
 UNSTEADY_MS = const(200)
 # While open they take away a sixteenth: up to so much must be made good before it may close, and
-# more than that is told when it comes back.
+# is told when more of it comes.
 DOUBT_MS = const(320)
 _HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
 _AGED = const(60000)  # counters stop here
@@ -63,7 +63,7 @@ class Evidence:
             if self.doubt:
                 self._less(seen_ms << _HALF)
             return None
-        self._more(seen_ms, cause)
+        self._more(seen_ms << 4, cause)
         self.bad.more(dt)
         if self.bad.lasts(LOST_WINDOWS, LOST_MS):
             return cause or ""
@@ -83,13 +83,16 @@ class Evidence:
         if self.bad.lasts(LOST_WINDOWS, WRONG_MS):
             return cause
         if self.doubt < DOUBT_MS << 4:
-            self._more(seen_ms, cause)
+            # Alone a window counts for a quarter, and for all of it once the next is bad, too:
+            # above 63 A, where the low half is short, one in twenty may be disturbed.
+            windows = self.bad.windows
+            self._more(seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause)
         if self.doubt >= DOUBT_MS << 4 and self.bad.ms < DOUBT_MS >> 1:
             return self._cause or cause  # most of it was there before this run
         return None
 
-    def _more(self, ms, cause):
-        self.doubt += ms << 4
+    def _more(self, part, cause):
+        self.doubt += part
         # The majority's cause without a count for each (Boyer and Moore's vote).
         if not self._votes:
             self._cause = cause

@@ -300,6 +300,7 @@ class Evse:
         if (
             self._ready.lasts(STABLE_WINDOWS, STABLE_MS)
             and not self._evidence.doubt
+            and self._seen.sure
             and self._send.want_ma
             and self._send.in_service
             and not self.fault
