@@ -74,7 +74,7 @@ class Charger:
         self.rcds = [electrical.rcd(c) for c in board["connectors"]]
         self.stop = electrical.stop(board)
         self.mirrors = [electrical.poles(c) for c in board["connectors"]]
-        self.contactors = electrical.contactors(board)
+        self.contactors = []
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
         self.tick = electrical.tick(self)
@@ -215,7 +215,6 @@ class Charger:
     def start(self):
         """Start everything. The tick comes first: from then on the pilot is watched."""
         self.station.recover(system.last_reset())
-        electrical.keep_outputs(self)
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:
@@ -252,11 +251,9 @@ class Charger:
         """Proof for the watchdogs that asyncio runs and every connector is looked after; proof
         for asyncio that the tick runs; and what is done every second anyway."""
         healthy = False
-        beats = None
         while True:
-            if self.tick.beats == beats:
-                electrical.tick_stopped(self)
-            beats = self.tick.beats
+            if self.tick.stopped():
+                self.tick.give_up("TickFailed")
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """A panic, the task watchdog and machine.reset() reset the CPU only: pins and PWM are as they were
 before (ESP-IDF, components/esp_system/port/soc/esp32/system_internal.c), contactors closed. So
-nothing comes before this: the outputs that the application has kept in the NVS (hal/board.py
+nothing comes before this: the outputs that the application has kept in the NVS (hal/kept.py
 says how), without any file; then those of board.json.
 
 After the power came, and after a reset of the system, pins float until here: the board's
@@ -48,9 +48,9 @@ if "" in sys.path and ".frozen" in sys.path:
     sys.path.insert(sys.path.index(".frozen") + 1, "")
 
 try:
-    from hal import board
+    from hal import board, kept
 
-    for _output in board.outputs(board.load()):
+    for _output in kept.outputs(board.load()):
         drive(*_output)
 except Exception as exc:
     # The application will say why.

@@ -13,6 +13,7 @@ from random import Random
 
 import port
 from iec61851.evse import Evse
+from twin.chip import RESETS
 from twin.pilot_circuit import Adc
 from twin.world import Rng
 from twin_bench import PROFILE, Board
@@ -101,12 +102,22 @@ class Rig:
 
     `board`: a whole profile, calibrated at boot by what its chip knows of itself; otherwise
     with corners by two points. `profile` replaces keys of the connector. `ventilated`: as in
-    the profile. `permit` has been called for nothing yet, and no EV is there.
+    the profile. `permit` has been called for nothing yet, and no EV is there. `connectors`: how
+    many of the board there are (`evses`, `contactors`); `rtc_watchdog`: the chip's is used, too.
     """
 
     now_running = None
 
-    def __init__(self, seed=1, corners=False, profile=None, by_sample=False, board=None, **options):
+    def __init__(
+        self,
+        seed=1,
+        corners=False,
+        profile=None,
+        by_sample=False,
+        board=None,
+        rtc_watchdog=False,
+        **options,
+    ):
         self.seed = seed
         self.random = Random(seed)
         profile = dict(profile or {})
@@ -127,6 +138,8 @@ class Rig:
         self.ev = self.board.ev
         self.circuit = self.board.pilot
         self.by_sample = by_sample
+        self.rtc_watchdog = rtc_watchdog
+        self.alive = lambda: True  # what the tick asks: whether the rest of the program is
         self._before = None
 
     def __enter__(self):
@@ -134,7 +147,7 @@ class Rig:
         Rig.now_running = self
         port.use_clock(lambda: (self.clock.entered(), self.clock.virtual_now_us())[1])
         SEAM.by_sample = self.by_sample
-        computed._state = None  # its ready-made windows are those of another world
+        computed.forget()  # its ready-made windows are those of another world
         try:
             self._build()
         except BaseException:
@@ -147,38 +160,50 @@ class Rig:
 
     def _build(self):
         board = self.board.board
-        profile = board["connectors"][0]
         self.adc = hal.adc.PilotAdc(board)
-        self.lock = hal.lock.Lock(profile["lock"]) if "lock" in profile else None
-        self.rcd = hal.rcd.Rcd(profile["rcd"]) if profile.get("rcd") else None
-        contactor = hal.contactor.Contactor(profile["contactor"])
-        self.evse = Evse(
-            hal.pilot.Pilot(profile["cp"]),
-            contactor,
-            ventilated=profile.get("ventilated", False),
-            lock_ok=self.lock.is_locked if self.lock else None,
-            rcd_ok=self.rcd.is_ok if self.rcd else None,
-            diode_check=profile["cp"].get("diode_check", True),
-        )
-        if self.rcd:
-            self.rcd.on_trip(self.evse.trip)
-        relay = profile["contactor"]
-        if "held" in relay:
-            self.evse.held = hal.contact.Contact(relay["held"]).is_closed
-        low_mv = self.adc.low_mv(0)
-        if low_mv is not None:
-            self.evse.front_end.tested(low_mv)
-        dog = hal.watchdog.Watchdog()
-        guarded = board["guard"] != "none"
+        self.evses, self.contactors, self.locks, self.rcds = [], [], [], []
+        for i, profile in enumerate(board["connectors"]):
+            self._connector(i, profile)
+        self.evse, self.lock, self.rcd = self.evses[0], self.locks[0], self.rcds[0]
+        self.dog = hal.watchdog.Watchdog(board["chip"] if self.rtc_watchdog else "")
         self.tick = hal.tick.Tick(
-            self.adc, [self.evse], [contactor], dog, lambda: True, guarded
+            self.adc, self.evses, self.contactors, self.dog, self.alive, board["guard"] != "none"
         )
         self.tick.start()
 
-    def restart(self):
-        """A reset of the chip: outputs float, RAM is lost, the EV sees +12 V."""
+    def _connector(self, i, profile):
+        lock = hal.lock.Lock(profile["lock"]) if "lock" in profile else None
+        rcd = hal.rcd.Rcd(profile["rcd"]) if profile.get("rcd") else None
+        contactor = hal.contactor.Contactor(profile["contactor"])
+        evse = Evse(
+            hal.pilot.Pilot(profile["cp"]),
+            contactor,
+            ventilated=profile.get("ventilated", False),
+            lock_ok=lock.is_locked if lock else None,
+            rcd_ok=rcd.is_ok if rcd else None,
+            diode_check=profile["cp"].get("diode_check", True),
+        )
+        if rcd:
+            rcd.on_trip(evse.trip)
+        relay = profile["contactor"]
+        if "held" in relay:
+            evse.held = hal.contact.Contact(relay["held"]).is_closed
+        low_mv = self.adc.low_mv(i)
+        if low_mv is not None:
+            evse.front_end.tested(low_mv)
+        self.evses.append(evse)
+        self.contactors.append(contactor)
+        self.locks.append(lock)
+        self.rcds.append(rcd)
+
+    def restart(self, kind="system"):
+        """A reset of the chip: RAM is lost. One of the system releases the outputs, one of the CPU
+        (twin.chip.RESETS) leaves them as they were."""
         twin_machine._timers[0].deinit()
         twin_machine._timers.clear()
+        twin_machine._pins.clear()
+        if not RESETS[kind][1]:
+            self.board.world.release()
         self._build()
 
     # -- time --------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 # The board's few lines of C: outputs go to their safe level before Python starts.
 # MIT license; part of microevse
 """Compiled for this host over a stand-in for ESP-IDF that writes down each call; the value in the
-NVS is the one that hal.board writes. For the chip it has never been built."""
+NVS is the one that hal.kept writes. For the chip it has never been built."""
 
 import json
 import shutil
@@ -95,8 +95,8 @@ def start(tmp_path_factory):
 
 
 def kept(profile):
-    with Hal("board") as board:
-        board.keep(profile)
+    with Hal("kept") as module:
+        module.keep(profile)
         del sys.modules["outputs"]
         return chip.nvs["microevse", "outputs"]
 

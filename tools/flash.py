@@ -38,7 +38,7 @@ import image  # noqa: E402
 import log  # noqa: E402
 import partitions  # noqa: E402
 import seriallink  # noqa: E402
-from hal import board as kept  # noqa: E402
+from hal import kept  # noqa: E402
 from seriallink import OLDEST, Trouble  # noqa: E402
 from station.settings import Settings  # noqa: E402
 

@@ -42,6 +42,7 @@ START = (
     "hal/__init__.mpy",
     "hal/appslot.mpy",
     "hal/board.mpy",
+    "hal/kept.mpy",
     "hal/partition.mpy",
     "lib/slots/__init__.mpy",
     "lib/slots/rom.mpy",

@@ -19,7 +19,7 @@ from binascii import hexlify
 import machine
 from port import const, crc32
 
-from hal import board
+from hal import watchdog
 
 _MAGIC = b"mEVS"
 _FORMAT = "<4sBB"  # magic, index of the marker, starts in a row that went wrong
@@ -143,8 +143,8 @@ def reset():
     open_outputs()
     try:
         gc.collect()
-        if board.chip() == "esp32":
-            machine.mem32[_OPTIONS0] |= _SYSTEM_RESET
+        if watchdog.registers:
+            watchdog.registers[_OPTIONS0] |= _SYSTEM_RESET
     except Exception as exc:
         print("system:", repr(exc))
     machine.reset()

@@ -17,9 +17,11 @@ turn of another. S2 to open contact is thus one round of turns, two windows and 
 of the contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
 
 Who watches this: the clock is watched by the count of ticks, the ticks by both watchdogs and by
-app.py, which looks at `beats`; a tick that is late again and again opens (LATE_MS).
+app.py, which asks `stopped`; a tick that is late again and again opens (LATE_MS).
 """
 
+import burst
+import log
 import machine
 from iec61851.evse import GAP_MS
 from port import const, ticks_diff, ticks_ms
@@ -63,6 +65,7 @@ class Tick:
         # look after the last one has opened, a long stall would be taken for a hang.
         self.relaxed = True
         self.beats = 0  # counts the ticks, modulo 65536
+        self._asked = None  # `beats` when `stopped` was asked last
         self._last_ms = 0
         self._behind_ms = self._late_ms = self._dead = self._clockless = 0
         self._feed_in = FEED_EVERY
@@ -94,6 +97,18 @@ class Tick:
             contactor.open()
         for evse in self._evses:
             evse.trip(cause)
+
+    def stopped(self):
+        """True if no tick has run since this was asked: a second ago, by a task."""
+        asked, self._asked = self._asked, self.beats
+        return asked == self.beats and not burst.left_out()
+
+    def give_up(self, cause):
+        """Open, and start the chip anew: for what watches the tick, and for what it watches."""
+        self.open_all(cause)
+        log.error("tick", "%s: reset", cause)
+        system.mark("Crash")
+        system.reset()
 
     def rest(self):
         """Nobody feeds the watchdogs from now on: a person is at the console."""
@@ -131,8 +146,7 @@ class Tick:
             self._clockless += 1
             if self._clockless > CLOCKLESS:
                 # Without a clock asyncio sleeps for ever, and the task watchdog may be dead, too.
-                system.mark("Crash")
-                system.reset()
+                self.give_up("ClockStopped")
             return  # and nobody feeds
         self._behind_ms = behind
         if queued:

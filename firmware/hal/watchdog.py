@@ -34,31 +34,31 @@ _ON = const(0xB001FB00)
 _FASTEST, _SLOWEST = const(2621440), const(5825422)
 _NOMINAL_KHZ = const(150)
 
+registers = None  # machine.mem32 of a chip whose registers are the ones above
+
 
 class Watchdog:
-    """Does not run before the first `set()`. `chip`: the profile's."""
+    """Does not run before the first `set()`. `chip`: the profile's. `mem`: None where a hang ends
+    in no reset that lets go of the outputs."""
 
     def __init__(self, chip=""):
+        global registers
         self._wdt = None
-        self._mem = None
+        self.mem = None
         if chip == "esp32" and hasattr(machine, "mem32"):
-            self._mem = machine.mem32
-            slow = self._mem[_CALIBRATION]
+            self.mem = machine.mem32
+            slow = self.mem[_CALIBRATION]
             sound = _FASTEST <= slow <= _SLOWEST
             self._cycles = 524288000 // slow if sound else _NOMINAL_KHZ  # in a millisecond
             try:
                 self._stage(OPEN_MS)
             except OSError:
-                self._mem = None
-
-    @property
-    def releases(self):
-        """True if a hang ends in a reset that lets go of the outputs."""
-        return self._mem is not None
+                self.mem = None
+        registers = self.mem
 
     def _stage(self, ms):
         """The time of stage 0. OSError if the register does not keep it."""
-        mem = self._mem
+        mem = self.mem
         mem[_PROTECT] = _KEY
         mem[_FEED] = _FEED_BIT  # first: so much may have passed already
         mem[_CONFIG1] = ms * self._cycles
@@ -67,7 +67,7 @@ class Watchdog:
 
     def set(self, ms):
         """From now on feed it at least every `ms`. Does not allocate. OSError if it cannot be."""
-        mem = self._mem
+        mem = self.mem
         if mem is not None:
             self._stage(ms)
             mem[_CONFIG0] = _ON
@@ -77,7 +77,7 @@ class Watchdog:
 
     def feed(self):
         """Does not allocate."""
-        mem = self._mem
+        mem = self.mem
         if mem is not None:
             mem[_PROTECT] = _KEY
             mem[_FEED] = _FEED_BIT
@@ -88,7 +88,7 @@ class Watchdog:
     def rest(self):
         """Nothing runs that feeds, and every contactor is open: a person is at the console. The
         RTC watchdog stops; the task watchdog cannot be stopped and gets ten minutes."""
-        mem = self._mem
+        mem = self.mem
         if mem is not None:
             mem[_PROTECT] = _KEY
             mem[_CONFIG0] = 0

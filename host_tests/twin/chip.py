@@ -386,6 +386,7 @@ class Chip:
         if what in RESETS:
             _s.reset(what)
         getattr(self, "_" + what)(**more)
+        _s.world.touch()  # no quiet time, of which ticks could be left out
 
     def _hang(self):
         # From the next call of the program into the twin on, which is at once.
@@ -411,7 +412,6 @@ class Chip:
 
     def _adc(self, **more):
         _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)
-        _s.world.touch()
 
     # -- how it starts ------------------------------------------------------------------
 

@@ -117,8 +117,9 @@ class Clock:
             self._stalled = False
 
     def free(self):
-        """True while a callback that falls due would run at once."""
-        return not (self._stalled or self.stuck or self._soft)
+        """True while a callback that falls due would run at once, and time goes on for all."""
+        waits = self._stalled or self.stuck or self._soft or self.errors or self.stall_us
+        return self.stopped_us is None and not waits
 
     def soft(self, fn, arg):
         """Queue `fn(arg)` for the interpreter; False if the queue was full (call lost)."""
@@ -149,8 +150,9 @@ class Clock:
             self._delivering = False
         return count
 
-    def entered(self):
-        """To be called on every call of the firmware into the twin."""
+    def entered(self, may_fail=True):
+        """To be called on every call of the firmware into the twin. `may_fail`: an error that was
+        ordered may be raised in this one."""
         if self.pacer is not None:
             self.pacer.entered()
         if self._heap and self._heap[0][0] <= self.now_us:
@@ -160,7 +162,7 @@ class Clock:
         if self.stall_us and not self._moving:
             us, self.stall_us = self.stall_us, 0
             self.spend(us)
-        if self.errors and not self._moving:
+        if self.errors and may_fail and not self._moving:
             self._fail()
         if self._soft:
             self.deliver()

@@ -174,6 +174,9 @@ class Asyncio:
         self.exc = exc
 
     def run(self, _):
+        from hal import watchdog
+
+        watchdog.Watchdog("esp32")  # as the application does
         chip.log.append("application")
         chip.pins[26], chip.pins[25] = 1, 0
         if self.exc is not None:

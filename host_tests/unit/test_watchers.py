@@ -232,9 +232,14 @@ def test_the_tick_counts_for_the_one_that_looks_whether_it_stopped():
         evse, ticker, now, go = charger(hal)
         seen = []
         for _ in range(3):
+            assert not ticker.stopped()
             ticks(50)
             seen.append(ticker.beats)
         assert seen == [50, 100, 150]
+        assert not ticker.stopped() and ticker.stopped()
+        charge(evse, go)
+        ticker.give_up("TickFailed")
+        assert chip.pins[26] == 0 and evse.fault == "TickFailed" and chip.ends
         ticker.beats = 0xFFFF
         ticks(1)
         assert ticker.beats == 0  # a small integer for ever
@@ -260,7 +265,7 @@ def test_a_chip_without_these_registers_has_the_task_watchdog_alone():
     for name in ("esp32s2", "esp32s3", "esp32c3", ""):
         with Hal("watchdog") as watchdog:
             dog = watchdog.Watchdog(name)
-            assert not dog.releases
+            assert dog.mem is None
             dog.set(1000)
             dog.feed()
             assert chip.wdt_ms == 1000 and chip.feeds == 1 and chip.mem.config0 == 0
@@ -271,13 +276,13 @@ def test_a_chip_without_these_registers_has_the_task_watchdog_alone():
         dog = watchdog.Watchdog("esp32")
         dog.set(1000)
         dog.feed()
-        assert not dog.releases and chip.wdt_ms == 1000
+        assert dog.mem is None and chip.wdt_ms == 1000
 
 
 def test_a_watchdog_that_takes_no_time_is_not_relied_on():
     with Hal("watchdog") as watchdog:
         chip.mem.deaf = True
-        assert not watchdog.Watchdog("esp32").releases
+        assert watchdog.Watchdog("esp32").mem is None
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
         chip.mem.deaf = True  # later on: nothing is closed without it
@@ -321,35 +326,31 @@ def test_watchdogs_do_not_allocate():
 
 def test_a_reset_opens_first_and_is_one_of_the_system():
     """machine.reset() is one of the CPU: the pins stayed as they were."""
-    with Hal("contactor", "system", "board") as (contactor, system, board):
-        board._chip = "esp32"
+    with Hal("watchdog", "system") as (watchdog, system):
         sys.modules["outputs"] = [(26, 0), (25, 1), (27, 1)]
         chip.pins[26] = 1
+        watchdog.Watchdog("esp32")
         system.reset()
-        assert chip.log[:4] == [(26, 0), (25, 1), (27, 1), "system reset"]
-        assert chip.ends == ["system", "cpu"]
-        chip.log.clear()
-        chip.ends.clear()
-        board._chip = "esp32s2"
-        system.reset()
-        assert chip.log == [(26, 0), (25, 1), (27, 1), "cpu reset"]
-        # No profile, no registers, no memory for anything: it opens and resets all the same.
-        for broken in (OSError(2), MemoryError(), ValueError("json")):
+        assert chip.log == [(26, 0), (25, 1), (27, 1), "system reset", "cpu reset"]
+        # Another chip, or no memory for anything: it opens and resets all the same.
+        for name in ("esp32s2", "esp32"):
+            watchdog.Watchdog(name)
+            system.gc = NoMemory() if name == "esp32" else system.gc
             chip.log.clear()
-
-            def chip_name(broken=broken):
-                raise broken
-
-            board.chip = chip_name
             system.reset()
-            assert chip.log == [(26, 0), (25, 1), (27, 1), "cpu reset"]
+            assert chip.log == [(26, 0), (25, 1), (27, 1), "cpu reset"], name
         del sys.modules["outputs"]
         system.reset()
 
 
+class NoMemory:
+    def collect(self):
+        raise MemoryError
+
+
 def test_one_pin_that_fails_does_not_keep_the_next_one_closed():
-    with Hal("system", "board") as (system, board):
-        board._chip = "esp32"
+    with Hal("watchdog", "system") as (watchdog, system):
+        watchdog.Watchdog("esp32")
         machine = sys.modules["machine"]
         pin = machine.Pin
 
@@ -379,18 +380,46 @@ PROFILE = {
 
 
 def test_outputs_are_kept_once_and_relays_come_first():
-    with Hal("board") as board:
-        board.keep(PROFILE)
-        assert board.outputs(PROFILE) == [(26, 0), (25, 1), (27, 1), (19, 1)]
+    with Hal("kept") as kept:
+        kept.keep(PROFILE)
+        assert kept.outputs(PROFILE) == [(26, 0), (25, 1), (27, 1), (19, 1)]
         assert chip.nvs["microevse", "outputs"][:5] == bytes([1, 26, 25 | 128, 27 | 128, 19 | 128])
-        assert sys.modules["outputs"] == board.outputs(PROFILE)
-        board.keep(PROFILE)
+        assert sys.modules["outputs"] == kept.outputs(PROFILE)
+        kept.keep(PROFILE)
         assert chip.log.count("NVS written") == 1
         other = {"connectors": PROFILE["connectors"][:1]}
-        board.keep(other)
+        kept.keep(other)
         assert chip.log.count("NVS written") == 2
         chip.nvs_broken = True
-        raises(OSError, board.keep, other)
+        raises(OSError, kept.keep, other)
         chip.nvs_broken = False
-        raises(OSError, board.keep, {"connectors": PROFILE["connectors"] * 20})
+        raises(OSError, kept.keep, {"connectors": PROFILE["connectors"] * 20})
         del sys.modules["outputs"]
+
+
+def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
+    """Without them boot.py may find nothing to open after a crash."""
+    for broken in (False, True):
+        with Hal(*PARTS) as hal:
+            chip.nvs_broken = broken
+            evse, ticker, now, go = charger(hal)
+            sys.modules.pop("electrical", None)
+            import electrical
+
+            class Charger:
+                board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
+                adc, evses, contactors = ticker._adc, [evse], ticker._contactors
+                guarded = False
+
+                class supervisor:
+                    alive = staticmethod(lambda: True)
+
+            electrical.tick(Charger).start()
+            del sys.modules["electrical"], sys.modules["outputs"]
+            chip.pilot = "B"
+            evse.permit(16000)
+            go(1000)
+            chip.pilot = "C"
+            go(5000)
+            assert evse.closed is not broken and chip.pins[26] == (0 if broken else 1)
+            assert evse.fault == ("StorageFailed" if broken else None)

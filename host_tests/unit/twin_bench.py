@@ -64,11 +64,21 @@ machine, esp32, burst = _load()
 
 class Board:
     """One virtual board, just powered on: `board`, or PROFILE; of its connectors the first
-    only. `profile` replaces keys of that; `guard`, `temp`, `chip`: as in a board file."""
+    `connectors`. `profile` replaces keys of the first; `guard`, `temp`, `chip`: as in a board
+    file. `micropython`: the version, as "1.26"."""
 
-    def __init__(self, profile=None, seed=1, snapshot=None, clock=None, board=None, **options):
+    def __init__(
+        self,
+        profile=None,
+        seed=1,
+        snapshot=None,
+        clock=None,
+        board=None,
+        connectors=1,
+        **options,
+    ):
         board = dict(board or PROFILE)
-        board["connectors"] = [dict(board["connectors"][0])]
+        board["connectors"] = [dict(c) for c in board["connectors"][:connectors]]
         board["connectors"][0].update(profile or {})
         board["guard"] = options.pop("guard", board.get("guard", "none"))
         for name in ("temp", "chip"):

@@ -3,7 +3,7 @@
 //
 // A reset of the CPU leaves relays as they were. MicroPython mounts the file system before it runs
 // boot.py, and where that is damaged it never gets there (modules/inisetup.py, fs_corrupted), so
-// the same is done here, from the same value in the NVS: firmware/hal/board.py says what it is.
+// the same is done here, from the same value in the NVS: firmware/hal/kept.py says what it is.
 
 #include <stddef.h>
 #include <stdint.h>

@@ -24,6 +24,7 @@ freeze(
         "hal/__init__.py",
         "hal/appslot.py",
         "hal/board.py",
+        "hal/kept.py",
         "hal/partition.py",
     ),
     opt=2,

@@ -9,7 +9,7 @@ from pathlib import Path
 include("manifest.py")
 # What that has frozen already.
 START = (
-    "boot.py main.py hal/__init__.py hal/appslot.py hal/board.py hal/partition.py "
+    "boot.py main.py hal/__init__.py hal/appslot.py hal/board.py hal/kept.py hal/partition.py "
     "slots/__init__.py slots/rom.py"
 ).split()
 for base in ("../../../lib", "../../../firmware"):

@@ -21,8 +21,7 @@ _SETTLE_US = 20  # samples this soon after an edge are on its slope
 _READ_US = 52
 
 _own = None
-_ready = None  # windows of the state below
-_state = None
+_ready = {}  # ADC pin: (what they were made for, ready-made windows)
 _turn = 0
 _used = 0  # windows given out since one was drawn anew
 
@@ -50,10 +49,10 @@ def compute(adc, buf, window_us):
     after = _windows(adc, n, window_us)
     _turn = (_turn + 1) % _WINDOWS
     _used += 1
-    if _used >= _RENEW and after is _ready:
+    if _used >= _RENEW:
         # A spike drawn once must not come back in every fourth window for ever.
         _used = 0
-        _ready[_turn] = _window(world, adc, n, window_us, _turn)
+        after[_turn] = _window(world, adc, n, window_us, _turn)
     if after is before or start >= world.changed_us:
         buf[:n] = after[_turn]
         return n
@@ -84,6 +83,14 @@ def _faulty(adc, buf, window_us):
     return count
 
 
+def left_out():
+    """Whether a timer that samples leaves out ticks at this moment."""
+    for timer in _s.timers.values():
+        if timer.leaves_out():
+            return True
+    return False
+
+
 def skipped_ms():
     """Milliseconds of regular ticks left out since the last call, because nothing changed."""
     world = _s.world
@@ -111,13 +118,19 @@ def _firmwares_own():
 
 def _windows(adc, n, window_us):
     """The ready-made windows for the circuit as it is now."""
-    global _ready, _state
     world = _s.world
-    state = (adc.number, world.version, n, window_us)
-    if state != _state:
-        _state = state
-        _ready = [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)]
-    return _ready
+    state = (world.version, n, window_us)
+    ready = _ready.get(adc.number)
+    if ready is None or ready[0] != state:
+        # Of each pilot its own: with several of them they are asked for in turn.
+        ready = (state, [_window(world, adc, n, window_us, i) for i in range(_WINDOWS)])
+        _ready[adc.number] = ready
+    return ready[1]
+
+
+def forget():
+    """Another world begins."""
+    _ready.clear()
 
 
 def _window(world, adc, n, window_us, turn):

@@ -52,6 +52,11 @@ def _entered():
     _s.clock.entered()
 
 
+def _touched():
+    """A pin: needs no memory and nothing else that could be missing."""
+    _s.clock.entered(False)
+
+
 # -- pins --------------------------------------------------------------------------------
 
 _pins = {}
@@ -95,7 +100,7 @@ class Pin:
         self.init(mode, pull, value=value, drive=drive, hold=hold)
 
     def init(self, mode=-1, pull=-1, *, value=None, drive=None, hold=None):
-        _entered()
+        _touched()
         if mode not in (-1, None, Pin.IN, Pin.OUT, Pin.OPEN_DRAIN):
             raise ValueError("invalid mode")
         if mode in (Pin.OUT, Pin.OPEN_DRAIN) and self.number in _chip()[1]:
@@ -129,7 +134,7 @@ class Pin:
         return level
 
     def value(self, x=None):
-        _entered()
+        _touched()
         if x is None:
             return self._level()
         self._out = 1 if x else 0
@@ -149,7 +154,7 @@ class Pin:
 
     def irq(self, handler=None, trigger=3, wake=None):
         """Soft interrupt: the handler is queued, and lost if eight calls wait already."""
-        _entered()
+        _touched()
         self._handler = handler
         self._trigger = trigger
         self._last = self._level()
@@ -398,6 +403,11 @@ class Timer:
         if self._event:
             _s.clock.cancel(self._event)
             self._plan(self._due)
+
+    def leaves_out(self):
+        """Whether the next tick is one after several that are left out."""
+        late = self._late_us or not self._samples
+        return bool(self._event and not late and self._due - self._last > self._us)
 
     def ticked(self):
         """When the last tick was that was left out (us)."""

@@ -1,0 +1,58 @@
+# What the chip keeps of the board profile: which outputs are opened before any file is touched.
+# MIT license; part of microevse
+"""boot.py, and board.c of our own image, drive the outputs from a value in the chip's NVS
+(namespace `microevse`, key `outputs`): a byte 1, a byte for each output (pin, plus 128 if its
+safe level is high), and the CRC-32 of these. boot.py leaves the list in
+`sys.modules["outputs"]`, where main.py and hal.system find it: [(pin, safe level), ...].
+
+Loaded at the start only."""
+
+import struct
+import sys
+from binascii import crc32
+
+SPACE = "microevse"
+KEY = "outputs"
+# boot.py reads as much.
+KEPT_MAX = 40
+
+
+def outputs(profile):
+    """[(pin, safe level)]: relays open first, then the pilots to steady +12 V, at which an EV
+    must not take current (IEC 61851-1 table A.2, state x1)."""
+    found = []
+    for connector in profile["connectors"]:
+        relay = connector["contactor"]
+        found.append((relay["pin"], 0 if relay.get("active_high", True) else 1))
+    return found + [(connector["cp"]["pwm"], 1) for connector in profile["connectors"]]
+
+
+def packed(found):
+    """What is kept of `outputs`."""
+    body = bytes([1] + [pin | level << 7 for pin, level in found])
+    return body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
+
+
+def keep(profile):
+    """Let boot.py and every reset know the outputs of this profile. An OSError if the NVS does
+    not take them: then nothing may be closed, for after a crash nobody would open it early."""
+    import esp32
+
+    sys.modules["outputs"] = found = outputs(profile)
+    wanted = packed(found)
+    if len(wanted) > KEPT_MAX:
+        raise OSError("%d outputs are too many" % len(found))
+    nvs = esp32.NVS(SPACE)
+    if _kept(nvs) != wanted:
+        nvs.set_blob(KEY, wanted)
+        nvs.commit()
+        if _kept(nvs) != wanted:
+            raise OSError("outputs: the NVS gives back something else")
+
+
+def _kept(nvs):
+    buf = bytearray(KEPT_MAX)
+    try:
+        return bytes(buf[: nvs.get_blob(KEY, buf)])
+    except OSError:
+        return None

@@ -1,0 +1,54 @@
+# A thousand sessions without a reboot, and hundreds over the whole firmware.
+# MIT license; part of microevse
+"""Run by `make bench`; test_long_run.py has the bounded part. Prints for each MicroPython version
+how long it ran, the slowest opening, and how soon a hang at the end was ended."""
+
+import sys
+import time
+
+import conftest  # noqa: F401 (import paths)
+import long_run
+from reset_sweep import HANG_S, ONE, TWO, bench, charge, chip, closed, connectors, outcome, play
+
+COUNT = 1000
+WHOLE = 300
+
+
+async def _whole(board, version, count):
+    async with bench(board, options={"micropython": version}) as b:
+        await charge(b)
+        for _ in range(count):
+            for n in connectors(b):
+                await b.do("release", connector=n)
+                await b.until(lambda n=n: _open(b, n), 2, "open")
+                await b.do("request", connector=n)
+                await b.until(lambda n=n: closed(b, n), 8, "closed")
+        assert b.twin.boots == 1, "it was reset"
+        seen = await outcome(b, chip("hang"))
+        b.csms.violations.clear()
+        return b.now, max(seen.opened(n) for n in connectors(b))
+
+
+async def _open(b, n):
+    return not await closed(b, n)
+
+
+def main():
+    for version in ("1.24", "1.25", "1.26", "1.27", "1.28", "1.29"):
+        for board, count in ((ONE, 1), (TWO, 2)):
+            long_run.told(COUNT, version=version, board=board, connectors=count)
+    long_run.told(COUNT, version="1.26", board="esp32s2_diy_alpha", rtc_watchdog=False)
+    for board in (ONE, TWO):
+        begin = time.monotonic()
+        seconds, opened = play(_whole(board, "1.26", WHOLE), 1200)
+        print(
+            "whole firmware, %s on 1.26: %d openings and closings of each connector in %.1f h, a"
+            " hang opens after %.2f s (%.0f s real)"
+            % (board, WHOLE, seconds / 3600, opened, time.monotonic() - begin)
+        )
+        assert opened < HANG_S
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
