@@ -22,8 +22,7 @@ _READ_US = 52
 
 _own = None
 _ready = {}  # ADC pin: (what they were made for, ready-made windows)
-_turn = 0
-_used = 0  # windows given out since one was drawn anew
+_used = {}  # ADC pin: windows given out, modulo the round in which each is drawn anew once
 
 
 def sample(adc, buf, window_us):
@@ -35,7 +34,6 @@ def sample(adc, buf, window_us):
 
 def compute(adc, buf, window_us):
     """`sample` without a single conversion."""
-    global _turn, _used
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
@@ -47,20 +45,21 @@ def compute(adc, buf, window_us):
     start = clock.now_us
     clock.spend(window_us)
     after = _windows(adc, n, window_us)
-    _turn = (_turn + 1) % _WINDOWS
-    _used += 1
-    if _used >= _RENEW:
+    # Each pilot has its own turns: over all of them the share of its plateaus is right.
+    used = _used[adc.number] = (_used.get(adc.number, 0) + 1) % (_WINDOWS * _RENEW)
+    turn = used % _WINDOWS
+    if not used % _RENEW:
         # A spike drawn once must not come back in every fourth window for ever.
-        _used = 0
-        after[_turn] = _window(world, adc, n, window_us, _turn)
+        i = used // _RENEW
+        after[i] = _window(world, adc, n, window_us, i)
     if after is before or start >= world.changed_us:
-        buf[:n] = after[_turn]
+        buf[:n] = after[turn]
         return n
     cut = n * (world.changed_us - start) // window_us
-    window = before[_turn]
+    window = before[turn]
     for i in range(n):
         if i == cut:
-            window = after[_turn]
+            window = after[turn]
         buf[i] = window[i]
     return n
 
@@ -131,6 +130,7 @@ def _windows(adc, n, window_us):
 def forget():
     """Another world begins."""
     _ready.clear()
+    _used.clear()
 
 
 def _window(world, adc, n, window_us, turn):
