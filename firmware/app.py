@@ -142,6 +142,7 @@ class Charger:
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
+        self.station.farewell = self.connection.goodbye
         self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = links.timekeeper(self)
         self.front = Front(

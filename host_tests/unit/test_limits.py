@@ -30,7 +30,8 @@ def test_no_claim_is_above_a_cap():
     limits = Limits()
     limits.cap("board", 16000)
     limits.claim("web", PRIORITY_WEB, 32000)
-    assert limits.value(0) == (16000, "Limited to 16 A by the board.")
+    # It was once said nowhere that 32 A had been asked for.
+    assert limits.value(0) == (16000, "Limited to 16 A by the board; the page asks for 32 A.")
     assert limits.protective
     limits.claim("web", PRIORITY_WEB, 10000)
     assert limits.value(0)[0] == 10000 and not limits.protective
@@ -82,3 +83,27 @@ def test_every_change_is_told():
     limits.release("web")
     limits.release("web")
     assert len(calls) == 3
+
+
+def test_a_profile_above_the_cap_is_told_and_one_below_it_is_not():
+    limits = Limits()
+    limits.cap("board", 32000)
+    limits.cap("setting", 16000)
+    limits.cap("profile_max", 32000)
+    by = "Limited to 16 A by the setting MaxCurrent"
+    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    assert limits.bound() == (16000, "the setting MaxCurrent")
+    limits.claim("profile", PRIORITY_PROFILE, 20000)
+    assert limits.value(0) == (16000, by + "; a charging profile asks for 20 A.")
+    limits.claim("profile", PRIORITY_PROFILE, 16000)
+    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    limits.cap("profile_max", 16000)
+    assert limits.value(0)[1].startswith("Limited to 16 A by ") and ";" not in limits.value(0)[1]
+    limits.cap("profile_max", 32000)
+    limits.claim("profile", PRIORITY_PROFILE, 10000)
+    assert limits.value(0) == (10000, "Limited to 10 A by a charging profile.")
+    limits.cap("profile_max", 8000)
+    assert limits.value(0) == (
+        8000,
+        "Limited to 8 A by the station's charging profile; a charging profile asks for 10 A.",
+    )

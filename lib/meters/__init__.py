@@ -4,9 +4,9 @@
 
     async poll()        read the meter once; MeterError if nothing new could be learnt
     energy_mwh          total import register, mWh; None before the first good poll
-    power_w             active power, W (negative: towards the mains)
-    current_ma          list, one per phase, mA (empty: the meter has no such register)
-    voltage_mv          list, one per phase, mV (likewise)
+    power_w             active power, W (negative: towards the mains; None: has none)
+    current_ma          list, one per phase, mA; empty before the first good poll
+    voltage_mv          list, one per phase, mV; (): the meter has no such register
     age_ms(now)         ms since the last good poll, at ticks `now`; STALE_MS if there was none
 
 After a failed poll all values stay as they were and `age_ms` grows: how old is too old is

@@ -156,10 +156,11 @@ class Meter:
         self._guard = EnergyGuard(max_w, unit)
         self._frozen = Frozen(unit)
         self._age = Age()
+        fitted = [row.quantity for row in rows]
         self.energy_mwh = None
-        self.power_w = 0
-        self.current_ma = []
-        self.voltage_mv = []
+        self.power_w = 0 if self._has_power else None
+        self.current_ma = [] if "current" in fitted else ()
+        self.voltage_mv = [] if "voltage" in fitted else ()
         self.frequency_mhz = None
 
     def age_ms(self, now):
@@ -216,9 +217,12 @@ class Meter:
         self._guard.keep(energy)
         self._age.mark(now)
         self.energy_mwh = energy
-        self.power_w = power
-        self.voltage_mv = [number for _, number in sorted(voltage)]
-        self.current_ma = [number for _, number in sorted(current)]
+        if self._has_power:
+            self.power_w = power
+        if voltage:
+            self.voltage_mv = [number for _, number in sorted(voltage)]
+        if current:
+            self.current_ma = [number for _, number in sorted(current)]
         self.frequency_mhz = frequency
 
 

@@ -9,6 +9,8 @@ from ocppj.rpc import CallError, Disconnected
 
 from .transactions import token_info
 
+REFUSED = {"status": "invalid", "expiry": None, "parent": None}
+
 
 def remote(call, may_ask):
     """The station's way to ask: async callable(token) -> token info, or None if offline.
@@ -26,7 +28,8 @@ def remote(call, may_ask):
             return None
         except CallError as exc:
             log.warn("ocpp", "Authorize refused: %s", exc.code)
-            return {"status": "invalid", "expiry": None, "parent": None}
-        return token_info(answer["idTagInfo"])
+            return REFUSED
+        # An answer without a status is no leave to charge.
+        return token_info(answer.get("idTagInfo")) or REFUSED
 
     return ask

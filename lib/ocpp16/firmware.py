@@ -17,8 +17,6 @@ from store.journal import JournalFull
 
 from .update import DIAGNOSTICS, FIRMWARE, TOLD, Job, Update
 
-# The journal's largest record is 1024 bytes.
-LOCATION_LENGTH = 700
 LOOK_S = 1
 LONG_LOOK_S = 30
 MAX_QUEUED = 12
@@ -61,14 +59,14 @@ class Firmware:
 
     async def _get_diagnostics(self, payload):
         # startTime and stopTime are taken note of by leaving nothing out: the log is short.
-        location = _location(payload)
+        location = payload["location"]
         name = self._file_name()
         job = Job(location, payload.get("retries"), payload.get("retryInterval"))
         self._upload = (job, name)
         return {"fileName": name}, self._look
 
     async def _update_firmware(self, payload):
-        location = _location(payload)
+        location = payload["location"]
         try:
             at = iso8601.parse(payload["retrieveDate"])
             retries, interval = payload.get("retries"), payload.get("retryInterval")
@@ -210,12 +208,3 @@ class Firmware:
         """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
         status = self._now[action]
         await self._call(action, {"status": status if status in _RUNNING else "Idle"})
-
-
-def _location(payload):
-    """The location of a request; CallError where it cannot be one."""
-    location = payload["location"]
-    if len(location) > LOCATION_LENGTH:
-        why = "location is longer than %d" % LOCATION_LENGTH
-        raise CallError("PropertyConstraintViolation", why)
-    return location

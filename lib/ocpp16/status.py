@@ -3,8 +3,11 @@
 """StatusNotification (OCPP 1.6 section 4.9) with MinimumStatusDuration and coalescing.
 
 While online every change is sent in order. What happened during an outage is history:
-only the state that holds when the connection is back is sent.
+only the state that holds when the connection is back is sent, and it is looked up when its
+turn comes: behind a queue of transactions it may have changed.
 """
+
+import asyncio
 
 import iso8601
 import log
@@ -33,12 +36,17 @@ class Status:
         self._station = station
         self._settings = settings
         self._clock = clock
-        self._queue = []  # [connector, since_ms, payload], oldest first
+        # [connector, since_ms, payload], oldest first; payload None: as it is when it is sent.
+        self._queue = []
         self._last = {}  # connector -> key of the last payload queued
         self._told = {}  # connector -> key of the last payload the central system answered
 
     def changed(self, connector):
         """The station reports a new status of `connector` (0: the whole charge point)."""
+        for entry in self._queue:
+            if entry[0] == connector and entry[2] is None:
+                # It will tell this change, too.
+                return
         payload = self.current(connector)
         key = _key(payload)
         if self._last.get(connector) == key:
@@ -61,12 +69,11 @@ class Status:
         self._queue = []
         now = self._clock.uptime_ms()
         for connector in range(len(self._station.connectors) + 1):
-            payload = self.current(connector)
-            self._last[connector] = _key(payload)
+            self._last.pop(connector, None)
             self._told.pop(connector, None)
             # Backdated: MinimumStatusDuration is about changes, and this is none.
             since = now - 1000 * self._settings.get("MinimumStatusDuration")
-            self._queue.append([connector, since, payload])
+            self._queue.append([connector, since, None])
 
     def due_in_ms(self):
         """Milliseconds until the oldest change may be sent; None when there is none."""
@@ -78,13 +85,22 @@ class Status:
     async def step(self):
         """Send the oldest change. A CALLERROR drops it: the next change will be newer."""
         entry = self._queue[0]
-        connector, _, payload = entry
+        connector = entry[0]
+        fresh = entry[2] is None
+        if fresh:
+            entry[2] = self.current(connector)
+            self._last[connector] = _key(entry[2])
+        payload = entry[2]
         # A short visit to another state, left out above, may lead back to what was told last.
         if self._told.get(connector) != _key(payload):
             try:
                 await self._call("StatusNotification", payload)
             except CallError as exc:
                 log.warn("ocpp", "StatusNotification refused: %s", exc.code)
+            except asyncio.TimeoutError:
+                if fresh and not [q for q in self._queue if q[0] == connector and q is not entry]:
+                    entry[2] = None
+                raise
             self._told[connector] = _key(payload)
         if entry in self._queue:
             self._queue.remove(entry)

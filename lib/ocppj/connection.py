@@ -14,6 +14,7 @@ from port import ended, print_exception, release, ticks_diff, ticks_ms
 
 from . import dial
 from .backoff import CAP_MS, Backoff, rand as _rand
+from .frames import GOING_AWAY
 from .intake import TooLarge
 from .messages import Disconnected
 from .resolver import Resolver
@@ -50,18 +51,11 @@ class Connection:
     Give it the Rpc with `attach` before `run`.
     """
 
-    def __init__(
-        self,
-        config,
-        open_stream=dial.open_stream,
-        on_up=None,
-        on_down=None,
-        rand=_rand,
-        clock=None,
-        allowed=None,
-        resolve=dial.resolve,
-        protocols=("ocpp1.6",),
-    ):
+    # fmt: off
+    def __init__(self, config, open_stream=dial.open_stream, on_up=None, on_down=None,
+                 rand=_rand, clock=None, allowed=None, resolve=dial.resolve,
+                 protocols=("ocpp1.6",)):
+        # fmt: on
         self._config = config
         self._on_up = on_up
         self._on_down = on_down
@@ -112,6 +106,11 @@ class Connection:
         log.info("net", "restart: %s", reason)
         self._kick.set()
         self._end(reason)
+
+    async def goodbye(self):
+        """Close because the station goes away, and wait until the other side has done so."""
+        if self.connected:
+            await self._ws.close(GOING_AWAY, "restart")
 
     def lost(self, reason):
         """Whoever watches the network says that the line is dead: do not wait for pings."""

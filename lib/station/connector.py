@@ -263,7 +263,7 @@ class Connector:
             return self._session_status(now)
         if not self.operative:
             return "unavailable", None
-        if plugged and self.finished and self.pending is None:
+        if self.pending is None and (self.finished if plugged else self.lifecycle.holds_cable()):
             return "finishing", None
         if self._station.reservations.holding(self):
             return "reserved", None

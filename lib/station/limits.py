@@ -120,4 +120,21 @@ class Limits:
             return 0, "Paused by %s." % by
         if ma < MIN_MA:
             return 0, "Paused: %s allows only %s, a car needs 6 A." % (by, amps(ma))
-        return ma, "Limited to %s by %s." % (amps(ma), by)
+        return ma, "Limited to %s by %s%s." % (amps(ma), by, self._refused(ma, cap, best))
+
+    def _refused(self, ma, cap, best):
+        """Who asks for more than the cap that holds, as the end of a sentence, or ""."""
+        if ma < cap:
+            return ""
+        asked, who = (best[1], best[2]) if best is not None else (0, None)
+        if asked <= ma:
+            asked, who = self._caps.get("profile_max", 0), "profile_max"
+        return "; %s asks for %s" % (_by(who), amps(asked)) if asked > ma else ""
+
+    def bound(self):
+        """(mA, words) of the smallest cap that is not a charging profile's."""
+        ma, by = MAX_MA, "the pilot"
+        for name in sorted(self._caps):
+            if name != "profile_max" and self._caps[name] < ma:
+                ma, by = self._caps[name], _by(name)
+        return ma, by

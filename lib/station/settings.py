@@ -56,6 +56,9 @@ class Settings:
         if fields[2] == "p":
             count = self.get("NumberOfConnectors")
             return ",".join(["%d.Unknown" % number for number in range(count + 1)])
+        if fields[2] == "m":
+            # A default promises nothing that no meter here measures.
+            return ",".join([w for w in fields[5].split(",") if w in self.measurands])
         return fields[5]
 
     def get(self, name):
