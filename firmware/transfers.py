@@ -49,19 +49,19 @@ class Transfers:
         finally:
             forget("report")
 
-    async def fetch(self, location, sink):
-        """Get a file into `sink`; returns its size."""
+    async def fetch(self, location, sink, stop=None):
+        """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
         import transfer
 
-        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate)
+        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
         return await self._do(transfer, work)
 
-    async def send(self, location, source, size, name):
+    async def send(self, location, source, size, name, stop=None):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
         import transfer
 
         where = transfer.join(location, name)
-        work = transfer.send(where, source, size, name, self._context, self._gate)
+        work = transfer.send(where, source, size, name, self._context, self._gate, stop)
         await self._do(transfer, work)
 
     async def _gate(self):

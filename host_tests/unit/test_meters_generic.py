@@ -81,6 +81,8 @@ def test_units_become_fractions():
 def test_values_of_all_types_are_read():
     m, bus, _ = bench()
     run(m.poll())
+    bus.asked = []
+    run(m.poll())
     assert m.energy_mwh == 1234560000
     assert m.power_w == -1501  # -1500.5: half away from zero
     assert m.voltage_mv == [230100] and m.current_ma == [15900]
@@ -213,7 +215,7 @@ def test_small_registers_wrap_where_the_profile_says_so():
 def test_wrap_needs_the_energy_that_explains_it():
     u = Unwrap(65536, 1000, 22000)
     u.keep(60000, 0)
-    raises(MeterError, u.total, 100, 1000)  # 5.6 kWh in a second
+    assert u.total(100, 1000) == 100000  # 5.6 kWh in a second: it went back
     assert u.total(100, 3600000) == 65636000
     raises(MeterError, u.total, 70000, 1000)
 

@@ -40,7 +40,7 @@ class Services:
     def report(self):
         return (lambda: [b"report"]), 6
 
-    async def fetch(self, location, sink):
+    async def fetch(self, location, sink, stop):
         self.did.append("fetch " + location)
         if not self.works:
             raise Failed("no route to http://u:secret@h")
@@ -48,7 +48,7 @@ class Services:
         await sink.write(b"data")
         return 4
 
-    async def send(self, location, source, size, name):
+    async def send(self, location, source, size, name, stop):
         self.did.append("send " + location)
         if not self.works:
             raise Failed("no")

@@ -7,9 +7,11 @@ high byte first. The wire floats are turned into integers by arithmetic on their
 on the chip have 24 bits of mantissa, and a kWh register in mWh needs more.
 """
 
+import asyncio
+
 import port
-from meters import Age, EnergyGuard, MeterError
-from meters.plausible import Frozen
+from meters import Age, MeterError
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen
 from modbus.rtu import READ_INPUT, ModbusError
 
 _VOLTAGE = 0x0000  # V, one per phase, 2 registers apart; so are the next two
@@ -106,7 +108,16 @@ class Meter:
         return self._age.ms(now)
 
     async def poll(self):
-        """Read everything once, in 2 to 5 requests; MeterError if that failed in any part."""
+        """Read everything once, in 2 to 5 requests; MeterError if that failed in any part.
+
+        Twice where a second reading has to confirm the first.
+        """
+        if not await self._poll():
+            await asyncio.sleep(AGAIN_S)
+            if not await self._poll():
+                raise MeterError("two readings do not agree")
+
+    async def _poll(self):
         try:
             voltage, current, power = await self._electrical()
             frequency, energy = await self._energy()
@@ -123,16 +134,20 @@ class Meter:
         if abs(power) > self._max_power_w * _OVERLOAD:
             raise MeterError("power of %d W" % power)
         now = self._ticks_ms()
-        self._guard.check(energy, self._age.ms(now))
-        self._frozen.check(energy, power, self._age.ms(now))
+        age = self._age.ms(now)
+        total = self._guard.total(energy, age, now)
+        if total is None:
+            return False
+        self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
         self._guard.keep(energy)
         self._age.mark(now)
-        self.energy_mwh = energy
+        self.energy_mwh = total
         self.power_w = power
         self.current_ma = current
         self.voltage_mv = voltage
         self.frequency_mhz = frequency
+        return True
 
     async def _electrical(self):
         """(voltages mV, currents mA, power W)"""

@@ -219,7 +219,11 @@ class Update:
         if self._firmware.status(FIRMWARE) != "Downloading":
             self._firmware.say(FIRMWARE, "Downloading")
         try:
-            size = await services.fetch(job.location, _Sink(installer, services.allowed))
+            sink = _Sink(installer, services.allowed)
+            size = await services.fetch(
+                job.location, sink,
+                lambda slow: job is not self._job or (slow and self._firmware.upload_due()),
+            )  # fmt: skip
         except services.errors as exc:
             log.warn("file", "firmware not downloaded: %s", log.redact(exc))
             self._tidy(installer)
