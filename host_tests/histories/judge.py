@@ -1,0 +1,411 @@
+# What must hold in every history, judged from the poles, the pilot and the parts.
+# MIT license; part of microevse
+"""`Judge` looks at every change of the world, and every 10 ms while contacts are closed."""
+
+from collections import deque
+
+from . import rows
+from .fitted import ADC_PINS, TEMP_PIN
+
+_LOOK_US = 10000
+_SECOND = 1000.0
+# Stop is at 71 degrees, by a converter that is 6 % off.
+_HOT_C = 85
+_PLUGGED_MS = 150  # so long after it an EV has surely been seen
+
+
+class Broken(AssertionError):
+    """An invariant did not hold; `name` says which."""
+
+    def __init__(self, name, text):
+        super().__init__("%s: %s" % (name, text))
+        self.name = name
+
+
+class _Level:
+    """Since when something is so, and how much of the last second it was."""
+
+    __slots__ = ("since", "leaky", "spans", "total", "last")
+
+    def __init__(self):
+        self.since = None  # ms
+        self.leaky = None  # since when it has been so for more than half of a second
+        self.spans = deque()  # (from, to) of the last second
+        self.total = 0.0
+        self.last = None
+
+    def put(self, on, now):
+        if self.last is not None and now > self.last:
+            if self.since is not None:
+                self.spans.append((self.last, now))
+                self.total += now - self.last
+        self.last = now
+        spans = self.spans
+        old = now - _SECOND
+        while spans and spans[0][0] < old:
+            begin, end = spans[0]
+            if end <= old:
+                spans.popleft()
+                self.total -= end - begin
+            else:
+                spans[0] = (old, end)
+                self.total -= old - begin
+                break
+        if on:
+            if self.since is None:
+                self.since = now
+        else:
+            self.since = None
+        if self.total > _SECOND * 0.55:
+            if self.leaky is None:
+                self.leaky = now
+        else:
+            self.leaky = None
+
+    def again(self, now):
+        """Count from now."""
+        if self.since is not None:
+            self.since = now
+        self.leaky = None
+        self.spans.clear()
+        self.total = 0.0
+
+    def shift(self, ms):
+        """That much of the time does not count."""
+        if self.since is not None:
+            self.since += ms
+        if self.leaky is not None:
+            self.leaky += ms
+
+
+class Watched:
+    """One connector, as the rows see it."""
+
+    def __init__(self, judge, c):
+        self.judge = judge
+        self.c = c
+        charger = judge.charger
+        self.outlet = charger.outlets[c]
+        self.circuit = self.outlet.pilot
+        self.meter = charger.meter_parts[c]
+        self.mirrored = "feedback" in charger.board["connectors"][c]["contactor"]
+        self.levels = [_Level() for _ in rows.ROWS]
+        self.broken = False  # the contactor does not close
+        self.forbidden = False
+        self.meant_duty = self.circuit.duty
+        self.coil = False
+        self.opened_ms = -1e9
+        self.sound = False  # it asks, and a diode can be seen
+        self.diode_ms = 0.0
+        self.away_ms = 0.0
+        self.last_ms = judge.charger.ms
+        self.out_ms = self.in_ms = judge.charger.ms  # last seen in, last seen out
+        self.paused = False  # the charger was asked to let go for a while
+        self.proved = False  # the RCD has tripped at its test since the plug came in
+        self.since_plug = self.faults_in_plug = 0
+        self.by_fault = []  # ms of closings that a fault has ended
+        self.by_rcd = []
+        self.f_since = self.f_short = None
+        self.duty = self.circuit.duty
+        self.limit_ma = 16000
+        self.limits = deque()  # (until ms, mA): what was allowed until lately
+        rcd = self.outlet.rcd
+        moved = rcd._moved
+
+        def seen():
+            if rcd.tripped and rcd._testing:
+                self.proved = True
+            moved()
+
+        rcd._moved = seen
+
+    # -- what the rows ask -------------------------------------------------------------
+
+    def take(self):
+        """The world as it is now."""
+        circuit = self.circuit
+        self.letter = circuit.letter
+        self.asking = self.letter == "C"
+        now = self.judge.charger.ms
+        if self.letter != "A":
+            self.out_ms = now
+        else:
+            self.in_ms = now
+        if now - self.out_ms > 80:
+            # Unplugged, or as good as that: what comes next is a session of its own.
+            self.forbidden = False
+            self.since_plug = self.faults_in_plug = 0
+            if now - self.out_ms > _PLUGGED_MS:
+                self.proved = False
+        self.short = circuit.diode_short or circuit.ev_diode_short
+        self.pwm = 0 < circuit.duty < 65536
+        charger = self.judge.charger
+        world = charger.world
+        self.blind = self.stuck = temp_bad = temp_dead = False
+        for fault in world.adc.faults._list:
+            dead = fault.stuck is None and fault.rate >= 1.0
+            if fault.pin is None or fault.pin == ADC_PINS[self.c + 1]:
+                self.blind = self.blind or dead
+                self.stuck = self.stuck or fault.stuck is not None
+            if fault.pin is None or fault.pin == TEMP_PIN:
+                temp_bad = True
+                temp_dead = temp_dead or dead
+        self.hot = world.celsius >= _HOT_C and not temp_bad
+        self.temp_dead = world.thermometer.sensor != "ok" or temp_dead
+        meant = self.meant_duty
+        self.duty_off_pm = abs(meant - circuit.duty) * 1000 // 65536 if self.pwm else 0
+        amps = self.outlet.ev.amps if self.outlet.contactor.closed else 0.0
+        limits = self.limits
+        while limits and limits[0][0] < now:
+            limits.popleft()
+        allowed = max([self.limit_ma] + [ma for _, ma in limits])
+        self.over = 1000 * amps / allowed
+        self.over_ma = 1000 * amps - allowed
+
+    def fault(self, kind):
+        return kind in self.judge.charger.world._faults
+
+
+class Judge:
+    """`broken`: the first thing that must not be, a Broken; None so far."""
+
+    def __init__(self, charger):
+        self.charger = charger
+        self.blind = {}  # name -> since ms
+        self.seen = [Watched(self, c) for c in range(len(charger.outlets))]
+        self.slack_ms = 0.0  # a tick that is late by so much
+        self.closed_ever = False
+        self.closings = 0
+        self._event = None
+        self.broken = None
+        world = charger.world
+        world.on_touch.append(self.look)
+        world.on_event = self._on_event
+        self._looking = False
+
+    def end(self):
+        self.charger.world.on_event = None
+        self.charger.world.on_touch.remove(self.look)
+        self.charger.twin_clock.cancel(self._event)
+
+    # -- what the history tells ----------------------------------------------------------
+
+    def blinded(self, name, on):
+        """Something that sees stands still, or is back."""
+        self.look()
+        if on:
+            self.blind.setdefault(name, self.charger.ms)
+        else:
+            self.blind.pop(name, None)
+
+    def happened(self, name):
+        """Something that must open has happened at this moment."""
+        self.blind.setdefault(name, self.charger.ms)
+
+    def late(self, ms, count):
+        """The next `count` ticks are late by so much."""
+        self.slack_ms = max(self.slack_ms, 2.0 * ms)
+        self.charger.twin_clock.after((count + 2) * (ms + 20) * 1000, self._punctual)
+
+    def _punctual(self):
+        self.slack_ms = 0.0
+
+    def was_reset(self):
+        """A new program: what it may close again counts from here."""
+        self.blind.clear()
+        for w in self.seen:
+            w.take()
+            for level in w.levels:
+                level.again(self.charger.ms)
+            w.opened_ms = -1e9
+            w.proved = False
+            w.since_plug = w.faults_in_plug = 0
+            w.f_short = w.f_since = None
+            w.limit_ma = 16000  # what somebody had set is forgotten
+            w.forbidden = False  # free of charge: what was cut goes on
+
+    def limit(self, c, ma):
+        w = self.seen[c]
+        # The duty may stay for 5 s, then the EV has 5 s.
+        w.limits.append((self.charger.ms + 11000, w.limit_ma))
+        w.limit_ma = ma
+
+    # -- looking -------------------------------------------------------------------------
+
+    def fail(self, name, text):
+        """Kept, not raised: the firmware's tick, in which this may be, catches what is raised."""
+        if self.broken is None:
+            self.broken = Broken(name, "at %.0f ms: %s" % (self.charger.ms, text))
+
+    def _on_event(self, event):
+        self.look()
+        what, c = event["event"], event["connector"] - 1
+        if what == "relay" and c < len(self.seen):
+            self._relay(self.seen[c], event["value"])
+        elif what == "contact":
+            self._contact(self.seen[c], event["value"])
+
+    def _periodic(self):
+        self._event = None
+        self.look()
+        if any(w.outlet.contactor.closed for w in self.seen):
+            self._event = self.charger.twin_clock.after(_LOOK_US, self._periodic)
+
+    def _contact(self, w, closed):
+        if closed:
+            self.closed_ever = True
+            if self._event is None:
+                self._event = self.charger.twin_clock.after(_LOOK_US, self._periodic)
+
+    def look(self):
+        if self._looking or self.broken is not None:
+            return
+        self._looking = True
+        try:
+            for w in self.seen:
+                self._look(w)
+            if not any(w.outlet.contactor.closed for w in self.seen):
+                self.blind.pop("tick fails", None)
+        finally:
+            self._looking = False
+
+    def _look(self, w):
+        charger = self.charger
+        now = charger.ms
+        passed = now - w.last_ms
+        if w.sound:
+            w.diode_ms += passed
+            w.away_ms = 0.0
+        else:
+            w.away_ms += passed
+            if w.away_ms > rows.BETWEEN_MS + self.slack_ms:
+                w.diode_ms = 0.0
+        w.take()
+        w.sound = w.asking and not w.short and w.circuit.duty < 65536
+        outlet = w.outlet
+        contactor = outlet.contactor
+        closed = contactor.closed
+        if closed and (contactor.welded or contactor.stuck):
+            closed = contactor.coil
+        blind = self.blind
+        running = charger.runs
+        no_tick = not running or "hang" in blind or "timer stops" in blind or "clock stops" in blind
+        no_task = no_tick or "loop hangs" in blind or "task fails" in blind
+        waits = {
+            "tick": no_tick,
+            "task": no_task,
+            "closed": no_task,
+            "guard": no_tick and not charger.guarded,
+        }
+        i = 0
+        for name, limit, fn, needs in rows.ROWS:
+            level = w.levels[i]
+            i += 1
+            if needs == "closed":
+                level.put(closed and fn(w), now)
+            else:
+                level.put(fn(w), now)
+            if waits[needs]:
+                level.shift(passed)
+                continue
+            if not closed:
+                continue
+            if level.since is not None and now - level.since > limit + self.slack_ms:
+                self.fail(
+                    name,
+                    "closed for %.0f ms with it (%.0f), pilot %s, connector %d"
+                    % (now - level.since, limit, w.letter, w.c + 1),
+                )
+            leaky = max(limit, rows.LEAKY_MS) + self.slack_ms
+            if level.leaky is not None and now - level.leaky > leaky:
+                self.fail(
+                    name + ", now and then",
+                    "closed for %.0f ms with it most of the time, connector %d"
+                    % (now - level.leaky, w.c + 1),
+                )
+        if closed:
+            self._blind(w, now)
+        w.last_ms = now
+        self._state_f(w, now)
+
+    def _blind(self, w, now):
+        charger = self.charger
+        limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
+        for name, since in self.blind.items():
+            # What watches the one may be the other.
+            if now - since > max(limits) + self.slack_ms:
+                self.fail(
+                    name, "closed for %.0f ms with it, connector %d" % (now - since, w.c + 1)
+                )
+        if charger.kept_us is not None and now - charger.kept_us / 1000 > rows.RESET_MS:
+            self.fail("reset", "closed for %.0f ms after it" % (now - charger.kept_us / 1000))
+
+    # -- closings ------------------------------------------------------------------------
+
+    def _relay(self, w, on):
+        now = self.charger.ms
+        if not on:
+            if w.coil:
+                w.opened_ms = now
+                self._opens(w, now)
+            w.coil = False
+            return
+        w.coil = True
+        w.take()
+        wrong = []
+        if not w.asking:
+            wrong.append("the EV does not ask (%s)" % w.letter)
+        if w.short or w.diode_ms < rows.DIODE_MS:
+            wrong.append("diode seen for %.0f ms" % w.diode_ms)
+        if w.outlet.lock is not None and not w.outlet.lock.locked:
+            wrong.append("plug not locked")
+        if w.outlet.rcd.tripped or not w.proved:
+            wrong.append("RCD tripped or not tested")
+        if w.forbidden:
+            wrong.append("nobody permits it")
+        if now - w.opened_ms < rows.AGAIN_MS:
+            wrong.append("opened %.0f ms ago" % (now - w.opened_ms))
+        if w.outlet.contactor.welded and w.mirrored:
+            wrong.append("the poles are welded")
+        if wrong:
+            self.fail("closes", "connector %d although %s" % (w.c + 1, ", ".join(wrong)))
+        self.closings += 1
+        w.since_plug += 1
+        for name, count, most in (
+            ("since the plug came in", w.since_plug, rows.PER_PLUG_IN + 1),
+            ("after faults in one plug-in", w.faults_in_plug, rows.FAULTS_PER_PLUG_IN),
+            ("after faults in an hour", _since(w.by_fault, now - 3600000), rows.FAULTS_PER_HOUR),
+            ("after trips of the RCD", len(w.by_rcd), rows.TRIPS_PER_DAY),
+        ):
+            if count >= most:
+                self.fail("closings", "once more %s: %d, connector %d" % (name, count, w.c + 1))
+
+    def _opens(self, w, now):
+        """By a fault, if the EV went on asking and nobody had ended the session."""
+        w.take()
+        ev = w.outlet.ev
+        if not self.charger.runs or w.forbidden or not (ev.plugged and ev.level in "CD"):
+            return
+        if w.outlet.rcd.tripped:
+            w.by_rcd.append(now)
+        if w.letter in "CE" and not w.paused:
+            w.faults_in_plug += 1
+            w.by_fault.append(now)
+
+    def _state_f(self, w, now):
+        duty = w.circuit.duty
+        if duty == 0 and w.duty != 0:
+            w.f_since = now if now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged else None
+        elif duty != 0 and w.duty == 0 and w.f_since is not None:
+            if now - w.f_since < rows.F_MS and self.charger.runs:
+                w.f_short = now, now - w.f_since
+        w.duty = duty
+        if w.f_short and now > w.f_short[0] + 5:
+            # Later: a reset drives the pilot to +12 V first, and may come out of state F.
+            self.fail("state F", "for %.0f ms only" % w.f_short[1])
+
+
+
+
+def _since(times, when):
+    return len([t for t in times if t >= when])
