@@ -27,23 +27,6 @@ def _refuse(text):
     raise ValueError("not a timestamp: %s" % text)
 
 
-def _zone_s(zone, text):
-    """Seconds that `zone` ("", Z, +hh, +hhmm, +hh:mm) is ahead of UTC."""
-    if zone in ("", "Z", "z"):
-        return 0
-    # ISO 8601 also has a true minus sign, U+2212.
-    if zone[0] not in "+-\u2212" or len(zone) not in (3, 5, 6):
-        _refuse(text)
-    if len(zone) == 6 and zone[3] != ":":
-        _refuse(text)
-    hours = _number(zone, 1, 2)
-    minutes = _number(zone, len(zone) - 2, 2) if len(zone) > 3 else 0
-    if hours > 23 or minutes > 59:
-        _refuse(text)
-    seconds = hours * 3600 + minutes * 60
-    return seconds if zone[0] == "+" else -seconds
-
-
 def parse_ms(text):
     """Unix milliseconds of `text`. Raises ValueError.
 
@@ -92,12 +75,25 @@ def parse_ms(text):
         ms += _number(digits, 0, max(1, len(digits))) * unit // 10 ** len(digits)
     if hour == 24 and ms:
         _refuse(text)
+    offset = 0
+    zone = text[at:]
+    if zone not in ("", "Z", "z"):
+        # ISO 8601 also has a true minus sign, U+2212.
+        if zone[0] not in "+-\u2212" or len(zone) not in (3, 5, 6):
+            _refuse(text)
+        hours = _number(zone, 1, 2)
+        minutes = _number(zone, len(zone) - 2, 2) if len(zone) > 3 else 0
+        if hours > 23 or minutes > 59 or (len(zone) == 6 and zone[3] != ":"):
+            _refuse(text)
+        offset = hours * 3600 + minutes * 60
+        if zone[0] != "+":
+            offset = -offset
     days = _days_before(year) + day - 1
     for m in range(month - 1):
         days += _DAYS[m]
     if month > 2 and _leap(year):
         days += 1
-    return (days * 86400 + hour * 3600 - _zone_s(text[at:], text)) * 1000 + ms
+    return (days * 86400 + hour * 3600 - offset) * 1000 + ms
 
 
 def parse(text):

@@ -241,3 +241,20 @@ def test_tables_that_make_no_sense_are_refused_by_name():
     assert "register" in wrong(changed(register=0xFFFF))
     assert "function" in wrong(changed(function=6))
     assert "wraps" in wrong(changed(type="f32"), wraps=True)
+
+
+def test_what_the_table_does_not_have_is_told_before_the_first_reading():
+    from station import measurands
+
+    every = ["Energy.Active.Import.Register", "Power.Active.Import", "Current.Import", "Voltage"]
+    for rows, wanted in (
+        (TABLE, every),
+        (TABLE[:1], every[:1]),
+        (TABLE[:2], every[:2]),
+        (TABLE[:1] + TABLE[3:4], [every[0], every[2]]),
+        (TABLE[:1] + TABLE[2:3], [every[0], every[3]]),
+    ):
+        m = bench(rows)[0]
+        assert measurands.supported(m)[:-2] == wanted, rows
+        run(m.poll())
+        assert measurands.supported(m)[:-2] == wanted, rows
