@@ -10,8 +10,10 @@ import log
 import machine
 from ds18x20 import DS18X20
 from onewire import OneWire, OneWireError
+from port import ticks_diff, ticks_ms
 
 EVERY_S = 2
+STALE_MS = 10000  # older is no reading, whatever has become of the task
 CONVERT_S = 0.8  # 12 bits: at most 750 ms
 TRIES = 3  # readings lost in a row before nothing is known any more
 # What it holds after power-on. A sensor that lost its supply during a conversion says this,
@@ -27,9 +29,12 @@ class Ds18b20:
         self._bus = DS18X20(OneWire(machine.Pin(cfg["pin"])))
         self._rom = None
         self._dc = None
+        self._read_ms = 0
         self._lost = 0
 
     def temp_dc(self):
+        if self._dc is None or not 0 <= ticks_diff(ticks_ms(), self._read_ms) < STALE_MS:
+            return None
         return self._dc
 
     async def run(self):
@@ -64,6 +69,7 @@ class Ds18b20:
             dc = None
         if dc is not None:
             self._dc = dc
+            self._read_ms = ticks_ms()
             self._lost = 0
             return
         self._lost += 1

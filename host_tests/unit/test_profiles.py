@@ -518,7 +518,8 @@ def test_what_the_house_has_acts_at_once():
         c.station.profiles.install(profile(2300, unit=WATTS))
         await c.pass_s(1)
         assert c.evse.offered_ma == 10000
-        c.settings.set("NominalVoltage", "200")
+        assert c.settings.set("NominalVoltage", "200") == "readonly", "it is the house's"
+        c.settings.set("NominalVoltage", "200", local=True)
         await c.pass_s(1)
         assert c.evse.offered_ma == 11500
 

@@ -1,12 +1,14 @@
 # Over-current, derating, and what Protection makes of its sensors.
 # MIT license; part of microevse
 
+import asyncio
+
 from helpers import run
 from station import faults
 from station.over_current import BLIND_MS, OverCurrent
 from station.protection import BLIND_LOOKS, RCD_TEST_MS, Protection
 from station.temperature import STOP, Derating, mcp9700_dc, ntc_dc, reader
-from station_parts import Charger, FakeLock, FakeRcd
+from station_parts import Charger, FakeLock, FakeMeter, FakeRcd
 
 
 def played(readings, limit=16000, step_ms=1000):
@@ -44,6 +46,48 @@ def test_an_ev_has_time_to_follow_a_lowered_limit():
         assert watch.look(now, 6000, 32000, now) is None
     found = [watch.look(now, 6000, 32000, now) for now in range(7000, 10000, 1000)]
     assert found[-1] == "OverCurrentHard" and found[0] is None, found
+
+
+def test_the_time_to_follow_counts_from_each_step_of_the_limit():
+    """32, 20, 10 A, five seconds apart, and an EV that follows each step within 4.8 s: it counted
+    from the first step once, and the session ended."""
+    watch = OverCurrent()
+    for now in range(0, 30000, 250):
+        offered = 32000 if now < 5000 else 20000 if now < 10000 else 10000
+        drawn = 32000 if now < 9800 else 20000 if now < 14800 else 10000
+        assert watch.look(now, offered, drawn, now) is None, now
+
+
+def test_a_limit_that_goes_down_step_by_step_without_end_does_not_blind():
+    """1 A less each second, and an EV that follows none of it."""
+    watch = OverCurrent()
+    for now in range(0, 40000, 500):
+        how = watch.look(now, max(6000, 32000 - now), 32000, now)
+        if how:
+            assert how == "OverCurrentHard" and now <= 15000, (how, now)
+            return
+    raise AssertionError("never told")
+
+
+def test_what_was_offered_a_moment_ago_may_still_be_drawn():
+    """Load management that goes up and down every 4 s."""
+    watch = OverCurrent()
+    for now in range(0, 60000, 500):
+        offered = 32000 if now % 8000 < 4000 else 10000
+        assert watch.look(now, offered, 32000, now) is None, now
+
+
+def test_readings_before_an_opening_or_a_gap_do_not_count():
+    """One reading above the limit was kept: another one, five hours later, was "hard"."""
+    watch = OverCurrent()
+    assert watch.look(0, 16000, 30000, 0) is None
+    watch.begin()
+    assert watch.look(18000000, 16000, 30000, 18000000) is None
+    watch = OverCurrent()
+    assert watch.look(0, 16000, 30000, 0) is None
+    late = BLIND_MS + 1
+    assert watch.look(late, 16000, 30000, late) is None
+    assert watch.look(late + 2000, 16000, 30000, late + 2000) == "OverCurrentHard"
 
 
 def test_nothing_is_judged_while_nothing_is_offered():
@@ -257,3 +301,215 @@ def test_the_rcd_is_tested_once_a_day_while_nobody_is_there():
     protection._rcd.works = False
     run(protection.test_rcd(2 * RCD_TEST_MS))
     assert bench.connector.fault == ("RcdTestFailed", "")
+
+
+def metered(bench, currents, n=1, every_ms=1000):
+    """The meter tells `currents` n times; the fault after that."""
+    for _ in range(n):
+        bench.charger.meter.current_ma = currents
+        bench.charger.clock.ms += every_ms
+        run(bench.connector.metering.refresh())
+        bench.protection.look(bench.charger.clock.ms)
+    return bench.connector.fault
+
+
+def test_each_phase_is_watched():
+    """Too much on the second or third phase only: no test noticed when only the first counted."""
+    for phase in range(3):
+        bench = charging()
+        currents = [16000, 16000, 16000]
+        assert metered(bench, list(currents), 5) is None
+        currents[phase] = 24000
+        assert metered(bench, currents, 3) == ("OverCurrentHard", ""), phase
+        assert not bench.charger.evse.closed
+
+
+def test_a_meter_that_is_wired_the_other_way_round_is_watched():
+    bench = charging()
+    assert metered(bench, [-24000], 3) == ("OverCurrentHard", "")
+
+
+def test_counters_begin_at_each_closing():
+    bench = charging()
+    assert metered(bench, [24000]) is None
+    bench.charger.evse.release()
+    bench.contacts.closed = False
+    metered(bench, [0], 2)
+    bench.charger.clock.ms += 18000000
+    bench.charger.evse.request()
+    bench.contacts.closed = True
+    assert bench.charger.evse.closed
+    assert metered(bench, [24000]) is None
+
+
+def test_a_reading_that_cannot_be_true_or_lacks_a_phase_opens_after_three():
+    for bad in ([1000000, 0, 0], [16000, None, 16000], [], None):
+        bench = charging()
+        metered(bench, [16000, 16000, 16000], 3)
+        assert metered(bench, bad, 2) is None, bad
+        assert metered(bench, bad)[0] == "CurrentBlind", bad
+        assert not bench.charger.evse.closed
+        bench.contacts.closed = False
+        # Open, and the meter still tells nonsense: it does not close for another try.
+        assert metered(bench, bad, 20)[0] == "CurrentBlind", bad
+        metered(bench, [0, 0, 0], 5)
+        run(bench.charger.pass_s(6))
+        assert bench.connector.fault is None, bad
+
+
+def test_half_of_the_readings_lost_is_no_fault_and_blinds_nobody():
+    bench = charging()
+    for _ in range(30):
+        metered(bench, [16000])
+        assert metered(bench, None, 1) is None
+    for _ in range(3):
+        metered(bench, [24000])
+        metered(bench, None)
+    assert bench.connector.fault[0] == "OverCurrentHard"
+
+
+def test_a_meter_that_answers_no_more_opens_after_ten_seconds():
+    bench = charging()
+    metered(bench, [16000], 2)
+    assert bench.looks(BLIND_MS // 500 - 1) is None
+    assert bench.looks(2)[0] == "CurrentBlind" and not bench.charger.evse.closed
+
+
+def test_a_meter_without_currents_is_none():
+    meter = FakeMeter()
+    meter.current_ma = ()
+    bench = charging(meter=meter)
+    assert metered(bench, (), 30) is None and bench.charger.evse.closed
+
+
+def test_one_sensor_that_raises_blinds_no_other():
+    """One failed conversion of the thermometer ended the whole watch once."""
+
+    def fails(*_):
+        raise OSError(-263)
+
+    class Broken:
+        fitted = single = True
+        locked = property(fails)
+        wrong = any_closed = standing = fails
+
+    # What is broken (it alone), and what is said of it within 3 s.
+    for name, cause in (
+        ("_temp_dc", "TemperatureSensor"),
+        ("_earth_lost", "ProtectiveEarthLost"),
+        ("_stopped", "EmergencyStop"),
+        ("_poles", "ContactorWelded"),
+        ("_rcd", "RcdTripped"),
+    ):
+        bench = charging()
+        broken = Broken() if name in ("_poles", "_rcd") else fails
+        setattr(bench.protection, name, broken)
+        assert bench.looks(BLIND_LOOKS - 1) is None, name
+        assert bench.looks(1)[0] == cause, name
+        assert not bench.charger.evse.closed
+        # The others, with this one broken from the start.
+        bench = charging()
+        setattr(bench.protection, name, broken)
+        if name != "_earth_lost":
+            bench.no_earth = True
+            assert bench.looks(2)[0] == "ProtectiveEarthLost", name
+        else:
+            bench.charger.clock.ms += 1000
+            bench.contacts.closed = False
+            assert bench.looks(2)[0] == "ContactorNotClosing"
+        assert not bench.charger.evse.closed, name
+
+
+def test_no_reading_is_not_a_good_one():
+    """None from an input: the same as an exception."""
+    for name, cause in (("_earth_lost", "ProtectiveEarthLost"), ("_stopped", "EmergencyStop")):
+        bench = charging()
+        setattr(bench.protection, name, lambda: None)
+        assert bench.looks(BLIND_LOOKS - 1) is None, name
+        assert bench.looks(1)[0] == cause, name
+
+
+def test_an_input_that_is_wrong_every_second_look_counts_as_wrong():
+    """Two looks in a row were asked for once: an earth that comes and goes was never told."""
+    bench = charging()
+    for i in range(8):
+        bench.no_earth = i % 2 == 0
+        bench.looks(1)
+    assert bench.connector.fault[0] == "ProtectiveEarthLost"
+    assert not bench.charger.evse.closed
+    bench = charging()
+    for i in range(60):
+        bench.no_earth = i % 4 == 0
+        assert metered(bench, [0], 1, 500) is None, "one look in four is a disturbance"
+
+
+def test_heat_lowers_the_current_at_once():
+    """Not at the next regular change of the duty, which may be 5 s away."""
+    bench = charging()
+    bench.temp = 655
+    bench.looks(1)
+    run(bench.charger.pass_s(1))
+    assert bench.charger.evse.calls[-1] == "permit 8000" and bench.charger.evse.protects[-1]
+
+
+def test_an_rcd_that_stays_tripped_is_a_fault_while_it_does():
+    bench = Fitted()
+    bench.protection._rcd.fired = True
+    assert bench.looks(2)[0] == "RcdTripped"
+    run(bench.charger.pass_s(60))
+    assert bench.connector.fault[0] == "RcdTripped"
+    bench.protection._rcd.fired = False
+    bench.looks(5)
+    run(bench.charger.pass_s(2))
+    assert bench.connector.fault is None
+
+
+def test_a_failed_rcd_test_stays_until_one_is_passed_and_is_repeated_each_minute():
+    """It was over after 5 s once, with nobody there, and the connector was available."""
+    bench = Fitted()
+    protection = bench.protection
+    protection._rcd.works = False
+    run(protection.test_rcd(RCD_TEST_MS))
+    run(bench.charger.pass_s(600))
+    assert bench.connector.fault[0] == "RcdTestFailed"
+    assert not protection.test_is_due(RCD_TEST_MS + 59000)
+    assert protection.test_is_due(RCD_TEST_MS + 60000)
+    protection._rcd.works = True
+    run(protection.test_rcd(RCD_TEST_MS + 60000))
+    run(bench.charger.pass_s(1))
+    assert bench.connector.fault is None
+
+
+def test_the_task_looks_on_while_a_test_takes_its_time_and_beats_after_each_look():
+    bench = charging()
+
+    async def story():
+        beats = []
+        bench.protection.beat = lambda: beats.append(1)
+
+        async def for_ever(now):
+            await asyncio.sleep(3600)
+
+        bench.protection.test_is_due = lambda now: True
+        bench.protection.test_rcd = for_ever
+        task = asyncio.create_task(bench.protection.run())
+        await asyncio.sleep(1.2)
+        assert len(beats) >= 3
+        # A look that fails as a whole: no beat, and the contactor opens with the second one.
+        count = len(beats)
+
+        def broken(now):
+            raise MemoryError()
+
+        bench.protection.look = broken
+        await asyncio.sleep(1.2)
+        assert len(beats) == count and not task.done()
+        assert not bench.charger.evse.closed and bench.charger.evse.fault == "TaskFailed"
+        bench.protection._chores.cancel()
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+    run(story())

@@ -75,7 +75,7 @@ def test_bad_values_are_rejected_with_a_reason_and_change_nothing():
         ("MeterValueSampleInterval", "1e3"),
         ("MeterValueSampleInterval", "99999999999"),
         ("ConnectionTimeOut", "0"),
-        ("NominalVoltage", "5"),
+        ("ConnectionTimeOut", "86401"),
         ("LocalPreAuthorize", "yes"),
         ("MeterValuesSampledData", "Energy.Active.Import.Register,Moonlight"),
         ("ConnectorPhaseRotation", "1.ABC"),

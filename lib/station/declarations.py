@@ -66,7 +66,7 @@ AuthorizationKey||k|w|40||
 SecurityProfile|SecurityCtrlr.SecurityProfile|i|rl|0..2|0|
 MaxCurrent||i|rl|6..80|16|A
 SiteMaxCurrent||i|rl|0..160|0|A
-NominalVoltage||i|rw|100..277|230|V
+NominalVoltage||i|rl|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
 FreeModeIdTag||s|rw|20|FREE|

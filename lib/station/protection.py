@@ -25,8 +25,10 @@ SWITCHED_MS = const(1000)
 
 _WRONG = const(6)  # two looks in a row: 1 s
 _NONE = const(2)  # six looks in a row: 3 s; a DS18B20 has none in its first second
-_NO_CURRENT = const(4)  # three readings in a row: meters are read more seldom
 _GOOD = const(-3)
+# Of a meter's readings, which are fewer: three without a current in a row.
+_NO_CURRENT = const(4)
+_READ = const(-4)
 _SURE = const(12)
 _MOST = const(15)
 BLIND_LOOKS = const(6)
@@ -188,7 +190,7 @@ class Protection:
         if read_ms == self._read_ms:
             return 0
         self._read_ms = read_ms
-        return _NO_CURRENT if highest is None else _GOOD
+        return _NO_CURRENT if highest is None else _READ
 
     def _highest(self, currents):
         """The largest current in mA; None if they cannot be true, or a phase is missing that

@@ -67,8 +67,9 @@ def compute(adc, buf, window_us):
 def _faulty(adc, buf, window_us):
     """A window while something is wrong with the converter: each conversion on its own."""
     clock = _s.clock
-    n = min(max(window_us // _US, _MIN), _MAX, len(buf))
-    step = window_us // n
+    # No whole number of conversions in a period: they would see the same places of each.
+    step = 107
+    n = min(window_us // step, len(buf))
     count = 0
     for _ in range(n):
         clock.spend(step)
