@@ -54,6 +54,7 @@ def _state(charger):
         yield _line("calls_" + name, getattr(rpc, name))
     for name in sorted(charger.supervisor.restarts):
         yield _line("restarts of " + name, charger.supervisor.restarts[name])
+        yield _line("reason of the last", charger.supervisor.reasons.get(name))
 
 
 def _settings(settings):

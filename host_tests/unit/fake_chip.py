@@ -91,7 +91,8 @@ class Mem32:
         elif self.protect != 0x50D83AA1 or self.deaf:
             self.refused += 1
         elif at == self.FEED:
-            self.feeds += value >> 31
+            if value == 0x80000000:  # arithmetic would allocate at 32 bits
+                self.feeds += 1
         elif at == self.CONFIG0:
             self.config0 = value
         elif at == self.CONFIG1:
