@@ -26,9 +26,9 @@ SAMPLE = 330
 
 
 class Bench:
-    """One run. `out`: fn(text)."""
+    """One run over `groups`. `out`: fn(text)."""
 
-    def __init__(self, workers, out=print, told=False):
+    def __init__(self, workers, groups, out=print, told=False):
         self.out = out
         self.told = told
         self.near_only = False
@@ -38,7 +38,7 @@ class Bench:
         self.equivalent = listed.Equivalent()
         self.mutants = []
         for row in self.rows:
-            for path in row.paths:
+            for path in row.paths if row.group in groups else []:
                 for mutant in operators.mutants(path, (table.ROOT / path).read_text()):
                     mutant.group = row.group
                     self.mutants.append(mutant)
@@ -171,7 +171,7 @@ def main(arguments):
     given = parser.parse_args(arguments)
     groups = given.groups.split(",") if given.groups else table.groups()
     began = time.monotonic()
-    bench = Bench(given.workers, lambda text: print(text, flush=True), given.told)
+    bench = Bench(given.workers, groups, lambda text: print(text, flush=True), given.told)
     bench.near_only = given.near
     total = None if given.total == "all" else int(given.total)
     chosen = [] if given.named else bench.sample(total, given.seed, groups, given.paths)
@@ -182,7 +182,7 @@ def main(arguments):
     failed = bench.report(chosen, ends, shown)
     if not bench.sound:
         failed.append("tests without any mutant")
-    for entry in bench.equivalent.stale(bench.mutants):
+    for entry in bench.equivalent.stale(bench.mutants) if groups == table.groups() else []:
         failed.append("equivalent.json")
         print("no such mutant any more:", entry)
     for (_, begin), (name, end) in zip(bench.phases, bench.phases[1:]):
@@ -198,6 +198,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory(prefix="mutants") as scratch:
         # Compiled files, overlays and what tests leave behind: gone at the end.
         sys.pycache_prefix = os.path.join(scratch, "pycache")
+        sys.dont_write_bytecode = False
         os.environ.update(TMPDIR=scratch, CONFORMANCE=os.path.join(scratch, "cases.tsv"))
         tempfile.tempdir = None
         os.chdir(table.ROOT)

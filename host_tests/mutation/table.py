@@ -18,7 +18,7 @@ _PILOT = (
     "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
     " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
 )
-_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_tick test_front_end"
+_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_tick"
 _RIGS = "test_model test_guard test_conformance_electrical"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
@@ -30,7 +30,7 @@ ROWS = [
         "pilot",
         "lib/iec61851/*",
         _PILOT + " " + _HAL,
-        "test_boards_electrical " + _RIGS + " micropython:test_iec61851_levels"
+        "test_front_end test_boards_electrical " + _RIGS + " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
     ),
     (
@@ -42,15 +42,15 @@ ROWS = [
     (
         "contactor",
         "firmware/hal/contactor.py firmware/hal/pilot.py firmware/hal/adc.py",
-        _HAL + " unit/test_twin_physics",
-        "test_boards_electrical " + _RIGS + " micropython:test_hal test_protection_faults",
+        _HAL,
+        "test_front_end test_boards_electrical " + _RIGS + " micropython:test_hal test_protection_faults",
     ),
     (
         "protection",
         "lib/station/protection.py lib/station/faults.py lib/station/over_current.py"
         " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
-        "unit/test_protection unit/test_faults unit/test_connector unit/test_station unit/test_hal"
+        "unit/test_protection unit/test_over_current unit/test_faults unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "test_protection_faults test_protection_parts test_guard test_two_connectors",
     ),

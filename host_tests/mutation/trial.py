@@ -3,6 +3,7 @@
 """Everything here is called in a child of the pool (pool.py), and pytest has been imported
 before. A pytest session runs in the process itself, its output goes nowhere."""
 
+import asyncio  # noqa: F401 (like those below: not once more in each child)
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ import tempfile
 import threading
 import time
 
+import hypothesis
 import pytest
 
 from . import place
@@ -70,8 +72,6 @@ def _quietly(arguments, plugin, first=("-x",)):
     out = os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    import hypothesis
-
     # The same examples each time: what is noticed once is noticed always.
     hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
     hypothesis.settings.load_profile("mutants")

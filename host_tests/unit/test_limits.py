@@ -1,7 +1,14 @@
 # Claims, caps and the sentence that explains the limit.
 # MIT license; part of microevse
 from helpers import raises
-from station.limits import PRIORITY_PROFILE, PRIORITY_SOLAR, PRIORITY_WEB, Limits
+from station.limits import (
+    PRIORITY_API,
+    PRIORITY_PROFILE,
+    PRIORITY_SAFETY,
+    PRIORITY_SOLAR,
+    PRIORITY_WEB,
+    Limits,
+)
 
 
 def test_without_claims_the_smallest_cap_is_the_limit():
@@ -107,3 +114,49 @@ def test_a_profile_above_the_cap_is_told_and_one_below_it_is_not():
         8000,
         "Limited to 8 A by the station's charging profile; a charging profile asks for 10 A.",
     )
+
+
+def test_the_priorities_stand_in_their_order():
+    limits = Limits()
+    order = (PRIORITY_SOLAR, PRIORITY_API, PRIORITY_WEB, PRIORITY_PROFILE, PRIORITY_SAFETY)
+    for number, priority in enumerate(order):
+        limits.claim(str(priority), priority, 7000 + 1000 * number)
+        assert limits.value(0)[0] == 7000 + 1000 * number
+
+
+def test_a_copy_has_all_and_shares_nothing():
+    limits = Limits()
+    limits.cap("board", 20000)
+    limits.claim("web", PRIORITY_WEB, 30000)
+    other = limits.copy()
+    assert other.value(0) == (20000, "Limited to 20 A by the board; the page asks for 30 A.")
+    other.cap("board", None)
+    other.release("web")
+    assert limits.value(0)[0] == 20000 and list(limits.claims()) and not list(other.claims())
+
+
+def test_a_claim_that_has_ended_hides_no_other():
+    limits = Limits()
+    limits.claim("a", PRIORITY_WEB, 8000, until=5)
+    limits.claim("b", PRIORITY_SOLAR, 9000)
+    limits.claim("c", PRIORITY_SOLAR, 10000)
+    assert limits.value(5)[0] == 9000
+    limits.claim("d", PRIORITY_SOLAR, 9000)  # two equals: the first of them is named
+    assert limits.value(5)[1] == "Limited to 9 A by b."
+
+
+def test_a_claim_as_small_as_the_cap_leaves_it_the_cap_s():
+    """And what protects is offered at once: a claim alone can wait."""
+    limits = Limits()
+    assert limits.protective is False
+    for name in ("board", "cable", "site", "temperature", "guard"):
+        limits.cap(name, 16000)
+        limits.claim("web", PRIORITY_WEB, 16000)
+        assert limits.value(0)[0] == 16000 and limits.protective is True, name
+        limits.claim("web", PRIORITY_WEB, 15999)
+        assert limits.value(0)[0] == 15999 and limits.protective is False
+        limits.cap(name, None)
+    for name in ("setting", "profile_max"):
+        limits.cap(name, 10000)
+        assert limits.value(0)[0] == 10000 and limits.protective is False
+        limits.cap(name, None)

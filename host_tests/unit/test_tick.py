@@ -412,6 +412,30 @@ def test_after_an_opening_late_ticks_are_counted_anew():
         assert not guarded.evses[0].trips
 
 
+def test_long_charging_without_a_gap_is_no_credit():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(3000)
+        bench.adc.gap_ms = 30 + 1002
+        bench.look(1)
+        assert bench.evses[0].trips == ["TickFailed"]
+
+
+def test_after_an_opening_a_stopped_clock_is_counted_anew():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(10, 0)
+        bench.evses[0].closed = False
+        bench.look(1, 10)
+        assert bench.tick.relaxed and not bench.evses[0].trips
+        bench.look(12, 0)  # open, every second one counts, for 20 ms
+        assert not bench.evses[0].trips
+        bench.look(2, 0)
+        assert bench.evses[0].trips == ["ClockStopped"]
+
+
 def test_beats_count_modulo_65536():
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 1)
