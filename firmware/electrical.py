@@ -72,13 +72,12 @@ def stop(board):
     return EmergencyStop(board["estop"])
 
 
-def _may_close(lock, mirrors, stop):
-    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. What is not fitted
-    is not asked."""
-    if mirrors is None and stop is None:
-        return lock.is_locked if lock else None
+def _may_close(lock, mirrors, stop, alive):
+    """fn(): the tasks that watch are alive, plug locked, no pole sticks, nobody presses the
+    emergency stop. What is not fitted is not asked."""
     return lambda: (
-        (lock is None or lock.is_locked())
+        alive()
+        and (lock is None or lock.is_locked())
         and (mirrors is None or not mirrors.any_closed())
         and (stop is None or not stop.pressed())
     )
@@ -94,7 +93,9 @@ def evse(charger, i):
         Pilot(profile["cp"]),
         contactor,
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
+        lock_ok=_may_close(
+            charger.locks[i], charger.mirrors[i], charger.stop, charger.supervisor.alive
+        ),
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )

@@ -11,6 +11,7 @@ _LOOK_US = 10000
 _SECOND = 1000.0
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
+_LET_GO_MS = 60  # opened within this after A or B: because of that
 _PLUGGED_MS = 150  # so long after it an EV has surely been seen
 
 
@@ -99,8 +100,8 @@ class Watched:
         self.diode_ms = 0.0
         self.away_ms = 0.0
         self.last_ms = judge.charger.ms
-        self.out_ms = self.in_ms = judge.charger.ms  # last seen in, last seen out
-        self.paused = False  # the charger was asked to let go for a while
+        self.out_ms = judge.charger.ms  # since when it has been out; None: it is in
+        self.in_ms = self.let_ms = judge.charger.ms  # last seen out; last seen not asking
         self.proved = False  # the RCD has tripped at its test since the plug came in
         self.since_plug = self.faults_in_plug = 0
         self.by_fault = []  # ms of closings that a fault has ended
@@ -128,15 +129,19 @@ class Watched:
         self.asking = self.letter == "C"
         now = self.judge.charger.ms
         if self.letter != "A":
+            self.out_ms = None
+        elif self.out_ms is None:
             self.out_ms = now
-        else:
+        if self.letter == "A":
             self.in_ms = now
-        if now - self.out_ms > 80:
-            # Unplugged, or as good as that: what comes next is a session of its own.
-            self.forbidden = False
-            self.since_plug = self.faults_in_plug = 0
-            if now - self.out_ms > _PLUGGED_MS:
-                self.proved = False
+            if now - self.out_ms > 80:
+                # Unplugged, or as good as that: what comes next is a session of its own.
+                self.forbidden = False
+                self.since_plug = self.faults_in_plug = 0
+                if now - self.out_ms > _PLUGGED_MS:
+                    self.proved = False
+        if self.letter in "AB":
+            self.let_ms = now
         self.short = circuit.diode_short or circuit.ev_diode_short
         self.pwm = 0 < circuit.duty < 65536
         charger = self.judge.charger
@@ -331,6 +336,9 @@ class Judge:
     def _blind(self, w, now):
         charger = self.charger
         limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
+        if "clock stops" in self.blind and "timer stops" in self.blind:
+            # No task wakes up, no tick runs: as after a hang.
+            limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
             # What watches the one may be the other.
             if now - since > max(limits) + self.slack_ms:
@@ -382,13 +390,14 @@ class Judge:
 
     def _opens(self, w, now):
         """By a fault, if the EV went on asking and nobody had ended the session."""
+        let_ms = w.let_ms
         w.take()
         ev = w.outlet.ev
         if not self.charger.runs or w.forbidden or not (ev.plugged and ev.level in "CD"):
             return
         if w.outlet.rcd.tripped:
             w.by_rcd.append(now)
-        if w.letter in "CE" and not w.paused:
+        if w.letter in "CE" and now - let_ms > _LET_GO_MS:
             w.faults_in_plug += 1
             w.by_fault.append(now)
 

@@ -120,9 +120,9 @@ BLIND = {
     "hang": (1200, 13000),
     "timer stops": (1200, 2500),
     "clock stops": (400, 400),
-    "loop hangs": (2600, 15500),
+    "loop hangs": (2700, 15500),
     "tick fails": (100, 100),
-    "task fails": (2600, 2600),
+    "task fails": (2700, 15500),
 }
 # After a reset that keeps the pins, until boot.py.
 RESET_MS = 900

@@ -228,6 +228,44 @@ def test_the_rtc_counter_and_ccount_go_on_without_esp_timer():
     assert b.clock.virtual_now_us() == frozen == 1000000
 
 
+def test_the_rtc_watchdog_outlasts_a_cpu_reset():
+    b = Board()
+    armed(900)
+    b.run(0.4)
+    state = b.chip.state("cpu")
+    b2 = Board(clock=b.clock)
+    for event in [e for _, _, e in list(b.clock._heap)]:
+        event.fn = None  # what the old chip had planned
+    twin_state.chip = type(b.chip)(state)
+    assert reset_of(b2.run, 5) == ("rwdt", 900000)
+
+
+def test_a_panic_leaves_an_enabled_rtc_watchdog_running_while_it_prints_and_then_stops_it():
+    for ms, kind in ((50, "rwdt"), (500, None)):
+        b = Board()
+        armed(ms)
+        block = lambda us: b.run(us / 1000000)  # noqa: E731
+        found = reset_of(b.chip.begin, "panic", block)
+        assert (found and found[0]) == kind, ms
+        if kind is None:
+            assert not b.chip.rwdt.enabled and b.clock.now_us == 112000 + 600000
+            assert b.clock.virtual_now_us() == 600000  # the counter began with the start
+            assert reset_of(b.run, 20) is None
+
+
+def test_the_way_to_boot_takes_what_its_parts_take():
+    for kind, us in (("power", 600000), ("cpu", 600000), ("panic", 712000), ("twdt", 747000),
+                     ("system", 600000), ("soft", 100000)):  # fmt: skip
+        b = Board()
+        started = []
+        b.chip.begin(kind, lambda us: b.run(us / 1000000), lambda: started.append(b.clock.now_us))
+        assert b.clock.now_us == us, kind
+        assert started == ([] if kind == "soft" else [us - 100000])
+    b = Board(rom_ms=500, panic_ms=0)
+    b.chip.begin("panic", lambda us: b.run(us / 1000000))
+    assert b.clock.now_us == 1050000
+
+
 # -- timer groups --------------------------------------------------------------------------
 
 
@@ -354,6 +392,70 @@ def test_before_1_26_full_duty_is_one_count_short_and_nothing_on_the_line_shows_
         b.do("plug")
         assert b.pilot.offered() is None and b.pilot.letter == "B"
         assert all(b.pilot.volts(b.clock.now_us + i) > 8 for i in range(1000))
+
+
+# -- ticks that are left out ---------------------------------------------------------------
+
+
+def skipping(every, feed=True):
+    """A board whose timer takes a window in every `every`-th tick, and feeds in the others, too."""
+    b = Board(skip_ms=500)
+    buf = array("H", bytes(512))
+    adc = machine.ADC(36, atten=3)
+    dog = machine.WDT(timeout=1000)
+    told = {"ticks": 0, "windows": 0, "skipped": 0}
+
+    def tick(timer):
+        told["ticks"] += 1
+        if feed:
+            dog.feed()
+        if told["ticks"] % every == 0:
+            told["windows"] += 1
+            told["skipped"] += burst.skipped_ms()
+            burst.sample(adc, buf, 4000)
+
+    machine.Timer(0).init(period=10, mode=machine.Timer.PERIODIC, callback=tick)
+    return b, told
+
+
+def test_idle_ticks_are_left_out_also_by_a_callback_that_looks_every_second_time():
+    for every in (1, 2, 3):
+        b, told = skipping(every)
+        b.run(20)
+        assert told["ticks"] < 300, (every, told)
+        # What was left out is accounted for, to the tick that runs next.
+        assert abs(told["ticks"] * 10 + told["skipped"] - 20000) <= 500 * every
+        before = told["ticks"]
+        b.do("plug")
+        b.run(1)
+        assert told["ticks"] - before >= 99, every
+
+
+def test_ticks_left_out_have_fed_the_watchdog_only_where_ticks_do():
+    b, told = skipping(1)
+    assert reset_of(b.run, 60) is None
+    b, told = skipping(1, feed=False)
+    assert reset_of(b.run, 60) == ("twdt", 1000000)
+
+
+def test_a_stall_in_an_idle_time_is_as_long_for_the_watchdog_as_any():
+    for stall, bites in ((0.9, False), (1.2, True), (4, True)):
+        b, told = skipping(2)
+        b.run(10.123)
+        begin = b.clock.now_us
+        found = reset_of(b.clock.spend, int(stall * 1000000))
+        assert bool(found) == bites, stall
+        if found:
+            assert begin + 980000 <= found[1] <= begin + 1000000
+
+
+def test_a_hang_in_an_idle_time_is_ended_by_the_watchdog():
+    b, told = skipping(1)
+    b.run(10.123)
+    begin = b.clock.now_us
+    b.happens("hang")
+    kind, when = reset_of(b.run, 30)
+    assert kind == "twdt" and begin + 980000 <= when <= begin + 1000000
 
 
 # -- faults --------------------------------------------------------------------------------
