@@ -62,6 +62,21 @@ def test_all_of_it_is_frozen_and_has_the_size_of_the_chip(interpreter):
     assert done.stdout.split() == ["2147483647", "ocpp16/client.py"], done
 
 
+@pytest.mark.parametrize("module", ("test_watchers", "test_hal", "test_boot"))
+def test_what_must_not_allocate_does_not_with_integers_of_the_chips_size(interpreter, module):
+    """Where a small integer ends at 2^30, a register's value is an object."""
+    unit = ROOT / "host_tests" / "unit"
+    path = "%s:%s:.frozen" % (unit, unit.parent)
+    done = subprocess.run(
+        [str(interpreter), "run.py", module],
+        cwd=unit,
+        env={"MICROPYPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and ", 0 failed" in done.stdout, done.stdout[-2000:]
+
+
 def test_what_the_twin_takes_is_what_it_adds_to_the_limit(interpreter):
     measured = twin_growth.measure(interpreter)
     print("the twin takes %d bytes while a firmware runs, %d are added" % (measured, HEAP_GROWTH_32))

@@ -128,19 +128,15 @@ def healthy():
     _write(_read()[0], 0)
 
 
-def open_outputs():
-    """Open every contactor now, then set the pilots to steady +12 V. Raises nothing."""
+def reset():
+    """Open every contactor, set the pilots to steady +12 V, reset the chip; does not return. Where
+    the chip can, it is a reset of the system, which lets go of all pins; else they stay as they
+    have just been set."""
     for pin, level in sys.modules.get("outputs", ()):
         try:
             machine.Pin(pin, machine.Pin.OUT, value=level)
-        except Exception as exc:
-            print("pin", pin, repr(exc))
-
-
-def reset():
-    """Open every contactor, then reset the chip; does not return. Where the chip can, it is a
-    reset of the system, which lets go of all pins; else they stay as they have just been set."""
-    open_outputs()
+        except Exception:
+            pass  # the next one is tried all the same
     try:
         gc.collect()
         if watchdog.registers:

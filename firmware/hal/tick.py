@@ -87,6 +87,8 @@ class Tick:
         )
 
     def _before_close(self):
+        if not self._alive():
+            raise OSError("a watched task is late")
         self._dog.set(self._closed_dog_ms)
         self._behind_ms = self._late_ms = self._dead = 0
         self.relaxed = False

@@ -10,7 +10,7 @@ of writing and the lengths of the reset signals: components/hal/wdt_hal_iram.c a
 bootloader uses it, too (bootloader_init.c), and the start of the application switches it off
 (components/esp_system/startup.c): it is free from boot.py on. A panic leaves it running (panic.c),
 and a restart gives it one second anew (port/soc/esp32/system_internal.c). Other chips have other
-registers, which nobody has checked here: there the task watchdog is alone."""
+registers, which are not verified here: there the task watchdog is alone."""
 
 import machine
 from port import const

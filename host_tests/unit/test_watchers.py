@@ -227,6 +227,19 @@ def test_a_watched_task_that_is_late_opens_before_the_watchdog_bites():
         assert evse.fault == "TaskFailed"
 
 
+def test_nothing_is_closed_while_a_watched_task_is_late():
+    alive = [True]
+    with Hal(*PARTS) as hal:
+        evse, ticker, now, go = charger(hal, lambda: alive[0])
+        chip.pilot = "B"
+        evse.permit(16000)
+        go(300)
+        alive[0] = False
+        chip.pilot = "C"
+        go(2000)
+        assert not evse.closed and (26, 1) not in chip.log and evse.fault == "TickFailed"
+
+
 def test_the_tick_counts_for_the_one_that_looks_whether_it_stopped():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
