@@ -35,6 +35,30 @@ def guarded(board):
     return missing is None
 
 
+def lacks(board, i):
+    """What connector i of this board cannot notice, in words; empty if there is nothing."""
+    profile = board["connectors"][i]
+    relay, rcd = profile["contactor"], profile.get("rcd")
+    meter = profile.get("meter", {})
+    told = meter.get("registers", ())
+    blind = meter.get("type") in (None, "s0") or (
+        meter["type"] == "modbus" and not [r for r in told if r["value"].startswith("current")]
+    )
+    found = (
+        (rcd is None, "no RCD input"),
+        (rcd is not None and "test" not in rcd, "no RCD self-test"),
+        (rcd is None or not rcd.get("gates"), "no RCD that opens without the program"),
+        ("feedback" not in relay and "sense" not in relay, "no weld detection"),
+        (board["guard"] not in ("interlock", "external"), "no guard"),
+        (not profile["cp"].get("diode_check", True), "no check of the EV's diode"),
+        ("pe" not in board, "no watch over protective earth"),
+        (blind, "no watch over the current"),
+        ("temp" not in board, "no thermometer"),
+        ("estop" not in board, "no emergency stop"),
+    )
+    return ", ".join([words for missing, words in found if missing])
+
+
 def lock(profile):
     """The lock of the plug; None where not fitted."""
     if "lock" not in profile:
@@ -99,8 +123,9 @@ def evse(charger, i):
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
-    if not profile["cp"].get("diode_check", True):
-        log.warn("evse", "connector %d: this board cannot check the EV's diode", i + 1)
+    missing = lacks(charger.board, i)
+    if missing:
+        log.warn("evse", "connector %d of this board has %s", i + 1, missing)
     if i in charger.adc.uncalibrated:
         # 6 % of an ADC without calibration are enough to take B for C.
         log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)

@@ -207,7 +207,7 @@ async def page_state(b):
 @scenario(board="synccharge_esp32")
 async def test_missing_diode_check_is_told_in_log_page_and_diagnostics(b):
     await b.boot()
-    assert b.logged("cannot check the EV's diode")
+    assert b.logged("no check of the EV's diode")
     assert (await page_state(b))["diode_check"] is False
     async with http(b) as server:
         name = await diagnostics(b, server.url + "/in/")
@@ -236,3 +236,11 @@ async def test_no_current_through_a_cable_whose_rating_cannot_be_read(b):
         await b.do("unplug", side="ev")
         await b.expect_status("Available", within=60)
         await b.do("unplug")
+
+
+@scenario(board="esp32_devkitc")
+async def test_a_board_says_at_boot_and_on_the_page_what_it_cannot_notice(b):
+    """No shipped board detects a weld, and only the documents said so once."""
+    await b.boot()
+    assert b.logged("no weld detection")
+    assert "no weld detection" in (await page_state(b))["lacks"]

@@ -280,7 +280,8 @@ BOARD = {
     "pe": (Either("in", {"pin": ("in", True), "normally_closed": (bool, False)}), False),
     "temp": (TEMP, False),
     "leds": ("lamps", False),
-    "journal": ({"partition": (str, True)}, True),
+    # One name only: the firmware and the partition tables have it.
+    "journal": ({"partition": (("journal",), True)}, True),
 }
 
 RESIDUAL_PERMILLE = 15  # error of the ADC after calibration

@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
+import electrical
 import log
 from version import VERSION
 
@@ -52,6 +53,7 @@ class View:
         out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
+        out["lacks"] = electrical.lacks(charger.board, 0)
         if not charger.board["connectors"][0]["cp"].get("diode_check", True):
             out["diode_check"] = False
         if len(charger.evses) > 1:
