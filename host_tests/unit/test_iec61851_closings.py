@@ -246,3 +246,55 @@ def test_counting_does_not_allocate():
     finally:
         micropython.heap_unlock()
     assert closings.person
+
+
+def test_faults_and_their_clearing_in_the_tick_do_not_allocate():
+    class Wire:
+        def close(self):
+            self.on = True
+
+        def open(self):
+            self.on = False
+
+        def steady(self):
+            self.on = True
+
+        def offer(self, ma):
+            self.on = True
+
+        def fault(self):
+            self.on = False
+
+    class Seen:
+        """A plateau as it is wanted."""
+
+        empty_mv = -11700
+
+        def show(self, high_mv, n_high, low_mv=-12000):
+            self.high_mv, self.low_mv = high_mv, low_mv
+            self.n, self.n_high, self.n_low = 80, n_high, 80 - n_high
+
+    from iec61851.evse import Evse
+
+    evse = Evse(Wire(), Wire())
+    seen = Seen()
+    evse.permit(15000)  # a quarter
+    if MICROPYTHON:
+        import micropython
+
+        micropython.heap_lock()
+    try:
+        now = 0
+        for i in range(4000):
+            now += 10
+            output = 20 if evse.pwm else 0 if evse._send.output == 2 else 80
+            bad = evse.closed and i & 1
+            seen.show(0 if bad else 6000, 80 if bad else output)
+            evse.window(now, seen, 10)
+            if evse.fault == "PilotWrong":
+                evse.clear("PilotWrong")
+        count, fault, why = evse.close_count, evse.fault, evse.closings.why
+    finally:
+        if MICROPYTHON:
+            micropython.heap_unlock()
+    assert (count, fault, why) == (3, "ClosingsExceeded", "fault"), (count, fault, why)

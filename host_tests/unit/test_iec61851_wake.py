@@ -5,7 +5,7 @@
 They take minutes in which nothing moves: fewer conversions in each window than on a chip.
 """
 
-from iec61851.waker import MAX_WAKES
+from iec61851.sender import MAX_WAKES
 from pilot_bench import Bench
 
 

@@ -29,8 +29,7 @@ from iec61851.evidence import Evidence, Run
 from iec61851.latch import OF_THE_PILOT, Latch
 from iec61851.levels import UNKNOWN, A, B, C, D
 from iec61851.observer import Observer
-from iec61851.sender import FAULT, OFFER, Sender
-from iec61851.waker import WAKE_MS, Waker
+from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
 # -- closing
 STABLE_MS = const(500)  # BCB toggles (seq 11) ask for 200 to 400 ms and must not close

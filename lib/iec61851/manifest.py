@@ -14,7 +14,6 @@ package(
         "sender.py",
         "latch.py",
         "closings.py",
-        "waker.py",
         "evse.py",
         "proximity.py",
     ),
