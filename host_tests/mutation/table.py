@@ -29,8 +29,8 @@ ROWS = [
     (
         "pilot",
         "lib/iec61851/*",
-        _PILOT + " " + _HAL,
-        "test_front_end test_boards_electrical " + _RIGS + " micropython:test_iec61851_levels"
+        _PILOT + " " + _HAL + " test_boards_electrical test_model",
+        "test_front_end test_guard test_conformance_electrical" + " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
     ),
     (
@@ -42,15 +42,17 @@ ROWS = [
     (
         "contactor",
         "firmware/hal/contactor.py firmware/hal/pilot.py firmware/hal/adc.py",
-        _HAL,
-        "test_front_end test_boards_electrical " + _RIGS + " micropython:test_hal test_protection_faults",
+        _HAL + " unit/test_adc test_boards_electrical test_model",
+        "test_front_end test_guard test_conformance_electrical micropython:test_hal"
+        " test_protection_faults",
     ),
     (
         "protection",
         "lib/station/protection.py lib/station/faults.py lib/station/over_current.py"
         " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
-        "unit/test_protection unit/test_over_current unit/test_faults unit/test_connector unit/test_station unit/test_hal"
+        "unit/test_protection unit/test_protection_looks unit/test_over_current unit/test_faults"
+        " unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "test_protection_faults test_protection_parts test_guard test_two_connectors",
     ),
@@ -90,7 +92,7 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_config unit/test_ws_connection unit/test_ws_handshake"
+        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection unit/test_ws_handshake"
         " test_certificate_names",
         "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
         " micropython:test_ws_connection",

@@ -79,9 +79,8 @@ class Bench:
         self.dog = Dog()
         self.asked = 0
         self.alive = True
-        self.tick = self.tick_module.Tick(
-            self.adc, self.evses, self.contactors, self.dog, self._alive, guarded
-        )
+        parts = (self.adc, self.evses, self.contactors, self.dog, self._alive)
+        self.tick = self.tick_module.Tick(*parts + ((True,) if guarded else ()))
         self.tick.start()
 
     def _alive(self):
@@ -304,6 +303,32 @@ def test_a_stopped_clock_ends_in_a_reset_after_300_ticks_more():
         bench.look(1, 0)
         assert resets == ["Crash", "reset"]
         assert set(bench.evses[0].trips) == {"ClockStopped"}
+
+
+def test_giving_up_opens_latches_and_resets():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        done = []
+        bench.tick_module.system.mark = lambda word: done.append(word)
+        bench.tick_module.system.reset = lambda: done.append(bench.contactors[1].opened)
+        bench.tick.give_up("TickFailed")
+        assert done == ["Crash", 1] and bench.contactors[0].opened == 1
+        assert bench.evses[0].trips == ["TickFailed"] == bench.evses[1].trips
+
+
+def test_a_clock_that_has_stopped_once_has_to_make_up_for_it():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(1, 5)
+        bench.look(11, 0)  # 115 ms behind
+        assert not bench.evses[0].trips
+        bench.look(1, 0)
+        bench.look(1, 6)
+        assert bench.evses[0].trips == ["ClockStopped"] * 2
+        bench.look(1, 20)
+        assert len(bench.evses[0].trips) == 2
 
 
 def test_a_clock_that_goes_is_never_behind():

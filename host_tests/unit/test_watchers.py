@@ -460,3 +460,12 @@ def test_the_slow_clock_is_believed_between_90_and_200_khz():
             chip.mem.store1 = store
             watchdog.Watchdog("esp32").set(1000)
             assert chip.mem.config1 == 1000 * khz, (store, chip.mem.config1)
+
+
+def test_the_rtc_watchdog_resets_the_system_and_nothing_else():
+    """Field by field, as the technical reference manual of the ESP32 has RTC_CNTL_WDTCONFIG0."""
+    with Hal("watchdog") as watchdog:
+        watchdog.Watchdog("esp32").set(1000)
+        on, reset_system, longest = 1 << 31, 3 << 28, 7 << 14 | 7 << 11
+        both_cpus = 1 << 9 | 1 << 8
+        assert chip.mem.config0 == on | reset_system | longest | both_cpus

@@ -151,8 +151,6 @@ class Evse:
         """[cause] of all faults latched, those that matter most first."""
         return self._latched.all()
 
-    latched = faults
-
     def reset_closings(self):
         """A person lets the contactor close again, however often it has. Answers as `clear`."""
         self.closings.reset()
