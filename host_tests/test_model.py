@@ -15,6 +15,7 @@ from histories.script import load, shorten, text
 from iec61851 import evidence, evse
 from iec61851.closings import Closings
 from rig import Rig
+from station.over_current import OverCurrent
 from supervisor import Supervisor
 
 SECONDS = 40
@@ -83,10 +84,14 @@ STANDING = [
 
 @pytest.mark.parametrize("name, fault", STANDING)
 def test_the_watch_sees_contacts_that_do_not_open(monkeypatch, name, fault):
-    steps = CLOSED + fault + [["wait", 16000]]
+    steps = CLOSED + fault + [["wait", 22000]]
     broken, _ = play(history(steps), live=False)
     assert broken is None, broken
-    never_opens(monkeypatch)
+    if name.startswith("over-current"):
+        # An EV that is told to let go does so, and the current ends.
+        monkeypatch.setattr(OverCurrent, "look", lambda self, *more: None)
+    else:
+        never_opens(monkeypatch)
     broken, _ = play(history(steps), live=False)
     assert broken is not None and broken.name == name, broken
 
@@ -172,7 +177,7 @@ def test_the_watch_sees_a_closing_without_lock_or_test(monkeypatch):
 def test_the_watch_sees_a_closing_that_nobody_permits(monkeypatch):
     monkeypatch.setattr(evse.Evse, "forbid", lambda self: None)
     steps = CLOSED + [["stop", 0], ["release", 0], ["wait", 6000], ["ask", 0], ["wait", 3000]]
-    assert "nobody permits it" in broken_closing(monkeypatch, steps)
+    assert "nobody permits it" in broken_closing(monkeypatch, steps, socket=False)
 
 
 def test_the_watch_counts_closings(monkeypatch):

@@ -249,7 +249,6 @@ class Charger:
         self.bench.chip.begin(kind, lambda us: clock.run_to(clock.now_us + us))
         twin_state.reset_cause = cause
         self._boot_py()
-        self.kept_us = None
         clock.run_to(clock.now_us + int(1000 * self.random.uniform(*IMPORTS_MS)))
         self._start()
 
@@ -287,6 +286,7 @@ class Charger:
         self._boots += 1
         with hal_names():
             self._build()
+        self.kept_us = None
         self.runs = True
         for fn in self.on_built:
             fn()

@@ -9,6 +9,7 @@ from .fitted import ADC_PINS, TEMP_PIN
 
 _LOOK_US = 10000
 _SECOND = 1000.0
+_STEADY = 65500  # of 65536: before MicroPython 1.26 steady +12 V is a duty of 65535
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
 _LET_GO_MS = 60  # opened within this after A or B: because of that
@@ -100,6 +101,7 @@ class Watched:
         self.diode_ms = 0.0
         self.away_ms = 0.0
         self.last_ms = judge.charger.ms
+        self.letter = "A"
         self.out_ms = judge.charger.ms  # since when it has been out; None: it is in
         self.in_ms = self.let_ms = judge.charger.ms  # last seen out; last seen not asking
         self.proved = False  # the RCD has tripped at its test since the plug came in
@@ -143,7 +145,7 @@ class Watched:
         if self.letter in "AB":
             self.let_ms = now
         self.short = circuit.diode_short or circuit.ev_diode_short
-        self.pwm = 0 < circuit.duty < 65536
+        self.pwm = 0 < circuit.duty < _STEADY
         charger = self.judge.charger
         world = charger.world
         self.blind = self.stuck = temp_bad = temp_dead = False
@@ -285,8 +287,9 @@ class Judge:
             w.away_ms += passed
             if w.away_ms > rows.BETWEEN_MS + self.slack_ms:
                 w.diode_ms = 0.0
+        before = w.letter
         w.take()
-        w.sound = w.asking and not w.short and w.circuit.duty < 65536
+        w.sound = w.asking and not w.short and w.circuit.duty < _STEADY
         outlet = w.outlet
         contactor = outlet.contactor
         closed = contactor.closed
@@ -331,13 +334,13 @@ class Judge:
         if closed:
             self._blind(w, now)
         w.last_ms = now
-        self._state_f(w, now)
+        self._state_f(w, now, before)
 
     def _blind(self, w, now):
         charger = self.charger
         limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
-        if "clock stops" in self.blind and "timer stops" in self.blind:
-            # No task wakes up, no tick runs: as after a hang.
+        if "timer stops" in self.blind and len(self.blind) > 1:
+            # No tick runs, and what would notice that may be what stands still, too: as a hang.
             limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
             # What watches the one may be the other.
@@ -361,7 +364,8 @@ class Judge:
         w.coil = True
         w.take()
         wrong = []
-        if not w.asking:
+        # Shorter than the time between two looks, nobody can see it.
+        if not w.asking and w.away_ms > rows.BETWEEN_MS + self.slack_ms:
             wrong.append("the EV does not ask (%s)" % w.letter)
         if w.short or w.diode_ms < rows.DIODE_MS:
             wrong.append("diode seen for %.0f ms" % w.diode_ms)
@@ -401,10 +405,12 @@ class Judge:
             w.faults_in_plug += 1
             w.by_fault.append(now)
 
-    def _state_f(self, w, now):
+    def _state_f(self, w, now, before):
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
-            w.f_since = now if now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged else None
+            # Told to an EV: not a probe with nobody there, as far as the pilot shows.
+            told = before != "A" and now - w.in_ms > _PLUGGED_MS and w.outlet.ev.plugged
+            w.f_since = now if told else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:
                 w.f_short = now, now - w.f_since

@@ -241,7 +241,7 @@ class Play:
         self.factors[c] = factor
         self._duties()
         meant = self.judge.seen[c].meant_duty
-        if self.charger.runs and 0 < meant < 65536:
+        if self.charger.runs and 0 < meant < 65500:
             self.judge.seen[c].circuit.pwm(meant, 1000)
 
     def _duties(self):
@@ -256,7 +256,7 @@ class Play:
         def pwm(duty, freq):
             w.meant_duty = duty
             factor = self.factors.get(c)
-            if factor and 0 < duty < 65536:
+            if factor and 0 < duty < 65500:
                 duty = max(655, min(64880, int(duty * factor)))
             real(pilot, duty, freq)
 
