@@ -270,14 +270,19 @@ def test_faults_and_their_clearing_in_the_tick_do_not_allocate():
 
         empty_mv = -11700
 
-        def show(self, high_mv, n_high, low_mv=-12000):
-            self.high_mv, self.low_mv = high_mv, low_mv
-            self.n, self.n_high, self.n_low = 80, n_high, 80 - n_high
+        n = 80
+        low_mv = -12000
+
+        def show(self, high_mv, n_high):
+            self.high_mv = high_mv
+            self.n_high = n_high
+            self.n_low = 80 - n_high
 
     from iec61851.evse import Evse
 
     evse = Evse(Wire(), Wire())
     seen = Seen()
+    seen.show(6000, 80)
     evse.permit(15000)  # a quarter
     if MICROPYTHON:
         import micropython
