@@ -4,12 +4,13 @@
 The code of what is not fitted is not loaded."""
 
 import log
+from hal import board as board_file
+from hal import system
 from hal.contactor import Contactor
 from hal.pilot import Pilot
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from iec61851.evse import Evse
-from port import forget
 from station.protection import Protection
 from station.soft_pause import SoftPause
 
@@ -96,30 +97,32 @@ def stop(board):
     return EmergencyStop(board["estop"])
 
 
-def _may_close(lock, mirrors, stop, alive):
-    """fn(): the tasks that watch are alive, plug locked, no pole sticks, nobody presses the
-    emergency stop. What is not fitted is not asked."""
+def _may_close(lock, mirrors, stop):
+    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. What is not fitted
+    is not asked."""
+    if mirrors is None and stop is None:
+        return lock.is_locked if lock else None
     return lambda: (
-        alive()
-        and (lock is None or lock.is_locked())
+        (lock is None or lock.is_locked())
         and (mirrors is None or not mirrors.any_closed())
         and (stop is None or not stop.pressed())
     )
+
+
+def contactors(board):
+    """A Contactor for each connector of the profile; made open."""
+    return [Contactor(c["contactor"]) for c in board["connectors"]]
 
 
 def evse(charger, i):
     """The state machine of connector i of the profile, from 0."""
     profile = charger.board["connectors"][i]
     rcd = charger.rcds[i]
-    contactor = Contactor(profile["contactor"])
-    charger.contactors.append(contactor)
     made = Evse(
         Pilot(profile["cp"]),
-        contactor,
+        charger.contactors[i],
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(
-            charger.locks[i], charger.mirrors[i], charger.stop, charger.supervisor.alive
-        ),
+        lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
@@ -144,23 +147,36 @@ def evse(charger, i):
 
 
 def tick(charger):
-    """The Tick of all connectors, not started. What boot.py is to open before it touches a file is
-    kept here; where it cannot be, nothing is closed: after a crash it would stay closed for as
-    long as a boot takes, or for good."""
+    """The Tick of all connectors; says in the log what a hang ends in."""
     dog = Watchdog(charger.board["chip"])
-    if dog.mem is None:
+    if not dog.releases:
         log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
-    alive = charger.supervisor.alive
-    made = Tick(charger.adc, charger.evses, charger.contactors, dog, alive, charger.guarded)
-    from hal import kept
+    return Tick(
+        charger.adc,
+        charger.evses,
+        charger.contactors,
+        dog,
+        charger.supervisor.alive,
+        charger.guarded,
+    )
 
+
+def tick_stopped(charger):
+    """Nobody looks at the pilots any more: open, and start anew."""
+    charger.tick.open_all("TickFailed")
+    log.error("electrical", "the tick has stopped: reset")
+    system.mark("Crash")
+    system.reset()
+
+
+def keep_outputs(charger):
+    """What boot.py opens before it touches a file. Where that cannot be kept, nothing is closed:
+    after a crash it would stay closed for as long as a boot takes, or for good."""
     try:
-        kept.keep(charger.board)
+        board_file.keep(charger.board)
     except (OSError, ValueError) as exc:
         log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
-        made.open_all("StorageFailed")
-    forget("hal.kept")
-    return made
+        charger.tick.open_all("StorageFailed")
 
 
 def start_protections(charger):

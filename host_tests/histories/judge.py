@@ -202,8 +202,9 @@ class Judge:
         self.look()
         if on:
             self.blind.setdefault(name, self.charger.ms)
-        else:
-            self.blind.pop(name, None)
+        elif self.blind.pop(name, None) is not None:
+            # It may be what should have noticed the others.
+            self.blind = {other: self.charger.ms for other in self.blind}
 
     def happened(self, name):
         """Something that must open has happened at this moment."""
