@@ -13,6 +13,10 @@ from rig import Rig
 from twin import twin_state
 from twin.host import load_board
 
+# A contactor that closes more often, over many plug-ins, is kept open after the hundredth
+# (lib/iec61851/closings.py).
+PERIOD_MS = 15500
+SKIP_MS = 500  # of the idle time between two sessions ticks are left out
 OPEN_MS = 100  # S2 or the plug to open contacts: IEC 61851-1 table 7
 CHARGE_MS = 400
 
@@ -65,30 +69,39 @@ def sessions(count, board="esp32_devkitc", connectors=1, version="1.26", seed=1,
     with the number of the session in which something was wrong."""
     random = Random(seed)
     options = {"micropython": version, "connectors": connectors, "rtc_watchdog": rtc_watchdog}
-    with Rig(seed, board=load_board(board), **options) as rig:
-        plugs = [Plug(rig, i) for i in range(connectors)]
-        worst = 0
-        for number in range(1, count + 1):
-            what = "session %d, seed %d" % (number, seed)
-            try:
-                for plug in plugs:
-                    plug.arrive()
-                rig.run(CHARGE_MS)
-                random.shuffle(plugs)
-                for plug in plugs:
-                    took = plug.leave(random.random() < 0.5)
-                    worst = max(worst, took)
-                    assert took <= OPEN_MS, "open after %d ms" % took
-                rig.run(random.uniform(50, 1500))
-                _alive(rig)
-            except AssertionError as exc:
-                raise AssertionError("%s: %s" % (what, exc)) from exc
-            except twin_state.Reset as exc:
-                raise AssertionError("%s: reset, %s" % (what, exc.kind)) from exc
-        closes = sum(plug.outlet.contactor.closes for plug in plugs)
-        assert closes == count * connectors
-        seconds = rig.ms / 1000
-        return {"s": seconds, "worst_ms": worst, "closes": closes, "bite_s": _bite(rig, plugs)}
+    with Rig(seed, board=load_board(board), skip_ms=SKIP_MS, **options) as rig:
+        twin_state.settled = lambda: all(evse.quiet for evse in rig.evses)
+        try:
+            return _sessions(rig, count, random)
+        finally:
+            twin_state.settled = None
+
+
+def _sessions(rig, count, random):
+    plugs = [Plug(rig, i) for i in range(len(rig.evses))]
+    worst = 0
+    for number in range(1, count + 1):
+        what = "session %d, seed %d" % (number, rig.seed)
+        begin = rig.ms
+        try:
+            for plug in plugs:
+                plug.arrive()
+            rig.run(CHARGE_MS)
+            random.shuffle(plugs)
+            for plug in plugs:
+                took = plug.leave(random.random() < 0.5)
+                worst = max(worst, took)
+                assert took <= OPEN_MS, "open after %d ms" % took
+            rig.run(begin + random.uniform(PERIOD_MS, PERIOD_MS + 2000) - rig.ms)
+            _alive(rig)
+        except AssertionError as exc:
+            raise AssertionError("%s: %s" % (what, exc)) from exc
+        except twin_state.Reset as exc:
+            raise AssertionError("%s: reset, %s" % (what, exc.kind)) from exc
+    closes = sum(plug.outlet.contactor.closes for plug in plugs)
+    assert closes == count * len(plugs)
+    seconds = rig.ms / 1000
+    return {"s": seconds, "worst_ms": worst, "closes": closes, "bite_s": _bite(rig, plugs)}
 
 
 def _alive(rig):

@@ -21,6 +21,8 @@ DROP_S = 0.03
 GIVEN_UP_S = 8
 
 ONE, TWO = "esp32_devkitc", "esp32_dual"
+# One plug-in allows so many closings, and many of them one in 15 s (lib/iec61851/closings.py).
+CLOSINGS = 33
 STATES = ("charging", "paused", "closing", "letting go")
 
 
@@ -81,9 +83,14 @@ def connectors(b):
 async def charge(b, state="charging"):
     """From power-on to closed contactors at every connector."""
     await b.start_of_day()
-    numbers = connectors(b)
-    for n in numbers:
+    for n in connectors(b):
         await b.expect_status("Available", connector=n, within=30)
+    await begin(b, state)
+
+
+async def begin(b, state="charging"):
+    """A session at every connector, up to its closed contactor."""
+    numbers = connectors(b)
     for n in numbers:
         await b.do("plug", connector=n)
         await b.expect_status("Preparing", connector=n, within=15)
@@ -108,6 +115,32 @@ async def charge(b, state="charging"):
         for n in numbers:
             await b.do("release", connector=n)
         await b.advance(0.002)
+
+
+async def close_often(b, plug_ins):
+    """So many plug-ins, in each of which the car lets go and asks again CLOSINGS times."""
+    for _ in range(plug_ins):
+        for _ in range(CLOSINGS):
+            for n in connectors(b):
+                await b.do("release", connector=n)
+                await b.until(lambda n=n: _open(b, n), 2, "open")
+                await b.advance(2)
+                await b.do("request", connector=n)
+                await b.until(lambda n=n: closed(b, n), 8, "closed")
+        for n in connectors(b):
+            await b.do("release", connector=n)
+            await b.until(lambda n=n: _unplug(b, n), 15, "the plug is free")
+            await b.expect_status("Available", connector=n, within=15)
+        await b.advance(60)
+        await begin(b)
+
+
+async def _open(b, n):
+    return not await closed(b, n)
+
+
+async def _unplug(b, n):
+    return (await b.twin.command({"do": "unplug", "connector": n})).get("ok")
 
 
 async def closed(b, n):

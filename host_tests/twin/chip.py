@@ -219,7 +219,9 @@ class RtcWatchdog:
     def _plan(self):
         clock = _s.clock
         clock.cancel(self._event)
-        self._event = clock.at(max(self._due(), clock.now_us), self._expire) if self.enabled else None
+        self._event = None
+        if self.enabled:
+            self._event = clock.at(max(self._due(), clock.now_us), self._expire)
 
     def _expire(self):
         self._event = None
