@@ -549,14 +549,14 @@ def worst_gap(rig):
 # -- a pilot that comes and goes, and one that is not what was meant ---------------------------
 
 
-def in_pieces(rig, bad, good, share, ms):
+def in_pieces(rig, bad, good, share, longest, ms):
     """`bad()` and `good()` in turn, in stretches of random length, for `ms` or until it opens:
     `bad` for that share of each pair. Returns ms from the first bad moment to open poles."""
     rig.finely()
     rig.run(rig.random.uniform(0, 40))
     start = rig.ms
     while rig.ms - start < ms:
-        stretch = rig.random.uniform(6, 35)
+        stretch = rig.random.uniform(5, longest)
         bad()
         rig.run(stretch)
         good()
@@ -584,12 +584,15 @@ INTERMITTENT = {"A": "unplugged", "B": "S2 open", "E": "shorted to PE", "/": "it
 
 
 def intermittent(letter):
-    what = "in C, %s for 55 %% of the time, in pieces of 6 to 35 ms" % INTERMITTENT[letter]
+    # Two windows in a row of A or B, and five of the others, open in any case.
+    longest = 9 if letter in "AB" else 35
+    what = "in C, %s for 55 %% of the time, in pieces" % INTERMITTENT[letter]
+    what += " of 5 to %d ms" % longest
 
     @row("12", what + ": contactor open (ours; standard 3 s)", 1000)
     def measure(rig):
         rig.charge(rig.random.choice((6000, 16000, 32000, 63000)))
-        took = in_pieces(rig, _shown(rig, letter), _shown(rig, "C"), 0.55, 1500)
+        took = in_pieces(rig, _shown(rig, letter), _shown(rig, "C"), 0.55, longest, 1500)
         assert took is not None, f"seed {rig.seed}: did not open"
         assert rig.evse.fault or letter in "AB", "nobody is told"
         return took
@@ -646,7 +649,8 @@ def wrong_duty(meant, sent):
         rig.run(rig.random.uniform(0, 1000))
         value = another_duty(rig, 1000 * sent)
         took = contact_opens_after(rig, lambda: rig.circuit.pwm(value, 1000), limit_ms=3000)
-        assert rig.evse.fault == "PilotDuty", rig.evse.fault
+        # A deviation of 12 points and more shows in single windows, too.
+        assert rig.evse.fault in ("PilotDuty", "PilotOutput"), rig.evse.fault
         return took
 
 
