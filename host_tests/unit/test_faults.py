@@ -169,3 +169,49 @@ def test_each_cause_that_comes_and_goes_is_an_event():
         assert c.connector.fault[0] == "ProtectiveEarthLost" and c.connector.status == "faulted"
 
     run(story())
+
+
+def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        assert c.evse.closings.person
+        c.connector.report_fault("EmergencyStop")
+        await c.pass_s(3)
+        assert not c.evse.closed and not c.evse.closings.news, "on flash"
+        later = Charger(c.flash, boot=2)
+        await later.recover("HardReset")
+        assert later.evse.closings.person and "ClosingsExceeded" in later.evse.faults
+        assert later.connector.faults.has("EmergencyStop")
+        await later.pass_s(60)
+        assert later.connector.status == "faulted"
+        assert later.station.reset_faults()
+        await later.pass_s(10)
+        assert later.connector.status == "available", later.connector.fault
+        assert not later.station.reset_faults(), "nothing waits any more"
+        last = Charger(c.flash, boot=3)
+        await last.recover("PowerUp")
+        await last.pass_s(1)
+        assert last.connector.fault is None and last.evse.closings.why is None
+
+    run(story())
+
+
+def test_trips_of_the_rcd_are_counted_over_restarts():
+    """Two before the restart, one after it: the third one is one too many."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.release()
+        for _ in range(2):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        await c.pass_s(2)
+        later = Charger(c.flash, boot=2)
+        await later.recover("PowerUp")
+        assert not later.evse.closings.person
+        assert later.evse.closings.ended(later.clock.ms, "RcdTripped") == "rcd"
+
+    run(story())
