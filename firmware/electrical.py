@@ -4,13 +4,12 @@
 The code of what is not fitted is not loaded."""
 
 import log
-from hal import board as board_file
-from hal import system
 from hal.contactor import Contactor
 from hal.pilot import Pilot
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from iec61851.evse import Evse
+from port import forget
 from station.protection import Protection
 from station.soft_pause import SoftPause
 
@@ -109,18 +108,15 @@ def _may_close(lock, mirrors, stop):
     )
 
 
-def contactors(board):
-    """A Contactor for each connector of the profile; made open."""
-    return [Contactor(c["contactor"]) for c in board["connectors"]]
-
-
 def evse(charger, i):
     """The state machine of connector i of the profile, from 0."""
     profile = charger.board["connectors"][i]
     rcd = charger.rcds[i]
+    contactor = Contactor(profile["contactor"])
+    charger.contactors.append(contactor)
     made = Evse(
         Pilot(profile["cp"]),
-        charger.contactors[i],
+        contactor,
         ventilated=profile.get("ventilated", False),
         lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
         rcd_ok=rcd.is_ok if rcd else None,
@@ -147,36 +143,23 @@ def evse(charger, i):
 
 
 def tick(charger):
-    """The Tick of all connectors; says in the log what a hang ends in."""
+    """The Tick of all connectors, not started. What boot.py is to open before it touches a file is
+    kept here; where it cannot be, nothing is closed: after a crash it would stay closed for as
+    long as a boot takes, or for good."""
     dog = Watchdog(charger.board["chip"])
-    if not dog.releases:
+    if dog.mem is None:
         log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
-    return Tick(
-        charger.adc,
-        charger.evses,
-        charger.contactors,
-        dog,
-        charger.supervisor.alive,
-        charger.guarded,
-    )
+    alive = charger.supervisor.alive
+    made = Tick(charger.adc, charger.evses, charger.contactors, dog, alive, charger.guarded)
+    from hal import kept
 
-
-def tick_stopped(charger):
-    """Nobody looks at the pilots any more: open, and start anew."""
-    charger.tick.open_all("TickFailed")
-    log.error("electrical", "the tick has stopped: reset")
-    system.mark("Crash")
-    system.reset()
-
-
-def keep_outputs(charger):
-    """What boot.py opens before it touches a file. Where that cannot be kept, nothing is closed:
-    after a crash it would stay closed for as long as a boot takes, or for good."""
     try:
-        board_file.keep(charger.board)
+        kept.keep(charger.board)
     except (OSError, ValueError) as exc:
         log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
-        charger.tick.open_all("StorageFailed")
+        made.open_all("StorageFailed")
+    forget("hal.kept")
+    return made
 
 
 def start_protections(charger):

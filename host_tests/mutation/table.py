@@ -18,8 +18,8 @@ _PILOT = (
     "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
     " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
 )
-_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_tick"
-_RIGS = "test_model test_guard test_conformance_electrical"
+_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
+_RIGS = "test_model test_conformance_electrical test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
     " unit/test_cbor"
@@ -29,8 +29,8 @@ ROWS = [
     (
         "pilot",
         "lib/iec61851/*",
-        _PILOT + " " + _HAL + " test_boards_electrical test_model",
-        "test_front_end test_guard test_conformance_electrical" + " micropython:test_iec61851_levels"
+        _PILOT + " unit/test_hal unit/test_guard_parts",
+        "test_boards_electrical " + _RIGS + " test_front_end micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
     ),
     (
@@ -42,8 +42,8 @@ ROWS = [
     (
         "contactor",
         "firmware/hal/contactor.py firmware/hal/pilot.py firmware/hal/adc.py",
-        _HAL + " unit/test_adc test_boards_electrical test_model",
-        "test_front_end test_guard test_conformance_electrical micropython:test_hal"
+        _HAL + " unit/test_adc",
+        "test_boards_electrical " + _RIGS + " test_front_end micropython:test_hal"
         " test_protection_faults",
     ),
     (

@@ -88,9 +88,12 @@ class Bench:
         return self.alive
 
     def close(self, *which):
+        alive, self.alive = self.alive, True
         for i in which:
             self.contactors[i].before_close()
             self.evses[i].closed = True
+        self.alive = alive
+        self.asked = 0
 
     def look(self, count=1, ms=10):
         for _ in range(count):
@@ -235,6 +238,14 @@ def test_a_dead_task_is_not_fed_for_while_open_and_on_a_guarded_board():
             bench.look(200)
             assert not bench.evses[0].trips and "fed" not in bench.dog.log
             assert bench.asked == (50 if guarded else 25)
+
+
+def test_nothing_closes_while_a_task_is_dead():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.alive = False
+        raises(OSError, bench.contactors[0].before_close)
+        assert bench.asked == 1 and bench.tick.relaxed and bench.dog.log == [12000]
 
 
 def test_a_closing_begins_with_counters_at_nought():
@@ -471,3 +482,16 @@ def test_beats_count_modulo_65536():
         assert bench.tick.beats == 0xFFFF
         bench.look(1)
         assert bench.tick.beats == 0
+
+
+def test_a_tick_that_has_not_run_since_it_was_asked_has_stopped():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        left_out = []
+        bench.tick_module.burst.left_out = lambda: bool(left_out)
+        assert bench.tick.stopped() is False, "asked for the first time"
+        assert bench.tick.stopped() is True
+        bench.look(1)
+        assert bench.tick.stopped() is False
+        left_out.append(1)  # the virtual board passes over time on purpose
+        assert bench.tick.stopped() is False
