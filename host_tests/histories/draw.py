@@ -40,6 +40,9 @@ def history(number):
             steps.append(["quirk", c, car])
     first = rng.randrange(connectors)
     second = rng.choice((first, rng.randrange(connectors)))
+    if rng.random() < 0.08:
+        _repeated(rng, steps, pair, (first, second))
+        return out
     rounds = rng.choice((1, 1, 1, 2))
     for again in range(rounds):
         _round(rng, steps, connectors, pair, (first, second))
@@ -91,6 +94,31 @@ def _round(rng, steps, connectors, pair, places):
     if rng.random() < 0.5:
         steps.append(["off", pair[1], places[1]])
         steps.append(["wait", rng.randint(0, 6000)])
+
+
+def _repeated(rng, steps, pair, places):
+    """The first fault again and again, in one plug-in or in many; the second one in between."""
+    c = places[0]
+    times = rng.randint(4, 14)
+    anew = rng.random() < 0.5
+    middle = rng.randrange(times)
+    for i in range(times):
+        if anew or not i:
+            steps.append(["plug", c])
+            steps.append(["ask", c])
+        steps.append(["closed", c])
+        steps.append(["wait", rng.randint(200, 1500)])
+        if i == middle:
+            steps.append(["on", pair[1], places[1], *KINDS[pair[1]][0](rng)])
+            steps.append(["wait", rng.randint(0, 1500)])
+        steps.append(["on", pair[0], c, *KINDS[pair[0]][0](rng)])
+        steps.append(["wait", rng.randint(100, 3000)])
+        steps.append(["off", pair[0], c])
+        if i == middle and rng.random() < 0.7:
+            steps.append(["off", pair[1], places[1]])
+        if anew:
+            steps.append(["unplug", c])
+            steps.append(["wait", rng.randint(300, 9000)])
 
 
 def _aside(rng, steps, connectors):
