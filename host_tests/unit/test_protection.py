@@ -364,7 +364,7 @@ def test_half_of_the_readings_lost_is_no_fault_and_blinds_nobody():
     for _ in range(3):
         metered(bench, [24000])
         metered(bench, None)
-    assert bench.connector.fault[0] == "OverCurrentHard"
+    assert bench.connector.faults.has("OverCurrentHard")
 
 
 def test_a_meter_that_answers_no_more_opens_after_ten_seconds():

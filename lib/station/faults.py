@@ -22,34 +22,22 @@ PERSON = 3  # when a person who may says so; a restart does not help (see `recov
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
 
-# Cause, what it does, when it is over, what a person reads. One text: as a dict it would take
-# ten times the heap.
+# Cause, what it does, when it is over, what a person reads. Of causes that do the same the first
+# one in this table is told. One text: as a dict it would take ten times the heap.
 _TABLE = """
-PilotWrong|20The control pilot of the car is not right.
-DiodeLost|20The car has no diode in its control pilot.
-PilotUnsteady|20The control pilot is bad most of the time.
-PilotOutput|32The charger does not send the control pilot that it means.
-PilotDuty|32The charger does not offer the current that it means.
-PilotBlind|32The charger cannot measure the control pilot.
-PilotFrontEnd|32Control pilot does not reach -12 V: have supply and op-amp checked. The car is not at fault.
-Uncalibrated|32The converter of the control pilot is not calibrated.
-GuardDisagrees|32The hardware guard holds the contactor open although the car asks: have the charger checked.
+EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
 RcdTripped|31Earth leakage: unplug and have car and cable checked.
 RcdTestFailed|31RCD self-test failed: have the charger checked.
 ProtectiveEarthLost|31Protective earth lost: have the installation checked.
 ContactorWelded|32Contactor does not open: do not use.
 ContactorNotClosing|32Contactor does not close: have it checked.
-ClosingsExceeded|31The contactor has closed too often: unplug.
-LockJammed|31The plug could not be locked.
-LockLost|31The lock opened while charging.
-OverCurrentSoft|31The car took more current than it was offered.
 OverCurrentHard|31The car took far more current than it was offered.
+OverCurrentSoft|31The car took more current than it was offered.
 CurrentBlind|20The meter does not tell the current.
+LockLost|31The lock opened while charging.
+LockJammed|31The plug could not be locked.
 TemperatureStop|20Too hot: waiting to cool down.
 TemperatureSensor|20The temperature sensor does not work.
-MeterLost|10The energy meter does not answer.
-ReaderLost|00The card reader does not answer.
-CableUnreadable|30The rating of the cable cannot be read.
 TickFailed|32Internal error in the watch over the car: restart needed.
 ClockStopped|32Internal error, the clock stopped: restart needed.
 TaskFailed|32Internal error: restart needed.
@@ -57,7 +45,19 @@ ConsoleStop|32Stopped at the console: restart needed.
 ResetRequested|32Restarting.
 StorageFailed|32The memory does not work: restart needed.
 NoRecordSpace|30No room for records.
-EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
+GuardDisagrees|32The hardware guard holds the contactor open although the car asks: have the charger checked.
+Uncalibrated|32The converter of the control pilot is not calibrated.
+PilotFrontEnd|32Control pilot does not reach -12 V: have supply and op-amp checked. The car is not at fault.
+PilotBlind|32The charger cannot measure the control pilot.
+PilotOutput|32The charger does not send the control pilot that it means.
+PilotDuty|32The charger does not offer the current that it means.
+PilotWrong|20The control pilot of the car is not right.
+DiodeLost|20The car has no diode in its control pilot.
+PilotUnsteady|20The control pilot is bad most of the time.
+ClosingsExceeded|31The contactor has closed too often: unplug.
+MeterLost|10The energy meter does not answer.
+CableUnreadable|30The rating of the cable cannot be read.
+ReaderLost|00The card reader does not answer.
 """
 
 
@@ -90,7 +90,7 @@ def worst(causes):
     """The cause that matters most, None if there is none."""
     best = None
     for cause in causes:
-        if best is None or action(cause) > action(best):
+        if best is None or (action(cause), -_row(cause)) > (action(best), -_row(best)):
             best = cause
     return best
 
