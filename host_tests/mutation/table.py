@@ -17,6 +17,7 @@ SHARE = 0.02
 _PILOT = (
     "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
     " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
+    " unit/test_iec61851_bounds unit/test_iec61851_closings unit/test_iec61851_latch"
 )
 _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
 _RIGS = "test_model test_conformance_electrical test_guard"
