@@ -15,9 +15,12 @@ STRICT = ("pilot", "tick", "contactor", "protection")
 SHARE = 0.02
 
 _PILOT = (
-    "unit/test_iec61851_evse unit/test_iec61851_levels unit/test_iec61851_wake"
-    " unit/test_iec61851_curve unit/test_iec61851_duty unit/test_iec61851_evidence"
-    " unit/test_iec61851_bounds unit/test_iec61851_closings unit/test_iec61851_latch"
+    "unit/test_iec61851_bounds unit/test_iec61851_levels unit/test_iec61851_evse"
+    " unit/test_iec61851_wake unit/test_iec61851_curve"
+)
+_PILOT_LONG = (
+    "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
+    " unit/test_iec61851_duty"
 )
 _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
 _RIGS = "test_model test_conformance_electrical test_guard"
@@ -31,7 +34,8 @@ ROWS = [
         "pilot",
         "lib/iec61851/*",
         _PILOT + " unit/test_hal unit/test_guard_parts",
-        "test_boards_electrical " + _RIGS + " test_front_end micropython:test_iec61851_levels"
+        _PILOT_LONG + " test_boards_electrical " + _RIGS + " test_front_end"
+        " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
     ),
     (
