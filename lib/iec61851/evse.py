@@ -17,8 +17,7 @@ It opens
   - when half of a second was neither, in whatever pieces   (seq 12: within that second),
   - when a stopped EV has let go, or after six seconds whatever it does       (seq 10.2),
   - at once on a fault that is tripped from outside: RCD, over-current, a failed tick.
-Times are sums of what passed between windows: more or fewer ticks change nothing, and the
-tick counter may wrap.
+Times are sums of what passed between windows: more or fewer ticks change nothing.
 """
 
 from port import Flag, const, ticks_diff
@@ -252,6 +251,8 @@ class Evse:
             asking = False
             self._let_go += 1
             if self._let_go >= LET_GO_WINDOWS:
+                if level != A and level != B and (cause or self._seen.run.windows > 1):
+                    self.trip(cause or "PilotUnsteady")  # the guard was first: a fault, it counts
                 self._open()
                 return
         else:
