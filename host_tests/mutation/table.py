@@ -15,8 +15,8 @@ STRICT = ("pilot", "tick", "contactor", "protection")
 SHARE = 0.02
 
 _PILOT = (
-    "unit/test_iec61851_bounds unit/test_iec61851_levels unit/test_iec61851_evse"
-    " unit/test_iec61851_wake unit/test_iec61851_curve"
+    "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_plateau"
+    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
 )
 _PILOT_LONG = (
     "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
@@ -56,8 +56,8 @@ ROWS = [
         "lib/station/protection.py lib/station/faults.py lib/station/over_current.py"
         " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
-        "unit/test_protection unit/test_protection_looks unit/test_over_current unit/test_faults"
-        " unit/test_connector unit/test_station unit/test_hal"
+        "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
+        " unit/test_faults unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "test_protection_faults test_protection_parts test_guard test_two_connectors",
     ),
@@ -76,7 +76,7 @@ ROWS = [
     (
         "recovery",
         "lib/station/recovery.py lib/station/station.py",
-        "unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
+        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
         " unit/test_authorization",
         "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
     ),
