@@ -7,7 +7,7 @@ import asyncio
 import log
 from hal import system
 from hal.partition import Flash
-from port import urandom
+from port import const, urandom
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace
@@ -15,9 +15,9 @@ from store.sectors import ForeignContent
 
 PARTITION = "journal"
 # Stands in for the partition: settings and a boot number, no sessions.
-_RAM_BLOCKS = 12
-_RAM_BLOCK = 1024
-_CHANCE = 0x10000  # boot numbers from here on are drawn, not counted
+_RAM_BLOCKS = const(12)
+_RAM_BLOCK = const(1024)
+_CHANCE = const(0x10000)  # boot numbers from here on are drawn, not counted
 PREPARE_S = 2
 # Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
 PREPARE_NEXT_S = 0.2

@@ -10,7 +10,7 @@ else runs, the one that is confirmed after a healthy run otherwise.
 import asyncio
 
 import log
-from port import crc32
+from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
@@ -18,14 +18,14 @@ DIAGNOSTICS = "DiagnosticsStatusNotification"
 FIRMWARE = "FirmwareStatusNotification"
 
 # Keys of the FIRMWARE records in the journal.
-_REQUEST = 0
+_REQUEST = const(0)
 TOLD = {DIAGNOSTICS: 1, FIRMWARE: 2}
-_INSTALLING = 3
+_INSTALLING = const(3)
 # A location may be longer than a record of the journal (1024 bytes; the schema sets no limit):
 # it is kept in pieces then, under these keys; the next request's under the other ones, so that
 # a cut between two of them leaves the old request whole.
-_PIECE = 600
-_PIECES = (100, 200)
+_PIECE = const(600)
+_PIECES = const((100, 200))
 
 # What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
 RETRIES = 2

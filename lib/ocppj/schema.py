@@ -9,6 +9,7 @@ one message next to the payload, so nothing is ever parsed into objects and kept
 import iso8601
 
 from .messages import CallError
+from port import const
 
 FORMATION = "FormationViolation"
 PROPERTY = "PropertyConstraintViolation"
@@ -24,9 +25,22 @@ DECIMAL_TOLERANCE = 0.08
 # A list longer than this would only be rejected later, after it has eaten the heap.
 LIST_LIMIT = 500
 
-_END, _CLOSE, _BRACKET = b";}]"
-_NEED, _MAY, _OPEN, _LIST, _PLUS = b"!?{[+"
-_AT, _INT, _NUM, _DEC, _BOOL, _STR, _TIME, _ENUM = b"@indbste"
+_END = const(59)
+_CLOSE = const(125)
+_BRACKET = const(93)
+_NEED = const(33)
+_MAY = const(63)
+_OPEN = const(123)
+_LIST = const(91)
+_PLUS = const(43)
+_AT = const(64)
+_INT = const(105)
+_NUM = const(110)
+_DEC = const(100)
+_BOOL = const(98)
+_STR = const(115)
+_TIME = const(116)
+_ENUM = const(101)
 
 
 def _field_end(line, i):

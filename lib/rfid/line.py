@@ -10,14 +10,15 @@ without regard to it.
 import asyncio
 
 import port
+from port import const
 
 MAX_LENGTH = 20
 SAME_TAG_MS = 1500  # a card held to the reader is reported over and over: one tap
-_FRAGMENT_MS = 1000  # a line that stops in the middle is not the beginning of the next one
-_POLL_S = 0.05
-_CHUNK = 64
-_STX = 2
-_ENDS = b"\x03\r\n"
+_FRAGMENT_MS = const(1000)  # a line that stops in the middle is not the beginning of the next one
+_POLL_S = const(0.05)
+_CHUNK = const(64)
+_STX = const(2)
+_ENDS = const(b"\x03\r\n")
 
 
 class LineReader:

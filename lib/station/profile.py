@@ -21,7 +21,7 @@ MAX_PERIODS = const(96)
 MAX_PROFILES = const(8)
 MAX_STACK = const(9)
 
-_PERIOD = "<II"  # start s, limit in tenths | phases << 24
+_PERIOD = const("<II")  # start s, limit in tenths | phases << 24
 _PERIOD_SIZE = const(8)
 _LIMIT_BITS = const(24)
 MAX_TENTHS = const((1 << 24) - 1)

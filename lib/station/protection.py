@@ -41,8 +41,14 @@ RCD_TEST_MS = const(86400000)
 RETEST_MS = const(60000)  # after a failed test
 
 # Sensors, and the cause that each of them is for.
-_POLES, _EARTH, _LOCK, _CURRENT, _HEAT, _RCD, _STOP = range(7)
-_CAUSES = (
+_POLES = const(0)
+_EARTH = const(1)
+_LOCK = const(2)
+_CURRENT = const(3)
+_HEAT = const(4)
+_RCD = const(5)
+_STOP = const(6)
+_CAUSES = const((
     "ContactorWelded",
     "ProtectiveEarthLost",
     "LockLost",
@@ -50,7 +56,7 @@ _CAUSES = (
     "TemperatureSensor",
     "RcdTripped",
     "EmergencyStop",
-)
+))
 
 
 class Protection:

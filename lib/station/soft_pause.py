@@ -15,8 +15,8 @@ EVERY_MS = const(3600000)
 # The EVSE takes its request back after 6 s; contacts need a moment to open.
 LET_GO_MS = const(7000)
 RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
-_LOOK_S = 1
-_LOOK_CLOSELY_S = 0.2
+_LOOK_S = const(1)
+_LOOK_CLOSELY_S = const(0.2)
 
 
 class SoftPause:

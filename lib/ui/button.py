@@ -5,11 +5,12 @@
 import asyncio
 
 import port
+from port import const
 
 SHORT_MAX_MS = 2000  # longer, and the person has changed their mind
 LONG_MS = 10000
-_STEP_S = 0.01
-_STABLE = 3  # equal looks in a row
+_STEP_S = const(0.01)
+_STABLE = const(3)  # equal looks in a row
 
 
 class Button:
