@@ -16,10 +16,10 @@ from port import const, sleep_ms, ticks_diff, ticks_ms
 
 from hal import kernel, pilot
 
-WINDOW_US = 4000  # four periods
+_WINDOW_US = const(4000)  # four periods
 # Above 63 A the low half is so short that four periods may hold no two samples of it.
-LONG_WINDOW_US = 8000
-LONG_ABOVE_MA = 63000
+_LONG_WINDOW_US = const(8000)
+_LONG_ABOVE_MA = const(63000)
 _BUFFER = const(256)  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = const(0x0FFFFFFF)  # three days in ms: a small int, and longer than any gap
@@ -81,7 +81,7 @@ class PilotAdc:
         self._starts[index] = start
         self._skips[index] = self._skipped_ms
         n = burst.sample(
-            self._adcs[index], self._buf, LONG_WINDOW_US if ma > LONG_ABOVE_MA else WINDOW_US
+            self._adcs[index], self._buf, _LONG_WINDOW_US if ma > _LONG_ABOVE_MA else _WINDOW_US
         )
         plateau = self._plateaus[index]
         plateau.measure(self._buf, n)
