@@ -7,11 +7,12 @@ Text that may hold a secret goes through `redact` first.
 """
 
 import clock
+from port import const
 
-_LONGEST = 200  # characters of a line
+_LONGEST = const(200)  # characters of a line
 # Bytes of the last lines, about 25 of them: in one piece, for many small ones that live long
 # are what leaves a heap in pieces.
-_ROOM = 1536
+_ROOM = const(1536)
 
 _clock = clock.Clock()
 _kept = bytearray(_ROOM)  # whole lines, oldest first
@@ -20,7 +21,7 @@ _sink = print
 _watcher = None
 
 # A key with one of these in it has a value that nobody else should read.
-_SECRETS = (
+_SECRETS = const((
     "authorizationkey",
     "password",
     "passwd",
@@ -30,9 +31,9 @@ _SECRETS = (
     "private_key",
     "apikey",
     "api_key",
-)
-_MASK = "***"
-_BLANK = " \t"
+))
+_MASK = const("***")
+_BLANK = const(" \t")
 
 
 def use_clock(clock_):

@@ -21,6 +21,7 @@ class View:
 
     def __init__(self, charger):
         self._charger = charger
+        self._board = charger.board
 
     def snapshot(self):
         """State of the first connector and of the connection, as a dict for JSON."""
@@ -47,14 +48,14 @@ class View:
             "url_host": charger.config.host(),
             "last_error": connection.last_error,
         }
-        out["name"] = charger.settings.text("ChargePointId") or charger.board["name"]
+        out["name"] = charger.settings.text("ChargePointId") or self._board["name"]
         out["uptime_s"] = charger.clock.uptime()
         out["version"] = VERSION
         out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
-        out["lacks"] = electrical.lacks(charger.board, 0)
-        if not charger.board["connectors"][0]["cp"].get("diode_check", True):
+        out["lacks"] = electrical.lacks(self._board, 0)
+        if not self._board["connectors"][0]["cp"].get("diode_check", True):
             out["diode_check"] = False
         if len(charger.evses) > 1:
             out["connectors"] = [self._brief(c) for c in charger.station.connectors]

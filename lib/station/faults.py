@@ -7,6 +7,8 @@ does not wait for this table: the EVSE state machine opens it by itself. The tab
 becomes of the session, and when the fault is over.
 """
 
+from port import const
+
 # What a fault does.
 WARN = 0  # told, nothing stops
 PAUSE = 1  # the EV is asked to let go, the session waits
@@ -96,7 +98,11 @@ def worst(causes):
 
 
 # Fields of what is known of one fault.
-_INFO, _SINCE, _PRESENT, _TOLD, _RELEASED = range(5)
+_INFO = const(0)
+_SINCE = const(1)
+_PRESENT = const(2)
+_TOLD = const(3)
+_RELEASED = const(4)
 
 
 class Faults:

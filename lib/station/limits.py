@@ -33,7 +33,7 @@ _WHO = {
 }
 
 # Caps whose lowering cannot wait.
-_PROTECTIVE = ("board", "cable", "site", "temperature", "guard")
+_PROTECTIVE = const(("board", "cable", "site", "temperature", "guard"))
 
 
 def _by(source):
