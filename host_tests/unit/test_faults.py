@@ -90,6 +90,56 @@ def test_the_order_of_reports_does_not_matter():
         assert other.has(a) and other.has(b) and book.has(a)
 
 
+def test_a_report_opens_at_once_and_waits_for_no_step():
+    """The steps of a connector come later, and its task may hang."""
+    for cause in CAUSES:
+        for watched in (False, True):
+            evse = closed()
+            Faults(evse).report(cause, "", 0, watched)
+            opens = faults.action(cause) >= OPEN
+            assert evse.closed != opens and (cause in evse.faults) == opens, cause
+            # Again, while it is known already and no news.
+            book = Faults(evse)
+            book.report(cause, "", 0, watched)
+            again = closed()
+            book._evse = again
+            book.report(cause, "", 500, watched)
+            assert again.closed != opens, cause
+
+
+def test_a_step_opens_what_has_closed_in_spite_of_a_known_cause():
+    """Nobody reports anew: an event comes once, and a part that has died reports no more."""
+    for cause in CAUSES:
+        for watched in (False, True):
+            evse = closed()
+            book = Faults(evse)
+            book.report(cause, "", 0, watched)
+            opens = faults.action(cause) >= OPEN
+            for pwm_only in (False, True):
+                evse.faults.clear()  # the latch lost it
+                evse.release()
+                evse.permit(16000)
+                if not pwm_only:
+                    evse.request()
+                    assert evse.closed
+                assert evse.pwm
+                book.step(500, True)
+                assert not evse.closed or not opens, cause
+                assert evse.pwm != opens and (cause in evse.faults) == opens, cause
+
+
+def test_what_the_evse_alone_has_found_is_acted_on_by_the_next_step():
+    """It is tripped by the tick, and something lets it close again while the cause is latched."""
+    for cause in CAUSES:
+        evse = closed()
+        book = Faults(evse)
+        evse.trip(cause)
+        evse.causes.add(cause)
+        evse.closed = evse.pwm = True
+        book.step(0, True)
+        assert evse.closed == (faults.action(cause) < OPEN), cause
+
+
 def test_a_level_that_is_reported_at_every_look_is_news_once():
     book = Faults(closed())
     assert book.report("ProtectiveEarthLost", "", 0, True)
