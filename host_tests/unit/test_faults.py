@@ -249,6 +249,54 @@ def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
     run(story())
 
 
+def _waits(c):
+    """As the page sees it (web.view)."""
+    return bool(c.evse.closings.person or c.connector.faults.for_person())
+
+
+def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
+    """A click forgot three trips of an RCD that was still tripped once."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c.connector.report_fault("RcdTripped", "", True)
+        c.connector.report_fault("ReaderLost", "", True)  # stops nothing, hinders nothing
+        c.evse.unplug()
+        await c.pass_s(10)
+        assert _waits(c)
+        assert not c.station.reset_faults()
+        assert c.evse.closings.why == "rcd" and _waits(c)
+        c.connector.clear_fault("RcdTripped")
+        assert c.station.reset_faults()
+        assert c.evse.closings.why is None and not _waits(c)
+
+    run(story())
+
+
+def test_a_held_emergency_stop_keeps_the_bound_of_closings_too():
+    """The answer was "Reset." once, and half of it was true."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c.connector.report_fault("EmergencyStop", "", True)
+        await c.pass_s(10)
+        assert not c.station.reset_faults() and c.evse.closings.person
+        c.connector.clear_fault("EmergencyStop")
+        assert _waits(c)
+        assert c.station.reset_faults()
+        assert not _waits(c), "released, if shown for a while"
+        assert c.connector.faults.has("EmergencyStop") and not c.evse.closings.person
+        assert not _waits(Charger())
+
+    run(story())
+
+
 def test_trips_of_the_rcd_are_counted_over_restarts():
     """Two before the restart, one after it: the third one is one too many."""
 
