@@ -104,12 +104,9 @@ class Charger:
         # The central system.
         self.config = CsmsConfig(self.settings)
         self.connection = Connection(
-            self.config,
-            on_up=self._online,
-            clock=self.clock,
-            allowed=self._may_stall,
+            self.config, on_up=self._online, clock=self.clock, allowed=self._may_stall,
             resolve=links.lookup(),
-        )
+        )  # fmt: skip
         identity = {
             "chargePointVendor": self.settings.text("ChargePointVendor"),
             "chargePointModel": self.settings.text("ChargePointModel"),

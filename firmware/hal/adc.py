@@ -36,7 +36,7 @@ _FULL_FROM = const(65500)  # counts above mean a full converter
 # Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
 _STEP_UV = const((35, 70))
 _NOMINAL_UV = const(48)
-_INTERCEPT_UV = {"esp32": 142000}  # what a count of 0 means; other chips start at 0
+_INTERCEPT_UV = const(142000)  # what a count of 0 means on an ESP32; other chips start at 0
 
 
 class PilotAdc:
@@ -53,7 +53,7 @@ class PilotAdc:
         self.gap_ms = 0
         self.now_ms = 0
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
-        self._intercept_uv = _INTERCEPT_UV.get(board["chip"], 0)
+        self._intercept_uv = _INTERCEPT_UV if board["chip"] == "esp32" else 0
         self._lows = []
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp and "adc" in temp else None
