@@ -232,8 +232,7 @@ class Evse:
                 self.unplug_count += 1
                 self.closings.unplugged(now_ms)
         elif B <= level <= D and not self.plugged:
-            # From A, or the first thing seen after a start; C and D at once are allowed:
-            # simplified EVs, power that came back (seq 1.1, 1.2).
+            # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
             self.plugged = True
             self.plug_count += 1
 
@@ -251,8 +250,9 @@ class Evse:
             asking = False
             self._let_go += 1
             if self._let_go >= _LET_GO_WINDOWS:
-                if level != A and level != B and (cause or self._seen.run.windows > 1):
-                    self.trip(cause or "PilotUnsteady")  # the guard was first: a fault, it counts
+                wrong = cause or self._evidence.doubt and self._evidence.cause
+                if wrong and level != A and level != B:
+                    self.trip(wrong)  # the guard was first: a fault all the same, and it counts
                 self._open()
                 return
         else:
