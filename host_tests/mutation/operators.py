@@ -178,6 +178,8 @@ class _Walk:
         self.visit(node)
 
     def _if(self, node):
+        if not node.orelse and all(_told(getattr(n, "value", n)) for n in node.body):
+            return  # whether something is told
         self._condition(node.test)
         on_chip, other = node.body, node.orelse
         if _is_not(node.test) and _is_port(node.test.operand):
