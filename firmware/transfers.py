@@ -11,8 +11,7 @@ import gc
 import sys
 
 import log
-from ocppj import tls
-from port import forget
+from port import forget, release
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
@@ -86,7 +85,12 @@ class Transfers:
         ca = self._charger.config.ca_der
         if not ca:
             raise ValueError("https:// needs a CA certificate: CaFile is not set")
-        return tls.client_context(ca)
+        from ocppj import tls
+
+        try:
+            return tls.client_context(ca)
+        finally:
+            release("ocppj.tls")
 
     def installer(self):
         """The installer that this board has, None if it has none."""

@@ -6,14 +6,15 @@ Nothing that measures an interval may use wall time: a CSMS can step it at any m
 """
 
 import port
+from port import const
 
 # 2026-11-01T00:00:00Z: no wall time before this build existed is ever believed or sent.
 BUILD_UNIX = 1793491200
 # 2100-01-01: a time beyond it is a mistake of the sender.
-_CEILING = 4102444800
+_CEILING = const(4102444800)
 # A difference of up to a second is the way of the message and its rounding, not a step.
-_ROUNDING_MS = 1000
-_MASK = (1 << 30) - 1
+_ROUNDING_MS = const(1000)
+_MASK = const((1 << 30) - 1)
 
 
 class Clock:

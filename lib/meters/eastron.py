@@ -13,16 +13,19 @@ import port
 from meters import Age, MeterError
 from meters.plausible import AGAIN_S, EnergyGuard, Frozen
 from modbus.rtu import READ_INPUT, ModbusError
+from port import const
 
-_VOLTAGE = 0x0000  # V, one per phase, 2 registers apart; so are the next two
-_CURRENT = 0x0006  # A
-_POWER = 0x000C  # W, active
-_TOTAL_POWER = 0x0034  # W, active, sum of the phases
-_FREQUENCY = 0x0046  # Hz; the import register follows
-_IMPORT = 0x0048  # kWh, imported active energy
-_TOTAL = 0x0156  # kWh, imported plus exported
+_VOLTAGE = const(0x0000)  # V, one per phase, 2 registers apart; so are the next two
+_CURRENT = const(0x0006)  # A
+_POWER = const(0x000C)  # W, active
+_TOTAL_POWER = const(0x0034)  # W, active, sum of the phases
+_FREQUENCY = const(0x0046)  # Hz; the import register follows
+_IMPORT = const(0x0048)  # kWh, imported active energy
+_TOTAL = const(0x0156)  # kWh, imported plus exported
 
-_SINGLE, _THREE, _TOTALS = 1, 3, 0  # what a model has beside energy and power
+_SINGLE = const(1)  # what a model has beside energy and power
+_THREE = const(3)
+_TOTALS = const(0)
 
 # model: (kind, the largest current it is made for, A)
 MODELS = {
@@ -33,9 +36,9 @@ MODELS = {
     "sdm72v2": (_THREE, 100),  # SDM72D-M-2 has the phases, too
 }
 
-_MAX_MV = 500000
-_OVERLOAD = 2  # a current or power above twice the meter's range is none
-_MAINS_V = 265  # upper end of EN 50160, with some room: for the most power there can be
+_MAX_MV = const(500000)
+_OVERLOAD = const(2)  # a current or power above twice the meter's range is none
+_MAINS_V = const(265)  # upper end of EN 50160, with some room: for the most power there can be
 
 
 def scaled(data, offset, scale):

@@ -11,15 +11,16 @@
 import log
 import port
 from meters import NEW_MS, NEW_READINGS, STALE_MS, MeterError
+from port import const
 
 # A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
-_STEP_MWH = 20000
+_STEP_MWH = const(20000)
 # After a longer gap than this a single reading is not believed, for what may have flowed in
 # it would hide a wrong one. The longest interval between two polls is 60 s.
-_GAP_MS = 70000
+_GAP_MS = const(70000)
 # A gateway may hand on a new total only now and then. A step up that full power makes within
 # this time is no new register: it is believed when so much time has passed.
-_SLOW_MS = 300000
+_SLOW_MS = const(300000)
 # Between a reading that needs a second one and that one.
 AGAIN_S = 0.1
 
@@ -92,10 +93,10 @@ class EnergyGuard:
 
 # So much energy may flow before a register that does not move is called frozen: twice the
 # coarsest step that is common (0.1 kWh), and 50 Wh for what starts slowly.
-_STEPS = 2
-_SLACK_MWH = 50000
+_STEPS = const(2)
+_SLACK_MWH = const(50000)
 # A gap in the readings tells nothing about the power in between.
-_LONGEST_MS = 60000
+_LONGEST_MS = const(60000)
 
 
 class Frozen:

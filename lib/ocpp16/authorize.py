@@ -9,8 +9,6 @@ from ocppj.rpc import CallError, Disconnected
 
 from .transactions import token_info
 
-REFUSED = {"status": "invalid", "expiry": None, "parent": None}
-
 
 def remote(call, may_ask):
     """The station's way to ask: async callable(token) -> token info, or None if offline.
@@ -28,8 +26,9 @@ def remote(call, may_ask):
             return None
         except CallError as exc:
             log.warn("ocpp", "Authorize refused: %s", exc.code)
-            return REFUSED
+            answer = {}
         # An answer without a status is no leave to charge.
-        return token_info(answer.get("idTagInfo")) or REFUSED
+        refused = {"status": "invalid", "expiry": None, "parent": None}
+        return token_info(answer.get("idTagInfo")) or refused
 
     return ask

@@ -16,11 +16,12 @@ from station.faults import sentence
 
 from .faults import error_code, vendor_code
 from .names import CONNECTOR_STATUS
+from port import const
 
 # Changes kept per connector while the link is slow; the oldest are dropped beyond this.
 MAX_QUEUED = 6
-INFO_LENGTH = 50
-ERROR_LENGTH = 50
+_INFO_LENGTH = const(50)
+_ERROR_LENGTH = const(50)
 
 
 def _key(payload):
@@ -120,10 +121,10 @@ class Status:
         }
         info = sentence(*fault) if fault else getattr(source, "info", None)
         if info:
-            payload["info"] = info[:INFO_LENGTH]
+            payload["info"] = info[:_INFO_LENGTH]
         vendor = vendor_code(fault[0]) if fault else None
         if vendor:
-            payload["vendorErrorCode"] = vendor[:ERROR_LENGTH]
+            payload["vendorErrorCode"] = vendor[:_ERROR_LENGTH]
         now = self._clock.now()
         if now is not None:
             payload["timestamp"] = iso8601.format(now)

@@ -18,12 +18,13 @@ from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID
 
 from .names import AUTHORIZATION, STOP_REASON, sampled_values, whole, word
+from port import const
 
 # Errata 3.18: the id of a transaction whose StartTransaction was never answered.
-NEVER_ACKNOWLEDGED = -1
+_NEVER_ACKNOWLEDGED = const(-1)
 
 # An IdToken of 1.6 (CiString20Type); longer ones as later versions have them do no harm.
-TOKEN_LENGTH = 36
+_TOKEN_LENGTH = const(36)
 
 # Waits after an unanswered message, when the interval setting says 0.
 MIN_RETRY_S = 5
@@ -117,7 +118,7 @@ class Transactions:
             return
         self._attempts = 0
         # A refusal is one even without an id: nothing better comes by asking again.
-        number = NEVER_ACKNOWLEDGED if number is None else number
+        number = _NEVER_ACKNOWLEDGED if number is None else number
         # The id goes to flash before the mark: a cut between the two only repeats the message.
         self._remember(session, number)
         self._finish(seq, START, payload)
@@ -154,7 +155,7 @@ class Transactions:
         self._attempts = 0
         if kind == START:
             # Without an id the session goes on; its end is told under id -1.
-            self._remember(payload[0], NEVER_ACKNOWLEDGED)
+            self._remember(payload[0], _NEVER_ACKNOWLEDGED)
         self._finish(seq, kind, payload)
 
     def _wait(self, seconds):
@@ -197,13 +198,13 @@ class Transactions:
             ],
         }
         if session:
-            message["transactionId"] = self._ids.get(session, NEVER_ACKNOWLEDGED)
+            message["transactionId"] = self._ids.get(session, _NEVER_ACKNOWLEDGED)
         return message
 
     def _stop(self, payload):
         session, _, meter_wh, reason, token, stamp, samples = payload
         message = {
-            "transactionId": self._ids.get(session, NEVER_ACKNOWLEDGED),
+            "transactionId": self._ids.get(session, _NEVER_ACKNOWLEDGED),
             "meterStop": meter_wh,
             "timestamp": self._time(stamp),
             "reason": STOP_REASON[reason],
@@ -253,7 +254,7 @@ def token_info(info):
         return None
     status = AUTHORIZATION.get(word(info["status"], AUTHORIZATION), "invalid")
     parent = info.get("parentIdTag")
-    if not isinstance(parent, str) or not 0 < len(parent) <= TOKEN_LENGTH:
+    if not isinstance(parent, str) or not 0 < len(parent) <= _TOKEN_LENGTH:
         parent = None
     out = {"status": status, "expiry": None, "parent": parent}
     if info.get("expiryDate") is not None:

@@ -10,7 +10,7 @@ else runs, the one that is confirmed after a healthy run otherwise.
 import asyncio
 
 import log
-from port import crc32
+from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
@@ -18,21 +18,21 @@ DIAGNOSTICS = "DiagnosticsStatusNotification"
 FIRMWARE = "FirmwareStatusNotification"
 
 # Keys of the FIRMWARE records in the journal.
-_REQUEST = 0
+_REQUEST = const(0)
 TOLD = {DIAGNOSTICS: 1, FIRMWARE: 2}
-_INSTALLING = 3
+_INSTALLING = const(3)
 # A location may be longer than a record of the journal (1024 bytes; the schema sets no limit):
 # it is kept in pieces then, under these keys; the next request's under the other ones, so that
 # a cut between two of them leaves the old request whole.
-_PIECE = 600
-_PIECES = (100, 200)
+_PIECE = const(600)
+_PIECES = const((100, 200))
 
 # What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
-RETRIES = 2
+_RETRIES = const(2)
 RETRY_S = 60
-MAX_RETRIES = 20
+_MAX_RETRIES = const(20)
 # How long a reboot waits for the central system to hear why.
-TELL_S = 10
+_TELL_S = const(10)
 
 
 class Job:
@@ -40,7 +40,7 @@ class Job:
 
     def __init__(self, location, retries=None, interval=None):
         self.location = location
-        self.tries = 1 + min(max(0, RETRIES if retries is None else retries), MAX_RETRIES)
+        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
         self.interval = max(0, RETRY_S if interval is None else interval)
         self.next_ms = 0  # uptime before which it is not tried again
         self.deferred = False  # told that it has to wait
@@ -260,7 +260,7 @@ class Update:
         if not reboot:
             self._end("Installed")
             return
-        for _ in range(10 * TELL_S):
+        for _ in range(10 * _TELL_S):
             if self._firmware.silent:
                 break
             await asyncio.sleep(0.1)

@@ -20,24 +20,26 @@ PRIORITY_WEB = const(1000)
 PRIORITY_API = const(500)
 PRIORITY_SOLAR = const(50)
 
-_WHO = {
-    "board": "the board",
-    "cable": "the cable",
-    "setting": "the setting MaxCurrent",
-    "site": "the supply that the connectors share",
-    "temperature": "the temperature",
-    "guard": "the mains guard",
-    "web": "the page",
-    "profile": "a charging profile",
-    "profile_max": "the station's charging profile",
-}
+# Source and its words. One text: as a dict it would take ten times the heap.
+_WHO = const("""
+board|the board
+cable|the cable
+setting|the setting MaxCurrent
+site|the supply that the connectors share
+temperature|the temperature
+guard|the mains guard
+web|the page
+profile|a charging profile
+profile_max|the station's charging profile
+""")
 
 # Caps whose lowering cannot wait.
-_PROTECTIVE = ("board", "cable", "site", "temperature", "guard")
+_PROTECTIVE = const(("board", "cable", "site", "temperature", "guard"))
 
 
 def _by(source):
-    return _WHO.get(source, source)
+    at = _WHO.find("\n%s|" % source)
+    return _WHO[at + len(source) + 2 :].partition("\n")[0] if at >= 0 else source
 
 
 def amps(ma):

@@ -19,9 +19,9 @@ DAILY, WEEKLY = 86400, 604800
 # journal's record of 1024 bytes. In RAM a profile costs about 250 bytes and 8 for each period.
 MAX_PERIODS = const(96)
 MAX_PROFILES = const(8)
-MAX_STACK = const(9)
+_MAX_STACK = const(9)
 
-_PERIOD = "<II"  # start s, limit in tenths | phases << 24
+_PERIOD = const("<II")  # start s, limit in tenths | phases << 24
 _PERIOD_SIZE = const(8)
 _LIMIT_BITS = const(24)
 MAX_TENTHS = const((1 << 24) - 1)
@@ -63,7 +63,7 @@ class Profile:
     def __init__(self, id, connector, purpose, stack, unit, start, every, duration, valid_from,
                  valid_to, least, periods, session=None):
         # fmt: on
-        if not 0 <= stack <= MAX_STACK:
+        if not 0 <= stack <= _MAX_STACK:
             raise ValueError("stack level %d" % stack)
         if purpose not in (MAX, DEFAULT, TX) or unit not in (AMPS, WATTS):
             raise ValueError("purpose or unit")

@@ -25,7 +25,7 @@ _MIN_UA = 1000 * MIN_MA
 
 # Energy managers send a new limit every few seconds, and flash is only erased while nobody
 # charges: what follows sooner than this is in force at once and on flash a little later.
-STORE_EVERY_S = const(60)
+_STORE_EVERY_S = const(60)
 
 
 class Profiles:
@@ -71,7 +71,7 @@ class Profiles:
         uptime = self._clock.uptime()
         for p in list(self._later):
             last = self._written.get(p.slot())
-            if not now and last is not None and uptime - last < STORE_EVERY_S:
+            if not now and last is not None and uptime - last < _STORE_EVERY_S:
                 continue
             self._written[p.slot()] = uptime
             try:
