@@ -85,7 +85,9 @@ def careful(book, elapsed, session, fitted):
     holds for certain, the one with the least current."""
     may = []
     order = [
-        entry for entry in book if entry[0].purpose != p.MAX and (session or entry[0].purpose != p.TX)
+        entry
+        for entry in book
+        if entry[0].purpose == p.DEFAULT or (session and entry[0].purpose == p.TX)
     ]
     order.sort(key=lambda entry: (entry[0].purpose == p.TX, entry[0].stack, entry[0].connector))
     for profile, periods in reversed(order):
