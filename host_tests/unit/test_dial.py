@@ -7,7 +7,7 @@ import os
 
 from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
-from ocppj import dial, tls
+from ocppj import dial
 from ocppj.resolver import Resolver
 from station.settings import Settings
 from test_tls_pem import ONE, TWO, pem
@@ -82,7 +82,7 @@ class Bench:
 
     def attempt(self):
         """The arguments that the stream is opened with, and those of the upgrade."""
-        from ocppj import handshake  # each time: it is let go of afterwards
+        from ocppj import handshake, tls  # each time: they are let go of afterwards
 
         upgrades = []
         context, upgrade = tls.client_context, handshake.upgrade
@@ -276,3 +276,9 @@ def test_a_layer_that_is_broken_is_told_as_a_bug():
         raise TypeError("a bug")
 
     raises(TypeError, layer_values, layer, {"ChargePointId": "CP"})
+
+
+def test_a_name_that_another_part_has_looked_up_is_not_asked_for_again():
+    bench = Bench("ws://csms.example/ocpp")
+    run(bench.resolver.address("csms.example", 80))
+    assert bench.attempt()[0][0] == "192.0.2.1" and len(bench.looked_up) == 1
