@@ -8,8 +8,8 @@ same number of each group of mutation/table.py, and always those of mutation/nam
 the survivors. Exit status 1 if one survives in a strict group that mutation/equivalent.json does
 not list, or more than one of fifty of all others.
 
-Nothing is written but to a temporary folder. --told prints each mutant and what noticed it. --near leaves out the tests of the whole
-firmware. --named tries those of named.json alone.
+Nothing is written but to a temporary folder. --told prints each mutant and what noticed it.
+--near leaves out the tests of the whole firmware. --named tries those of named.json alone.
 """
 
 import argparse
@@ -143,7 +143,9 @@ class Bench:
         survivors = [m for m in mutants if m in ends and ends[m] is None]
         for mutant in survivors:
             self.out("SURVIVED  %s" % mutant)
-        self.out("%-12s %8s %7s %11s %9s" % ("group", "mutants", "killed", "equivalent", "survived"))
+        self.out(
+            "%-12s %8s %7s %11s %9s" % ("group", "mutants", "killed", "equivalent", "survived")
+        )
         failed = []
         others = survived = 0
         for group in groups:
@@ -190,7 +192,7 @@ def main(arguments):
     for entry in bench.equivalent.stale(bench.mutants) if groups == table.groups() else []:
         failed.append("equivalent.json")
         print("no such mutant any more:", entry)
-    for (_, begin), (name, end) in zip(bench.phases, bench.phases[1:]):
+    for (_, begin), (name, end) in zip(bench.phases, bench.phases[1:], strict=False):
         print("%s: %.0f s" % (name, end - begin))
     words = (len(chosen), given.seed, (time.monotonic() - began) / 60)
     print("%d mutants, seed %d, %.1f min" % words)

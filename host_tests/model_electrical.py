@@ -26,13 +26,7 @@ def run(runs, seed=0, out=print, seconds=None):
     for number in range(seed, seed + runs):
         drawn = history(number)
         broken, played = play(drawn)
-        coverage.add(
-            drawn,
-            played.met,
-            played.judge.closings,
-            len(played.charger.resets),
-            played.charger.ms / 1000,
-        )
+        coverage.add(drawn, played)
         if broken is not None:
             short = shorten(drawn, broken.name)
             failures.append((number, broken, short))

@@ -175,7 +175,13 @@ def test_listed_mutants_are_still_there():
 
 
 def test_a_listed_mutant_is_known_by_its_text_and_not_by_its_line():
-    entry = {"path": "x.py", "before": "a = 1", "operator": "constant", "after": "a = 2", "why": "-"}
+    entry = {
+        "path": "x.py",
+        "before": "a = 1",
+        "operator": "constant",
+        "after": "a = 2",
+        "why": "-",
+    }
     list_ = listed.Equivalent([entry])
     for text in ("a = 1\n", "# more\n\na = 1\n"):
         found = operators.mutants("x.py", text)
@@ -284,7 +290,9 @@ def test_what_survives_is_told_from_what_is_killed():
     dead = ("PRIORITY_SOLAR = const(50)", "PRIORITY_SOLAR = const(62)")
     alive = ("MAX_MA = const(80000)", "MAX_MA = const(60000)")
     tests = "test_no_claim_is_above_a_cap,test_without_claims_the_smallest_cap_is_the_limit"
-    folders = [str(table.ROOT / name) for name in ("host_tests", "host_tests/unit", "lib", "firmware")]
+    folders = [
+        str(table.ROOT / name) for name in ("host_tests", "host_tests/unit", "lib", "firmware")
+    ]
     env = dict(os.environ, PYTHONPATH=os.pathsep.join(folders), PYTHONDONTWRITEBYTECODE="1")
     done = subprocess.run(
         [sys.executable, "-c", TRIALS, tests, json.dumps([dead, alive])],

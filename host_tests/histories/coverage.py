@@ -15,14 +15,17 @@ class Coverage:
         self.guards = collections.Counter()
         self.connectors = collections.Counter()
         self.versions = collections.Counter()
+        self.inside = collections.Counter()
 
-    def add(self, history, met, closings, resets, seconds):
-        """One history: `met` are the kinds that were there while contacts were closed."""
+    def add(self, history, played):
+        """One history, played: `met` are the kinds that were there while contacts were closed."""
+        met = played.met
         self.histories += 1
-        self.closings += closings
-        self.resets += resets
-        self.seconds += seconds
-        if not closings:
+        self.closings += played.judge.closings
+        self.resets += len(played.charger.resets)
+        self.seconds += played.charger.ms / 1000
+        self.inside.update(played.fired)
+        if not played.judge.closings:
             return
         self.closed += 1
         self.guards[history["guard"]] += 1
@@ -43,6 +46,7 @@ class Coverage:
         yield "guard       " + _counts(self.guards)
         yield "connectors  " + _counts(self.connectors)
         yield "MicroPython " + _counts(self.versions)
+        yield "inside      " + _counts(self.inside)
         pairs = [self.pairs[a, b] for a in names for b in names if a < b]
         yield "pairs of kinds met while closed: %d of %d, %d to %d times each, median %d" % (
             len([n for n in pairs if n]), len(pairs), min(pairs), max(pairs),

@@ -3,8 +3,9 @@
 
 from random import Random
 
-from .faults import KINDS
 from twin.ev import QUIRKS
+
+from .faults import KINDS
 
 GUARDS = ("none", "interlock", "external")
 NAMES = sorted(KINDS)

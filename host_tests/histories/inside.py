@@ -63,6 +63,7 @@ def raise_at(play, name, line):
             if left[0] <= 0:
                 sys.settrace(None)
                 play.judge.happened("tick fails")
+                play.fired["an exception at a line of the tick"] += 1
                 raise _ERRORS[name]("injected at line %d" % frame.f_lineno)
         return local
 
@@ -92,6 +93,7 @@ def interrupt_at(play, c, what, line):
 
     def fire():
         left[0] = 0
+        play.fired["a callback between two lines: " + what] += 1
         evse = charger.evses[c]
         if what == "trip":
             evse.trip("ProtectiveEarthLost")

@@ -196,7 +196,11 @@ class Mischief:
     def rcd_stuck(self, c, on):
         """Its output does not move any more, whatever flows and whatever is tested."""
         rcd = self.charger.outlets[c].rcd
-        rcd._dead = on
+        if on:
+            rcd._settle = lambda: None
+        else:
+            rcd.__dict__.pop("_settle", None)
+            rcd._settle()
 
     def not_closing(self, c, on):
         contactor = self.charger.outlets[c].contactor

@@ -3,6 +3,7 @@
 """A history is a dict of plain values: {"seed", "guard", "connectors", "socket", "mirror",
 "steps": [[verb, ...], ...]}. The same history always goes the same way."""
 
+import collections
 import contextlib
 import io
 import sys
@@ -36,6 +37,7 @@ class Play(Mischief):
         self.traced = None  # trace function while the program is to be interrupted
         self.active = {}  # (kind, connector) -> arguments
         self.met = set()  # kinds that were there while contacts were closed
+        self.fired = collections.Counter()  # what happened inside the firmware
         self.flickers = {}
         self.toggles = {}
         self.quirks = {}

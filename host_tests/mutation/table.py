@@ -16,7 +16,8 @@ SHARE = 0.02
 
 _PILOT = (
     "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_plateau"
-    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
+    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake"
+    " unit/test_iec61851_curve"
 )
 _PILOT_LONG = (
     "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
@@ -76,7 +77,8 @@ ROWS = [
     (
         "recovery",
         "lib/station/recovery.py lib/station/station.py",
-        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
+        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time"
+        " unit/test_reservations"
         " unit/test_authorization",
         "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
     ),
@@ -97,7 +99,8 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection unit/test_ws_handshake"
+        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection"
+        " unit/test_ws_handshake"
         " test_certificate_names",
         "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
         " micropython:test_ws_connection",

@@ -99,7 +99,7 @@ class Bench:
         return self.adc._plateaus[0].mv(counts(mv, gain, intercept))
 
 
-# -- windows --------------------------------------------------------------------------------------
+# -- windows -----------------------------------------------------------------------------
 
 
 def test_a_window_knows_its_moment_and_the_time_since_the_last_one():
@@ -170,7 +170,7 @@ def test_windows_are_longer_above_63_a():
         assert asked == [4000, 4000, 8000, 8000]
 
 
-# -- single readings --------------------------------------------------------------------------------
+# -- single readings ---------------------------------------------------------------------
 
 
 def test_the_middle_reading_counts_and_less_than_half_may_fail():
@@ -259,7 +259,7 @@ def test_a_thermometer_at_either_end_of_the_range_is_none():
         assert Bench(adc_, board={"temp": {"pin": 4}}).adc._temp is None  # another kind of sensor
 
 
-# -- calibration at boot --------------------------------------------------------------------------
+# -- calibration at boot -----------------------------------------------------------------
 
 
 def test_the_line_goes_through_both_ends_and_ends_at_12_v():
@@ -332,7 +332,8 @@ def test_a_point_of_a_full_converter_stands_for_12_v_at_least():
         plain = Plateau(*divider(CP["divider"], CP["vcc_mv"]))
         least = plain.pin_uv(12000)
         for raw, uv, at_full in (
-            (65500, least - 300000, 12000), (65499, least - 300000, plain.pilot_mv(least - 300000)),
+            (65500, least - 300000, 12000), (65499, least - 300000,
+            plain.pilot_mv(least - 300000)),
             (65535, least + 90000, plain.pilot_mv(least + 90000)),
         ):  # fmt: skip
             bench = Bench(adc_, cp={"cal": [[1000, 190000], [raw, uv]]})

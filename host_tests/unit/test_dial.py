@@ -193,7 +193,11 @@ def test_the_configuration_reads_files_and_settings_anew():
 
     with_files(look)
     cfg = config("wss://h", **NAMED)
-    for name, file in (("ca_der", "CaFile"), ("cert_der", "ClientCertFile"), ("key_der", "ClientKeyFile")):
+    for name, file in (
+        ("ca_der", "CaFile"),
+        ("cert_der", "ClientCertFile"),
+        ("key_der", "ClientKeyFile"),
+    ):
         told = str(raises(ValueError, lambda: getattr(cfg, name)))  # noqa: B023
         assert file in told and NAMED[file] in told
     cfg = config("wss://h")

@@ -466,14 +466,26 @@ def known(table, cause):
 
 def test_what_lasts_is_news_each_time_it_comes_and_an_event_once():
     table = Faults(FakeEvse())
-    assert table.report("MeterLost", "a", 10) is True and known(table, "MeterLost") == ["a", 10, True]
+    assert table.report("MeterLost", "a", 10) is True and known(table, "MeterLost") == [
+        "a",
+        10,
+        True,
+    ]
     assert table.report("MeterLost", "b", 20) is False
     assert known(table, "MeterLost") == ["a", 10, True]
     table.gone("MeterLost")
     assert known(table, "MeterLost") == ["a", 10, False]
-    assert table.report("MeterLost", "c", 30) is True and known(table, "MeterLost") == ["c", 30, True]
+    assert table.report("MeterLost", "c", 30) is True and known(table, "MeterLost") == [
+        "c",
+        30,
+        True,
+    ]
     # An event: the table alone decides when it ends, and it begins anew each time.
-    assert table.report("LockJammed", "a", 10) is True and known(table, "LockJammed") == ["a", 10, False]
+    assert table.report("LockJammed", "a", 10) is True and known(table, "LockJammed") == [
+        "a",
+        10,
+        False,
+    ]
     assert table.report("LockJammed", "b", 20) is False
     assert known(table, "LockJammed") == ["b", 20, False]
     # The same cause, watched: it lasts.
@@ -532,7 +544,11 @@ def test_what_the_evse_has_latched_by_itself_is_a_fault_with_its_time():
 
 
 def test_pins_may_be_live_with_either_fault_of_the_contactor():
-    for cause, live in (("ContactorWelded", True), ("ContactorNotClosing", True), ("LockLost", False)):
+    for cause, live in (
+        ("ContactorWelded", True),
+        ("ContactorNotClosing", True),
+        ("LockLost", False),
+    ):
         table = Faults(FakeEvse())
         table.report(cause, "", 0)
         assert table.may_be_live is live

@@ -1,7 +1,7 @@
 # Which records may still be written, and what is given up for them: the rules, number by number.
 # MIT license; part of microevse
-"""On a log that only counts. A reserve that was one block too small once showed itself after months
-of sessions, when the end of one could not be written."""
+"""On a log that only counts. A reserve that is one block too small shows itself after months of
+sessions, when the end of one cannot be written."""
 
 from store import norlog
 from store.kinds import BOOT, SAMPLE, START, STOP
@@ -114,8 +114,10 @@ def test_what_is_kept():
     dead = [flags for flags in range(256) if norlog.is_dead(flags)][0]
     one = space(running=2)  # the last samples are 15 and 25
     for kind, seq, flags, all_, fewer in (
-        (SAMPLE, 1, live, True, False), (SAMPLE, 15, live, True, True), (SAMPLE, 25, dead, True, True),
-        (SAMPLE, 10, dead, False, False), (START, 1, live, True, True), (START, 1, dead, False, False),
+        (SAMPLE, 1, live, True, False), (SAMPLE, 15, live, True, True),
+        (SAMPLE, 25, dead, True, True),
+        (SAMPLE, 10, dead, False, False), (START, 1, live, True, True),
+        (START, 1, dead, False, False),
     ):  # fmt: skip
         assert one._wanted(kind, seq, flags) is all_, (kind, seq, flags)
         assert one._wanted_without_samples(kind, seq, flags) is fewer, (kind, seq, flags)
@@ -124,7 +126,8 @@ def test_what_is_kept():
 
 def test_what_never_changes_moves_when_others_were_erased_16_times_more():
     for stream, wear, ready, moves in (
-        (0, 17, 2, True), (1, 17, 2, True), (0, 16, 2, False), (0, 17, 1, False), (0, None, 9, False),
+        (0, 17, 2, True), (1, 17, 2, True), (0, 16, 2, False), (0, 17, 1, False),
+        (0, None, 9, False),
     ):  # fmt: skip
         one = space(ready=ready)
         if wear is not None:
