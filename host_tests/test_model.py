@@ -11,7 +11,6 @@ from histories import charger, draw, rows
 from histories.charger import hal
 from histories.play import play
 from histories.script import load, shorten, text
-
 from iec61851 import evidence, evse
 from iec61851.closings import Closings
 from rig import Rig
@@ -195,7 +194,7 @@ def test_a_fault_that_the_guard_opens_for_counts_as_one():
 def test_the_watch_counts_closings(monkeypatch):
     steps = list(CLOSED)
     for _ in range(6):
-        steps += [["on", "pilot E", 0], ["wait", 1000], ["off", "pilot E", 0], ["closed", 0, 14000]]
+        steps += [["on", "pilot E", 0], ["wait", 1000], ["off", "pilot E", 0], ["closed", 0]]
     assert play(history(steps), live=False)[0] is None
     monkeypatch.setattr(Closings, "ended", lambda self, now_ms, cause: None)
     assert play(history(steps), live=False)[0].name == "closings"

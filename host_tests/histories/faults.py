@@ -207,7 +207,9 @@ _fault("earth lost", "pe")
 _fault("emergency stop", "other")
 _fault("rcd trips", "rcd")
 _fault("too hot", "overtemp", lambda rng: (("celsius", rng.choice((75, 90, 110))),))
-_fault("temperature sensor", "overtemp", lambda rng: (("sensor", rng.choice(("open", "short"))),))
+_fault(
+    "temperature sensor", "overtemp", lambda rng: (("sensor", rng.choice(("open", "short"))),)
+)
 _fault("contacts weld", "weld")
 _fault("lock contact lost", "lock", contact=True)
 kind(

@@ -148,7 +148,8 @@ class Judge:
             closed = contactor.coil
         blind = self.blind
         running = charger.runs
-        no_tick = not running or "hang" in blind or "timer stops" in blind or "clock stops" in blind
+        stops = "timer stops" in blind or "clock stops" in blind
+        no_tick = not running or stops or "hang" in blind
         no_task = no_tick or "loop hangs" in blind or "task fails" in blind
         waits = {
             "tick": no_tick,
