@@ -180,6 +180,18 @@ def test_the_watch_sees_a_closing_that_nobody_permits(monkeypatch):
     assert "nobody permits it" in broken_closing(monkeypatch, steps, socket=False)
 
 
+def test_a_fault_that_the_guard_opens_for_counts_as_one():
+    """The guard was quicker than the state machine, which took it for an EV that lets go: a
+    pilot shorted after each closing was allowed fifty of them in one plug-in."""
+    for kind in ("pilot E", "pilot diode"):
+        steps = list(CLOSED)
+        for _ in range(5):
+            steps += [["on", kind, 0], ["wait", 1000], ["off", kind, 0], ["closed", 0]]
+        broken, played = play(history(steps, guard="external"), live=False)
+        assert broken is None and played.judge.closings == 3, broken
+        assert played.charger.evses[0].closings.why == "fault"
+
+
 def test_the_watch_counts_closings(monkeypatch):
     steps = list(CLOSED)
     for _ in range(6):

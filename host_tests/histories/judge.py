@@ -76,6 +76,12 @@ class Judge:
             w.limit_ma = 16000  # what somebody had set is forgotten
             w.forbidden = False  # free of charge: what was cut goes on
 
+    def person_reset(self):
+        """Somebody who may has let it close again."""
+        for w in self.seen:
+            w.by_fault.clear()
+            w.by_rcd.clear()
+
     def limit(self, c, ma):
         w = self.seen[c]
         # The duty may stay for 5 s, then the EV has 5 s.

@@ -171,6 +171,7 @@ class Play(Mischief):
             self.unplug(c)
         self.wait(7000)
         self.charger.person_resets()
+        self.judge.person_reset()
         self.wait(6000)
         self.charger.reset("power", off_ms=2000)
         self.wait(3000)

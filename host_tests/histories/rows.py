@@ -4,9 +4,12 @@
 judge's view of one connector (judge.Watched): the physical world, the parts that a history has
 broken, and what people have asked for. Nothing of it is what the firmware believes.
 
+A converter that stands still has rows of its own, in place of those for the pilot.
+
 needs: "tick" where the state machine has to see it, "task" where one of the program's tasks
-has to, "closed" where that can only be seen (and counts) while the contacts are closed, "guard" where the board's guard acts by itself. While the tick or the task cannot run,
-a row of its own counts (BLIND), and this one waits.
+has to, "closed" where that can only be seen (and counts) while the contacts are closed, "guard"
+where the board's guard acts by itself. While the tick or the task cannot run, a row of its own
+counts (BLIND), and this one waits.
 
 What is on for more than half of any second counts as standing from that moment on; the limit
 is then LEAKY_MS, the 3 s of seq 12, where the row's own is shorter.
@@ -24,11 +27,11 @@ SENSED_MS = 1300  # two looks of the protection, half a second apart
 
 
 def _let_go(w):
-    return w.letter == "A" or w.letter == "B"
+    return (w.letter == "A" or w.letter == "B") and (not w.stuck or w.guarded)
 
 
 def _lost(w):
-    return not w.asking or w.short and w.pwm
+    return (not w.asking or w.short and w.pwm) and not w.stuck
 
 
 def _adc_blind(w):

@@ -10,6 +10,7 @@ _SECOND = 1000.0
 STEADY = 65500  # of 65536: before MicroPython 1.26 steady +12 V is a duty of 65535
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
+_OUT_MS = 80
 PLUGGED_MS = 150  # so long after it an EV has surely been seen
 
 
@@ -79,6 +80,7 @@ class Watched:
         self.outlet = charger.outlets[c]
         self.circuit = self.outlet.pilot
         self.meter = charger.meter_parts[c]
+        self.guarded = charger.guarded
         self.mirrored = "feedback" in charger.board["connectors"][c]["contactor"]
         self.levels = [Level() for _ in rows.ROWS]
         self.broken = False  # the contactor does not close
@@ -119,18 +121,18 @@ class Watched:
         self.letter = circuit.letter
         self.asking = self.letter == "C"
         now = self.judge.charger.ms
+        if self.out_ms is not None and now - self.out_ms > _OUT_MS:
+            # Unplugged, or as good as that: what comes next is a session of its own.
+            self.forbidden = False
+            self.since_plug = self.faults_in_plug = 0
+            if now - self.out_ms > PLUGGED_MS:
+                self.proved = False
         if self.letter != "A":
             self.out_ms = None
-        elif self.out_ms is None:
-            self.out_ms = now
-        if self.letter == "A":
+        else:
             self.in_ms = now
-            if now - self.out_ms > 80:
-                # Unplugged, or as good as that: what comes next is a session of its own.
-                self.forbidden = False
-                self.since_plug = self.faults_in_plug = 0
-                if now - self.out_ms > PLUGGED_MS:
-                    self.proved = False
+            if self.out_ms is None:
+                self.out_ms = now
         if self.letter in "AB":
             self.let_ms = now
         self.short = circuit.diode_short or circuit.ev_diode_short

@@ -15,8 +15,9 @@ minmax     min for max
 name       another text in place of a cause's, setting's or status' name (CamelCase)
 except     a handler that catches nothing, or every Exception
 
-Left out is what only people read: log lines, texts with %, arguments of exceptions. So are
-mutants that no test could miss: an assignment is removed where the name has a value without it.
+Left out is what only people read: log lines, texts with %, arguments of exceptions; what only
+CPython runs; and mutants that no test could miss: an assignment is removed where the name has a
+value without it.
 """
 
 import ast
@@ -177,8 +178,15 @@ class _Walk:
         self.visit(node)
 
     def _if(self, node):
+        if not node.orelse and all(_told(getattr(n, "value", n)) for n in node.body):
+            return  # whether something is told
         self._condition(node.test)
-        self._visit_all(node.body + node.orelse)
+        on_chip, other = node.body, node.orelse
+        if _is_not(node.test) and _is_port(node.test.operand):
+            on_chip, other = other, on_chip
+        elif not _is_port(node.test):
+            on_chip = on_chip + other
+        self._visit_all(on_chip)
 
     def _ifexp(self, node):
         if any(_is_format(n) for n in (node.body, node.orelse)):
@@ -307,6 +315,10 @@ def _is_text(node):
 
 def _is_format(node):
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _is_text(node.left)
+
+
+def _is_port(node):
+    return isinstance(node, ast.Name) and node.id == "MICROPYTHON"
 
 
 def _is_not(node):

@@ -22,10 +22,13 @@ _OPTIONS = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist"]
 PATIENCE = 10
 LEAST_S = 10
 WHOLE_S = 60
+LEARNING_S = 600  # slowed down by the tracing
 
 
 class _Session:
     """What all the plugins share: the order, the first failure, a limit for each test."""
+
+    limit_s = WHOLE_S
 
     def __init__(self, order=None, limits=None, bounded=None):
         self._order = order  # node ids, None for all
@@ -51,7 +54,7 @@ class _Session:
     def pytest_runtest_protocol(self, item):
         signal.signal(signal.SIGALRM, self._late)
         self.failed = item.nodeid + " (late)"  # unless it ends
-        signal.setitimer(signal.ITIMER_REAL, self._limits.get(item.nodeid, WHOLE_S), 1)
+        signal.setitimer(signal.ITIMER_REAL, self._limits.get(item.nodeid, self.limit_s), 1)
         try:
             result = yield
         finally:
@@ -120,6 +123,8 @@ def _paths():
 
 class _Learning(_Session):
     """Which functions of `paths` each test calls, and how long it takes."""
+
+    limit_s = LEARNING_S
 
     def __init__(self, paths, bounded):
         super().__init__(bounded=bounded)

@@ -148,8 +148,8 @@ def test_time_left_out_on_purpose_is_left_out_of_every_pilot_once():
         adc.window(0)
         adc.window(1)
         for _ in range(2):
-            bench.now[0] += 4010
-            left_out[0] = 4000
+            bench.now[0] += 4009
+            left_out[0] = 3999
             adc.window(0)
             assert adc.gap_ms == 10
             bench.now[0] += 5
@@ -197,6 +197,11 @@ def test_the_middle_reading_counts_and_less_than_half_may_fail():
             assert adc_._middle(read) == middle, values
             assert left == []
 
+        def broken():
+            raise TypeError("a bug is told")
+
+        raises(TypeError, adc_._middle, broken)
+
 
 def test_a_reading_for_calibration_is_nine_and_fails_without_a_number():
     with Hal("adc") as adc_:
@@ -214,7 +219,7 @@ def test_a_reading_for_calibration_is_nine_and_fails_without_a_number():
 def test_cables_are_told_by_the_profile_s_pull_up():
     with Hal("adc") as adc_:
         for pp, ohms, ma in (
-            ({}, 220, 32000), ({}, 680, 20000), ({"pullup": 330}, 220, 32000),
+            ({}, 145, 32000), ({}, 300, 32000), ({}, 680, 20000), ({"pullup": 330}, 220, 32000),
             ({"vcc_mv": 5000}, 100, 63000), ({"pullup": 330, "vcc_mv": 5000}, 1500, 13000),
         ):  # fmt: skip
             bench = Bench(adc_, more={"pp": dict(pp, adc=39)})

@@ -336,6 +336,7 @@ def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
     raises(ValueError, Closings().restore, (1, 2))
     after.reset()
     assert after.why is None and after.person is False and after.counts() == (0, 0, 0)
+    assert after.left == (50, 3)
     after.ended(0, None)
     after.reset()
     assert after.news is True and after.cause is None

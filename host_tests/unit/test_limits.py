@@ -160,3 +160,15 @@ def test_a_claim_as_small_as_the_cap_leaves_it_the_cap_s():
         limits.cap(name, 10000)
         assert limits.value(0)[0] == 10000 and limits.protective is False
         limits.cap(name, None)
+
+
+def test_the_bound_is_the_first_of_the_smallest_caps_that_are_no_profile_s():
+    limits = Limits()
+    assert limits.bound() == (80000, "the pilot")
+    limits.cap("profile_max", 6000)
+    assert limits.bound() == (80000, "the pilot")
+    limits.cap("board", 80000)
+    assert limits.bound() == (80000, "the pilot")
+    for name, ma in (("setting", 20000), ("cable", 16000), ("board", 32000), ("guard", 16000)):
+        limits.cap(name, ma)
+    assert limits.bound() == (16000, "the cable")

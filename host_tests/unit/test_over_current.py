@@ -90,3 +90,19 @@ def test_a_new_closing_begins_with_nothing():
 def test_the_first_readings_are_never_too_old():
     """Nothing has been read before the first one, whenever that was."""
     assert verdicts([(50000, 16000, 30000), (51500, 16000, 30000)]) == [None, "OverCurrentHard"]
+
+
+def test_of_offers_that_went_down_and_up_the_largest_of_six_seconds_holds():
+    watch = OverCurrent()
+    verdicts([(0, 32000, 9000), (1000, 10000, 9000), (5000, 20000, 9000)], watch)
+    verdicts([(6500, 20000, 15000)], watch)
+    assert watch._soft_ms is None and watch._hard_ms is None
+    verdicts([(6600, 20000, 22551)], watch)
+    assert watch._soft_ms == 6600
+
+
+def test_a_verdict_is_told_once_for_each_reading():
+    watch = OverCurrent()
+    assert verdicts([(0, 16000, 30000), (1500, 16000, 30000)], watch)[1] == "OverCurrentHard"
+    assert watch.look(2000, 16000, 30000, 1500) is None
+    assert watch.look(2500, 16000, 30000, 2500) == "OverCurrentHard"

@@ -536,3 +536,69 @@ def test_pins_may_be_live_with_either_fault_of_the_contactor():
         table = Faults(FakeEvse())
         table.report(cause, "", 0)
         assert table.may_be_live is live
+
+
+# -- for ever -------------------------------------------------------------------------------------
+
+
+class Over(Exception):
+    """So many rounds are enough."""
+
+
+def rounds(coroutine, count):
+    """Run a task that never ends for so many of its sleeps; returns what it slept."""
+    slept = []
+
+    async def sleep(seconds):
+        slept.append(seconds)
+        if len(slept) == count:
+            raise Over
+
+    real = protection.asyncio.sleep
+    protection.asyncio.sleep = sleep
+    try:
+        raises(Over, lambda: run(coroutine()))
+    finally:
+        protection.asyncio.sleep = real
+    return slept
+
+
+def test_a_look_that_fails_gives_no_beat_and_the_second_in_a_row_opens():
+    for fails, trips, beats in (
+        ("0100", 0, 3), ("0110", 1, 2), ("0101", 0, 2), ("0111", 2, 1), ("0000", 0, 4),
+    ):  # fmt: skip
+        bench = Bench()
+        left = [x == "1" for x in fails]
+        told = []
+        bench.protection.beat = lambda: told.append(1)  # noqa: B023
+
+        def look(now):
+            if left.pop(0):  # noqa: B023
+                raise OSError(5)
+
+        async def nothing():
+            pass
+
+        bench.protection.look = look
+        bench.protection._do_chores = nothing
+        assert rounds(bench.protection.run, 4) == [0.5] * 4
+        assert len(told) == beats, fails
+        assert bench.evse.calls == ["trip TaskFailed"] * trips, fails
+
+
+def test_the_chores_test_and_probe_when_they_are_due_and_go_on_after_a_failure():
+    bench = Bench()
+    done = []
+
+    async def test_rcd(now):
+        done.append(("test", now))
+        raise OSError(5)
+
+    async def probe():
+        done.append("probe")
+
+    bench.protection.test_rcd, bench.protection.probe = test_rcd, probe
+    bench.protection.test_is_due = lambda now: len(done) == 1
+    bench.protection.probe_is_due = lambda: len(done) in (0, 2)
+    assert rounds(bench.protection._do_chores, 3) == [0.5] * 3
+    assert done == ["probe", ("test", bench.now), "probe"]

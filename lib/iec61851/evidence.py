@@ -46,13 +46,13 @@ class Evidence:
 
     `bad`: the run of windows up to now that are not as they should be. `doubt`: how much of the
     time before was bad, 1/16 ms: a bad window adds the time it stands for, a good one takes away
-    a part of its own.
+    a part of its own. `cause`: that of most of the bad windows, while there is doubt.
     """
 
     def __init__(self):
         self.bad = Run()
         self.doubt = 0
-        self._cause = None  # that of most of the bad windows
+        self.cause = None
         self._votes = 0
 
     def closed(self, good, cause, dt, seen_ms):
@@ -68,7 +68,7 @@ class Evidence:
         if self.bad.lasts(_LOST_WINDOWS, LOST_MS):
             return cause or ""
         if self.doubt >= UNSTEADY_MS << 4:
-            return self._cause or "PilotUnsteady"
+            return self.cause or "PilotUnsteady"
         return None
 
     def open(self, cause, seen_ms):
@@ -88,15 +88,15 @@ class Evidence:
             windows = self.bad.windows
             self._more(seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause)
         if self.doubt >= _DOUBT_MS << 4 and self.bad.ms < _DOUBT_MS >> 1:
-            return self._cause or cause  # most of it was there before this run
+            return self.cause or cause  # most of it was there before this run
         return None
 
     def _more(self, part, cause):
         self.doubt += part
         # The majority's cause without a count for each (Boyer and Moore's vote).
         if not self._votes:
-            self._cause = cause
-        if cause == self._cause:
+            self.cause = cause
+        if cause == self.cause:
             self._votes = min(self._votes + 1, _AGED)
         else:
             self._votes -= 1

@@ -17,8 +17,7 @@ It opens
   - when half of a second was neither, in whatever pieces   (seq 12: within that second),
   - when a stopped EV has let go, or after six seconds whatever it does       (seq 10.2),
   - at once on a fault that is tripped from outside: RCD, over-current, a failed tick.
-Times are sums of what passed between windows: more or fewer ticks change nothing, and the
-tick counter may wrap.
+Times are sums of what passed between windows: more or fewer ticks change nothing.
 """
 
 from port import Flag, const, ticks_diff
@@ -233,8 +232,7 @@ class Evse:
                 self.unplug_count += 1
                 self.closings.unplugged(now_ms)
         elif B <= level <= D and not self.plugged:
-            # From A, or the first thing seen after a start; C and D at once are allowed:
-            # simplified EVs, power that came back (seq 1.1, 1.2).
+            # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
             self.plugged = True
             self.plug_count += 1
 
@@ -252,6 +250,9 @@ class Evse:
             asking = False
             self._let_go += 1
             if self._let_go >= _LET_GO_WINDOWS:
+                wrong = cause or self._evidence.doubt and self._evidence.cause
+                if wrong and level != A and level != B:
+                    self.trip(wrong)  # the guard was first: a fault all the same, and it counts
                 self._open()
                 return
         else:

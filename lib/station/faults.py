@@ -170,18 +170,20 @@ class Faults:
 
     def for_person(self):
         """Causes that wait for a person: they outlive a restart."""
-        return [cause for cause in self._found if clearing(cause) == PERSON]
+        found = self._found
+        return [c for c in found if clearing(c) == PERSON and not found[c][_RELEASED]]
 
-    def reset(self):
-        """A person who may says that all is well. False if there is nothing to reset, or its
-        cause is still there."""
+    def reset(self, closings=False):
+        """A person who may says that all is well; `closings`: the bound of closings has to be
+        reset, too. False if there is nothing to reset, or a cause is still there: its own, or
+        for `closings` (it may have been any) one that opens."""
         causes = self.for_person()
-        for cause in causes:
-            if self._found[cause][_PRESENT]:
+        for cause in self._found if closings else causes:
+            if self._found[cause][_PRESENT] and action(cause) >= OPEN:
                 return False
         for cause in causes:
             self._found[cause][_RELEASED] = True
-        return bool(causes)
+        return closings or bool(causes)
 
     @property
     def current(self):

@@ -202,13 +202,13 @@ class Lifecycle:
 
     def reset_faults(self, closings=True):
         """A person who may says that all is well; `closings`: with the bound of closings. False
-        if nothing waits for that, or its cause is still there."""
+        if nothing waits for that, or its cause is still there: then nothing is reset."""
         connector = self._connector
-        done = connector.faults.reset()
-        if closings and connector.evse.closings.why:
-            connector.evse.reset_closings()
-            done = True
+        closings = closings and connector.evse.closings.why is not None
+        done = connector.faults.reset(closings)
         if done:
+            if closings:
+                connector.evse.reset_closings()
             log.warn("station", "connector %d: faults reset by a person", connector.id)
             connector.kick()
         return done
