@@ -7,7 +7,7 @@ import os
 
 from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
-from ocppj import dial, tls
+from ocppj import dial
 from ocppj.resolver import Resolver
 from station.settings import Settings
 from test_tls_pem import ONE, TWO, pem
@@ -82,7 +82,7 @@ class Bench:
 
     def attempt(self):
         """The arguments that the stream is opened with, and those of the upgrade."""
-        from ocppj import handshake  # each time: it is let go of afterwards
+        from ocppj import handshake, tls  # each time: they are let go of afterwards
 
         upgrades = []
         context, upgrade = tls.client_context, handshake.upgrade
