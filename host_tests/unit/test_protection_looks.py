@@ -238,7 +238,7 @@ class Current(Bench):
         self.look()
 
     def found(self, *currents, limit=30):
-        """(cause, ms) of over-current, read each half second."""
+        """(cause, ms) of over-current, read each half second; no time belongs to the first."""
         start = None
         for _ in range(limit):
             self.read(*currents)
@@ -252,9 +252,9 @@ class Current(Bench):
 def test_each_phase_counts_and_the_direction_does_not():
     for currents in ((21000, 0, 0), (0, 21000, 0), (0, 0, 21000), (-21000, 0, 0), (0, 0, -21000),
                      (None, 21000, None), (9000, 21000, 8000), (21000,)):  # fmt: skip
-        assert Current().found(*currents) == ("OverCurrentHard", 1500), currents
+        assert Current().found(*currents) == ("OverCurrentHard", 3000), currents
     for currents in ((19000, 0, 0), (0, 0, -19000)):
-        assert Current().found(*currents) == ("OverCurrentSoft", 7000), currents
+        assert Current().found(*currents) == ("OverCurrentSoft", 8000), currents
     for currents in ((16000, 16000, 16000), (None, -16000, None)):
         assert Current().found(*currents) is None
 
