@@ -258,7 +258,7 @@ def test_a_lost_earth_stays_a_fault_for_as_long_as_it_is_lost():
     run(bench.charger.pass_s(60))
     assert bench.connector.fault[0] == "ProtectiveEarthLost"
     bench.no_earth = False
-    bench.looks(5)
+    bench.looks(6)
     run(bench.charger.pass_s(2))
     assert bench.connector.fault is None
 
@@ -498,7 +498,7 @@ def test_an_rcd_that_stays_tripped_is_a_fault_while_it_does():
     run(bench.charger.pass_s(60))
     assert bench.connector.fault[0] == "RcdTripped"
     bench.protection._rcd.fired = False
-    bench.looks(5)
+    bench.looks(6)
     run(bench.charger.pass_s(2))
     assert bench.connector.fault is None
 
