@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from mutation import listed, operators, table
+from mutation import listed, table
 from mutation.pool import Pool
 
 SAMPLE = 330
@@ -38,10 +38,8 @@ class Bench:
         self.equivalent = listed.Equivalent()
         self.mutants = []
         for row in self.rows:
-            for path in row.paths if row.group in groups else []:
-                for mutant in operators.mutants(path, (table.ROOT / path).read_text()):
-                    mutant.group = row.group
-                    self.mutants.append(mutant)
+            if row.group in groups:
+                self.mutants += table.mutants(row)
         self._row = {path: row for row in self.rows for path in row.paths}
         self._learned = {}
         self.phases = [("", time.monotonic())]  # (name, when it ended)

@@ -50,11 +50,11 @@ class _Walk:
     # -- helpers -----------------------------------------------------------------------
 
     def _add(self, span, text, operator):
-        line = 0
+        line, name = 0, ""
         if self._function is not None:
-            around = self._function
+            around, name = self._function, self._function.name
             line = min([around.lineno] + [d.lineno for d in around.decorator_list])
-        self.found.append(Mutant(self.source, span[0], span[1], text, operator, line))
+        self.found.append(Mutant(self.source, span[0], span[1], text, operator, line, name))
 
     def _replace(self, node, text, operator):
         self._add(self.source.span(node), text, operator)

@@ -55,5 +55,5 @@ def told(node):
     function = node.func
     if isinstance(function, ast.Attribute):
         of = function.value.id if isinstance(function.value, ast.Name) else ""
-        return of == "log" or function.attr in TOLD
+        return of in ("log", "console") or function.attr in TOLD
     return isinstance(function, ast.Name) and function.id in TOLD

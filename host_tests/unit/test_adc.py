@@ -401,3 +401,22 @@ def test_a_contactor_knows_what_it_is():
             assert relay.closed is True and chip.pins[26] == (1 if active_high else 0)
             relay.open()
             assert relay.closed is False and chip.pins[26] == (0 if active_high else 1)
+
+
+class Bare:
+    """A converter of a port that has no calibrated readings at all."""
+
+    ATTN_11DB = 3
+
+    def __init__(self, pin, atten):
+        pass
+
+    def read_u16(self):
+        return counts(12000, 48, 0)
+
+
+def test_a_port_without_calibrated_readings_is_not_trusted():
+    with Hal("adc") as adc_:
+        bench = Bench(adc_, kind=Bare)
+        assert bench.adc.uncalibrated == [0] and bench.adc.low_mv(0) is None
+        assert abs(bench.mv(12000, 48, 0) - 12000) <= 30

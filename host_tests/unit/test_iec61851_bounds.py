@@ -10,6 +10,7 @@ from iec61851.latch import CAUSES, Latch
 from iec61851.levels import UNKNOWN, A, B, C, D, E, F, classify, level
 from iec61851.observer import WEAK_MV, FrontEnd
 from iec61851.sender import FAULT, MAX_WAKES, OFFER, STEADY, Sender, Waker
+from station import faults
 
 # -- levels ------------------------------------------------------------------------------
 
@@ -224,6 +225,12 @@ def test_a_latch_counts_how_often_and_forgets_what_was_asked_for_only():
     assert latch.moved is False
     latch.ask("DiodeLost", latch.count("DiodeLost"))
     assert latch.settle(Allows()) is None and latch.all() == []
+
+
+def test_the_latch_and_the_station_know_the_same_causes():
+    assert CAUSES[-1] == "Unknown" and len(set(CAUSES)) == len(CAUSES)
+    known = [line.partition("|")[0] for line in faults._TABLE.strip().split("\n")]
+    assert sorted(known) == sorted(CAUSES[:-1])
 
 
 def test_every_cause_has_its_place_and_the_worst_is_first():

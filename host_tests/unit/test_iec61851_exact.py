@@ -427,6 +427,9 @@ def test_nothing_is_quiet_while_something_is_timed():
     assert bench.evse.quiet, "charging for long"
     bench.evse.permit(10000)
     assert not bench.evse.quiet
+    bench.evse.trip("LockLost")
+    bench.windows("B", 1200)
+    assert bench.evse.quiet, "a fault, and nothing that it waits for"
 
 
 # -- what a window says ------------------------------------------------------------------

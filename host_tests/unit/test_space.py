@@ -205,3 +205,50 @@ def test_nothing_is_looked_at_again_until_something_was_written():
     log.programs += 1
     one.prepare()
     assert log.asked == [0, 1, 0, 1]
+
+
+class Merging(Log):
+    """Sectors with so many live bytes, of which so many are really needed."""
+
+    def __init__(self, live, needed=None, ready=2):
+        super().__init__(ready)
+        self._live = live
+        self._needed = needed or live
+
+    def blocks(self, stream):
+        return list(range(len(self._live)))
+
+    def live(self, block):
+        return self._live[block]
+
+    def needed(self, block, keep):
+        return self._needed[block]
+
+    def merge(self, stream, blocks, keep, cold=False):
+        self.merged.append(blocks)
+        return True
+
+
+def merged(live, needed=None, ready=2, oldest=False):
+    log = Merging(live, needed, ready)
+    one = Space(Journal(log), 1)
+    one.journal.recount = lambda: None
+    done = one._merge(1, None, oldest)
+    assert done is bool(log.merged)
+    return log.merged[0] if log.merged else None
+
+
+def test_neighbours_that_fit_one_sector_are_merged_the_longest_run_of_them():
+    assert merged([2000, 2000, 9]) == [0, 1] and merged([2000, 2001, 9]) is None
+    assert merged([3000, 900, 900, 900, 9]) == [1, 2, 3]
+    assert merged([900, 900, 3000, 900, 900, 900, 9]) == [3, 4, 5]
+    assert merged([9, 9]) is None, "the last one is being written"
+    assert merged([2000, 2000, 9], ready=0) is None
+    # Live bytes do not count what open sessions hold on to.
+    assert merged([1000, 1000, 9], [2000, 2000, 9]) == [0, 1]
+    assert merged([1000, 1000, 9], [2000, 2001, 9]) is None
+
+
+def test_samples_are_given_up_from_the_oldest_pair_on():
+    assert merged([100, 100, 100, 100, 9], oldest=True) == [0, 1]
+    assert merged([9999] * 5, [4000, 4000, 100, 100, 9], oldest=True) == [2, 3]

@@ -121,3 +121,7 @@ def test_what_a_server_says_in_plain_words_for_both_libraries():
     both = "certificate has expired ... not correctly signed by the trusted CA"
     assert "given CA" in tls.explain(ValueError(both))
     assert tls.explain(OSError("ECONNREFUSED")) is None and tls.explain(ValueError()) is None
+
+
+def test_an_end_of_nothing_is_no_end():
+    assert "beginning" in str(raises(ValueError, tls.pem_to_der, "-----END None-----\n"))
