@@ -25,8 +25,7 @@ from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
-from parts import Parts
-from port import IN_PLACE
+from port import IN_PLACE, forget
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -51,7 +50,7 @@ class Charger:
     """All parts of one charger. `board`: dict of the profile; `provision`: config.json."""
 
     def __init__(self, board, provision):
-        self.board = board
+        self._board = board  # until all is made
         self.clock = Clock()
         log.use_clock(self.clock)
         self.supervisor = Supervisor(self.clock)
@@ -78,6 +77,8 @@ class Charger:
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
         self.tick = electrical.tick(self)
+        from parts import Parts
+
         parts = Parts(board, self.journal, self.clock)
         self.meters = [parts.meter(c) for c in board["connectors"]]
 
@@ -96,18 +97,16 @@ class Charger:
                 profile,
                 self._cable(i, profile),
             )
-        self.station.listeners.append(parts.on_event)
+        if parts.volatile():
+            self.station.listeners.append(parts.on_event)
         self.protections = electrical.protections(self)
 
         # The central system.
         self.config = CsmsConfig(self.settings)
         self.connection = Connection(
-            self.config,
-            on_up=self._online,
-            clock=self.clock,
-            allowed=self._may_stall,
+            self.config, on_up=self._online, clock=self.clock, allowed=self._may_stall,
             resolve=links.lookup(),
-        )
+        )  # fmt: skip
         identity = {
             "chargePointVendor": self.settings.text("ChargePointVendor"),
             "chargePointModel": self.settings.text("ChargePointModel"),
@@ -138,10 +137,16 @@ class Charger:
         self.transfers = Transfers(self, self._may_stall)
         self.firmware = None
         if "FirmwareManagement" in self.features.profiles:
-            self._fit_firmware()
+            from ocpp16.firmware import Firmware
+
+            # Diagnostics and updates, as the central system asks for them.
+            args = self.settings, self.journal, self.clock, self.transfers
+            self.firmware = Firmware(self.rpc.call, *args)
+            self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
+        self.station.farewell = self.connection.goodbye
         self.soft_pause = electrical.soft_pause(self)
         self.timekeeper = links.timekeeper(self)
         self.front = Front(
@@ -151,17 +156,14 @@ class Charger:
         self.setup = Setup(self)
         self.front.setup = self.setup
         self.settings.on_change(self._on_setting)
+        self._board = None
+        forget("parts")
+        forget("hal.uart")
 
-    # -- making the parts ----------------------------------------------------------------
-
-    def _fit_firmware(self):
-        """Diagnostics and updates, as the central system asks for them."""
-        from ocpp16.firmware import Firmware
-
-        self.firmware = Firmware(
-            self.rpc.call, self.settings, self.journal, self.clock, self.transfers
-        )
-        self.ocpp.attach_firmware(self.firmware)
+    @property
+    def board(self):
+        """The profile; read again once all is made, for the few who ask then."""
+        return self._board or board_file.load()
 
     def _cable(self, i, profile):
         return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None

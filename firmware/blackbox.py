@@ -13,11 +13,12 @@ import gc
 import log
 import port
 from hal import system
+from port import const
 
 FILE = "crash.txt"
 # With so much heap free there is room for more lines.
-_PLENTY = 1 << 20
-_MORE = 8192
+_PLENTY = const(1 << 20)
+_MORE = const(8192)
 _unsaved = False
 _previous = []
 

@@ -9,7 +9,7 @@ import json
 
 import log
 from keytrial import KeyTrial
-from ocppj import tls, url
+from port import release
 
 
 def provisioning(path="config.json"):
@@ -28,6 +28,16 @@ def layer_values(layer, values):
             layer({name: values[name]})
         except ValueError as exc:
             log.error("config", "%s", exc)
+
+
+def _parse(text):
+    """The Url of `text`; what reads it is of no use while a connection stands. ValueError."""
+    from ocppj import url
+
+    try:
+        return url.parse(text)
+    finally:
+        release("ocppj.url")
 
 
 class CsmsConfig:
@@ -55,7 +65,7 @@ class CsmsConfig:
         """Address of the central system. ValueError if it is weaker than SecurityProfile."""
         text = self._settings.text("CentralSystemURI")
         profile = self._settings.get("SecurityProfile")
-        if text and profile >= 2 and not url.parse(text).secure:
+        if text and profile >= 2 and not _parse(text).secure:
             raise ValueError("SecurityProfile %d needs a wss:// address" % profile)
         if profile == 1 and not self._settings.basic_auth_key():
             raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
@@ -64,14 +74,14 @@ class CsmsConfig:
     def secure(self):
         """True for wss://: making that connection stalls the interpreter."""
         try:
-            return url.parse(self._settings.text("CentralSystemURI")).secure
+            return _parse(self._settings.text("CentralSystemURI")).secure
         except ValueError:
             return False
 
     def host(self):
         """Host name for the page: no path, no identity, no secret."""
         try:
-            return url.parse(self._settings.text("CentralSystemURI")).host
+            return _parse(self._settings.text("CentralSystemURI")).host
         except ValueError:
             return ""
 
@@ -85,27 +95,31 @@ class CsmsConfig:
 
     @property
     def ca_der(self):
-        return self._pem("CaFile", tls.CERTIFICATE)
+        return self._pem("CaFile")
 
     @property
     def cert_der(self):
-        found = self._pem("ClientCertFile", tls.CERTIFICATE)
+        found = self._pem("ClientCertFile")
         return found[0] if found else None
 
     @property
     def key_der(self):
-        found = self._pem("ClientKeyFile", tls.PRIVATE_KEY)
+        found = self._pem("ClientKeyFile", True)
         return found[0] if found else None
 
-    def _pem(self, setting, labels):
+    def _pem(self, setting, private=False):
         path = self._settings.text(setting)
         if not path:
             return []
+        from ocppj import tls
+
         try:
             with open(path) as f:
-                return tls.pem_to_der(f.read(), labels)
+                return tls.pem_to_der(f.read(), tls.PRIVATE_KEY if private else tls.CERTIFICATE)
         except OSError:
             raise ValueError("%s: no file %s" % (setting, path))
+        finally:
+            release("ocppj.tls")
 
     @property
     def ping_interval(self):

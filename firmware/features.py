@@ -1,11 +1,12 @@
 # Which optional parts this charger offers, and the truth about it for the central system.
 # MIT license; part of microevse
 """Feature profiles of OCPP 1.6: those of this firmware, less what the owner has switched off
-(setting FeaturesOff: OPTIONAL names, commas between), less what the board has no room for.
+(setting FeaturesOff: the names in _OPTIONAL, commas between), less what the board has no room for.
 """
 
 import log
 from hal.partition import Flash
+from port import const
 
 # What this firmware has.
 FEATURE_PROFILES = (
@@ -13,14 +14,14 @@ FEATURE_PROFILES = (
 )
 # What a board has that says so (features = "named"): for chips whose heap the whole would fill.
 NAMED = "Core,RemoteTrigger,LocalAuthListManagement,SmartCharging"
-FILE_PROTOCOLS = "FTP,HTTP,HTTPS"
+_FILE_PROTOCOLS = const("FTP,HTTP,HTTPS")
 # What can be switched off; the others are always there.
-OPTIONAL = ("Reservation", "LocalAuthListManagement", "FirmwareManagement")
-LISTS_PARTITION = "lists"
+_OPTIONAL = const(("Reservation", "LocalAuthListManagement", "FirmwareManagement"))
+_LISTS_PARTITION = const("lists")
 # Events kept where nobody bills, should a central system be configured later; and the most
 # that are dropped in one go.
-HISTORY = 200
-DROP = 50
+_HISTORY = const(200)
+_DROP = const(50)
 
 
 class Features:
@@ -32,11 +33,11 @@ class Features:
     def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
-        off = [name for name in off if name in OPTIONAL]
+        off = [name for name in off if name in _OPTIONAL]
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]
         settings.provide("SupportedFeatureProfiles", lambda: ",".join(self.profiles))
-        files = FILE_PROTOCOLS if "FirmwareManagement" in self.profiles else ""
+        files = _FILE_PROTOCOLS if "FirmwareManagement" in self.profiles else ""
         settings.provide("SupportedFileTransferProtocols", files)
         if "Reservation" not in self.profiles:
             settings.provide("ReserveConnectorZeroSupported", "false")
@@ -52,7 +53,7 @@ class Features:
             from store.taglist import ForeignContent, TagList
 
             try:
-                tags = TagList(Flash(LISTS_PARTITION), may_erase)
+                tags = TagList(Flash(_LISTS_PARTITION), may_erase)
                 settings.provide("LocalAuthListMaxLength", str(tags.capacity))
                 settings.provide("SendLocalListMaxLength", str(MAX_ENTRIES))
                 return tags
@@ -66,4 +67,4 @@ class Features:
         """A garage without a central system: records that nobody fetches must not fill the
         flash until no session can begin."""
         if self._settings.get("FreeMode") and not self._settings.text("CentralSystemURI"):
-            journal.give_up(HISTORY, DROP)
+            journal.give_up(_HISTORY, _DROP)

@@ -7,20 +7,20 @@ import asyncio
 import log
 from hal import system
 from hal.partition import Flash
-from port import urandom
+from port import const, urandom
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace
 from store.sectors import ForeignContent
 
-PARTITION = "journal"
+_PARTITION = const("journal")
 # Stands in for the partition: settings and a boot number, no sessions.
-_RAM_BLOCKS = 12
-_RAM_BLOCK = 1024
-_CHANCE = 0x10000  # boot numbers from here on are drawn, not counted
-PREPARE_S = 2
+_RAM_BLOCKS = const(12)
+_RAM_BLOCK = const(1024)
+_CHANCE = const(0x10000)  # boot numbers from here on are drawn, not counted
+_PREPARE_S = const(2)
 # Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
-PREPARE_NEXT_S = 0.2
+_PREPARE_NEXT_S = const(0.2)
 
 
 def open_journal(clock, connectors):
@@ -33,7 +33,7 @@ def open_journal(clock, connectors):
     """
     problem = None
     try:
-        journal = Journal(NorLog(Flash(PARTITION)), clock, connectors)
+        journal = Journal(NorLog(Flash(_PARTITION)), clock, connectors)
     except (ForeignContent, OSError) as exc:
         problem = "journal partition: %s" % (
             "foreign content" if isinstance(exc, ForeignContent) else "missing"
@@ -53,7 +53,7 @@ def open_journal(clock, connectors):
 
 def look_up(clock):
     """The journal for a program that only reads settings. OSError, ForeignContent: none there."""
-    return Journal(NorLog(Flash(PARTITION)), clock)
+    return Journal(NorLog(Flash(_PARTITION)), clock)
 
 
 def _forward(journal):
@@ -94,4 +94,4 @@ async def keep_ready(journal, may_stall, tidy):
         if may_stall():
             tidy(journal)
             more = make_room(journal, 1)
-        await asyncio.sleep(PREPARE_NEXT_S if more else PREPARE_S)
+        await asyncio.sleep(_PREPARE_NEXT_S if more else _PREPARE_S)

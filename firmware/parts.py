@@ -7,11 +7,12 @@ from hal.uart import open_uart
 from station.session import stamp
 from store import kinds
 from store.journal import JournalFull
+from port import const
 
-S0_IMP_PER_KWH = 1000
-MAINS_V = 265  # EN 50160 and some room: for the most power there can be
+_S0_IMP_PER_KWH = const(1000)
+_MAINS_V = const(265)  # EN 50160 and some room: for the most power there can be
 # Meters whose register is in RAM: it goes on where the last session ended.
-VOLATILE = ("s0", "hlw8032", "cse7766")
+_VOLATILE = const(("s0", "hlw8032", "cse7766"))
 
 
 class Parts:
@@ -44,13 +45,13 @@ class Parts:
         if not cfg:
             return None
         kind = cfg["type"]
-        max_w = cfg.get("max_w", profile["max_a"] * profile["phases"] * MAINS_V)
+        max_w = cfg.get("max_w", profile["max_a"] * profile["phases"] * _MAINS_V)
         if kind == "s0":
             from hal import buses
             from meters import s0
 
             pin, both = buses.pulse_pin(cfg["pin"])
-            imp = cfg.get("imp_per_kwh", S0_IMP_PER_KWH)
+            imp = cfg.get("imp_per_kwh", _S0_IMP_PER_KWH)
             return s0.Meter(s0.Pulses(pin, both), imp, max_w, self._total_mwh(profile["id"]))
         if kind in ("hlw8032", "cse7766"):
             from meters import hlw8032
@@ -77,6 +78,11 @@ class Parts:
                 total = 1000 * payload[2]
         return total
 
+    def volatile(self):
+        """True if `on_event` has anything to keep."""
+        meters = [c.get("meter") for c in self._board["connectors"]]
+        return any([meter and meter["type"] in _VOLATILE for meter in meters])
+
     def on_event(self, kind, number, data):
         """Listener of the station: keeps the registers of meters that forget theirs.
 
@@ -86,7 +92,7 @@ class Parts:
         if kind != "session_ended":
             return
         meter = self._board["connectors"][number - 1].get("meter")
-        if not meter or meter["type"] not in VOLATILE:
+        if not meter or meter["type"] not in _VOLATILE:
             return
         payload = [number, data.id, data.meter_wh, stamp(self._clock)]
         try:

@@ -20,9 +20,10 @@ def _line(name, value):
 
 def _state(charger):
     clock, connection, journal = charger.clock, charger.connection, charger.journal
+    board = charger.board
     now = clock.now()
     yield _line("microevse", VERSION)
-    yield _line("board", charger.board["name"])
+    yield _line("board", board["name"])
     yield _line("serial", system.unique_id())
     yield _line("time", "not known" if now is None else iso8601.format(now))
     yield _line("uptime_s", clock.uptime())
@@ -36,7 +37,7 @@ def _state(charger):
         yield _line(name, "%s, %s" % (connector.status, connector.why))
         if connector.fault:
             yield _line(name + "_fault", "%s %s" % (connector.fault[0], connector.fault[1]))
-        if not charger.board["connectors"][connector.id - 1]["cp"].get("diode_check", True):
+        if not board["connectors"][connector.id - 1]["cp"].get("diode_check", True):
             yield _line(name + "_ev_diode", "cannot be checked by this board")
         yield _line(name + "_energy_wh", connector.metering.energy_wh)
         yield _line(name + "_worst_gap_closed_ms", connector.evse.worst_gap_ms)

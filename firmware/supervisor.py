@@ -11,9 +11,10 @@ import asyncio
 
 import log
 import port
+from port import const
 
-FIRST_DELAY_S = 1
-MAX_DELAY_S = 60
+_FIRST_DELAY_S = const(1)
+_MAX_DELAY_S = const(60)
 # A task that ran this long before it failed starts again with the first delay.
 HEALTHY_S = 120
 # Before a critical task starts again: what fails at once must not take all the time there is.
@@ -50,7 +51,7 @@ class Supervisor:
         return True
 
     async def _run(self, name, factory, critical=False):
-        delay = FIRST_DELAY_S
+        delay = _FIRST_DELAY_S
         while True:
             began = self._clock.uptime()
             try:
@@ -68,6 +69,6 @@ class Supervisor:
                 await asyncio.sleep(CRITICAL_S)
                 continue
             if self._clock.uptime() - began > HEALTHY_S:
-                delay = FIRST_DELAY_S
+                delay = _FIRST_DELAY_S
             await asyncio.sleep(delay)
-            delay = min(2 * delay, MAX_DELAY_S)
+            delay = min(2 * delay, _MAX_DELAY_S)

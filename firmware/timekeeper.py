@@ -17,19 +17,20 @@ from iso8601 import format
 from clock import BUILD_UNIX
 from store import kinds
 from store.journal import JournalFull
+from port import const
 
 LOOK_S = 1
 PORT = 123
 # ws:// needs no clock: the central system gets this long to tell the time itself.
 GRACE_S = 20
 # How long the first wss:// connection waits for the time server.
-FIRST_S = 20
+_FIRST_S = const(20)
 REFRESH_S = 43200
 # RFC 4330 section 10: never more often than every 15 s, less and less often.
 RETRY_S = 15
 RETRY_MAX_S = 1800
 # A server that does not want to be asked is left alone for a day.
-UNWANTED_S = 86400
+_UNWANTED_S = const(86400)
 # How old the kept time may become: a certificate is rarely younger.
 KEEP_S = 21600
 
@@ -120,7 +121,7 @@ class Timekeeper:
             log.info("time", "from %s, step %s s", host, step)
             return True
         except sntp.KissOfDeath as exc:
-            reason, self._wait_s = "it says %s" % exc, UNWANTED_S
+            reason, self._wait_s = "it says %s" % exc, _UNWANTED_S
         except asyncio.TimeoutError:
             reason = "no answer"
         except (OSError, ValueError) as exc:
@@ -133,7 +134,7 @@ class Timekeeper:
 
     async def before_tls(self):
         """Return when certificates can be checked, or when waiting for it is no use."""
-        end = self._clock.uptime() + FIRST_S
+        end = self._clock.uptime() + _FIRST_S
         while self._clock.uptime() < end and self._server():
             if self._clock.now() is not None or not self._secure():
                 return

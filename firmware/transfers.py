@@ -11,8 +11,7 @@ import gc
 import sys
 
 import log
-from ocppj import tls
-from port import forget
+from port import forget, release
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
@@ -49,19 +48,19 @@ class Transfers:
         finally:
             forget("report")
 
-    async def fetch(self, location, sink):
-        """Get a file into `sink`; returns its size."""
+    async def fetch(self, location, sink, stop=None):
+        """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
         import transfer
 
-        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate)
+        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
         return await self._do(transfer, work)
 
-    async def send(self, location, source, size, name):
+    async def send(self, location, source, size, name, stop=None):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
         import transfer
 
         where = transfer.join(location, name)
-        work = transfer.send(where, source, size, name, self._context, self._gate)
+        work = transfer.send(where, source, size, name, self._context, self._gate, stop)
         await self._do(transfer, work)
 
     async def _gate(self):
@@ -86,7 +85,12 @@ class Transfers:
         ca = self._charger.config.ca_der
         if not ca:
             raise ValueError("https:// needs a CA certificate: CaFile is not set")
-        return tls.client_context(ca)
+        from ocppj import tls
+
+        try:
+            return tls.client_context(ca)
+        finally:
+            release("ocppj.tls")
 
     def installer(self):
         """The installer that this board has, None if it has none."""

@@ -1,10 +1,14 @@
 # A new version on trial: confirmed after a healthy run, given back if it does not become one.
 # MIT license; part of microevse
-"""Imported only while the slot that runs has not been confirmed. Healthy means: for a whole
-minute no tick has failed, no task had to be restarted, the watchdog's heartbeats were fresh;
-and the central system, where one is set, has accepted us once, or a quarter of an hour has
-passed: it may be the one that is out of order, and a version that cannot reach it could not be
-replaced by it either.
+"""Imported only while the slot that runs has not been confirmed. Healthy means: for the time of
+the setting UpdateTrialTime no tick has failed, no task had to be restarted, the watchdog's
+heartbeats were fresh; and the central system, where one is set, has accepted us once, or a
+quarter of an hour has passed: it may be the one that is out of order, and a version that cannot
+reach it could not be replaced by it either.
+
+Central systems wait a minute for the word Installed. The trial is never shorter than 15 s:
+by then a task that hangs has been noticed (app.STATION_LIMIT_MS is 10 s), and one that fails
+at its start has been restarted. A version that crashes later is found by safe mode.
 """
 
 import asyncio
@@ -12,7 +16,6 @@ import asyncio
 import log
 from hal import appslot, system
 
-HEALTHY_S = 60
 # So long the central system is waited for.
 CSMS_S = 900
 # A version that has not been healthy for so long never will be.
@@ -32,13 +35,13 @@ class Trial:
         return charger.tick.failures, sum(charger.supervisor.restarts.values())
 
     def healthy(self, now):
-        """True if all has been well since HEALTHY_S; to be asked every second."""
+        """True if all has been well for long enough; to be asked every second."""
         charger = self._charger
         marks = self._marks()
         if marks != self._seen or not charger.supervisor.alive():
             self._seen, self._since = marks, now
             return False
-        if now - self._since < HEALTHY_S:
+        if now - self._since < charger.settings.get("UpdateTrialTime"):
             return False
         wanted = charger.settings.text("CentralSystemURI")
         return not wanted or charger.ocpp.accepted or now >= CSMS_S
@@ -56,6 +59,7 @@ class Trial:
             if now >= GIVE_UP_S and charger.transfers.vacant():
                 log.error("update", "not healthy after %d s: the other version is taken", now)
                 if appslot.go_back(home=True):
+                    await charger.station.leave()
                     system.mark("FirmwareUpdate")
                     system.reset()
                 break

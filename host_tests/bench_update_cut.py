@@ -49,7 +49,7 @@ FORMATS = {"slots": {"format": "lfs2", "block": 512}, "romfs": {"format": "romfs
 QUICK = (
     (
         "trial",
-        (ROOT / "firmware" / "trial.py").read_text().replace("HEALTHY_S = 60", "HEALTHY_S = 2"),
+        (ROOT / "firmware" / "trial.py").read_text().replace('charger.settings.get("UpdateTrialTime")', "2"),
     ),
 )
 

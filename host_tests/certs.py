@@ -113,6 +113,8 @@ def paths():
     forever = ("20200101000000Z", "20491231235959Z")
     _server(folder, "server", _LOCAL, *forever)
     _server(folder, "wrong_host", "DNS:csms.example", *forever)
+    _server(folder, "name_only", "DNS:localhost", *forever)
+    _server(folder, "address_only", "IP:127.0.0.1", *forever)
     _server(folder, "expired", _LOCAL, "20200101000000Z", "20210101000000Z")
     return Paths(folder)
 

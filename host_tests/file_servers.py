@@ -185,6 +185,111 @@ class _Http(asyncio.Protocol):
         self._transport.close()
 
 
+_OK = b"HTTP/1.1 200 OK\r\n"
+_CHUNKED = _OK + b"Transfer-Encoding: chunked\r\n\r\n"
+# How a server can go on for ever: what it says first, and then again and again.
+ENDLESS_HTTP = {
+    "the same header": (_OK, b"X-Same: 1\r\n"),
+    "a header line": (_OK + b"X-Long: ", b"a"),
+    "a Location": (b"HTTP/1.1 302 Found\r\nLocation: /", b"a"),
+    "a reason": (b"HTTP/1.1 200 ", b"a"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a chunk's extension": (_CHUNKED + b"5;", b"x"),
+    "a chunk's size": (_CHUNKED, b"0"),
+    "the body": (_OK + b"\r\n", b"x"),
+    "trailers": (_CHUNKED + b"5\r\nhello\r\n0\r\n", b"X-Trailer: 1\r\n"),
+    "redirections": (b"HTTP/1.1 302 Found\r\nLocation: /f\r\n\r\n", b""),
+    "silence": (b"", b""),
+}
+ENDLESS_FTP = {
+    "a greeting": (b"220-hello\r\n", b"220-hello\r\n"),
+    "a greeting's line": (b"220 ", b"a"),
+    "replies too many": (b"220 hello\r\n", b"200 fine\r\n"),
+    "silence": (b"", b""),
+}
+
+
+class EndlessServer:
+    """A server that says `start`, and then `again` without end, or a byte at each `drip()`.
+
+    greets: it begins to speak, as FTP servers do; otherwise after the first bytes from the
+    client.
+    """
+
+    def __init__(self, count, start, again, greets=False, drips=False):
+        self.count = count
+        self.start_with = start
+        self.again = again
+        self.greets = greets
+        self.drips = drips
+        self.open = []
+        self.came = 0  # connections
+
+    async def start(self, host="127.0.0.1"):
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _Endless(self), host, 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        scheme = "ftp" if self.greets else "http"
+        self.url = f"{scheme}://{host}:{self.port}"
+        return self
+
+    def drip(self):
+        """One byte more to every client."""
+        for client in self.open:
+            client.drip()
+
+    def stop(self):
+        self._server.close()
+        for client in list(self.open):
+            client.transport.abort()
+
+
+class _Endless(asyncio.Protocol):
+    def __init__(self, server):
+        self._server = server
+        self._at = 0
+        self._talks = False
+        self._full = False
+
+    def connection_made(self, transport):
+        self.transport = transport
+        self._server.open.append(self)
+        self._server.came += 1
+        if self._server.greets:
+            self._talk()
+
+    def connection_lost(self, exc):
+        self._server.open.remove(self)
+
+    def data_received(self, data):
+        self._server.count(len(data))
+        if not self._talks:
+            self._talk()
+
+    def _talk(self):
+        self._talks = True
+        self.transport.write(self._server.start_with)
+        self._pump()
+
+    def _pump(self):
+        server = self._server
+        while server.again and not (server.drips or self._full or self.transport.is_closing()):
+            self.transport.write(server.again * 100)
+
+    def pause_writing(self):
+        self._full = True
+
+    def resume_writing(self):
+        self._full = False
+        self._pump()
+
+    def drip(self):
+        if self._talks and self._server.again:
+            at = self._at % len(self._server.again)
+            self.transport.write(self._server.again[at : at + 1])
+            self._at += 1
+
+
 class TimeServer(asyncio.DatagramProtocol):
     """Answers SNTP questions with `unix()`; `change(answer: bytearray)` may spoil an answer."""
 

@@ -175,10 +175,10 @@ class NoNetwork:
     def report(self):
         return (lambda: [b"report"]), 6
 
-    async def fetch(self, location, sink):
+    async def fetch(self, location, sink, stop):
         raise OSError("no route")
 
-    async def send(self, location, source, size, name):
+    async def send(self, location, source, size, name, stop):
         raise OSError("no route")
 
     def installer(self):

@@ -23,7 +23,7 @@ HARDWARE = {"machine", "esp32", "network", "neopixel", "onewire", "ds18x20"}
 OURS = {p.stem if p.suffix == ".py" else p.name for p in LIB.iterdir()} - {"__pycache__"}
 
 # Who may know whom inside lib/. Packages that are not named know only these base modules.
-BASE = {"port", "clock", "iso8601", "log"}
+BASE = {"port", "clock", "iso8601", "log", "redaction"}
 MAY_KNOW = {
     "station": {"store", "iec61851"},
     "ocpp16": {"station", "ocppj", "store"},

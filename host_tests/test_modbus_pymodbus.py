@@ -280,7 +280,7 @@ def test_meter_of_a_table_reads_what_pymodbus_holds(ask):
 
 
 def test_meter_of_a_table_takes_no_wrong_value_and_its_values_age(ask, line):
-    """The first poll is sound (two requests), then every answer is spoilt."""
+    """The first poll is sound (two readings of two requests), then every answer is spoilt."""
     for how in (
         lambda data: data[:-3],
         lambda data: b"",
@@ -291,7 +291,7 @@ def test_meter_of_a_table_takes_no_wrong_value_and_its_values_age(ask, line):
 
         def later(data, how=how, seen=seen):
             seen.append(data)
-            return data if len(seen) <= 2 else how(data)
+            return data if len(seen) <= 4 else how(data)
 
         line.spoil = later
         first, second, third = ask(table=TABLE, address=STATION, polls=3)

@@ -3,9 +3,11 @@
 """Whole firmware on the twin: each sensor fails by itself, and nobody slows a protection."""
 
 import asyncio
+import json
 
 import pytest
 from bench import Bench, scenario
+from test_safe_mode import BASIC, request
 from variants import FITTED, variant
 
 STOP = ("button = 0\n", "button = 0\nestop = 23\n")
@@ -164,6 +166,43 @@ async def test_an_emergency_stop_opens_at_once_and_stays_until_a_person_resets_i
     await b.do("button", seconds=11)
     await b.advance(20)
     assert (await b.status())["connector_status"] != "Faulted"
+    await b.tap("CARD3")
+    await b.contactor(True, within=30)
+
+
+async def _page(b, method="GET", command="state", login=""):
+    code, body = await request(b, method, "/api/v1/" + command, login)
+    return code, json.loads(body)
+
+
+@scenario(board=PRESSED, settings={"WebPassword": "correct horse"})
+async def test_an_emergency_stop_is_reset_on_the_page_by_one_who_knows_the_password(b):
+    await b.boot()
+    assert (await _page(b))[1]["reset"] is False
+    await _stopped(b, {"kind": "other", "on": True})
+    await b.advance(3)
+    assert (await _page(b))[1]["reset"] is True
+    reset = "cmd/reset_faults"
+    code, said = await _page(b, "POST", reset, BASIC)
+    assert code == 200 and said["message"].startswith("Not reset: "), "it is held"
+    await b.do("fault", kind="other", on=False)
+    await b.do("release")
+    await b.do("unplug")
+    await b.advance(10)
+    same_site = "Origin: http://localhost\r\nContent-Type: application/json\r\n"
+    for login in (same_site, BASIC.replace("WRtaW4", "WRtaW5")):
+        assert (await _page(b, "POST", reset, login))[0] == 401
+    await b.advance(10)
+    assert (await b.status())["connector_status"] == "Faulted", "nothing without the password"
+    code, said = await _page(b, "POST", reset, BASIC)
+    assert code == 200 and said["message"].startswith("Reset."), said
+    # No second click is asked for while the reset is carried out.
+    assert (await _page(b))[1]["reset"] is False
+    await b.advance(10)
+    assert (await b.status())["connector_status"] == "Available"
+    assert (await _page(b, "POST", reset, BASIC))[1]["message"] == "There is nothing to reset."
+    await b.do("plug")
+    await b.do("request")
     await b.tap("CARD3")
     await b.contactor(True, within=30)
 

@@ -129,7 +129,7 @@ def browse(tmp_path, kind, story, **options):
         server.stop()
 
 
-@pytest.mark.parametrize("kind", ["available", "charging", "preparing", "fault"])
+@pytest.mark.parametrize("kind", ["available", "charging", "preparing", "fault", "held"])
 def test_every_size_fits_without_scrolling_sideways(tmp_path, kind):
     async def story(tab, server):
         await tab.until("document.getElementById('state').textContent != 'Connecting'")
@@ -187,6 +187,81 @@ def test_start_asks_for_the_password_and_then_starts(tmp_path):
         await tab.until("document.getElementById('log-text').textContent.includes('line 39')")
 
     browse(tmp_path, "preparing", story)
+
+
+async def _key(tab, key, code, text=""):
+    for kind in ("keyDown", "keyUp"):
+        await tab(
+            "Input.dispatchKeyEvent",
+            type=kind, key=key, code=key, windowsVirtualKeyCode=code,
+            **({"text": text} if text and kind == "keyDown" else {}),
+        )  # fmt: skip
+
+
+async def _tab_to(tab, name, presses=12):
+    """Press Tab until `name` has the focus."""
+    for _ in range(presses):
+        await _key(tab, "Tab", 9)
+        if await tab.js("document.activeElement.id") == name:
+            return
+    raise AssertionError(f"Tab does not lead to {name}")
+
+
+def test_a_fault_that_waits_for_a_person_is_reset_with_the_keyboard_alone(tmp_path):
+    async def story(tab, server):
+        await tab.until("!document.getElementById('reset').hidden")
+        assert await tab.js("document.getElementById('go').disabled")
+        nodes = (await tab("Accessibility.getFullAXTree"))["nodes"]
+        (button,) = [n for n in nodes if n.get("name", {}).get("value") == "Reset fault"
+                     and n["role"]["value"] == "button"]  # fmt: skip
+        assert "Emergency stop" in button["description"]["value"], "which fault"
+        await _tab_to(tab, "reset")
+        await _key(tab, "Enter", 13, "\r")
+        await tab.until("document.getElementById('login').open")
+        assert server.get("/api/v1/state").json["status"] == "faulted", "not without a password"
+        await _key(tab, "Escape", 27)
+        await tab.until("!document.getElementById('login').open")
+        assert await tab.js("document.activeElement.id") == "reset"
+        await asyncio.sleep(0.5)
+        assert server.get("/api/v1/state").json["status"] == "faulted", "cancelled"
+        await _key(tab, "Enter", 13, "\r")
+        await tab.until("document.getElementById('login').open")
+        await tab("Input.insertText", text=PASSWORD)
+        await _key(tab, "Enter", 13, "\r")
+        await tab.until("document.getElementById('state').textContent == 'Available'")
+        assert await tab.js("document.getElementById('reset').hidden")
+        assert await tab.text("said") == "Reset."
+        # The focus is not lost with the button that had it.
+        assert await tab.js("document.activeElement.id") == "state"
+
+    browse(tmp_path, "held", story)
+
+
+def test_a_reset_that_is_refused_says_why_and_can_be_tried_again(tmp_path):
+    async def story(tab, server):
+        await tab.until("!document.getElementById('reset').hidden")
+        await tab.js("document.getElementById('account').click()")
+        await tab.js(f"document.getElementById('password').value = '{PASSWORD}'")
+        await tab.js("document.querySelector('#login-form .main').click()")
+        await tab.until("document.getElementById('account').textContent == 'Log out'")
+        await tab.js("document.getElementById('reset').click()")
+        await tab.until("document.getElementById('said').textContent.startsWith('Not reset: ')")
+        assert await tab.js("document.getElementById('said').getAttribute('role')") == "status"
+        assert not await tab.js("document.getElementById('reset').hidden")
+        assert await tab.text("state") == "Fault"
+
+    browse(tmp_path, "pressed", story)
+
+
+@pytest.mark.parametrize("kind", ["available", "charging", "fault"])
+def test_nothing_is_offered_for_reset_where_nothing_waits_for_a_person(tmp_path, kind):
+    async def story(tab, server):
+        await tab.until("document.getElementById('state').textContent != 'Connecting'")
+        assert await tab.js("document.getElementById('reset').hidden")
+        await tab.js("heard(Object.assign({}, state, { reset: true }))")
+        assert not await tab.js("document.getElementById('reset').hidden")
+
+    browse(tmp_path, kind, story)
 
 
 def test_without_a_password_the_page_says_how_to_set_one(tmp_path):

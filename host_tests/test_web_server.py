@@ -264,6 +264,7 @@ def test_start_and_stop_with_basic(server):
 PROTECTED = (
     ("POST", "/api/v1/cmd/start"),
     ("POST", "/api/v1/cmd/stop"),
+    ("POST", "/api/v1/cmd/reset_faults"),
     ("GET", "/api/v1/log"),
 )
 
@@ -298,6 +299,34 @@ def test_without_a_password_everything_that_changes_is_refused_with_the_way_out(
         assert answer.status == 403 and answer.json["error"] == "no_password"
         assert "WebPassword" in answer.json["message"]
     assert server.get("/api/v1/state").json["password_set"] is False
+
+
+RESET = "/api/v1/cmd/reset_faults"
+
+
+def test_a_fault_that_waits_for_a_person_is_reset_by_one_who_has_logged_in(start):
+    server = start(kind="held")
+    assert server.get("/api/v1/state").json["reset"] is True
+    for headers in ({}, {"Cookie": "id=" + "0" * 32}, {"Authorization": basic(password="wrong")}):
+        assert server.post(RESET, **headers).status == 401
+    cookie = server.login()
+    # A page of another site makes the browser of one who has logged in send it.
+    assert server.post(RESET, Cookie=cookie, Origin="http://evil.example").status == 403
+    assert server.get(RESET, Cookie=cookie).status == 405
+    state = server.get("/api/v1/state").json
+    assert state["reset"] is True and state["status"] == "faulted", "nothing has changed"
+    answer = server.post(RESET, Cookie=cookie)
+    assert (answer.status, answer.json) == (200, {"message": "Reset."})
+    state = server.get("/api/v1/state").json
+    assert not state.get("reset") and state["status"] == "available"
+    assert server.post(RESET, Cookie=cookie).json == {"message": "There is nothing to reset."}
+
+
+def test_a_reset_is_refused_with_a_sentence_while_the_cause_is_there(start):
+    server = start(kind="pressed")
+    answer = server.post(RESET, Authorization=basic(), Origin=None)
+    assert answer.json == {"message": "Not reset: the cause is still there."}
+    assert server.get("/api/v1/state").json["status"] == "faulted"
 
 
 def test_log_is_text_for_those_who_may_see_it(server):

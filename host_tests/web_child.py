@@ -52,6 +52,13 @@ FAULT = {
     "fault": "The residual current device has tripped. Check the installation. (RcdTripped)",
     "ocpp": {"state": "offline", "url_host": "csms.example.org", "last_error": "timeout"},
 }
+# An emergency stop that has been released, and one that is held.
+HELD = {
+    "status": "faulted",
+    "why": "Emergency stop: release it, then reset it on the page.",
+    "fault": "EmergencyStop: Emergency stop: release it, then reset it on the page.",
+    "reset": True,
+}
 HOSTILE = {
     "name": "<img src=x onerror=document.title='owned'>",
     "why": "<script>document.title='owned'</script>",
@@ -63,6 +70,8 @@ KINDS = {
     "charging": CHARGING,
     "preparing": PREPARING,
     "fault": FAULT,
+    "held": HELD,
+    "pressed": HELD,
     "hostile": HOSTILE,
 }
 
@@ -71,6 +80,7 @@ class View:
     def __init__(self, kind):
         self._state = dict(BASE)
         self._state.update(KINDS[kind])
+        self._pressed = kind == "pressed"
         self._begin = port.ticks_ms()
 
     def snapshot(self):
@@ -94,6 +104,14 @@ class View:
         self._state = dict(BASE)
         self._state.update(PREPARING)
         return "Stopped."
+
+    async def reset_faults(self):
+        if not self._state.get("reset"):
+            return "There is nothing to reset."
+        if self._pressed:
+            return "Not reset: the cause is still there."
+        self._state = dict(BASE)
+        return "Reset."
 
     def log_lines(self):
         return ["%d.000 I ocpp: line %d" % (i, i) for i in range(40)]

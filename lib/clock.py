@@ -6,14 +6,15 @@ Nothing that measures an interval may use wall time: a CSMS can step it at any m
 """
 
 import port
+from port import const
 
 # 2026-11-01T00:00:00Z: no wall time before this build existed is ever believed or sent.
 BUILD_UNIX = 1793491200
 # 2100-01-01: a time beyond it is a mistake of the sender.
-_CEILING = 4102444800
-# Times come cut to whole seconds: a difference of one is rounding, not a step.
-_ROUNDING_S = 1
-_MASK = (1 << 30) - 1
+_CEILING = const(4102444800)
+# A difference of up to a second is the way of the message and its rounding, not a step.
+_ROUNDING_MS = const(1000)
+_MASK = const((1 << 30) - 1)
 
 
 class Clock:
@@ -32,7 +33,9 @@ class Clock:
         # Seconds and milliseconds apart: both stay small ints on the chip.
         self._s = 0
         self._ms = 0
+        # Unix time at uptime 0: seconds, and milliseconds beyond them.
         self._offset = None
+        self._part = 0
         self._first_offset = None
         self._listeners = []
 
@@ -59,27 +62,39 @@ class Clock:
     def now(self):
         """Unix seconds, or None as long as nobody has set the clock."""
         self._advance()
-        return None if self._offset is None else self._offset + self._s
+        if self._offset is None:
+            return None
+        return self._offset + self._s + (self._ms + self._part >= 1000)
 
-    def set(self, unix_s):
-        """Set the wall time; returns the step in seconds, None the first time.
+    def set(self, unix_s, ms=0):
+        """Set the wall time to `unix_s` and `ms`; returns the step in seconds, None the first
+        time.
 
-        A difference of one second is taken as rounding: 0 is returned and nothing
-        changes. Raises ValueError for a time before the build or after 2100.
+        A difference of up to one second is no step: 0 is returned. A time that comes by a
+        message is late, and often cut to whole seconds, never early: so of times that differ
+        so little the clock keeps the latest, and is soon right to a fraction of a second.
+        Raises ValueError for a time before the build or after 2100.
         """
         if not isinstance(unix_s, int) or not self._floor <= unix_s < _CEILING:
             raise ValueError("unbelievable time %s" % unix_s)
         self._advance()
         offset = unix_s - self._s
+        part = ms - self._ms
+        if part < 0:
+            offset -= 1
+            part += 1000
+        step = None
         if self._offset is None:
-            step = None
             self._first_offset = offset
         else:
-            step = offset - self._offset
-            if -_ROUNDING_S <= step <= _ROUNDING_S:
+            late_ms = (offset - self._offset) * 1000 + part - self._part
+            if 0 < late_ms < _ROUNDING_MS:
                 step = 0
-                offset = self._offset
-        self._offset = offset
+            elif -_ROUNDING_MS <= late_ms <= _ROUNDING_MS:
+                step, offset, part = 0, self._offset, self._part
+            else:
+                step = (late_ms + 500) // 1000
+        self._offset, self._part = offset, part
         for fn in self._listeners:
             fn(step)
         return step

@@ -12,31 +12,31 @@ import machine
 from iec61851 import proximity
 from iec61851.levels import A, level
 from iec61851.plateau import FULL_U16, Plateau, divider
-from port import sleep_ms, ticks_diff, ticks_ms
+from port import const, sleep_ms, ticks_diff, ticks_ms
 
 from hal import kernel, pilot
 
-WINDOW_US = 4000  # four periods
+_WINDOW_US = const(4000)  # four periods
 # Above 63 A the low half is so short that four periods may hold no two samples of it.
-LONG_WINDOW_US = 8000
-LONG_ABOVE_MA = 63000
-_BUFFER = 256  # 8 ms at 31 us: faster than any ESP32 converts
+_LONG_WINDOW_US = const(8000)
+_LONG_ABOVE_MA = const(63000)
+_BUFFER = const(256)  # 8 ms at 31 us: faster than any ESP32 converts
 
-_SKIP_WRAP = 0x0FFFFFFF  # three days in ms: a small int, and longer than any gap
-_PAIRS = 9  # readings for one voltage, an odd number
+_SKIP_WRAP = const(0x0FFFFFFF)  # three days in ms: a small int, and longer than any gap
+_PAIRS = const(9)  # readings for one voltage, an odd number
 # For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
-_CURVE_PAIRS = 32
-_EMPTY = 150  # counts of 65535: below the converter sees nothing
-_SETTLE_MS = 2
-_TRIES = 3  # a conversion may fail now and then
+_CURVE_PAIRS = const(32)
+_EMPTY = const(150)  # counts of 65535: below the converter sees nothing
+_SETTLE_MS = const(2)
+_TRIES = const(3)  # a conversion may fail now and then
 # An ESP32 is straight up to here; a front end that goes higher needs its curve.
-_STRAIGHT_UV = 2450000
-_HIGH_MV = 12000
-_FULL_FROM = 65500  # counts above mean a full converter
+_STRAIGHT_UV = const(2450000)
+_HIGH_MV = const(12000)
+_FULL_FROM = const(65500)  # counts above mean a full converter
 # Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
-_STEP_UV = (35, 70)
-_NOMINAL_UV = 48
-_INTERCEPT_UV = {"esp32": 142000}  # what a count of 0 means; other chips start at 0
+_STEP_UV = const((35, 70))
+_NOMINAL_UV = const(48)
+_INTERCEPT_UV = const(142000)  # what a count of 0 means on an ESP32; other chips start at 0
 
 
 class PilotAdc:
@@ -53,7 +53,7 @@ class PilotAdc:
         self.gap_ms = 0
         self.now_ms = 0
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
-        self._intercept_uv = _INTERCEPT_UV.get(board["chip"], 0)
+        self._intercept_uv = _INTERCEPT_UV if board["chip"] == "esp32" else 0
         self._lows = []
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp and "adc" in temp else None
@@ -81,7 +81,7 @@ class PilotAdc:
         self._starts[index] = start
         self._skips[index] = self._skipped_ms
         n = burst.sample(
-            self._adcs[index], self._buf, LONG_WINDOW_US if ma > LONG_ABOVE_MA else WINDOW_US
+            self._adcs[index], self._buf, _LONG_WINDOW_US if ma > _LONG_ABOVE_MA else _WINDOW_US
         )
         plateau = self._plateaus[index]
         plateau.measure(self._buf, n)

@@ -21,15 +21,15 @@ from port import const, crc32
 
 from hal import watchdog
 
-_MAGIC = b"mEVS"
-_FORMAT = "<4sBB"  # magic, index of the marker, starts in a row that went wrong
-_MARKS = ("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash", "Retry")
+_MAGIC = const(b"mEVS")
+_FORMAT = const("<4sBB")  # magic, index of the marker, starts in a row that went wrong
+_MARKS = const(("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash", "Retry"))
 _HEAD = struct.calcsize(_FORMAT) + 4
-_WORDS = "<II"  # length and CRC-32 of the last words, which follow
+_WORDS = const("<II")  # length and CRC-32 of the last words, which follow
 _WORDS_AT = _HEAD + struct.calcsize(_WORDS)
 # The chip keeps 2048 bytes; what a log line costs grows with what is kept.
 WORDS_MAX = 1400
-_2000 = 946684800  # Unix time of the chip's epoch
+_2000 = const(946684800)  # Unix time of the chip's epoch
 # RTC_CNTL_OPTIONS0 of an ESP32 and its bit for a reset of the system: ESP-IDF,
 # components/soc/esp32/include/soc/rtc_cntl_reg.h (RTC_CNTL_SW_SYS_RST).
 _OPTIONS0 = const(0x3FF48000)

@@ -17,7 +17,7 @@ turn of another. S2 to open contact is thus one round of turns, two windows and 
 of the contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
 
 Who watches this: the clock is watched by the count of ticks, the ticks by both watchdogs and by
-app.py, which asks `stopped`; a tick that is late again and again opens (LATE_MS).
+app.py, which asks `stopped`; a tick that is late again and again opens (_LATE_MS).
 """
 
 import burst
@@ -34,14 +34,14 @@ OPEN_MS = const(20)  # between two looks while every contactor is open
 # (10 % after 1.2 s, 2 % after 6 s). Behind a stall it can be 90: eight ticks have queued up. A
 # fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
 # cycles hangs on the same crystal, and without it nothing runs, and the RTC watchdog bites.
-BEHIND_MS = const(120)
+_BEHIND_MS = const(120)
 # Then so many ticks more, and the chip is reset, if the watchdogs have not done it: 3 s.
-CLOCKLESS = const(300)
+_CLOCKLESS = const(300)
 # What gaps beyond GAP_MS add up to while closed, less 1 ms for each tick (a tenth of the time):
 # gaps of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms
 # five times a second never do. A single gap of this length is the watchdog's.
-LATE_MS = const(1000)
-FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
+_LATE_MS = const(1000)
+_FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
 # A watched task is late, closed, for so many feeds that were left out: 240 ms, in which a task
 # that has only waited behind a stall has shown itself.
 DEAD = const(6)
@@ -68,7 +68,7 @@ class Tick:
         self._asked = None  # `beats` when `stopped` was asked last
         self._last_ms = 0
         self._behind_ms = self._late_ms = self._dead = self._clockless = 0
-        self._feed_in = FEED_EVERY
+        self._feed_in = _FEED_EVERY
         self._turn = 0  # index of the connector whose turn it is
         self.worst_gap_ms = 0  # open or closed; evse.worst_gap_ms has it for closed alone
         self.overruns = 0  # ticks that took longer than their period
@@ -142,11 +142,11 @@ class Tick:
             behind -= since
             if behind < 0:
                 behind = 0
-        if behind > BEHIND_MS:
-            self._behind_ms = BEHIND_MS
+        if behind > _BEHIND_MS:
+            self._behind_ms = _BEHIND_MS
             self.open_all("ClockStopped")
             self._clockless += 1
-            if self._clockless > CLOCKLESS:
+            if self._clockless > _CLOCKLESS:
                 # Without a clock asyncio sleeps for ever, and the task watchdog may be dead, too.
                 self.give_up("ClockStopped")
             return  # and nobody feeds
@@ -179,7 +179,7 @@ class Tick:
         if closed:
             if self._late_ms:
                 self._late_ms -= 1
-                if self._late_ms > LATE_MS and not self._guarded:
+                if self._late_ms > _LATE_MS and not self._guarded:
                     self._late_ms = 0
                     self.open_all("TickFailed")
         elif not self.relaxed:
@@ -188,7 +188,7 @@ class Tick:
             self.relaxed = True
         self._feed_in -= 1
         if self._feed_in <= 0:
-            self._feed_in = FEED_EVERY
+            self._feed_in = _FEED_EVERY
             self._feed(closed)
 
     def _feed(self, closed):

@@ -17,7 +17,7 @@ from port import const
 
 OPEN_MS = 12000  # an erase, a handshake, DNS, an import: all that may happen while open
 CLOSED_MS = 1000
-REST_MS = 600000  # a person is at the console
+_REST_MS = const(600000)  # a person is at the console
 
 _CALIBRATION = const(0x3FF48050)  # RTC_CNTL_STORE1: microseconds of a slow cycle, times 2^19
 _CONFIG0 = const(0x3FF4808C)
@@ -94,4 +94,4 @@ class Watchdog:
             mem[_CONFIG0] = 0
             mem[_PROTECT] = 0
         if self._wdt:
-            self._wdt = machine.WDT(timeout=REST_MS)
+            self._wdt = machine.WDT(timeout=_REST_MS)

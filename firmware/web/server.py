@@ -3,7 +3,7 @@
 """`make_app(view, login)` builds the web server on microdot.
 
 `view` is what the application shows and lets do: `snapshot() -> dict`,
-`async start(id_tag or None) -> text`, `async stop() -> text`, `async restart() -> text`,
+`async start(id_tag or None) -> text`, `async stop()`, `async restart()`, `async reset_faults()`,
 `async update(conn, size, refused or None, error) -> answer`, `log_lines()`.
 Whatever changes something needs a credential, and a request that a page of another
 site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython

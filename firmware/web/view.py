@@ -1,4 +1,4 @@
-# What the page shows of the charger, and the two things it may ask for.
+# What the page shows of the charger, and what it may ask for.
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
@@ -21,6 +21,7 @@ class View:
 
     def __init__(self, charger):
         self._charger = charger
+        self._board = charger.board
 
     def snapshot(self):
         """State of the first connector and of the connection, as a dict for JSON."""
@@ -47,17 +48,21 @@ class View:
             "url_host": charger.config.host(),
             "last_error": connection.last_error,
         }
-        out["name"] = charger.settings.text("ChargePointId") or charger.board["name"]
+        out["name"] = charger.settings.text("ChargePointId") or self._board["name"]
         out["uptime_s"] = charger.clock.uptime()
         out["version"] = VERSION
         out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
-        out["lacks"] = electrical.lacks(charger.board, 0)
-        if not charger.board["connectors"][0]["cp"].get("diode_check", True):
+        out["lacks"] = electrical.lacks(self._board, 0)
+        if not self._board["connectors"][0]["cp"].get("diode_check", True):
             out["diode_check"] = False
         if len(charger.evses) > 1:
             out["connectors"] = [self._brief(c) for c in charger.station.connectors]
+        # A fault of any connector waits for a person, who may reset it.
+        out["reset"] = any(
+            [c.evse.closings.person or c.faults.for_person() for c in charger.station.connectors]
+        )
         out["heap_free"] = charger.heap_free()
         return out
 
@@ -84,8 +89,10 @@ class View:
     async def reset_faults(self):
         """Reset the faults that wait for a person; text for a person."""
         if self._charger.station.reset_faults():
-            return "Reset."
-        return "There is nothing to reset, or its cause is still there."
+            return "Reset. A fault that is still shown ends when the car is unplugged."
+        if self.snapshot()["reset"]:
+            return "Not reset: the cause is still there."
+        return "There is nothing to reset."
 
     async def restart(self):
         """End every session in good order, then start again; text for a person."""

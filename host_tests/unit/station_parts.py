@@ -45,7 +45,7 @@ class FakeClock:
     def wall(self, boot, uptime):
         return None if self.unix is None or boot != self.boot else self.unix + uptime
 
-    def set(self, unix):
+    def set(self, unix, ms=0):
         """The central system tells the time: it is `unix` now."""
         before = self.now()
         self.unix = unix - self.ms // 1000

@@ -77,6 +77,49 @@ def test_steps_are_reported_and_rounding_is_not_a_step():
     assert clock.uptime_ms() == 10000
 
 
+def test_milliseconds_are_kept():
+    # The fraction was once cut off: the clock ran up to a second slow for ever.
+    ticks = Ticks(700)
+    clock = Clock(ticks)
+    ticks.ms += 400
+    t = BUILD_UNIX + 1000
+    clock.set(t, 900)
+    assert clock.now() == t
+    ticks.ms += 99
+    assert clock.now() == t
+    ticks.ms += 1
+    assert clock.now() == t + 1
+    ticks.ms += 999
+    assert clock.now() == t + 1
+    ticks.ms += 1
+    assert clock.now() == t + 2
+    # Late, or cut to whole seconds: what is known better is not given up.
+    for told, ms in ((t, 0), (t - 1, 950), (t - 1, 0)):
+        clock = Clock(ticks)
+        clock.set(t, 0)
+        assert clock.set(told, ms) == 0
+        ticks.ms += 999
+        assert clock.now() == t
+        ticks.ms += 1
+        assert clock.now() == t + 1
+
+
+def test_a_clock_that_is_told_whole_seconds_comes_right_to_a_fraction():
+    # True time is 0.8 s ahead of what the first message said, cut as it was.
+    ticks = Ticks()
+    clock = Clock(ticks)
+    t = BUILD_UNIX + 1000
+    steps = []
+    clock.on_set(steps.append)
+    for _ in range(40):
+        true_ms = ticks.ms + 800
+        clock.set(t + true_ms // 1000)
+        ticks.ms += 9970
+    late = (t * 1000 + ticks.ms + 800) - (clock.now() * 1000)
+    assert -1 <= late < 1000 + 60, late
+    assert steps == [None] + 39 * [0]
+
+
 def test_unbelievable_times_change_nothing():
     clock = Clock(Ticks())
     called = []

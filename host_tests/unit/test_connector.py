@@ -319,6 +319,77 @@ def test_without_unlock_on_disconnect_the_cable_is_kept_for_its_owner():
     run(story())
 
 
+def after_the_car_left(stop, unlock, lock, cable=None):
+    """(statuses told, charger) after the car's end of the cable was pulled while charging."""
+
+    async def story():
+        words = {"StopTransactionOnEVSideDisconnect": stop}
+        if lock:
+            words["UnlockConnectorOnEVSideDisconnect"] = unlock
+        c = Charger(lock=lock, settings={k: str(v).lower() for k, v in words.items()})
+        c.connector.lifecycle._cable = cable
+        await c.charge()
+        c.evse.unplug()
+        del c.events[:]
+        await c.pass_s(20)
+        return c.statuses(), c
+
+    return run(story())
+
+
+def test_a_cable_that_is_still_in_the_socket_is_not_available_for_the_next_driver():
+    # With the car's end pulled and the socket locked the connector was once Available.
+    for stop in (True, False):
+        for unlock in (True, False):
+            for pp in (True, False):
+                lock, rating = FakeLock(), [32000]
+                cable = (lambda: rating[0]) if pp else None
+                told, c = after_the_car_left(stop, unlock, lock, cable)
+                if not stop:
+                    assert told == ["suspended_ev"] and lock.locked
+                    c.station.remote_stop(1)
+                    run(c.pass_s(3))
+                    # The session is over: the socket opens whatever is set for a pulled cable.
+                    assert not lock.locked
+                elif unlock:
+                    assert not lock.locked and told[0] == "finishing"
+                else:
+                    assert lock.locked and told == ["finishing"]
+                    assert "same card" in c.connector.why
+                    run(c.station.present_token("CARD"))
+                    run(c.pass_s(3))
+                    assert not lock.locked
+                assert c.connector.status == ("finishing" if pp else "available")
+                rating[0] = 0
+                run(c.pass_s(1))
+                assert c.connector.status == "available"
+    for stop, wanted in ((True, "available"), (False, "suspended_ev")):
+        told, c = after_the_car_left(stop, False, None)
+        assert told[-1] == wanted, "a fixed cable has no socket"
+
+
+def test_a_socket_whose_cable_cannot_be_read_is_not_kept_from_the_next_driver():
+    def broken():
+        raise OSError("no conversion")
+
+    async def story():
+        lock, answers = FakeLock(), [32000]
+        c = Charger(lock=lock)
+        c.connector.lifecycle._cable = lambda: answers[0] if answers else broken()
+        await c.charge()
+        c.station.remote_stop(1)
+        await c.pass_s(2)
+        assert c.connector.status == "finishing" and not lock.locked
+        c.evse.unplug()
+        await c.pass_s(1)
+        assert c.connector.status == "finishing", "only the car's end is out"
+        del answers[:]
+        await c.pass_s(1)
+        assert c.connector.status == "available"
+
+    run(story())
+
+
 def test_without_a_lock_the_next_tap_after_unplugging_begins_a_session():
     """The cable of a charger without a lock was once "kept" for who had just pulled it: the
     next tap of that card was answered "The cable is yours again." and nobody charged."""

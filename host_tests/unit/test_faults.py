@@ -90,6 +90,56 @@ def test_the_order_of_reports_does_not_matter():
         assert other.has(a) and other.has(b) and book.has(a)
 
 
+def test_a_report_opens_at_once_and_waits_for_no_step():
+    """The steps of a connector come later, and its task may hang."""
+    for cause in CAUSES:
+        for watched in (False, True):
+            evse = closed()
+            Faults(evse).report(cause, "", 0, watched)
+            opens = faults.action(cause) >= OPEN
+            assert evse.closed != opens and (cause in evse.faults) == opens, cause
+            # Again, while it is known already and no news.
+            book = Faults(evse)
+            book.report(cause, "", 0, watched)
+            again = closed()
+            book._evse = again
+            book.report(cause, "", 500, watched)
+            assert again.closed != opens, cause
+
+
+def test_a_step_opens_what_has_closed_in_spite_of_a_known_cause():
+    """Nobody reports anew: an event comes once, and a part that has died reports no more."""
+    for cause in CAUSES:
+        for watched in (False, True):
+            evse = closed()
+            book = Faults(evse)
+            book.report(cause, "", 0, watched)
+            opens = faults.action(cause) >= OPEN
+            for pwm_only in (False, True):
+                evse.faults.clear()  # the latch lost it
+                evse.release()
+                evse.permit(16000)
+                if not pwm_only:
+                    evse.request()
+                    assert evse.closed
+                assert evse.pwm
+                book.step(500, True)
+                assert not evse.closed or not opens, cause
+                assert evse.pwm != opens and (cause in evse.faults) == opens, cause
+
+
+def test_what_the_evse_alone_has_found_is_acted_on_by_the_next_step():
+    """It is tripped by the tick, and something lets it close again while the cause is latched."""
+    for cause in CAUSES:
+        evse = closed()
+        book = Faults(evse)
+        evse.trip(cause)
+        evse.causes.add(cause)
+        evse.closed = evse.pwm = True
+        book.step(0, True)
+        assert evse.closed == (faults.action(cause) < OPEN), cause
+
+
 def test_a_level_that_is_reported_at_every_look_is_news_once():
     book = Faults(closed())
     assert book.report("ProtectiveEarthLost", "", 0, True)
@@ -195,6 +245,54 @@ def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
         await last.recover("PowerUp")
         await last.pass_s(1)
         assert last.connector.fault is None and last.evse.closings.why is None
+
+    run(story())
+
+
+def _waits(c):
+    """As the page sees it (web.view)."""
+    return bool(c.evse.closings.person or c.connector.faults.for_person())
+
+
+def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
+    """A click forgot three trips of an RCD that was still tripped once."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c.connector.report_fault("RcdTripped", "", True)
+        c.connector.report_fault("ReaderLost", "", True)  # stops nothing, hinders nothing
+        c.evse.unplug()
+        await c.pass_s(10)
+        assert _waits(c)
+        assert not c.station.reset_faults()
+        assert c.evse.closings.why == "rcd" and _waits(c)
+        c.connector.clear_fault("RcdTripped")
+        assert c.station.reset_faults()
+        assert c.evse.closings.why is None and not _waits(c)
+
+    run(story())
+
+
+def test_a_held_emergency_stop_keeps_the_bound_of_closings_too():
+    """The answer was "Reset." once, and half of it was true."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c.connector.report_fault("EmergencyStop", "", True)
+        await c.pass_s(10)
+        assert not c.station.reset_faults() and c.evse.closings.person
+        c.connector.clear_fault("EmergencyStop")
+        assert _waits(c)
+        assert c.station.reset_faults()
+        assert not _waits(c), "released, if shown for a while"
+        assert c.connector.faults.has("EmergencyStop") and not c.evse.closings.person
+        assert not _waits(Charger())
 
     run(story())
 

@@ -693,3 +693,30 @@ def test_where_nobody_asks_for_events_the_oldest_are_given_up():
     again = journal(flash)
     assert again.queued == j.queued
     assert again.open_sessions() == [1]
+
+
+def test_counting_anew_counts_what_is_not_delivered():
+    j = journal()
+    for n in range(4):
+        j.append(START, start(n + 1))
+    j.done(pending(j)[1][0])
+    j.done(pending(j)[0][0])
+    j.queued = 99
+    j.recount()
+    assert j.queued == 2 == len(pending(j))
+
+
+def test_only_a_full_journal_lets_a_clock_be_set_without_being_kept():
+    clock = Clock()
+    clock.boot = 4
+    j = journal(clock=clock)
+    for failure, kept in ((JournalFull("full"), True), (OSError(5), False), (ValueError(), False)):
+
+        def keep(*_):
+            raise failure  # noqa: B023
+
+        j.keep = keep
+        if kept:
+            j._clock_set(None)
+        else:
+            raises(type(failure), j._clock_set, None)

@@ -1,7 +1,14 @@
 # Claims, caps and the sentence that explains the limit.
 # MIT license; part of microevse
 from helpers import raises
-from station.limits import PRIORITY_PROFILE, PRIORITY_SOLAR, PRIORITY_WEB, Limits
+from station.limits import (
+    PRIORITY_API,
+    PRIORITY_PROFILE,
+    PRIORITY_SAFETY,
+    PRIORITY_SOLAR,
+    PRIORITY_WEB,
+    Limits,
+)
 
 
 def test_without_claims_the_smallest_cap_is_the_limit():
@@ -30,7 +37,8 @@ def test_no_claim_is_above_a_cap():
     limits = Limits()
     limits.cap("board", 16000)
     limits.claim("web", PRIORITY_WEB, 32000)
-    assert limits.value(0) == (16000, "Limited to 16 A by the board.")
+    # It was once said nowhere that 32 A had been asked for.
+    assert limits.value(0) == (16000, "Limited to 16 A by the board; the page asks for 32 A.")
     assert limits.protective
     limits.claim("web", PRIORITY_WEB, 10000)
     assert limits.value(0)[0] == 10000 and not limits.protective
@@ -82,3 +90,85 @@ def test_every_change_is_told():
     limits.release("web")
     limits.release("web")
     assert len(calls) == 3
+
+
+def test_a_profile_above_the_cap_is_told_and_one_below_it_is_not():
+    limits = Limits()
+    limits.cap("board", 32000)
+    limits.cap("setting", 16000)
+    limits.cap("profile_max", 32000)
+    by = "Limited to 16 A by the setting MaxCurrent"
+    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    assert limits.bound() == (16000, "the setting MaxCurrent")
+    limits.claim("profile", PRIORITY_PROFILE, 20000)
+    assert limits.value(0) == (16000, by + "; a charging profile asks for 20 A.")
+    limits.claim("profile", PRIORITY_PROFILE, 16000)
+    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    limits.cap("profile_max", 16000)
+    assert limits.value(0)[1].startswith("Limited to 16 A by ") and ";" not in limits.value(0)[1]
+    limits.cap("profile_max", 32000)
+    limits.claim("profile", PRIORITY_PROFILE, 10000)
+    assert limits.value(0) == (10000, "Limited to 10 A by a charging profile.")
+    limits.cap("profile_max", 8000)
+    assert limits.value(0) == (
+        8000,
+        "Limited to 8 A by the station's charging profile; a charging profile asks for 10 A.",
+    )
+
+
+def test_the_priorities_stand_in_their_order():
+    limits = Limits()
+    order = (PRIORITY_SOLAR, PRIORITY_API, PRIORITY_WEB, PRIORITY_PROFILE, PRIORITY_SAFETY)
+    for number, priority in enumerate(order):
+        limits.claim(str(priority), priority, 7000 + 1000 * number)
+        assert limits.value(0)[0] == 7000 + 1000 * number
+
+
+def test_a_copy_has_all_and_shares_nothing():
+    limits = Limits()
+    limits.cap("board", 20000)
+    limits.claim("web", PRIORITY_WEB, 30000)
+    other = limits.copy()
+    assert other.value(0) == (20000, "Limited to 20 A by the board; the page asks for 30 A.")
+    other.cap("board", None)
+    other.release("web")
+    assert limits.value(0)[0] == 20000 and list(limits.claims()) and not list(other.claims())
+
+
+def test_a_claim_that_has_ended_hides_no_other():
+    limits = Limits()
+    limits.claim("a", PRIORITY_WEB, 8000, until=5)
+    limits.claim("b", PRIORITY_SOLAR, 9000)
+    limits.claim("c", PRIORITY_SOLAR, 10000)
+    assert limits.value(5)[0] == 9000
+    limits.claim("d", PRIORITY_SOLAR, 9000)  # two equals: the first of them is named
+    assert limits.value(5)[1] == "Limited to 9 A by b."
+
+
+def test_a_claim_as_small_as_the_cap_leaves_it_the_cap_s():
+    """And what protects is offered at once: a claim alone can wait."""
+    limits = Limits()
+    assert limits.protective is False
+    for name in ("board", "cable", "site", "temperature", "guard"):
+        limits.cap(name, 16000)
+        limits.claim("web", PRIORITY_WEB, 16000)
+        assert limits.value(0)[0] == 16000 and limits.protective is True, name
+        limits.claim("web", PRIORITY_WEB, 15999)
+        assert limits.value(0)[0] == 15999 and limits.protective is False
+        limits.cap(name, None)
+    for name in ("setting", "profile_max"):
+        limits.cap(name, 10000)
+        assert limits.value(0)[0] == 10000 and limits.protective is False
+        limits.cap(name, None)
+
+
+def test_the_bound_is_the_first_of_the_smallest_caps_that_are_no_profile_s():
+    limits = Limits()
+    assert limits.bound() == (80000, "the pilot")
+    limits.cap("profile_max", 6000)
+    assert limits.bound() == (80000, "the pilot")
+    limits.cap("board", 80000)
+    assert limits.bound() == (80000, "the pilot")
+    for name, ma in (("setting", 20000), ("cable", 16000), ("board", 32000), ("guard", 16000)):
+        limits.cap(name, ma)
+    assert limits.bound() == (16000, "the cable")

@@ -130,6 +130,47 @@ def test_what_the_meter_does_not_have_is_left_out():
     assert measurands.supported(None) == ["Current.Offered", "Power.Offered"]
 
 
+def test_a_default_promises_nothing_that_is_not_measured():
+    # The default once was energy alone, whatever the meter could do; and without a meter, too.
+    every = "Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
+
+    def offered(**fields):
+        meter = FakeMeter()
+        for name in fields:
+            setattr(meter, name, fields[name])
+        settings = Charger(meter=meter).settings
+        text = settings.text("MeterValuesSampledData")
+        assert text == settings.text("MeterValuesAlignedData")
+        assert text == "" or settings.set("MeterValuesSampledData", text) == "accepted"
+        assert settings.text("StopTxnSampledData") == ""
+        return text
+
+    assert offered() == every
+    assert offered(current_ma=[], voltage_mv=[]) == every, "not read yet"
+    assert offered(current_ma=(), voltage_mv=()) == every.rsplit(",", 2)[0]
+    assert offered(power_w=None) == every.replace("Power.Active.Import,", "")
+    assert offered(voltage_mv=None) == every[:-8]
+    settings = Charger().settings
+    settings.offer_measurands(measurands.supported(None))
+    assert settings.text("MeterValuesSampledData") == ""
+
+
+def test_a_single_value_is_of_the_first_conductor():
+    # Energy managers look for L1 and once saw no current at all.
+    meter = FakeMeter()
+    meter.current_ma, meter.voltage_mv = [16000], [230100]
+    names = ["Current.Import", "Voltage", "Power.Active.Import", "Energy.Active.Import.Register"]
+    assert measurands.sample(names, meter, 5, 0, 230, 1) == [
+        [3, "L1", 16000],
+        [4, "L1-N", 230100],
+        [2, 0, 0],
+        [1, 0, 5],
+    ]
+    for nothing in (None, [], ()):
+        meter.current_ma = meter.voltage_mv = nothing
+        assert measurands.sample(names[:2], meter, 5, 0, 230, 1) == []
+
+
 def test_every_code_has_a_name_and_comes_back():
     for name in measurands.names():
         code = measurands.code_of(name)

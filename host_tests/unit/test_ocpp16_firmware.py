@@ -40,7 +40,7 @@ class Services:
     def report(self):
         return (lambda: [b"report"]), 6
 
-    async def fetch(self, location, sink):
+    async def fetch(self, location, sink, stop):
         self.did.append("fetch " + location)
         if not self.works:
             raise Failed("no route to http://u:secret@h")
@@ -48,7 +48,7 @@ class Services:
         await sink.write(b"data")
         return 4
 
-    async def send(self, location, source, size, name):
+    async def send(self, location, source, size, name, stop):
         self.did.append("send " + location)
         if not self.works:
             raise Failed("no")
@@ -332,12 +332,100 @@ def test_file_names_are_safe_and_tell_the_time():
     assert name == "---a-b---boot1-0.txt"
 
 
-def test_a_location_beyond_all_bounds_is_refused():
-    station = Station()
-    for action in station.firmware.handlers:
+def signed_url(length, letter="x"):
+    """An address as cloud storage signs it: long, and different at every place."""
+    text = "http://h/f?"
+    while len(text) < length:
+        text += "%s%d&" % (letter, len(text))
+    return text[:length]
+
+
+def test_a_location_may_be_as_long_as_a_message():
+    # Signed addresses of cloud storage were once refused from 701 characters on.
+    for length in (600, 601, 700, 701, 1199, 1200, 1201, 2000, 4096, 15000):
+        url = signed_url(length)
+        station = Station()
+        station.ask("GetDiagnostics", location=url, retries=0)
+        station.ask("UpdateFirmware", location=url, retrieveDate=LATER)
+        station.pass_s(1)
+        assert station.services.did == ["send " + url]
+        again = station.again()
+        again.charger.clock.ms += 1000000
+        again.pass_s(5)
+        assert again.services.did == ["fetch " + url, "finish", "reboot"], length
+        last = again.again(runs=True)
+        last.pass_s(1)
+        assert last.words(FIRMWARE) == ["Installed"]
+        last.pass_s(100)
+        assert last.services.did == []
+        left = [key for key, _ in last.charger.journal.state(kinds.FIRMWARE)]
+        assert left == [], left
+
+
+def test_letters_of_several_bytes_in_a_location_are_kept_whole():
+    for length in (350, 700, 1500):
+        url = "http://h/" + "\u00e9\u20ac" * (length // 2)
+        station = Station()
+        station.ask("UpdateFirmware", location=url, retrieveDate=LATER)
+        again = station.again()
+        again.charger.clock.ms += 1000000
+        again.pass_s(1)
+        assert again.services.did == ["fetch " + url]
+
+
+def test_a_cut_while_a_long_location_is_replaced_leaves_one_of_the_two():
+    first, second = signed_url(2000, "a"), signed_url(3000, "b")
+    n = 0
+    while True:
+        station = Station()
+        station.ask("UpdateFirmware", location=first, retrieveDate=LATER)
+        journal = station.charger.journal
+        real = (journal.keep, journal.forget)
+        left = [n]
+
+        def cut(fn):
+            def call(*args):
+                if left[0] == 0:
+                    raise OSError("power is gone")
+                left[0] -= 1
+                return fn(*args)
+
+            return call
+
+        journal.keep, journal.forget = cut(real[0]), cut(real[1])
+        done = True
         try:
-            station.ask(action, location="x" * 701, retrieveDate=PAST)
-            raise AssertionError("it was taken")
-        except CallError as error:
-            assert error.code == "PropertyConstraintViolation"
-    assert not station.firmware.update.waiting()
+            station.ask("UpdateFirmware", location=second, retrieveDate=LATER)
+        except (CallError, OSError):
+            done = False
+        again = station.again()
+        again.charger.clock.ms += 1000000
+        again.pass_s(1)
+        fetched = again.services.did
+        assert fetched == ["fetch " + second] if done else fetched[0][6:] in (first, second), n
+        if done:
+            break
+        n += 1
+    assert n > 6
+
+
+def test_a_location_of_which_a_piece_is_lost_is_not_fetched_by_half():
+    station = Station()
+    station.ask("UpdateFirmware", location=signed_url(2000), retrieveDate=LATER)
+    station.charger.journal.forget(kinds.FIRMWARE, 102)
+    again = station.again()
+    again.charger.clock.ms += 1000000
+    again.pass_s(1)
+    assert again.services.did == ["fetch "]
+
+
+def test_a_short_location_after_a_long_one_leaves_nothing_behind():
+    station = Station()
+    station.ask("UpdateFirmware", location=signed_url(2000), retrieveDate=LATER)
+    station.update(LATER)
+    assert [key for key, _ in station.charger.journal.state(kinds.FIRMWARE)] == [0]
+    for retries in (-1, 0, 1 << 62):
+        for interval in (-1, 0, 1 << 62):
+            station.update(LATER, retries=retries, retryInterval=interval)
+            assert station.again().firmware.update.waiting()
+

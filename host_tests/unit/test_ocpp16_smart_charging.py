@@ -145,3 +145,17 @@ def test_a_transaction_that_is_ending_takes_no_profile():
         assert (await table["SetChargingProfile"](call))["status"] == "Rejected"
 
     run(scenario())
+
+
+def test_what_begins_now_holds_from_the_first_second():
+    # validFrom of this second once left the profile out of the first second of the schedule.
+    for late in (0, 1, 2):
+        plan = read(PLAN, now=NOON - late)
+        assert plan.valid_from == NOON - late
+        schedule = json.loads(PLAN)["chargingSchedule"]
+        schedule["startSchedule"] = "2027-01-01T12:00:00.9Z"
+        plan = read(PLAN, now=NOON - late, chargingSchedule=schedule)
+        assert plan.at(NOON - late, 0)[0] == 160
+    assert read(PLAN, now=NOON - 3).valid_from == NOON
+    assert read(PLAN, now=NOON + 3).valid_from == NOON
+    assert read(PLAN, now=None).valid_from == NOON

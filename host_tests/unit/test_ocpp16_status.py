@@ -1,6 +1,8 @@
 # StatusNotification: order, coalescing, MinimumStatusDuration; and 1.6 spelling of values.
 # MIT license; part of microevse
 
+import asyncio
+
 from helpers import run
 from ocpp16 import faults, names
 from ocpp16.status import MAX_QUEUED, Status
@@ -94,6 +96,80 @@ def test_after_an_outage_only_the_current_state_is_told():
     status.everything()
     drain(status)
     assert sent == [(0, "Available"), (1, "Finishing")]
+
+
+def test_what_is_told_after_a_boot_is_what_holds_when_it_is_sent():
+    # A change between the first two messages of a boot was once told stale first, then right.
+    for first, then in (("unavailable", "available"), ("available", "faulted")):
+        status, station, _, sent = make(count=2)
+        station.connectors[0].status = station.connectors[1].status = first
+        status.everything()
+        run(status.step())
+        for connector in (1, 2):
+            station.connectors[connector - 1].status = "preparing"
+            status.changed(connector)
+            station.connectors[connector - 1].status = then
+            status.changed(connector)
+        station.status = "unavailable"
+        status.changed(0)
+        drain(status)
+        told = names.CONNECTOR_STATUS[then]
+        assert sent == [(0, "Available"), (1, told), (2, told), (0, "Unavailable")]
+
+
+def test_changes_that_come_while_the_first_word_is_on_its_way_follow_it():
+    status, station, _, sent = make()
+    status.everything()
+    run(status.step())
+
+    async def call(action, payload):
+        sent.append((payload["connectorId"], payload["status"]))
+        if len(sent) == 2:
+            for word in ("preparing", "charging"):
+                change(status, station, word)
+        return {}
+
+    status._call = call
+    drain(status)
+    assert [s for c, s in sent if c] == ["Available", "Preparing", "Charging"]
+
+
+def test_a_status_that_nobody_answered_is_looked_up_again():
+    status, station, clock, sent = make()
+    status.everything()
+    run(status.step())
+    good = status._call
+
+    async def lost(action, payload):
+        station.connectors[0].status = "unavailable"
+        status.changed(1)
+        station.connectors[0].status = "preparing"
+        raise asyncio.TimeoutError
+
+    async def quiet(action, payload):
+        raise asyncio.TimeoutError
+
+    for call in (quiet, quiet):
+        status._call = call
+        try:
+            run(status.step())
+            assert False
+        except asyncio.TimeoutError:
+            station.connectors[0].status = "preparing"
+            status.changed(1)
+    status._call = good
+    drain(status)
+    assert [s for c, s in sent if c] == ["Preparing"]
+    status.everything()
+    run(status.step())
+    status._call = lost
+    try:
+        run(status.step())
+        assert False
+    except asyncio.TimeoutError:
+        status._call = good
+    drain(status)
+    assert [s for c, s in sent if c] == ["Preparing", "Preparing", "Unavailable"]
 
 
 def test_a_state_shorter_than_minimum_status_duration_is_not_told():

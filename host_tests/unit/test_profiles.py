@@ -1,5 +1,6 @@
 # Charging profiles: one alone, stacked, on flash, and what a connector makes of them.
 # MIT license; part of microevse
+import log
 from helpers import raises, run
 from station import profile as p
 from station.composite import composite
@@ -226,13 +227,108 @@ def test_the_page_may_lower_what_no_profile_claims_and_its_end_is_told():
     assert told(c, 100) == [(0, 7), (20, 10), (30, 7), (41, 16)]
 
 
-def test_a_cap_stays_while_the_time_is_unknown_and_a_plan_does_not():
+def test_caps_and_plans_stay_while_the_time_is_unknown():
     c = Charger()
     c.station.profiles.install(profile([(0, 12), (60, 8)], id=1, purpose=MAX, start=NOON))
-    c.station.profiles.install(profile(7, id=2, start=NOON))
-    assert told(c, 10) == [(0, 7)]
+    c.station.profiles.install(profile([(0, 9), (60, 7)], id=2, start=NOON))
+    assert told(c, 10) == [(0, 9)]
     c.clock.unix = None
+    assert told(c, 100) == [(0, 7)]
+    c.station.profiles.clear(2)
     assert told(c, 100) == [(0, 8)]
+
+
+async def dark(*profiles, **more):
+    """mA offered to a car after a power cut that took the time with it, and the charger."""
+    c = Charger()
+    for one in profiles:
+        c.station.profiles.install(one)
+    again = Charger(c.flash, boot=2, **more)
+    again.clock.unix = None
+    again.journal.forget(kinds.TOLD)
+    await again.charge()
+    return again.evse.offered_ma, again
+
+
+def test_after_a_power_cut_without_the_time_a_plan_of_every_kind_still_holds():
+    # A plan that begins at a time of day once fell away: 16 A were offered where 8 A were set.
+    kinds_of_plan = (
+        dict(start=NOON - 100),
+        dict(start=NOON + 100),
+        dict(start=NOON - 100, every=DAILY),
+        dict(start=NOON + 100, every=WEEKLY, duration=3600),
+        dict(start=NOON - 100, duration=3600),
+        dict(valid_from=NOON - 5),
+        dict(valid_to=NOON + 5),
+        dict(start=NOON, valid_from=NOON, valid_to=NOON + 86400),
+        dict(),
+    )
+    for connector in (0, 1):
+        for more in kinds_of_plan:
+            one = profile(8, connector=connector, **more)
+            assert run(dark(one))[0] == 8000, more
+            steps = profile([(0, 16), (60, 8), (120, 12)], connector=connector, **more)
+            assert run(dark(steps))[0] == (8000 if more else 16000), more
+        for more in kinds_of_plan[:-1]:
+            cap = profile([(0, 16), (60, 8), (120, 12)], purpose=MAX, **more)
+            assert run(dark(cap))[0] == 8000, more
+
+
+def test_without_the_time_the_smallest_of_the_plans_that_may_hold_is_taken():
+    for plans, wanted in (
+        (((20, 5, NOON), (10, 4, NOON)), 10000),
+        (((8, 5, NOON), (10, 4, NOON)), 8000),
+        # What counts from the session holds for certain: nothing under it can.
+        (((16, 5, None), (8, 4, NOON)), 16000),
+        (((16, 5, NOON), (12, 4, None), (7, 3, NOON)), 12000),
+        (((10, 5, NOON), (12, 4, None), (7, 3, NOON)), 10000),
+        (((6, 5, NOON), (12, 4, None)), 6000),
+    ):
+        profiles = [
+            profile(ma, id=i, stack=stack, start=start) for i, (ma, stack, start) in enumerate(plans)
+        ]
+        assert run(dark(*profiles))[0] == wanted, plans
+    # W and A are compared by what they come to.
+    watts = profile(2300, id=1, stack=2, unit=WATTS, start=NOON)
+    assert run(dark(watts, profile(12, id=2, start=NOON)))[0] == 10000
+    assert run(dark(watts, profile(8, id=2, start=NOON)))[0] == 8000
+
+
+def test_without_the_time_a_profile_of_the_session_is_careful_too():
+    async def scenario():
+        _, c = await dark(profile(12, start=NOON))
+        session = c.connector.session
+        assert c.evse.offered_ma == 12000
+        install = c.station.profiles.install
+        install(profile(9, id=7, purpose=TX, session=session.id, start=NOON, duration=60))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 9000
+        install(profile(14, id=7, purpose=TX, session=session.id, start=NOON, duration=60))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 12000
+        # One that counts from the session is known, and so is when it ends.
+        until = c.clock.uptime() - session.started[1] + 10
+        install(profile(14, id=7, purpose=TX, session=session.id, duration=until))
+        await c.pass_s(1)
+        assert c.evse.offered_ma == 14000
+        await c.pass_s(10)
+        assert c.evse.offered_ma == 12000
+
+    run(scenario())
+
+
+def test_without_the_time_a_plan_that_was_over_before_does_not_come_back():
+    async def scenario():
+        c = Charger()
+        c.station.profiles.install(profile(8, id=1, start=NOON, duration=3600))
+        c.station.profiles.install(profile(7, id=2, purpose=MAX, start=NOON, valid_to=NOON + 60))
+        c.journal.keep(kinds.TOLD, 0, [NOON + 3600])
+        again = Charger(c.flash, boot=2)
+        again.clock.unix = None
+        await again.charge()
+        assert again.evse.offered_ma == 16000
+
+    run(scenario())
 
 
 def test_a_long_answer_is_cut_where_it_can_no_longer_tell():
@@ -472,11 +568,11 @@ def test_clock_steps_move_the_plan_but_not_what_counts_from_the_session():
 def test_the_plan_begins_when_the_time_becomes_known():
     async def scenario():
         c = Charger()
-        c.station.profiles.install(profile(8, start=NOON - 100))
+        c.station.profiles.install(profile([(0, 8), (3600, 6)], start=NOON - 100))
         again = Charger(c.flash, boot=2)
         again.clock.unix = None
         await again.charge()
-        assert again.evse.offered_ma == 16000
+        assert again.evse.offered_ma == 6000
         again.clock.set(NOON)
         await again.pass_s(1)
         assert again.evse.offered_ma == 8000
@@ -524,5 +620,34 @@ def test_the_cap_of_the_station_is_shared_first_come_first_served():
         await c.pass_s(1)
         await second.lifecycle.work()
         assert evse.offered_ma == 11000
+
+    run(scenario())
+
+
+def test_a_limit_above_what_there_can_be_is_said_in_the_log_and_on_the_page():
+    # A slider at 32 A was once accepted, 16 A were offered, and it was told nowhere.
+    async def scenario():
+        lines = []
+        c = Charger()
+        await c.charge()
+        log.use_sink(lines.append)
+        try:
+            for one, asked in (
+                (profile(32, purpose=MAX), "32 A"),
+                (profile([(0, 6), (60, 20)], id=2, start=NOON), "20 A"),
+                (profile([(0, 22000)], id=3, unit=WATTS, purpose=TX, session=1), "95.6 A"),
+            ):
+                del lines[:]
+                c.station.profiles.install(one)
+                assert asked in "".join(lines), lines
+                assert "but the board allows 16 A" in "".join(lines), lines
+            await c.pass_s(1)
+            assert c.evse.offered_ma == 16000
+            assert c.connector.why.endswith("; a charging profile asks for 95.6 A."), c.connector.why
+            del lines[:]
+            c.station.profiles.install(profile(16, id=4, purpose=MAX))
+            assert "asks" not in "".join(lines), lines
+        finally:
+            log.use_sink(lambda line: None)
 
     run(scenario())

@@ -280,3 +280,55 @@ def test_a_token_that_waits_for_its_cable_counts_as_occupied():
     s.evse.state = levels.C
     run(s.go(2))
     assert s.book.reserve(1, 1, "A", None, SOON) == "occupied"
+
+
+def test_the_state_of_the_connector_is_the_answer_also_to_an_expiry_that_is_past():
+    # A faulted connector once said Rejected when the date was not in the future either.
+    def fault(s):
+        s.connector.report_fault("ContactorWelded", "")
+
+    def plug(s):
+        s.evse.plug()
+
+    def out(s):
+        s.station.set_availability(1, False)
+
+    for prepare, wanted in (
+        (fault, "faulted"),
+        (plug, "occupied"),
+        (out, "unavailable"),
+        (lambda s: None, "rejected"),
+    ):
+        for expiry in (NOON - 3600, NOON, 0):
+            for known in (True, False):
+                s = Two()
+                prepare(s)
+                if not known:
+                    s.clock.unix = None
+                assert s.book.reserve(1, 1, "A", None, expiry) == wanted, (wanted, expiry)
+                assert list(s.journal.state(kinds.RESERVATION)) == []
+    s = Two()
+    assert s.book.reserve(1, 3, "A", None, NOON - 1) == "rejected", "no such connector"
+    s = reserved()
+    assert s.book.reserve(1, 1, "A", None, NOON - 1) == "rejected"
+    assert s.book.reserve(2, 1, "A", None, NOON - 1) == "occupied"
+    assert [entry.id for entry in s.book._all] == [1], "what was reserved still is"
+
+
+def test_out_of_service_takes_effect_at_once_where_no_session_runs():
+    # See docs/ocpp16_decisions.md: a plugged car is no transaction (OCPP 1.6 section 5.2).
+    s = Two()
+    s.evse.plug()
+    run(s.go())
+    assert s.connector.status == "preparing"
+    assert s.station.set_availability(1, False) == "accepted"
+    assert s.connector.status == "unavailable"
+    assert s.station.set_availability(1, True) == "accepted"
+    run(s.tap("C", 2))
+    assert s.second.pending is not None
+    assert s.station.set_availability(2, False) == "accepted"
+    assert s.second.status == "unavailable" and s.second.pending is None
+    s.station.set_availability(2, True)
+    run(s.charge("C"))
+    assert s.station.set_availability(1, False) == "scheduled"
+    assert s.connector.status == "charging"

@@ -217,3 +217,25 @@ def test_noise_never_makes_a_wrong_tag():
             b.chip.put()
             b.tags(1)
     assert wrong == 0 and right > 60, (right, wrong)
+
+
+def test_the_sak_decides_whether_a_uid_is_complete():
+    tail4, tail7 = b"\x12\x34\x56", UID7[:3] + b"\x88" + UID7[:3]
+    for sak, told, uid in (
+        (0x08, b"\x88" + tail4, b"\x88" + tail4),
+        (0x20, b"\x88\x88\x88\x88", b"\x88\x88\x88\x88"),
+        (0x00, tail7, tail7),
+        # The beginning of a longer UID is shared by many cards: whoever has one of them would
+        # have charged on another one's account.
+        (0x04, b"\x88" + tail4, None),
+        (0x0C, UID4, None),
+        # Firmware that leaves the cascade tags in.
+        (0x08, b"\x88" + UID7, UID7),
+        (0x08, b"\x88" + UID10[:3] + b"\x88" + UID10[3:], UID10),
+    ):
+        b = Bench()
+        answer = bytes((1, 1, 0, 0x44, sak, len(told))) + told
+        b.chip._list = lambda data: (answer, 12)
+        expected = [] if uid is None else ["".join(["%02X" % byte for byte in uid])]
+        assert b.tags(2) == expected, (sak, told)
+        assert b.reports == [], "the reader is well"

@@ -128,18 +128,26 @@ def test_descriptions_never_hold_values():
 
 
 def test_results_are_read_tolerantly_but_not_blindly():
-    good = {"transactionId": 5, "idTagInfo": {"status": "Accepted", "expiryDate": None}, "x": 1}
-    SCHEMA.check_result("StartTransaction", good)
-    assert "expiryDate" not in good["idTagInfo"]
+    good = {"status": "Accepted", "data": None, "x": 1}
+    SCHEMA.check_result("DataTransfer", good)
+    assert "data" not in good
     for bad in (
-        {"transactionId": None, "idTagInfo": {"status": "Accepted"}},
-        {"transactionId": 5, "idTagInfo": None},
-        {"transactionId": 5, "idTagInfo": {"status": None}},
-        {"transactionId": "5", "idTagInfo": {"status": "Accepted"}},
-        {"transactionId": 5},
+        {"status": None},
+        {"status": "Fine"},
+        {"status": "Accepted", "data": 5},
+        {},
         5,
     ):
-        raises(CallError, SCHEMA.check_result, "StartTransaction", bad)
+        raises(CallError, SCHEMA.check_result, "DataTransfer", bad)
+
+
+def test_answers_that_money_hangs_on_are_read_by_the_adapter():
+    # One bad field once made a refusal of StartTransaction look like no answer at all.
+    for action in ("Authorize", "BootNotification", "StartTransaction", "StopTransaction"):
+        SCHEMA.check_result(action, {"idTagInfo": {"status": "Invalid"}})
+        SCHEMA.check_result(action, {})
+        for bad in (None, [], 5, "x"):
+            raises(CallError, SCHEMA.check_result, action, bad)
 
 
 def test_one_item_at_least_where_the_schema_says_so():

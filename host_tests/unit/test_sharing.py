@@ -130,3 +130,81 @@ def test_whoever_comes_and_goes_the_supply_is_never_exceeded():
         for ma in site.limits():
             assert ma == 0 or ma >= 6000
     assert 20000 < site.worst <= 25000, site.worst
+
+
+def test_a_session_that_is_there_at_the_first_look_gets_its_part():
+    site = Site(2, 20)
+    site.connectors[0].session = Session(1)
+    site.sharing = Sharing(site, site.settings, site.clock)
+    site.sharing.step()
+    assert site.limits() == [20000, 0]
+
+
+def test_the_limit_holds_again_when_it_has_been_off():
+    site = Site(2, 20)
+    site.connectors[0].session = Session(1)
+    for amps, limits in ((20, [20000, 0]), (0, [32000, 32000]), (20, [20000, 0])):
+        site.settings.site = amps
+        site.seconds(8)
+        assert site.limits() == limits
+
+
+def test_a_part_grows_when_the_other_has_had_six_seconds_and_not_a_millisecond_sooner():
+    site = Site(2, 20)
+    one, two = site.connectors
+    one.session = Session(1)
+    site.seconds(2)
+    two.session = Session(2)
+    site.sharing.step()
+    begun = site.clock.ms
+    for ms, limits in ((5999, [10000, 0]), (6000, [10000, 10000])):
+        site.clock.ms = begun + ms
+        site.sharing.step()
+        assert site.limits() == limits, ms
+
+
+def test_nothing_is_said_again_while_nothing_changes():
+    site = Site(3, 32)
+    for connector in site.connectors[:2]:
+        connector.session = Session(connector.id)
+    site.seconds(20)
+    changes = []
+    for connector in site.connectors:
+        connector.limits.on_change = lambda: changes.append(1)
+    site.seconds(20)
+    assert changes == []
+
+
+def test_a_session_that_is_ending_has_no_part():
+    site = Site(2, 20)
+    for connector in site.connectors:
+        connector.session = Session(connector.id)
+    assert site.sharing.parts(20000) == {1: 10000, 2: 10000}
+    site.connectors[0].session.ending = "local"
+    assert site.sharing.parts(20000) == {1: 0, 2: 20000}
+    assert site.sharing.parts(5999) == {1: 0, 2: 0} and site.sharing.parts(6000) == {1: 0, 2: 6000}
+
+
+class Drawing:
+    """A connector whose contactor may still be closed after its session."""
+
+    id = 7
+
+    def __init__(self, session, closed):
+        self.session, self.closed, self.evse = session, closed, self
+
+
+def test_what_may_still_be_drawn():
+    sharing = Site(2, 20).sharing
+    assert sharing._drawn(Drawing(None, False), 9000, 50) == 0
+    assert sharing._drawn(Drawing(None, True), 9000, 50) == 9000
+    assert sharing._drawn(Drawing("one", False), 9000, 50) == 9000
+    sharing._until[7] = (12000, 6000)
+    for now, before, drawn in ((5999, 9000, 12000), (6000, 9000, 9000), (5999, 13000, 13000)):
+        assert sharing._drawn(Drawing("one", True), before, now) == drawn
+
+
+def test_it_looks_once_a_second():
+    from station import sharing
+
+    assert sharing.LOOK_S == 1

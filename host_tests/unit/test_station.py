@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 import asyncio
 
+import port
 from helpers import run
 from port import ticks_add
 from station.reservations import Reservations
@@ -465,3 +466,38 @@ def test_a_start_for_no_connector_means_the_cable_that_came_last():
     assert best(used, empty, taken) is empty
     assert best(used, taken) is used
     assert best(taken) is None
+
+
+def test_a_restart_waits_for_its_farewell_with_open_contacts_and_not_longer_than_a_second():
+    async def hangs():
+        await asyncio.sleep(60)
+
+    async def fails():
+        raise OSError("gone")
+
+    async def story(kind, farewell):
+        c = Charger()
+        await c.charge()
+        seen = []
+
+        async def told():
+            seen.append(c.evse.closed)
+            if farewell:
+                await farewell()
+
+        c.station.farewell = told
+        await c.station.reset(kind)
+        began = port.ticks_ms()
+        while not c.resets:
+            c.clock.ms += 100
+            await c.connector.lifecycle.work()
+            await asyncio.sleep(0.05)
+            assert port.ticks_diff(port.ticks_ms(), began) < 5000
+        assert seen == [False], "said once, and only with the contactor open"
+        assert c.resets == [kind]
+        # 1 s for the answer, then the farewell; the rest is this test's own.
+        assert port.ticks_diff(port.ticks_ms(), began) < 2500
+
+    for farewell in (None, hangs, fails):
+        for kind in ("soft", "hard"):
+            run(story(kind, farewell))

@@ -308,3 +308,10 @@ def test_the_entries_on_flash_are_what_they_were_in_the_first_version():
     assert entry[21:25] == b"Par\0" and entry[41:] == b"\4\3\2\1"
     assert bytes(flash.image[at : at + 5]) == b"uTAG\1"
     assert crc32(entry) == int.from_bytes(flash.image[at + 20 : at + 24], "little")
+
+
+def test_a_parent_is_as_bounded_as_a_token():
+    longest = "P" * taglist.TOKEN
+    packed("CARD", {"status": "accepted", "expiry": None, "parent": longest})
+    for parent in (longest + "P", "a\0b"):
+        raises(ListError, packed, "CARD", {"status": "accepted", "expiry": None, "parent": parent})

@@ -63,3 +63,58 @@ def test_errors_in_plain_words():
     ):
         assert word in tls.explain(exc)
     assert tls.explain(OSError(111)) is None
+
+
+def test_damage_of_every_kind_is_told_apart():
+    good = pem(ONE)
+    first, begin = good.split("\n")[1], good.split("\n")[0] + "\n"
+    for text, word in (
+        (good.replace(first, first[:-1]), "cut short"),  # no multiple of four
+        (good.replace(first, first[:-4]), "cut short"),  # less than it says
+        (good.replace(first, first + "AAAA"), "cut short"),  # or more
+        (begin + "AAAAA!!!\n-----END CERTIFICATE-----\n", "not base64"),
+        (begin + good, "no end"),
+        (pem(b"\x30\x01\x05"), "no certificate"),
+        (pem(b"\x31\x03abc"), "no certificate"),
+    ):
+        assert word in str(raises(ValueError, tls.pem_to_der, text)), word
+
+
+def test_lengths_of_every_form():
+    for der in (b"\x30\x7f" + bytes(127), b"\x30\x81\x80" + bytes(128), b"\x30\x81\xff" + bytes(255),
+                b"\x30\x82\x01\x00" + bytes(256), b"\x30\x83\x01\x00\x00" + bytes(65536), b"\x30\x02ab"):  # fmt: skip
+        assert tls.pem_to_der(pem(der)) == [der]
+        raises(ValueError, tls.pem_to_der, pem(der + b"x"))
+        raises(ValueError, tls.pem_to_der, pem(der[:-1]))
+
+
+def test_what_only_looks_like_a_beginning_is_text():
+    assert tls.pem_to_der("-----BEGIN nothing\n" + pem(ONE)) == [ONE]
+    assert tls.pem_to_der("BEGIN CERTIFICATE-----\n" + pem(ONE)) == [ONE]
+
+
+def test_a_certificate_and_its_key_come_together():
+    for cert, key in ((ONE, None), (None, TWO)):
+        told = str(raises(ValueError, tls.client_context, [ONE], cert, key))
+        assert "key" in told and "CA" not in told, told
+    # With both, or neither, the CA is what is looked at next.
+    for cert, key in ((ONE, TWO), (None, None)):
+        assert "CA" in str(raises(ValueError, tls.client_context, [TWO], cert, key))
+
+
+def test_what_a_server_says_in_plain_words_for_both_libraries():
+    for text, word in (
+        ("self-signed certificate", "given CA"), ("unable to get local issuer certificate", "given CA"),
+        ("Hostname mismatch, certificate is not valid for 'x'", "another name"),
+        ("IP address mismatch", "another name"), ("certificate has expired", "expired"),
+        ("certificate is not yet valid", "clock"), ("PROTOCOL_VERSION", "another TLS version"),
+        ("WRONG_VERSION_NUMBER", "does not speak TLS"), ("INVALID_RECORD", "does not speak TLS"),
+        ("NO_CIPHER_CHOSEN", "no cipher"), ("MBEDTLS_ERR_SSL_ALLOC_FAILED", "memory"),
+        ("CONN_EOF", "ended"), ("FATAL_ALERT_MESSAGE", "refused"), ("sslv3 alert", "refused"),
+        ("certificate verify failed: something new", "cannot be verified"),
+    ):  # fmt: skip
+        assert word in tls.explain(OSError(-1, text)), text
+    # The chain has to be mended before the date.
+    both = "certificate has expired ... not correctly signed by the trusted CA"
+    assert "given CA" in tls.explain(ValueError(both))
+    assert tls.explain(OSError("ECONNREFUSED")) is None and tls.explain(ValueError()) is None

@@ -104,6 +104,37 @@ def test_bytes_after_the_header_are_kept():
     assert upgrade(good, step=1) == ("ocpp1.6", b"")
 
 
+def test_bytes_beyond_ascii_in_the_answer_are_opaque():
+    # RFC 9110 5.5. One of them, and the central system was never reached: "not HTTP".
+    for odd in (b"X: caf\xe9", b"X: \xff\xfe\x80", b"X-\xe9: 1", b"Server: \xc3\xa9", b"\x80: \x01"):
+        for step in (0, 1):
+            good = response(accept=b"ACCEPT", more=b"\r\n" + odd) + b"\r\n\r\n"
+            assert upgrade(good + b"\x81\x02h\xe9", step)[0] == "ocpp1.6", odd
+        assert handshake.check_response(response(more=b"\r\n" + odd), KEY, ("ocpp1.6",))
+    for reason in (b"d\xe9j\xe0", b"\xff" * 50, b"", b"x" * 3000):
+        good = response(b"101 " + reason, b"ACCEPT") + b"\r\n\r\n"
+        assert upgrade(good)[0] == "ocpp1.6", reason
+    exc = raises(HandshakeError, upgrade, response(b"403 interdit \xe9") + b"\r\n\r\n")
+    assert exc.status == 403
+    # In a line that matters they are no reason for an exception either.
+    for more in (b"\r\nSec-WebSocket-Protocol: \xe9", b"\r\nConnection: \xff", b"\r\nUpgrade: \xe9"):
+        bad = response(accept=b"ACCEPT", protocol=b"", more=more) + b"\r\n\r\n"
+        raises(HandshakeError, upgrade, bad)
+
+
+def test_long_lines_of_proxies_are_passed_over():
+    for size in (1000, 1024, 1300, 4000, 9000):
+        for step in (0, 1):
+            more = b"\r\nContent-Security-Policy: " + b"a" * size + b"\r\nSet-Cookie: x"
+            good = response(accept=b"ACCEPT", more=more) + b"\r\n\r\n"
+            assert upgrade(good + (b"" if step else b"!"), step)[0] == "ocpp1.6", (size, step)
+    good = response(accept=b"ACCEPT").replace(b"\r\n", b"\n") + b"\n\n"
+    assert upgrade(good + b"\x81") == ("ocpp1.6", b"\x81")
+    bad = b"\r\nSec-WebSocket-Extensions: " + b"x" * 2000
+    exc = raises(HandshakeError, upgrade, response(more=bad) + b"\r\n\r\n")
+    assert "too long" in str(exc)
+
+
 def test_endless_or_missing_header():
     exc = raises(HandshakeError, upgrade, b"HTTP/1.1 101 x\r\n" + b"A: b\r\n" * 5000)
     assert "too long" in str(exc) and exc.status == 0

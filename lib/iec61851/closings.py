@@ -26,13 +26,17 @@ plug-in. Contactors stand 30,000 switchings under load and more: 50 cost less th
 from port import const, ticks_diff
 
 # Places in `_debts`, and for each the closings allowed and the ms after which one is forgotten.
-_PLUG_IN, _PLUG_IN_FAULTS, _ALL, _ALL_FAULTS, _RCD = range(5)
-_MOST = (50, 3, 100, 10, 3)
-_EACH_MS = (120000, 1800000, 15000, 600000, 86400000)
+_PLUG_IN = const(0)
+_PLUG_IN_FAULTS = const(1)
+_ALL = const(2)
+_ALL_FAULTS = const(3)
+_RCD = const(4)
+_MOST = const((50, 3, 100, 10, 3))
+_EACH_MS = const((120000, 1800000, 15000, 600000, 86400000))
 _DEBT_MAX = const(1 << 29)
 
 # A person or the program wanted these: the closing counts, but as no fault.
-_WANTED = ("EmergencyStop", "ResetRequested", "ConsoleStop")
+_WANTED = const(("EmergencyStop", "ResetRequested", "ConsoleStop"))
 
 
 class Closings:

@@ -9,14 +9,14 @@ allocates.
 from port import const
 
 LOST_MS = const(38)  # the fifth window at a 10 ms tick comes 40 ms after the first
-LOST_WINDOWS = const(3)  # however slow the tick: never on less than this
-WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurried
+_LOST_WINDOWS = const(3)  # however slow the tick: never on less than this
+_WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurried
 # While closed good windows take away half of their own time. So much is reached within a second
 # of which 47 % are bad, and never with less than 200 ms of bad windows. Seq 12 allows 3 s.
 UNSTEADY_MS = const(200)
 # While open they take away a sixteenth: up to so much must be made good before it may close, and
 # is told when more of it comes.
-DOUBT_MS = const(320)
+_DOUBT_MS = const(320)
 _HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
 _AGED = const(60000)  # counters stop here
 
@@ -65,7 +65,7 @@ class Evidence:
             return None
         self._more(seen_ms << 4, cause)
         self.bad.more(dt)
-        if self.bad.lasts(LOST_WINDOWS, LOST_MS):
+        if self.bad.lasts(_LOST_WINDOWS, LOST_MS):
             return cause or ""
         if self.doubt >= UNSTEADY_MS << 4:
             return self.cause or "PilotUnsteady"
@@ -80,14 +80,14 @@ class Evidence:
                 self._less(seen_ms << _SIXTEENTH)
             return None
         self.bad.more(seen_ms)
-        if self.bad.lasts(LOST_WINDOWS, WRONG_MS):
+        if self.bad.lasts(_LOST_WINDOWS, _WRONG_MS):
             return cause
-        if self.doubt < DOUBT_MS << 4:
+        if self.doubt < _DOUBT_MS << 4:
             # Alone a window counts for a quarter, and for all of it once the next is bad, too:
             # above 63 A, where the low half is short, one in twenty may be disturbed.
             windows = self.bad.windows
             self._more(seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause)
-        if self.doubt >= DOUBT_MS << 4 and self.bad.ms < DOUBT_MS >> 1:
+        if self.doubt >= _DOUBT_MS << 4 and self.bad.ms < _DOUBT_MS >> 1:
             return self.cause or cause  # most of it was there before this run
         return None
 

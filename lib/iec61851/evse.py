@@ -35,10 +35,10 @@ STABLE_MS = const(500)  # BCB toggles (seq 11) ask for 200 to 400 ms and must no
 STABLE_WINDOWS = const(3)  # note to A.4: the diode is verified before closing
 RECLOSE_MS = const(5000)  # an EV that comes and goes must not wear the contactor
 # -- opening
-LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
+_LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
 RELEASE_MS = const(6000)  # seq 10.2
 # -- pilot
-DEBOUNCE_MS = const(100)  # what `state` and `plugged` show (Leafs bounce when unplugged)
+_DEBOUNCE_MS = const(100)  # what `state` and `plugged` show (Leafs bounce when unplugged)
 F_MS = const(300)  # note to A.5: after a fault the EV sees F at least this long
 GAP_MS = const(30)  # of a longer gap between windows only this much counts as observed
 
@@ -194,7 +194,7 @@ class Evse:
             self.fault = self._latched.settle(self)
             self._dirty = True
         self._seen.look(plateau, seen_ms, self.pwm, send.share_pm, not self.plugged)
-        if self._seen.level != self.state and self._seen.run.lasts(2, DEBOUNCE_MS):
+        if self._seen.level != self.state and self._seen.run.lasts(2, _DEBOUNCE_MS):
             self._follow(now_ms)
         if self.closed:
             self.worst_gap_ms = max(self.worst_gap_ms, gap_ms)
@@ -249,7 +249,7 @@ class Evse:
         if level == A or level == B or (self.held and self.held()):
             asking = False
             self._let_go += 1
-            if self._let_go >= LET_GO_WINDOWS:
+            if self._let_go >= _LET_GO_WINDOWS:
                 wrong = cause or self._evidence.doubt and self._evidence.cause
                 if wrong and level != A and level != B:
                     self.trip(wrong)  # the guard was first: a fault all the same, and it counts

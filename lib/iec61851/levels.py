@@ -20,14 +20,14 @@ F = const(6)  # the EVSE itself holds -12 V
 LETTERS = "?ABCDEF"
 
 # Lower bounds of A, B, C, D, E in mV.
-A_MV = const(10500)
-B_MV = const(7500)
-C_MV = const(4500)
-D_MV = const(1500)
+_A_MV = const(10500)
+_B_MV = const(7500)
+_C_MV = const(4500)
+_D_MV = const(1500)
 E_MV = -1500
 
 # Above this the front end is broken: nothing feeds the pilot with more than 12.6 V.
-TOP_MV = const(15000)
+_TOP_MV = const(15000)
 
 # To leave the last state, a level must pass the threshold by this much. Worst tolerances
 # (source 5 %, resistors 3 %, ADC 1.5 %) leave 320 mV between any level and this band.
@@ -38,21 +38,21 @@ HYSTERESIS_MV = const(250)
 DIODE_MV = -10000
 
 # Fewer samples than this in a plateau are no information.
-MIN_HIGH = const(3)
+_MIN_HIGH = const(3)
 MIN_LOW = const(2)
 
 
 def level(mv):
     """State whose window holds the positive plateau `mv`."""
-    if mv > TOP_MV or mv <= E_MV:
+    if mv > _TOP_MV or mv <= E_MV:
         return UNKNOWN
-    if mv > A_MV:
+    if mv > _A_MV:
         return A
-    if mv > B_MV:
+    if mv > _B_MV:
         return B
-    if mv > C_MV:
+    if mv > _C_MV:
         return C
-    if mv > D_MV:
+    if mv > _D_MV:
         return D
     return E
 
@@ -64,10 +64,10 @@ def classify(high_mv, low_mv, n_high, n_low, pwm, last):
     square wave is being sent (then both plateaus must be there), `last`: state of the window
     before, for the hysteresis. The diode is judged by the caller, from `low_mv`.
     """
-    if n_high < MIN_HIGH:
+    if n_high < _MIN_HIGH:
         # Nothing but -12 V. One or two high samples beside it are noise without PWM, and
         # with PWM too little to tell.
-        if (n_high == 0 or not pwm) and n_low >= MIN_HIGH and low_mv <= DIODE_MV:
+        if (n_high == 0 or not pwm) and n_low >= _MIN_HIGH and low_mv <= DIODE_MV:
             return F
         return UNKNOWN
     state = level(high_mv)

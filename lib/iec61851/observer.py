@@ -14,13 +14,13 @@ from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, F, classify
 
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
-SHARE_PM = const(120)
+_SHARE_PM = const(120)
 # The same over so many windows, and as many again that fade: half a second while closed, a whole
 # one while open. What is left is one sample of each window, and slopes: 10 + 12 of 80 samples.
-DUTY_PM = const(10)
-DUTY_WINDOWS = const(64)
-MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
-ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
+_DUTY_PM = const(10)
+_DUTY_WINDOWS = const(64)
+_MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
+_ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
 
 
 # IEC 61851-1 Table A.2 wants -12 V within 1 V, and good sources are within 5 %. A converter
@@ -110,18 +110,18 @@ class Observer:
             self._n_high += n_high
             self._n += n
             self._windows += 1
-            if self._windows >= DUTY_WINDOWS:
+            if self._windows >= _DUTY_WINDOWS:
                 self._duty_off = not self.sure
                 self._windows >>= 1
                 self._n >>= 1
                 self._n_high >>= 1
 
         # Two samples more or less say nothing.
-        if n < MIN_SAMPLES or (not n_high and share_pm and low_mv <= plateau.empty_mv):
+        if n < _MIN_SAMPLES or (not n_high and share_pm and low_mv <= plateau.empty_mv):
             # A conversion that fails gives 0 from MicroPython 1.26 on: windows of zeros are no
             # voltage where something else than -12 V is sent.
             self.cause = "PilotBlind"
-        elif level != E and abs(n_high * 1000 - n * share_pm) > n * SHARE_PM + 2000:
+        elif level != E and abs(n_high * 1000 - n * share_pm) > n * _SHARE_PM + 2000:
             self.cause = "PilotOutput"
         elif level == F and share_pm:
             self.cause = "PilotOutput"  # one half alone of a short pulse is within that
@@ -146,7 +146,7 @@ class Observer:
             own = share_pm and self.level == A and self.run.windows > 1
         else:
             dark.more(seen_ms)
-            own = dark.ms < ALONE_MS
+            own = dark.ms < _ALONE_MS
         if own and self._diode_check and n_low >= MIN_LOW:
             self.front_end.seen(low_mv)
 
@@ -154,4 +154,4 @@ class Observer:
     def sure(self):
         """The duty measured so far is what was sent."""
         off = abs(self._n_high * 1000 - self._n * self._share_pm)
-        return off <= self._n * DUTY_PM + 1000 * self._windows
+        return off <= self._n * _DUTY_PM + 1000 * self._windows

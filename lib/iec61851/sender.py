@@ -12,10 +12,10 @@ STEADY = const(0)
 OFFER = const(1)
 FAULT = const(2)
 
-DUTY_MS = const(5000)  # seq 6: the EV has 5 s to follow a change of duty
-D_REFUSED_MS = const(30000)  # before an EV that asked for ventilation is offered PWM again
+_DUTY_MS = const(5000)  # seq 6: the EV has 5 s to follow a change of duty
+_D_REFUSED_MS = const(30000)  # before an EV that asked for ventilation is offered PWM again
 
-AFTER_MS = const(60000)  # slow EVs take 30 s and more to make up their mind
+_AFTER_MS = const(60000)  # slow EVs take 30 s and more to make up their mind
 WAKE_MS = const(4000)
 MAX_WAKES = const(3)
 
@@ -60,7 +60,7 @@ class Sender:
         been told to stop."""
         refused = self._refused(seen)
         if refused:
-            self.left_ms = D_REFUSED_MS
+            self.left_ms = _D_REFUSED_MS
         if self.f_left or not (self.in_service or closed):
             return self.fault()
         if plugged and not refused and not ending and self.wants(seen):
@@ -83,7 +83,7 @@ class Sender:
             return False
         self._pilot.steady()
         if self.output == OFFER:
-            self.left_ms = max(self.left_ms, DUTY_MS)
+            self.left_ms = max(self.left_ms, _DUTY_MS)
         self.output = STEADY
         self.ma = 0
         self.share_pm = 1000
@@ -97,7 +97,7 @@ class Sender:
         if ma == self.ma:
             return False
         self._pilot.offer(ma)
-        self.left_ms = DUTY_MS
+        self.left_ms = _DUTY_MS
         self.output = OFFER
         self.ma = ma
         self.share_pm = duty.duty_u16(ma) * 1000 // duty.FULL
@@ -126,7 +126,7 @@ class Waker:
     """
 
     def __init__(self):
-        self.after_ms = AFTER_MS
+        self.after_ms = _AFTER_MS
         self.wakes = 0  # since the cable came in
         self._armed = False
         self._waking = False

@@ -7,20 +7,25 @@ high byte first. The wire floats are turned into integers by arithmetic on their
 on the chip have 24 bits of mantissa, and a kWh register in mWh needs more.
 """
 
+import asyncio
+
 import port
-from meters import Age, EnergyGuard, MeterError
-from meters.plausible import Frozen
+from meters import Age, MeterError
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen
 from modbus.rtu import READ_INPUT, ModbusError
+from port import const
 
-_VOLTAGE = 0x0000  # V, one per phase, 2 registers apart; so are the next two
-_CURRENT = 0x0006  # A
-_POWER = 0x000C  # W, active
-_TOTAL_POWER = 0x0034  # W, active, sum of the phases
-_FREQUENCY = 0x0046  # Hz; the import register follows
-_IMPORT = 0x0048  # kWh, imported active energy
-_TOTAL = 0x0156  # kWh, imported plus exported
+_VOLTAGE = const(0x0000)  # V, one per phase, 2 registers apart; so are the next two
+_CURRENT = const(0x0006)  # A
+_POWER = const(0x000C)  # W, active
+_TOTAL_POWER = const(0x0034)  # W, active, sum of the phases
+_FREQUENCY = const(0x0046)  # Hz; the import register follows
+_IMPORT = const(0x0048)  # kWh, imported active energy
+_TOTAL = const(0x0156)  # kWh, imported plus exported
 
-_SINGLE, _THREE, _TOTALS = 1, 3, 0  # what a model has beside energy and power
+_SINGLE = const(1)  # what a model has beside energy and power
+_THREE = const(3)
+_TOTALS = const(0)
 
 # model: (kind, the largest current it is made for, A)
 MODELS = {
@@ -31,9 +36,9 @@ MODELS = {
     "sdm72v2": (_THREE, 100),  # SDM72D-M-2 has the phases, too
 }
 
-_MAX_MV = 500000
-_OVERLOAD = 2  # a current or power above twice the meter's range is none
-_MAINS_V = 265  # upper end of EN 50160, with some room: for the most power there can be
+_MAX_MV = const(500000)
+_OVERLOAD = const(2)  # a current or power above twice the meter's range is none
+_MAINS_V = const(265)  # upper end of EN 50160, with some room: for the most power there can be
 
 
 def scaled(data, offset, scale):
@@ -106,7 +111,16 @@ class Meter:
         return self._age.ms(now)
 
     async def poll(self):
-        """Read everything once, in 2 to 5 requests; MeterError if that failed in any part."""
+        """Read everything once, in 2 to 5 requests; MeterError if that failed in any part.
+
+        Twice where a second reading has to confirm the first.
+        """
+        if not await self._poll():
+            await asyncio.sleep(AGAIN_S)
+            if not await self._poll():
+                raise MeterError("two readings do not agree")
+
+    async def _poll(self):
         try:
             voltage, current, power = await self._electrical()
             frequency, energy = await self._energy()
@@ -123,16 +137,20 @@ class Meter:
         if abs(power) > self._max_power_w * _OVERLOAD:
             raise MeterError("power of %d W" % power)
         now = self._ticks_ms()
-        self._guard.check(energy, self._age.ms(now))
-        self._frozen.check(energy, power, self._age.ms(now))
+        age = self._age.ms(now)
+        total = self._guard.total(energy, age, now)
+        if total is None:
+            return False
+        self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
         self._guard.keep(energy)
         self._age.mark(now)
-        self.energy_mwh = energy
+        self.energy_mwh = total
         self.power_w = power
         self.current_ma = current
         self.voltage_mv = voltage
         self.frequency_mhz = frequency
+        return True
 
     async def _electrical(self):
         """(voltages mV, currents mA, power W)"""

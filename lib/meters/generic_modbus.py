@@ -21,10 +21,12 @@ count means. function: 3 (default) or 4. low_first: the low word comes first.
 Values become integers without floats: the unit is a fraction of two integers.
 """
 
+import asyncio
+
 import port
-from meters import Age, EnergyGuard, MeterError
+from meters import Age, MeterError
 from meters.eastron import scaled
-from meters.plausible import Frozen, Unwrap
+from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unwrap
 from modbus.rtu import READ_HOLDING, READ_INPUT, ModbusError
 
 # type: (registers, signed)
@@ -43,6 +45,7 @@ _UNITS = {
 _PHASES = ("l1", "l2", "l3")
 _MAX_MV = 500000
 _OVERLOAD = 2  # a current or power above twice the range is none
+_FLOAT_STEP_MWH = 100000
 _SPAN = 40  # registers; more in one request are refused by some meters
 
 
@@ -153,13 +156,16 @@ class Meter:
             if self._energy.is_float or self._energy.signed or self._energy.div != 1:
                 raise ValueError("wraps: only whole unsigned counts of mWh wrap")
             self._unwrap = Unwrap(1 << 16 * self._energy.words, self._energy.mul, max_w)
-        self._guard = EnergyGuard(max_w, unit)
+        # What a float is rounded to before it is sent is not known: 0.1 kWh is the coarsest.
+        step = min(unit, _FLOAT_STEP_MWH) if self._energy.is_float else unit
+        self._guard = EnergyGuard(max_w, step)
         self._frozen = Frozen(unit)
         self._age = Age()
+        fitted = [row.quantity for row in rows]
         self.energy_mwh = None
-        self.power_w = 0
-        self.current_ma = []
-        self.voltage_mv = []
+        self.power_w = 0 if self._has_power else None
+        self.current_ma = [] if "current" in fitted else ()
+        self.voltage_mv = [] if "voltage" in fitted else ()
         self.frequency_mhz = None
 
     def age_ms(self, now):
@@ -169,8 +175,15 @@ class Meter:
     async def poll(self):
         """Read everything once, one request for each group of neighbouring registers.
 
-        MeterError if any part of it failed: nothing has changed then.
+        Twice where a second reading has to confirm the first. MeterError if any part of it
+        failed: nothing has changed then.
         """
+        if not await self._poll():
+            await asyncio.sleep(AGAIN_S)
+            if not await self._poll():
+                raise MeterError("two readings do not agree")
+
+    async def _poll(self):
         raws = {}
         try:
             for function, start, count, rows in self._blocks:
@@ -207,7 +220,9 @@ class Meter:
         energy = self._energy.number(raw)
         if self._unwrap is not None:
             energy = self._unwrap.total(raw, age)
-        self._guard.check(energy, age)
+        total = self._guard.total(energy, age, now)
+        if total is None:
+            return False
         if self._has_power:
             self._frozen.check(energy, power, age)
         # All or nothing: the values of one poll belong together.
@@ -215,11 +230,15 @@ class Meter:
             self._unwrap.keep(raw, age)
         self._guard.keep(energy)
         self._age.mark(now)
-        self.energy_mwh = energy
-        self.power_w = power
-        self.voltage_mv = [number for _, number in sorted(voltage)]
-        self.current_ma = [number for _, number in sorted(current)]
+        self.energy_mwh = total
+        if self._has_power:
+            self.power_w = power
+        if voltage:
+            self.voltage_mv = [number for _, number in sorted(voltage)]
+        if current:
+            self.current_ma = [number for _, number in sorted(current)]
         self.frequency_mhz = frequency
+        return True
 
 
 def _blocks(rows):

@@ -13,6 +13,7 @@ same frames at 4800 baud, 8 data bits, even parity, without a pause between them
 
 The sum has 8 bits and the frames have no gap, so one frame alone is never believed: two in
 a row must agree, and the coefficients, which were burnt in at the factory, must not change.
+What contradicts the polls before is believed once it has been said for `meters.NEW_MS`.
 
 The chip counts from zero when it gets power: the total begins where the caller says, and
 to keep it is the caller's business.
@@ -21,7 +22,7 @@ to keep it is the caller's business.
 import asyncio
 
 import port
-from meters import Age, MeterError
+from meters import NEW_MS, NEW_READINGS, Age, MeterError
 
 BAUD = 4800
 SIZE = 24
@@ -130,6 +131,11 @@ class Meter:
         self._age = Age()
         self._coefficients = None
         self._last = None  # pulses of the last good frame
+        self._other = None  # the last frame that contradicted it
+        self._first = 0  # pulses of the first of those that agree with that one
+        self._count = 0  # how many these are
+        self._seen = Age()  # of the last
+        self._since = Age()  # of the first
         self._uj = 0  # since the start, times r_low * shunt_uohm
         self._start_mwh = total_mwh
         self.energy_mwh = None
@@ -150,8 +156,6 @@ class Meter:
                 break
             self._uart.read(self._uart.any())
         frame = await self._agreed()
-        if self._coefficients is not None and frame.coefficients != self._coefficients:
-            raise MeterError("coefficients of the metering chip have changed")
         if frame.mv > _MAX_MV:
             raise MeterError("voltage of %d mV" % frame.mv)
         if frame.w > self._max_w * _OVERLOAD:
@@ -160,7 +164,8 @@ class Meter:
         if frame.w > (frame.mv // 100 * frame.ma // 10000) * 5 // 4 + _CLOSE_W:
             raise MeterError("power of %d W at %d mV, %d mA" % (frame.w, frame.mv, frame.ma))
         now = self._ticks_ms()
-        new = self._new_pulses(frame, self._age.ms(now))
+        new = self._new_pulses(frame, self._age.ms(now), now)
+        self._count = 0
         r_high, r_low, shunt_uohm = self._factors
         self._uj += new * frame.power_coefficient * r_high
         self._last = frame.pulses
@@ -209,10 +214,13 @@ class Meter:
         uj = max(1, frame.power_coefficient * r_high)
         return self._max_w * ms * 1000 * r_low * shunt_uohm // uj + 2
 
-    def _new_pulses(self, frame, age_ms):
+    def _new_pulses(self, frame, age_ms, now):
         """Pulses since the last good frame; MeterError if they cannot be."""
         if self._last is None:
             return 0
+        if frame.coefficients != self._coefficients:
+            text = "coefficients of the metering chip have changed"
+            return self._doubted(frame, now, text)
         new = (frame.pulses - self._last) & _PULSE_MASK
         most = self._most(frame, age_ms)
         if frame.pulses < self._last and (new > most or age_ms > _SURE_MS):
@@ -220,5 +228,25 @@ class Meter:
             # cannot be told, the smaller amount is the one that has certainly flowed.
             new = min(new, frame.pulses)
         if new > most:
-            raise MeterError("%d energy pulses in %d ms cannot be" % (new, age_ms))
+            text = "%d energy pulses in %d ms cannot be" % (new, age_ms)
+            return self._doubted(frame, now, text)
         return new
+
+    def _doubted(self, frame, now, text):
+        """MeterError(text), until this has been said for long; then the pulses in that time."""
+        other = self._other
+        if (
+            not self._count
+            or frame.coefficients != other.coefficients
+            or (frame.pulses - other.pulses) & _PULSE_MASK
+            > self._most(frame, self._seen.ms(now))
+        ):
+            self._count = 0
+            self._first = frame.pulses
+            self._since.mark(now)
+        self._count += 1
+        self._other = frame
+        self._seen.mark(now)
+        if self._count < NEW_READINGS or self._since.ms(now) < NEW_MS:
+            raise MeterError(text)
+        return (frame.pulses - self._first) & _PULSE_MASK

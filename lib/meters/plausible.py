@@ -1,20 +1,102 @@
 # What a meter's register can do, and what it cannot.
 # MIT license; part of microevse
-"""Checks that several meter drivers share, beside `meters.EnergyGuard` (jumps, going back).
+"""Checks that several meter drivers share.
 
-    Frozen   the energy does not move although power flows: a gateway that repeats its last
-             answer, a register read from the wrong place
-    Unwrap   a register of few bits begins again at zero
+    EnergyGuard  jumps, going back, single readings that are wrong
+    Frozen       the energy does not move although power flows: a gateway that repeats its
+                 last answer, a register read from the wrong place
+    Unwrap       a register of few bits begins again at zero
 """
 
-from meters import MeterError
+import log
+import port
+from meters import NEW_MS, NEW_READINGS, STALE_MS, MeterError
+from port import const
+
+# A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
+_STEP_MWH = const(20000)
+# After a longer gap than this a single reading is not believed, for what may have flowed in
+# it would hide a wrong one. The longest interval between two polls is 60 s.
+_GAP_MS = const(70000)
+# A gateway may hand on a new total only now and then. A step up that full power makes within
+# this time is no new register: it is believed when so much time has passed.
+_SLOW_MS = const(300000)
+# Between a reading that needs a second one and that one.
+AGAIN_S = 0.1
+
+
+class EnergyGuard:
+    """Makes of a meter's register, which may lie now and then, a total that never jumps.
+
+    A wrong register value would be billed: a bit error that passed the checksum, a meter that
+    starts up with zero. max_power_w: the most that can flow. step_mwh: what the register
+    counts in, where that is known.
+    """
+
+    def __init__(self, max_power_w, step_mwh=0):
+        self._max_power_w = max_power_w
+        self._step_mwh = max(_STEP_MWH, 2 * step_mwh)
+        self._mwh = None  # the register as it was believed last
+        self._offset = 0  # what is told, beyond the register
+        self._told = 0  # the same with what `total` has just found
+        self._other = None  # the last reading that was not believed
+        self._first = 0  # the first of those that agree with it
+        self._count = 0  # how many these are
+        self._seen = self._since = 0  # ticks of the last and the first of them
+
+    def _most(self, ms):
+        # 1 W makes 1 mWh in 3600 ms.
+        return self._max_power_w * ms // 3600 + self._step_mwh
+
+    def total(self, mwh, age_ms, now):
+        """Total in mWh for a register of `mwh`, at ticks `now`, `age_ms` after the last good.
+
+        None where a second reading has to agree first; MeterError where the register
+        contradicts what it said before. Nothing is believed before `keep(mwh)`.
+        """
+        if mwh < 0:
+            raise MeterError("energy register is negative")
+        base = self._mwh
+        self._told = self._offset
+        # After days of silence nobody knows how long it was.
+        fits = base is None or (
+            mwh >= base and (age_ms >= STALE_MS or mwh - base <= self._most(age_ms))
+        )
+        if not fits or base is None or age_ms > _GAP_MS:
+            most = self._most(port.ticks_diff(now, self._seen))
+            if not self._count or not 0 <= mwh - self._other <= most:
+                self._count = 0
+                self._first = mwh
+                self._since = now
+            self._count += 1
+            self._other = mwh
+            self._seen = now
+            if fits and self._count < 2:
+                return None
+        if not fits:
+            for_ms = port.ticks_diff(now, self._since)
+            slow = 0 <= mwh - base <= self._most(_SLOW_MS)
+            if slow or self._count < NEW_READINGS or for_ms < NEW_MS:
+                how = "went back" if mwh < base else "jumped"
+                raise MeterError("energy register %s from %d to %d mWh" % (how, base, mwh))
+            # Another register. What flowed before its first reading is not known.
+            self._told += base - self._first
+        return mwh + self._told
+
+    def keep(self, mwh):
+        """`mwh` was good: compare with it from now on."""
+        if self._told != self._offset:
+            log.warn("meter", "another register: %d mWh, not %d", mwh, self._mwh)
+        self._offset = self._told
+        self._mwh = mwh
+        self._count = 0
 
 # So much energy may flow before a register that does not move is called frozen: twice the
 # coarsest step that is common (0.1 kWh), and 50 Wh for what starts slowly.
-_STEPS = 2
-_SLACK_MWH = 50000
+_STEPS = const(2)
+_SLACK_MWH = const(50000)
 # A gap in the readings tells nothing about the power in between.
-_LONGEST_MS = 60000
+_LONGEST_MS = const(60000)
 
 
 class Frozen:
@@ -55,7 +137,7 @@ class Unwrap:
         self._base = 0
 
     def total(self, raw, age_ms):
-        """mWh for register value `raw`; MeterError where no wrap explains a smaller value.
+        """mWh for register value `raw`; less than before where no wrap explains a smaller one.
 
         Nothing is kept before `keep(raw)`.
         """
@@ -69,9 +151,8 @@ class Unwrap:
         step = raw + self._modulus - self._raw
         # 1 W makes 1 mWh in 3600 ms; one step more for where the counts fell.
         most = self._max_power_w * age_ms // 3600 // self._unit_mwh + 1
-        if step > most or step > self._modulus // 2:
-            raise MeterError("energy register went back from %d to %d" % (self._raw, raw))
-        return self._base + self._modulus
+        wrapped = step <= most and step <= self._modulus // 2
+        return self._base + self._modulus if wrapped else self._base
 
     def keep(self, raw, age_ms):
         """`raw` was good."""

@@ -3,6 +3,7 @@
 """`Pulses` counts them on a pin, `Meter` makes energy and power of a count.
 
 A pulse output says nothing about itself: a cut wire looks like a car that takes no power.
+A count that cannot be is refused; what follows says whether it or the count before was wrong.
 The total begins where the caller says and lives in RAM: to keep it is the caller's business.
 """
 
@@ -77,6 +78,9 @@ class Meter:
         self._pulses = 0
         self._start_mwh = total_mwh
         self._count = None
+        self._other = None  # a count that contradicted it
+        self._seen = Age()  # of that
+        self._doubted = 0  # pulses that were lost by that
         self._pulse_at = None  # ticks of the last pulse that was seen
         self._spacing_w = 0
         self.energy_mwh = None
@@ -93,25 +97,49 @@ class Meter:
         count = self._counter()
         if self._count is None:
             self._count = count  # what was counted before is in the total, or nobody's
-        new = count - self._count
-        if new < 0 and self._modulus is not None:
-            new += self._modulus
-        if new < 0:
-            self._count = count
-            raise MeterError("pulse counter went back")
         age = self._age.ms(now)
-        # Two more: pulses at both ends of the interval.
-        if new > self._max_w * age * self._imp // _MWS_PER_KWH + 2:
-            self._count = count
-            self.lost += new
-            self._pulse_at = None
-            self._age.mark(now)
-            raise MeterError("%d pulses in %d ms are noise" % (new, age))
+        new = self._step(self._other, count, self._seen.ms(now))
+        if new is None:
+            new = self._step(self._count, count, age)
+            if new is None:
+                self._contradicted(count, age, now)
+            self.lost -= self._doubted  # the count before was wrong, this one goes on
+        # Otherwise: two in a row agree that the counter stands elsewhere, by noise or by a
+        # restart. What it has counted since then is energy, what was before it is not.
+        self._other = None
+        self._doubted = 0
         self._count = count
         self._pulses += new
         self._power(new, now)
         self._age.mark(now)
         self.energy_mwh = self._start_mwh + self._pulses * 1000000 // self._imp
+
+    def _step(self, old, count, age):
+        """Pulses from `old` (or None) to `count` in `age` ms; None if they cannot be."""
+        if old is None:
+            return None
+        new = count - old
+        if new < 0 and self._modulus is not None:
+            new += self._modulus
+        # Two more: pulses at both ends of the interval.
+        if 0 <= new <= self._max_w * age * self._imp // _MWS_PER_KWH + 2:
+            return new
+        return None
+
+    def _contradicted(self, count, age, now):
+        """`count` fits no count before: MeterError. One that agrees with it is the new base."""
+        new = count - self._count
+        if new < 0 and self._modulus is not None:
+            new += self._modulus
+        self._other = count
+        self._seen.mark(now)
+        self._pulse_at = None
+        self.lost -= self._doubted
+        self._doubted = max(0, new)
+        self.lost += self._doubted
+        if new < 0:
+            raise MeterError("pulse counter went back")
+        raise MeterError("%d pulses in %d ms are noise" % (new, age))
 
     def _power(self, new, now):
         if new:

@@ -10,18 +10,19 @@ would begin in the middle of this one.
 import asyncio
 
 import port
+from port import const
 
 READ_HOLDING = 3
 READ_INPUT = 4
 
-_BITS_PER_CHAR = 11  # Serial Line 2.5.1: start, 8 data, parity or second stop, stop
-_GAP_TENTHS = 35  # 2.5.1.1: frames are at least 3.5 characters apart ...
-_GAP_MIN_US = 1750  # ... and above 19200 baud at least 1.75 ms
-_ANSWER_MS = 300  # the slowest meters take 100 to 200 ms to begin their answer
-_LATE_MS = 200  # quiet time after a missing answer, see _request()
-_POLL_S = 0.004  # four characters at 9600 baud
-_FRAME_MAX = 256  # 2.3: longest frame on a serial line
-_LEADING_MAX = 16  # an echoed request and a few bits of turn-around noise may come first
+_BITS_PER_CHAR = const(11)  # Serial Line 2.5.1: start, 8 data, parity or second stop, stop
+_GAP_TENTHS = const(35)  # 2.5.1.1: frames are at least 3.5 characters apart ...
+_GAP_MIN_US = const(1750)  # ... and above 19200 baud at least 1.75 ms
+_ANSWER_MS = const(300)  # the slowest meters take 100 to 200 ms to begin their answer
+_LATE_MS = const(200)  # quiet time after a missing answer, see _request()
+_POLL_S = const(0.004)  # four characters at 9600 baud
+_FRAME_MAX = const(256)  # 2.3: longest frame on a serial line
+_LEADING_MAX = const(16)  # an echoed request and a few bits of turn-around noise may come first
 
 _EXCEPTIONS = {
     1: "illegal function",

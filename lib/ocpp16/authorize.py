@@ -26,7 +26,9 @@ def remote(call, may_ask):
             return None
         except CallError as exc:
             log.warn("ocpp", "Authorize refused: %s", exc.code)
-            return {"status": "invalid", "expiry": None, "parent": None}
-        return token_info(answer["idTagInfo"])
+            answer = {}
+        # An answer without a status is no leave to charge.
+        refused = {"status": "invalid", "expiry": None, "parent": None}
+        return token_info(answer.get("idTagInfo")) or refused
 
     return ask

@@ -3,16 +3,24 @@
 """Registration (OCPP 1.6 sections 4.2 and 4.6).
 
 Until the central system has accepted us nothing else may be sent, except what it
-asks for by TriggerMessage while we are Pending.
+asks for by TriggerMessage while we are Pending. A charge point that does not register is of
+no use, so an answer is read field by field: only its status decides, in any spelling; a time
+or an interval that cannot be used is left out.
 """
 
 import iso8601
 import log
 from ocppj.rpc import CallError
 
+from .names import whole, word
+
 # Used when the central system gives interval 0: "choose yourself" (section 4.2).
 RETRY_S = 30
 MIN_RETRY_S = 1
+# A longer wait than a day is taken for a mistake of the sender.
+MAX_RETRY_S = 86400
+
+_STATUSES = ("Accepted", "Pending", "Rejected")
 
 
 class Boot:
@@ -61,9 +69,14 @@ class Boot:
             log.warn("ocpp", "BootNotification refused: %s", exc.code)
             self._after(RETRY_S)
             return
-        interval = answer["interval"]
-        self._take_time(answer["currentTime"])
-        was, self.status = self.status, answer["status"]
+        self._take_time(answer.get("currentTime"))
+        interval = whole(answer.get("interval")) or 0
+        status = word(answer.get("status"), _STATUSES)
+        if status is None:
+            log.warn("ocpp", "BootNotification answered without a status")
+            self._after(RETRY_S)
+            return
+        was, self.status = self.status, status
         if was != self.status:
             log.info("ocpp", "central system says %s, interval %d s", self.status, interval)
         if self.accepted:
@@ -71,7 +84,7 @@ class Boot:
                 self._settings.set("HeartbeatInterval", str(interval))
             self._after(self._settings.get("HeartbeatInterval"))
         else:
-            self._after(max(interval, MIN_RETRY_S) if interval else RETRY_S)
+            self._after(min(max(interval, MIN_RETRY_S), MAX_RETRY_S) if interval > 0 else RETRY_S)
 
     async def heartbeat(self):
         """One Heartbeat; its answer carries the time."""
@@ -84,7 +97,8 @@ class Boot:
 
     def _take_time(self, text):
         try:
-            self._clock.set(iso8601.parse(text))
+            ms = iso8601.parse_ms(text)
+            self._clock.set(ms // 1000, ms % 1000)
         except ValueError as exc:
             # A central system with a clock in 1970 must not move ours (ocpp field notes).
             log.warn("ocpp", "time of the central system not used: %s", exc)

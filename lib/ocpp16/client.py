@@ -50,7 +50,6 @@ class Ocpp16:
         station.authorizer.remote = authorize.remote(call, self._may_ask)
         station.listeners.append(self._on_station_event)
         settings.on_change(self._on_setting)
-        clock.on_set(self._on_time)
         # Every action of the central system that this charge point knows.
         tags = station.authorizer.tags
         reservations = station.reservations if "Reservation" in profiles else None
@@ -144,12 +143,6 @@ class Ocpp16:
             if self._online and self.boot.accepted:
                 self.status.changed(connector)
         self._work.set()
-
-    def _on_time(self, step):
-        if step and self._online and not self.boot.accepted:
-            # What waits to be told was stamped by a clock that BootNotification has just
-            # put right.
-            self.status.everything()
 
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":

@@ -2,8 +2,10 @@
 # MIT license; part of microevse
 """errorCode and vendorErrorCode (OCPP 1.6 edition 2 section 7.6) of a cause of `station.faults`."""
 
+from port import const
+
 # errorCode|its causes. One text: as a dict it would take ten times the heap.
-_CODES = """
+_CODES = const("""
 ConnectorLockFailure|LockJammed|LockLost|
 EVCommunicationError|PilotWrong|DiodeLost|PilotUnsteady|
 GroundFailure|RcdTripped|RcdTestFailed|ProtectiveEarthLost|
@@ -13,9 +15,9 @@ OverCurrentFailure|OverCurrentSoft|OverCurrentHard|
 PowerMeterFailure|MeterLost|CurrentBlind|
 PowerSwitchFailure|ContactorWelded|ContactorNotClosing|ClosingsExceeded|
 ReaderFailure|ReaderLost|
-"""
+""")
 # The errorCode says all of these.
-_PLAIN = ("MeterLost", "ReaderLost")
+_PLAIN = const(("MeterLost", "ReaderLost"))
 
 
 def error_code(cause):

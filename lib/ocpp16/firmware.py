@@ -17,8 +17,6 @@ from store.journal import JournalFull
 
 from .update import DIAGNOSTICS, FIRMWARE, TOLD, Job, Update
 
-# The journal's largest record is 1024 bytes.
-LOCATION_LENGTH = 700
 LOOK_S = 1
 LONG_LOOK_S = 30
 MAX_QUEUED = 12
@@ -32,7 +30,9 @@ class Firmware:
     services: what the charger has for this:
         allowed() True while no contactor is closed; vacant() True while there is no session
         report() -> (source, size) of the diagnostics, source() yielding bytes
-        async fetch(location, sink), async send(location, source, size, name)
+        async fetch(location, sink, stop), async send(location, source, size, name, stop);
+            stop(slow) is True once a newer request has taken the place of this one; slow:
+            this one does not get on
         installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
             is needed, what() -> text that names it, installed(what) -> True if that runs
             for good, None while it is on trial, False if not; or None
@@ -61,14 +61,14 @@ class Firmware:
 
     async def _get_diagnostics(self, payload):
         # startTime and stopTime are taken note of by leaving nothing out: the log is short.
-        location = _location(payload)
+        location = payload["location"]
         name = self._file_name()
         job = Job(location, payload.get("retries"), payload.get("retryInterval"))
         self._upload = (job, name)
         return {"fileName": name}, self._look
 
     async def _update_firmware(self, payload):
-        location = _location(payload)
+        location = payload["location"]
         try:
             at = iso8601.parse(payload["retrieveDate"])
             retries, interval = payload.get("retries"), payload.get("retryInterval")
@@ -103,7 +103,7 @@ class Firmware:
             wait = LONG_LOOK_S
             if self._upload or self.update.waiting():
                 wait = LOOK_S
-                if self._upload and self.may_begin(self._upload[0], "diagnostics"):
+                if self.upload_due():
                     await self._send_diagnostics()
                 elif self.update.due():
                     await self.update.work()
@@ -112,6 +112,10 @@ class Firmware:
                 await asyncio.wait_for(self._work.wait(), wait)
             except asyncio.TimeoutError:
                 pass
+
+    def upload_due(self):
+        """True if a report is asked for and may be sent now."""
+        return self._upload and self.may_begin(self._upload[0], "diagnostics")
 
     def may_begin(self, job, what):
         """True if it is time for `job` and a stall does no harm."""
@@ -131,16 +135,21 @@ class Firmware:
             self.say(DIAGNOSTICS, "Uploading")
         try:
             source, size = self.services.report()
-            await self.services.send(job.location, source, size, name)
+            await self.services.send(
+                job.location, source, size, name,
+                lambda slow: self._upload[0] is not job or (slow and self.update.due()),
+            )  # fmt: skip
             status = "Uploaded"
             log.info("file", "diagnostics sent, %d bytes", size)
         except self.services.errors as exc:
             log.warn("file", "diagnostics not sent: %s", log.redact(exc))
+            if self._upload[0] is not job:
+                return  # another one is wanted by now, and its statuses will be told
             last = job.failed(self._clock.uptime_ms())
             status = "UploadFailed" if last else None
         if status:
             self.say(DIAGNOSTICS, status)
-            if self._upload and self._upload[0] is job:
+            if self._upload[0] is job:
                 self._upload = None
 
     def status(self, action):
@@ -210,12 +219,3 @@ class Firmware:
         """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
         status = self._now[action]
         await self._call(action, {"status": status if status in _RUNNING else "Idle"})
-
-
-def _location(payload):
-    """The location of a request; CallError where it cannot be one."""
-    location = payload["location"]
-    if len(location) > LOCATION_LENGTH:
-        why = "location is longer than %d" % LOCATION_LENGTH
-        raise CallError("PropertyConstraintViolation", why)
-    return location

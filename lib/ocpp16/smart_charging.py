@@ -21,7 +21,7 @@ PURPOSE = {
 UNIT = {"A": profiles.AMPS, "W": profiles.WATTS}
 EVERY = {"Daily": profiles.DAILY, "Weekly": profiles.WEEKLY}
 
-# Both clocks are cut to whole seconds, and ours is as old as the last answer's way here.
+# Our clock is as old as the last answer's way here, and some central systems tell whole seconds.
 CLOCK_ERROR_S = 2
 
 
@@ -36,6 +36,15 @@ def tenths(value):
 
 def _time(data, name):
     return iso8601.parse(data[name]) if name in data else None
+
+
+def _begin(data, name, now):
+    """Unix s of the moment from which something holds, None without one."""
+    at = _time(data, name)
+    if at is not None and now is not None and 0 < at - now <= CLOCK_ERROR_S:
+        # Meant as "now": a second or two without the limit would be in the composite.
+        return now
+    return at
 
 
 def _periods(items):
@@ -58,8 +67,8 @@ def make_profile(data, connector, now, session=None):
     purpose = PURPOSE[data["chargingProfilePurpose"]]
     schedule = data["chargingSchedule"]
     kind = data["chargingProfileKind"]
-    valid_from = _time(data, "validFrom")
-    start = _time(schedule, "startSchedule") if kind != "Relative" else None
+    valid_from = _begin(data, "validFrom", now)
+    start = _begin(schedule, "startSchedule", now) if kind != "Relative" else None
     every = 0
     if kind == "Recurring":
         if "recurrencyKind" not in data:
@@ -67,9 +76,6 @@ def make_profile(data, connector, now, session=None):
         every = EVERY[data["recurrencyKind"]]
         start = valid_from if start is None else start
     elif start is None and purpose == profiles.MAX:
-        start = now
-    if start is not None and now is not None and 0 < start - now <= CLOCK_ERROR_S:
-        # Meant as "now": a second or two without the limit would be in the composite.
         start = now
     return profiles.Profile(
         data["chargingProfileId"],

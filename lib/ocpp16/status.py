@@ -3,8 +3,11 @@
 """StatusNotification (OCPP 1.6 section 4.9) with MinimumStatusDuration and coalescing.
 
 While online every change is sent in order. What happened during an outage is history:
-only the state that holds when the connection is back is sent.
+only the state that holds when the connection is back is sent, and it is looked up when its
+turn comes: behind a queue of transactions it may have changed.
 """
+
+import asyncio
 
 import iso8601
 import log
@@ -13,11 +16,12 @@ from station.faults import sentence
 
 from .faults import error_code, vendor_code
 from .names import CONNECTOR_STATUS
+from port import const
 
 # Changes kept per connector while the link is slow; the oldest are dropped beyond this.
 MAX_QUEUED = 6
-INFO_LENGTH = 50
-ERROR_LENGTH = 50
+_INFO_LENGTH = const(50)
+_ERROR_LENGTH = const(50)
 
 
 def _key(payload):
@@ -33,12 +37,17 @@ class Status:
         self._station = station
         self._settings = settings
         self._clock = clock
-        self._queue = []  # [connector, since_ms, payload], oldest first
+        # [connector, since_ms, payload], oldest first; payload None: as it is when it is sent.
+        self._queue = []
         self._last = {}  # connector -> key of the last payload queued
         self._told = {}  # connector -> key of the last payload the central system answered
 
     def changed(self, connector):
         """The station reports a new status of `connector` (0: the whole charge point)."""
+        for entry in self._queue:
+            if entry[0] == connector and entry[2] is None:
+                # It will tell this change, too.
+                return
         payload = self.current(connector)
         key = _key(payload)
         if self._last.get(connector) == key:
@@ -61,12 +70,11 @@ class Status:
         self._queue = []
         now = self._clock.uptime_ms()
         for connector in range(len(self._station.connectors) + 1):
-            payload = self.current(connector)
-            self._last[connector] = _key(payload)
+            self._last.pop(connector, None)
             self._told.pop(connector, None)
             # Backdated: MinimumStatusDuration is about changes, and this is none.
             since = now - 1000 * self._settings.get("MinimumStatusDuration")
-            self._queue.append([connector, since, payload])
+            self._queue.append([connector, since, None])
 
     def due_in_ms(self):
         """Milliseconds until the oldest change may be sent; None when there is none."""
@@ -78,13 +86,22 @@ class Status:
     async def step(self):
         """Send the oldest change. A CALLERROR drops it: the next change will be newer."""
         entry = self._queue[0]
-        connector, _, payload = entry
+        connector = entry[0]
+        fresh = entry[2] is None
+        if fresh:
+            entry[2] = self.current(connector)
+            self._last[connector] = _key(entry[2])
+        payload = entry[2]
         # A short visit to another state, left out above, may lead back to what was told last.
         if self._told.get(connector) != _key(payload):
             try:
                 await self._call("StatusNotification", payload)
             except CallError as exc:
                 log.warn("ocpp", "StatusNotification refused: %s", exc.code)
+            except asyncio.TimeoutError:
+                if fresh and not [q for q in self._queue if q[0] == connector and q is not entry]:
+                    entry[2] = None
+                raise
             self._told[connector] = _key(payload)
         if entry in self._queue:
             self._queue.remove(entry)
@@ -104,10 +121,10 @@ class Status:
         }
         info = sentence(*fault) if fault else getattr(source, "info", None)
         if info:
-            payload["info"] = info[:INFO_LENGTH]
+            payload["info"] = info[:_INFO_LENGTH]
         vendor = vendor_code(fault[0]) if fault else None
         if vendor:
-            payload["vendorErrorCode"] = vendor[:ERROR_LENGTH]
+            payload["vendorErrorCode"] = vendor[:_ERROR_LENGTH]
         now = self._clock.now()
         if now is not None:
             payload["timestamp"] = iso8601.format(now)

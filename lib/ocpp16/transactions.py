@@ -17,10 +17,14 @@ from store import lost_time
 from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID
 
-from .names import AUTHORIZATION, STOP_REASON, sampled_values
+from .names import AUTHORIZATION, STOP_REASON, sampled_values, whole, word
+from port import const
 
 # Errata 3.18: the id of a transaction whose StartTransaction was never answered.
-NEVER_ACKNOWLEDGED = -1
+_NEVER_ACKNOWLEDGED = const(-1)
+
+# An IdToken of 1.6 (CiString20Type); longer ones as later versions have them do no harm.
+_TOKEN_LENGTH = const(36)
 
 # Waits after an unanswered message, when the interval setting says 0.
 MIN_RETRY_S = 5
@@ -95,23 +99,32 @@ class Transactions:
         except CallError as exc:
             self._refused(seq, kind, payload, action, exc)
             return
-        self._attempts = 0
+        info = token_info(answer.get("idTagInfo"))
         if kind == START:
-            self._started(seq, payload, answer)
-        else:
-            self._finish(seq, kind, payload)
-            if kind == STOP and payload[4]:
-                self._learn(payload[4], answer.get("idTagInfo"))
+            self._started(seq, payload, whole(answer.get("transactionId")), info)
+            return
+        self._attempts = 0
+        self._finish(seq, kind, payload)
+        if kind == STOP and payload[4]:
+            self._learn(payload[4], info)
 
-    def _started(self, seq, payload, answer):
-        session, _, token = payload[0], payload[1], payload[2]
+    def _started(self, seq, payload, number, info):
+        """An answer to StartTransaction: its id or None, its token info or None."""
+        session, token = payload[0], payload[2]
+        refused = info is not None and info["status"] != "accepted"
+        if number is None and not refused:
+            exc = CallError("FormationViolation", "no transactionId")
+            self._refused(seq, START, payload, "StartTransaction", exc)
+            return
+        self._attempts = 0
+        # A refusal is one even without an id: nothing better comes by asking again.
+        number = _NEVER_ACKNOWLEDGED if number is None else number
         # The id goes to flash before the mark: a cut between the two only repeats the message.
-        self._remember(session, answer["transactionId"])
+        self._remember(session, number)
         self._finish(seq, START, payload)
-        info = answer.get("idTagInfo")
         self._learn(token, info)
-        if info and info.get("status") != "Accepted":
-            log.warn("ocpp", "transaction %d: idTag is %s", answer["transactionId"], info["status"])
+        if refused:
+            log.warn("ocpp", "transaction %d: idTag is %s", number, info["status"])
             self._station.deauthorized(session)
 
     def _remember(self, session, transaction_id):
@@ -142,7 +155,7 @@ class Transactions:
         self._attempts = 0
         if kind == START:
             # Without an id the session goes on; its end is told under id -1.
-            self._remember(payload[0], NEVER_ACKNOWLEDGED)
+            self._remember(payload[0], _NEVER_ACKNOWLEDGED)
         self._finish(seq, kind, payload)
 
     def _wait(self, seconds):
@@ -150,7 +163,7 @@ class Transactions:
 
     def _learn(self, token, info):
         if info:
-            self._station.authorizer.learn(token, token_info(info))
+            self._station.authorizer.learn(token, info)
 
     # -- records to payloads: a record always gives the same payload ---------------------
 
@@ -185,13 +198,13 @@ class Transactions:
             ],
         }
         if session:
-            message["transactionId"] = self._ids.get(session, NEVER_ACKNOWLEDGED)
+            message["transactionId"] = self._ids.get(session, _NEVER_ACKNOWLEDGED)
         return message
 
     def _stop(self, payload):
         session, _, meter_wh, reason, token, stamp, samples = payload
         message = {
-            "transactionId": self._ids.get(session, NEVER_ACKNOWLEDGED),
+            "transactionId": self._ids.get(session, _NEVER_ACKNOWLEDGED),
             "meterStop": meter_wh,
             "timestamp": self._time(stamp),
             "reason": STOP_REASON[reason],
@@ -232,10 +245,21 @@ class Transactions:
 
 
 def token_info(info):
-    """1.6 idTagInfo as the station's own token info."""
-    expiry = info.get("expiryDate")
-    return {
-        "status": AUTHORIZATION.get(info.get("status"), "invalid"),
-        "expiry": iso8601.parse(expiry) if expiry else None,
-        "parent": info.get("parentIdTag"),
-    }
+    """1.6 idTagInfo as the station's own token info; None where it says no status.
+
+    A word that is not known is no leave to charge: "invalid". An expiryDate that cannot be
+    read decides nothing, but what cannot be told to have expired is not kept either.
+    """
+    if not isinstance(info, dict) or info.get("status") is None:
+        return None
+    status = AUTHORIZATION.get(word(info["status"], AUTHORIZATION), "invalid")
+    parent = info.get("parentIdTag")
+    if not isinstance(parent, str) or not 0 < len(parent) <= _TOKEN_LENGTH:
+        parent = None
+    out = {"status": status, "expiry": None, "parent": parent}
+    if info.get("expiryDate") is not None:
+        try:
+            out["expiry"] = iso8601.parse(info["expiryDate"])
+        except ValueError:
+            out["passing"] = True
+    return out

@@ -10,6 +10,7 @@ else runs, the one that is confirmed after a healthy run otherwise.
 import asyncio
 
 import log
+from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
@@ -17,16 +18,21 @@ DIAGNOSTICS = "DiagnosticsStatusNotification"
 FIRMWARE = "FirmwareStatusNotification"
 
 # Keys of the FIRMWARE records in the journal.
-_REQUEST = 0
+_REQUEST = const(0)
 TOLD = {DIAGNOSTICS: 1, FIRMWARE: 2}
-_INSTALLING = 3
+_INSTALLING = const(3)
+# A location may be longer than a record of the journal (1024 bytes; the schema sets no limit):
+# it is kept in pieces then, under these keys; the next request's under the other ones, so that
+# a cut between two of them leaves the old request whole.
+_PIECE = const(600)
+_PIECES = const((100, 200))
 
 # What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
-RETRIES = 2
+_RETRIES = const(2)
 RETRY_S = 60
-MAX_RETRIES = 20
+_MAX_RETRIES = const(20)
 # How long a reboot waits for the central system to hear why.
-TELL_S = 10
+_TELL_S = const(10)
 
 
 class Job:
@@ -34,7 +40,7 @@ class Job:
 
     def __init__(self, location, retries=None, interval=None):
         self.location = location
-        self.tries = 1 + min(max(0, RETRIES if retries is None else retries), MAX_RETRIES)
+        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
         self.interval = max(0, RETRY_S if interval is None else interval)
         self.next_ms = 0  # uptime before which it is not tried again
         self.deferred = False  # told that it has to wait
@@ -76,6 +82,7 @@ class Update:
         self._clock = clock
         self._job = None
         self._at = 0  # Unix time before which it must not be fetched
+        self._name = None  # what the records say instead of a long location
         self._fetched = None  # installer that has a complete download
         self._begun = None  # [_INSTALLING, ...]: what runs is on trial, nothing told yet
 
@@ -86,13 +93,53 @@ class Update:
 
         Raises JournalFull, OSError.
         """
-        self._journal.keep(kinds.FIRMWARE, _REQUEST, [_REQUEST, location, at, retries, interval])
-        self._take(location, at, retries, interval)
+        name, pieces = self._keep_location(location)
+        self._journal.keep(
+            kinds.FIRMWARE, _REQUEST, [_REQUEST, name, at, retries, interval] + pieces
+        )
+        self._drop_pieces(pieces[:1])
+        self._take(location, name, at, retries, interval)
 
-    def _take(self, location, at, retries, interval):
+    def _take(self, location, name, at, retries, interval):
         self._job = Job(location, retries, interval)
+        self._name = name
         self._at = at
         self._fetched = None
+
+    def _keep_location(self, location):
+        """(location, []), or (a name for it, [first key, number of pieces]) of a long one."""
+        data = location.encode()
+        if len(data) <= _PIECE:
+            return location, []
+        old = self._journal.get(kinds.FIRMWARE, _REQUEST)
+        first = _PIECES[1] if old is not None and old[5:6] == [_PIECES[0]] else _PIECES[0]
+        count = 0
+        for at in range(0, len(data), _PIECE):
+            key = first + count
+            self._journal.keep(kinds.FIRMWARE, key, [key, data[at : at + _PIECE]])
+            count += 1
+        return "%d bytes, %08x" % (len(data), crc32(data)), [first, count]
+
+    def _location(self, request):
+        """The whole location of a request, "" if a piece of it is lost."""
+        if len(request) < 7:
+            return request[1]
+        data = b""
+        for key in range(request[5], request[5] + request[6]):
+            piece = self._journal.get(kinds.FIRMWARE, key)
+            data += piece[1] if piece else b""
+        whole = "%d bytes, %08x" % (len(data), crc32(data)) == request[1]
+        return data.decode() if whole else ""
+
+    def _drop_pieces(self, kept=()):
+        """Forget the pieces of locations that no request needs; `kept`: [first key]."""
+        for key in [key for key, _ in self._journal.state(kinds.FIRMWARE)]:
+            if key >= _PIECES[0] and key // 100 * 100 not in kept:
+                self._journal.forget(kinds.FIRMWARE, key)
+
+    def _forget_request(self):
+        self._journal.forget(kinds.FIRMWARE, _REQUEST)
+        self._drop_pieces()
 
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
@@ -107,7 +154,7 @@ class Update:
                 self._tell(done)
         request = journal.get(kinds.FIRMWARE, _REQUEST)
         if request is not None and (self._begun is None or request[1:3] != self._begun[1:3]):
-            self._take(request[1], request[2], request[3], request[4])
+            self._take(self._location(request), request[1], request[2], request[3], request[4])
 
     def _outcome(self):
         """True: what was installed runs for good; None: it is on trial; False: it does not."""
@@ -124,7 +171,7 @@ class Update:
         self._firmware.say(FIRMWARE, "Installed" if done else "InstallationFailed")
         request = journal.get(kinds.FIRMWARE, _REQUEST)
         if request is not None and request[1:3] == begun[1:3]:
-            journal.forget(kinds.FIRMWARE, _REQUEST)
+            self._forget_request()
         journal.forget(kinds.FIRMWARE, _INSTALLING)
         self._begun = None
 
@@ -172,7 +219,11 @@ class Update:
         if self._firmware.status(FIRMWARE) != "Downloading":
             self._firmware.say(FIRMWARE, "Downloading")
         try:
-            size = await services.fetch(job.location, _Sink(installer, services.allowed))
+            sink = _Sink(installer, services.allowed)
+            size = await services.fetch(
+                job.location, sink,
+                lambda slow: job is not self._job or (slow and self._firmware.upload_due()),
+            )  # fmt: skip
         except services.errors as exc:
             log.warn("file", "firmware not downloaded: %s", log.redact(exc))
             self._tidy(installer)
@@ -194,10 +245,10 @@ class Update:
             installer.abort()
 
     async def _install(self):
-        installer, job = self._fetched, self._job
+        installer = self._fetched
         self._firmware.say(FIRMWARE, "Installing")
         # Before the installer changes anything: the next start must know what to tell.
-        begun = [_INSTALLING, job.location, self._at, installer.what()]
+        begun = [_INSTALLING, self._name, self._at, installer.what()]
         try:
             self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
             reboot = installer.finish()
@@ -209,7 +260,7 @@ class Update:
         if not reboot:
             self._end("Installed")
             return
-        for _ in range(10 * TELL_S):
+        for _ in range(10 * _TELL_S):
             if self._firmware.silent:
                 break
             await asyncio.sleep(0.1)
@@ -221,5 +272,5 @@ class Update:
         # First the word that outlives a reboot, then the request is forgotten.
         self._firmware.say(FIRMWARE, status)
         self._job = self._fetched = None
-        self._journal.forget(kinds.FIRMWARE, _REQUEST)
+        self._forget_request()
         self._journal.forget(kinds.FIRMWARE, _INSTALLING)

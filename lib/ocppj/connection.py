@@ -10,29 +10,30 @@ import asyncio
 import gc
 
 import log
-from port import ended, print_exception, release, ticks_diff, ticks_ms
+from port import const, ended, print_exception, release, ticks_diff, ticks_ms
 
 from . import dial
 from .backoff import CAP_MS, Backoff, rand as _rand
+from .frames import GOING_AWAY
 from .intake import TooLarge
 from .messages import Disconnected
 from .resolver import Resolver
 from .websocket import MAX_SIZE, NORMAL, Closed, WebSocket
 
-CONNECT_TIMEOUT_S = 30
+_CONNECT_TIMEOUT_S = const(30)
 # Only a connection that held this long shortens the next wait again: a server that accepts and
 # closes at once (wrong password told by close 1008) must not be hammered.
-LASTED_S = 30
+_LASTED_S = const(30)
 # A dead line is one without a byte for this many ping intervals (in tenths).
-PING_DEADLINE_TENTHS = 35
+_PING_DEADLINE_TENTHS = const(35)
 # Longest interval, in s: 3.5 times it is still within what the tick counter can tell.
-PING_LIMIT_S = 86400
+_PING_LIMIT_S = const(86400)
 # How often the keeper looks, so that a changed interval soon holds.
 LOOK_S = 10
 GATE_LOOK_S = 1
 # A larger message than max_message is refused with a CALLERROR up to this size (a list of 2,000
 # idTags sent in one piece); beyond it with close code 1009.
-SKIP_SIZE = 262144
+_SKIP_SIZE = const(262144)
 # How long the reader has to find out why nothing can be sent.
 GRACE_S = 1
 
@@ -50,18 +51,11 @@ class Connection:
     Give it the Rpc with `attach` before `run`.
     """
 
-    def __init__(
-        self,
-        config,
-        open_stream=dial.open_stream,
-        on_up=None,
-        on_down=None,
-        rand=_rand,
-        clock=None,
-        allowed=None,
-        resolve=dial.resolve,
-        protocols=("ocpp1.6",),
-    ):
+    # fmt: off
+    def __init__(self, config, open_stream=dial.open_stream, on_up=None, on_down=None,
+                 rand=_rand, clock=None, allowed=None, resolve=dial.resolve,
+                 protocols=("ocpp1.6",)):
+        # fmt: on
         self._config = config
         self._on_up = on_up
         self._on_down = on_down
@@ -113,6 +107,11 @@ class Connection:
         self._kick.set()
         self._end(reason)
 
+    async def goodbye(self):
+        """Close because the station goes away, and wait until the other side has done so."""
+        if self.connected:
+            await self._ws.close(GOING_AWAY, "restart")
+
     def lost(self, reason):
         """Whoever watches the network says that the line is dead: do not wait for pings."""
         if self.connected:
@@ -147,6 +146,7 @@ class Connection:
                 elif self._mute is None:
                     self._mute = began
                 release("ocppj.failure")
+                release("ocppj.tls")
                 # Without so much as an HTTP status the address itself may be the old one.
                 self._dialer.answered(self.last_status)
                 if self.on_failure:
@@ -168,7 +168,7 @@ class Connection:
         self.gated = False
 
     def _timeout_s(self):
-        return self._config.connect_timeout or CONNECT_TIMEOUT_S
+        return self._config.connect_timeout or _CONNECT_TIMEOUT_S
 
     async def _once(self):
         """Connect and serve; returns why it ended."""
@@ -189,7 +189,7 @@ class Connection:
         self._reason = ""
         size = getattr(self._config, "max_message", MAX_SIZE)
         reader, writer = self._dialer.reader, self._dialer.writer
-        ws = self._ws = WebSocket(reader, writer, size, pending, SKIP_SIZE)
+        ws = self._ws = WebSocket(reader, writer, size, pending, _SKIP_SIZE)
         ws.on_broken = self._on_broken
         self.connected = True
         self.protocol = protocol
@@ -265,16 +265,16 @@ class Connection:
         """Ping; notice a dead line; give credit to a connection that lasts."""
         up_s = since_ping_s = 0
         while True:
-            interval = min(max(0, self._config.ping_interval), PING_LIMIT_S)
+            interval = min(max(0, self._config.ping_interval), _PING_LIMIT_S)
             step = min(interval, LOOK_S) if interval else LOOK_S
             await asyncio.sleep(step)
             up_s += step
             since_ping_s += step
-            if up_s >= LASTED_S:
+            if up_s >= _LASTED_S:
                 self._backoff.reset()
             if not interval:
                 continue
-            if ws.silent_ms() > interval * 100 * PING_DEADLINE_TENTHS:
+            if ws.silent_ms() > interval * 100 * _PING_DEADLINE_TENTHS:
                 self._mute = ticks_ms()
                 return self._end("no answer to pings")
             if since_ping_s >= interval:

@@ -8,12 +8,11 @@ import gc
 import log
 from port import IN_PLACE, MICROPYTHON, release
 
-from . import tls, url
 from .resolver import UnknownHost
 
 if not IN_PLACE:
     # Read from files now: when they are needed a car may charge.
-    from . import failure, handshake  # noqa: F401
+    from . import failure, handshake, tls, url  # noqa: F401
 
 
 def is_address(host):
@@ -64,10 +63,14 @@ class Dialer:
 
     def would_stall(self):
         """True if an attempt now needs name resolution or a TLS handshake."""
+        from . import url
+
         try:
             target = url.parse(self._config.url)
         except ValueError:
             return False
+        finally:
+            release("ocppj.url")
         return target.secure or not (is_address(target.host) or self._resolver.known(target.host))
 
     async def _address(self, target):
@@ -88,6 +91,15 @@ class Dialer:
 
         Leaves `reader` and `writer` set, also when it fails or is cancelled: call `close`.
         """
+        try:
+            return await self._open()
+        finally:
+            for name in ("handshake", "tls", "url"):  # of no use while a connection stands
+                release("ocppj." + name)
+
+    async def _open(self):
+        from . import url
+
         config = self._config
         if not config.url:
             raise ValueError("no central system configured")
@@ -97,23 +109,22 @@ class Dialer:
         context = None
         if target.secure:
             gc.collect()  # TLS wants large blocks
+            from . import tls
+
             context = tls.client_context(config.ca_der, config.cert_der, config.key_der)
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )
-        from . import handshake  # of no use while a connection stands
+        from . import handshake
 
-        try:
-            return await handshake.upgrade(
-                self.reader,
-                self.writer,
-                target,
-                config.charge_point_id,
-                self._protocols,
-                config.password,
-            )
-        finally:
-            release("ocppj.handshake")
+        return await handshake.upgrade(
+            self.reader,
+            self.writer,
+            target,
+            config.charge_point_id,
+            self._protocols,
+            config.password,
+        )
 
     async def close(self):
         """Close what is open. Never raises."""

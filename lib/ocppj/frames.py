@@ -13,6 +13,7 @@ PING = 9
 PONG = 10
 
 NORMAL = 1000
+GOING_AWAY = 1001
 PROTOCOL_ERROR = 1002
 NO_CODE = 1005  # never on the wire: the close frame had no code
 ABNORMAL = 1006  # never on the wire: there was no close frame

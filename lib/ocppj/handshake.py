@@ -8,9 +8,15 @@ from hashlib import sha1
 from port import urandom
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-# A response header larger than this is not one a WebSocket server sends.
-HEADER_LIMIT = 4096
+# All of the answer's header. Proxies add policies and cookies, each of a KB and more.
+HEADER_LIMIT = 16384
+# One line of it that matters; the others are passed over, whatever their length and bytes.
+LINE_LIMIT = 1024
 _READ = 512
+_WANTED = (
+    b"upgrade", b"connection", b"sec-websocket-accept", b"sec-websocket-extensions",
+    b"sec-websocket-protocol",
+)  # fmt: skip
 
 _STATUS_WORDS = {
     400: "the server did not understand the request",
@@ -65,19 +71,20 @@ def request(url, charge_point_id, key, protocols, password=None):
     return data + b"\r\n\r\n"
 
 
+def _name(line):
+    return line.partition(b":")[0].strip().lower()
+
+
 def check_response(header, key, protocols):
     """The sub-protocol the server chose; HandshakeError if it is no proper upgrade.
 
-    `header` is the response up to the empty line, as bytes.
+    `header` is the response up to the empty line, as bytes: they need be no text (RFC 9110 5.5).
     """
-    try:
-        lines = str(header, "utf-8").split("\r\n")
-    except ValueError:
-        raise HandshakeError(0, "the answer is not HTTP") from None
-    status_line = lines[0].split(" ", 2)
+    lines = header.split(b"\r\n")
+    status_line = lines[0].split(None, 2)
     if (
-        not status_line[0].startswith("HTTP/1.")
-        or len(status_line) < 2
+        len(status_line) < 2
+        or not status_line[0].startswith(b"HTTP/1.")
         or len(status_line[1]) != 3
         or not status_line[1].isdigit()
     ):
@@ -90,26 +97,61 @@ def check_response(header, key, protocols):
         raise HandshakeError(status, "HTTP %d: %s" % (status, words))
     fields = {}
     for line in lines[1:]:
-        name, colon, value = line.partition(":")
-        name = name.strip().lower()
+        name, value = _name(line), line.partition(b":")[2].strip()
         # A header given twice is a list (RFC 9110 section 5.2).
-        fields[name] = fields[name] + "," + value.strip() if name in fields else value.strip()
-    if fields.get("upgrade", "").lower() != "websocket":
+        fields[name] = fields[name] + b"," + value if name in fields else value
+    if fields.get(b"upgrade", b"").lower() != b"websocket":
         raise HandshakeError(status, "the answer lacks Upgrade: websocket")
-    tokens = [token.strip().lower() for token in fields.get("connection", "").split(",")]
-    if "upgrade" not in tokens:
+    tokens = [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]
+    if b"upgrade" not in tokens:
         raise HandshakeError(status, "the answer lacks Connection: Upgrade")
-    if fields.get("sec-websocket-accept", "").encode() != accept_key(key):
+    if fields.get(b"sec-websocket-accept") != accept_key(key):
         raise HandshakeError(status, "the answer's Sec-WebSocket-Accept is wrong")
-    if fields.get("sec-websocket-extensions"):
+    if fields.get(b"sec-websocket-extensions"):
         raise HandshakeError(status, "the server turned on an extension nobody asked for")
-    chosen = fields.get("sec-websocket-protocol")
+    chosen = fields.get(b"sec-websocket-protocol")
     if not chosen:
         # Some servers accept any client: without OCPP there is nothing to say to them.
         raise HandshakeError(status, "the server chose no sub-protocol: does it speak OCPP here?")
-    if chosen not in protocols:
-        raise HandshakeError(status, "the server chose a sub-protocol that was not offered")
-    return chosen
+    for protocol in protocols:
+        if protocol.encode() == chosen:
+            return protocol
+    raise HandshakeError(status, "the server chose a sub-protocol that was not offered")
+
+
+async def _header(reader):
+    """(status line and the lines that matter, bytes read beyond the header)"""
+    lines = []
+    data = b""
+    size = 0
+    skipping = False
+    while True:
+        end = data.find(b"\n")
+        if end >= 0:
+            line, data = data[:end].rstrip(b"\r"), data[end + 1 :]
+            if skipping:
+                skipping = False
+            elif not line and lines:
+                return b"\r\n".join(lines), data
+            elif not lines or _name(line) in _WANTED:
+                lines.append(line)
+            continue
+        if skipping:
+            data = b""
+        elif len(data) > LINE_LIMIT:
+            if _name(data) in _WANTED:
+                raise HandshakeError(0, "the answer's header is too long")
+            if not lines:
+                lines.append(data)  # a status may have any reason after it
+            skipping = True
+            data = b""
+        part = await reader.read(_READ)
+        if not part:
+            raise HandshakeError(0, "the server closed the connection without an answer")
+        size += len(part)
+        if size > HEADER_LIMIT:
+            raise HandshakeError(0, "the answer's header is too long")
+        data += part
 
 
 async def upgrade(reader, writer, url, charge_point_id, protocols, password=None):
@@ -120,15 +162,5 @@ async def upgrade(reader, writer, url, charge_point_id, protocols, password=None
     key = b2a_base64(urandom(16)).strip()
     writer.write(request(url, charge_point_id, key, protocols, password))
     await writer.drain()
-    data = b""
-    while True:
-        part = await reader.read(_READ)
-        if not part:
-            raise HandshakeError(0, "the server closed the connection without an answer")
-        data += part
-        end = data.find(b"\r\n\r\n")
-        if end >= 0:
-            break
-        if len(data) > HEADER_LIMIT:
-            raise HandshakeError(0, "the answer's header is too long")
-    return check_response(data[:end], key, protocols), data[end + 4 :]
+    header, pending = await _header(reader)
+    return check_response(header, key, protocols), pending

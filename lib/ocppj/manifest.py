@@ -3,5 +3,6 @@ metadata(description="OCPP-J transport: WebSocket client, RPC, reconnect", versi
 package("ocppj", base_path="..")
 module("port.py", base_path="..")
 module("log.py", base_path="..")
+module("redaction.py", base_path="..")
 module("clock.py", base_path="..")
 module("iso8601.py", base_path="..")

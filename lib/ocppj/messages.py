@@ -3,6 +3,7 @@
 """What is written and read, without any idea of a connection."""
 
 import json
+from port import const
 
 CALL = 2
 CALLRESULT = 3
@@ -11,12 +12,12 @@ CALLERROR = 4
 # OCPP-J 1.6 section 4.1.4 says 36; longer ones are answered too, absurd ones are not.
 ID_LIMIT = 255
 # OCPP-J 1.6 section 4.2.3: errorDescription is at most 255 characters.
-DESCRIPTION_LIMIT = 255
+_DESCRIPTION_LIMIT = const(255)
 # A repeated CALL (same id, same text) within this time is answered again, not executed again.
 MEMO_MS = 120000
 # Longer answers (GetConfiguration) only read; they are built anew rather than kept.
-MEMO_REPLY_LIMIT = 256
-MEMO_COUNT = 4
+_MEMO_REPLY_LIMIT = const(256)
+_MEMO_COUNT = const(4)
 
 
 class CallError(Exception):
@@ -117,7 +118,7 @@ def dumps(payload):
 def error_text(call_id, error):
     """A CALLERROR as text."""
     details = error.details if isinstance(error.details, dict) else {}
-    description = (error.description or "")[:DESCRIPTION_LIMIT]
+    description = (error.description or "")[:_DESCRIPTION_LIMIT]
     return "[%d,%s,%s,%s,%s]" % (
         CALLERROR,
         json.dumps(call_id),
@@ -146,9 +147,9 @@ class Memo:
 
     def add(self, call_id, crc, now_ms, answer):
         """Keep `answer`, if it is short."""
-        if len(answer) <= MEMO_REPLY_LIMIT:
+        if len(answer) <= _MEMO_REPLY_LIMIT:
             self._kept.append((call_id, crc, now_ms, answer))
-            if len(self._kept) > MEMO_COUNT:
+            if len(self._kept) > _MEMO_COUNT:
                 self._kept.pop(0)
 
     def find(self, call_id, crc, now_ms):

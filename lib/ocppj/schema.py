@@ -9,24 +9,38 @@ one message next to the payload, so nothing is ever parsed into objects and kept
 import iso8601
 
 from .messages import CallError
+from port import const
 
-FORMATION = "FormationViolation"
-PROPERTY = "PropertyConstraintViolation"
+_FORMATION = const("FormationViolation")
+_PROPERTY = const("PropertyConstraintViolation")
 # The 1.6 spelling: one "r" (OCPP-J 1.6 table 7); later versions write "Occurrence".
-OCCURRENCE = "OccurenceConstraintViolation"
+_OCCURRENCE = const("OccurenceConstraintViolation")
 TYPE = "TypeConstraintViolation"
 
 # The schemas set no range for integers. Wider ones do not fit the journal (64-bit CBOR).
-INTEGER_LIMIT = 1 << 63
+_INTEGER_LIMIT = const(1 << 63)
 # One decimal is checked where the chip's 24-bit floats can still tell (16 A, 22000 W).
-DECIMAL_LIMIT = 1 << 16
-DECIMAL_TOLERANCE = 0.08
+_DECIMAL_LIMIT = const(1 << 16)
+_DECIMAL_TOLERANCE = const(0.08)
 # A list longer than this would only be rejected later, after it has eaten the heap.
-LIST_LIMIT = 500
+_LIST_LIMIT = const(500)
 
-_END, _CLOSE, _BRACKET = b";}]"
-_NEED, _MAY, _OPEN, _LIST, _PLUS = b"!?{[+"
-_AT, _INT, _NUM, _DEC, _BOOL, _STR, _TIME, _ENUM = b"@indbste"
+_END = const(59)
+_CLOSE = const(125)
+_BRACKET = const(93)
+_NEED = const(33)
+_MAY = const(63)
+_OPEN = const(123)
+_LIST = const(91)
+_PLUS = const(43)
+_AT = const(64)
+_INT = const(105)
+_NUM = const(110)
+_DEC = const(100)
+_BOOL = const(98)
+_STR = const(115)
+_TIME = const(116)
+_ENUM = const(101)
 
 
 def _field_end(line, i):
@@ -88,7 +102,7 @@ class Schema:
         if line is None:
             raise CallError("NotImplemented", "unknown action")
         if not isinstance(payload, dict):
-            raise CallError(FORMATION, "payload is not an object")
+            raise CallError(_FORMATION, "payload is not an object")
         self._object(line, 0, len(line), payload, "", lenient)
 
     def _object(self, line, i, stop, value, path, lenient):
@@ -106,10 +120,10 @@ class Schema:
                     known += 1
                     self._type(line, mark + 1, i, item, path + name, lenient)
             elif line[mark] == _NEED:
-                raise CallError(OCCURRENCE, "%s%s is missing" % (path, name))
+                raise CallError(_OCCURRENCE, "%s%s is missing" % (path, name))
             i += 1
         if known != len(value) and not lenient:
-            raise CallError(FORMATION, "unknown field in %s" % (path[:-1] or "payload"))
+            raise CallError(_FORMATION, "unknown field in %s" % (path[:-1] or "payload"))
 
     def _type(self, line, i, stop, value, path, lenient):
         """Check one value against the type text line[i:stop]."""
@@ -127,8 +141,8 @@ class Schema:
             # bool is an int in Python, not in JSON.
             if not isinstance(value, int) or isinstance(value, bool):
                 raise CallError(TYPE, "%s is not an integer" % path)
-            if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
-                raise CallError(PROPERTY, "%s is out of range" % path)
+            if not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+                raise CallError(_PROPERTY, "%s is out of range" % path)
         elif kind == _NUM or kind == _DEC:
             _number(value, path, kind == _DEC)
         elif kind == _BOOL:
@@ -140,17 +154,17 @@ class Schema:
             if kind == _STR:
                 if stop > i + 1 and len(value) > int(line[i + 1 : stop]):
                     raise CallError(
-                        PROPERTY, "%s is longer than %d" % (path, int(line[i + 1 : stop]))
+                        _PROPERTY, "%s is longer than %d" % (path, int(line[i + 1 : stop]))
                     )
             elif kind == _ENUM:
                 # The text ends in a bar, so the last item of the split is empty.
                 if not value or value not in str(line[i + 1 : stop], "utf-8").split("|"):
-                    raise CallError(PROPERTY, "%s has an unknown value" % path)
+                    raise CallError(_PROPERTY, "%s has an unknown value" % path)
             elif kind == _TIME:
                 try:
                     iso8601.parse(value)
                 except ValueError:
-                    raise CallError(PROPERTY, "%s is not a date and time" % path) from None
+                    raise CallError(_PROPERTY, "%s is not a date and time" % path) from None
 
     def _list(self, line, i, stop, value, path, lenient):
         if not isinstance(value, list):
@@ -158,9 +172,9 @@ class Schema:
         if line[i] == _PLUS:
             i += 1
             if not value:
-                raise CallError(OCCURRENCE, "%s is empty" % path)
-        if len(value) > LIST_LIMIT:
-            raise CallError(OCCURRENCE, "%s has more than %d items" % (path, LIST_LIMIT))
+                raise CallError(_OCCURRENCE, "%s is empty" % path)
+        if len(value) > _LIST_LIMIT:
+            raise CallError(_OCCURRENCE, "%s has more than %d items" % (path, _LIST_LIMIT))
         for index, item in enumerate(value):
             self._type(line, i, stop, item, "%s[%d]" % (path, index), lenient)
 
@@ -170,12 +184,12 @@ def _number(value, path, decimal):
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise CallError(TYPE, "%s is not a number" % path)
     if isinstance(value, int):
-        if not -INTEGER_LIMIT <= value < INTEGER_LIMIT:
-            raise CallError(PROPERTY, "%s is out of range" % path)
+        if not -_INTEGER_LIMIT <= value < _INTEGER_LIMIT:
+            raise CallError(_PROPERTY, "%s is out of range" % path)
     # JSON has no NaN, but 1e999 reads as infinity; both fail this comparison.
-    elif not -INTEGER_LIMIT < value < INTEGER_LIMIT:
-        raise CallError(PROPERTY, "%s is out of range" % path)
-    elif decimal and -DECIMAL_LIMIT < value < DECIMAL_LIMIT:
+    elif not -_INTEGER_LIMIT < value < _INTEGER_LIMIT:
+        raise CallError(_PROPERTY, "%s is out of range" % path)
+    elif decimal and -_DECIMAL_LIMIT < value < _DECIMAL_LIMIT:
         tenths = value * 10
-        if abs(tenths - round(tenths)) > DECIMAL_TOLERANCE:
-            raise CallError(PROPERTY, "%s has more than one decimal" % path)
+        if abs(tenths - round(tenths)) > _DECIMAL_TOLERANCE:
+            raise CallError(_PROPERTY, "%s has more than one decimal" % path)

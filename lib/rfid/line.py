@@ -10,14 +10,15 @@ without regard to it.
 import asyncio
 
 import port
+from port import const
 
-MAX_LENGTH = 20
-SAME_TAG_MS = 1500  # a card held to the reader is reported over and over: one tap
-_FRAGMENT_MS = 1000  # a line that stops in the middle is not the beginning of the next one
-_POLL_S = 0.05
-_CHUNK = 64
-_STX = 2
-_ENDS = b"\x03\r\n"
+_MAX_LENGTH = const(20)
+_SAME_TAG_MS = const(1500)  # a card held to the reader is reported over and over: one tap
+_FRAGMENT_MS = const(1000)  # a line that stops in the middle is not the beginning of the next one
+_POLL_S = const(0.05)
+_CHUNK = const(64)
+_STX = const(2)
+_ENDS = const(b"\x03\r\n")
 
 
 class LineReader:
@@ -77,7 +78,7 @@ class LineReader:
                 self._drop()
         elif self._bad:
             pass
-        elif not 32 <= byte < 127 or len(self._line) >= MAX_LENGTH:
+        elif not 32 <= byte < 127 or len(self._line) >= _MAX_LENGTH:
             # The rest belongs to the same line: half an identifier could be somebody else's.
             self._bad = True
         else:
@@ -96,7 +97,7 @@ class LineReader:
             if not self._uart.any():
                 self._drop()
         # Forgotten as soon as it may be read again: ticks wrap after 12 days.
-        if self._last and not 0 <= port.ticks_diff(now, self._last_at) < SAME_TAG_MS:
+        if self._last and not 0 <= port.ticks_diff(now, self._last_at) < _SAME_TAG_MS:
             self._last = None
 
     def _is_new(self, tag):

@@ -204,11 +204,11 @@ class Mfrc522:
             sak = await self._exchange(command + crc_a(command))
             if sak is None or len(sak) != 3 or crc_a(sak[:1]) != sak[1:]:
                 raise _Card("SAK")
-            more = sak[0] & _SAK_INCOMPLETE
-            if bool(more) != (part[0] == _CASCADE_TAG):
-                raise _Card("cascade")  # SAK and cascade tag contradict each other
-            if not more:
+            # The SAK decides (ISO 6.5.3): a complete UID may begin with any byte, 0x88 too.
+            if not sak[0] & _SAK_INCOMPLETE:
                 return uid + part[:4]
+            if part[0] != _CASCADE_TAG:
+                raise _Card("cascade")  # to leave this byte out would make two cards one
             uid += part[1:4]
         raise _Card("fourth cascade level")
 

@@ -43,6 +43,8 @@ _ANSWER_MS = 300  # one InListPassiveTarget with two tries takes up to 60 ms
 _POLL_S = 0.004
 _ANSWER_BYTES = 40  # the longest answer used here: a target with ATS
 _UID_SIZES = (4, 7, 10)
+_CASCADE_TAG = b"\x88"
+_SAK_INCOMPLETE = 0x04
 
 
 def frame(body):
@@ -145,7 +147,7 @@ class Pn532:
         if uid is not None:
             await self._ask(bytes((_RELEASE, 0)))
             await self._field_off()
-        return uid
+        return uid or None
 
     async def _field_off(self):
         # A card that stays has to be found again by the next look, which switches the field
@@ -198,15 +200,29 @@ class Pn532:
 
 
 def _uid(answer):
-    """UID in the answer to InListPassiveTarget (7.3.5), None if no target was found."""
+    """UID in the answer to InListPassiveTarget (7.3.5), None if no target was found.
+
+    b"" for a card that has not told all of it.
+    """
     if answer[:1] == b"\x00":
         return None
     # NbTg, Tg, SENS_RES (2), SEL_RES, length of the id, id.
     if len(answer) < 6 or answer[0] != 1 or answer[1] != 1:
         raise ReaderError("PN532 tells of no target in a way known here")
     size = answer[5]
-    if size not in _UID_SIZES or len(answer) < 6 + size:
+    if len(answer) < 6 + size:
+        raise ReaderError("PN532 tells of a UID that is cut short")
+    uid = answer[6 : 6 + size]
+    if size in (8, 12) and uid[:1] == _CASCADE_TAG:
+        # Some firmware leaves the cascade tags in.
+        uid = uid[1:4] + (uid[5:] if size == 12 else uid[4:])
+        size = len(uid)
+    # The SAK decides (ISO/IEC 14443-3, 6.5.3): a complete UID may begin with 0x88, and the
+    # beginning of a longer one is not taken for a UID: many cards share it.
+    if answer[4] & _SAK_INCOMPLETE:
+        return b""
+    if size not in _UID_SIZES:
         raise ReaderError("PN532 tells of a UID of %d bytes" % size)
     # SENS_RES says how long the UID is, too, but not reliably: with two cards in the field
     # it is a mixture of both (NXP AN10833).
-    return answer[6 : 6 + size]
+    return uid

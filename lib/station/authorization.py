@@ -44,7 +44,8 @@ class Authorizer:
     """Decides about tokens.
 
     remote: async callable(token) -> {"status", "expiry" (Unix s or None), "parent"} or None
-    when there is nobody to ask; set by the protocol adapter. on_learn(token, info): hook.
+    when there is nobody to ask; set by the protocol adapter. With "passing" set an accepted
+    token is not cached: its expiry could not be read. on_learn(token, info): hook.
     tags: store.taglist.TagList, or None where no local list is fitted.
     """
 
@@ -138,6 +139,10 @@ class Authorizer:
             # Says that the token is in use elsewhere now, nothing about the token (7.2).
             return
         key = token.upper()
+        if info.get("passing") and status == "accepted":
+            if self._cache.pop(key, None) is not None and self._journal is not None:
+                self._journal.forget(kinds.CACHE, key)
+            return
         new = [token, status, info.get("expiry"), info.get("parent")]
         old = self._cache.get(key)
         self._uses += 1

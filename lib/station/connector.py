@@ -14,13 +14,14 @@ from . import faults, telling
 from .authorization import same_token
 from .lifecycle import OPEN_TIMEOUT_MS, Lifecycle
 from .metering import Metering
+from port import const
 
 # After the first offer an EV may take this long to ask, before it counts as not wanting.
-ASK_MS = 5000
+_ASK_MS = const(5000)
 # From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
-CLOSE_MS = 6500
+_CLOSE_MS = const(6500)
 
-LEFT = "EV side disconnected"
+_LEFT = const("EV side disconnected")
 
 
 class Connector:
@@ -263,7 +264,7 @@ class Connector:
             return self._session_status(now)
         if not self.operative:
             return "unavailable", None
-        if plugged and self.finished and self.pending is None:
+        if self.pending is None and (self.finished if plugged else self.lifecycle.holds_cable()):
             return "finishing", None
         if self._station.reservations.holding(self):
             return "reserved", None
@@ -272,13 +273,13 @@ class Connector:
     def _session_status(self, now):
         evse = self.evse
         if self.left:
-            return "suspended_ev", LEFT
+            return "suspended_ev", _LEFT
         if not self._permitted or evse.paused:
             self._asked_ms = None
             return "suspended_evse", None
         if evse.state not in (C, D):
             self._asked_ms = None
-            if self.status in ("preparing", "available") and now - self._offered_ms < ASK_MS:
+            if self.status in ("preparing", "available") and now - self._offered_ms < _ASK_MS:
                 return "preparing", None
             return "suspended_ev", None
         if evse.closed:
@@ -286,7 +287,7 @@ class Connector:
             return "charging", None
         if self._asked_ms is None:
             self._asked_ms = now
-        if now - self._asked_ms < CLOSE_MS and self.status not in ("faulted", "finishing"):
+        if now - self._asked_ms < _CLOSE_MS and self.status not in ("faulted", "finishing"):
             # The contactor is about to close: no news yet.
             return self.status, None
         return "suspended_evse", None

@@ -5,7 +5,8 @@
 name|component.variable[instance]|type|access|limits|default|unit
 
 component.variable: the other face of the same setting (device model of 2.x); empty: none.
-type: b boolean, i integer, s text, m list of measurands, p phase rotation list (default:
+type: b boolean, i integer, s text, m list of measurands (default: those of it that are
+    measured here), p phase rotation list (default:
     unknown, for every connector there is), k key in hexadecimal, c list of words that the
     station computes, a fixed network address.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
@@ -38,9 +39,9 @@ LocalAuthorizeOffline|AuthCtrlr.LocalAuthorizeOffline|b|rw||true|
 LocalPreAuthorize|AuthCtrlr.LocalPreAuthorize|b|rw||false|
 MaxChargingProfilesInstalled|SmartChargingCtrlr.Entries[ChargingProfiles]|i|r|1..99|8|
 MaxEnergyOnInvalidId|TxCtrlr.MaxEnergyOnInvalidId|i|rw|0..1000000|0|Wh
-MeterValuesAlignedData|AlignedDataCtrlr.Measurands|m|rw|500|Energy.Active.Import.Register|
+MeterValuesAlignedData|AlignedDataCtrlr.Measurands|m|rw|500|Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage|
 MeterValuesAlignedDataMaxLength||i|r|1..99|7|
-MeterValuesSampledData|SampledDataCtrlr.TxUpdatedMeasurands|m|rw|500|Energy.Active.Import.Register|
+MeterValuesSampledData|SampledDataCtrlr.TxUpdatedMeasurands|m|rw|500|Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage|
 MeterValuesSampledDataMaxLength||i|r|1..99|7|
 MeterValueSampleInterval|SampledDataCtrlr.TxUpdatedInterval|i|rw|0..86400|60|s
 MinimumStatusDuration|OCPPCommCtrlr.MinimumStatusDuration|i|rw|0..3600|0|s
@@ -87,6 +88,7 @@ ClientKeyFile||s|-l|128||
 FeaturesOff||s|-l!|120||
 SetupKey||k|-wl|40||
 UpdateNewerOnly||b|-l||false|
+UpdateTrialTime||i|-l|15..600|20|s
 WebIdTag||s|-l|20|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||

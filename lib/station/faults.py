@@ -7,6 +7,8 @@ does not wait for this table: the EVSE state machine opens it by itself. The tab
 becomes of the session, and when the fault is over.
 """
 
+from port import const
+
 # What a fault does.
 WARN = 0  # told, nothing stops
 PAUSE = 1  # the EV is asked to let go, the session waits
@@ -96,7 +98,11 @@ def worst(causes):
 
 
 # Fields of what is known of one fault.
-_INFO, _SINCE, _PRESENT, _TOLD, _RELEASED = range(5)
+_INFO = const(0)
+_SINCE = const(1)
+_PRESENT = const(2)
+_TOLD = const(3)
+_RELEASED = const(4)
 
 
 class Faults:
@@ -164,18 +170,20 @@ class Faults:
 
     def for_person(self):
         """Causes that wait for a person: they outlive a restart."""
-        return [cause for cause in self._found if clearing(cause) == PERSON]
+        found = self._found
+        return [c for c in found if clearing(c) == PERSON and not found[c][_RELEASED]]
 
-    def reset(self):
-        """A person who may says that all is well. False if there is nothing to reset, or its
-        cause is still there."""
+    def reset(self, closings=False):
+        """A person who may says that all is well; `closings`: the bound of closings has to be
+        reset, too. False if there is nothing to reset, or a cause is still there: its own, or
+        for `closings` (it may have been any) one that opens."""
         causes = self.for_person()
-        for cause in causes:
-            if self._found[cause][_PRESENT]:
+        for cause in self._found if closings else causes:
+            if self._found[cause][_PRESENT] and action(cause) >= OPEN:
                 return False
         for cause in causes:
             self._found[cause][_RELEASED] = True
-        return bool(causes)
+        return closings or bool(causes)
 
     @property
     def current(self):

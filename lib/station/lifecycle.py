@@ -9,6 +9,7 @@ that the session has ended.
 import asyncio
 
 import log
+from iec61851 import proximity
 from store import kinds
 from store.journal import JournalFull
 
@@ -35,6 +36,7 @@ class Lifecycle:
         self._station = station
         self._motor = asyncio.Lock()
         self._unlock_ms = 0
+        self._left = False  # the cable of a session was in the socket
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
         self._held = []  # causes that wait for a person, as they are on flash
@@ -66,6 +68,7 @@ class Lifecycle:
                 connector.report_fault("CableUnreadable")
                 connector.clear_fault("CableUnreadable")
                 return
+        self._left = self._lock is not None
         if self._rcd is not None and not await self._rcd.self_test():
             connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
@@ -199,13 +202,13 @@ class Lifecycle:
 
     def reset_faults(self, closings=True):
         """A person who may says that all is well; `closings`: with the bound of closings. False
-        if nothing waits for that, or its cause is still there."""
+        if nothing waits for that, or its cause is still there: then nothing is reset."""
         connector = self._connector
-        done = connector.faults.reset()
-        if closings and connector.evse.closings.why:
-            connector.evse.reset_closings()
-            done = True
+        closings = closings and connector.evse.closings.why is not None
+        done = connector.faults.reset(closings)
         if done:
+            if closings:
+                connector.evse.reset_closings()
             log.warn("station", "connector %d: faults reset by a person", connector.id)
             connector.kick()
         return done
@@ -257,6 +260,18 @@ class Lifecycle:
                 return
         self._unlock_ms = self._clock.uptime_ms() + UNLOCK_RETRY_MS
         log.warn("station", "connector %d did not unlock", connector.id)
+
+    def holds_cable(self):
+        """With no car there: the socket still has the cable of the one before. It is locked, or
+        its coding can be read; where nothing reads that, an open lock counts as an empty socket."""
+        if self._lock is not None and self._lock.locked:
+            self._left = True
+        elif self._left:
+            try:
+                self._left = self._cable is not None and self._cable() != proximity.OPEN
+            except OSError:
+                self._left = False
+        return self._left
 
     # -- the task ------------------------------------------------------------------------
 

@@ -20,24 +20,26 @@ PRIORITY_WEB = const(1000)
 PRIORITY_API = const(500)
 PRIORITY_SOLAR = const(50)
 
-_WHO = {
-    "board": "the board",
-    "cable": "the cable",
-    "setting": "the setting MaxCurrent",
-    "site": "the supply that the connectors share",
-    "temperature": "the temperature",
-    "guard": "the mains guard",
-    "web": "the page",
-    "profile": "a charging profile",
-    "profile_max": "the station's charging profile",
-}
+# Source and its words. One text: as a dict it would take ten times the heap.
+_WHO = const("""
+board|the board
+cable|the cable
+setting|the setting MaxCurrent
+site|the supply that the connectors share
+temperature|the temperature
+guard|the mains guard
+web|the page
+profile|a charging profile
+profile_max|the station's charging profile
+""")
 
 # Caps whose lowering cannot wait.
-_PROTECTIVE = ("board", "cable", "site", "temperature", "guard")
+_PROTECTIVE = const(("board", "cable", "site", "temperature", "guard"))
 
 
 def _by(source):
-    return _WHO.get(source, source)
+    at = _WHO.find("\n%s|" % source)
+    return _WHO[at + len(source) + 2 :].partition("\n")[0] if at >= 0 else source
 
 
 def amps(ma):
@@ -120,4 +122,21 @@ class Limits:
             return 0, "Paused by %s." % by
         if ma < MIN_MA:
             return 0, "Paused: %s allows only %s, a car needs 6 A." % (by, amps(ma))
-        return ma, "Limited to %s by %s." % (amps(ma), by)
+        return ma, "Limited to %s by %s%s." % (amps(ma), by, self._refused(ma, cap, best))
+
+    def _refused(self, ma, cap, best):
+        """Who asks for more than the cap that holds, as the end of a sentence, or ""."""
+        if ma < cap:
+            return ""
+        asked, who = (best[1], best[2]) if best is not None else (0, None)
+        if asked <= ma:
+            asked, who = self._caps.get("profile_max", 0), "profile_max"
+        return "; %s asks for %s" % (_by(who), amps(asked)) if asked > ma else ""
+
+    def bound(self):
+        """(mA, words) of the smallest cap that is not a charging profile's."""
+        ma, by = MAX_MA, "the pilot"
+        for name in sorted(self._caps):
+            if name != "profile_max" and self._caps[name] < ma:
+                ma, by = self._caps[name], _by(name)
+        return ma, by

@@ -58,8 +58,8 @@ def names():
 def supported(meter, thermometer=False):
     """Names that a connector with this meter (None: none fitted) can report.
 
-    What the station offers is always known; power follows from current where a meter
-    has only currents, so it is asked of the meter's own fields.
+    What the station offers is always known. The meter's own fields say what it can: one that
+    it does not have is None or (); an empty list is one that has not been read yet.
     """
     out = []
     if meter is not None:
@@ -69,7 +69,7 @@ def supported(meter, thermometer=False):
             ("current_ma", "Current.Import"),
             ("voltage_mv", "Voltage"),
         ):
-            if getattr(meter, field, None) is not None:
+            if getattr(meter, field, None) not in (None, ()):
                 out.append(name)
     out.append("Current.Offered")
     out.append("Power.Offered")
@@ -106,11 +106,7 @@ def sample(wanted, meter, energy_wh, offered_ma, volts, phases, decidegrees=None
 
 
 def _per_phase(out, code, values, label):
-    """One value stands for itself; several carry the name of their conductor."""
-    if not values:
-        return
-    if len(values) == 1:
-        out.append([code, 0, int(values[0])])
-        return
-    for i, value in enumerate(values):
+    """Each value carries the name of its conductor; a single one is that of L1: energy managers
+    look for currents and voltages by these names, and find none without."""
+    for i, value in enumerate(values or ()):
         out.append([code, label % (i + 1), int(value)])

@@ -15,21 +15,22 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
+from port import const
 
 CHECKPOINT_S = 300
 
 # Idle, nobody looks at the numbers every second.
-_IDLE_POLL_MS = 5000
+_IDLE_POLL_MS = const(5000)
 # While current may flow, whatever the setting: over-current is found by these readings.
-_CLOSED_POLL_MS = 2000
+_CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
-_LOST_MS = 10000
-_LOST_POLLS = 3
+_LOST_MS = const(10000)
+_LOST_POLLS = const(3)
 
 # Samples that go into the record of the session's end; beyond, every second is dropped.
-_END_SAMPLES = 10
+_END_SAMPLES = const(10)
 
-_DAY_S = 86400
+_DAY_S = const(86400)
 
 
 class Metering:

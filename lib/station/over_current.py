@@ -6,7 +6,7 @@ from port import const
 
 _SOFT_MORE_MA = const(500)
 SOFT_MS = const(7000)
-HARD_MS = const(1500)
+_HARD_MS = const(1500)
 FOLLOW_MS = const(6000)  # 5 s for the EV to follow a lower offer, one for the meter
 # Without a reading for so long nothing is known: the contactor opens (`protection`), and what
 # was read before the gap does not count.
@@ -50,7 +50,7 @@ class OverCurrent:
             self._hard_ms = None
         elif self._hard_ms is None:
             self._hard_ms = read_ms
-        if self._hard_ms is not None and read_ms - self._hard_ms >= HARD_MS:
+        if self._hard_ms is not None and read_ms - self._hard_ms >= _HARD_MS:
             return "OverCurrentHard"
         if self._soft_ms is not None and read_ms - self._soft_ms >= SOFT_MS:
             return "OverCurrentSoft"

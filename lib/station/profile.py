@@ -19,9 +19,9 @@ DAILY, WEEKLY = 86400, 604800
 # journal's record of 1024 bytes. In RAM a profile costs about 250 bytes and 8 for each period.
 MAX_PERIODS = const(96)
 MAX_PROFILES = const(8)
-MAX_STACK = const(9)
+_MAX_STACK = const(9)
 
-_PERIOD = "<II"  # start s, limit in tenths | phases << 24
+_PERIOD = const("<II")  # start s, limit in tenths | phases << 24
 _PERIOD_SIZE = const(8)
 _LIMIT_BITS = const(24)
 MAX_TENTHS = const((1 << 24) - 1)
@@ -63,7 +63,7 @@ class Profile:
     def __init__(self, id, connector, purpose, stack, unit, start, every, duration, valid_from,
                  valid_to, least, periods, session=None):
         # fmt: on
-        if not 0 <= stack <= MAX_STACK:
+        if not 0 <= stack <= _MAX_STACK:
             raise ValueError("stack level %d" % stack)
         if purpose not in (MAX, DEFAULT, TX) or unit not in (AMPS, WATTS):
             raise ValueError("purpose or unit")
@@ -104,10 +104,20 @@ class Profile:
     def _period(self, i):
         return struct.unpack_from(_PERIOD, self.periods, _PERIOD_SIZE * i)
 
+    def limits(self):
+        """Iterate (limit in tenths, phases or 0) of its periods."""
+        for i in range(len(self.periods) // _PERIOD_SIZE):
+            word = self._period(i)[1]
+            yield word & MAX_TENTHS, word >> _LIMIT_BITS
+
     def smallest(self):
         """The smallest limit it ever says, in tenths."""
-        count = len(self.periods) // _PERIOD_SIZE
-        return min(self._period(i)[1] & MAX_TENTHS for i in range(count))
+        return min(tenths for tenths, _ in self.limits())
+
+    def timed(self):
+        """True if only somebody who knows the time can tell what it says."""
+        moments = self.start, self.valid_from, self.valid_to
+        return moments != (None, None, None)
 
     def at(self, unix, elapsed):
         """(limit in tenths, phases or 0, left) at Unix time `unix`, `elapsed` s into a session.
@@ -117,7 +127,7 @@ class Profile:
         """
         left = None
         if unix is None:
-            if self.valid_from is not None or self.valid_to is not None or self.start is not None:
+            if self.timed():
                 return None, 0, None
         else:
             if self.valid_to is not None:
@@ -154,3 +164,30 @@ class Profile:
         if self.start is None or self.every or self.duration is None:
             return False
         return unix >= self.start + self.duration
+
+
+def careful(profiles, past, elapsed, ua):
+    """(profile or None, its limit in tenths, phases, left) while the time is not known.
+
+    Of the `profiles`, the first goes before the second, those may hold now that come before
+    one which holds for certain. The one of them with the smallest limit is taken. past: Unix s
+    before which it cannot be, or None. ua(profile, tenths, phases): limit in uA.
+    """
+    least, chosen, soonest = 0, (None, 0, 0), None
+    for p in profiles:
+        timed = p.timed()
+        if timed:
+            if p.over(past):
+                continue
+            tenths, phases = p.smallest(), 0
+        else:
+            tenths, phases, left = p.at(None, elapsed)
+            soonest = sooner(soonest, left)
+            if tenths is None:
+                continue
+        here = ua(p, tenths, phases)
+        if chosen[0] is None or here < least:
+            least, chosen = here, (p, tenths, phases)
+        if not timed:
+            break
+    return chosen + (soonest,)

@@ -7,6 +7,9 @@ holds (OCPP 1.6 section 3.13). What they say becomes the claim "profile" and the
 "profile_max" of each connector's `Limits`, and changes at the next boundary. Currents in uA:
 fine enough for a limit in W to come back as the same W.
 
+While the time is not known (after a power cut, with no network) the smallest limit of all that
+may hold does: no limit that somebody has set goes away because a clock has stopped.
+
 DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a restart.
 """
 
@@ -15,14 +18,14 @@ from port import const
 from store import kinds
 from store.journal import JournalFull
 
-from .limits import MIN_MA, PRIORITY_PROFILE
-from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, sooner
+from .limits import MIN_MA, PRIORITY_PROFILE, amps
+from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, careful, sooner
 
 _MIN_UA = 1000 * MIN_MA
 
 # Energy managers send a new limit every few seconds, and flash is only erased while nobody
 # charges: what follows sooner than this is in force at once and on flash a little later.
-STORE_EVERY_S = const(60)
+_STORE_EVERY_S = const(60)
 
 
 class Profiles:
@@ -68,7 +71,7 @@ class Profiles:
         uptime = self._clock.uptime()
         for p in list(self._later):
             last = self._written.get(p.slot())
-            if not now and last is not None and uptime - last < STORE_EVERY_S:
+            if not now and last is not None and uptime - last < _STORE_EVERY_S:
                 continue
             self._written[p.slot()] = uptime
             try:
@@ -100,7 +103,9 @@ class Profiles:
         if profile.purpose != TX:
             self._later.append(profile)
         self._store(False)
-        log.info("profiles", "%d in force, level %d", profile.id, profile.stack)
+        log.info(
+            "profiles", "%d in force, level %d%s", profile.id, profile.stack, self._above(profile)
+        )
         self.changed()
 
     def clear(self, id=None, connector=None, purpose=None, stack=None):
@@ -124,6 +129,22 @@ class Profiles:
             self.changed()
         return len(gone)
 
+    def _above(self, profile):
+        """What a person should know of a profile that allows more than there can be, or ""."""
+        asked = max(self.ua(profile, tenths, phases)[0] for tenths, phases in profile.limits())
+        bounds = [
+            c.limits.bound() for c in self._station.connectors if profile.connector in (0, c.id)
+        ]
+        if not bounds:
+            return ""
+        ma, by = min(bounds)
+        if profile.purpose == MAX:
+            # It is for all of them together.
+            ma = sum(bound[0] for bound in bounds)
+        if asked // 1000 <= ma:
+            return ""
+        return ": asks for %s, but %s allows %s" % (amps(asked // 1000), by, amps(ma))
+
     def session_began(self, session, profile=None):
         """A session has begun; `profile` (TX) came with the command that started it."""
         if profile is not None:
@@ -131,6 +152,7 @@ class Profiles:
             profile.connector, profile.session = session.connector, session.id
             self._add(profile, self._rivals(profile))
             self._tidy()
+            log.info("profiles", "%d came with the start%s", profile.id, self._above(profile))
         self.changed()
 
     def session_over(self, session):
@@ -142,9 +164,8 @@ class Profiles:
 
     # -- what follows --------------------------------------------------------------------
 
-    def _best(self, purpose, connector, session, unix, elapsed):
-        """(profile that holds or None, its limit, phases, left s or None)."""
-        soonest = None
+    def _of(self, purpose, connector, session):
+        """Iterate the profiles of a purpose that concern a connector and its session."""
         for p in self._all:
             if p.purpose != purpose:
                 continue
@@ -152,11 +173,22 @@ class Profiles:
                 continue
             if purpose == TX and (session is None or p.session != session):
                 continue
+            yield p
+
+    def _best(self, purpose, connector, session, unix, elapsed):
+        """(profile that holds or None, its limit, phases, left s or None)."""
+        soonest = None
+        for p in self._of(purpose, connector, session):
             tenths, phases, left = p.at(unix, elapsed)
             soonest = sooner(soonest, left)
             if tenths is not None:
                 return p, tenths, phases, soonest
         return None, 0, 0, soonest
+
+    def _past(self):
+        """Unix s before which it cannot be though the time is not known, or None."""
+        kept = self._journal.get(kinds.TOLD, 0)
+        return kept[0] if kept else None
 
     def ua(self, profile, tenths, phases):
         """(limit in uA of each phase, phases it is for).
@@ -173,7 +205,10 @@ class Profiles:
     def _cap(self, unix, elapsed):
         if unix is None:
             # A cap protects something: it does not go away because the time is unknown.
-            caps = [self.ua(p, p.smallest(), 0) for p in self._all if p.purpose == MAX]
+            past = self._past()
+            caps = [
+                self.ua(p, p.smallest(), 0) for p in self._of(MAX, 0, None) if not p.over(past)
+            ]
             return min(caps) + (None,) if caps else (None, 0, None)
         p, tenths, phases, left = self._best(MAX, 0, None, unix, elapsed)
         return (self.ua(p, tenths, phases) if p else (None, 0)) + (left,)
@@ -191,8 +226,16 @@ class Profiles:
         connector, session: numbers; no session (None): as if one could begin. share: the
         connector's part of the station's cap, not all of it.
         """
-        p, tenths, phases, left = self._best(TX, connector, session, unix, elapsed)
-        if p is None:
+        if unix is None:
+            p, tenths, phases, left = careful(
+                [p for purpose in (TX, DEFAULT) for p in self._of(purpose, connector, session)],
+                self._past(),
+                elapsed,
+                lambda p, tenths, phases: self.ua(p, tenths, phases)[0],
+            )
+        else:
+            p, tenths, phases, left = self._best(TX, connector, session, unix, elapsed)
+        if p is None and unix is not None:
             p, tenths, phases, more = self._best(DEFAULT, connector, None, unix, elapsed)
             left = sooner(left, more)
         claim = None

@@ -21,7 +21,7 @@ from .over_current import BLIND_MS, OverCurrent
 
 LOOK_S = 0.5
 # Mirror contacts follow the poles within milliseconds, coils and their diodes within 60.
-SWITCHED_MS = const(1000)
+_SWITCHED_MS = const(1000)
 
 _WRONG = const(6)  # two looks in a row: 1 s
 _NONE = const(2)  # six looks in a row: 3 s; a DS18B20 has none in its first second
@@ -38,11 +38,17 @@ _ABSURD = const(10)
 
 PROBE_S = 0.2
 RCD_TEST_MS = const(86400000)
-RETEST_MS = const(60000)  # after a failed test
+_RETEST_MS = const(60000)  # after a failed test
 
 # Sensors, and the cause that each of them is for.
-_POLES, _EARTH, _LOCK, _CURRENT, _HEAT, _RCD, _STOP = range(7)
-_CAUSES = (
+_POLES = const(0)
+_EARTH = const(1)
+_LOCK = const(2)
+_CURRENT = const(3)
+_HEAT = const(4)
+_RCD = const(5)
+_STOP = const(6)
+_CAUSES = const((
     "ContactorWelded",
     "ProtectiveEarthLost",
     "LockLost",
@@ -50,7 +56,7 @@ _CAUSES = (
     "TemperatureSensor",
     "RcdTripped",
     "EmergencyStop",
-)
+))
 
 
 class Protection:
@@ -74,7 +80,7 @@ class Protection:
         self._stopped = stopped
         self._points = bytearray(len(_CAUSES))
         self._closed = False
-        self._switched_ms = clock.uptime_ms() - SWITCHED_MS  # the first look tells of a weld
+        self._switched_ms = clock.uptime_ms() - _SWITCHED_MS  # the first look tells of a weld
         self._phases = 0  # how many the meter has told at most
         self._read_ms = None  # of the meter's reading that was judged last
         self._failed_looks = 0
@@ -158,7 +164,7 @@ class Protection:
 
     def _look_poles(self, now):
         cause = "ContactorNotClosing" if self._closed else "ContactorWelded"
-        if self._poles is None or now - self._switched_ms < SWITCHED_MS:
+        if self._poles is None or now - self._switched_ms < _SWITCHED_MS:
             return 0, cause, ""
         wrong = self._poles.wrong(self._closed)
         info = "pole %d" % wrong if wrong and not self._poles.single else ""
@@ -263,7 +269,7 @@ class Protection:
         if self._rcd is None:
             return False
         failed = self._connector.faults.has("RcdTestFailed")
-        if now - self._tested_ms < (RETEST_MS if failed else self.rcd_test_ms()):
+        if now - self._tested_ms < (_RETEST_MS if failed else self.rcd_test_ms()):
             return False
         return self._nobody_there() and not self._connector.evse.plugged
 

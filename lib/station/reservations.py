@@ -69,18 +69,21 @@ class Reservations:
         """Make reservation `number`, in place of one with the same number.
 
         connector: 0 for any. Returns "accepted", "faulted", "occupied", "unavailable" or
-        "rejected" (no such connector, expiry passed, cannot be stored).
+        "rejected" (no such connector, expiry passed, cannot be stored). The state of the
+        connector is looked at first: it says more than a date that cannot be.
         """
         self.sweep()
         chosen = self._station.connector(connector)
         now = self._clock.now()
-        if (connector and chosen is None) or now is None or expiry <= now:
+        if connector and chosen is None:
             return "rejected"
         old = self._find(number)
         others = [entry for entry in self._all if entry is not old]
         answer = self._room(chosen, others, old)
         if answer != "accepted":
             return answer
+        if now is None or expiry <= now:
+            return "rejected"
         new = Reservation(number, connector, token, parent, expiry)
         try:
             payload = [number, connector, token, parent, expiry]

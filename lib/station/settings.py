@@ -14,15 +14,17 @@ from store.journal import JournalFull
 
 from . import measurands
 from .declarations import BLOB
+from port import const
 
-_ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
+_ROTATIONS = const(("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"))
 
 # Basic authentication wants keys of at least 16 characters; 20 bytes is the most that the
 # write-only key may have (security whitepaper, 7.2).
-_KEY_MIN, _KEY_MAX = 16, 40
+_KEY_MIN = const(16)
+_KEY_MAX = const(40)
 
 # These two are one password in two spellings: setting one forgets the other.
-_PASSWORDS = ("AuthorizationKey", "BasicAuthPassword")
+_PASSWORDS = const(("AuthorizationKey", "BasicAuthPassword"))
 
 
 class Settings:
@@ -56,6 +58,9 @@ class Settings:
         if fields[2] == "p":
             count = self.get("NumberOfConnectors")
             return ",".join(["%d.Unknown" % number for number in range(count + 1)])
+        if fields[2] == "m":
+            # A default promises nothing that no meter here measures.
+            return ",".join([w for w in fields[5].split(",") if w in self.measurands])
         return fields[5]
 
     def get(self, name):

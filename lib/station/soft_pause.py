@@ -11,12 +11,12 @@ import asyncio
 import log
 from port import const
 
-EVERY_MS = const(3600000)
+_EVERY_MS = const(3600000)
 # The EVSE takes its request back after 6 s; contacts need a moment to open.
 LET_GO_MS = const(7000)
-RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
-_LOOK_S = 1
-_LOOK_CLOSELY_S = 0.2
+_RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
+_LOOK_S = const(1)
+_LOOK_CLOSELY_S = const(0.2)
 
 
 class SoftPause:
@@ -52,7 +52,7 @@ class SoftPause:
         delay = self._settings.get("OfflinePauseDelay")
         if not delay or now - self._since_ms < 1000 * delay:
             return False
-        return self._last_ms is None or now - self._last_ms >= EVERY_MS
+        return self._last_ms is None or now - self._last_ms >= _EVERY_MS
 
     async def pause(self):
         """Ask every EV to let go, wait for the connection, go on. True if it came back."""
@@ -66,7 +66,7 @@ class SoftPause:
             if not await self._all_open():
                 log.info("net", "the car does not let go: charging goes on")
                 return False
-            return await self._until(self._connected, RECONNECT_MS)
+            return await self._until(self._connected, _RECONNECT_MS)
         finally:
             for evse in self._evses:
                 evse.resume()

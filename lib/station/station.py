@@ -28,6 +28,8 @@ from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
 REPLY_S = 1
+# The longest that a restart waits for its farewell to be heard.
+FAREWELL_S = 0.8
 
 
 class Station:
@@ -44,6 +46,7 @@ class Station:
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
         self.system_reset = system_reset
+        self.farewell = None  # async fn(): somebody out there is to hear that it goes away
         self._journal = journal
         self._clock = clock
         self._rand = rand
@@ -253,8 +256,19 @@ class Station:
         await recovery.end_all(self, kind, self._clock)
         self.resetting = "done"
         log.info("station", "%s reset", kind)
+        await self.leave()
         if self.system_reset is not None:
             self.system_reset(kind)
+
+    async def leave(self):
+        """Say farewell before a restart: with the contactors open, in FAREWELL_S at most."""
+        if self.farewell is None:
+            return
+        try:
+            await asyncio.wait_for(self.farewell(), FAREWELL_S)
+        except Exception as exc:
+            # It is a courtesy: the restart comes all the same.
+            log.info("station", "farewell: %r", exc)
 
     # -- life ----------------------------------------------------------------------------
 

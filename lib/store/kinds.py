@@ -25,7 +25,8 @@ CHECKPOINT = 22  # [connector, session, meter_wh, stamp]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry]; key id
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
 # What of diagnostics and firmware update must outlive a reboot; key the first item:
-# 0 [0, location, unix, retries|None, interval|None] update asked for,
+# 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
+#   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
 # 1 and 2 [key, status] last word told of diagnostics and of the firmware,
 # 3 [3, location, unix, what|None] the installer was let loose on it (what: which one).
 FIRMWARE = 40

@@ -6,3 +6,4 @@ package("store", base_path="..")  # noqa: F821
 module("port.py", base_path="..")  # noqa: F821
 module("clock.py", base_path="..")  # noqa: F821
 module("log.py", base_path="..")  # noqa: F821
+module("redaction.py", base_path="..")  # noqa: F821

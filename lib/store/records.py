@@ -8,18 +8,18 @@ nibble: 1s until done. High nibble: 1s while held.
 
 import struct
 
-from port import crc32
+from port import const, crc32
 
 from store.sectors import DATA, STREAMS, Sectors
 
 RECORD = 16  # bytes of a record before its payload
 CHECKED = 9  # bytes covered by the check
 FLAGS = 11
-_CRC = 12
+_CRC = const(12)
 
 DONE = 0xF0  # programmed over the flags: clears the low nibble
 RELEASE = 0x0F  # clears the high nibble
-_ONES = b"\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4"  # set bits of a nibble
+_ONES = const(b"\0\1\1\2\1\2\2\3\1\2\2\3\2\3\3\4")  # set bits of a nibble
 
 
 class Cursor:

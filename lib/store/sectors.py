@@ -17,19 +17,22 @@ bring old records back.
 import struct
 from array import array
 
-from port import crc32
+from port import const, crc32
 
-_MAGIC = b"mEVj"
-_VERSION = 1
-_STAMP = "<4sBBHI"
-_HEADER = "<BBHIII"
-_COPY_A = 16
-_COPY_B = 40
+_MAGIC = const(b"mEVj")
+_VERSION = const(1)
+_STAMP = const("<4sBBHI")
+_HEADER = const("<BBHIII")
+_COPY_A = const(16)
+_COPY_B = const(40)
 DATA = 64  # first record
 
-_READY, _LIVE, _GARBAGE, _BAD = 1, 2, 3, 4
-_WINDOW = 256  # read-ahead for walks: one device call for several records
-_UNKNOWN = 0xFFFFFFFF
+_READY = const(1)
+_LIVE = const(2)
+_GARBAGE = const(3)
+_BAD = const(4)
+_WINDOW = const(256)  # read-ahead for walks: one device call for several records
+_UNKNOWN = const(0xFFFFFFFF)
 
 STREAMS = 2
 

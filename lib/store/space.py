@@ -10,17 +10,19 @@ import log as console
 
 from store import norlog
 from store.kinds import SAMPLE, START, STOP, TIME, TXID, is_event
+from port import const
 
-_EVENTS, _STATE = 0, 1
+_EVENTS = const(0)
+_STATE = const(1)
 
 # Erased blocks that an append leaves alone: one to merge into, one more for state.
-_FOR_MERGE = 1
-_FOR_STATE = 1
-_FOR_STARTS = 1  # which samples leave to sessions that are still to come
+_FOR_MERGE = const(1)
+_FOR_STATE = const(1)
+_FOR_STARTS = const(1)  # which samples leave to sessions that are still to come
 # Below this many beyond the reserves, `prepare` gives up the oldest samples.
-_LOW_WATER = 2
+_LOW_WATER = const(2)
 # A sector that stays put while others were erased so many times more changes places.
-_WEAR_SPREAD = 16
+_WEAR_SPREAD = const(16)
 
 
 class Space:

@@ -16,23 +16,23 @@ import asyncio
 import struct
 
 import log
-from port import crc32
+from port import const, crc32
 
 # The number of a word is on flash: add behind, never reorder.
 STATUSES = ("accepted", "blocked", "expired", "invalid", "concurrent")
 
-_MAGIC = b"uTAG"
-_FORM = 1
-_HEADER = "<4sB3sIIII"
-_HEAD = 28  # bytes, its own CRC included
-_ENTRY = "<20sB20sI"
+_MAGIC = const(b"uTAG")
+_FORM = const(1)
+_HEADER = const("<4sB3sIIII")
+_HEAD = const(28)  # bytes, its own CRC included
+_ENTRY = const("<20sB20sI")
 ENTRY = 45
 TOKEN = 20  # IdToken is CiString20Type (OCPP 1.6 section 7.28)
-_DROP = 0xFF  # status of a change that takes an entry out
-_NEVER = 0
-_LAST = 0xFFFFFFFF
-_FIRST = 32  # offset of the first entry
-_PAGE = 256  # one program command of the chip
+_DROP = const(0xFF)  # status of a change that takes an entry out
+_NEVER = const(0)
+_LAST = const(0xFFFFFFFF)
+_FIRST = const(32)  # offset of the first entry
+_PAGE = const(256)  # one program command of the chip
 
 
 class ForeignContent(Exception):

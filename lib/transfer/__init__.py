@@ -26,14 +26,15 @@ LIMIT = 16 * 1024 * 1024
 class _Download(Progress):
     """What has been received so far, over as many connections as it takes."""
 
-    def __init__(self, sink, limit, gate):
-        Progress.__init__(self, gate)
+    def __init__(self, sink, limit, gate, stop):
+        Progress.__init__(self, gate, stop)
         self._sink = sink
         self._limit = limit
         self._begun = False
         self.done = 0
+        self.skip = 0  # bytes to come that are here already
         self.size = None
-        self.tag = None  # the server's name for this very version of the file
+        self.tag = None  # the server's name for this very version of the file, as bytes
 
     async def begin(self, size):
         """The server said how long it is in all (None: it did not). TransferError if wrong."""
@@ -49,6 +50,12 @@ class _Download(Progress):
 
     async def take(self, chunk):
         """The next piece. TransferError if there are too many."""
+        if self.skip:
+            size = len(chunk)
+            chunk = chunk[self.skip :]
+            self.skip -= size - len(chunk)
+            if not chunk:
+                return
         if self.done + len(chunk) > self._limit:
             raise TransferError("more than %d bytes" % self._limit)
         await self._store(self._sink.write, chunk)
@@ -77,17 +84,18 @@ def _module(scheme):
 
 
 async def fetch(
-    url, sink, tls=None, limit=LIMIT, gate=None, stall_s=STALL_S, resumes=RESUMES
+    url, sink, tls=None, limit=LIMIT, gate=None, stop=None, stall_s=STALL_S, resumes=RESUMES
 ):
     """Get `url` into `sink`; returns the number of bytes.
 
     tls: callable giving the client context for https. A connection that is lost or silent
-    for `stall_s` s after some bytes came is made again from where it ended. Raises
+    for `stall_s` s after some bytes came is made again from where it ended. stop: fn(slow)
+    -> True once it shall end, asked each second; slow: it is far behind stream.RATE. Raises
     TransferError (the text is fit for a log), ValueError for a bad URL or bad certificates,
-    and what the sink raises.
+    and what the sink raises. The time for it all is bounded: see stream.
     """
     target = parse(url)
-    download = _Download(sink, limit, gate)
+    download = _Download(sink, limit, gate, stop)
     while True:
         before = download.done
         try:
@@ -100,14 +108,16 @@ async def fetch(
             log.info("file", "%s; going on at byte %d", words(exc), download.done)
 
 
-async def send(url, source, size=None, name="", tls=None, gate=None, stall_s=STALL_S):
+async def send(
+    url, source, size=None, name="", tls=None, gate=None, stop=None, stall_s=STALL_S
+):
     """Put what `source()` yields at `url`; raises as `fetch`.
 
     size: bytes in all, None if nobody knows (HTTP then sends chunks). name: file name told
-    to HTTP servers.
+    to HTTP servers. stop: as for `fetch`.
     """
     target = parse(url)
-    progress = Progress(gate)
+    progress = Progress(gate, stop)
     try:
         put = _module(target.scheme).put(target, source, size, name, progress, tls)
         await watch(put, progress, stall_s)

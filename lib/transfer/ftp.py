@@ -2,6 +2,9 @@
 # MIT license; part of microevse
 """RFC 959 with PASV, or EPSV (RFC 2428) where the server has no IPv4; REST to resume.
 
+Servers are many and old: a positive reply that is not the one waited for is one too many of
+the command before, and passed over; replies may have any number of lines, within bounds.
+
 The path of the URL is taken from the login directory on (RFC 1738 section 3.2.2); write
 %2F for the root. Nothing here is secret on the wire: that is what FTP is.
 """
@@ -9,6 +12,19 @@ The path of the URL is taken from the login directory on (RFC 1738 section 3.2.2
 from .stream import CHUNK, Channel, TransferError, blocks
 
 _REPLY_LINES = 100
+_STRAYS = 10
+
+
+def address(host, number):
+    """The first address of `host` as text. Blocks the interpreter, possibly for seconds."""
+    import socket
+
+    found = socket.getaddrinfo(host, number, 0, socket.SOCK_STREAM)[0][-1]
+    if isinstance(found, tuple):
+        return found[0]
+    # The unix port answers with a packed sockaddr.
+    family, packed, _ = socket.sockaddr(found)[:3]
+    return socket.inet_ntop(family, packed)
 
 
 class _Control:
@@ -17,38 +33,58 @@ class _Control:
     def __init__(self, progress):
         self._channel = Channel(progress)
         self._progress = progress
-        self._target = None
+        self._host = None  # address of the server
 
     async def open(self, target):
         """Connect, log in, binary mode."""
-        self._target = target
-        await self._channel.open(target.host, target.port)
-        await self.expect("greeting", 220)
-        code = await self.ask("USER " + (target.user or "anonymous"), 230, 331)
-        if code == 331:
+        await self._progress.may_stall()
+        # Once: by name, the data connections could go to another one of its servers.
+        self._host = address(target.host, target.port)
+        await self._channel.open(self._host, target.port)
+        await self.expect("greeting", (220,), True)
+        await self.tell("USER " + (target.user or "anonymous"))
+        if await self.expect("USER", (230, 331)) == 331:
             # By name only: the text of a failure must not hold the password.
             password = target.password if target.user else "microevse@"
-            await self.ask("PASS " + (password or ""), 230, 202)
-        await self.ask("TYPE I", 200)
+            await self.tell("PASS " + (password or ""))
+            await self.expect("PASS", (230, 202))
+        await self.tell("TYPE I")
+        await self.expect("TYPE", (200, 250))
 
-    async def reply(self):
-        """(code, text of the last line) of one reply, multi-line ones read to their end."""
-        first = None
+    async def reply(self, first=False):
+        """(code, text of the last line) of one reply, multi-line ones read to their end.
+
+        first: nothing has come before, so what has no code is no FTP.
+        """
+        code = None
         for _ in range(_REPLY_LINES):
             line = await self._channel.line()
-            code = line[:3]
-            if first is None:
-                if not code.isdigit() or len(code) != 3:
-                    raise TransferError("the server does not speak FTP")
-                first = code
-            if line[:3] == first and line[3:4] != b"-":
-                return int(first), line[4:]
-        raise TransferError("the server does not stop talking")
+            if code is None:
+                if len(line) < 3 or not line[:3].isdigit():
+                    if first and line:
+                        break
+                    continue
+                code = line[:3]
+            if line[:3] == code and line[3:4] != b"-":
+                return int(code), line[4:]
+        else:
+            raise TransferError("the server does not stop talking")
+        raise TransferError("the server does not speak FTP")
 
-    async def expect(self, what, *codes):
-        """The next reply's code, which must be one of `codes`."""
-        code, _ = await self.reply()
-        if code not in codes:
+    async def _next(self, what, codes, first=False):
+        """(code, text) of the next reply that is one of `codes`, text None for a refusal."""
+        for _ in range(_STRAYS):
+            code, text = await self.reply(first)
+            if code in codes:
+                return code, text
+            if code >= 400:
+                return code, None
+        raise TransferError("FTP server says %d to %s, and does not stop" % (code, what))
+
+    async def expect(self, what, codes, first=False):
+        """As `_next`, the code alone; TransferError for a refusal."""
+        code, text = await self._next(what, codes, first)
+        if text is None:
             raise TransferError("FTP server says %d to %s" % (code, what))
         return code
 
@@ -56,25 +92,26 @@ class _Control:
         await self._channel.write(command.encode() + b"\r\n")
 
     async def ask(self, command, *codes):
+        """(code, text) of the reply to `command`, text None where it is refused."""
         await self.tell(command)
-        return await self.expect(command.split(" ")[0], *codes)
+        return await self._next(command.split(" ")[0], codes)
 
     async def data(self):
         """A data connection to where the server listens."""
-        await self.tell("PASV")
-        code, text = await self.reply()
-        if code == 227:
-            number = _pasv_port(text)
+        number = 0
+        for command in ("PASV", "EPSV"):
+            # Either reply will do: some servers give the other one's.
+            code, text = await self.ask(command, 227, 229)
+            if text is not None:
+                number = _pasv_port(text) if code == 227 else _epsv_port(text)
+            if number:
+                break
         else:
-            await self.tell("EPSV")
-            code, text = await self.reply()
-            if code != 229:
-                raise TransferError("FTP server says %d to PASV and EPSV" % code)
-            number = _epsv_port(text)
+            raise TransferError("FTP server says %d to PASV and EPSV" % code)
         channel = Channel(self._progress)
-        # Always the same host: a server that names another one is behind NAT, or up to no
-        # good.
-        await channel.open(self._target.host, number)
+        # Always the same host: a server that names another one, a private one or 0.0.0.0 is
+        # behind NAT, or up to no good.
+        await channel.open(self._host, number)
         return channel
 
     async def close(self, goodbye=True):
@@ -87,23 +124,26 @@ class _Control:
 
 
 def _pasv_port(text):
-    """Port of "... (h1,h2,h3,h4,p1,p2)"; the brackets are not everywhere."""
+    """Port of "... (h1,h2,h3,h4,p1,p2)", 0 if there is none; the brackets are not everywhere."""
     numbers = []
     for part in text.replace(b"(", b",").replace(b")", b",").replace(b" ", b",").split(b","):
-        part = part.strip(b".")
+        part = part.strip(b".=")
         if part.isdigit():
             numbers.append(int(part))
     if len(numbers) < 6 or max(numbers[-6:]) > 255:
-        raise TransferError("the FTP server's PASV cannot be read")
+        return 0
     return numbers[-2] * 256 + numbers[-1]
 
 
 def _epsv_port(text):
-    """Port of "... (|||port|)"."""
-    parts = text.split(b"|")
-    if len(parts) < 4 or not parts[3].isdigit() or not 0 < int(parts[3]) < 65536:
-        raise TransferError("the FTP server's EPSV cannot be read")
-    return int(parts[3])
+    """Port of "... (|||port|)", 0 if there is none; any character may be the bar (RFC 2428)."""
+    at = text.find(b"(") + 1 or text.find(b"|")
+    bar = text[at : at + 1]
+    parts = text[at:].split(bar) if bar else ()
+    if len(parts) < 4 or not parts[3].isdigit() or len(parts[3]) > 5:
+        return 0
+    number = int(parts[3])
+    return number if number < 65536 else 0
 
 
 def _name(target):
@@ -121,23 +161,28 @@ async def get(target, download, _tls):
     ended = False
     try:
         await control.open(target)
-        await control.tell("SIZE " + name)
-        code, text = await control.reply()
-        text = text.strip()
-        await download.begin(int(text) if code == 213 and text.isdigit() else None)
+        _, text = await control.ask("SIZE " + name, 213)
+        text = (text or b"").strip()
+        await download.begin(int(text) if text.isdigit() and len(text) < 13 else None)
         data = await control.data()
+        download.skip = 0
         if download.done:
-            await control.ask("REST %d" % download.done, 350)
-        await control.ask("RETR " + name, 125, 150)
+            code, _ = await control.ask("REST %d" % download.done, 350)
+            if code != 350:
+                download.skip = download.done  # all of it comes again
+        await control.tell("RETR " + name)
+        await control.expect("RETR", (125, 150))
         while True:
             chunk = await data.read(CHUNK)
             if not chunk:
                 break
             await download.take(chunk)
         await data.close()
-        if download.size is not None and download.done < download.size:
+        if download.size is None:
+            # Only this tells the end from a connection that was lost.
+            await control.expect("RETR", (226, 250))
+        elif download.done < download.size:
             raise EOFError
-        await control.expect("RETR", 226, 250)
         ended = True
     finally:
         if data:
@@ -156,11 +201,12 @@ async def put(target, source, _size, _name_told, progress, _tls):
     try:
         await control.open(target)
         data = await control.data()
-        await control.ask("STOR " + name, 125, 150)
+        await control.tell("STOR " + name)
+        await control.expect("STOR", (125, 150))
         for block in blocks(source):
-            await data.write(block)
+            await data.send(block)
         await data.close()  # which is how FTP says that this was all
-        await control.expect("STOR", 226, 250)
+        await control.expect("STOR", (226, 250))
         ended = True
     finally:
         if data:

@@ -4,24 +4,35 @@
 
 from binascii import b2a_base64
 
-from .stream import CHUNK, Channel, TransferError, blocks
+from .stream import CHUNK, LINE_LIMIT, Channel, TransferError, blocks
 from .url import resolve
 
 REDIRECTS = 5
-HEADERS = 64
+HEADERS = 100  # lines
+INTERIM = 20  # answers (1xx) before the one that counts
 _MOVED = (301, 302, 303, 307, 308)
 _HEX = b"0123456789abcdefABCDEF"
+# All others are passed over, however long they are and whatever bytes they hold.
+_WANTED = (
+    b"location", b"content-length", b"content-range", b"content-encoding",
+    b"transfer-encoding", b"etag",
+)  # fmt: skip
+_NAME = 32  # bytes of a line that tell whether it is wanted
+VALUE = 4096  # bytes of one that is
 
 
 class _Answer:
-    """Status line and headers; names in lower case, the last one counts."""
+    """Status and the headers that are wanted, as bytes (RFC 9110 5.5: they need be no text).
+
+    Names are in lower case, the last one counts.
+    """
 
     def __init__(self, status, headers):
         self.status = status
         self._headers = headers
 
     def get(self, name):
-        return self._headers.get(name, "")
+        return self._headers.get(name, b"")
 
     def number(self, name):
         """A header that is a number, None if it is not there. TransferError if it is none."""
@@ -29,7 +40,7 @@ class _Answer:
         if not text:
             return None
         if not text.isdigit() or len(text) > 12:
-            raise TransferError("the server's %s is no number" % name)
+            raise TransferError("the server's %s is no number" % name.decode())
         return int(text)
 
 
@@ -47,47 +58,66 @@ async def _connect(target, progress, tls):
 def _request(method, target, headers):
     """The head of a request as bytes. Credentials are those of the URL."""
     lines = [
-        "%s %s HTTP/1.1" % (method, target.path),
-        "Host: " + target.authority,
-        "Connection: close",
-        "User-Agent: microevse",
+        ("%s %s HTTP/1.1" % (method, target.path)).encode(),
+        b"Host: " + target.authority.encode(),
+        b"Connection: close",
+        b"User-Agent: microevse",
     ]
     if target.user is not None:
         login = ("%s:%s" % (target.user, target.password)).encode()
-        lines.append("Authorization: Basic " + b2a_base64(login).strip().decode())
+        lines.append(b"Authorization: Basic " + b2a_base64(login).strip())
     lines.extend(headers)
-    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+    return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
 async def _head(channel):
     """The _Answer; interim ones (1xx) are passed over."""
-    while True:
-        line = await channel.line()
+    for _ in range(INTERIM):
+        line = await channel.line(_NAME)
         parts = line.split(None, 2)
         if len(parts) < 2 or not parts[0].startswith(b"HTTP/1.") or not parts[1].isdigit():
             raise TransferError("the server does not speak HTTP")
         status = int(parts[1])
         headers = {}
-        while True:
-            line = await channel.line()
+        for _ in range(HEADERS + 1):
+            name = (await channel.peek(_NAME)).partition(b":")[0].rstrip().lower()
+            keep = VALUE if name in _WANTED else _NAME
+            line = await channel.line(keep)
             if not line:
                 break
-            name, colon, value = line.partition(b":")
-            if not colon or len(headers) >= HEADERS:
+            if line[:1] in (b" ", b"\t"):
+                continue  # goes on with the line before (RFC 9112 5.2)
+            if len(line) < keep and line.find(b":") < 0:
                 raise TransferError("the server's headers are not HTTP")
-            try:
-                headers[name.decode().lower()] = value.strip().decode()
-            except (ValueError, UnicodeError):
-                pass  # a header that is not text is none that we need
+            if keep == VALUE:
+                if len(line) == VALUE:
+                    raise TransferError("the server's %s is too long" % name.decode())
+                headers[name] = line.partition(b":")[2].strip()
+        else:
+            raise TransferError("the server's headers do not end")
         if status >= 200:
             return _Answer(status, headers)
+    raise TransferError("the server does not come to an answer")
+
+
+def _address(where):
+    """A Location as text; what is not ASCII in it, or a space, is percent-encoded."""
+    parts = []
+    done = 0
+    for i, byte in enumerate(where):
+        if not 32 < byte < 127:
+            parts.append(where[done:i].decode())
+            parts.append("%%%02X" % byte)
+            done = i + 1
+    parts.append(where[done:].decode())
+    return "".join(parts)
 
 
 def _follow(target, answer, left):
     """Target of a redirection."""
     if left <= 0:
         raise TransferError("too many redirections")
-    where = answer.get("location")
+    where = _address(answer.get(b"location"))
     if not where:
         raise TransferError("a redirection to nowhere")
     try:
@@ -104,11 +134,11 @@ async def get(target, download, tls):
     """Get a file into `download`, from `download.done` on. EOFError, OSError: resume."""
     left = REDIRECTS
     while True:
-        headers = ["Accept-Encoding: identity"]
+        headers = [b"Accept-Encoding: identity"]
         if download.done:
-            headers.append("Range: bytes=%d-" % download.done)
+            headers.append(("Range: bytes=%d-" % download.done).encode())
             if download.tag:
-                headers.append("If-Range: " + download.tag)
+                headers.append(b"If-Range: " + download.tag)
         channel = await _connect(target, download, tls)
         try:
             await channel.write(_request("GET", target, headers))
@@ -127,51 +157,43 @@ async def _body(channel, answer, download):
     """Check what is about to come, then take it."""
     if answer.status not in (200, 206):
         raise TransferError("HTTP status %d" % answer.status)
-    if answer.get("content-encoding").lower() not in ("", "identity"):
+    if answer.get(b"content-encoding").lower() not in (b"", b"identity"):
         raise TransferError("the server sends an encoding nobody asked for")
-    length = answer.number("content-length")
-    chunked = answer.get("transfer-encoding").lower() == "chunked"
+    length = answer.number(b"content-length")
+    chunked = answer.get(b"transfer-encoding").lower() == b"chunked"
     if chunked:
         length = None
-    skip = 0
+    download.skip = 0
     if answer.status == 206:
-        total = _range(answer.get("content-range"), download.done)
+        total = _range(answer.get(b"content-range"), download.done)
     else:
         total = length
-        tag = answer.get("etag")
+        tag = answer.get(b"etag")
         if download.done and download.tag and tag != download.tag:
             raise TransferError("the file has changed on the server")
-        skip = download.done  # a server without ranges sends all of it again
+        download.skip = download.done  # a server without ranges sends all of it again
         # Weak tags say nothing about the bytes (RFC 9110 8.8.1).
-        download.tag = tag if tag.startswith('"') else None
+        download.tag = tag if tag.startswith(b'"') else None
     await download.begin(total)
     if chunked:
-        await _chunks(channel, download, skip)
+        await _chunks(channel, download)
     else:
-        await _plain(channel, download, skip, length)
+        await _plain(channel, download, length)
     if download.size is not None and download.done != download.size:
         raise TransferError("%d bytes of %d" % (download.done, download.size))
 
 
 def _range(text, done):
     """Size of the whole file, from "bytes 5-9/10"; None if it is not told."""
-    unit, _, rest = text.partition(" ")
-    span, _, total = rest.partition("/")
-    first = span.partition("-")[0]
-    if unit != "bytes" or first != str(done):
+    unit, _, rest = text.partition(b" ")
+    span, _, total = rest.partition(b"/")
+    first = span.partition(b"-")[0]
+    if unit.lower() != b"bytes" or first != str(done).encode():
         raise TransferError("the server sends another part than asked for")
     return int(total) if total.isdigit() else None
 
 
-async def _take(download, data, skip):
-    """Hand on what is beyond the first `skip` bytes; returns how many are still to skip."""
-    if skip >= len(data):
-        return skip - len(data)
-    await download.take(data[skip:] if skip else data)
-    return 0
-
-
-async def _plain(channel, download, skip, left):
+async def _plain(channel, download, left):
     """`left` bytes, or all until the end if it is None."""
     while left is None or left > 0:
         data = await channel.read(CHUNK if left is None else min(CHUNK, left))
@@ -179,30 +201,35 @@ async def _plain(channel, download, skip, left):
             if left is None:
                 return
             raise EOFError
-        skip = await _take(download, data, skip)
+        await download.take(data)
         if left is not None:
             left -= len(data)
 
 
-async def _chunks(channel, download, skip):
-    """Chunked coding (RFC 9112 7.1); extensions and trailers are ignored."""
+async def _chunks(channel, download):
+    """Chunked coding (RFC 9112 7.1): a size is any number of hex digits, extensions are ignored.
+
+    So are the trailers, which are not even read: nothing follows them on this connection.
+    """
     while True:
         line = await channel.line()
-        digits = line.partition(b";")[0].strip()
+        digits, mark, _ = line.partition(b";")
+        digits = digits.strip()
         # int() alone would take signs, underscores and 0x as well.
-        if not 0 < len(digits) < 8 or not all(c in _HEX for c in digits):
+        if not digits or not all(c in _HEX for c in digits) or not (mark or len(line) < LINE_LIMIT):
             raise TransferError("the server's chunks are broken")
-        left = int(digits, 16)
-        if not left:
-            while await channel.line():
-                pass
+        digits = digits.lstrip(b"0")
+        if not digits:
             return
+        if len(digits) > 7:
+            raise TransferError("the server's chunks are too large")
+        left = int(digits, 16)
         while left:
             data = await channel.read(min(CHUNK, left))
             if not data:
                 raise EOFError
             left -= len(data)
-            skip = await _take(download, data, skip)
+            await download.take(data)
         if await channel.line():
             raise TransferError("the server's chunks are broken")
 
@@ -227,13 +254,13 @@ async def put(target, source, size, name, progress, tls):
 
 
 async def _upload(method, target, source, size, name, progress, tls):
-    headers = ["Content-Type: application/octet-stream"]
+    headers = [b"Content-Type: application/octet-stream"]
     if name:
-        headers.append('Content-Disposition: attachment; filename="%s"' % name)
+        headers.append(('Content-Disposition: attachment; filename="%s"' % name).encode())
     if size is None:
-        headers.append("Transfer-Encoding: chunked")
+        headers.append(b"Transfer-Encoding: chunked")
     else:
-        headers.append("Content-Length: %d" % size)
+        headers.append(("Content-Length: %d" % size).encode())
     channel = await _connect(target, progress, tls)
     try:
         await channel.write(_request(method, target, headers))
@@ -253,11 +280,11 @@ async def _send_body(channel, source, size):
     for block in blocks(source):
         sent += len(block)
         if size is None:
-            await channel.write(("%x\r\n" % len(block)).encode() + block + b"\r\n")
+            await channel.send(("%x\r\n" % len(block)).encode() + block + b"\r\n")
         elif sent > size:
             raise TransferError("the file grew while it was sent")
         else:
-            await channel.write(block)
+            await channel.send(block)
     if size is None:
         await channel.write(b"0\r\n\r\n")
     elif sent != size:

@@ -2,5 +2,6 @@ metadata(description="Files over HTTP, HTTPS and FTP, streamed, for asyncio.", v
 
 module("port.py", base_path="..")
 module("log.py", base_path="..")
+module("redaction.py", base_path="..")
 module("clock.py", base_path="..")
 package("transfer", base_path="..")

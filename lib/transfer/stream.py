@@ -1,17 +1,25 @@
 # One connection of a transfer: lines and bytes in, bytes out, and is it still moving?
 # MIT license; part of microevse
 """Reads are never cancelled one by one, that would lose bytes: a transfer that stands still
-is ended as a whole, and whoever can goes on from the last byte that reached the sink."""
+is ended as a whole, and whoever can goes on from the last byte that reached the sink.
+
+No server can hold a transfer for ever: STALL_S without a byte end a connection, and the whole
+transfer ends when it has taken ALLOWED_S and one second more for each KB of the file.
+"""
 
 import asyncio
 import errno
 
 import port
 
-LINE_LIMIT = 1024
+LINE_LIMIT = 1024  # bytes of a line that are kept, unless a caller wants more or less
+LINE_MOST = 32768  # a line longer than this is none
 CHUNK = 1024  # bytes asked for at once
 BLOCK = 1024  # small pieces are joined to about this much before they are sent
 _LOOK_S = 1
+ALLOWED_S = 300
+SLOW_S = 10  # behind this rate, and another transfer may take its place
+RATE = 1000  # bytes/s that a file comes or goes with at least, in the long run
 
 
 class TransferError(Exception):
@@ -31,11 +39,15 @@ def words(exc):
 class Progress:
     """When something last moved. `held`: waiting for ourselves, not for the network.
 
-    gate: async callable that returns when a connection may be made, or None.
+    gate: async callable that returns when a connection may be made, or None. stop: fn(slow)
+    -> True once the transfer is no longer wanted, or None; slow: it does not get on.
     """
 
-    def __init__(self, gate=None):
+    def __init__(self, gate=None, stop=None):
         self._gate = gate
+        self._stop = stop
+        self._spent_ms = 0  # that the network has had, over all connections
+        self.moved = 0  # bytes of the file, those that were sent again included
         self.held = False
         self.touch()
 
@@ -50,13 +62,26 @@ class Progress:
     def touch(self):
         self._at = port.ticks_ms()
 
-    def idle_ms(self):
-        return 0 if self.held else port.ticks_diff(port.ticks_ms(), self._at)
+    def look(self, ms, stall_s):
+        """`ms` have passed. asyncio.TimeoutError for a connection that stands still,
+        TransferError if the transfer as a whole has to end."""
+        if not self.held:
+            self._spent_ms += ms
+        late_ms = self._spent_ms - self.moved * 1000 // RATE
+        if self._stop and self._stop(late_ms > 1000 * SLOW_S):
+            raise TransferError("given up for a newer request")
+        if self.held:
+            return
+        if late_ms > 1000 * ALLOWED_S:
+            raise TransferError("too slow: %d bytes in %d s" % (self.moved, self._spent_ms // 1000))
+        if port.ticks_diff(port.ticks_ms(), self._at) > 1000 * stall_s:
+            raise asyncio.TimeoutError
 
 
 async def watch(coro, progress, stall_s):
-    """The result of `coro`; asyncio.TimeoutError once `progress` has not moved for stall_s."""
+    """The result of `coro`; ends it with what `progress.look` raises, asked each second."""
     progress.touch()
+    looked = port.ticks_ms()
     done = asyncio.Event()
     box = [None, None]  # result, exception
 
@@ -74,8 +99,8 @@ async def watch(coro, progress, stall_s):
             try:
                 await asyncio.wait_for(done.wait(), _LOOK_S)
             except asyncio.TimeoutError:
-                if progress.idle_ms() > 1000 * stall_s:
-                    raise
+                before, looked = looked, port.ticks_ms()
+                progress.look(port.ticks_diff(looked, before), stall_s)
     finally:
         if not done.is_set():
             task.cancel()
@@ -132,31 +157,57 @@ class Channel:
             self._progress.touch()
         return data
 
-    async def line(self):
-        """The next line without its end. EOFError at the end, TransferError if too long."""
-        while True:
-            end = self._buf.find(b"\n")
-            if end >= 0:
-                text, self._buf = self._buf[:end], self._buf[end + 1 :]
-                return text.rstrip(b"\r")
-            if len(self._buf) > LINE_LIMIT:
-                raise TransferError("the server sent a line without end")
+    async def peek(self, size):
+        """The next `size` bytes, which stay; fewer if a line ends there. EOFError at the end."""
+        while len(self._buf) < size and self._buf.find(b"\n") < 0:
             data = await self._fill(256)
             if not data:
                 raise EOFError
             self._buf += data
+        return self._buf[:size]
+
+    async def line(self, keep=LINE_LIMIT):
+        """The first `keep` bytes of the next line, without its end; the rest is passed over.
+
+        EOFError at the end, TransferError for more than LINE_MOST.
+        """
+        parts = []
+        length = 0
+        while True:
+            data = self._buf
+            end = data.find(b"\n")
+            size = len(data) if end < 0 else end
+            if length < keep:
+                parts.append(data[: min(size, keep - length)])
+            length += size
+            if end >= 0:
+                self._buf = data[end + 1 :]
+                return b"".join(parts).rstrip(b"\r")
+            if length > LINE_MOST:
+                raise TransferError("the server sent a line without end")
+            self._buf = await self._fill(256)
+            if not self._buf:
+                raise EOFError
 
     async def read(self, size):
         """1 to `size` bytes, b"" at the end."""
-        if self._buf:
-            data, self._buf = self._buf[:size], self._buf[size:]
-            return data
-        return await self._fill(min(size, CHUNK))
+        data = self._buf
+        if data:
+            data, self._buf = data[:size], data[size:]
+        else:
+            data = await self._fill(min(size, CHUNK))
+        self._progress.moved += len(data)
+        return data
 
     async def write(self, data):
         self._writer.write(data)
         await self._writer.drain()
         self._progress.touch()
+
+    async def send(self, data):
+        """Write a part of the file."""
+        await self.write(data)
+        self._progress.moved += len(data)
 
     async def close(self):
         """Close; never raises. Only wait_closed() closes the socket on MicroPython."""

@@ -5,11 +5,12 @@
 import asyncio
 
 import port
+from port import const
 
-SHORT_MAX_MS = 2000  # longer, and the person has changed their mind
-LONG_MS = 10000
-_STEP_S = 0.01
-_STABLE = 3  # equal looks in a row
+_SHORT_MAX_MS = const(2000)  # longer, and the person has changed their mind
+_LONG_MS = const(10000)
+_STEP_S = const(0.01)
+_STABLE = const(3)  # equal looks in a row
 
 
 class Button:
@@ -38,7 +39,7 @@ class Button:
                 self.chatter += 1
                 continue
             held_ms = await self._released(begin)
-            if held_ms is not None and held_ms <= SHORT_MAX_MS:
+            if held_ms is not None and held_ms <= _SHORT_MAX_MS:
                 self._on_short()
 
     async def _settled(self):
@@ -56,7 +57,7 @@ class Button:
         """Wait for the release; ms it was held, None if that was a long press."""
         long = begin is None
         while await self._settled():
-            if not long and port.ticks_diff(self._ticks_ms(), begin) >= LONG_MS:
+            if not long and port.ticks_diff(self._ticks_ms(), begin) >= _LONG_MS:
                 long = True
                 if self._on_long is not None:
                     self._on_long()

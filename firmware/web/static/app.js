@@ -148,6 +148,9 @@ function render() {
   $('go').classList.toggle('stop', stop);
   $('go').disabled = lost || busy || (!stop && !safe && (s.status === 'faulted' || s.status === 'unavailable'));
   $('tag-row').hidden = lost || stop || safe || $('go').disabled && !busy;
+  const reset = $('reset');
+  if (!s.reset && document.activeElement === reset) $('state').focus(); // it must not get lost
+  reset.hidden = !s.reset;
   $('account').hidden = lost || !s.password_set;
   $('account').textContent = loggedIn ? 'Log out' : 'Log in';
 }
@@ -277,7 +280,7 @@ $('account').addEventListener('click', async () => {
 
 async function command(name, body) {
   busy = true;
-  say(name === 'stop' ? 'Stopping ...' : 'Starting ...');
+  say({ stop: 'Stopping ...', reset_faults: 'Resetting ...' }[name] || 'Starting ...');
   render();
   const answer = await request('POST', `cmd/${name}`, body);
   busy = false;
@@ -294,6 +297,10 @@ $('act').addEventListener('submit', (event) => {
   if (state && state.safe_mode) return command('restart');
   const tag = $('tag').value.trim();
   command('start', tag ? { idTag: tag } : {});
+});
+
+$('reset').addEventListener('click', () => {
+  if (!busy) command('reset_faults');
 });
 
 async function showLog() {

@@ -1,0 +1,55 @@
+# Mutants that people wrote down: such that must be noticed, and such that change nothing.
+# MIT license; part of microevse
+"""named.json: [{"what", "path", "before", "after"}, ...]: `before`, which the file holds once, is
+replaced. equivalent.json: [{"path", "before", "operator", "after", "why"}, ...] as the operators
+find them, by the text of the line: it may move, but when it changes it is looked at anew.
+"""
+
+import json
+import pathlib
+
+from .place import ROOT
+from .source import Mutant, Source
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def load(name):
+    return json.loads((HERE / (name + ".json")).read_text())
+
+
+def named(rows):
+    """[Mutant, ...] with `what`; ValueError for one whose text is gone."""
+    found = []
+    group_of = {path: row.group for row in rows for path in row.paths}
+    for entry in load("named"):
+        source = Source(entry["path"], (ROOT / entry["path"]).read_text())
+        count = source.data.count(entry["before"].encode())
+        if count != 1:
+            raise ValueError("%s: %d times %r" % (entry["path"], count, entry["before"]))
+        start = source.data.index(entry["before"].encode())
+        end = start + len(entry["before"].encode())
+        mutant = Mutant(source, start, end, entry["after"], "named")
+        mutant.group = group_of.get(entry["path"], "elsewhere")
+        mutant.what = entry["what"]
+        mutant.tests = ["host_tests/%s.py" % word for word in entry.get("tests", "").split()]
+        found.append(mutant)
+    return found
+
+
+class Equivalent:
+    """The list of mutants that change nothing."""
+
+    def __init__(self, entries=None):
+        self._why = {}
+        for entry in load("equivalent") if entries is None else entries:
+            key = tuple(entry[name] for name in ("path", "before", "operator", "after"))
+            self._why[key] = entry["why"]
+
+    def why(self, mutant):
+        """The reason, or None."""
+        return self._why.get(mutant.key)
+
+    def stale(self, mutants):
+        """Entries that no mutant has any more."""
+        return sorted(set(self._why) - {mutant.key for mutant in mutants})

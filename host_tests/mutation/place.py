@@ -1,0 +1,76 @@
+# A mutant in place of its file, in this process and in the ones it starts.
+# MIT license; part of microevse
+"""`in_memory` serves imports of this process. `on_disk` is for what reads files: the firmware
+on MicroPython. Both are called in a child process that ends with the trial; nothing in the
+repository is written to."""
+
+import importlib.machinery
+import os
+import pathlib
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+FOLDERS = ("firmware", "lib")
+
+
+class _Loader(importlib.machinery.SourceFileLoader):
+    text = None
+
+    def get_code(self, fullname):
+        return compile(self.text, self.path, "exec", dont_inherit=True)
+
+
+class _Finder:
+    def __init__(self, path, text):
+        self._origin = str(path)
+        self._text = text
+
+    def find_spec(self, name, path=None, target=None):
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec is None or spec.origin != self._origin:
+            return None
+        spec.loader = _Loader(name, spec.origin)
+        spec.loader.text = self._text
+        return spec
+
+
+def in_memory(path, text):
+    """From now on importing ROOT / path runs `text`, under whatever name."""
+    sys.meta_path.insert(0, _Finder(ROOT / path, text))
+
+
+def overlay(folder, path, text):
+    """Fill `folder` with firmware/ and lib/ as they are, links, but for `path`."""
+    folder = pathlib.Path(folder)
+    for name in FOLDERS:
+        _link(ROOT / name, folder / name, ROOT / path)
+    (folder / path).write_text(text)
+
+
+def _link(source, target, changed):
+    target.mkdir(parents=True)
+    for entry in source.iterdir():
+        if entry == changed or entry.name == "__pycache__":
+            continue
+        if entry in changed.parents:
+            _link(entry, target / entry.name, changed)
+        else:
+            os.symlink(entry, target / entry.name)
+
+
+def on_disk(folder, path, text):
+    """From now on the virtual board and MicroPython run an overlay made in `folder`."""
+    overlay(folder, path, text)
+    import tools_paths
+    from twin import host
+
+    places = {str(ROOT / name): os.path.join(folder, name) for name in FOLDERS}
+    tools_paths.FIRMWARE_DIRS = tuple(places[str(p)] for p in tools_paths.FIRMWARE_DIRS)
+    before = host.Twin.__init__
+
+    def init(self, *args, **options):
+        options["compiled"] = None  # that would be the files as they are
+        before(self, *args, **options)
+        self._firmware = [places.get(place, place) for place in self._firmware]
+
+    host.Twin.__init__ = init

@@ -1,0 +1,164 @@
+# Which files are safety-relevant, and which tests concern each.
+# MIT license; part of microevse
+"""Rows of (group, files, near, whole).
+
+near: test files that run the code in their own process. The bench learns which of their tests
+reach a function, and tries those, quick ones first. whole: for what none of these notices; in
+the order written, files or single tests, also of the whole firmware on MicroPython. `micropython
+X` stands for the unit tests of X on MicroPython.
+"""
+
+from .place import ROOT
+
+# Here no mutant may survive; elsewhere one of fifty.
+STRICT = ("pilot", "tick", "contactor", "protection")
+SHARE = 0.02
+
+_PILOT = (
+    "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_plateau"
+    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
+)
+_PILOT_LONG = (
+    "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
+    " unit/test_iec61851_duty"
+)
+_HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
+_RIGS = "test_model test_conformance_electrical test_guard"
+_STORE = (
+    "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
+    " unit/test_cbor unit/test_space"
+)
+
+ROWS = [
+    (
+        "pilot",
+        "lib/iec61851/*",
+        _PILOT + " unit/test_hal unit/test_guard_parts",
+        _PILOT_LONG + " test_boards_electrical " + _RIGS + " test_front_end"
+        " micropython:test_iec61851_levels"
+        " micropython:test_iec61851_evse",
+    ),
+    (
+        "tick",
+        "firmware/hal/tick.py firmware/hal/watchdog.py",
+        _HAL,
+        _RIGS + " test_safe_mode test_soft_pause micropython:test_hal",
+    ),
+    (
+        "contactor",
+        "firmware/hal/contactor.py firmware/hal/pilot.py firmware/hal/adc.py",
+        _HAL + " unit/test_adc",
+        "test_boards_electrical " + _RIGS + " test_front_end micropython:test_hal"
+        " test_protection_faults",
+    ),
+    (
+        "protection",
+        "lib/station/protection.py lib/station/faults.py lib/station/over_current.py"
+        " lib/station/temperature.py"
+        " firmware/hal/rcd.py firmware/hal/contact.py",
+        "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
+        " unit/test_faults unit/test_connector unit/test_station unit/test_hal"
+        " unit/test_guard_parts unit/test_ocpp16_status",
+        "test_protection_faults test_protection_parts test_guard test_two_connectors",
+    ),
+    (
+        "limits",
+        "lib/station/limits.py lib/station/sharing.py",
+        "unit/test_limits unit/test_sharing unit/test_connector unit/test_station",
+        "test_two_connectors test_ev_quirks test_octt16_smart_charging",
+    ),
+    (
+        "limits",
+        "lib/station/profile.py lib/station/profiles.py lib/station/composite.py",
+        "unit/test_profiles unit/test_ocpp16_smart_charging test_composite_property",
+        "test_octt16_smart_charging",
+    ),
+    (
+        "recovery",
+        "lib/station/recovery.py lib/station/station.py",
+        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
+        " unit/test_authorization",
+        "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
+    ),
+    (
+        "boot",
+        "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
+        " firmware/hal/system.py firmware/hal/kept.py",
+        "unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
+        "test_safe_mode test_resets test_last_words test_update test_octt16_core_boot",
+    ),
+    (
+        "journal",
+        "lib/store/*",
+        _STORE,
+        "test_power_cut_sweep test_journal_powercut micropython:test_journal"
+        " micropython:test_norlog",
+    ),
+    (
+        "tls",
+        "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
+        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection unit/test_ws_handshake"
+        " test_certificate_names",
+        "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
+        " micropython:test_ws_connection",
+    ),
+    (
+        "signatures",
+        "lib/slots/*",
+        "unit/test_signatures unit/test_installer unit/test_slots",
+        "test_update test_first_flash micropython:test_slots micropython:test_installer",
+    ),
+]
+
+# Lists of files, and flash that is memory: for tests, and where there is no flash.
+LEFT_OUT = (
+    "lib/iec61851/manifest.py",
+    "lib/store/manifest.py",
+    "lib/slots/manifest.py",
+    "lib/store/ramflash.py",
+)
+
+# A few of many drawn boards are enough to notice a mutant.
+BOUNDED = {
+    "test_conformance_electrical": {"RUNS": 4, "ENOUGH_S": 10},
+    "test_composite_property": {},
+}
+
+
+class Row:
+    def __init__(self, group, paths, near, whole):
+        self.group = group
+        self.paths = paths
+        self.near = near
+        self.whole = whole
+
+
+def _test(word):
+    if word.startswith("micropython:"):
+        name = word.partition(":")[2]
+        return "host_tests/test_units_on_micropython.py::test_units[%s]" % name
+    return "host_tests/%s.py" % word
+
+
+def rows():
+    """[Row, ...] with real paths; ValueError for one that is not there."""
+    found = []
+    for group, files, near, whole in ROWS:
+        paths = []
+        for pattern in files.split():
+            matching = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob(pattern))
+            matching = [p for p in matching if p.endswith(".py") and p not in LEFT_OUT]
+            if not matching:
+                raise ValueError("%s: no such file" % pattern)
+            paths += matching
+        tests = [[_test(word) for word in words.split()] for words in (near, whole)]
+        for test in tests[0] + tests[1]:
+            if not (ROOT / test.partition("::")[0]).exists():
+                raise ValueError("%s: no such test" % test)
+        found.append(Row(group, paths, *tests))
+    return found
+
+
+def groups():
+    """Names of all groups, in order."""
+    return list(dict.fromkeys(row[0] for row in ROWS))

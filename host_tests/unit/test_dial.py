@@ -1,0 +1,248 @@
+# What a connection is begun with: address, name for the certificate, files, and what would stall.
+# MIT license; part of microevse
+"""The certificate once was checked against the address and no test noticed: each argument of the
+connection is looked at here."""
+
+import os
+
+from config import CsmsConfig, layer_values, provisioning
+from helpers import raises, run
+from ocppj import dial, tls
+from ocppj.resolver import Resolver
+from station.settings import Settings
+from test_tls_pem import ONE, TWO, pem
+
+PLACE = (os.getenv("TMPDIR") or "/tmp") + "/microevse-dial-"
+CA, CERT, KEY = PLACE + "ca.pem", PLACE + "cert.pem", PLACE + "key.pem"
+FILES = {
+    CA: pem(ONE) + pem(TWO),
+    CERT: pem(TWO) + pem(ONE),
+    KEY: pem(TWO) + pem(ONE, "EC PRIVATE KEY") + pem(TWO, "PRIVATE KEY"),
+}
+NAMED = {"CaFile": CA, "ClientCertFile": CERT, "ClientKeyFile": KEY}
+
+
+def config(address, **more):
+    values = {
+        "CentralSystemURI": address, "ChargePointId": "CP", "WebSocketPingInterval": 77,
+        "BasicAuthPassword": "correct horse battery", "MessageTimeout": 33,
+    }  # fmt: skip
+    values.update(more)
+    settings = Settings(None)
+    settings.factory(values)
+    return CsmsConfig(settings)
+
+
+def with_files(fn):
+    for name in FILES:
+        with open(name, "w") as file:
+            file.write(FILES[name])
+    try:
+        return fn()
+    finally:
+        for name in FILES:
+            os.remove(name)
+
+
+class Writer:
+    def __init__(self, fails=None):
+        self.fails = fails
+        self.closed = 0
+
+    def close(self):
+        self.closed += 1
+        if self.fails:
+            raise self.fails
+
+    async def wait_closed(self):
+        pass
+
+
+class Bench:
+    """A Dialer whose streams, resolver and TLS context only note what they are given."""
+
+    def __init__(self, address, lookup=None, **more):
+        self.opened = []
+        self.contexts = []
+        self.looked_up = []
+        self.refuse = None
+        resolver = Resolver(lookup or self._lookup, lambda: True)
+        self.dialer = dial.Dialer(config(address, **more), self._open, resolver, ("ocpp1.6",))
+        self.resolver = resolver
+
+    def _lookup(self, host, port):
+        self.looked_up.append((host, port))
+        return "192.0.2.%d" % len(self.looked_up)
+
+    async def _open(self, *arguments):
+        self.opened.append(arguments)
+        if self.refuse:
+            raise self.refuse
+        return "reader", "writer"
+
+    def attempt(self):
+        """The arguments that the stream is opened with, and those of the upgrade."""
+        from ocppj import handshake  # each time: it is let go of afterwards
+
+        upgrades = []
+        context, upgrade = tls.client_context, handshake.upgrade
+
+        async def upgraded(*arguments):
+            upgrades.append(arguments)
+            return "ocpp1.6", b""
+
+        tls.client_context = lambda *files: self.contexts.append(files) or "context"
+        handshake.upgrade = upgraded
+        try:
+            assert run(self.dialer.open()) == ("ocpp1.6", b"")
+        finally:
+            tls.client_context, handshake.upgrade = context, upgrade
+        return self.opened[-1], upgrades[-1]
+
+
+def test_tls_is_checked_against_the_name_and_given_all_files():
+    def look():
+        bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
+        opened, upgrade = bench.attempt()
+        assert opened == ("192.0.2.1", 4433, "context", "csms.example")
+        assert bench.contexts == [([ONE, TWO], TWO, ONE)]
+        assert upgrade[:2] == ("reader", "writer") and upgrade[2].host == "csms.example"
+        assert upgrade[3:] == ("CP", ("ocpp1.6",), b"correct horse battery")
+        assert (bench.dialer.reader, bench.dialer.writer) == ("reader", "writer")
+
+    with_files(look)
+
+
+def test_without_tls_there_is_no_context():
+    bench = Bench("ws://csms.example/ocpp")
+    opened, _ = bench.attempt()
+    assert opened == ("192.0.2.1", 80, None, "csms.example") and bench.contexts == []
+
+
+def test_an_address_is_not_looked_up():
+    for host in ("10.0.0.7", "[2001:db8::7]"):
+        bench = Bench("ws://%s:9000/x" % host)
+        opened, _ = bench.attempt()
+        assert opened[0] == host.strip("[]") and bench.looked_up == []
+
+
+def test_the_name_is_looked_up_again_only_after_no_answer():
+    bench = Bench("ws://csms.example/ocpp")
+    assert bench.attempt()[0][0] == "192.0.2.1"
+    assert bench.attempt()[0][0] == "192.0.2.1"
+    bench.dialer.answered(True)
+    assert bench.attempt()[0][0] == "192.0.2.1"
+    bench.dialer.answered(False)
+    assert bench.attempt()[0][0] == "192.0.2.2"
+    assert bench.attempt()[0][0] == "192.0.2.2", "asked once for each failure"
+    assert bench.looked_up == [("csms.example", 80)] * 2
+
+
+def test_an_unknown_name_is_told_as_such():
+    def lookup(host, port):
+        raise OSError(-2)
+
+    bench = Bench("ws://csms.example/ocpp", lookup)
+    exc = raises(dial.UnknownHost, lambda: run(bench.dialer.open()))
+    assert "csms.example" in str(exc) and bench.opened == []
+
+
+def test_without_an_address_nothing_is_tried():
+    bench = Bench("")
+    assert "no central system" in str(raises(ValueError, lambda: run(bench.dialer.open())))
+    assert bench.opened == [] and bench.looked_up == []
+
+
+def test_what_would_stall():
+    for address, stalls in (
+        ("wss://10.0.0.7/x", True), ("wss://csms.example/x", True), ("ws://10.0.0.7/x", False),
+        ("ws://csms.example/x", True), ("", False), ("http://h", False),
+    ):  # fmt: skip
+        assert Bench(address).dialer.would_stall() is stalls, address
+    bench = Bench("ws://csms.example/x")
+    bench.attempt()
+    assert bench.dialer.would_stall() is False
+
+
+def test_closing_never_fails_and_closes_once():
+    for fails in (None, OSError(104), ValueError("closed")):
+        bench = Bench("ws://10.0.0.7/x")
+        bench.attempt()
+        writer = bench.dialer.writer = Writer(fails)
+        run(bench.dialer.close())
+        run(bench.dialer.close())
+        assert writer.closed == 1
+        assert bench.dialer.reader is None and bench.dialer.writer is None
+    bench.dialer.writer = Writer(RuntimeError("a bug is told"))
+    raises(RuntimeError, lambda: run(bench.dialer.close()))
+
+
+def test_addresses_are_told_from_names():
+    for host in ("10.0.0.7", "255.255.255.255", "::1", "2001:db8::7"):
+        assert dial.is_address(host) is True
+    for host in ("csms.example", "10.0.0.x", "a", "7a"):
+        assert dial.is_address(host) is False
+
+
+def test_the_configuration_reads_files_and_settings_anew():
+    def look():
+        cfg = config("wss://h", **NAMED)
+        assert cfg.ca_der == [ONE, TWO] and cfg.cert_der == TWO and cfg.key_der == ONE
+        assert (cfg.charge_point_id, cfg.ping_interval, cfg.message_timeout) == ("CP", 77, 33)
+        assert cfg.password == b"correct horse battery"
+
+    with_files(look)
+    cfg = config("wss://h", **NAMED)
+    for name, file in (("ca_der", "CaFile"), ("cert_der", "ClientCertFile"), ("key_der", "ClientKeyFile")):
+        told = str(raises(ValueError, lambda: getattr(cfg, name)))  # noqa: B023
+        assert file in told and NAMED[file] in told
+    cfg = config("wss://h")
+    assert cfg.ca_der == [] and cfg.cert_der is None and cfg.key_der is None
+
+
+def test_a_key_file_without_a_key_gives_none():
+    def look():
+        cfg = config("wss://h", ClientKeyFile=CA, ClientCertFile=CA)
+        assert cfg.key_der is None and cfg.cert_der == ONE
+
+    with_files(look)
+
+
+def test_what_the_page_may_show_of_the_address():
+    assert config("wss://csms.example:4433/secret?x=1").host() == "csms.example"
+    assert config("nonsense").host() == "" and config("nonsense").secure() is False
+    assert config("wss://h").secure() is True and config("ws://h").secure() is False
+    assert config("wss://h").connect_timeout == 30
+    assert "AuthorizationKey" in CsmsConfig.NAMES and "SecurityProfile" in CsmsConfig.NAMES
+
+
+def test_every_setting_of_a_connection_makes_a_new_one():
+    """Left out of the list, a new certificate or password came into use days later."""
+    assert set(CsmsConfig.NAMES) == {
+        "CentralSystemURI", "ChargePointId", "AuthorizationKey", "BasicAuthPassword", "CaFile",
+        "ClientCertFile", "ClientKeyFile", "SecurityProfile",
+    }  # fmt: skip
+
+
+def test_a_missing_provisioning_file_is_an_empty_one():
+    assert provisioning(PLACE + "none.json") == {}
+    path = PLACE + "config.json"
+    try:
+        for text, values in (('{"settings": {"a": 1}}', {"settings": {"a": 1}}), ("[1", None)):
+            with open(path, "w") as file:
+                file.write(text)
+            if values is None:
+                raises(ValueError, provisioning, path)
+            else:
+                assert provisioning(path) == values
+    finally:
+        os.remove(path)
+
+
+def test_one_wrong_value_of_a_file_keeps_none_of_the_others_out():
+    settings = Settings(None)
+    layer_values(settings.factory, {
+        "MessageTimeout": "nonsense", "ChargePointId": "CP7", "NoSuchSetting": 1,
+        "WebSocketPingInterval": 44,
+    })  # fmt: skip
+    assert settings.get("ChargePointId") == "CP7" and settings.get("WebSocketPingInterval") == 44

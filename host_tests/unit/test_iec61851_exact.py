@@ -1,0 +1,545 @@
+# The state machine window by window, on plateaus that the test writes: each moment to the millisecond.
+# MIT license; part of microevse
+"""No circuit and no noise: what is asked here is where exactly each bound lies, and that nothing
+else is looked at. The physics has tests of its own."""
+
+from iec61851.evse import Evse
+from iec61851.levels import UNKNOWN, A, B, C, D, E
+from iec61851.observer import Observer
+from port import ticks_add
+
+MV = {"A": 12000, "B": 9000, "C": 6000, "D": 3000, "E": 0, "?": 20000}
+
+
+class Window:
+    """Plateaus of one window: `letter` at a duty of `share_pm`, n samples."""
+
+    empty_mv = -13000
+
+    def __init__(self, letter="A", share_pm=1000, n=80, low_mv=-12000):
+        self.n = n
+        self.n_high = n * share_pm // 1000 if letter != "F" else 0
+        if letter == "E":
+            self.n_high = n
+        self.n_low = n - self.n_high
+        self.high_mv = MV.get(letter, 0)
+        self.low_mv = low_mv
+
+
+class Pins:
+    """Pilot and contactor that note what they are told."""
+
+    def __init__(self):
+        self.log = []
+        self.closed = None
+        self.opened = 0
+
+    def steady(self):
+        self.log.append("steady")
+
+    def offer(self, ma):
+        self.log.append(ma)
+
+    def fault(self):
+        self.log.append("fault")
+
+    def close(self):
+        self.closed = True
+
+    def open(self):
+        self.closed = False
+        self.opened += 1
+
+
+class Bench:
+    def __init__(self, start_ms=1000, **options):
+        self.pins = Pins()
+        self.evse = Evse(self.pins, self.pins, **options)
+        self.now = start_ms
+        self.evse.changed = self
+        self.told = 0
+
+    def set(self):
+        """As the flag `changed`."""
+        self.told += 1
+
+    def window(self, letter, ms=10, gap_ms=None, **more):
+        """One window `ms` after the last one; the duty that comes back is the one sent."""
+        self.now = ticks_add(self.now, ms)
+        evse = self.evse
+        window = Window(letter, evse._send.share_pm, **more)
+        evse.window(self.now, window, ms if gap_ms is None else gap_ms)
+        return evse.closed
+
+    def windows(self, letter, count, ms=10):
+        for _ in range(count):
+            self.window(letter, ms)
+        return self.evse.closed
+
+    def offering(self, ma=16000):
+        """Plugged in, PWM on, state B."""
+        self.windows("B", 20)
+        self.evse.permit(ma)
+        self.windows("B", 70)
+        assert self.evse.pwm and self.evse.plugged and self.evse.state == B
+        return self
+
+    def charging(self, ma=16000):
+        self.offering(ma)
+        while not self.window("C"):
+            pass
+        self.windows("C", 12)
+        assert self.evse.state == C and self.pins.closed
+        return self
+
+
+def at(bench, letter, ms=10, limit=3000):
+    """(closed, windows until the contactor has moved)."""
+    before = bench.evse.closed
+    for i in range(limit):
+        if bench.window(letter, ms) != before:
+            return bench.evse.closed, i + 1
+    return before, 0
+
+
+# -- closing ----------------------------------------------------------------------------------------
+
+
+def test_it_closes_after_500_ms_of_c_and_three_windows():
+    for ms, windows in ((10, 51), (20, 26), (30, 18), (25, 21)):
+        assert at(Bench().offering(), "C", ms) == (True, windows), ms
+    bench = Bench().offering()
+    # Of a longer gap only 30 ms count as seen.
+    assert at(bench, "C", 400) == (True, 18)
+
+
+def test_a_break_begins_the_500_ms_anew():
+    for letter in "ABDE?":
+        bench = Bench().offering()
+        bench.windows("C", 50)
+        bench.window(letter)
+        closed, windows = at(bench, "C")
+        assert closed and windows >= 51, letter
+
+
+def test_each_condition_alone_keeps_it_open():
+    def nothing(evse):
+        pass
+
+    for change, closes in (
+        (nothing, True), (lambda e: e.forbid(), False), (lambda e: e.out_of_service(True), False),
+        (lambda e: e.trip("LockLost"), False), (lambda e: e.pause(), False),
+        (lambda e: setattr(e.closings, "why", "often"), False), (lambda e: setattr(e, "_hold_left", 99999), False),
+        (lambda e: setattr(e._evidence, "doubt", 16 * 9999), False), (lambda e: setattr(e, "_lock_ok", lambda: False), False),
+        (lambda e: setattr(e, "_rcd_ok", lambda: False), False), (lambda e: setattr(e, "_rcd_ok", lambda: True), True),
+        (lambda e: setattr(e, "_lock_ok", lambda: True), True), (lambda e: setattr(e, "held", lambda: True), False),
+        (lambda e: setattr(e, "held", lambda: False), True),
+    ):  # fmt: skip
+        bench = Bench().offering()
+        bench.windows("C", 40)
+        change(bench.evse)
+        bench.windows("C", 30)
+        assert bench.evse.closed is closes and bench.pins.closed is closes
+        assert bench.evse.close_count == (1 if closes else 0)
+
+
+def test_every_condition_is_asked_in_the_window_that_closes():
+    """At the last window each of them may still say no, whatever was before."""
+    for change in (
+        lambda e: e._latched.add("LockLost"), lambda e: setattr(e, "fault", "LockLost"),
+        lambda e: setattr(e._send, "want_ma", 0), lambda e: setattr(e._send, "in_service", False),
+    ):  # fmt: skip
+        bench = Bench().offering()
+        bench.windows("C", 50)
+        change(bench.evse)
+        assert bench.window("C") is False and bench.pins.closed is False
+
+
+def test_d_closes_only_where_there_is_ventilation():
+    assert at(Bench(ventilated=True).offering(), "D") == (True, 51)
+    assert at(Bench().offering(), "D", limit=300) == (False, 0)
+
+
+def test_without_a_diode_it_never_closes_unless_it_cannot_be_seen():
+    for check, closes in ((True, False), (False, True)):
+        bench = Bench(diode_check=check).offering()
+        for _ in range(60):
+            bench.window("C", low_mv=-9999)
+        assert bench.evse.closed is closes
+    bench = Bench().offering()
+    for _ in range(60):
+        bench.window("C", low_mv=-10000)
+    assert bench.evse.closed
+
+
+def test_it_closes_again_five_seconds_after_it_opened():
+    bench = Bench().charging()
+    assert at(bench, "B") == (False, 2)
+    opened = bench.now
+    assert at(bench, "C")[0] is True
+    assert bench.now - opened == 5000 and bench.evse.close_count == 2
+
+
+def test_a_guard_that_disagrees_is_told():
+    bench = Bench().offering()
+    bench.evse.held = lambda: True
+    bench.windows("C", 52)
+    assert bench.evse.disputed and bench.evse.fault == "GuardDisagrees" and not bench.evse.closed
+    assert not Bench().charging().evse.disputed
+
+
+# -- opening ----------------------------------------------------------------------------------------
+
+
+def test_a_and_b_open_at_the_second_window():
+    for letter in "AB":
+        for ms in (1, 10, 300):
+            assert at(Bench().charging(), letter, ms) == (False, 2), letter
+        bench = Bench().charging()
+        for _ in range(30):
+            bench.window(letter)
+            bench.windows("C", 5)
+        assert bench.evse.closed, "one window of it opens nothing"
+
+
+def test_what_a_guard_holds_open_opens_at_the_second_window():
+    bench = Bench().charging()
+    bench.evse.held = lambda: True
+    assert at(bench, "C") == (False, 2) and bench.evse.fault is None
+
+
+def test_e_f_d_and_nonsense_open_at_38_ms_and_three_windows():
+    for letter in "EF?D":
+        for ms, windows in ((10, 5), (20, 3), (40, 3), (4, 11)):
+            assert at(Bench().charging(), letter, ms) == (False, windows), (letter, ms)
+    assert Bench(ventilated=True).charging().windows("D", 90)
+
+
+def test_what_opened_it_is_told():
+    for letter, fault in (("E", "PilotWrong"), ("?", "PilotWrong"), ("D", None), ("B", None)):
+        bench = Bench().charging()
+        bench.windows(letter, 6)
+        assert not bench.evse.closed and bench.evse.fault == fault, letter
+
+
+def test_told_to_stop_it_opens_six_seconds_later_whatever_is_permitted_then():
+    for stop in (lambda e: e.forbid(), lambda e: e.out_of_service(True), lambda e: e.permit(5999)):
+        bench = Bench().charging()
+        stop(bench.evse)
+        begun = bench.now
+        bench.window("C")
+        bench.window("C")
+        assert bench.pins.log[-1] == "steady" and not bench.evse.pwm and bench.evse.closed
+        bench.evse.permit(16000)
+        bench.evse.out_of_service(False)
+        assert at(bench, "C")[0] is False
+        assert bench.now - begun == 6010, "from the window that began it"
+
+
+def test_an_rcd_that_has_tripped_opens_in_the_same_window():
+    bench = Bench().charging()
+    bench.evse._rcd_ok = lambda: False
+    assert bench.window("C") is False and bench.evse.fault == "RcdTripped"
+
+
+def test_a_fault_opens_at_once_and_each_trip_opens_again():
+    bench = Bench().charging()
+    bench.evse.trip("LockLost")
+    assert bench.pins.closed is False and not bench.evse.closed and bench.evse.fault == "LockLost"
+    bench.evse.trip("OverCurrentHard")
+    assert bench.evse.fault == "LockLost", "the first one, until the tick has looked"
+    opened = bench.pins.opened
+    bench.evse.trip("OverCurrentHard")  # latched already
+    assert bench.pins.opened == opened + 1
+    bench.window("C")
+    assert bench.evse.fault == "OverCurrentHard"
+    assert bench.evse.faults == ["OverCurrentHard", "LockLost"]
+
+
+def test_f_is_sent_for_300_ms_after_a_fault():
+    bench = Bench().charging()
+    bench.evse.trip("LockLost")
+    bench.window("C")
+    assert bench.pins.log[-1] == "fault"
+    begun = bench.now
+    assert bench.evse.clear("LockLost") is False, "not while F goes on"
+    while bench.pins.log[-1] == "fault":
+        bench.window("F")
+    assert bench.now - begun == 300
+    assert bench.evse.clear("LockLost") is True and bench.evse.fault == "LockLost"
+    bench.window("C")
+    assert bench.evse.fault is None
+
+
+def test_what_may_be_cleared_and_what_not():
+    for fault, change, may in (
+        ("DiodeLost", lambda e: e._evidence.bad.more(10), False), ("DiodeLost", None, True),
+        ("LockLost", lambda e: e._evidence.bad.more(10), True),
+        ("RcdTripped", lambda e: setattr(e, "_rcd_ok", lambda: False), False),
+        ("RcdTestFailed", lambda e: setattr(e, "_rcd_ok", lambda: False), False),
+        ("LockLost", lambda e: setattr(e, "_rcd_ok", lambda: False), True),
+        ("RcdTripped", lambda e: setattr(e, "_rcd_ok", lambda: True), True), ("RcdTripped", None, True),
+        ("ClosingsExceeded", lambda e: setattr(e.closings, "why", "often"), False),
+        ("ClosingsExceeded", None, True), ("LockLost", lambda e: setattr(e.closings, "why", "rcd"), True),
+    ):  # fmt: skip
+        evse = Bench().evse
+        if change:
+            change(evse)
+        assert evse.may_clear(fault) is may, fault
+
+
+# -- what everybody may read ------------------------------------------------------------------------
+
+
+def test_the_state_is_debounced_by_100_ms_and_two_windows():
+    for ms, windows in ((10, 11), (50, 5), (60, 5), (120, 5)):
+        bench = Bench()
+        bench.windows("A", 20)
+        for i in range(1, 20):
+            bench.window("B", ms)
+            if bench.evse.state == B:
+                break
+        assert i == windows, ms  # of a longer gap only 30 ms count
+        assert bench.evse.since_ms == bench.now and bench.evse.plugged
+        assert bench.evse.plug_count == 1 and bench.evse.unplug_count == 0
+
+
+def test_e_f_and_nonsense_say_nothing_about_the_plug():
+    bench = Bench()
+    bench.windows("A", 20)
+    assert bench.evse.state == A and not bench.evse.plugged
+    for letter, plugged in (("E", False), ("B", True), ("E", True), ("?", True), ("A", False),
+                            ("C", True), ("A", False), ("D", True), ("A", False)):  # fmt: skip
+        bench.windows(letter, 20)
+        assert bench.evse.plugged is plugged, letter
+    assert (bench.evse.plug_count, bench.evse.unplug_count) == (3, 3)
+
+
+def test_an_unplugged_ev_s_duty_does_not_hold_for_the_next_one():
+    bench = Bench().offering()
+    bench.evse.forbid()
+    bench.window("B")
+    assert bench.evse._send.left_ms > 4000
+    bench.windows("A", 12)
+    assert bench.evse._send.left_ms == 0
+
+
+def test_permissions_are_bounded():
+    evse = Bench().evse
+    for ma, want in ((5999, 0), (6000, 6000), (80000, 80000), (80001, 80000), (0, 0)):
+        evse.permit(ma)
+        assert evse._send.want_ma == want and evse._send.protect is False
+    evse.permit(7000, True)
+    assert evse._send.protect is True
+
+
+def test_changes_are_told_once_and_quiet_windows_are_not():
+    bench = Bench()
+    bench.windows("A", 20)
+    bench.told = 0
+    bench.windows("A", 100)
+    assert bench.told == 0
+    bench.windows("B", 20)
+    assert bench.told == 1
+    bench.evse.permit(16000)
+    bench.windows("B", 20)
+    assert bench.told == 2 and bench.evse.offered_ma == 16000
+    bench.windows("C", 40)
+    assert bench.told == 3
+    bench.windows("C", 60)
+    assert bench.told == 4 and bench.evse.closed
+    bench.windows("B", 9)
+    assert bench.told == 5
+    bench.evse.trip("LockLost")
+    assert bench.told == 6
+
+
+def test_the_worst_gap_is_that_of_closed_windows():
+    bench = Bench().offering()
+    bench.window("B", 77)
+    assert bench.evse.worst_gap_ms == 0
+    bench.charging()
+    bench.window("C", 44)
+    bench.window("C", 12)
+    assert bench.evse.worst_gap_ms == 44
+
+
+def test_doubt_is_there_from_the_first_odd_window_on_and_only_while_closed():
+    bench = Bench().charging()
+    assert bench.evse.in_doubt is False
+    for letter in "BE":
+        bench.window(letter)
+        assert bench.evse.in_doubt is True
+        bench.window("C")
+        assert bench.evse.in_doubt is False
+    bench.windows("B", 2)
+    assert bench.evse.in_doubt is False and not bench.evse.closed
+
+
+def test_a_pause_ends_after_six_seconds_or_when_it_is_taken_back():
+    bench = Bench().charging()
+    bench.evse.pause()
+    assert bench.evse.paused
+    bench.window("C")
+    assert not bench.evse.pwm and bench.evse.closed
+    begun = bench.now
+    while bench.evse.paused:
+        bench.window("C")
+    assert bench.now - begun == 5990 and bench.evse.closed
+    bench.evse.pause()
+    bench.evse.resume()
+    assert not bench.evse.paused
+
+
+def test_the_tick_counter_may_wrap_and_time_that_went_back_is_none():
+    bench = Bench(start_ms=ticks_add(0, -1500)).charging()
+    bench.window("C", -500, 10)
+    assert bench.evse.closed
+    assert at(bench, "B") == (False, 2)
+
+
+def test_nothing_is_quiet_while_something_is_timed():
+    bench = Bench()
+    bench.windows("A", 300)
+    assert bench.evse.quiet
+    for change in (
+        lambda e: setattr(e, "_let_go", 1), lambda e: setattr(e._evidence, "doubt", 1),
+        lambda e: e._evidence.bad.more(1), lambda e: setattr(e, "_stop_ms", 0),
+        lambda e: setattr(e._send, "f_left", 1), lambda e: setattr(e._send, "left_ms", 1),
+        lambda e: setattr(e, "_hold_left", 1), lambda e: setattr(e._send, "paused", True),
+        lambda e: setattr(e, "_ended", True), lambda e: setattr(e._latched, "moved", True),
+        lambda e: e._ready.more(1), lambda e: setattr(e, "state", UNKNOWN),
+        lambda e: setattr(e._send, "ma", 6000), lambda e: setattr(e._send, "in_service", False),
+        lambda e: setattr(e._seen, "_n_high", 0),
+    ):  # fmt: skip
+        bench = Bench()
+        bench.windows("A", 300)
+        change(bench.evse)
+        assert not bench.evse.quiet
+    bench = Bench().charging()
+    bench.windows("C", 600)
+    assert bench.evse.quiet, "charging for long"
+    bench.evse.permit(10000)
+    assert not bench.evse.quiet
+
+
+# -- what a window says -----------------------------------------------------------------------------
+
+
+def look(observer, share_pm, n_high, n=80, high_mv=6000, low_mv=-12000, ms=10, alone=False, empty=-13000):
+    window = Window("C", 0, n, low_mv)
+    window.n_high, window.n_low, window.high_mv, window.empty_mv = n_high, n - n_high, high_mv, empty
+    observer.look(window, ms, 0 < share_pm < 1000, share_pm, alone)
+    return observer.cause
+
+
+def test_a_share_of_samples_within_twelve_percent_and_two_samples_is_what_was_sent():
+    for share, n_high, cause in (
+        (500, 51, None), (500, 52, "PilotOutput"), (500, 29, None), (500, 28, "PilotOutput"),
+        (1000, 69, None), (1000, 68, "PilotOutput"),
+    ):  # fmt: skip
+        assert look(Observer(True), share, n_high) == cause, (share, n_high)
+
+
+def test_too_few_samples_and_windows_of_zeros_are_blind():
+    assert look(Observer(True), 500, 8, 16) is None and look(Observer(True), 500, 7, 15) == "PilotBlind"
+    for low_mv, cause in ((-12999, "PilotOutput"), (-13000, "PilotBlind"), (-13001, "PilotBlind")):
+        assert look(Observer(True), 500, 0, low_mv=low_mv) == cause
+    assert look(Observer(True), 0, 0, low_mv=-13000) is None, "that is what -12 V may be"
+
+
+def test_levels_that_are_no_ev_s_are_its_fault_or_the_charger_s():
+    assert look(Observer(True), 500, 40, high_mv=0) == "PilotWrong"  # E
+    assert look(Observer(True), 500, 40, high_mv=20000) == "PilotWrong"
+    assert look(Observer(True), 500, 40, low_mv=-9999) == "DiodeLost"
+    assert look(Observer(True), 500, 40, low_mv=-10000) is None
+    assert look(Observer(False), 500, 40, low_mv=-3000) is None
+    assert look(Observer(True), 500, 40, high_mv=12000, low_mv=-9999) is None  # A: nobody there
+    assert look(Observer(True), 1000, 80, low_mv=0) is None  # steady: no low half to look at
+    assert look(Observer(True), 50, 0, low_mv=-12000) == "PilotOutput"  # F where there is a pulse
+
+
+def test_the_mean_duty_is_judged_over_64_windows_and_half_of_them_fade():
+    for more, cause in ((0, None), (1, None), (2, "PilotDuty")):
+        observer = Observer(True)
+        look(observer, 500, 40)
+        for i in range(63):
+            assert look(observer, 500, 40 + more) is None, i
+        # off: more * 1000 * 64 against 80 * 64 * 10 + 1000 * 64 = 1.8 samples of each window
+        assert look(observer, 500, 40 + more) == cause, more
+    observer = Observer(True)
+    look(observer, 500, 40)
+    for _ in range(64):
+        look(observer, 500, 42)
+    for i in range(31):
+        assert look(observer, 500, 40) == "PilotDuty", i
+    assert look(observer, 500, 40) is None
+    assert (observer._windows, observer._n) == (32, 32 * 80)
+    # Another duty begins anew, and its first window counts for neither.
+    look(observer, 400, 40)
+    assert observer._windows == observer._n == observer._n_high == 0
+
+
+def test_sure_is_a_hundredth_and_a_sample_of_each_window():
+    for n_high, sure in ((40, True), (41, True), (42, False), (39, True), (38, False)):
+        observer = Observer(True)
+        look(observer, 500, 40)
+        for _ in range(4):
+            look(observer, 500, n_high)
+        assert observer.sure is sure, n_high
+    observer._n, observer._windows, observer._share_pm = 1000, 10, 500
+    for n_high, sure in ((520, True), (521, False), (480, True), (479, False)):
+        observer._n_high = n_high
+        assert observer.sure is sure
+
+
+def test_e_is_left_out_of_the_mean_duty():
+    observer = Observer(True)
+    look(observer, 500, 40)
+    for _ in range(100):
+        look(observer, 500, 80, high_mv=0)
+    assert observer.level == E and observer._windows == 0
+
+
+def weak(observer, low_mv=-11000, **more):
+    return look(observer, 0, 0, low_mv=low_mv, alone=more.pop("alone", True), **more)
+
+
+def test_the_source_is_measured_in_the_first_500_ms_of_f_with_nobody_there():
+    observer = Observer(True)
+    assert weak(observer) is None and observer.front_end.low_mv == -11000
+    assert weak(observer) == "PilotFrontEnd"
+    observer = Observer(True)
+    weak(observer)
+    for ms, seen in ((499, -11001), (1, -11001)):
+        weak(observer, -11002 if ms == 1 else -11001, ms=ms)
+        assert observer.front_end.low_mv == seen
+    for change in ({"alone": False}, {"n": 1}):
+        observer = Observer(True)
+        weak(observer, **change)
+        weak(observer, **change)
+        assert observer.front_end.low_mv is None, change
+    observer = Observer(False)
+    weak(observer)
+    assert observer.front_end.low_mv is None
+
+
+def test_the_source_is_measured_when_an_ev_has_gone_before_pwm_ends():
+    observer = Observer(True)
+    look(observer, 500, 40)
+    look(observer, 500, 40, high_mv=12000, low_mv=-11500)
+    assert observer.front_end.low_mv is None, "the first window of A may hold both"
+    look(observer, 500, 40, high_mv=12000, low_mv=-11500)
+    assert observer.front_end.low_mv == -11500
+    look(observer, 500, 40, high_mv=9000, low_mv=-11600)
+    assert observer.front_end.low_mv == -11500
+
+
+def test_how_long_a_level_is_there():
+    observer = Observer(True)
+    look(observer, 500, 40)
+    assert observer.level == C and (observer.run.windows, observer.run.ms) == (1, 0)
+    look(observer, 500, 40, ms=7)
+    assert (observer.run.windows, observer.run.ms) == (2, 7)
+    look(observer, 500, 40, high_mv=3000)
+    assert observer.level == D and (observer.run.windows, observer.run.ms) == (1, 0)

@@ -1,0 +1,272 @@
+# Answers of central systems that are not quite what the schema says.
+# MIT license; part of microevse
+"""Each answer goes through the same check as in Rpc, then to the code that asked."""
+
+from helpers import run
+from ocpp16 import names
+from ocpp16.authorize import remote
+from ocpp16.boot import RETRY_S, Boot
+from ocpp16.schemas import TABLE
+from ocpp16.transactions import Transactions
+from ocppj.rpc import CallError
+from ocppj.schema import Schema
+from station_parts import NOON, Charger
+from store.kinds import CACHE
+
+
+class Central:
+    """Says `answer` to everything, checked as Rpc checks it."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.asked = []
+
+    async def call(self, action, payload):
+        self.asked.append((action, payload))
+        answer = self.answer if self.answer is not None else {}
+        try:
+            Schema(TABLE).check_result(action, answer)
+        except CallError as exc:
+            raise CallError("FormationViolation", str(exc))
+        return answer
+
+
+# -- StartTransaction --------------------------------------------------------------------
+
+
+async def start(answer, steps=3):
+    """(charger, transactions, central) after StartTransaction was answered `answer`."""
+    c = Charger(settings={"TransactionMessageRetryInterval": "0"})
+    central = Central(answer)
+    transactions = Transactions(central.call, c.station, c.settings, c.journal, c.clock)
+    await c.charge()
+    for _ in range(steps):
+        if c.journal.pending() is not None:
+            await transactions.step()
+    await c.pass_s(1)
+    return c, transactions, central
+
+
+def starts(central):
+    return [action for action, _ in central.asked].count("StartTransaction")
+
+
+def test_an_answer_that_refuses_ends_the_charging_whatever_else_it_lacks():
+    # Without a transactionId a refusal was once taken for no answer: the car went on charging.
+    for status in ("Invalid", "Blocked", "Expired", "ConcurrentTx", "invalid", "No", "", 5):
+        for more in ({}, {"transactionId": None}, {"transactionId": "x"}, {"transactionId": 1.5}):
+            answer = {"idTagInfo": {"status": status}}
+            answer.update(more)
+            c, transactions, central = run(start(answer))
+            assert starts(central) == 1, answer
+            assert c.station.connectors[0].session is None and not c.evse.closed, answer
+    for bad in ("", "yesterday", 5, "0001-01-01T00:00:00Z"):
+        info = {"status": "Blocked", "expiryDate": bad, "parentIdTag": ["x"]}
+        c, _, central = run(start({"transactionId": 7, "idTagInfo": info}))
+        assert starts(central) == 1 and not c.evse.closed
+        stop = [p for a, p in central.asked if a == "StopTransaction"]
+        assert not stop or stop[0]["transactionId"] == 7
+
+
+def test_a_whole_number_is_an_id_however_it_is_spelled():
+    # 4711.0 and "4711" were once refused three times, and the session billed under -1.
+    for number in (4711, 4711.0, "4711", " 4711", "4711.0", "+4711"):
+        for info in ({"status": "Accepted"}, {"status": "accepted", "expiryDate": ""}, None, {}):
+            answer = {"transactionId": number, "idTagInfo": info}
+            c, transactions, central = run(start(answer, 1))
+            assert transactions.transaction_id(1) == 4711, answer
+            assert starts(central) == 1 and c.evse.closed, answer
+    c, transactions, _ = run(start({"transactionId": 5}, 1))
+    assert transactions.transaction_id(1) == 5 and c.evse.closed
+
+
+def test_an_answer_without_an_id_that_refuses_nothing_is_asked_for_again():
+    for answer in (
+        {},
+        {"transactionId": None, "idTagInfo": {"status": "Accepted"}},
+        {"transactionId": True, "idTagInfo": {"status": "Accepted"}},
+        {"transactionId": 4711.5, "idTagInfo": {"status": "Accepted"}},
+        {"transactionId": "A-1", "idTagInfo": {"status": "Accepted"}},
+        {"transactionId": 1e300, "idTagInfo": None},
+        {"transactionId": [], "idTagInfo": "Accepted"},
+    ):
+        c, transactions, central = run(start(answer, 2))
+        assert starts(central) == 2, answer
+        assert transactions.transaction_id(1) is None and c.evse.closed, answer
+        c, transactions, central = run(start(answer, 3))
+        assert transactions.transaction_id(1) == -1 and c.evse.closed, answer
+
+
+def test_whole_numbers():
+    for value, wanted in (
+        (0, 0),
+        (-1, -1),
+        ("-1", -1),
+        ("0", 0),
+        ((1 << 63) - 1, (1 << 63) - 1),
+        (1 << 63, None),
+        (float("inf"), None),
+        (float("nan"), None),
+        ("", None),
+        ("-", None),
+        ("1e3", None),
+        ("0x10", None),
+        ("1.5", None),
+        ("9" * 30, None),
+        ("\u0664", None),
+        (False, None),
+        ({}, None),
+    ):
+        assert names.whole(value) == wanted and names.whole(value) is not False, value
+
+
+def test_any_object_acknowledges_the_end_of_a_transaction():
+    # A strange idTagInfo once counted as a failed attempt, and after three the end was given up.
+    async def go(answer):
+        c, transactions, central = await start({"transactionId": 9})
+        c.connector.end("local")
+        await c.pass_s(2)
+        central.answer = answer
+        await transactions.step()
+        assert central.asked[-1][0] == "StopTransaction"
+        assert c.journal.pending() is None and transactions.given_up == 0, answer
+
+    for info in (None, "Accepted", {}, {"status": "Fine"}, {"status": "Accepted", "expiryDate": 0}):
+        run(go({"idTagInfo": info}))
+
+
+# -- Authorize ---------------------------------------------------------------------------
+
+
+async def ask(info, before=None):
+    """(token info or None, cache entry or None) of CARD once Authorize was answered."""
+    c = Charger()
+    c.authorizer.remote = remote(Central({"idTagInfo": info}).call, lambda: True)
+    if before:
+        c.authorizer.learn("CARD", before)
+    verdict = await c.authorizer.check("CARD")
+    kept = [payload for _, payload in c.journal.state(CACHE)]
+    return verdict.status, kept[0] if kept else None
+
+
+def test_an_expiry_that_cannot_be_used_refuses_nobody_and_is_not_cached():
+    # An empty expiryDate, or the first day of .NET's calendar, once refused an accepted card.
+    old = {"status": "accepted", "expiry": NOON + 60, "parent": None}
+    for bad in (
+        "",
+        " ",
+        "0001-01-01T00:00:00Z",
+        "0001-01-01T00:00:00",
+        "0000-00-00 00:00:00",
+        "1969-12-31T23:59:59Z",
+        "never",
+        "2027-02-30T00:00:00Z",
+        "2027-01-01",
+        0,
+        1798804800,
+        1.5,
+        False,
+        [],
+        {},
+    ):
+        info = {"status": "Accepted", "expiryDate": bad}
+        assert run(ask(info)) == ("accepted", None), bad
+        assert run(ask(info, old)) == ("accepted", None), bad
+        # A refusal is kept: that no expiry can be read does not make it better.
+        status, kept = run(ask({"status": "Blocked", "expiryDate": bad}))
+        assert status == "blocked" and kept[1] == "blocked", bad
+
+
+def test_an_expiry_that_can_be_used_is_kept():
+    for good, unix in (
+        ("2027-01-01T12:00:00Z", NOON),
+        ("2027-01-01T12:00Z", NOON),
+        ("2027-01-01T13:00:00+01", NOON),
+        ("9999-12-31T23:59:59.9999999", 253402300799),
+        (None, None),
+    ):
+        status, kept = run(ask({"status": "Accepted", "expiryDate": good}))
+        assert status == "accepted" and kept[:3] == ["CARD", "accepted", unix]
+
+
+def test_what_is_no_status_is_no_leave_to_charge():
+    for info in (None, {}, [], "Accepted", {"status": None}, {"status": "Maybe"}, {"status": 1}):
+        assert run(ask(info))[0] == "invalid", info
+
+
+# -- BootNotification --------------------------------------------------------------------
+
+
+async def register(answer):
+    c = Charger()
+    c.clock.unix = None
+    central = Central(answer)
+    boot = Boot(central.call, c.settings, c.clock, {})
+    await boot.notify()
+    return boot, c
+
+
+NOW = "2027-01-01T12:00:00Z"
+
+
+def test_only_the_status_decides_about_the_registration():
+    # An offset "+00", or an interval in quotes, once kept a charger from ever registering.
+    for status in ("Accepted", "accepted", "ACCEPTED "):
+        for time in ("2027-01-01T12:00:00+00", "2027-01-01T12:00Z", "20270101T120000Z", NOW):
+            boot, c = run(register({"status": status, "currentTime": time, "interval": 300}))
+            assert boot.accepted and c.clock.now() == NOON, time
+        for time in ("", "soon", None, 1798804800, "0001-01-01T00:00:00Z"):
+            boot, c = run(register({"status": status, "currentTime": time, "interval": 300}))
+            assert boot.accepted and c.clock.now() is None, time
+    boot, c = run(register({"status": "Accepted"}))
+    assert boot.accepted and boot.due_in_ms() == 300000
+    for answer in ({}, {"status": None}, {"status": "Fine"}, {"status": True}, {"interval": 5}):
+        boot, c = run(register(answer))
+        assert not boot.accepted and boot.due_in_ms() == 1000 * RETRY_S, answer
+
+
+def test_an_interval_is_used_where_it_can_be():
+    for interval, seconds in (
+        (60, 60),
+        (60.0, 60),
+        ("60", 60),
+        ("60.0", 60),
+        (0, 300),
+        (-60, 300),
+        ("-60", 300),
+        (None, 300),
+        ("", 300),
+        ("soon", 300),
+        (60.5, 300),
+        (True, 300),
+        ([], 300),
+        (1 << 40, 300),
+    ):
+        boot, c = run(register({"status": "Accepted", "currentTime": NOW, "interval": interval}))
+        assert boot.accepted and boot.due_in_ms() == 1000 * seconds, interval
+    for interval, seconds in (
+        (60, 60),
+        ("60", 60),
+        (60.0, 60),
+        (0, RETRY_S),
+        (-5, RETRY_S),
+        (None, RETRY_S),
+        ("x", RETRY_S),
+        (1 << 40, 86400),
+    ):
+        for status in ("Pending", "Rejected"):
+            boot, _ = run(register({"status": status, "currentTime": NOW, "interval": interval}))
+            assert boot.status == status and boot.due_in_ms() == 1000 * seconds, interval
+
+
+def test_the_fraction_of_the_central_systems_time_is_kept():
+    from clock import Clock
+
+    ms = [0]
+    clock = Clock(lambda: ms[0])
+    c = Charger()
+    answer = {"status": "Accepted", "currentTime": "2027-01-01T12:00:00.900Z", "interval": 1}
+    run(Boot(Central(answer).call, c.settings, clock, {}).notify())
+    assert clock.now() == NOON
+    ms[0] = 100
+    assert clock.now() == NOON + 1

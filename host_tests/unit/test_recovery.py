@@ -1,0 +1,257 @@
+# What the journal says of sessions that a restart has cut, record by record, and their ends.
+# MIT license; part of microevse
+"""Energy that is billed twice or not at all, and a session that never ends, came from one of
+these comparisons; each is asked at its bound."""
+
+from helpers import run
+from station import measurands, recovery
+from station_parts import Charger, FakeMeter
+from store import kinds
+from store.journal import JournalFull
+
+
+def journal(*records, meter=None):
+    """A charger whose journal holds these (kind, payload); state is kept under its connector."""
+    c = Charger(meter=meter)
+    for kind, payload in records:
+        if kinds.is_event(kind):
+            c.journal.append(kind, payload)
+        else:
+            c.journal.keep(kind, payload[0], payload)
+    return c
+
+
+def start(number, connector=1, wh=1000, at=(1, 10, 0)):
+    return kinds.START, [number, connector, "CARD", wh, None, list(at)]
+
+
+def sample(number, wh, at=(1, 20, 0), code=measurands.ENERGY, phase=0):
+    return kinds.SAMPLE, [number, 1, "Periodic", list(at), [[code, phase, wh]]]
+
+
+def checkpoint(number, wh, at=(1, 30, 0)):
+    return kinds.CHECKPOINT, [1, number, wh, list(at)]
+
+
+def stop(number):
+    return kinds.STOP, [number, 1, 1100, "local", None, [1, 40, 0], None]
+
+
+def cut(*records):
+    """[(number, Wh, stamp)] of the sessions that are found to be cut."""
+    c = journal(*records)
+    found = recovery.restore(c.station, c.journal)
+    return [(s.number, s.meter_wh, list(s.at)) for s in found]
+
+
+def test_a_session_without_an_end_is_cut():
+    assert cut() == []
+    assert cut(start(3)) == [(3, 1000, [1, 10, 0])]
+    assert cut(start(3), stop(3)) == []
+    assert cut(stop(3)) == []
+    assert cut(start(5), start(3, 2)) == [(3, 1000, [1, 10, 0]), (5, 1000, [1, 10, 0])]
+    assert cut(start(3), stop(3), start(4)) == [(4, 1000, [1, 10, 0])]
+
+
+def test_the_largest_reading_of_energy_counts_and_the_last_time():
+    assert cut(start(3), sample(3, 1200)) == [(3, 1200, [1, 20, 0])]
+    assert cut(start(3), sample(3, 1200), sample(3, 1100, (1, 25, 0))) == [(3, 1200, [1, 25, 0])]
+    assert cut(start(3), sample(4, 1200)) == [(3, 1000, [1, 10, 0])]
+    for phase in (1, -1):
+        assert cut(start(3), sample(3, 1200, phase=phase)) == [(3, 1000, [1, 20, 0])]
+    assert cut(start(3), sample(3, 9999, code=measurands.ENERGY + 1)) == [(3, 1000, [1, 20, 0])]
+
+
+def test_a_checkpoint_knows_the_energy_better_unless_it_is_older():
+    assert cut(start(3), checkpoint(3, 1300)) == [(3, 1300, [1, 30, 0])]
+    assert cut(start(3), checkpoint(3, 1000)) == [(3, 1000, [1, 30, 0])]
+    assert cut(start(3), checkpoint(3, 999)) == [(3, 1000, [1, 10, 0])]
+    assert cut(start(3), checkpoint(4, 1300)) == [(3, 1000, [1, 10, 0])]
+    assert cut(checkpoint(3, 1300)) == [] == cut(start(3), checkpoint(3, 1300), stop(3))
+
+
+def test_the_later_stamp_counts_boots_before_seconds():
+    for first, second, later in (
+        ([1, 50, 0], [1, 60, 0], [1, 60, 0]), ([1, 60, 0], [1, 50, 0], [1, 60, 0]),
+        ([2, 10, 0], [1, 90, 0], [2, 10, 0]), ([1, 90, 0], [2, 10, 0], [2, 10, 0]),
+        ([1, 50, 0], [1, 50, 7], [1, 50, 7]),
+    ):  # fmt: skip
+        assert recovery._later(first, second) == later, (first, second)
+
+
+def test_no_number_is_given_twice_whatever_is_left_of_a_session():
+    for records in ([start(7)], [start(7), stop(7)], [stop(7)], [checkpoint(7, 1)]):
+        c = journal(*records)
+        recovery.restore(c.station, c.journal)
+        run(c.charge())
+        assert c.connector.session.id == 8, records
+
+
+def test_availability_and_what_a_person_has_to_reset_are_restored():
+    c = journal((kinds.AVAILABILITY, [1, False]), (kinds.HELD, [1, ["EmergencyStop"], [0, 0, 0]]),
+                (kinds.HELD, [9, ["EmergencyStop"], [0, 0, 0]]))  # fmt: skip
+    held = []
+    c.connector.lifecycle.restore_held = lambda causes, counts: held.append((causes, counts))
+    recovery.restore(c.station, c.journal)
+    assert held == [(["EmergencyStop"], [0, 0, 0])] and not c.connector.operative
+
+
+async def ended(register, wh=2000, connector=1):
+    c = journal(start(3, connector, wh))
+    c.meter.register_wh = register
+    cut_sessions = recovery.restore(c.station, c.journal)
+    await recovery.end_cut(c.station, cut_sessions, "power_loss", c.journal, c.clock, None)
+    return c.records(kinds.STOP)
+
+
+def test_the_register_is_believed_up_to_ten_kilowatt_hours_ahead():
+    for register, billed in ((2000, 2000), (2001, 2001), (12000, 12000), (12001, 2000), (1999, 2000)):
+        assert run(ended(register)) == [
+            [3, 1, billed, "power_loss", None, [1, 10, 0], None]
+        ], register
+    # A connector that is not there any more has no meter.
+    assert run(ended(2500, connector=4)) == [[3, 4, 2000, "power_loss", None, [1, 10, 0], None]]
+
+
+def test_a_meter_is_asked_three_times():
+    class Waits(FakeMeter):
+        asked = 0
+        silent = 2
+
+        async def poll(self):
+            Waits.asked += 1
+            if Waits.asked <= self.silent:
+                raise OSError("no answer")
+            await super().poll()
+
+    async def story(silent):
+        Waits.asked = 0
+        c = journal(start(3, 1, 500), meter=Waits())
+        c.meter.silent = silent
+        if silent is None:
+            c.connector.metering.meter = None
+        cut_sessions = recovery.restore(c.station, c.journal)
+        waited = []
+
+        async def sleep(seconds):
+            waited.append(seconds)
+
+        real = recovery.asyncio.sleep
+        recovery.asyncio.sleep = sleep
+        try:
+            await recovery.end_cut(c.station, cut_sessions, "x", c.journal, c.clock, None)
+        finally:
+            recovery.asyncio.sleep = real
+        return c.records(kinds.STOP)[0][2], Waits.asked, waited
+
+    assert run(story(0)) == (1000, 1, [])
+    assert run(story(2)) == (1000, 3, [0.5, 0.5])
+    assert run(story(3)) == (500, 3, [0.5, 0.5, 0.5])
+    assert run(story(None)) == (500, 0, []), "there is none to wait for"
+
+
+def test_a_session_that_cannot_be_ended_keeps_no_other_from_it():
+    for failure in (JournalFull(), OSError(5)):
+
+        async def story():
+            c = journal(start(3), start(4))
+            found = recovery.restore(c.station, c.journal)
+            append, tries = c.journal.append, []
+
+            def once(kind, record):
+                tries.append(record[0])
+                if len(tries) == 1:
+                    raise failure  # noqa: B023
+                return append(kind, record)
+
+            c.journal.append = once
+            await recovery.end_cut(c.station, found, "x", c.journal, c.clock, None)
+            return tries, [r[0] for r in c.records(kinds.STOP)], c.events
+
+        tries, stops, events = run(story())
+        assert tries == [3, 4] and stops == [4]
+        assert ("journal", 1, kinds.STOP) in events
+
+
+def test_free_mode_waits_only_after_a_power_cut():
+    async def story(reason, free, rand):
+        c = Charger(settings={"FreeMode": free, "ResumeRandomDelay": "60"})
+        until = []
+        c.connector.hold_free_mode = until.append
+        asked = []
+
+        def drawn(n):
+            asked.append(n)
+            return 17
+
+        await recovery.end_cut(c.station, [], reason, c.journal, c.clock, drawn if rand else None)
+        return [ms - c.clock.uptime_ms() for ms in until], asked
+
+    assert run(story("power_loss", "true", True)) == ([17000], [61])
+    assert run(story("soft_reset", "true", True)) == ([0], [])
+    assert run(story("power_loss", "false", True)) == ([], [])
+    [delay], _ = run(story("power_loss", "true", False))
+    assert 0 <= delay <= 60000 and delay % 1000 == 0
+
+
+def test_random_numbers_are_below_their_bound():
+    assert recovery.random_below(0) == 0 == recovery.random_below(-1) == recovery.random_below(1)
+    assert {recovery.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
+
+
+class Ending:
+    """One connector for `end_all`: what it was told, and when it lets go."""
+
+    def __init__(self, clock, session_ms, closed_ms):
+        self._clock = clock
+        self._begun = clock.ms
+        self._session_ms, self._closed_ms = session_ms, closed_ms
+        self.pending = "somebody"
+        self.told = []
+        self.evse = self
+        self.lifecycle = self
+
+    @property
+    def session(self):
+        return "one" if self._clock.ms - self._begun < self._session_ms else None
+
+    @property
+    def closed(self):
+        return self._clock.ms - self._begun < self._closed_ms
+
+    def end(self, reason):
+        self.told.append("end " + reason)
+
+    def open_now(self, reason):
+        self.told.append("open " + reason)
+
+
+def ends(kind, *connectors):
+    """(what each was told, ms that it took)."""
+    c = Charger()
+    found = [Ending(c.clock, *times) for times in connectors]
+
+    class Station:
+        connectors = found
+
+    async def sleep(seconds):
+        c.clock.ms += int(seconds * 1000)
+
+    begun = c.clock.ms
+    real = recovery.asyncio.sleep
+    recovery.asyncio.sleep = sleep
+    try:
+        run(recovery.end_all(Station, kind, c.clock))
+    finally:
+        recovery.asyncio.sleep = real
+    assert all(one.pending is None for one in found)
+    return [one.told for one in found], c.clock.ms - begun
+
+
+def test_a_reset_waits_until_every_session_has_ended_and_every_contactor_is_open():
+    assert ends("soft", (0, 0)) == ([["end soft_reset"]], 0)
+    assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset"]] * 2, 0)
+    assert ends("soft", (0, 0), (1000, 0)) == ([["end soft_reset"]] * 2, 1000)
+    assert ends("soft", (0, 1100)) == ([["end soft_reset"]], 1100)
+    assert ends("soft", (0, 1000), (0, 0)) == ([["end soft_reset"]] * 2, 1000)
+    assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset"]], 8000)

@@ -1,0 +1,183 @@
+# Signatures and bundle headers at their bounds: numbers that are almost right are wrong.
+# MIT license; part of microevse
+"""The P-256 vectors are those of RFC 6979, A.2.5. For RSA the exponent 1 is used where a signature
+is to be made without a private key: what is checked is then the padding and the sizes alone."""
+
+import hashlib
+
+from helpers import raises
+from slots import HEADER, bundle, keys
+
+X = 0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6
+Y = 0x7903FE1008B8BC99A41AE9E95628BC64F2F1B20C2D7E9F5177A3C294D4462299
+SAMPLE = (
+    0xEFD48B2AACB6A8FD1140DD9CD45E81D69D2C877B56AAF991C34D0EA84EAF3716,
+    0xF7CB1C942D657C41D436C7A1B6E29F65F3E900DBB9AFF4064DC4AB2F843ACDA8,
+)
+TEST = (
+    0xF1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367,
+    0x019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083,
+)
+P, N = keys._P, keys._N
+
+
+def pair(r, s):
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def digest(text):
+    return hashlib.sha256(text).digest()
+
+
+def test_p256_takes_the_vectors_of_the_standard_and_nothing_beside_them():
+    assert keys.p256(X, Y, digest(b"sample"), pair(*SAMPLE)) is True
+    assert keys.p256(X, Y, digest(b"test"), pair(*TEST)) is True
+    r, s = SAMPLE
+    for wrong in ((r, TEST[1]), (TEST[0], s), (r + 1, s), (r, s - 1), (0, s), (r, 0), (N, s), (r, N), (s, r)):
+        assert keys.p256(X, Y, digest(b"sample"), pair(*wrong)) is False, wrong
+    assert keys.p256(X, P - Y, digest(b"sample"), pair(*SAMPLE)) is False
+    for cut in (b"", pair(*SAMPLE)[:-1], pair(*SAMPLE) + b"\x00"):
+        assert keys.p256(X, Y, digest(b"sample"), cut) is False
+
+
+def affine(point):
+    x, y, z = point
+    w = pow(z, P - 2, P)
+    return x * w * w % P, y * w * w * w % P
+
+
+def test_points_add_up():
+    g = (keys._GX, keys._GY, 1)
+    minus = (keys._GX, P - keys._GY, 1)
+    two = keys._double(g)
+    assert affine(keys._add(g, g)) == affine(two) and keys._add(g, minus) is None
+    assert keys._add(None, g) == g == keys._add(g, None) and keys._double(None) is None
+    three = keys._add(two, g)
+    assert affine(keys._add(g, two)) == affine(three) and affine(keys._add(three, minus)) == affine(two)
+    assert affine(keys._double(two)) == affine(keys._add(three, g))
+    for x, y in (affine(two), affine(three)):
+        assert (y * y - x * x * x + 3 * x - keys._B) % P == 0
+
+
+def padded(size, text=b"x", before=b"\x00\x01", fill=b"\xff", info=keys._DIGEST_INFO):
+    head = before + fill * (size - 3 - len(info) - 32) + b"\x00" + info
+    return head + digest(text)
+
+
+def test_rsa_wants_the_whole_padding_and_a_number_below_the_modulus():
+    for size in (256, 384, 512):
+        n = (1 << (8 * size)) - 1
+        assert keys.rsa(n, 1, digest(b"x"), padded(size)) is True, size
+        assert keys.rsa(n, 1, digest(b"y"), padded(size)) is False
+        for wrong in (
+            padded(size, before=b"\x00\x02"), padded(size, before=b"\x01\x01"), padded(size, fill=b"\xfe"),
+            padded(size, info=b"\x31" + keys._DIGEST_INFO[1:]), padded(size)[:-1], padded(size) + b"\x00",
+            b"\x00" + padded(size), padded(size)[1:],
+        ):  # fmt: skip
+            assert keys.rsa(n, 1, digest(b"x"), wrong) is False
+    assert keys.rsa((1 << 2048) - 1, 1, digest(b"x"), padded(384)) is False
+    assert keys.rsa((1 << 3072) - 1, 1, digest(b"x"), padded(256)) is False
+    for size in (128, 320, 1024):
+        assert keys.rsa((1 << (8 * size)) - 1, 1, digest(b"x"), padded(size)) is False, size
+    # The same number once more round the modulus is another signature.
+    n = (1 << 2047) + 1
+    number = int.from_bytes(padded(256), "big")
+    assert keys.rsa(n, 1, digest(b"x"), number.to_bytes(256, "big")) is True
+    assert keys.rsa(n, 1, digest(b"x"), (number + n).to_bytes(256, "big")) is False
+    assert keys.rsa(number, 1, digest(b"x"), padded(256)) is False
+
+
+def test_numbers_that_can_be_no_key_are_refused():
+    root = pow(keys._B, (P + 1) // 4, P)  # on the curve at x = 0
+    assert root * root % P == keys._B
+    big = (1 << 2047) + 1
+    for line, good in (
+        ("p256 %x %x" % (X, Y), True), ("p256 %x %x" % (0, root), True), ("p256 %x %x" % (P, root), False),
+        ("p256 %x %x" % (X, Y + P), False), ("p256 %x %x" % (X + P, Y), False), ("p256 %x %x" % (X, Y + 1), False),
+        ("p256 -1 %x" % Y, False), ("p256 %x" % X, False), ("p256 x y", False), ("p384 %x %x" % (X, Y), False),
+        ("rsa %x 10001" % big, True), ("rsa %x 3" % big, True), ("rsa %x 10001" % (big + 1), False),
+        ("rsa %x 10001" % ((1 << 2047) - 1), False), ("rsa %x 1" % big, False), ("rsa %x 2" % big, False),
+        ("rsa %x 4" % big, False), ("rsa %x -3" % big, False),
+    ):  # fmt: skip
+        if good:
+            assert keys._numbers(line)[0] == line.split(" ")[0]
+        else:
+            raises(ValueError, keys._numbers, line)
+
+
+def test_only_the_key_that_is_named_may_have_signed():
+    line = "p256 %x %x" % (X, Y)
+    other = "rsa %x 10001" % ((1 << 2047) + 1)
+    name = keys.key_id(line)
+    assert keys.check([other, line], name, b"sample", pair(*SAMPLE)) is None
+    for lines, named, data, signature, word in (
+        ([line], name, b"samplf", pair(*SAMPLE), "wrong"), ([line], "", b"sample", pair(*SAMPLE), "not signed"),
+        ([line], name, b"sample", b"", "not signed"), ([line], None, b"sample", None, "not signed"),
+        ([other], name, b"sample", pair(*SAMPLE), "does not know"), ([], name, b"sample", pair(*SAMPLE), "does not know"),
+        ([line, other], keys.key_id(other), b"sample", pair(*SAMPLE), "wrong"),
+    ):  # fmt: skip
+        assert word in str(raises(ValueError, keys.check, lines, named, data, signature)), word
+
+
+# -- headers ----------------------------------------------------------------------------------------
+
+
+def lines(**more):
+    values = dict(version="1.2", board="b", format="lfs2", block=4096, length=8192, sha256=bytes(32))
+    values.update(more)
+    return bundle.text(**values)
+
+
+def parsed(signed, signature=None):
+    return bundle.parse(bundle.header(signed, signature))
+
+
+def test_a_header_with_a_line_twice_or_a_strange_one_is_refused():
+    good = lines()
+    assert parsed(good).version == "1.2" and parsed(good).signature is None
+    assert len(bundle.header(good)) == HEADER
+    for signed in (good + b"version 1.3\n", good + b"colour red\n", good.replace(b"board b\n", b"")):
+        raises(ValueError, parsed, signed)
+    for name in (b"version", b"board", b"format", b"block", b"length", b"sha256"):
+        raises(ValueError, parsed, b"\n".join([x for x in good.split(b"\n") if not x.startswith(name)]))
+
+
+def test_the_signature_is_the_last_line_and_over_all_before_it():
+    head = parsed(lines(), b"\x12\x34")
+    assert head.signature == b"\x12\x34" and head.signed == lines()
+    body = lines() + b"signature 1234\nkey abc\n"
+    raises(ValueError, parsed, body)
+    raises(ValueError, parsed, lines() + b"signature xyz\n")
+
+
+def test_a_header_that_is_cut_damaged_or_foreign_is_told():
+    data = bundle.header(lines())
+    for i in (0, 20, len(lines()) - 1, HEADER - 40, HEADER - 1):
+        raises(ValueError, bundle.parse, data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :])
+    raises(ValueError, bundle.parse, data[:-1])
+    assert bundle.parse(data + b"more").length == 8192
+    assert bundle.foreign(b"x") and not bundle.foreign(data[:3]) and not bundle.foreign(b"")
+
+
+def test_what_a_board_admits():
+    def admit(room=8192, keys=(), oldest=None, format=None, board="b", **more):
+        return bundle.admit(parsed(lines(**more)), board, room, list(keys), oldest, format)
+
+    admit()
+    for block in (512, 1024, 2048, 4096):
+        admit(block=block, length=block)
+        raises(ValueError, lambda: admit(block=block, length=block + 1))  # noqa: B023
+    for wrong in ({"room": 8191}, {"length": 0}, {"block": 256}, {"block": 8192}, {"block": 0},
+                  {"board": "c"}, {"format": "romfs"}, {"sha256": bytes(31)}, {"sha256": bytes(33)},
+                  {"oldest": "1.3"}, {"oldest": "1.2.1"}, {"oldest": "2"}, {"keys": ["p256 %x %x" % (X, Y)]}):  # fmt: skip
+        raises(ValueError, lambda: admit(**wrong))  # noqa: B023
+    for good in ({"room": 8193}, {"oldest": "1.2"}, {"oldest": "1.2.0"}, {"oldest": "1.1.9"}, {"format": "lfs2"}):
+        admit(**good)
+
+
+def test_versions_are_numbers_in_their_order():
+    for text, numbers in (
+        ("1.2", [1, 2]), ("1.10.0", [1, 10]), ("v2.0", [2]), ("1.2-rc3", [1, 2]), ("", []), ("0", []),
+        ("1..3", [1, 0, 3]), ("1.x.3", [1, 0, 3]),
+    ):  # fmt: skip
+        assert bundle.order(text) == numbers, text

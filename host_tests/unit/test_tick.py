@@ -1,0 +1,497 @@
+# The tick alone, look by look: turns, doubts, counts, and the exact moment of each opening.
+# MIT license; part of microevse
+"""On stand-ins that only note what the tick does with them. A bound that was off by one, or a turn
+that never came, went unnoticed while whole sessions were played."""
+
+from fake_chip import Hal
+from helpers import raises
+
+
+class Adc:
+    gap_ms = 10
+    now_ms = 0
+    takes_ms = 0
+
+    def __init__(self, now):
+        self.now = now
+        self.ages = {}
+
+    def window(self, index, ma):
+        self.now[0] += self.takes_ms
+        self.now_ms = self.now[0]
+        return ("plateau", index, ma)
+
+    def age_ms(self, index):
+        return self.ages.get(index, 0)
+
+
+class Evse:
+    def __init__(self, seen, offered_ma):
+        self.seen = seen
+        self.offered_ma = offered_ma
+        self.closed = self.in_doubt = False
+        self.trips = []
+        self.fails = None
+
+    def window(self, now_ms, plateau, gap_ms):
+        if self.fails:
+            raise self.fails
+        self.seen.append((plateau[1], plateau[2], now_ms, gap_ms))
+
+    def trip(self, cause):
+        self.trips.append(cause)
+        self.closed = False
+
+
+class Contactor:
+    before_close = None
+    opened = 0
+
+    def open(self):
+        self.opened += 1
+
+
+class Dog:
+    def __init__(self):
+        self.log = []
+
+    def set(self, ms):
+        self.log.append(ms)
+
+    def feed(self):
+        self.log.append("fed")
+
+    def rest(self):
+        self.log.append("rests")
+
+
+class Bench:
+    """A tick over `count` EVSEs; `look()` is one call of the timer `ms` after the last one."""
+
+    def __init__(self, hal, count=1, guarded=False):
+        self.tick_module, self.watchdog = hal
+        self.now = [5000]
+        self.tick_module.ticks_ms = lambda: self.now[0]
+        self.seen = []
+        self.adc = Adc(self.now)
+        self.evses = [Evse(self.seen, 6000 + i) for i in range(count)]
+        self.contactors = [Contactor() for _ in range(count)]
+        self.dog = Dog()
+        self.asked = 0
+        self.alive = True
+        parts = (self.adc, self.evses, self.contactors, self.dog, self._alive)
+        self.tick = self.tick_module.Tick(*parts + ((True,) if guarded else ()))
+        self.tick.start()
+
+    def _alive(self):
+        self.asked += 1
+        return self.alive
+
+    def close(self, *which):
+        alive, self.alive = self.alive, True
+        for i in which:
+            self.contactors[i].before_close()
+            self.evses[i].closed = True
+        self.alive = alive
+        self.asked = 0
+
+    def look(self, count=1, ms=10):
+        for _ in range(count):
+            self.now[0] += ms
+            self.tick._on_timer(None)
+
+    def turns(self, count, ms=10):
+        """Which EVSE had a window, in each of the next looks."""
+        out = []
+        for _ in range(count):
+            del self.seen[:]
+            self.look(1, ms)
+            out.append("".join([str(entry[0]) for entry in self.seen]))
+        return out
+
+
+PARTS = ("tick", "watchdog")
+
+
+def test_a_fresh_tick_has_counted_nothing_and_is_relaxed():
+    with Hal(*PARTS) as hal:
+        tick = Bench(hal).tick
+        counts = (tick.beats, tick.overruns, tick.failures, tick.worst_gap_ms, tick.last_error)
+        assert counts == (0, 0, 0, 0, None) and tick.relaxed
+
+
+def test_open_connectors_are_all_looked_at_in_every_second_tick():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        assert bench.turns(6) == ["", "01", "", "01", "", "01"]
+        assert bench.seen[0] == (0, 6000, bench.now[0], 10)  # what is offered, when, how old
+
+
+def test_closed_connectors_take_turns():
+    with Hal(*PARTS) as hal:
+        for count, turns in ((1, ["0"] * 4), (2, list("0101")), (3, list("0120"))):
+            bench = Bench(hal, count)
+            bench.close(*range(count))
+            assert bench.turns(4) == turns
+        bench = Bench(hal, 2)
+        bench.close(1)  # the open one has its turns, too
+        assert bench.turns(4) == list("0101")
+
+
+def test_one_in_doubt_is_looked_at_in_each_tick_and_twice_in_its_turn():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.evses[1].in_doubt = True
+        assert bench.turns(4) == ["01", "11", "01", "11"]
+        bench.evses[1].closed = False
+        assert bench.turns(4) == ["01", "1", "01", "1"], "no second look at an open one"
+        alone = Bench(hal, 1)
+        alone.close(0)
+        alone.evses[0].in_doubt = True
+        assert alone.turns(2) == ["0", "0"], "the next tick comes soon enough"
+
+
+def test_one_that_has_not_been_seen_for_30_ms_is_looked_at_out_of_turn():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.adc.ages = {0: 30, 1: 30}
+        assert bench.turns(2) == ["0", "1"]
+        bench.adc.ages = {0: 30, 1: 31}
+        assert bench.turns(2) == ["01", "1"]
+
+
+def test_after_a_gap_there_are_two_looks_at_once():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.adc.gap_ms = 30
+        assert bench.turns(1) == ["0"]
+        bench.adc.gap_ms = 31
+        assert bench.turns(1) == ["00"]
+        bench.evses[0].closed = False
+        assert bench.turns(1) == ["0"]
+        assert bench.tick.worst_gap_ms == 31
+        bench.adc.gap_ms = 12
+        bench.look(4)
+        assert bench.tick.worst_gap_ms == 31
+
+
+def test_ticks_that_take_longer_than_their_period_are_counted():
+    with Hal(*PARTS) as hal:
+        for closed, period in ((True, 10), (False, 20)):
+            bench = Bench(hal, 1)
+            if closed:
+                bench.close(0)
+            bench.adc.takes_ms = period
+            bench.look(4, 20)
+            assert bench.tick.overruns == 0
+            bench.adc.takes_ms = period + 1
+            bench.look(4, 40)
+            assert bench.tick.overruns == (4 if closed else 2)
+
+
+# -- feeding ------------------------------------------------------------------------------
+
+
+def test_the_tasks_are_asked_and_the_dog_is_fed_in_every_fourth_look():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        del bench.dog.log[:]
+        bench.look(3)
+        assert bench.asked == 0 and bench.dog.log == []
+        for rounds in (1, 2, 3):
+            bench.look(1)
+            assert bench.asked == rounds and bench.dog.log == ["fed"] * rounds
+            bench.look(3)
+            assert bench.asked == rounds
+
+
+def test_a_dead_task_opens_at_the_sixth_feed_that_is_left_out():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.alive = False
+        bench.look(4 * 5)
+        bench.alive = True
+        bench.look(4)
+        bench.alive = False
+        del bench.dog.log[:]
+        bench.look(4 * 6 - 1)
+        assert bench.evses[0].closed and not bench.evses[0].trips
+        bench.look(1)
+        for i in range(2):
+            assert bench.evses[i].trips == ["TaskFailed"] and bench.contactors[i].opened == 1
+        assert "fed" not in bench.dog.log
+
+
+def test_a_dead_task_is_not_fed_for_while_open_and_on_a_guarded_board():
+    with Hal(*PARTS) as hal:
+        for guarded in (False, True):
+            bench = Bench(hal, 1, guarded)
+            if guarded:
+                bench.close(0)
+            bench.alive = False
+            del bench.dog.log[:]
+            bench.look(200)
+            assert not bench.evses[0].trips and "fed" not in bench.dog.log
+            assert bench.asked == (50 if guarded else 25)
+
+
+def test_nothing_closes_while_a_task_is_dead():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.alive = False
+        raises(OSError, bench.contactors[0].before_close)
+        assert bench.asked == 1 and bench.tick.relaxed and bench.dog.log == [12000]
+
+
+def test_a_closing_begins_with_counters_at_nought():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.alive = False
+        bench.look(400)  # open: nothing is counted
+        bench.close(0)
+        bench.look(4 * 5)
+        assert not bench.evses[0].trips
+        bench.close(0)  # the next one
+        bench.look(4 * 5)
+        assert not bench.evses[0].trips
+
+
+# -- the watchdog's time --------------------------------------------------------------------
+
+
+def test_the_watchdog_s_time_follows_the_contactors():
+    with Hal(*PARTS) as hal:
+        for guarded, closed_ms in ((False, 1000), (True, 12000)):
+            bench = Bench(hal, 2, guarded)
+            assert bench.dog.log == [12000]
+            bench.close(0)
+            assert bench.dog.log == [12000, closed_ms] and not bench.tick.relaxed
+            bench.look(3)
+            bench.evses[0].closed = False
+            assert not bench.tick.relaxed
+            bench.look(1)
+            assert bench.dog.log[2:] == [12000, "fed"] and bench.tick.relaxed
+            bench.look(1)
+            assert bench.dog.log[4:] == []
+
+
+def test_a_person_at_the_console_lets_the_watchdogs_rest():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.tick.rest()
+        assert bench.dog.log[-1] == "rests"
+
+
+# -- a clock that fails ---------------------------------------------------------------------
+
+
+def test_a_stopped_clock_opens_in_the_thirteenth_tick():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.look(10)
+        bench.look(12, 0)
+        assert not bench.evses[0].trips
+        bench.look(1, 0)
+        assert bench.evses[0].trips == ["ClockStopped"] == bench.evses[1].trips
+        assert bench.contactors[0].opened == bench.contactors[1].opened == 1
+
+
+def test_a_stopped_clock_ends_in_a_reset_after_300_ticks_more():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        resets = []
+        bench.tick_module.system.mark = lambda word: resets.append(word)
+        bench.tick_module.system.reset = lambda: resets.append("reset")
+        bench.close(0)
+        bench.look(12 + 300, 0)
+        assert resets == [] and bench.evses[0].trips == ["ClockStopped"] * 300
+        bench.look(1, 0)
+        assert resets == ["Crash", "reset"]
+        assert set(bench.evses[0].trips) == {"ClockStopped"}
+
+
+def test_giving_up_opens_latches_and_resets():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        done = []
+        bench.tick_module.system.mark = lambda word: done.append(word)
+        bench.tick_module.system.reset = lambda: done.append(bench.contactors[1].opened)
+        bench.tick.give_up("TickFailed")
+        assert done == ["Crash", 1] and bench.contactors[0].opened == 1
+        assert bench.evses[0].trips == ["TickFailed"] == bench.evses[1].trips
+
+
+def test_a_clock_that_has_stopped_once_has_to_make_up_for_it():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(1, 5)
+        bench.look(11, 0)  # 115 ms behind
+        assert not bench.evses[0].trips
+        bench.look(1, 0)
+        bench.look(1, 6)
+        assert bench.evses[0].trips == ["ClockStopped"] * 2
+        bench.look(1, 20)
+        assert len(bench.evses[0].trips) == 2
+
+
+def test_a_clock_that_goes_is_never_behind():
+    with Hal(*PARTS) as hal:
+        for ms in (10, 11, 20, 60):
+            bench = Bench(hal, 1)
+            bench.close(0)
+            bench.look(2000, ms)
+            assert not bench.evses[0].trips, ms
+        open_ = Bench(hal, 1)
+        open_.look(2000, 10)  # every second one is skipped: 20 ms apart
+        assert not open_.evses[0].trips
+
+
+def test_ticks_that_queued_up_are_no_looks():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        assert bench.turns(3) == ["0"] * 3
+        assert bench.turns(2, 4) == ["", "0"]  # less than half a period, then what has added up
+        assert bench.turns(1, 5) == ["0"]
+
+
+def test_time_that_a_clock_lost_before_is_made_good():
+    """Eight ticks behind a stall, again and again: each time the clock has gone on before."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        for _ in range(50):
+            bench.look(12, 0)
+            bench.look(1, 130)
+            assert not bench.evses[0].trips
+
+
+# -- ticks that fail or come late -------------------------------------------------------------
+
+
+def test_a_failed_tick_opens_all_and_is_told():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.evses[0].fails = ValueError("x")
+        bench.look(1)
+        assert bench.tick.failures == 1 and bench.tick.last_error is bench.evses[0].fails
+        for i in range(2):
+            assert bench.evses[i].trips == ["TickFailed"] and bench.contactors[i].opened == 1
+        bench.evses[1].fails = bench.evses[0].fails = KeyboardInterrupt()
+        bench.tick.last_error = None
+        raises(KeyboardInterrupt, bench.look, 2)
+        assert bench.tick.last_error is None and bench.tick.failures == 2
+
+
+def test_a_failed_tick_is_not_fed_for():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.evses[0].fails = ValueError("x")
+        del bench.dog.log[:]
+        bench.look(40)
+        assert bench.dog.log == [] and bench.asked == 0
+
+
+def test_gaps_add_up_to_a_second_and_then_all_open():
+    """Less 1 ms for each tick; a gap within 30 ms counts nothing."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0, 1)
+        bench.adc.gap_ms = 30 + 101
+        bench.look(10)  # 10 * (101 - 1) = 1000
+        assert not bench.evses[0].trips
+        bench.adc.gap_ms = 31  # and one more, less one
+        bench.look(5)
+        assert not bench.evses[0].trips
+        bench.adc.gap_ms = 32
+        bench.look(1)
+        assert bench.evses[0].trips == ["TickFailed"] == bench.evses[1].trips
+
+
+def test_gaps_are_forgotten_a_millisecond_in_each_tick():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.adc.gap_ms = 30 + 901
+        bench.look(1)  # 900
+        bench.adc.gap_ms = 10
+        bench.look(900)
+        bench.adc.gap_ms = 30 + 1001
+        bench.look(1)
+        assert not bench.evses[0].trips
+        bench.close(0)  # and all at once by the next closing
+        bench.look(1)
+        assert not bench.evses[0].trips
+
+
+def test_after_an_opening_late_ticks_are_counted_anew():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.adc.gap_ms = 30 + 1002
+        bench.look(1)
+        assert bench.evses[0].trips == ["TickFailed"] and bench.tick._late_ms == 0
+        guarded = Bench(hal, 1, True)
+        guarded.close(0)
+        guarded.adc.gap_ms = 30 + 1002
+        guarded.look(20)
+        assert not guarded.evses[0].trips
+
+
+def test_long_charging_without_a_gap_is_no_credit():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(3000)
+        bench.adc.gap_ms = 30 + 1002
+        bench.look(1)
+        assert bench.evses[0].trips == ["TickFailed"]
+
+
+def test_after_an_opening_a_stopped_clock_is_counted_anew():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(10, 0)
+        bench.evses[0].closed = False
+        bench.look(1, 10)
+        assert bench.tick.relaxed and not bench.evses[0].trips
+        bench.look(12, 0)  # open, every second one counts, for 20 ms
+        assert not bench.evses[0].trips
+        bench.look(2, 0)
+        assert bench.evses[0].trips == ["ClockStopped"]
+
+
+def test_beats_count_modulo_65536():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.look(3)
+        assert bench.tick.beats == 3
+        bench.tick.beats = 0xFFFE
+        bench.look(1)
+        assert bench.tick.beats == 0xFFFF
+        bench.look(1)
+        assert bench.tick.beats == 0
+
+
+def test_a_tick_that_has_not_run_since_it_was_asked_has_stopped():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        left_out = []
+        bench.tick_module.burst.left_out = lambda: bool(left_out)
+        assert bench.tick.stopped() is False, "asked for the first time"
+        assert bench.tick.stopped() is True
+        bench.look(1)
+        assert bench.tick.stopped() is False
+        left_out.append(1)  # the virtual board passes over time on purpose
+        assert bench.tick.stopped() is False
