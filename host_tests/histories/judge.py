@@ -229,7 +229,7 @@ class Judge:
             wrong.append("nobody permits it")
         if now - w.opened_ms < rows.AGAIN_MS:
             wrong.append("opened %.0f ms ago" % (now - w.opened_ms))
-        if w.outlet.contactor.welded and w.mirrored:
+        if w.outlet.contactor.welded and w.outlet.contactor.closed and w.mirrored:
             wrong.append("the poles are welded")
         if wrong:
             self.fail("closes", "connector %d although %s" % (w.c + 1, ", ".join(wrong)))
@@ -261,7 +261,8 @@ class Judge:
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
             # Told to an EV: not a probe with nobody there, as far as the pilot shows.
-            told = before != "A" and now - w.in_ms > PLUGGED_MS and w.outlet.ev.plugged
+            told = before != "A" and not w.stuck
+            told = told and now - w.in_ms > PLUGGED_MS and w.outlet.ev.plugged
             w.f_since = now if told else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:

@@ -35,7 +35,7 @@ ROWS = [
     (
         "pilot",
         "lib/iec61851/*",
-        _PILOT + " unit/test_hal unit/test_guard_parts",
+        _PILOT + " unit/test_hal unit/test_adc unit/test_guard_parts",
         _PILOT_LONG + " test_boards_electrical " + _RIGS + " test_front_end"
         " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
