@@ -216,7 +216,7 @@ class Charger:
 
     def start(self):
         """Start everything. The tick comes first: from then on the pilot is watched."""
-        self.station.recover(system.last_reset())
+        self.station.recover(system.last_reset(), self.stop is not None)
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:

@@ -39,7 +39,7 @@ class Lifecycle:
         self._left = False  # the cable of a session was in the socket
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
-        self._held = []  # causes that wait for a person, as they are on flash
+        self._held = []  # causes that a restart does not end, as they are on flash
 
     # -- beginning -----------------------------------------------------------------------
 
@@ -181,7 +181,7 @@ class Lifecycle:
         connector = self._connector
         for cause in causes:
             connector.faults.report(cause, "", self._clock.uptime_ms())
-        self._held = connector.faults.for_person()
+        self._held = connector.faults.for_person(True)
         if counts:
             connector.evse.restore_closings(counts)
 
@@ -189,7 +189,7 @@ class Lifecycle:
         """Put on flash what a restart must not end. Never while the contactor is closed."""
         connector = self._connector
         closings = connector.evse.closings
-        held = connector.faults.for_person()
+        held = connector.faults.for_person(True)
         if connector.evse.closed or (held == self._held and not closings.news):
             return
         record = [connector.id, held, closings.counts()]
@@ -280,6 +280,8 @@ class Lifecycle:
         connector = self._connector
         self._station.reservations.sweep()
         connector.step(self._clock.uptime_ms())
+        # Before all that takes time: the supply may go a moment after the fault.
+        self._keep_held()
         if connector.session is not None:
             if connector.session.ending:
                 await self.finish()
