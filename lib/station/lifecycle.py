@@ -10,6 +10,7 @@ import asyncio
 
 import log
 from iec61851 import proximity
+from port import const
 from store import kinds
 from store.journal import JournalFull
 
@@ -17,6 +18,8 @@ from .session import Session, stamp
 
 # The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
 OPEN_TIMEOUT_MS = 8000
+# Within this time after opening a weld is told, where the poles are sensed (`protection`).
+_POLES_MS = const(2500)
 # A lock that did not open is tried again after this.
 UNLOCK_RETRY_MS = 10000
 # Nothing here depends on being woken: each connector is looked at once a second.
@@ -231,15 +234,25 @@ class Lifecycle:
 
     async def _unlock_when_open(self):
         connector = self._connector
-        give_up = self._clock.uptime_ms() + OPEN_TIMEOUT_MS
-        while connector.session is not None or connector.evse.closed:
-            if self._clock.uptime_ms() >= give_up:
-                return "failed"
+        poles_closed = connector.poles_closed
+        asked = self._clock.uptime_ms()
+        open_ms = 0  # when it was seen open first
+        while True:
+            now = self._clock.uptime_ms()
+            if connector.session is not None or connector.evse.closed:
+                if now - asked >= OPEN_TIMEOUT_MS:
+                    return "failed"
+                open_ms = 0
+            elif poles_closed is None or (open_ms and now - open_ms >= _POLES_MS):
+                break
+            else:
+                open_ms = open_ms or now
             await asyncio.sleep(0.1)
-        if connector.faults.may_be_live:
-            # The pins may be live: nobody gets the plug.
-            return "failed"
         async with self._motor:
+            # The pins may be live: nobody gets the plug. What the poles say now tells of a weld
+            # that is not told yet; what was told holds even if they say now that they are open.
+            if connector.faults.may_be_live or (poles_closed is not None and poles_closed()):
+                return "failed"
             return "unlocked" if await self._lock.unlock() else "failed"
 
     async def _give_back(self):
