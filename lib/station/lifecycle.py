@@ -235,8 +235,7 @@ class Lifecycle:
     async def _unlock_when_open(self):
         connector = self._connector
         poles_closed = connector.poles_closed
-        asked = self._clock.uptime_ms()
-        open_ms = 0  # when it was seen open first
+        asked, open_ms = self._clock.uptime_ms(), 0  # when it was seen open first
         while True:
             now = self._clock.uptime_ms()
             if connector.session is not None or connector.evse.closed:
