@@ -223,7 +223,7 @@ class Charger:
             if self.memory_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
                 connector.report_fault("StorageFailed", self.memory_problem)
-            supervisor.start("connector %d" % connector.id, connector.run)
+            supervisor.start("connector %d" % connector.id, connector.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         electrical.start_protections(self)
         supervisor.watch("loop", LOOP_LIMIT_MS)
@@ -313,7 +313,7 @@ async def run():
 
 
 def stop():
-    """Open every contactor: the console takes over, and nobody feeds the watchdogs there."""
+    """Open every contactor and let none close: the console takes over, or a reset follows."""
     if charger:
         charger.tick.open_all("ConsoleStop")
         charger.tick.rest()

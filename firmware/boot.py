@@ -12,7 +12,11 @@ Whatever else fails here, main.py is run next, with what lies in the file system
 
 import sys
 
-import machine
+# A file with the name of a built-in module would be taken for it (py/builtinimport.c).
+_places = sys.path[:]
+sys.path[:] = [".frozen"]
+
+import machine  # noqa: E402
 
 # (pin, safe level) of each output. By this name main.py and hal.system find the list.
 outputs = sys.modules["outputs"] = []
@@ -41,6 +45,8 @@ try:
 except Exception as exc:
     # A board that has never started: nothing has been closed yet.
     print("boot: no outputs in the NVS:", repr(exc))
+
+sys.path[:] = _places
 
 # Frozen modules go before files of an older version, as boot.py itself does where it is frozen.
 if "" in sys.path and ".frozen" in sys.path:

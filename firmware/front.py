@@ -88,11 +88,12 @@ class Front:
             log.info("button", "%d sessions run: nothing done", len(running))
 
     def _long_press(self):
-        """Tell the console where the charger can be found; open the network for set-up; reset an
-        emergency stop that has been released."""
+        """Reset an emergency stop that has been released. Where there is none: tell the console
+        where the charger can be found, and open the network for set-up."""
         # IEC 60204-1 (emergency stop): reset by hand, at the place. It starts nothing.
-        for connector in self._station.connectors:
-            connector.lifecycle.reset_faults(closings=False)
+        if any([c.lifecycle.reset_faults(closings=False) for c in self._station.connectors]):
+            log.info("button", "emergency stop reset")
+            return
         text = self._settings.text
         link = self._link
         log.info("button", "host %s, address %s", link.name, link.address or "none")

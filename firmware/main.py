@@ -55,6 +55,8 @@ def main():
     except BaseException as exc:
         open_outputs()
         try:
+            if "app" in sys.modules:
+                sys.modules["app"].stop()  # the tick runs on, and closes nothing any more
             import blackbox
             import log
             from hal import system

@@ -8,8 +8,8 @@ same number of each group of mutation/table.py, and always those of mutation/nam
 the survivors. Exit status 1 if one survives in a strict group that mutation/equivalent.json does
 not list, or more than one of fifty of all others.
 
-Nothing is written but to a temporary folder. --told prints each mutant and what noticed it. --near leaves out the tests of the whole
-firmware. --named tries those of named.json alone.
+Nothing is written but to a temporary folder. --told prints each mutant and what noticed it.
+--near leaves out the tests of the whole firmware. --named tries those of named.json alone.
 """
 
 import argparse
@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 
-from mutation import listed, operators, table
+from mutation import listed, table
 from mutation.pool import Pool
 
 SAMPLE = 330
@@ -38,10 +38,8 @@ class Bench:
         self.equivalent = listed.Equivalent()
         self.mutants = []
         for row in self.rows:
-            for path in row.paths if row.group in groups else []:
-                for mutant in operators.mutants(path, (table.ROOT / path).read_text()):
-                    mutant.group = row.group
-                    self.mutants.append(mutant)
+            if row.group in groups:
+                self.mutants += table.mutants(row)
         self._row = {path: row for row in self.rows for path in row.paths}
         self._learned = {}
         self.phases = [("", time.monotonic())]  # (name, when it ended)
@@ -143,7 +141,9 @@ class Bench:
         survivors = [m for m in mutants if m in ends and ends[m] is None]
         for mutant in survivors:
             self.out("SURVIVED  %s" % mutant)
-        self.out("%-12s %8s %7s %11s %9s" % ("group", "mutants", "killed", "equivalent", "survived"))
+        self.out(
+            "%-12s %8s %7s %11s %9s" % ("group", "mutants", "killed", "equivalent", "survived")
+        )
         failed = []
         others = survived = 0
         for group in groups:
@@ -190,7 +190,7 @@ def main(arguments):
     for entry in bench.equivalent.stale(bench.mutants) if groups == table.groups() else []:
         failed.append("equivalent.json")
         print("no such mutant any more:", entry)
-    for (_, begin), (name, end) in zip(bench.phases, bench.phases[1:]):
+    for (_, begin), (name, end) in zip(bench.phases, bench.phases[1:], strict=False):
         print("%s: %.0f s" % (name, end - begin))
     words = (len(chosen), given.seed, (time.monotonic() - began) / 60)
     print("%d mutants, seed %d, %.1f min" % words)

@@ -15,7 +15,7 @@ from tools_paths import ROOT
 from twin.run_heap import HEAP_GROWTH_32, HEAP_GROWTH_64
 
 # Quiet time is taken in such steps: an hour offline would take a minute else.
-GRID_MS = 4000
+GRID_MS = 1000  # below the 2 s in which watched tasks have to show themselves
 # A lost TLS connection comes back while a car charges, too, but only by a pause of charging.
 SOFT_PAUSE_S = 1200
 

@@ -80,6 +80,30 @@ def amps(profile, said, fitted):
     return Fraction(tenths, 10) / (VOLTS * min(phases or fitted, fitted))
 
 
+def careful(book, elapsed, session, fitted):
+    """What holds while the time is not known: of those that may hold now, down to the first that
+    holds for certain, the one with the least current."""
+    may = []
+    order = [
+        entry
+        for entry in book
+        if entry[0].purpose == p.DEFAULT or (session and entry[0].purpose == p.TX)
+    ]
+    order.sort(key=lambda entry: (entry[0].purpose == p.TX, entry[0].stack, entry[0].connector))
+    for profile, periods in reversed(order):
+        if (profile.start, profile.valid_from, profile.valid_to) != (None, None, None):
+            may.append((profile, (min(tenths for _, tenths, _ in periods), 0)))
+            continue
+        said = says(profile, periods, None, elapsed)
+        if said is not None:
+            may.append((profile, said))
+            break
+    if not may:
+        return {}
+    profile, said = min(may, key=lambda entry: amps(*entry, fitted))
+    return {profile.purpose: (None, profile, said)}
+
+
 def expected(book, unix, elapsed, session, fitted):
     """Current in A that may be offered at one moment: exact, 0 where the car must pause."""
     found = {}
@@ -87,13 +111,15 @@ def expected(book, unix, elapsed, session, fitted):
         if profile.purpose == p.TX and session is None:
             continue
         said = says(profile, periods, unix, elapsed)
-        if profile.purpose == p.MAX and unix is None:
+        if unix is None:
             continue
         if said is None:
             continue
         rank = (profile.stack, profile.connector)
         if profile.purpose not in found or rank > found[profile.purpose][0]:
             found[profile.purpose] = (rank, profile, said)
+    if unix is None:
+        found = careful(book, elapsed, session, fitted)
     limit = Fraction(LOCAL)
     cap = None
     if unix is None:

@@ -5,11 +5,13 @@ flashed. Whoever changes what is listed here needs a new name beside the old one
 
 import ast
 import struct
+import subprocess
 from binascii import crc32
 
+import pytest
 import slots
 from store.ramflash import RamFlash
-from tools_paths import ROOT
+from tools_paths import ROOT, tool
 
 FIRMWARE = ROOT / "firmware"
 # {module: {name: arguments that are given}} of a slot's modules.
@@ -103,3 +105,16 @@ def test_a_record_is_read_byte_for_byte_as_ever():
     assert slots.read(flash).live and slots.read(flash).confirmed
     flash.program(at + 2816, b"\0")
     assert slots.read(flash).given_up and not slots.read(flash).live
+
+
+@pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
+@pytest.mark.parametrize("name", ("machine", "binascii"))
+def test_a_file_with_the_name_of_a_built_in_module_is_not_taken_for_it(tmp_path, name):
+    """Once such a file in the file system was run before any output was opened."""
+    (tmp_path / "boot.py").write_text((FIRMWARE / "boot.py").read_text())
+    (tmp_path / (name + ".py")).write_text("raise SystemExit('shadowed')")
+    done = subprocess.run(
+        [tool("micropython"), "boot.py"], cwd=tmp_path, capture_output=True, text=True, timeout=20
+    )
+    assert "boot:" in done.stdout and "shadowed" not in done.stdout + done.stderr, done
+    assert done.returncode == 0

@@ -2,17 +2,13 @@
 # MIT license; part of microevse
 """Nobody else reads an ADC. ADC2 belongs to the radio."""
 
-import sys
 from array import array
 
 import burst
-import iec61851
-import log
 import machine
 from iec61851 import proximity
-from iec61851.levels import A, level
-from iec61851.plateau import FULL_U16, Plateau, divider
-from port import const, sleep_ms, ticks_diff, ticks_ms
+from iec61851.plateau import Plateau, divider
+from port import const, forget, sleep_ms, ticks_diff, ticks_ms
 
 from hal import kernel, pilot
 
@@ -24,17 +20,8 @@ _BUFFER = const(256)  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = const(0x0FFFFFFF)  # three days in ms: a small int, and longer than any gap
 _PAIRS = const(9)  # readings for one voltage, an odd number
-# For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
-_CURVE_PAIRS = const(32)
 _EMPTY = const(150)  # counts of 65535: below the converter sees nothing
-_SETTLE_MS = const(2)
-_TRIES = const(3)  # a conversion may fail now and then
-# An ESP32 is straight up to here; a front end that goes higher needs its curve.
-_STRAIGHT_UV = const(2450000)
-_HIGH_MV = const(12000)
 _FULL_FROM = const(65500)  # counts above mean a full converter
-# Microvolts per count of 65535 at 11 dB, over all chips: outside, the calibration is no good.
-_STEP_UV = const((35, 70))
 _NOMINAL_UV = const(48)
 _INTERCEPT_UV = const(142000)  # what a count of 0 means on an ESP32; other chips start at 0
 
@@ -55,24 +42,26 @@ class PilotAdc:
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
         self._intercept_uv = _INTERCEPT_UV if board["chip"] == "esp32" else 0
         self._lows = []
+        from iec61851 import calibration  # needed once: its heap is worth more
+
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp and "adc" in temp else None
         for connector in board["connectors"]:
             cp = connector["cp"]
             plateau = Plateau(*divider(cp["divider"], cp["vcc_mv"]), kernel)
             adc = _input(cp["adc"])
-            known = self._calibrate(adc, plateau, cp, board["chip"])
+            bench = calibration.Bench(adc, plateau, cp, pilot.hold, sleep_ms, _middle)
+            known = bench.calibrate(board["chip"] == "esp32", self._intercept_uv, _NOMINAL_UV)
             if not known:
                 self.uncalibrated.append(len(self._adcs))
-            self._lows.append(_own_low(adc, plateau, cp) if known else None)
+            self._lows.append(bench.own_low() if known else None)
             self._adcs.append(adc)
             self._plateaus.append(plateau)
             self._starts.append(None)
             self._skips.append(0)
             pp = connector.get("pp")
             self._pps.append((_input(pp["adc"]), pp) if pp else None)
-        if sys.modules.pop("iec61851.curve", None):
-            del iec61851.curve  # its heap is worth more
+        forget("iec61851.calibration")
 
     def window(self, index, ma=0):
         """Sample one pilot; returns its Plateau. `ma`: what is being offered."""
@@ -133,94 +122,9 @@ class PilotAdc:
         raw = _middle(adc.read_u16)
         return None if raw is None else (self._intercept_uv + raw * _NOMINAL_UV) // 1000
 
-    def _calibrate(self, adc, plateau, cp, chip):
-        """From counts to volts: by the profile's points, else by the chip's own calibration.
-
-        False if there is neither: then a nominal line is taken, which an ESP32 can be 6 % off.
-        """
-        if "cal" in cp:
-            points = [tuple(point) for point in cp["cal"]]
-            if points[-1][0] >= _FULL_FROM:
-                # A full converter: what the profile says of it is the least it may be.
-                points[-1] = (FULL_U16, max(points[-1][1], plateau.pin_uv(_HIGH_MV)))
-            plateau.trace(points)
-            return True
-        nominal = self._intercept_uv + FULL_U16 * _NOMINAL_UV
-        plateau.calibrate(0, self._intercept_uv, FULL_U16, nominal)
-        if not hasattr(adc, "read_uv"):
-            log.warn("adc", "no calibration on this chip")
-            return False
-        way = _curve if chip == "esp32" and plateau.pin_uv(_HIGH_MV) > _STRAIGHT_UV else _line
-        for _ in range(_TRIES):
-            try:
-                pilot.hold(cp, True)
-                sleep_ms(_SETTLE_MS)
-                way(adc, plateau, cp, self._intercept_uv)
-                return True
-            except (OSError, ValueError) as exc:
-                reason = exc
-            finally:
-                pilot.hold(cp, True)
-        # MicroPython's read_uv() fails so on a chip without calibration values in its eFuse.
-        log.warn("adc", "not calibrated: %s", reason)
-        return False
-
-
-def _line(adc, plateau, cp, intercept):
-    """The line through +12 V and -12 V.
-
-    -12 V for 4 ms is sent only where the first point says that no EV is there. With
-    an EV (power came back) the second point is what a count of 0 means on this chip.
-    """
-    raw_b, uv_b = _settled(adc.read_u16), _settled(adc.read_uv)
-    raw_a, uv_a = 0, intercept
-    if level(plateau.pilot_mv(uv_b)) == A:
-        pilot.hold(cp, False)
-        sleep_ms(_SETTLE_MS)
-        raw_a, uv_a = _settled(adc.read_u16), _settled(adc.read_uv)
-    if not _STEP_UV[0] * (raw_b - raw_a) < uv_b - uv_a < _STEP_UV[1] * (raw_b - raw_a):
-        raise ValueError("%d uV at %d, %d uV at %d" % (uv_a, raw_a, uv_b, raw_b))
-    plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
-
-
-def _curve(adc, plateau, cp, intercept):
-    """The curve of an ESP32, by its reference: whatever level is there shows it."""
-    raw = _settled(adc.read_u16, _CURVE_PAIRS)
-    uv = _settled(adc.read_uv, _CURVE_PAIRS)
-    from iec61851 import curve  # only here: most of it is needed once
-
-    plateau.trace(curve.points(curve.reference_mv(raw, uv), plateau.pin_uv(_HIGH_MV)))
-
-
-def _own_low(adc, plateau, cp):
-    """Pilot millivolts with -12 V sent for 4 ms and no EV there; None if that cannot be told."""
-    if not cp.get("diode_check", True):
-        return None
-    try:
-        pilot.hold(cp, True)
-        sleep_ms(_SETTLE_MS)
-        if level(plateau.mv(_settled(adc.read_u16))) != A:
-            return None
-        pilot.hold(cp, False)
-        sleep_ms(_SETTLE_MS)
-        return plateau.mv(_settled(adc.read_u16))
-    except OSError as exc:
-        log.warn("adc", "no self-test: %s", exc)
-        return None
-    finally:
-        pilot.hold(cp, True)
-
 
 def _input(pin):
     return machine.ADC(machine.Pin(pin), atten=machine.ADC.ATTN_11DB)
-
-
-def _settled(read, count=_PAIRS):
-    """As `_middle`, for calibration: OSError without a reading."""
-    value = _middle(read, count)
-    if value is None:
-        raise OSError("no conversion")
-    return value
 
 
 def _middle(read, count=_PAIRS):

@@ -45,6 +45,9 @@ _FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
 # A watched task is late, closed, for so many feeds that were left out: 240 ms, in which a task
 # that has only waited behind a stall has shown itself.
 DEAD = const(6)
+# With a guard tasks may wait behind stalls of seconds; it opens for pilot and RCD alone, so there is
+# an end to that, too: 8 s.
+DEAD_GUARDED = const(200)
 
 
 class Tick:
@@ -90,8 +93,9 @@ class Tick:
         if not self._alive():
             raise OSError("a watched task is late")
         self._dog.set(self._closed_dog_ms)
-        self._behind_ms = self._late_ms = self._dead = 0
-        self.relaxed = False
+        if self.relaxed:  # what counts while another contactor is closed goes on
+            self._behind_ms = self._late_ms = self._dead = 0
+            self.relaxed = False
 
     def open_all(self, cause):
         """Open every contactor now and latch `cause`."""
@@ -114,6 +118,7 @@ class Tick:
 
     def rest(self):
         """Nobody feeds the watchdogs from now on: a person is at the console."""
+        self.relaxed = True  # the next tick sets no time again
         self._dog.rest()
 
     def _on_timer(self, _timer):
@@ -196,9 +201,9 @@ class Tick:
         if self._alive():
             self._dead = 0
             self._dog.feed()
-        elif closed and not self._guarded:
+        elif closed:
             self._dead += 1
-            if self._dead >= DEAD:
+            if self._dead >= (DEAD_GUARDED if self._guarded else DEAD):
                 self.open_all("TaskFailed")
 
     def _window(self, i, evse):

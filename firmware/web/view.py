@@ -54,7 +54,9 @@ class View:
         out["worst_gap_ms"] = max(evse.worst_gap_ms for evse in charger.evses)
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
-        out["lacks"] = electrical.lacks(self._board, 0)
+        out["lacks"] = "; ".join(
+            sorted({electrical.lacks(self._board, i) for i in range(len(charger.evses))})
+        )
         if not self._board["connectors"][0]["cp"].get("diode_check", True):
             out["diode_check"] = False
         if len(charger.evses) > 1:

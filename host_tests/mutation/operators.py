@@ -23,36 +23,11 @@ value without it.
 import ast
 import re
 
+from .shapes import ARITHMETIC, COMPARE, is_format, is_not, is_port, is_text, told
 from .source import Mutant, Source
 
 SMALL = 16
 _CAMEL = re.compile(r"[A-Z][a-z]+([A-Z][a-z]*)+$")
-_COMPARE = {
-    ast.Lt: ("<", ("<=", ">=")),
-    ast.LtE: ("<=", ("<", ">")),
-    ast.Gt: (">", (">=", "<=")),
-    ast.GtE: (">=", (">", "<")),
-    ast.Eq: ("==", ("!=",)),
-    ast.NotEq: ("!=", ("==",)),
-    ast.Is: ("is", ("is not",)),
-    ast.IsNot: ("is not", ("is",)),
-    ast.In: ("in", ("not in",)),
-    ast.NotIn: ("not in", ("in",)),
-}
-_ARITHMETIC = {
-    ast.Add: ("+", "-"),
-    ast.Sub: ("-", "+"),
-    ast.Mult: ("*", "//"),
-    ast.FloorDiv: ("//", "*"),
-    ast.Div: ("/", "*"),
-    ast.Mod: ("%", "//"),
-    ast.LShift: ("<<", ">>"),
-    ast.RShift: (">>", "<<"),
-    ast.BitAnd: ("&", "|"),
-    ast.BitOr: ("|", "&"),
-    ast.BitXor: ("^", "|"),
-}
-_TOLD = ("log", "print", "print_exception")  # calls of these are for people
 _PORTS = ("MICROPYTHON", "IN_PLACE")
 _ATOMS = (ast.Name, ast.Call, ast.Attribute, ast.Subscript, ast.Constant, ast.Compare)
 
@@ -75,11 +50,11 @@ class _Walk:
     # -- helpers -----------------------------------------------------------------------
 
     def _add(self, span, text, operator):
-        line = 0
+        line, name = 0, ""
         if self._function is not None:
-            around = self._function
+            around, name = self._function, self._function.name
             line = min([around.lineno] + [d.lineno for d in around.decorator_list])
-        self.found.append(Mutant(self.source, span[0], span[1], text, operator, line))
+        self.found.append(Mutant(self.source, span[0], span[1], text, operator, line, name))
 
     def _replace(self, node, text, operator):
         self._add(self.source.span(node), text, operator)
@@ -111,7 +86,7 @@ class _Walk:
 
     def _expr(self, node):
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(value, ast.Constant) or _told(value):
+        if isinstance(value, ast.Constant) or told(value):
             return
         if isinstance(value, ast.Call):
             self._replace(node, "pass", "removed")
@@ -140,10 +115,10 @@ class _Walk:
         return self._function.name != "__init__"
 
     def _augassign(self, node):
-        old, new = _ARITHMETIC[type(node.op)]
+        old, new = ARITHMETIC[type(node.op)]
         if self._function is not None:
             self._replace(node, "pass", "removed")
-        if not _is_text(node.value):
+        if not is_text(node.value):
             self._add(self._between(old + "=", node.target, node.value), new + "=", "arithmetic")
         self.visit(node.value)
 
@@ -153,7 +128,7 @@ class _Walk:
             if node is not self._function.body[-1]:
                 self._replace(node, "pass", "removed")
             return
-        if isinstance(value, (ast.Compare, ast.BoolOp)) or _is_not(value):
+        if isinstance(value, (ast.Compare, ast.BoolOp)) or is_not(value):
             self._replace(value, "not (%s)" % self.source.text(value), "return")
         elif not isinstance(value, ast.Constant):
             self._replace(value, "None", "return")
@@ -178,18 +153,18 @@ class _Walk:
         self.visit(node)
 
     def _if(self, node):
-        if not node.orelse and all(_told(getattr(n, "value", n)) for n in node.body):
+        if not node.orelse and all(told(getattr(n, "value", n)) for n in node.body):
             return  # whether something is told
         self._condition(node.test)
         on_chip, other = node.body, node.orelse
-        if _is_not(node.test) and _is_port(node.test.operand):
+        if is_not(node.test) and is_port(node.test.operand):
             on_chip, other = other, on_chip
-        elif not _is_port(node.test):
+        elif not is_port(node.test):
             on_chip = on_chip + other
         self._visit_all(on_chip)
 
     def _ifexp(self, node):
-        if any(_is_format(n) for n in (node.body, node.orelse)):
+        if any(is_format(n) for n in (node.body, node.orelse)):
             return  # a text for people
         self._condition(node.test)
         self._visit_all((node.body, node.orelse))
@@ -228,7 +203,7 @@ class _Walk:
     # -- expressions -------------------------------------------------------------------
 
     def _call(self, node):
-        if _told(node):
+        if told(node):
             return
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name in ("min", "max"):
@@ -241,8 +216,8 @@ class _Walk:
 
     def _compare(self, node):
         left = node.left
-        for op, right in zip(node.ops, node.comparators):
-            old, others = _COMPARE[type(op)]
+        for op, right in zip(node.ops, node.comparators, strict=True):
+            old, others = COMPARE[type(op)]
             for new in others:
                 self._add(self._between(old, left, right), new, "compare")
             left = right
@@ -250,7 +225,7 @@ class _Walk:
 
     def _boolop(self, node):
         old, new = ("and", "or") if isinstance(node.op, ast.And) else ("or", "and")
-        for left, right in zip(node.values, node.values[1:]):
+        for left, right in zip(node.values, node.values[1:], strict=False):
             self._add(self._between(old, left, right), new, "boolean")
         for left_out in range(len(node.values)):
             rest = node.values[:left_out] + node.values[left_out + 1 :]
@@ -272,10 +247,10 @@ class _Walk:
         self.visit(node.operand)
 
     def _binop(self, node):
-        if _is_format(node):
+        if is_format(node):
             return  # a text for people
-        if type(node.op) in _ARITHMETIC and not (_is_text(node.left) or _is_text(node.right)):
-            old, new = _ARITHMETIC[type(node.op)]
+        if type(node.op) in ARITHMETIC and not (is_text(node.left) or is_text(node.right)):
+            old, new = ARITHMETIC[type(node.op)]
             self._add(self._between(old, node.left, node.right), new, "arithmetic")
         self._visit_all((node.left, node.right))
 
@@ -307,30 +282,3 @@ class _Walk:
             changed = (value + abs(value) // 4, value - abs(value) // 4)
         for new in changed:
             self._replace(node, repr(new), "constant")
-
-
-def _is_text(node):
-    return isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes))
-
-
-def _is_format(node):
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod) and _is_text(node.left)
-
-
-def _is_port(node):
-    return isinstance(node, ast.Name) and node.id == "MICROPYTHON"
-
-
-def _is_not(node):
-    return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
-
-
-def _told(node):
-    """A call of log.*, print or print_exception."""
-    if not isinstance(node, ast.Call):
-        return False
-    function = node.func
-    if isinstance(function, ast.Attribute):
-        of = function.value.id if isinstance(function.value, ast.Name) else ""
-        return of == "log" or function.attr in _TOLD
-    return isinstance(function, ast.Name) and function.id in _TOLD

@@ -11,13 +11,14 @@ class Mutant:
     """`text` in place of the bytes `start` to `end` of a source.
 
     path: below the repository's root. function: first line of the innermost function around
-    it, 0 on module or class level. operator: see operators.py.
+    it, 0 on module or class level; within: its name. operator: see operators.py.
     """
 
-    def __init__(self, source, start, end, text, operator, function=0):
+    def __init__(self, source, start, end, text, operator, function=0, within=""):
         self.path = source.path
         self.operator = operator
         self.function = function
+        self.within = within
         self._source = source
         self.edit = (start, end, text.encode())
         self.line = source.data.count(b"\n", 0, start) + 1

@@ -2,12 +2,13 @@
 # MIT license; part of microevse
 """Rows of (group, files, near, whole).
 
-near: test files that run the code in their own process. The bench learns which of their tests
-reach a function, and tries those, quick ones first. whole: for what none of these notices; in
-the order written, files or single tests, also of the whole firmware on MicroPython. `micropython
-X` stands for the unit tests of X on MicroPython.
+files: patterns; FILE::NAME is one function of a file. near: test files that run the code in their
+own process. The bench learns which of their tests reach a function, and tries those, quick ones
+first. whole: for what none of these notices; in the order written, files or single tests, also of
+the whole firmware on MicroPython. `micropython:X`: the unit tests of X on MicroPython.
 """
 
+from . import operators
 from .place import ROOT
 
 # Here no mutant may survive; elsewhere one of fifty.
@@ -16,7 +17,8 @@ SHARE = 0.02
 
 _PILOT = (
     "unit/test_iec61851_bounds unit/test_iec61851_exact unit/test_iec61851_plateau"
-    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake unit/test_iec61851_curve"
+    " unit/test_iec61851_levels unit/test_iec61851_evse unit/test_iec61851_wake"
+    " unit/test_iec61851_curve"
 )
 _PILOT_LONG = (
     "unit/test_iec61851_latch unit/test_iec61851_closings unit/test_iec61851_evidence"
@@ -26,14 +28,14 @@ _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdo
 _RIGS = "test_model test_conformance_electrical test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
-    " unit/test_cbor unit/test_space"
+    " unit/test_cbor unit/test_space unit/test_kinds"
 )
 
 ROWS = [
     (
         "pilot",
         "lib/iec61851/*",
-        _PILOT + " unit/test_hal unit/test_guard_parts",
+        _PILOT + " unit/test_hal unit/test_adc unit/test_guard_parts",
         _PILOT_LONG + " test_boards_electrical " + _RIGS + " test_front_end"
         " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
@@ -75,8 +77,9 @@ ROWS = [
     ),
     (
         "recovery",
-        "lib/station/recovery.py lib/station/station.py",
-        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time unit/test_reservations"
+        "lib/station/recovery.py lib/station/station.py::recover",
+        "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time"
+        " unit/test_reservations"
         " unit/test_authorization",
         "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
     ),
@@ -84,7 +87,7 @@ ROWS = [
         "boot",
         "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
         " firmware/hal/system.py firmware/hal/kept.py",
-        "unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
+        "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
         "test_safe_mode test_resets test_last_words test_update test_octt16_core_boot",
     ),
     (
@@ -97,7 +100,8 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection unit/test_ws_handshake"
+        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection"
+        " unit/test_ws_handshake"
         " test_certificate_names",
         "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
         " micropython:test_ws_connection",
@@ -126,9 +130,12 @@ BOUNDED = {
 
 
 class Row:
-    def __init__(self, group, paths, near, whole):
+    """`only`: {path: name of the one function in it that is meant}."""
+
+    def __init__(self, group, paths, only, near, whole):
         self.group = group
         self.paths = paths
+        self.only = only
         self.near = near
         self.whole = whole
 
@@ -144,18 +151,33 @@ def rows():
     """[Row, ...] with real paths; ValueError for one that is not there."""
     found = []
     for group, files, near, whole in ROWS:
-        paths = []
+        paths, only = [], {}
         for pattern in files.split():
+            pattern, _, function = pattern.partition("::")
             matching = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob(pattern))
             matching = [p for p in matching if p.endswith(".py") and p not in LEFT_OUT]
             if not matching:
                 raise ValueError("%s: no such file" % pattern)
             paths += matching
+            if function:
+                only[pattern] = function
         tests = [[_test(word) for word in words.split()] for words in (near, whole)]
         for test in tests[0] + tests[1]:
             if not (ROOT / test.partition("::")[0]).exists():
                 raise ValueError("%s: no such test" % test)
-        found.append(Row(group, paths, *tests))
+        found.append(Row(group, paths, only, *tests))
+    return found
+
+
+def mutants(row):
+    """[Mutant, ...] of all files of a row."""
+    found = []
+    for path in row.paths:
+        name = row.only.get(path)
+        for mutant in operators.mutants(path, (ROOT / path).read_text()):
+            if name in (None, mutant.within):
+                mutant.group = row.group
+                found.append(mutant)
     return found
 
 

@@ -76,7 +76,14 @@ def _quietly(arguments, plugin, first=("-x",)):
     os.dup2(out, 1)
     os.dup2(out, 2)
     # The same examples each time: what is noticed once is noticed always.
-    hypothesis.settings.register_profile("mutants", derandomize=True, database=None)
+    # Slow machines and tracing are no failures.
+    hypothesis.settings.register_profile(
+        "mutants",
+        derandomize=True,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
     hypothesis.settings.load_profile("mutants")
     try:
         code = int(pytest.main(_OPTIONS + list(first) + arguments, plugins=[plugin]))

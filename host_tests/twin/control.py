@@ -17,7 +17,7 @@ MICROPYTHON = sys.implementation.name == "micropython"
 
 PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
-    "ev", "button", "lamps", "reader",
+    "ev", "button", "lamps", "reader", "wire",
 )  # fmt: skip
 # What `reboot` does to the chip; `hard` is a machine.reset() that nobody has prepared.
 CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}

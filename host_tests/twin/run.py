@@ -220,6 +220,9 @@ class Board:
         self._limit_heap()
         # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
         nothing = start.get("fs") == "empty" and start.get("image") != "own"
+        # Built into the chip's image: found wherever boot.py lets Python look for modules.
+        for name in ("machine", "esp32", "binascii"):
+            __import__(name)
         for name in () if nothing else ("boot.py", "main.py"):
             for folder in start["firmware"]:
                 path = folder + "/" + name

@@ -412,6 +412,7 @@ class World:
         self.celsius = _ROOM_C
         self._faults = []  # names that are no part of a device
         self._pressed = {}  # pin: 1 while a person presses
+        self._wires = {}  # input pin: level of a wire that is shorted or broken
         self.outlets = {}
         for cfg in board["connectors"]:
             outlet = Outlet(self, cfg)
@@ -467,6 +468,8 @@ class World:
 
     def read(self, pin):
         """Level the world puts on `pin`: 0, 1, or None if nothing does."""
+        if pin in self._wires:
+            return self._wires[pin]
         fn = self.inputs.get(pin)
         return None if fn is None else fn()
 
@@ -528,6 +531,7 @@ class World:
             "celsius": self.celsius,
             "faults": self._faults,
             "pressed": [pin for pin in self._pressed if self._pressed[pin]],
+            "wires": [[pin, self._wires[pin]] for pin in sorted(self._wires)],
             "outlets": [[n, self.outlets[n].snapshot()] for n in self.outlets],
             "pins": {
                 "levels": [[pin, self.levels[pin]] for pin in sorted(self.levels)],
@@ -542,6 +546,8 @@ class World:
         self._faults = list(snapshot["faults"])
         for pin in snapshot["pressed"]:
             self._pressed[pin] = 1
+        for pin, level in snapshot.get("wires", ()):
+            self._wires[pin] = level
         for number, state in snapshot["outlets"]:
             if number in self.outlets:
                 self.outlets[number].restore(state, snapshot["t"], driven.get(number))
@@ -583,6 +589,8 @@ class World:
                 raise ValueError("this board has no reader that can be asked")
             self.reader.chip.silent = not cmd.get("on", True)
             return {}
+        if do == "wire":
+            return self._wire(cmd)
         outlet = self.outlet(cmd.get("connector", 1))
         ev = outlet.ev
         if do == "plug":
@@ -615,6 +623,23 @@ class World:
             return self._fault(outlet, cmd)
         else:
             raise ValueError("unknown command %s" % do)
+        return {}
+
+    def _wire(self, cmd):
+        """An input's wire is shorted to ground (level 0), broken or stuck high (1: with its
+        pull-up), or mended (None). "edge": false, and no interrupt comes of it."""
+        pin, level = cmd.get("pin"), cmd.get("level")
+        if pin not in self.inputs:
+            raise ValueError("nothing is wired to pin %s" % pin)
+        if level is None:
+            self._wires.pop(pin, None)
+        elif level in (0, 1):
+            self._wires[pin] = level
+        else:
+            raise ValueError('"level" must be 0, 1 or null')
+        if cmd.get("edge", True):
+            self.input_moved(pin)
+        self.touch()
         return {}
 
     def _lamps(self):

@@ -7,7 +7,7 @@ import os
 
 from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
-from ocppj import dial, tls
+from ocppj import dial
 from ocppj.resolver import Resolver
 from station.settings import Settings
 from test_tls_pem import ONE, TWO, pem
@@ -82,7 +82,7 @@ class Bench:
 
     def attempt(self):
         """The arguments that the stream is opened with, and those of the upgrade."""
-        from ocppj import handshake  # each time: it is let go of afterwards
+        from ocppj import handshake, tls  # each time: they are let go of afterwards
 
         upgrades = []
         context, upgrade = tls.client_context, handshake.upgrade
@@ -193,7 +193,11 @@ def test_the_configuration_reads_files_and_settings_anew():
 
     with_files(look)
     cfg = config("wss://h", **NAMED)
-    for name, file in (("ca_der", "CaFile"), ("cert_der", "ClientCertFile"), ("key_der", "ClientKeyFile")):
+    for name, file in (
+        ("ca_der", "CaFile"),
+        ("cert_der", "ClientCertFile"),
+        ("key_der", "ClientKeyFile"),
+    ):
         told = str(raises(ValueError, lambda: getattr(cfg, name)))  # noqa: B023
         assert file in told and NAMED[file] in told
     cfg = config("wss://h")
@@ -246,3 +250,35 @@ def test_one_wrong_value_of_a_file_keeps_none_of_the_others_out():
         "WebSocketPingInterval": 44,
     })  # fmt: skip
     assert settings.get("ChargePointId") == "CP7" and settings.get("WebSocketPingInterval") == 44
+
+
+def test_of_several_addresses_the_first_is_taken():
+    import socket
+
+    real = socket.getaddrinfo
+    answers = [(2, 1, 6, "", ("192.0.2.1", 80)), (2, 1, 6, "", ("192.0.2.2", 80))]
+    try:
+        socket.getaddrinfo = lambda *arguments: answers
+    except AttributeError:
+        return  # a module of MicroPython that cannot be changed
+    try:
+        assert dial.resolve("csms.example", 80) == "192.0.2.1"
+    finally:
+        socket.getaddrinfo = real
+
+
+def test_without_an_address_no_profile_is_too_weak_for_it():
+    assert config("", SecurityProfile=2).url == ""
+
+
+def test_a_layer_that_is_broken_is_told_as_a_bug():
+    def layer(values):
+        raise TypeError("a bug")
+
+    raises(TypeError, layer_values, layer, {"ChargePointId": "CP"})
+
+
+def test_a_name_that_another_part_has_looked_up_is_not_asked_for_again():
+    bench = Bench("ws://csms.example/ocpp")
+    run(bench.resolver.address("csms.example", 80))
+    assert bench.attempt()[0][0] == "192.0.2.1" and len(bench.looked_up) == 1

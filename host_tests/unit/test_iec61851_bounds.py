@@ -10,8 +10,9 @@ from iec61851.latch import CAUSES, Latch
 from iec61851.levels import UNKNOWN, A, B, C, D, E, F, classify, level
 from iec61851.observer import WEAK_MV, FrontEnd
 from iec61851.sender import FAULT, MAX_WAKES, OFFER, STEADY, Sender, Waker
+from station import faults
 
-# -- levels -----------------------------------------------------------------------------------
+# -- levels ------------------------------------------------------------------------------
 
 
 def test_a_voltage_on_a_bound_belongs_below_it():
@@ -51,7 +52,7 @@ def test_f_is_a_low_half_alone():
     assert low(1, 3, True) == low(0, 2, False) == low(0, 3, False, -9999) == UNKNOWN
 
 
-# -- proximity, duty ------------------------------------------------------------------------------
+# -- proximity, duty ---------------------------------------------------------------------
 
 
 def test_every_rating_ends_at_its_bound():
@@ -85,7 +86,7 @@ def test_what_an_ev_reads_at_the_bounds_of_the_table():
     assert duty.duty_u16(52500) == 55705 and duty.duty_u16(52600) == 55731
 
 
-# -- runs and evidence ------------------------------------------------------------------------------
+# -- runs and evidence -------------------------------------------------------------------
 
 
 def test_a_run_lasts_from_its_first_window_on():
@@ -186,15 +187,15 @@ def test_open_320_ms_of_doubt_are_told_when_they_come_back():
     # The run itself may last 160 ms before most of the doubt is its own.
     for ms, told in ((159, "DiodeLost"), (160, None)):
         evidence = Evidence()
-        evidence.doubt, evidence._cause, evidence._votes = 320 * 16, "DiodeLost", 1
+        evidence.doubt, evidence.cause, evidence._votes = 320 * 16, "DiodeLost", 1
         evidence.bad.more(0)
         assert evidence.open("PilotWrong", ms) == told
     evidence = Evidence()
-    evidence.doubt, evidence._cause, evidence._votes = 320 * 16, None, 1
+    evidence.doubt, evidence.cause, evidence._votes = 320 * 16, None, 1
     assert evidence.open("PilotWrong", 1) == "PilotWrong"
 
 
-# -- latch ----------------------------------------------------------------------------------------
+# -- latch -------------------------------------------------------------------------------
 
 
 class Allows:
@@ -226,6 +227,12 @@ def test_a_latch_counts_how_often_and_forgets_what_was_asked_for_only():
     assert latch.settle(Allows()) is None and latch.all() == []
 
 
+def test_the_latch_and_the_station_know_the_same_causes():
+    assert CAUSES[-1] == "Unknown" and len(set(CAUSES)) == len(CAUSES)
+    known = [line.partition("|")[0] for line in faults._TABLE.strip().split("\n")]
+    assert sorted(known) == sorted(CAUSES[:-1])
+
+
 def test_every_cause_has_its_place_and_the_worst_is_first():
     latch = Latch()
     for cause in reversed(CAUSES):
@@ -237,7 +244,7 @@ def test_every_cause_has_its_place_and_the_worst_is_first():
     assert latch.all() == [CAUSES[-1]] and latch.count("AnotherOne") == 1
 
 
-# -- closings -------------------------------------------------------------------------------------
+# -- closings ----------------------------------------------------------------------------
 
 BOUNDS = (  # cause, plug out in between, most, ms for one, why, person
     (None, False, 50, 120000, "often", False),
@@ -329,10 +336,12 @@ def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
         after = Closings()
         after.restore(values)
         assert after.counts() == kept, values
-    for values, why in (((600, 86400, 1), "rcd"), ((90000, 86400, 1), "rcd"), ((600, 599, 1), "fault"),
+    for values, why in (((600, 86400, 1), "rcd"), ((90000, 86400, 1), "rcd"),
+            ((600, 599, 1), "fault"),
                         ((600, 600, 1), "rcd"), ((600, 86400, 0), None)):  # fmt: skip
         after = Closings()
-        assert after.restore(values) == why == after.why and after.person is bool(values[2]), values
+        assert after.restore(values) == why == after.why, values
+        assert after.person is bool(values[2])
     raises(ValueError, Closings().restore, (1, 2))
     after.reset()
     assert after.why is None and after.person is False and after.counts() == (0, 0, 0)
@@ -342,7 +351,7 @@ def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
     assert after.news is True and after.cause is None
 
 
-# -- sender -----------------------------------------------------------------------------------------
+# -- sender ------------------------------------------------------------------------------
 
 
 class Pilot:
@@ -465,7 +474,7 @@ def test_a_pause_passes_while_closed():
     assert not send.paused
 
 
-# -- what the charger knows of itself ---------------------------------------------------------------
+# -- what the charger knows of itself ----------------------------------------------------
 
 
 def test_a_weak_source_is_one_that_was_weak_twice():

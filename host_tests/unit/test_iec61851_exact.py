@@ -1,4 +1,4 @@
-# The state machine window by window, on plateaus that the test writes: each moment to the millisecond.
+# The state machine window by window, on plateaus that the test writes: each moment exactly.
 # MIT license; part of microevse
 """No circuit and no noise: what is asked here is where exactly each bound lies, and that nothing
 else is looked at. The physics has tests of its own."""
@@ -102,7 +102,7 @@ def at(bench, letter, ms=10, limit=3000):
     return before, 0
 
 
-# -- closing ----------------------------------------------------------------------------------------
+# -- closing -----------------------------------------------------------------------------
 
 
 def test_it_closes_after_500_ms_of_c_and_three_windows():
@@ -129,10 +129,14 @@ def test_each_condition_alone_keeps_it_open():
     for change, closes in (
         (nothing, True), (lambda e: e.forbid(), False), (lambda e: e.out_of_service(True), False),
         (lambda e: e.trip("LockLost"), False), (lambda e: e.pause(), False),
-        (lambda e: setattr(e.closings, "why", "often"), False), (lambda e: setattr(e, "_hold_left", 99999), False),
-        (lambda e: setattr(e._evidence, "doubt", 16 * 9999), False), (lambda e: setattr(e, "_lock_ok", lambda: False), False),
-        (lambda e: setattr(e, "_rcd_ok", lambda: False), False), (lambda e: setattr(e, "_rcd_ok", lambda: True), True),
-        (lambda e: setattr(e, "_lock_ok", lambda: True), True), (lambda e: setattr(e, "held", lambda: True), False),
+        (lambda e: setattr(e.closings, "why", "often"), False),
+        (lambda e: setattr(e, "_hold_left", 99999), False),
+        (lambda e: setattr(e._evidence, "doubt", 16 * 9999), False),
+        (lambda e: setattr(e, "_lock_ok", lambda: False), False),
+        (lambda e: setattr(e, "_rcd_ok", lambda: False), False),
+        (lambda e: setattr(e, "_rcd_ok", lambda: True), True),
+        (lambda e: setattr(e, "_lock_ok", lambda: True), True),
+        (lambda e: setattr(e, "held", lambda: True), False),
         (lambda e: setattr(e, "held", lambda: False), True),
     ):  # fmt: skip
         bench = Bench().offering()
@@ -188,7 +192,7 @@ def test_a_guard_that_disagrees_is_told():
     assert not Bench().charging().evse.disputed
 
 
-# -- opening ----------------------------------------------------------------------------------------
+# -- opening -----------------------------------------------------------------------------
 
 
 def test_a_and_b_open_at_the_second_window():
@@ -278,9 +282,11 @@ def test_what_may_be_cleared_and_what_not():
         ("RcdTripped", lambda e: setattr(e, "_rcd_ok", lambda: False), False),
         ("RcdTestFailed", lambda e: setattr(e, "_rcd_ok", lambda: False), False),
         ("LockLost", lambda e: setattr(e, "_rcd_ok", lambda: False), True),
-        ("RcdTripped", lambda e: setattr(e, "_rcd_ok", lambda: True), True), ("RcdTripped", None, True),
+        ("RcdTripped", lambda e: setattr(e, "_rcd_ok", lambda: True), True),
+        ("RcdTripped", None, True),
         ("ClosingsExceeded", lambda e: setattr(e.closings, "why", "often"), False),
-        ("ClosingsExceeded", None, True), ("LockLost", lambda e: setattr(e.closings, "why", "rcd"), True),
+        ("ClosingsExceeded", None, True), ("LockLost",
+        lambda e: setattr(e.closings, "why", "rcd"), True),
     ):  # fmt: skip
         evse = Bench().evse
         if change:
@@ -288,7 +294,7 @@ def test_what_may_be_cleared_and_what_not():
         assert evse.may_clear(fault) is may, fault
 
 
-# -- what everybody may read ------------------------------------------------------------------------
+# -- what everybody may read -------------------------------------------------------------
 
 
 def test_the_state_is_debounced_by_100_ms_and_two_windows():
@@ -421,14 +427,20 @@ def test_nothing_is_quiet_while_something_is_timed():
     assert bench.evse.quiet, "charging for long"
     bench.evse.permit(10000)
     assert not bench.evse.quiet
+    bench.evse.trip("LockLost")
+    bench.windows("B", 1200)
+    assert bench.evse.quiet, "a fault, and nothing that it waits for"
 
 
-# -- what a window says -----------------------------------------------------------------------------
+# -- what a window says ------------------------------------------------------------------
 
 
-def look(observer, share_pm, n_high, n=80, high_mv=6000, low_mv=-12000, ms=10, alone=False, empty=-13000):
+def look(
+    observer, share_pm, n_high, n=80, high_mv=6000, low_mv=-12000, ms=10, alone=False, empty=-13000
+):
     window = Window("C", 0, n, low_mv)
-    window.n_high, window.n_low, window.high_mv, window.empty_mv = n_high, n - n_high, high_mv, empty
+    window.n_high, window.n_low = n_high, n - n_high
+    window.high_mv, window.empty_mv = high_mv, empty
     observer.look(window, ms, 0 < share_pm < 1000, share_pm, alone)
     return observer.cause
 
@@ -442,7 +454,10 @@ def test_a_share_of_samples_within_twelve_percent_and_two_samples_is_what_was_se
 
 
 def test_too_few_samples_and_windows_of_zeros_are_blind():
-    assert look(Observer(True), 500, 8, 16) is None and look(Observer(True), 500, 7, 15) == "PilotBlind"
+    assert (
+        look(Observer(True), 500, 8, 16) is None
+        and look(Observer(True), 500, 7, 15) == "PilotBlind"
+    )
     for low_mv, cause in ((-12999, "PilotOutput"), (-13000, "PilotBlind"), (-13001, "PilotBlind")):
         assert look(Observer(True), 500, 0, low_mv=low_mv) == cause
     assert look(Observer(True), 0, 0, low_mv=-13000) is None, "that is what -12 V may be"

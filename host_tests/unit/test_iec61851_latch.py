@@ -218,3 +218,29 @@ def test_interrupts_between_the_steps_of_a_trip_open_and_cannot_close():
         consistent(bench, None, n)
 
     interrupted(faulted, trip, cleared, holds)
+
+
+def test_a_trip_that_meets_a_forgetting_tick_between_its_steps_is_seen_by_the_next():
+    """Read as latched, forgotten by the tick, written again: once latched without effect."""
+
+    class Counts(bytearray):
+        armed = None
+
+        def __setitem__(self, i, value):
+            act, Counts.armed = Counts.armed, None
+            if act:
+                act()
+            bytearray.__setitem__(self, i, value)
+
+    latch = Latch()
+    latch.add("PilotWrong")
+    latch.settle(MayClear)
+    latch._counts = Counts(latch._counts)
+    latch.ask("PilotWrong", latch.count("PilotWrong"))
+    Counts.armed = lambda: latch.settle(MayClear)
+    latch.add("PilotWrong")
+    assert latch.moved and latch.settle(MayClear) == "PilotWrong"
+
+
+class MayClear:
+    may_clear = staticmethod(lambda cause: True)

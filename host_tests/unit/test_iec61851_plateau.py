@@ -33,7 +33,7 @@ def test_points_that_are_no_curve_are_refused():
 
 
 def test_what_would_overflow_a_small_int_is_refused():
-    """Each piece reaches to the next point, the first one down to 0 and the last one to the top."""
+    """Each piece reaches to the next point, the first down to 0 and the last to the top."""
     plain((0, 0), (10000, 100000), (65535, 100100))
     raises(ValueError, plain, (0, 0), (50000, 1000), (60000, 120000))
     raises(ValueError, plain, (20000, 0), (30000, 100000), (65535, 100100))

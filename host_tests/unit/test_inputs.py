@@ -49,7 +49,7 @@ class Inputs:
         self._hal.__exit__(*exc)
 
 
-# -- RCD ------------------------------------------------------------------------------------------
+# -- RCD ---------------------------------------------------------------------------------
 
 
 def self_tested(module, trips_at=5, releases_at=5, active_high=True, fails=False):
@@ -155,7 +155,7 @@ def test_the_interrupt_is_on_the_edge_of_a_trip_and_reads_again():
             assert told == ["RcdTripped"]
 
 
-# -- contacts ---------------------------------------------------------------------------------------
+# -- contacts ----------------------------------------------------------------------------
 
 
 def test_a_contact_to_ground_is_closed_at_0():

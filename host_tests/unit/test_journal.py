@@ -720,3 +720,20 @@ def test_only_a_full_journal_lets_a_clock_be_set_without_being_kept():
             j._clock_set(None)
         else:
             raises(type(failure), j._clock_set, None)
+
+
+def test_without_a_clock_there_is_no_boot():
+    assert journal().boot() is None
+
+
+def test_state_that_begins_with_its_key_does_not_store_it_twice():
+    from store import cbor, norlog
+
+    for key, payload, stored in ((7, [7, 1], [[7, 1]]), (7, [8, 1], [7, [8, 1]]), (7, 5, [7, 5]),
+                                 (1, [True, 1], [1, [True, 1]])):  # fmt: skip
+        j = journal()
+        j.keep(SETTING, 99, [99, 0])
+        before = j.log.room(1)
+        j.keep(SETTING, key, payload)
+        assert before - j.log.room(1) == norlog.record_size(len(cbor.dumps(stored))), payload
+        assert j.get(SETTING, key) == payload

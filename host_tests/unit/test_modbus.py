@@ -161,7 +161,18 @@ def test_exception_is_reported_with_its_number_and_not_repeated():
 
 
 def test_unknown_exception_number_is_shown():
-    assert "exception 77" in str(error(Line(frame(1, 0x84, 77)), Refused))
+    for code in (0, 7, 9, 12, 77, 255):
+        text = str(error(Line(frame(1, 0x84, code)), Refused))
+        assert text == "station 1 refuses: exception %d" % code
+
+
+def test_known_exception_numbers_have_their_names():
+    for code, name in (
+        (1, "illegal function"), (6, "device busy"), (8, "memory parity error"),
+        (10, "gateway path unavailable"), (11, "gateway target silent"),
+    ):  # fmt: skip
+        text = str(error(Line(frame(1, 0x84, code)), Refused))
+        assert text == "station 1 refuses: " + name
 
 
 def test_echo_of_the_request_is_skipped():

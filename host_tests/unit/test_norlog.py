@@ -461,3 +461,45 @@ def test_of_two_sectors_with_the_same_range_the_moved_one_counts():
             log = mounted(flash)
             assert records(log) == expected, turns
             assert old not in log.blocks(0), turns
+
+
+def test_wear_counts_each_erase_once_and_outlasts_a_restart():
+    log = norlog.NorLog(RamFlash(4, 1024))
+    log._use[2] = 2 if log._use[2] != 2 else log._use[2]
+    before = list(log._wear)
+    log._erase(2)
+    log._erase(2)
+    assert log._wear[2] == before[2] + 2
+    assert norlog.NorLog(log.flash)._wear[2] == before[2] + 2
+
+
+def test_damage_at_one_place_of_two_blocks_is_damage_twice():
+    log = norlog.NorLog(RamFlash(4, 1024))
+    log.skipped = 0
+    for block in (1, 2, 1, 2):
+        log._damage(block, 40)
+    log._damage(1, 44)
+    assert log.skipped == 3
+
+
+def test_a_cursor_stands_on_the_record_that_it_has_found():
+    log = norlog.NorLog(RamFlash(4, 1024))
+    for number in range(4):
+        log.append(0, 1, number, bytes(20))
+    cursor = Cursor(0, 1)
+    places = []
+    while log.seek(cursor):
+        assert cursor.off == log.off and cursor.block == log.block
+        places.append(log.off)
+        cursor.seq = log.seq + 1
+    assert len(set(places)) == len(places) >= 3
+    # Behind a header that is damaged, too.
+    block, off = log._order[0][-1], places[1]
+    log._program(block, off, bytes(norlog.RECORD))
+    cursor = Cursor(0, 1)
+    found = []
+    while log.seek(cursor):
+        assert cursor.off == log.off
+        found.append(log.off)
+        cursor.seq = log.seq + 1
+    assert found == [place for place in places if place != off]

@@ -651,3 +651,72 @@ def test_a_limit_above_what_there_can_be_is_said_in_the_log_and_on_the_page():
             log.use_sink(lambda line: None)
 
     run(scenario())
+
+
+def test_without_the_time_the_smallest_station_s_profile_is_the_cap():
+    c = Charger()
+    for id, amps, stack in ((1, 10, 2), (2, 7, 1), (3, 9, 0)):
+        c.station.profiles.install(
+            profile(amps, id=id, purpose=MAX, stack=stack, start=NOON, duration=3600)
+        )
+    assert c.station.profiles._cap(None, 0)[0] == 7000000
+    assert c.station.profiles._cap(NOON, 0)[0] == 10000000
+
+
+def test_a_purpose_or_a_unit_that_is_none_is_refused():
+    for wrong in ({"purpose": 99}, {"unit": 99}, {"purpose": None}, {"unit": None}):
+        raises(ValueError, lambda: profile(10, **wrong))  # noqa: B023
+
+
+def test_a_cap_in_watts_is_told_as_it_was_said():
+    c = Charger()
+    c.station.profiles.install(profile(2500, purpose=MAX, unit=WATTS))
+    assert told(c, 60, WATTS) == [(0, 2500)]
+
+
+def test_the_station_s_profile_is_compared_with_all_connectors_together():
+    c = Charger()
+    c.station.add(FakeEvse(), FakeMeter(), None, None, {"max_a": 16, "phases": 1})
+    above = c.station.profiles._above
+    assert above(profile(32, purpose=MAX)) == "" and "32 A" not in above(profile(16))
+    assert "asks for 33 A" in above(profile(33, purpose=MAX))
+    assert "asks for 17 A" in above(profile(17, connector=1)) and above(profile(16, connector=0)) == ""
+
+
+def test_a_change_at_the_end_of_what_was_asked_for_is_no_period_of_it():
+    c = Charger()
+    c.station.profiles.install(profile([(0, 8), (60, 10)], start=NOON))
+    c.clock.unix = NOON
+    assert told(c, 60) == [(0, 8)] and told(c, 61) == [(0, 8), (60, 10)]
+
+
+def test_without_the_time_watts_are_for_all_phases_and_what_is_over_hides_nothing():
+    def amount(q, tenths, phases):
+        return tenths * 10 // (phases or 3)
+
+    past = NOON + 5000
+    over = profile(6, id=1, start=NOON, duration=60)
+    timed = profile([(0, 9), (60, 7)], id=2, start=NOON)
+    assert p.careful([over, timed], past, 0, amount) == (timed, 70, 0, None)
+    assert p.careful([over], past, 0, amount)[0] is None
+    assert p.careful([over, timed], None, 0, amount)[0] is over
+
+
+def test_what_was_told_before_is_not_told_again_each_by_itself():
+    from station.limits import Limits
+    from station.profiles import put
+
+    for before, calls in (
+        (None, 2), ((1, 2, 10000, 12000), 0), ((1, 2, 9000, 12000), 1), ((1, 2, 10000, 9000), 1),
+        ((1, 2, 9000, 9000), 2), ((1, 2, 12000, 10000), 2),
+    ):  # fmt: skip
+        limits = Limits()
+        told_ = []
+        limits.on_change = lambda: told_.append(1)  # noqa: B023
+        put(limits, 10000999, 12000999, before)
+        assert len(told_) == calls, before
+    limits = Limits()
+    put(limits, 10000999, 12000999)
+    assert list(limits.claims())[0][2] == 10000 and limits.value(0)[0] == 10000
+    put(limits, None, 7000000, (1, 2, 10000, 12000))
+    assert list(limits.claims()) == [] and limits.value(0)[0] == 7000

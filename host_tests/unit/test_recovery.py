@@ -105,10 +105,16 @@ async def ended(register, wh=2000, connector=1):
 
 
 def test_the_register_is_believed_up_to_ten_kilowatt_hours_ahead():
-    for register, billed in ((2000, 2000), (2001, 2001), (12000, 12000), (12001, 2000), (1999, 2000)):
-        assert run(ended(register)) == [
-            [3, 1, billed, "power_loss", None, [1, 10, 0], None]
-        ], register
+    for register, billed in (
+        (2000, 2000),
+        (2001, 2001),
+        (12000, 12000),
+        (12001, 2000),
+        (1999, 2000),
+    ):
+        assert run(ended(register)) == [[3, 1, billed, "power_loss", None, [1, 10, 0], None]], (
+            register
+        )
     # A connector that is not there any more has no meter.
     assert run(ended(2500, connector=4)) == [[3, 4, 2000, "power_loss", None, [1, 10, 0], None]]
 

@@ -33,7 +33,17 @@ def test_p256_takes_the_vectors_of_the_standard_and_nothing_beside_them():
     assert keys.p256(X, Y, digest(b"sample"), pair(*SAMPLE)) is True
     assert keys.p256(X, Y, digest(b"test"), pair(*TEST)) is True
     r, s = SAMPLE
-    for wrong in ((r, TEST[1]), (TEST[0], s), (r + 1, s), (r, s - 1), (0, s), (r, 0), (N, s), (r, N), (s, r)):
+    for wrong in (
+        (r, TEST[1]),
+        (TEST[0], s),
+        (r + 1, s),
+        (r, s - 1),
+        (0, s),
+        (r, 0),
+        (N, s),
+        (r, N),
+        (s, r),
+    ):
         assert keys.p256(X, Y, digest(b"sample"), pair(*wrong)) is False, wrong
     assert keys.p256(X, P - Y, digest(b"sample"), pair(*SAMPLE)) is False
     for cut in (b"", pair(*SAMPLE)[:-1], pair(*SAMPLE) + b"\x00"):
@@ -53,7 +63,9 @@ def test_points_add_up():
     assert affine(keys._add(g, g)) == affine(two) and keys._add(g, minus) is None
     assert keys._add(None, g) == g == keys._add(g, None) and keys._double(None) is None
     three = keys._add(two, g)
-    assert affine(keys._add(g, two)) == affine(three) and affine(keys._add(three, minus)) == affine(two)
+    assert affine(keys._add(g, two)) == affine(three) and affine(
+        keys._add(three, minus)
+    ) == affine(two)
     assert affine(keys._double(two)) == affine(keys._add(three, g))
     for x, y in (affine(two), affine(three)):
         assert (y * y - x * x * x + 3 * x - keys._B) % P == 0
@@ -70,8 +82,10 @@ def test_rsa_wants_the_whole_padding_and_a_number_below_the_modulus():
         assert keys.rsa(n, 1, digest(b"x"), padded(size)) is True, size
         assert keys.rsa(n, 1, digest(b"y"), padded(size)) is False
         for wrong in (
-            padded(size, before=b"\x00\x02"), padded(size, before=b"\x01\x01"), padded(size, fill=b"\xfe"),
-            padded(size, info=b"\x31" + keys._DIGEST_INFO[1:]), padded(size)[:-1], padded(size) + b"\x00",
+            padded(size, before=b"\x00\x02"), padded(size, before=b"\x01\x01"),
+            padded(size, fill=b"\xfe"),
+            padded(size, info=b"\x31" + keys._DIGEST_INFO[1:]), padded(size)[:-1],
+            padded(size) + b"\x00",
             b"\x00" + padded(size), padded(size)[1:],
         ):  # fmt: skip
             assert keys.rsa(n, 1, digest(b"x"), wrong) is False
@@ -92,11 +106,16 @@ def test_numbers_that_can_be_no_key_are_refused():
     assert root * root % P == keys._B
     big = (1 << 2047) + 1
     for line, good in (
-        ("p256 %x %x" % (X, Y), True), ("p256 %x %x" % (0, root), True), ("p256 %x %x" % (P, root), False),
-        ("p256 %x %x" % (X, Y + P), False), ("p256 %x %x" % (X + P, Y), False), ("p256 %x %x" % (X, Y + 1), False),
-        ("p256 -1 %x" % Y, False), ("p256 %x" % X, False), ("p256 x y", False), ("p384 %x %x" % (X, Y), False),
-        ("rsa %x 10001" % big, True), ("rsa %x 3" % big, True), ("rsa %x 10001" % (big + 1), False),
-        ("rsa %x 10001" % ((1 << 2047) - 1), False), ("rsa %x 1" % big, False), ("rsa %x 2" % big, False),
+        ("p256 %x %x" % (X, Y), True), ("p256 %x %x" % (0, root), True),
+        ("p256 %x %x" % (P, root), False),
+        ("p256 %x %x" % (X, Y + P), False), ("p256 %x %x" % (X + P, Y), False),
+        ("p256 %x %x" % (X, Y + 1), False),
+        ("p256 -1 %x" % Y, False), ("p256 %x" % X, False), ("p256 x y", False),
+        ("p384 %x %x" % (X, Y), False),
+        ("rsa %x 10001" % big, True), ("rsa %x 3" % big, True),
+        ("rsa %x 10001" % (big + 1), False),
+        ("rsa %x 10001" % ((1 << 2047) - 1), False), ("rsa %x 1" % big, False),
+        ("rsa %x 2" % big, False),
         ("rsa %x 4" % big, False), ("rsa %x -3" % big, False),
     ):  # fmt: skip
         if good:
@@ -111,19 +130,24 @@ def test_only_the_key_that_is_named_may_have_signed():
     name = keys.key_id(line)
     assert keys.check([other, line], name, b"sample", pair(*SAMPLE)) is None
     for lines, named, data, signature, word in (
-        ([line], name, b"samplf", pair(*SAMPLE), "wrong"), ([line], "", b"sample", pair(*SAMPLE), "not signed"),
-        ([line], name, b"sample", b"", "not signed"), ([line], None, b"sample", None, "not signed"),
-        ([other], name, b"sample", pair(*SAMPLE), "does not know"), ([], name, b"sample", pair(*SAMPLE), "does not know"),
+        ([line], name, b"samplf", pair(*SAMPLE), "wrong"),
+        ([line], "", b"sample", pair(*SAMPLE), "not signed"),
+        ([line], name, b"sample", b"", "not signed"),
+        ([line], None, b"sample", None, "not signed"),
+        ([other], name, b"sample", pair(*SAMPLE), "does not know"),
+        ([], name, b"sample", pair(*SAMPLE), "does not know"),
         ([line, other], keys.key_id(other), b"sample", pair(*SAMPLE), "wrong"),
     ):  # fmt: skip
         assert word in str(raises(ValueError, keys.check, lines, named, data, signature)), word
 
 
-# -- headers ----------------------------------------------------------------------------------------
+# -- headers -----------------------------------------------------------------------------
 
 
 def lines(**more):
-    values = dict(version="1.2", board="b", format="lfs2", block=4096, length=8192, sha256=bytes(32))
+    values = dict(
+        version="1.2", board="b", format="lfs2", block=4096, length=8192, sha256=bytes(32)
+    )
     values.update(more)
     return bundle.text(**values)
 
@@ -136,10 +160,18 @@ def test_a_header_with_a_line_twice_or_a_strange_one_is_refused():
     good = lines()
     assert parsed(good).version == "1.2" and parsed(good).signature is None
     assert len(bundle.header(good)) == HEADER
-    for signed in (good + b"version 1.3\n", good + b"colour red\n", good.replace(b"board b\n", b"")):
+    for signed in (
+        good + b"version 1.3\n",
+        good + b"colour red\n",
+        good.replace(b"board b\n", b""),
+    ):
         raises(ValueError, parsed, signed)
     for name in (b"version", b"board", b"format", b"block", b"length", b"sha256"):
-        raises(ValueError, parsed, b"\n".join([x for x in good.split(b"\n") if not x.startswith(name)]))
+        raises(
+            ValueError,
+            parsed,
+            b"\n".join([x for x in good.split(b"\n") if not x.startswith(name)]),
+        )
 
 
 def test_the_signature_is_the_last_line_and_over_all_before_it():
@@ -168,16 +200,25 @@ def test_what_a_board_admits():
         admit(block=block, length=block)
         raises(ValueError, lambda: admit(block=block, length=block + 1))  # noqa: B023
     for wrong in ({"room": 8191}, {"length": 0}, {"block": 256}, {"block": 8192}, {"block": 0},
-                  {"board": "c"}, {"format": "romfs"}, {"sha256": bytes(31)}, {"sha256": bytes(33)},
-                  {"oldest": "1.3"}, {"oldest": "1.2.1"}, {"oldest": "2"}, {"keys": ["p256 %x %x" % (X, Y)]}):  # fmt: skip
+                  {"board": "c"}, {"format": "romfs"}, {"sha256": bytes(31)},
+                  {"sha256": bytes(33)},
+                  {"oldest": "1.3"}, {"oldest": "1.2.1"}, {"oldest": "2"},
+                  {"keys": ["p256 %x %x" % (X, Y)]}):  # fmt: skip
         raises(ValueError, lambda: admit(**wrong))  # noqa: B023
-    for good in ({"room": 8193}, {"oldest": "1.2"}, {"oldest": "1.2.0"}, {"oldest": "1.1.9"}, {"format": "lfs2"}):
+    for good in (
+        {"room": 8193},
+        {"oldest": "1.2"},
+        {"oldest": "1.2.0"},
+        {"oldest": "1.1.9"},
+        {"format": "lfs2"},
+    ):
         admit(**good)
 
 
 def test_versions_are_numbers_in_their_order():
     for text, numbers in (
-        ("1.2", [1, 2]), ("1.10.0", [1, 10]), ("v2.0", [2]), ("1.2-rc3", [1, 2]), ("", []), ("0", []),
+        ("1.2", [1, 2]), ("1.10.0", [1, 10]), ("v2.0", [2]), ("1.2-rc3", [1, 2]), ("", []),
+        ("0", []),
         ("1..3", [1, 0, 3]), ("1.x.3", [1, 0, 3]),
     ):  # fmt: skip
         assert bundle.order(text) == numbers, text

@@ -1,7 +1,7 @@
 # Which records may still be written, and what is given up for them: the rules, number by number.
 # MIT license; part of microevse
-"""On a log that only counts. A reserve that was one block too small once showed itself after months
-of sessions, when the end of one could not be written."""
+"""On a log that only counts. A reserve that is one block too small shows itself after months of
+sessions, when the end of one cannot be written."""
 
 from store import norlog
 from store.kinds import BOOT, SAMPLE, START, STOP
@@ -114,8 +114,10 @@ def test_what_is_kept():
     dead = [flags for flags in range(256) if norlog.is_dead(flags)][0]
     one = space(running=2)  # the last samples are 15 and 25
     for kind, seq, flags, all_, fewer in (
-        (SAMPLE, 1, live, True, False), (SAMPLE, 15, live, True, True), (SAMPLE, 25, dead, True, True),
-        (SAMPLE, 10, dead, False, False), (START, 1, live, True, True), (START, 1, dead, False, False),
+        (SAMPLE, 1, live, True, False), (SAMPLE, 15, live, True, True),
+        (SAMPLE, 25, dead, True, True),
+        (SAMPLE, 10, dead, False, False), (START, 1, live, True, True),
+        (START, 1, dead, False, False),
     ):  # fmt: skip
         assert one._wanted(kind, seq, flags) is all_, (kind, seq, flags)
         assert one._wanted_without_samples(kind, seq, flags) is fewer, (kind, seq, flags)
@@ -124,7 +126,8 @@ def test_what_is_kept():
 
 def test_what_never_changes_moves_when_others_were_erased_16_times_more():
     for stream, wear, ready, moves in (
-        (0, 17, 2, True), (1, 17, 2, True), (0, 16, 2, False), (0, 17, 1, False), (0, None, 9, False),
+        (0, 17, 2, True), (1, 17, 2, True), (0, 16, 2, False), (0, 17, 1, False),
+        (0, None, 9, False),
     ):  # fmt: skip
         one = space(ready=ready)
         if wear is not None:
@@ -202,3 +205,50 @@ def test_nothing_is_looked_at_again_until_something_was_written():
     log.programs += 1
     one.prepare()
     assert log.asked == [0, 1, 0, 1]
+
+
+class Merging(Log):
+    """Sectors with so many live bytes, of which so many are really needed."""
+
+    def __init__(self, live, needed=None, ready=2):
+        super().__init__(ready)
+        self._live = live
+        self._needed = needed or live
+
+    def blocks(self, stream):
+        return list(range(len(self._live)))
+
+    def live(self, block):
+        return self._live[block]
+
+    def needed(self, block, keep):
+        return self._needed[block]
+
+    def merge(self, stream, blocks, keep, cold=False):
+        self.merged.append(blocks)
+        return True
+
+
+def merged(live, needed=None, ready=2, oldest=False):
+    log = Merging(live, needed, ready)
+    one = Space(Journal(log), 1)
+    one.journal.recount = lambda: None
+    done = one._merge(1, None, oldest)
+    assert done is bool(log.merged)
+    return log.merged[0] if log.merged else None
+
+
+def test_neighbours_that_fit_one_sector_are_merged_the_longest_run_of_them():
+    assert merged([2000, 2000, 9]) == [0, 1] and merged([2000, 2001, 9]) is None
+    assert merged([3000, 900, 900, 900, 9]) == [1, 2, 3]
+    assert merged([900, 900, 3000, 900, 900, 900, 9]) == [3, 4, 5]
+    assert merged([9, 9]) is None, "the last one is being written"
+    assert merged([2000, 2000, 9], ready=0) is None
+    # Live bytes do not count what open sessions hold on to.
+    assert merged([1000, 1000, 9], [2000, 2000, 9]) == [0, 1]
+    assert merged([1000, 1000, 9], [2000, 2001, 9]) is None
+
+
+def test_samples_are_given_up_from_the_oldest_pair_on():
+    assert merged([100, 100, 100, 100, 9], oldest=True) == [0, 1]
+    assert merged([9999] * 5, [4000, 4000, 100, 100, 9], oldest=True) == [2, 3]

@@ -501,3 +501,18 @@ def test_a_restart_waits_for_its_farewell_with_open_contacts_and_not_longer_than
     for farewell in (None, hangs, fails):
         for kind in ("soft", "hard"):
             run(story(kind, farewell))
+
+
+def test_a_session_whose_token_is_refused_is_looked_at_at_once():
+    async def story():
+        for ends in ("true", "false"):
+            c = Charger(settings={"StopTransactionOnInvalidId": ends})
+            session = await c.charge()
+            kicks = []
+            c.connector.kick = lambda: kicks.append(1)  # noqa: B023
+            c.station.deauthorized(session.id)
+            assert session.deauthorized and kicks
+            assert bool(session.ending) is (ends == "true")
+            c.station.deauthorized(session.id + 1)
+
+    run(story())

@@ -315,3 +315,13 @@ def test_a_parent_is_as_bounded_as_a_token():
     packed("CARD", {"status": "accepted", "expiry": None, "parent": longest})
     for parent in (longest + "P", "a\0b"):
         raises(ListError, packed, "CARD", {"status": "accepted", "expiry": None, "parent": parent})
+
+
+def test_a_block_that_is_blank_is_not_erased_again():
+    flash = RamFlash(2, 1024)
+    erases = []
+    flash.erase = erases.append
+    assert taglist._blank(flash, 1) is False and erases == []
+    flash.program(2047, b"\x00")
+    assert taglist._blank(flash, 0) is False and taglist._blank(flash, 1) is True
+    assert erases == [1]

@@ -240,6 +240,40 @@ def test_a_dead_task_is_not_fed_for_while_open_and_on_a_guarded_board():
             assert bench.asked == (50 if guarded else 25)
 
 
+def test_a_dead_task_opens_on_a_guarded_board_as_well_after_eight_seconds():
+    """A guard opens for pilot and RCD alone; heat, earth and current need the tasks."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1, True)
+        bench.close(0)
+        bench.alive = False
+        bench.look(796)
+        assert not bench.evses[0].trips
+        bench.look(8)
+        assert bench.evses[0].trips == ["TaskFailed"]
+
+
+def test_a_closing_beside_a_closed_contactor_forgets_no_late_tick():
+    """The other car's closings once began the count anew, and late ticks opened nothing."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 2)
+        bench.close(0)
+        bench.tick._late_ms, bench.tick._dead, bench.tick._behind_ms = 900, 5, 60
+        bench.close(1)
+        found = bench.tick._late_ms, bench.tick._dead, bench.tick._behind_ms
+        assert found == (900, 5, 60)
+
+
+def test_at_the_console_no_tick_sets_the_watchdog_again():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.evses[0].closed = False
+        bench.tick.rest()
+        del bench.dog.log[:]
+        bench.look(3)
+        assert not [entry for entry in bench.dog.log if entry != "fed"]
+
+
 def test_nothing_closes_while_a_task_is_dead():
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 1)
@@ -256,6 +290,8 @@ def test_a_closing_begins_with_counters_at_nought():
         bench.close(0)
         bench.look(4 * 5)
         assert not bench.evses[0].trips
+        bench.evses[0].closed = False
+        bench.look(1)
         bench.close(0)  # the next one
         bench.look(4 * 5)
         assert not bench.evses[0].trips
@@ -429,7 +465,11 @@ def test_gaps_are_forgotten_a_millisecond_in_each_tick():
         bench.adc.gap_ms = 30 + 1001
         bench.look(1)
         assert not bench.evses[0].trips
+        bench.adc.gap_ms = 10
+        bench.evses[0].closed = False
+        bench.look(1)
         bench.close(0)  # and all at once by the next closing
+        bench.adc.gap_ms = 30 + 901
         bench.look(1)
         assert not bench.evses[0].trips
 

@@ -81,8 +81,10 @@ def test_damage_of_every_kind_is_told_apart():
 
 
 def test_lengths_of_every_form():
-    for der in (b"\x30\x7f" + bytes(127), b"\x30\x81\x80" + bytes(128), b"\x30\x81\xff" + bytes(255),
-                b"\x30\x82\x01\x00" + bytes(256), b"\x30\x83\x01\x00\x00" + bytes(65536), b"\x30\x02ab"):  # fmt: skip
+    for der in (b"\x30\x7f" + bytes(127), b"\x30\x81\x80" + bytes(128),
+            b"\x30\x81\xff" + bytes(255),
+                b"\x30\x82\x01\x00" + bytes(256), b"\x30\x83\x01\x00\x00" + bytes(65536),
+                b"\x30\x02ab"):  # fmt: skip
         assert tls.pem_to_der(pem(der)) == [der]
         raises(ValueError, tls.pem_to_der, pem(der + b"x"))
         raises(ValueError, tls.pem_to_der, pem(der[:-1]))
@@ -104,7 +106,8 @@ def test_a_certificate_and_its_key_come_together():
 
 def test_what_a_server_says_in_plain_words_for_both_libraries():
     for text, word in (
-        ("self-signed certificate", "given CA"), ("unable to get local issuer certificate", "given CA"),
+        ("self-signed certificate", "given CA"),
+        ("unable to get local issuer certificate", "given CA"),
         ("Hostname mismatch, certificate is not valid for 'x'", "another name"),
         ("IP address mismatch", "another name"), ("certificate has expired", "expired"),
         ("certificate is not yet valid", "clock"), ("PROTOCOL_VERSION", "another TLS version"),
@@ -118,3 +121,7 @@ def test_what_a_server_says_in_plain_words_for_both_libraries():
     both = "certificate has expired ... not correctly signed by the trusted CA"
     assert "given CA" in tls.explain(ValueError(both))
     assert tls.explain(OSError("ECONNREFUSED")) is None and tls.explain(ValueError()) is None
+
+
+def test_an_end_of_nothing_is_no_end():
+    assert "beginning" in str(raises(ValueError, tls.pem_to_der, "-----END None-----\n"))

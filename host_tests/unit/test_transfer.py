@@ -127,7 +127,7 @@ def fails(*lines, where="http://h/f", **kw):
     return str(raises(transfer.TransferError, fn))
 
 
-# -- HTTP down -------------------------------------------------------------------------------
+# -- HTTP down ---------------------------------------------------------------------------
 
 
 def test_a_file_comes_whole_however_it_is_cut_into_packets():
@@ -243,7 +243,7 @@ def test_what_cannot_be_stored_is_not_the_network_s_fault():
     assert str(raises(ValueError, lambda: net.do(transfer.fetch("http://h/f", bad)))) == "no room"
 
 
-# -- servers that are odd --------------------------------------------------------------------
+# -- servers that are odd ----------------------------------------------------------------
 
 
 def answer(*lines, body=BODY):
@@ -458,7 +458,7 @@ def test_a_newer_request_ends_what_hangs_or_creeps():
     slowly(body)
 
 
-# -- HTTP up ---------------------------------------------------------------------------------
+# -- HTTP up -----------------------------------------------------------------------------
 
 
 def pieces():
@@ -517,7 +517,7 @@ def test_a_source_that_is_not_as_long_as_told_is_no_upload():
         raises(transfer.TransferError, lambda: put(Line(ok(b"")), size=size))
 
 
-# -- FTP, URLs -------------------------------------------------------------------------------
+# -- FTP, URLs ---------------------------------------------------------------------------
 
 
 def test_an_ftp_server_that_talks_nonsense_is_left():

@@ -44,7 +44,7 @@ def after(b, kind):
     return Board(clock=b.clock, snapshot=snapshot)
 
 
-# -- what a reset keeps --------------------------------------------------------------------
+# -- what a reset keeps ------------------------------------------------------------------
 
 
 def test_a_cpu_reset_keeps_contactor_and_pwm_until_the_firmware_changes_them():
@@ -123,7 +123,7 @@ def test_a_guard_goes_on_through_a_reset():
         assert not b2.outlet.contactor.closed, guard
 
 
-# -- registers -----------------------------------------------------------------------------
+# -- registers ---------------------------------------------------------------------------
 
 
 def test_bit_31_of_options0_is_a_system_reset_and_bit_5_one_of_the_cpu():
@@ -266,7 +266,7 @@ def test_the_way_to_boot_takes_what_its_parts_take():
     assert b.clock.now_us == 1050000
 
 
-# -- timer groups --------------------------------------------------------------------------
+# -- timer groups ------------------------------------------------------------------------
 
 
 def tick_board(**options):
@@ -332,7 +332,7 @@ def test_one_init_is_no_danger_however_long_it_runs():
     assert b.clock.stopped_us is None and len(ticks) == 2000
 
 
-# -- the converter -------------------------------------------------------------------------
+# -- the converter -----------------------------------------------------------------------
 
 
 def test_a_failed_conversion_reads_as_each_version_has_it():
@@ -380,7 +380,7 @@ def test_windows_show_what_is_wrong_with_the_converter():
     assert burst.sample(machine.ADC(36, atten=3), buf, 4000) == 0
 
 
-# -- PWM -----------------------------------------------------------------------------------
+# -- PWM ---------------------------------------------------------------------------------
 
 
 def test_before_1_26_full_duty_is_one_count_short_and_nothing_on_the_line_shows_it():
@@ -394,7 +394,7 @@ def test_before_1_26_full_duty_is_one_count_short_and_nothing_on_the_line_shows_
         assert all(b.pilot.volts(b.clock.now_us + i) > 8 for i in range(1000))
 
 
-# -- ticks that are left out ---------------------------------------------------------------
+# -- ticks that are left out -------------------------------------------------------------
 
 
 def skipping(every, feed=True):
@@ -458,7 +458,7 @@ def test_a_hang_in_an_idle_time_is_ended_by_the_watchdog():
     assert kind == "twdt" and begin + 980000 <= when <= begin + 1000000
 
 
-# -- faults --------------------------------------------------------------------------------
+# -- faults ------------------------------------------------------------------------------
 
 
 def test_a_hang_runs_no_callback_and_only_a_watchdog_ends_it():

@@ -72,8 +72,8 @@ class Latch:
         i = _place(cause)
         before = self._counts[i]
         self._counts[i] = before % _WRAP + 1
-        if not before:
-            self.moved = True
+        # Always: a tick between the lines above may have forgotten what was there.
+        self.moved = True
         return not before
 
     def count(self, cause):

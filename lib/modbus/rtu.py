@@ -24,17 +24,11 @@ _POLL_S = const(0.004)  # four characters at 9600 baud
 _FRAME_MAX = const(256)  # 2.3: longest frame on a serial line
 _LEADING_MAX = const(16)  # an echoed request and a few bits of turn-around noise may come first
 
-_EXCEPTIONS = {
-    1: "illegal function",
-    2: "illegal data address",
-    3: "illegal data value",
-    4: "device failure",
-    5: "acknowledge",
-    6: "device busy",
-    8: "memory parity error",
-    10: "gateway path unavailable",
-    11: "gateway target silent",
-}
+# Application Protocol 7; from 1 on. Text, for a table would be heap.
+_EXCEPTIONS = const(
+    "illegal function,illegal data address,illegal data value,device failure,acknowledge,"
+    "device busy,,memory parity error,,gateway path unavailable,gateway target silent"
+)
 
 
 class ModbusError(Exception):
@@ -57,9 +51,9 @@ class Refused(ModbusError):
     """The station answered with an exception; its number is in `.code`."""
 
     def __init__(self, address, code):
-        super().__init__(
-            "station %d refuses: %s" % (address, _EXCEPTIONS.get(code, "exception %d" % code))
-        )
+        names = _EXCEPTIONS.split(",")
+        name = names[code - 1] if 0 < code <= len(names) else ""
+        super().__init__("station %d refuses: %s" % (address, name or "exception %d" % code))
         self.code = code
 
 

@@ -56,7 +56,7 @@ PilotDuty|32The charger does not offer the current that it means.
 PilotWrong|20The control pilot of the car is not right.
 DiodeLost|20The car has no diode in its control pilot.
 PilotUnsteady|20The control pilot is bad most of the time.
-ClosingsExceeded|31The contactor has closed too often: unplug.
+ClosingsExceeded|31The contactor has closed too often: unplug; if this stays, a person has to reset it.
 MeterLost|10The energy meter does not answer.
 CableUnreadable|30The rating of the cable cannot be read.
 ReaderLost|00The card reader does not answer.

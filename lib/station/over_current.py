@@ -5,8 +5,10 @@
 from port import const
 
 _SOFT_MORE_MA = const(500)
-SOFT_MS = const(7000)
-_HARD_MS = const(1500)
+# Evidence in ms: a reading above adds the time since the reading before, but at most half of
+# what it takes, so a single reading never does it. One below takes away half of its own time.
+_SOFT_MS = const(8000)
+_HARD_MS = const(3000)
 FOLLOW_MS = const(6000)  # 5 s for the EV to follow a lower offer, one for the meter
 # Without a reading for so long nothing is known: the contactor opens (`protection`), and what
 # was read before the gap does not count.
@@ -14,45 +16,51 @@ BLIND_MS = const(10000)
 
 
 class OverCurrent:
-    """Soft: above (limit + 0.5 A) * 1.1 for 7 s. Hard: above 1.25 * limit for 1.5 s.
+    """Soft: above (limit + 0.5 A) * 1.1, 8 s of evidence. Hard: above 1.25 * limit, 3 s of it.
 
-    The limit is the most that was offered in the last 6 s: the EV has this time to follow each
-    step down.
+    Current that is too high for half of the time is told after 12 s (hard) or 32 s (soft) at
+    most. A third of the readings, evenly spread, is never enough. The limit is the most that was
+    offered in the last 6 s: the EV has this time to follow each step down.
     """
 
     def __init__(self):
         self._offers = []  # [uptime ms when it was offered last, mA], larger ones first
         self._read_ms = None
-        self._soft_ms = self._hard_ms = None  # when the first reading above came
+        self._soft_ms = self._hard_ms = 0  # evidence
 
     def begin(self):
         """The contactor is open: what was read before says nothing about the next closing."""
         self._offers = []
-        self._read_ms = self._soft_ms = self._hard_ms = None
+        self._read_ms = None
+        self._soft_ms = self._hard_ms = 0
 
     def look(self, now, offered_ma, current_ma, read_ms):
         """The cause, or None. `current_ma` was read at `read_ms`, all at uptime ms."""
         limit = self._follow(now, offered_ma)
         if not limit:
-            self._soft_ms = self._hard_ms = None
+            self._soft_ms = self._hard_ms = 0
             return None
         before = self._read_ms
         if read_ms == before:
             return None  # an old reading says nothing new
         self._read_ms = read_ms
-        if before is not None and read_ms - before > BLIND_MS:
-            self._soft_ms = self._hard_ms = None  # nothing is known of the time in between
-        if current_ma <= (limit + _SOFT_MORE_MA) * 11 // 10:
-            self._soft_ms = None
-        elif self._soft_ms is None:
-            self._soft_ms = read_ms
-        if current_ma <= limit * 5 // 4:
-            self._hard_ms = None
-        elif self._hard_ms is None:
-            self._hard_ms = read_ms
-        if self._hard_ms is not None and read_ms - self._hard_ms >= _HARD_MS:
+        # The first reading may be one of before the closing: no time belongs to it.
+        passed = 0 if before is None else read_ms - before
+        if passed > BLIND_MS:
+            self._soft_ms = self._hard_ms = 0  # nothing is known of the time in between
+        counts = min(passed, _SOFT_MS // 2)
+        if current_ma > (limit + _SOFT_MORE_MA) * 11 // 10:
+            self._soft_ms = min(self._soft_ms + counts, _SOFT_MS)
+        else:
+            self._soft_ms = max(self._soft_ms - counts // 2, 0)
+        counts = min(passed, _HARD_MS // 2)
+        if current_ma > limit * 5 // 4:
+            self._hard_ms = min(self._hard_ms + counts, _HARD_MS)
+        else:
+            self._hard_ms = max(self._hard_ms - counts // 2, 0)
+        if self._hard_ms >= _HARD_MS:
             return "OverCurrentHard"
-        if self._soft_ms is not None and read_ms - self._soft_ms >= SOFT_MS:
+        if self._soft_ms >= _SOFT_MS:
             return "OverCurrentSoft"
         return None
 

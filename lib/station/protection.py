@@ -7,8 +7,8 @@ to its connector, whose table (`faults`) decides what becomes of the session.
 Each sensor is asked by itself: one that raises, hangs or lies is no reading of that sensor and
 keeps nobody from asking the others. A sensor has points: what is wrong and what cannot be read
 add some, what is right takes some away. With _SURE points its cause is there, with none it is
-gone. So one disturbance does nothing, two looks in a row or every second one do; no reading
-counts a third of a wrong one.
+gone. So one disturbance does nothing, nor does one look in four; two looks in a row do, or every
+third one for 5 s. No reading counts a third of a wrong one.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ _SWITCHED_MS = const(1000)
 
 _WRONG = const(6)  # two looks in a row: 1 s
 _NONE = const(2)  # six looks in a row: 3 s; a DS18B20 has none in its first second
-_GOOD = const(-3)
+_GOOD = const(-2)
 # Of a meter's readings, which are fewer: three without a current in a row.
 _NO_CURRENT = const(4)
 _READ = const(-4)
