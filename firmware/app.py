@@ -9,7 +9,6 @@ import asyncio
 import gc
 
 import blackbox
-import electrical
 import links
 import log
 import memory
@@ -25,7 +24,7 @@ from ocpp16.client import Ocpp16
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from ocppj.schema import Schema
-from port import IN_PLACE, forget
+from port import IN_PLACE, forget, release
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -68,6 +67,9 @@ class Charger:
         self.features = Features(self.settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
+        import electrical
+        from parts import Parts
+
         self.adc = PilotAdc(board)
         self.locks = [electrical.lock(c) for c in board["connectors"]]
         self.rcds = [electrical.rcd(c) for c in board["connectors"]]
@@ -77,8 +79,6 @@ class Charger:
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
         self.tick = electrical.tick(self)
-        from parts import Parts
-
         parts = Parts(board, self.journal, self.clock)
         self.meters = [parts.meter(c) for c in board["connectors"]]
 
@@ -147,18 +147,16 @@ class Charger:
         self.connection.attach(self.rpc)
         self.connection.on_failure = self.config.key.failed
         self.station.farewell = self.connection.goodbye
-        self.soft_pause = electrical.soft_pause(self)
+        self.soft_pause = links.soft_pause(self)
         self.timekeeper = links.timekeeper(self)
         self.front = Front(
             board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
         )
-        self.page = None
-        self.setup = Setup(self)
-        self.front.setup = self.setup
+        self.setup = self.front.setup = Setup(self)
         self.settings.on_change(self._on_setting)
-        self._board = None
-        forget("parts")
-        forget("hal.uart")
+        self._board = self.page = None
+        for name in ("parts", "hal.uart"):
+            forget(name)
 
     @property
     def board(self):
@@ -216,7 +214,7 @@ class Charger:
 
     def start(self):
         """Start everything. The tick comes first: from then on the pilot is watched."""
-        self.station.recover(system.last_reset())
+        self.station.recover(system.last_reset(), self.stop is not None)
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:
@@ -225,7 +223,10 @@ class Charger:
                 connector.report_fault("StorageFailed", self.memory_problem)
             supervisor.start("connector %d" % connector.id, connector.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
+        import electrical
+
         electrical.start_protections(self)
+        release("electrical")
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat, critical=True)
         supervisor.start("journal", self._keep_ready)

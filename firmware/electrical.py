@@ -1,7 +1,8 @@
 # The electrical parts of a board profile, put together.
 # MIT license; part of microevse
 """State machines, the sensors a board has, and what watches them; app.py keeps the results.
-The code of what is not fitted is not loaded."""
+The code of what is not fitted is not loaded. This itself is given up once all runs: so no function
+that is made in here may be kept by a part, for it would keep all of this."""
 
 import log
 from hal.contactor import Contactor
@@ -9,12 +10,11 @@ from hal.pilot import Pilot
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from iec61851.evse import Evse
-from port import forget
+from port import const, forget
 from station.protection import Protection
-from station.soft_pause import SoftPause
 
 # Protection looks twice a second.
-PROTECTION_LIMIT_MS = 2000
+_PROTECTION_LIMIT_MS = const(2000)
 
 
 def guarded(board):
@@ -101,11 +101,9 @@ def _may_close(lock, mirrors, stop):
     is not asked."""
     if mirrors is None and stop is None:
         return lock.is_locked if lock else None
-    return lambda: (
-        (lock is None or lock.is_locked())
-        and (mirrors is None or not mirrors.any_closed())
-        and (stop is None or not stop.pressed())
-    )
+    from hal.contact import may_close
+
+    return may_close(lock, mirrors, stop)
 
 
 def evse(charger, i):
@@ -168,8 +166,7 @@ def start_protections(charger):
     for i, guard in enumerate(charger.protections):
         name = "protection %d" % (i + 1)
         if hasattr(guard, "beat"):
-            supervisor.watch(name, PROTECTION_LIMIT_MS)
-            guard.beat = lambda name=name: supervisor.beat(name)
+            guard.beat = supervisor.watch(name, _PROTECTION_LIMIT_MS)
         supervisor.start(name, guard.run, critical=True)
 
 
@@ -199,7 +196,10 @@ def protections(charger):
                 charger.stop and charger.stop.pressed,
             )
         )
-        made[i].rcd_test_ms = lambda: 1000 * charger.settings.get("RcdTestInterval")
+        if charger.rcds[i]:
+            from hal.rcd import test_interval
+
+            made[i].rcd_test_ms = test_interval(charger.settings)
     if thermometer is not None:
         made.append(thermometer)  # it has to be run, too
     return made
@@ -225,15 +225,3 @@ def _thermometer(cfg, adc):
         sensor = Ds18b20(cfg)
         return sensor, sensor.temp_dc, temperature.Derating
     return None, temperature.reader(cfg, adc.temp_mv), temperature.Derating
-
-
-def soft_pause(charger):
-    """What lets a lost wss:// connection come back while a car charges."""
-    connection, link = charger.connection, charger.link
-    return SoftPause(
-        charger.settings,
-        charger.clock,
-        charger.evses,
-        lambda: connection.gated and link.connected,
-        lambda: connection.connected,
-    )

@@ -57,6 +57,20 @@ def timekeeper(charger):
     )
 
 
+def soft_pause(charger):
+    """What lets a lost wss:// connection come back while a car charges."""
+    from station.soft_pause import SoftPause
+
+    connection, link = charger.connection, charger.link
+    return SoftPause(
+        charger.settings,
+        charger.clock,
+        charger.evses,
+        lambda: connection.gated and link.connected,
+        lambda: connection.connected,
+    )
+
+
 def _reboot(charger):
     """The last resort of a link: not while a car is anybody's business."""
     if not charger._may_stall() or [c for c in charger.station.connectors if c.session]:

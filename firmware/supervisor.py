@@ -35,8 +35,9 @@ class Supervisor:
         return asyncio.create_task(self._run(name, factory, critical))
 
     def watch(self, name, limit_ms):
-        """From now on `name` must beat at least every `limit_ms`."""
+        """From now on `name` must beat at least every `limit_ms`; returns fn() that does it."""
         self._beats[name] = [limit_ms, port.ticks_ms()]
+        return lambda: self.beat(name)
 
     def beat(self, name):
         self._beats[name][1] = port.ticks_ms()

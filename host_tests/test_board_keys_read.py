@@ -14,7 +14,7 @@ READERS = {
     "board": "app.py electrical.py front.py links.py parts.py features.py memory.py setup.py "
     "hal/uart.py hal/adc.py hal/wifi.py hal/ethernet.py hal/board.py setup_session.py blackbox.py",
     "connector": "app.py electrical.py parts.py hal/board.py",
-    "cp": "hal/pilot.py hal/adc.py electrical.py",
+    "cp": "hal/pilot.py hal/adc.py electrical.py ../lib/iec61851/calibration.py",
     "disconnect": "hal/pilot.py",
     "contactor": "hal/contactor.py electrical.py",
     "pp": "hal/adc.py",

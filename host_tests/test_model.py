@@ -69,6 +69,7 @@ STANDING = [
     ("emergency stop", [["on", "emergency stop", 0]]),
     ("hot", [["on", "too hot", 0, ["celsius", 90]]]),
     ("temperature sensor", [["on", "temperature sensor", 0, ["sensor", "open"]]]),
+    ("a sensor raises", [["on", "task raises", 0, "earth"]]),
     ("lock", [["on", "lock contact lost", 0]]),
     ("over-current hard", [["on", "draws more", 0, "over_draw_50"]]),
     ("over-current soft", [["on", "draws more", 0, "over_draw_25"]]),

@@ -247,3 +247,89 @@ async def test_a_protective_earth_input_whose_wire_breaks_says_that_earth_is_los
     await b.expect_status("Faulted", vendorErrorCode="ProtectiveEarthLost")
 
 
+
+
+# -- the supply goes with the fault -----------------------------------------------------------
+
+FREE = {"FreeMode": True, "FreeModeIdTag": "CARD1"}
+
+
+async def _free(b):
+    await b.boot(**FREE)
+    await b.configure(ResumeRandomDelay=0)
+    await b.do("plug")
+    await b.do("request")
+    await b.contactor(True, within=30)
+    await b.advance(5)
+
+
+async def _cut(b):
+    await b.do("power_cut", seconds=5)
+    await b.advance(7)
+
+
+@scenario(board=PRESSED)
+async def test_an_emergency_stop_is_on_flash_before_the_supply_goes(b):
+    """It was forgotten if the supply went 0.1 s later, or the meter was silent."""
+    await _free(b)
+    await b.do("fault", kind="meter", on=True)
+    await b.do("fault", kind="other", on=True)
+    await b.advance(0.1)
+    await b.do("fault", kind="other", on=False)
+    await _cut(b)
+    await b.do("fault", kind="meter", on=False)
+    await b.advance(30)
+    status = await b.status()
+    assert not status["contactor"] and status["connector_status"] == "Faulted"
+
+
+@scenario(board=PRESSED)
+async def test_free_mode_does_not_resume_where_the_cut_may_have_been_a_stop(b):
+    await _free(b)
+    for _ in range(2):
+        await _cut(b)
+        await b.advance(30)
+        status = await b.status()
+        assert not status["contactor"] and status["connector_status"] == "Finishing"
+    await b.do("release")
+    await b.do("unplug")
+    await b.advance(4)
+    await b.do("plug")
+    await b.do("request")
+    await b.contactor(True, within=30)
+
+
+@scenario(board="esp32_devkitc")
+async def test_a_supply_that_breaks_down_at_each_closing_is_closed_on_three_times(b):
+    """111 closings in four minutes; and one power cut must not keep a car from charging."""
+    await b.boot(**FREE)
+    await b.configure(ResumeRandomDelay=0)
+    await b.do("plug")
+    await b.do("request")
+    for _ in range(3):
+        await b.contactor(True, within=40)
+        await b.twin.chip("brownout")
+        await b.advance(2)
+    await b.advance(40)
+    status = await b.status()
+    assert not status["contactor"] and status["connector_status"] == "Faulted"
+
+
+@scenario(board="esp32_devkitc")
+async def test_a_reset_by_the_central_system_does_not_close_on_a_tripped_rcd(b):
+    await _free(b)
+    await b.do("fault", kind="rcd", on=True)
+    await b.contactor(False, within=1)
+    await b.advance(3)
+    await b.do("fault", kind="rcd", on=False)
+    await b.advance(10)
+    await b.call("Reset", {"type": "Soft"})
+    await b.advance(60)
+    status = await b.status()
+    assert not status["contactor"] and status["connector_status"] == "Faulted"
+    await b.do("release")
+    await b.do("unplug")
+    await b.advance(8)
+    await b.do("plug")
+    await b.do("request")
+    await b.contactor(True, within=30)

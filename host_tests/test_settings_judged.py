@@ -1,7 +1,7 @@
 # Whose setting is it: each one is judged, and what a protection depends on is the installer's.
 # MIT license; part of microevse
-"""Walks the declarations: a new setting fails here until it has been judged, in JUDGED below and,
-where a protection depends on it, in docs/safety_settings.part.md or docs/safety.md."""
+"""Walks the declarations: a new setting fails here until it has been judged, in the lists below
+and, where a protection depends on it, in docs/safety.md."""
 
 import re
 
@@ -15,7 +15,7 @@ INSTALLERS = "MaxCurrent SiteMaxCurrent Phases MeterPollInterval RcdTestInterval
 HARMLESS = (
     "OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "
     "StopTransactionOnEVSideDisconnect UnlockConnectorOnEVSideDisconnect MinimumStatusDuration "
-    "ResetRetries".split()
+    "ResetRetries UpdateTrialTime".split()
 )
 # These have nothing to do with the electrical side: authorization, messages, network, page.
 ELSEWHERE = set(

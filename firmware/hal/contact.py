@@ -73,6 +73,15 @@ class Poles:
         return self.wrong(False) != 0
 
 
+def may_close(lock, poles, stop):
+    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. None is not asked."""
+    return lambda: (
+        (lock is None or lock.is_locked())
+        and (poles is None or not poles.any_closed())
+        and (stop is None or not stop.pressed())
+    )
+
+
 def _pins(value):
     if value is None:
         return ()

@@ -12,6 +12,11 @@ RELEASE_S = 0.5
 _STEP_S = 0.01
 
 
+def test_interval(settings):
+    """fn(): milliseconds between two self-tests, as the setting says now."""
+    return lambda: 1000 * settings.get("RcdTestInterval")
+
+
 class Rcd:
     """`cfg`: pins `trip`, `test` (may be missing: then it cannot be tested), `active_high`."""
 

@@ -17,7 +17,9 @@ PORT = 80
 IDLE_S = 300
 LOOK_S = 1
 # What goes with the page; `web.login` stays: it counts the wrong passwords.
-_PAGE = ("web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot")
+_PAGE = (
+    "web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot", "electrical",
+)  # fmt: skip
 
 
 class Door:

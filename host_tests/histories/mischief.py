@@ -150,6 +150,7 @@ class Mischief:
     def task_raises(self, c, which):
         """A part that a task asks raises an exception of a kind nobody thought of."""
         self.broken_part = (c, which)
+        self.judge.seen[c].raising = which
         if which is not None:
             self._break_part()
         self.judge.blinded("task fails", which == "look")

@@ -124,7 +124,7 @@ class Program:
     async def _start_tasks(self):
         """As app.Charger.start(), without the network."""
         with hal_names():
-            self.station.recover(hal.system.last_reset())
+            self.station.recover(hal.system.last_reset(), self.stop is not None)
             self.tick.start()
             supervisor = self.supervisor
             for connector in self.station.connectors:

@@ -56,7 +56,7 @@ def _rcd(w):
 
 
 def _earth(w):
-    return w.fault("pe")
+    return w.fault("pe") and w.raising != "earth"
 
 
 def _estop(w):
@@ -64,11 +64,15 @@ def _estop(w):
 
 
 def _hot(w):
-    return w.hot
+    return w.hot and w.raising != "temperature"
 
 
 def _no_temperature(w):
     return w.temp_dead
+
+
+def _raises(w):
+    return w.raising in ("earth", "temperature") or w.raising == "poles" and w.mirrored
 
 
 def _lock(w):
@@ -108,6 +112,7 @@ ROWS = (
     ("emergency stop", 100, _estop, "tick"),
     ("hot", SENSED_MS, _hot, "task"),
     ("temperature sensor", 3900, _no_temperature, "task"),
+    ("a sensor raises", 3900, _raises, "task"),
     ("lock", SENSED_MS, _lock, "closed"),
     ("over-current hard", 6000, _more_hard, "closed"),
     ("over-current soft", 13000, _more_soft, "closed"),

@@ -84,6 +84,7 @@ class Watched:
         self.mirrored = "feedback" in charger.board["connectors"][c]["contactor"]
         self.levels = [Level() for _ in rows.ROWS]
         self.broken = False  # the contactor does not close
+        self.raising = None  # which of its sensors raises an exception when it is asked
         self.forbidden = False
         self.meant_duty = self.circuit.duty
         self.coil = False

@@ -93,6 +93,10 @@ class FakeEvse:
         self.closed = self.pwm = False
 
     @property
+    def away(self):
+        return self.state == levels.A and not self.plugged
+
+    @property
     def fault(self):
         return self.faults[0] if self.faults else None
 

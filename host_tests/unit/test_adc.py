@@ -2,6 +2,8 @@
 # MIT license; part of microevse
 """On a converter whose readings the test writes, pin by pin."""
 
+import sys
+
 from fake_chip import CP, Hal, chip
 from helpers import raises
 from iec61851 import proximity
@@ -359,6 +361,14 @@ def test_only_an_esp32_that_is_driven_beyond_its_straight_part_gets_a_curve():
             calibration.Bench.line = lambda *arguments: ways.append("line")  # noqa: B023
             Bench(adc_, chip_name=name, cp={"divider": divided})
             assert ways == ["curve" if curved else "line"], (name, divided)
+
+
+def test_what_calibrates_is_given_up_after_it():
+    with Hal("adc") as adc_:
+        bench = Bench(adc_, chip_name="esp32", cp={"divider": [270000, 68000, 56000]})
+        assert bench.adc.uncalibrated == []
+        for name in ("iec61851.calibration", "iec61851.curve"):
+            assert name not in sys.modules, name
 
 
 def test_the_own_low_is_not_looked_for_where_it_cannot_be_seen():

@@ -2,9 +2,12 @@
 # MIT license; part of microevse
 
 from helpers import run
+from iec61851 import levels
 from station import faults
 from station.faults import AUTO, END, HOLD_MS, OPEN, PAUSE, PERSON, RESTART, UNPLUG, Faults
 from station_parts import Charger, FakeEvse
+from store import kinds
+from store.journal import JournalFull
 
 CAUSES = [line.split("|")[0] for line in faults._TABLE.strip().split("\n")]
 HOUR_MS = 3600000
@@ -313,3 +316,120 @@ def test_trips_of_the_rcd_are_counted_over_restarts():
         assert later.evse.closings.ended(later.clock.ms, "RcdTripped") == "rcd"
 
     run(story())
+
+
+def test_what_waits_for_the_cable_outlives_a_restart():
+    """A reset by the central system closed again on a tripped RCD, the cable still in."""
+
+    async def story(cause, reset):
+        c = Charger()
+        await c.charge()
+        c.evse.trip(cause)
+        await c.pass_s(1)
+        later = Charger(c.flash, boot=2)
+        await later.recover(reset)
+        later.evse.state = levels.UNKNOWN
+        assert later.connector.faults.has(cause) and not later.connector.usable
+        await later.pass_s(30)
+        assert later.connector.faults.has(cause), "state A has not been seen yet"
+        later.evse.plug()
+        await later.pass_s(30)
+        assert later.connector.faults.has(cause) and later.connector.status == "faulted"
+        again = Charger(c.flash, boot=3)
+        await again.recover(reset)
+        assert again.connector.faults.has(cause)
+        later.evse.unplug()
+        await later.pass_s(2)
+        assert later.connector.status == "available"
+        last = Charger(c.flash, boot=4)
+        await last.recover(reset)
+        assert not last.connector.faults.has(cause)
+
+    for cause in ("RcdTripped", "RcdTestFailed", "OverCurrentHard", "LockLost"):
+        for reset in ("SoftReset", "HardReset", "PowerUp", "Watchdog"):
+            run(story(cause, reset))
+
+
+def test_a_fault_waits_for_an_absence_of_the_cable_that_has_lasted():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.trip("OverCurrentHard")
+        await c.pass_s(10)
+        c.evse.plugged, c.evse.state = False, levels.A
+        FakeEvse.away = property(lambda evse: away)
+        for away in (False, True):
+            await c.pass_s(5)
+            assert c.connector.faults.has("OverCurrentHard") is not away
+
+    real = FakeEvse.away
+    try:
+        run(story())
+    finally:
+        FakeEvse.away = real
+
+
+def test_the_bounds_of_a_plug_in_outlive_a_restart():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.release()
+        for _ in range(2):
+            c.evse.closings.ended(c.clock.ms, "OverCurrentSoft")
+        await c.pass_s(2)
+        later = Charger(c.flash, boot=2)
+        await later.recover("SoftReset")
+        assert later.evse.closings.left == (48, 1) and later.evse.closings.why is None
+        assert later.evse.closings.ended(later.clock.ms, "OverCurrentSoft") == "fault"
+        await later.pass_s(1)
+        last = Charger(c.flash, boot=3)
+        await last.recover("SoftReset")
+        assert "ClosingsExceeded" in last.evse.faults and not last.connector.usable
+
+    run(story())
+
+
+def test_what_is_held_is_on_flash_before_anything_that_takes_time():
+    """An emergency stop was forgotten if the supply went while the meter was asked."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.evse.trip("EmergencyStop")
+        seen = []
+
+        async def refresh():
+            seen.append([record[1] for _, record in c.journal.state(kinds.HELD)])
+            return True
+
+        c.connector.metering.refresh = refresh
+        await c.connector.lifecycle.work()
+        assert seen[0] == [["EmergencyStop"]], seen
+
+    run(story())
+
+
+def test_what_could_not_be_kept_is_kept_at_the_next_look():
+    async def story(failure):
+        c = Charger()
+        await c.charge()
+        keep, tries = c.journal.keep, []
+
+        def fails(kind, key, payload):
+            if kind == kinds.HELD and len(tries) < 3:
+                tries.append(payload)
+                raise failure
+            return keep(kind, key, payload)
+
+        c.journal.keep = fails
+        c.evse.trip("EmergencyStop")
+        c.evse.closings.ended(0, "RcdTripped")
+        await c.pass_s(1)
+        assert tries and c.evse.closings.news and not list(c.journal.state(kinds.HELD))
+        await c.pass_s(3)
+        assert len(tries) == 3 and not c.evse.closings.news
+        [(_, [_, causes, counts])] = list(c.journal.state(kinds.HELD))
+        assert causes == ["EmergencyStop"] and counts[1] == 86400
+
+    for failure in (JournalFull(), OSError(5)):
+        run(story(failure))

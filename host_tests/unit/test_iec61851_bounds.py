@@ -248,9 +248,9 @@ def test_every_cause_has_its_place_and_the_worst_is_first():
 
 BOUNDS = (  # cause, plug out in between, most, ms for one, why, person
     (None, False, 50, 120000, "often", False),
-    ("DiodeLost", False, 3, 1800000, "fault", False),
+    ("DiodeLost", False, 3, 14400000, "fault", False),
     (None, True, 100, 15000, "often", True),
-    ("DiodeLost", True, 10, 600000, "fault", True),
+    ("DiodeLost", True, 10, 7200000, "fault", True),
     ("RcdTripped", True, 3, 86400000, "rcd", True),
 )
 
@@ -290,7 +290,8 @@ def test_what_a_person_wanted_counts_as_no_fault():
         closings = Closings()
         for _ in range(20):
             assert closings.ended(0, cause) is None
-        assert closings.cause is None and closings.news is False and closings.counts() == (0, 0, 0)
+        assert closings.cause is None and closings.news is True
+        assert closings.counts() == (0, 0, 0, 2400, 0, 300) and closings.news is False
     closings.ended(0, "DiodeLost")
     assert closings.cause == "DiodeLost" and closings.news is True
 
@@ -317,34 +318,45 @@ def test_time_that_went_back_is_none():
     closings = Closings()
     closings.ended(5000, "DiodeLost")
     closings.passed(1000)
-    assert closings.counts()[0] == 600
+    assert closings.counts()[0] == 7200
     closings.passed(2000)
-    assert closings.counts()[0] == 599
+    assert closings.counts()[0] == 7199
 
 
 def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
     closings = Closings()
     closings.ended(0, "RcdTripped")
-    assert closings.counts() == (600, 86400, 0) and closings.news is False
+    counts = (7200, 86400, 0, 120, 14400, 15)
+    assert closings.counts() == counts and closings.news is False
     after = Closings()
-    assert after.restore((600, 86400, 0)) is None and after.counts() == (600, 86400, 0)
+    assert after.restore(counts) is None and after.counts() == counts
     for values, kept in (
-        ((0, 0, 0), (0, 0, 0)), ((6000, 259200, 0), (6000, 259200, 0)),
-        ((6001, 259201, 0), (6000, 259200, 0)), ((-1, "x", 0), (6000, 259200, 0)),
-        ((None, 1.5, 1), (6000, 259200, 1)),
+        ((0, 0, 0), (0, 0, 0)), ((72000, 259200, 0), (72000, 259200, 0)),
+        ((72001, 259201, 0), (72000, 259200, 0)), ((-1, "x", 0), (72000, 259200, 0)),
+        ((None, 1.5, 1), (72000, 259200, 1)),
+        ((0, 0, 0, 6001, -1, "x"), (0, 0, 0, 6000, 43200, 1500)),
+        ((0, 0, 0, 120, 14400, 1500), (0, 0, 0, 120, 14400, 1500)),
     ):  # fmt: skip
         after = Closings()
         after.restore(values)
-        assert after.counts() == kept, values
-    for values, why in (((600, 86400, 1), "rcd"), ((90000, 86400, 1), "rcd"),
+        assert after.counts() == kept + (0, 0, 0)[: 6 - len(kept)], values
+    for values, why in (((600, 86400, 1), "rcd"), ((72000, 86400, 1), "rcd"),
             ((600, 599, 1), "fault"),
                         ((600, 600, 1), "rcd"), ((600, 86400, 0), None)):  # fmt: skip
         after = Closings()
         assert after.restore(values) == why == after.why, values
         assert after.person is bool(values[2])
-    raises(ValueError, Closings().restore, (1, 2))
+    for values, why in (((0, 0, 0, 5880, 0, 0), None), ((0, 0, 0, 5881, 0, 0), "often"),
+                        ((0, 0, 0, 0, 28800, 0), None), ((0, 0, 0, 0, 28801, 0), "fault"),
+                        ((0, 0, 0, 0, 0, 1500), None)):  # fmt: skip
+        after = Closings()
+        assert after.restore(values) == why == after.why and after.person is False, values
+        after.unplugged(0)
+        assert after.why is None and after.news is any(values[3:5]), values
+    for wrong in ((1, 2), (1, 2, 0, 4), (1, 2, 0, 4, 5, 6, 7), ()):
+        raises(ValueError, Closings().restore, wrong)
     after.reset()
-    assert after.why is None and after.person is False and after.counts() == (0, 0, 0)
+    assert after.why is None and after.person is False and after.counts() == (0, 0, 0, 0, 0, 0)
     assert after.left == (50, 3)
     after.ended(0, None)
     after.reset()

@@ -59,6 +59,13 @@ def played(bench, minutes, opens):
     return bench.evse.close_count - before
 
 
+class Told:
+    count = 0
+
+    def set(self):
+        self.count += 1
+
+
 def shorted(bench):
     bench.pe_ohm = 80
     bench.run(1000)
@@ -140,7 +147,7 @@ def test_trips_of_the_rcd_are_counted_over_reboots():
     assert bench.evse.fault == "ClosingsExceeded"
     bench.run(500)
     assert bench.evse.reset_closings() and bench.evse.closings.news
-    assert bench.evse.closings.counts() == (0, 0, 0)
+    assert bench.evse.closings.counts() == (0, 0, 0, 0, 0, 0)
 
 
 def test_after_a_day_a_trip_of_the_rcd_is_forgotten():
@@ -215,10 +222,54 @@ def test_normal_use_never_meets_a_bound():
                 closings.unplugged(now)
         # Now and then a fault, each with another plug-in.
         for _ in range(40):
-            now = ticks_add(now, 20 * MINUTE)
+            now = ticks_add(now, 130 * MINUTE)
             closings.unplugged(now)
             assert closings.ended(now, "PilotWrong") is None
         assert closings.left == (49, 2)
+
+
+def test_slow_repetition_does_not_go_on_for_ever():
+    """A fault each ten minutes with a look of state A closed 2,852 times in 20 days."""
+    for every_min, unplug, most in (
+        (10.1, True, 10), (30.1, True, 13), (30.1, False, 3), (100, False, 5)
+    ):  # fmt: skip
+        closings = Closings()
+        now = count = 0
+        while closings.why is None and count < 100:
+            now = ticks_add(now, int(every_min * MINUTE))
+            closings.ended(now, "PilotWrong")
+            count += 1
+            if unplug:
+                closings.unplugged(now)
+        assert count <= most and closings.person is unplug, (every_min, unplug, count)
+
+
+def test_a_wire_that_bounces_is_no_cable_that_was_out():
+    """State A for 100 ms forgave all the faults of a plug-in."""
+    bench = asked()
+    played(bench, 2, lambda: shorted(bench))
+    evse = bench.evse
+    assert evse.closings.why == "fault" and not evse.away
+    for ms in (150, 500, 1900):
+        bench.letter = "A"
+        bench.run(ms)
+        assert not evse.plugged and not evse.away and not evse.quiet, ms
+        bench.letter = "B"
+        bench.run(500)
+        assert evse.plugged and evse.closings.why == "fault", ms
+    bench.letter = "A"
+    bench.run(2400)
+    assert evse.away and evse.closings.why is None
+    bench.letter = "B"
+    bench.run(300)
+    assert evse.plugged and not evse.away
+    # And it is told, because faults wait for it.
+    bench = Bench()
+    bench.letter = "A"
+    bench.run(2000)
+    told = bench.evse.changed = Told()
+    bench.run(400)
+    assert bench.evse.away and told.count == 1
 
 
 def test_what_is_kept_is_read_with_care():
@@ -228,7 +279,7 @@ def test_what_is_kept_is_read_with_care():
         closings = Closings()
         assert closings.restore((0, bad, 0)) is None  # what cannot be read is the most there is
         assert closings.ended(5, "RcdTripped") == "rcd" and closings.person
-    assert Closings().restore((0, 0, 1)) and Closings().restore((6000, 0, 1)) == "fault"
+    assert Closings().restore((0, 0, 1)) and Closings().restore((7200, 0, 1)) == "fault"
     raises(ValueError, Closings().restore, (1, 2))
 
 

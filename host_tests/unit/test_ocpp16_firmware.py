@@ -3,14 +3,16 @@
 """A real journal, a clock and a network of the test's own."""
 
 import asyncio
+import sys
 
 import iso8601
-from helpers import run
-from ocpp16.firmware import Firmware
-from ocpp16.update import DIAGNOSTICS, FIRMWARE
+import port
+from helpers import raises, run
+from ocpp16.firmware import DIAGNOSTICS, FIRMWARE, Firmware
 from ocppj.rpc import CallError
 from station_parts import NOON, Charger
 from store import kinds
+from store.journal import JournalFull
 
 LATER = iso8601.format(NOON + 1000)
 PAST = iso8601.format(NOON - 1000)
@@ -121,14 +123,11 @@ class Station:
             firmware = self.firmware
             for _ in range(seconds):
                 self.charger.clock.ms += 1000
-                if firmware._upload and firmware.may_begin(firmware._upload[0], "diagnostics"):
-                    await firmware._send_diagnostics()
-                elif firmware.update.due():
-                    work = asyncio.create_task(firmware.update.work())
-                    while not work.done():
-                        await tell()
-                        await asyncio.sleep(0)
-                    await work
+                work = asyncio.create_task(firmware.work())
+                while not work.done():
+                    await tell()
+                    await asyncio.sleep(0)
+                await work
                 await tell()
 
         run(inside())
@@ -148,6 +147,36 @@ def test_an_update_goes_through_all_its_steps():
     assert station.services.did == ["fetch http://h/f", "finish", "reboot"]
 
 
+def test_where_code_runs_in_flash_an_update_s_is_there_only_while_one_waits():
+    kept = port.IN_PLACE
+    port.IN_PLACE = True
+    try:
+        station = Station()
+        assert "ocpp16.update" not in sys.modules
+        station.services.works = False
+        station.update(LATER, retries=0)
+        station.pass_s(5)
+        assert "ocpp16.update" in sys.modules and station.told == []
+        station.charger.clock.unix = NOON + 2000
+        station.pass_s(1)
+        assert station.words(FIRMWARE) == ["Downloading", "DownloadFailed"]
+        assert "ocpp16.update" not in sys.modules
+        station.services.works = True
+        station.charger.journal.keep = full
+        raises(CallError, station.update)
+        assert "ocpp16.update" not in sys.modules and station.firmware.update is None
+        del station.charger.journal.keep
+        station.update()  # asked for again: its code is there again
+        station.pass_s(5)
+        assert station.services.did[-1] == "reboot"
+    finally:
+        port.IN_PLACE = kept
+
+
+def full(*arguments):
+    raise JournalFull
+
+
 def restarted(runs):
     """A station behind the reboot into a new program."""
     station = Station()
@@ -162,7 +191,7 @@ def test_the_next_start_tells_how_it_went_and_only_once():
         after = restarted(runs)
         after.pass_s(5)
         assert after.words(FIRMWARE) == [word]
-        assert not after.firmware.update.waiting()
+        assert after.firmware.update is None
         quiet = after.again(runs)
         quiet.pass_s(5)
         assert quiet.told == []
@@ -181,7 +210,7 @@ def test_a_version_on_trial_is_told_of_only_when_it_is_confirmed_or_taken_back()
             after = after.again(False)
         after.services.runs = runs
         after.pass_s(5)
-        assert after.words(FIRMWARE) == [word] and not after.firmware.update.waiting()
+        assert after.words(FIRMWARE) == [word] and after.firmware.update is None
         quiet = after.again(runs)
         quiet.pass_s(5)
         assert quiet.told == []
@@ -238,7 +267,7 @@ def test_a_file_that_is_not_good_is_not_installed():
     station.pass_s(5)
     assert station.words(FIRMWARE)[2:] == ["Installing", "InstallationFailed"]
     assert station.services.did[-1] == "abort" and "reboot" not in station.services.did
-    assert station.again().firmware.update.waiting() is False
+    assert station.again().firmware.update is None
 
 
 def test_without_an_installer_nothing_is_fetched():

@@ -242,6 +242,83 @@ def test_a_plug_with_live_pins_stays_locked():
     assert not lock.locked
 
 
+def commanded(bench, look, then=None, limit=20):
+    """(answer to an unlock command while charging, ms until it, lock is open, faults are told).
+    `look`: the protection looks; `then(ms since the command)` is called every 250 ms."""
+
+    async def story():
+        charger = bench.charger
+        asked = charger.clock.ms
+        answer = asyncio.create_task(charger.station.unlock(1))
+        while not answer.done():
+            await asyncio.sleep(0)
+            charger.clock.ms += 250
+            if then is not None:
+                then(charger.clock.ms - asked)
+            if look and charger.clock.ms % 500 == 0:
+                bench.protection.look(charger.clock.ms)
+            if (charger.clock.ms - asked) % 1000 == 0:
+                await charger.connector.lifecycle.work()
+            await asyncio.sleep(0.1)
+            assert charger.clock.ms - asked < limit * 1000, "no answer"
+        told = bench.connector.faults.has("ContactorWelded")
+        return await answer, charger.clock.ms - asked, not charger.lock.locked, told
+
+    return run(story())
+
+
+def welded(**more):
+    """A charger with a lock, charging; its contacts stay closed."""
+    return charging(lock=FakeLock(), **more)
+
+
+def test_an_unlock_command_with_a_weld_that_nothing_has_told_keeps_the_plug():
+    """Only a fault that was told kept it, and the command was faster: the pins were live."""
+    assert commanded(welded(), look=False)[::2] == ("failed", False)
+
+
+def test_an_unlock_command_with_a_weld_that_was_told_keeps_the_plug():
+    """The mirror contact says at last that the poles are open: it said otherwise long enough."""
+    bench = welded()
+
+    def late(ms):
+        bench.contacts.closed = ms < 2250
+
+    answer, _, unlocked, told = commanded(bench, True, late)
+    assert told and answer == "failed" and not unlocked
+
+
+def test_an_unlock_command_after_a_weld_was_told_keeps_the_plug():
+    bench = welded()
+    bench.charger.evse.release()
+    bench.connector.end("local")
+    run(bench.charger.pass_s(2))
+    assert bench.looks(6) == ("ContactorWelded", "") and bench.connector.session is None
+    assert commanded(bench, True)[::2] == ("failed", False)
+
+
+def test_an_unlock_command_waits_until_the_poles_had_their_time():
+    """Two looks, a second after opening: before that nothing is known of the poles."""
+    bench = welded()
+    bench.charger.evse.obeys = False
+
+    def lets_go(ms):
+        if ms >= 3000:
+            bench.charger.evse.closed = bench.contacts.closed = False
+
+    answer, after_ms, unlocked, told = commanded(bench, True, lets_go)
+    assert answer == "unlocked" and unlocked and not told and after_ms >= 5500, after_ms
+
+    def closes_once_more(ms):
+        bench.charger.evse.closed = bench.contacts.closed = 1000 <= ms < 2000
+
+    answer, after_ms, _, _ = commanded(bench, True, closes_once_more)
+    assert answer == "unlocked" and after_ms >= 4500, after_ms
+    # Also where the contactor was open already: it may have opened a moment ago.
+    answer, after_ms, unlocked, _ = commanded(bench, True)
+    assert answer == "unlocked" and 2500 <= after_ms <= 3250, after_ms
+
+
 def test_a_lock_that_opens_while_charging_trips():
     lock = FakeLock()
     bench = charging(lock=lock)

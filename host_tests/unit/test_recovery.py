@@ -261,3 +261,93 @@ def test_a_reset_waits_until_every_session_has_ended_and_every_contactor_is_open
     assert ends("soft", (0, 1100)) == ([["end soft_reset"]], 1100)
     assert ends("soft", (0, 1000), (0, 0)) == ([["end soft_reset"]] * 2, 1000)
     assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset"]], 8000)
+
+
+# -- a closing that ends in a restart ----------------------------------------------------
+
+
+def restarted(c, cause, boot, stop=False):
+    later = Charger(c.flash, boot=boot)
+    return later, recovery.restore(later.station, later.journal, cause, stop)
+
+
+def held(c):
+    return [payload for _, payload in c.journal.state(kinds.HELD)]
+
+
+def test_a_session_that_a_restart_has_cut_counts_as_a_closing_that_a_fault_has_ended():
+    """The supply broke down at each closing: 111 closings in four minutes."""
+    for cause, counted in (("PowerUp", 1), ("Watchdog", 1), ("Crash", 1), ("Retry", 1),
+                           ("SoftReset", 0), ("HardReset", 0), ("FirmwareUpdate", 0)):  # fmt: skip
+        c, cut = restarted(journal(start(3)), cause, 2)
+        assert len(cut) == 1 and c.evse.closings.left == (50 - counted, 3 - counted), cause
+        assert c.evse.closings.why is None and not c.connector.faults.has("ClosingsExceeded")
+        assert not c.connector.finished, "it goes on"
+        assert len(held(c)) == counted, "on flash at once"
+        assert not c.evse.closings.news
+    c, _ = restarted(journal(start(3), stop(3)), "PowerUp", 2)
+    assert c.evse.closings.left == (50, 3) and not held(c)
+    c, _ = restarted(journal(start(3, 7)), "PowerUp", 2)  # a connector that is gone
+    assert c.evse.closings.left == (50, 3) and not held(c)
+
+
+def test_the_third_session_that_is_cut_in_one_plug_in_is_the_last():
+    c = journal()
+    for number in (1, 2, 3):
+        c.journal.append(*start(number))
+        c, _ = restarted(c, "PowerUp", number + 1)
+        c.journal.append(*stop(number))
+        assert (c.evse.closings.why == "fault") is (number == 3), number
+    assert "ClosingsExceeded" in c.evse.faults and not c.connector.usable
+    c, _ = restarted(c, "SoftReset", 5)
+    assert "ClosingsExceeded" in c.evse.faults and c.evse.closings.why == "fault"
+
+
+def test_a_cut_session_is_counted_once_however_often_it_is_found():
+    """The supply comes and goes before the end of the session could be written."""
+    c = journal(start(3))
+    for boot in range(2, 8):
+        c, cut = restarted(c, "PowerUp", boot)
+        assert [s.number for s in cut] == [3] and c.evse.closings.left == (49, 2), boot
+    c.journal.append(*start(4))
+    c, _ = restarted(c, "PowerUp", 9)
+    assert c.evse.closings.left == (48, 1)
+
+
+def test_the_count_of_a_cut_session_that_cannot_be_kept_is_kept_later():
+    c = journal(start(3))
+    later = Charger(c.flash, boot=2)
+
+    def fails(*_):
+        raise OSError(5)
+
+    keep, later.journal.keep = later.journal.keep, fails
+    recovery.restore(later.station, later.journal, "PowerUp")
+    assert later.evse.closings.left == (49, 2) and later.evse.closings.news
+    later.journal.keep = keep
+    run(later.connector.lifecycle.work())
+    assert held(later)[0][2][4] == 14400
+
+
+def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
+    for cause, stops, finished in (
+        ("PowerUp", True, True), ("PowerUp", False, False), ("Watchdog", True, False)
+    ):  # fmt: skip
+        c, _ = restarted(journal(start(3)), cause, 2, stops)
+        assert c.connector.finished is finished, (cause, stops)
+    c, _ = restarted(journal(), "PowerUp", 2, True)
+    assert not c.connector.finished, "nothing was cut"
+    c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
+    c.journal.append(*stop(3))
+    for boot, cause in ((3, "PowerUp"), (4, "SoftReset"), (5, "Crash")):
+        c, _ = restarted(c, cause, boot, True)
+        assert c.connector.finished, "until the cable has been out, over any restart"
+    c.evse.plug()
+    run(c.connector.lifecycle.work())
+    assert c.connector.finished
+    c.evse.unplug()
+    c.evse.closings.unplugged(0)  # as the state machine does it
+    run(c.connector.lifecycle.work())
+    assert not c.connector.finished
+    c, _ = restarted(c, "PowerUp", 6, True)
+    assert not c.connector.finished

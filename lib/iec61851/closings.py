@@ -7,12 +7,13 @@ one of them no longer counts:
 
     what ended the closing        closings  one less every  then it stays open until
     anything, in one plug-in            50   2 min          unplugged
-    a fault, in one plug-in              3  30 min          unplugged
+    a fault, in one plug-in              3  4 h             unplugged
     anything, over plug-ins            100  15 s            a person resets it
-    a fault, over plug-ins              10  10 min          a person resets it
+    a fault, over plug-ins              10  2 h             a person resets it
     the RCD has tripped                  3  24 h            a person resets it
 
-The last two are counted over reboots as well: `counts` and `restore`.
+All are counted over reboots as well: `counts` and `restore`. A closing that ended in one is a
+fault, too (station.recovery). Unplugged is what shows state A for 2 s (evse.Evse.away).
 
 Sources: UL 2231-2 (section 14.4 of its decision on programmable components) lets a personnel
 protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
@@ -32,7 +33,7 @@ _ALL = const(2)
 _ALL_FAULTS = const(3)
 _RCD = const(4)
 _MOST = const((50, 3, 100, 10, 3))
-_EACH_MS = const((120000, 1800000, 15000, 600000, 86400000))
+_EACH_MS = const((120000, 14400000, 15000, 7200000, 86400000))
 _DEBT_MAX = const(1 << 29)
 
 # A person or the program wanted these: the closing counts, but as no fault.
@@ -57,7 +58,7 @@ class Closings:
         fault = cause is not None and cause not in _WANTED
         if fault:
             self.cause = cause
-            self.news = True
+        self.news = True
         debts = self._debts
         for i in range(5):
             if i == _RCD:
@@ -69,7 +70,7 @@ class Closings:
             if debts[i] > (_MOST[i] - 1) * _EACH_MS[i]:
                 self.why = "rcd" if i == _RCD else "fault" if i & 1 else "often"
                 if i >= _ALL:
-                    self.person = self.news = True
+                    self.person = True
         return self.why
 
     def passed(self, now_ms):
@@ -84,6 +85,8 @@ class Closings:
     def unplugged(self, now_ms):
         """Another plug-in begins anew."""
         self.passed(now_ms)
+        if self._debts[_PLUG_IN] or self._debts[_PLUG_IN_FAULTS] or self.why:
+            self.news = True
         self._debts[_PLUG_IN] = self._debts[_PLUG_IN_FAULTS] = 0
         if not self.person:
             self.why = None
@@ -105,22 +108,28 @@ class Closings:
         )
 
     def counts(self):
-        """(seconds, seconds, 0 or 1): what must outlast a reboot; clears `news`."""
+        """What must outlast a reboot: seconds of faults over plug-ins, of the RCD, 0 or 1 for
+        `person`, then seconds of the other three in their order; clears `news`."""
         self.news = False
-        debts = self._debts
-        return debts[_ALL_FAULTS] // 1000, debts[_RCD] // 1000, int(self.person)
+        s = [ms // 1000 for ms in self._debts]
+        return s[_ALL_FAULTS], s[_RCD], int(self.person), s[_PLUG_IN], s[_PLUG_IN_FAULTS], s[_ALL]
 
     def restore(self, counts):
         """After a reboot, with what `counts` gave. The time in between counts as none, and a
         number that cannot be read as the most there is. Returns `why`. ValueError on another
-        length."""
-        faults_s, rcd_s, person = counts
-        for i, value in ((_ALL_FAULTS, faults_s), (_RCD, rcd_s)):
-            most_ms = _MOST[i] * _EACH_MS[i]
+        length; three, without the last ones, are right, too."""
+        if len(counts) not in (3, 6):
+            raise ValueError("counts of closings: %d" % len(counts))
+        for at, i in enumerate((_ALL_FAULTS, _RCD, None, _PLUG_IN, _PLUG_IN_FAULTS, _ALL)):
+            if i is None or at >= len(counts):
+                continue
+            value, most_ms = counts[at], _MOST[i] * _EACH_MS[i]
             if not isinstance(value, int) or value < 0 or value > most_ms // 1000:
                 value = most_ms // 1000
             self._debts[i] = value * 1000
-        if person:
+            if i < _ALL and value * 1000 > most_ms - _EACH_MS[i]:
+                self.why = "fault" if i else "often"
+        if counts[2]:
             self.why = "rcd" if self._debts[_RCD] >= self._debts[_ALL_FAULTS] else "fault"
             self.person = True
         return self.why

@@ -39,6 +39,7 @@ _LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
 RELEASE_MS = const(6000)  # seq 10.2
 # -- pilot
 _DEBOUNCE_MS = const(100)  # what `state` and `plugged` show (Leafs bounce when unplugged)
+_AWAY_MS = const(2000)  # state A for so long is an unplugged cable, and no wire that bounces
 F_MS = const(300)  # note to A.5: after a fault the EV sees F at least this long
 GAP_MS = const(30)  # of a longer gap between windows only this much counts as observed
 
@@ -65,6 +66,7 @@ class Evse:
         # For everybody to read; `changed` is set when one of them has changed.
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
+        self.away = False  # A has lasted, and nothing came since: bounds and faults go by it
         self.offered_ma = 0
         self.fault = None  # the one latched that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
@@ -73,12 +75,11 @@ class Evse:
         self.plug_count = self.unplug_count = self.close_count = 0
         self.worst_gap_ms = 0  # between two windows while closed: the promise, measured
         self.changed, self._dirty = Flag(), False
-        self._latched = Latch()
-        self._last_ms = None  # of the last window
+        self._latched, self._last_ms = Latch(), None  # ms of the last window
         self._ready = Run()  # open: the EV does all it has to do
         self._evidence = Evidence()  # whether the pilot can be trusted
-        self._let_go = 0  # closed: windows of A or B in a row
-        self._stop_ms = -1  # closed: told to stop so long ago
+        # Closed: windows of A or B in a row; told to stop so long ago.
+        self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # the contactor stays open so long
         self._ended = False  # a closing has ended and is not counted yet
         self.waker = Waker()
@@ -174,7 +175,7 @@ class Evse:
             self._let_go or evidence.doubt or evidence.bad.windows or self._stop_ms >= 0
             or send.f_left or send.left_ms or self._hold_left or send.paused
             or self._ended or self._latched.moved or (self._ready.windows and not self.closed)
-            or seen.level != self.state or not seen.sure
+            or seen.level != self.state or not seen.sure or (seen.level == A and not self.away)
             or send.ma != (send.want_ma if offers else 0)
             or (send.output == FAULT) == send.in_service
         )
@@ -196,6 +197,9 @@ class Evse:
         self._seen.look(plateau, seen_ms, self.pwm, send.share_pm, not self.plugged)
         if self._seen.level != self.state and self._seen.run.lasts(2, _DEBOUNCE_MS):
             self._follow(now_ms)
+        if self.state == A and not self.away and ticks_diff(now_ms, self.since_ms) >= _AWAY_MS:
+            self.away = self._dirty = True
+            self.closings.unplugged(now_ms)
         if self.closed:
             self.worst_gap_ms = max(self.worst_gap_ms, gap_ms)
             self._open_if_needed(dt, seen_ms)
@@ -222,18 +226,16 @@ class Evse:
     def _follow(self, now_ms):
         """The debounced state has changed: is an EV there?"""
         self.state = level = self._seen.level
-        self.since_ms = now_ms
-        self._dirty = True
+        self.since_ms, self._dirty = now_ms, True
         # E, F and no information say nothing about the plug.
         if level == A:
             self._send.left_ms = 0  # the next EV has seen no duty yet
             if self.plugged:
                 self.plugged = False
                 self.unplug_count += 1
-                self.closings.unplugged(now_ms)
         elif B <= level <= D and not self.plugged:
             # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
-            self.plugged = True
+            self.plugged, self.away = True, False
             self.plug_count += 1
 
     def _open_if_needed(self, dt, seen_ms):
@@ -279,8 +281,7 @@ class Evse:
             self.closed = False
             self._hold_left = RECLOSE_MS
             self._ended = self._dirty = True
-        self._stop_ms = -1
-        self._let_go = 0
+        self._stop_ms, self._let_go = -1, 0
         self._ready.over()
         self._evidence.bad.over()
 
@@ -315,6 +316,5 @@ class Evse:
                 self.trip("GuardDisagrees")
                 return
             self._contactor.close()
-            self.closed = True
+            self.closed = self._dirty = True
             self.close_count += 1
-            self._dirty = True

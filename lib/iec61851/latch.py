@@ -70,10 +70,12 @@ class Latch:
     def add(self, cause):
         """Latch `cause`. False if it was latched already."""
         i = _place(cause)
-        before = self._counts[i]
-        self._counts[i] = before % _WRAP + 1
-        # Always: a tick between the lines above may have forgotten what was there.
-        self.moved = True
+        counts = self._counts
+        asked = counts[_COUNT + i]  # read first: a tick between these lines may forget the cause
+        before = counts[i]
+        counts[i] = before % _WRAP + 1
+        if asked or not before:
+            self.moved = True
         return not before
 
     def count(self, cause):

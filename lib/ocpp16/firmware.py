@@ -12,16 +12,45 @@ import asyncio
 import iso8601
 import log
 from ocppj.rpc import CallError
+from port import const, release
 from store import kinds
 from store.journal import JournalFull
 
-from .update import DIAGNOSTICS, FIRMWARE, TOLD, Job, Update
+DIAGNOSTICS = "DiagnosticsStatusNotification"
+FIRMWARE = "FirmwareStatusNotification"
 
-LOOK_S = 1
-LONG_LOOK_S = 30
-MAX_QUEUED = 12
+# Keys of the FIRMWARE records in the journal; update.py has more of them.
+_TOLD = const(1)
+_LOOK_S = const(1)
+_LONG_LOOK_S = const(30)
+_MAX_QUEUED = const(12)
+# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
+_RETRIES = const(2)
+_RETRY_S = const(60)
+_MAX_RETRIES = const(20)
 
 _RUNNING = ("Uploading", "Downloading", "Downloaded", "Installing")
+
+
+def _key(action):
+    return _TOLD if action == DIAGNOSTICS else _TOLD + 1
+
+
+class Job:
+    """Something to fetch or send, and how often it may fail."""
+
+    def __init__(self, location, retries=None, interval=None):
+        self.location = location
+        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
+        self.interval = max(0, _RETRY_S if interval is None else interval)
+        self.next_ms = 0  # uptime before which it is not tried again
+        self.deferred = False  # told that it has to wait
+
+    def failed(self, now_ms):
+        """One try less; True if that was the last one."""
+        self.tries -= 1
+        self.next_ms = now_ms + 1000 * self.interval
+        return self.tries <= 0
 
 
 class Firmware:
@@ -50,7 +79,7 @@ class Firmware:
         self._work = asyncio.Event()
         self._upload = None  # (Job, file name)
         self.on_news = None  # fn(), called when there is something to send
-        self.update = Update(self, journal, clock)
+        self.update = None  # an Update, while there is something to be done
         self.handlers = {
             "GetDiagnostics": self._get_diagnostics,
             "UpdateFirmware": self._update_firmware,
@@ -72,9 +101,11 @@ class Firmware:
         try:
             at = iso8601.parse(payload["retrieveDate"])
             retries, interval = payload.get("retries"), payload.get("retryInterval")
-            self.update.request(location, at, retries, interval)
+            self._load().request(location, at, retries, interval)
         except (JournalFull, OSError) as exc:
             raise CallError("InternalError", "no room to remember it: %r" % exc)
+        finally:
+            self._give_up()
         return {}, self._look
 
     async def _look(self):
@@ -97,21 +128,42 @@ class Firmware:
 
     # -- jobs ----------------------------------------------------------------------------
 
+    def _load(self):
+        # Here, not at the top: an update comes once in a year.
+        if self.update is None:
+            from .update import Update
+
+            self.update = Update(self, self._journal, self._clock)
+        return self.update
+
+    def _give_up(self):
+        if self.update and not self.update.waiting():
+            self.update = None
+            release("ocpp16.update")
+
     async def run(self):
         """Do what was asked for, one thing after the other, for ever."""
         while True:
-            wait = LONG_LOOK_S
-            if self._upload or self.update.waiting():
-                wait = LOOK_S
-                if self.upload_due():
-                    await self._send_diagnostics()
-                elif self.update.due():
-                    await self.update.work()
+            wait = _LONG_LOOK_S
+            if self._upload or self.update:
+                wait = _LOOK_S
+                await self.work()
             self._work.clear()
             try:
                 await asyncio.wait_for(self._work.wait(), wait)
             except asyncio.TimeoutError:
                 pass
+
+    async def work(self):
+        """The next step of what is due, if anything is."""
+        if self.upload_due():
+            await self._send_diagnostics()
+        elif self._update_due():
+            await self.update.work()
+            self._give_up()
+
+    def _update_due(self):
+        return self.update and self.update.due()
 
     def upload_due(self):
         """True if a report is asked for and may be sent now."""
@@ -137,7 +189,7 @@ class Firmware:
             source, size = self.services.report()
             await self.services.send(
                 job.location, source, size, name,
-                lambda slow: self._upload[0] is not job or (slow and self.update.due()),
+                lambda slow: self._upload[0] is not job or (slow and self._update_due()),
             )  # fmt: skip
             status = "Uploaded"
             log.info("file", "diagnostics sent, %d bytes", size)
@@ -166,10 +218,10 @@ class Firmware:
         """Queue a notification and remember it over a reboot."""
         self._now[action] = status
         self._queue.append([action, status])
-        if len(self._queue) > MAX_QUEUED:
+        if len(self._queue) > _MAX_QUEUED:
             del self._queue[0]
         try:
-            self._journal.keep(kinds.FIRMWARE, TOLD[action], [TOLD[action], status])
+            self._journal.keep(kinds.FIRMWARE, _key(action), [_key(action), status])
         except (JournalFull, OSError) as exc:
             log.warn("file", "%s %s is not remembered: %r", action, status, exc)
         log.info("file", "%s", status)
@@ -179,11 +231,12 @@ class Firmware:
     def _restore(self):
         """What a reboot has left: something to tell, or something that it has cut."""
         for key, payload in list(self._journal.state(kinds.FIRMWARE)):
-            if key == TOLD[DIAGNOSTICS]:
+            if key == _key(DIAGNOSTICS):
                 self.say(DIAGNOSTICS, "UploadFailed" if payload[1] in _RUNNING else payload[1])
-            elif key == TOLD[FIRMWARE] and payload[1] not in _RUNNING:
+            elif key == _key(FIRMWARE) and payload[1] not in _RUNNING:
                 self.say(FIRMWARE, payload[1])
-        self.update.restore()
+        self._load().restore()
+        self._give_up()
 
     def connected(self):
         """After an outage only the latest word on each is worth telling."""
@@ -208,7 +261,7 @@ class Firmware:
         if status not in _RUNNING and self._now[action] == status:
             # Told, and nothing is going on any more.
             self._now[action] = "Idle"
-            self._journal.forget(kinds.FIRMWARE, TOLD[action])
+            self._journal.forget(kinds.FIRMWARE, _key(action))
 
     @property
     def silent(self):

@@ -9,8 +9,9 @@ import log
 from ocppj.rpc import CallError, Disconnected
 
 from .names import sampled_values
-from .update import DIAGNOSTICS, FIRMWARE
 
+# As in firmware.py, which is not loaded where the board has no room for it.
+_OF_FILES = ("DiagnosticsStatusNotification", "FirmwareStatusNotification")
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
@@ -79,7 +80,7 @@ def handlers(station, client):
             # Connector 0 would be the main meter; there is none, so ask for a connector.
             which = range(1, count + 1) if not connector else (connector,)
             messages = [meter_values(c) for c in which]
-        elif client.firmware and wanted in (DIAGNOSTICS, FIRMWARE):
+        elif client.firmware and wanted in _OF_FILES:
             messages = [file_status(wanted)]
         else:
             return {"status": "NotImplemented"}

@@ -14,12 +14,10 @@ from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
-DIAGNOSTICS = "DiagnosticsStatusNotification"
-FIRMWARE = "FirmwareStatusNotification"
+from .firmware import FIRMWARE, Job
 
 # Keys of the FIRMWARE records in the journal.
 _REQUEST = const(0)
-TOLD = {DIAGNOSTICS: 1, FIRMWARE: 2}
 _INSTALLING = const(3)
 # A location may be longer than a record of the journal (1024 bytes; the schema sets no limit):
 # it is kept in pieces then, under these keys; the next request's under the other ones, so that
@@ -27,29 +25,8 @@ _INSTALLING = const(3)
 _PIECE = const(600)
 _PIECES = const((100, 200))
 
-# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
-_RETRIES = const(2)
-RETRY_S = 60
-_MAX_RETRIES = const(20)
 # How long a reboot waits for the central system to hear why.
 _TELL_S = const(10)
-
-
-class Job:
-    """Something to fetch or send, and how often it may fail."""
-
-    def __init__(self, location, retries=None, interval=None):
-        self.location = location
-        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
-        self.interval = max(0, RETRY_S if interval is None else interval)
-        self.next_ms = 0  # uptime before which it is not tried again
-        self.deferred = False  # told that it has to wait
-
-    def failed(self, now_ms):
-        """One try less; True if that was the last one."""
-        self.tries -= 1
-        self.next_ms = now_ms + 1000 * self.interval
-        return self.tries <= 0
 
 
 class _Sink:
@@ -74,7 +51,7 @@ class _Sink:
 
 
 class Update:
-    """firmware: the Firmware that this is part of."""
+    """firmware: the Firmware that this is part of; it gives this up once nothing is waiting."""
 
     def __init__(self, firmware, journal, clock):
         self._firmware = firmware

@@ -178,7 +178,8 @@ class Connector:
             self._unplugs = evse.unplug_count
             self._unplugged()
         plugged = evse.plugged
-        self.faults.step(now, plugged)
+        self.finished = self.finished and not evse.away
+        self.faults.step(now, not evse.away)
         session = self.session
         if session is None:
             self._step_idle(now, plugged)

@@ -17,7 +17,7 @@ END = 3  # the contactor opens at once, the session ends
 
 # When a fault is over (never before its cause is gone).
 AUTO = 0  # by itself
-UNPLUG = 1  # when the EV has been unplugged
+UNPLUG = 1  # when the EV has been unplugged; a restart does not help (see `recovery`)
 RESTART = 2  # after a restart: somebody has to look first
 PERSON = 3  # when a person who may says so; a restart does not help (see `recovery`)
 
@@ -168,10 +168,12 @@ class Faults:
                 news.append((cause, known[_INFO], True))
         return news
 
-    def for_person(self):
-        """Causes that wait for a person: they outlive a restart."""
+    def for_person(self, kept=False):
+        """Causes that wait for a person. `kept`: also those that wait for the cable to be out:
+        all that a restart does not end."""
         found = self._found
-        return [c for c in found if clearing(c) == PERSON and not found[c][_RELEASED]]
+        waits = (PERSON, UNPLUG) if kept else (PERSON,)
+        return [c for c in found if clearing(c) in waits and not found[c][_RELEASED]]
 
     def reset(self, closings=False):
         """A person who may says that all is well; `closings`: the bound of closings has to be

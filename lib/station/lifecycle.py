@@ -10,6 +10,7 @@ import asyncio
 
 import log
 from iec61851 import proximity
+from port import const
 from store import kinds
 from store.journal import JournalFull
 
@@ -17,6 +18,8 @@ from .session import Session, stamp
 
 # The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
 OPEN_TIMEOUT_MS = 8000
+# Within this time after opening a weld is told, where the poles are sensed (`protection`).
+_POLES_MS = const(2500)
 # A lock that did not open is tried again after this.
 UNLOCK_RETRY_MS = 10000
 # Nothing here depends on being woken: each connector is looked at once a second.
@@ -39,7 +42,7 @@ class Lifecycle:
         self._left = False  # the cable of a session was in the socket
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
-        self._held = []  # causes that wait for a person, as they are on flash
+        self._held = []  # causes that a restart does not end, as they are on flash
 
     # -- beginning -----------------------------------------------------------------------
 
@@ -181,7 +184,7 @@ class Lifecycle:
         connector = self._connector
         for cause in causes:
             connector.faults.report(cause, "", self._clock.uptime_ms())
-        self._held = connector.faults.for_person()
+        self._held = connector.faults.for_person(True)
         if counts:
             connector.evse.restore_closings(counts)
 
@@ -189,7 +192,7 @@ class Lifecycle:
         """Put on flash what a restart must not end. Never while the contactor is closed."""
         connector = self._connector
         closings = connector.evse.closings
-        held = connector.faults.for_person()
+        held = connector.faults.for_person(True)
         if connector.evse.closed or (held == self._held and not closings.news):
             return
         record = [connector.id, held, closings.counts()]
@@ -231,15 +234,24 @@ class Lifecycle:
 
     async def _unlock_when_open(self):
         connector = self._connector
-        give_up = self._clock.uptime_ms() + OPEN_TIMEOUT_MS
-        while connector.session is not None or connector.evse.closed:
-            if self._clock.uptime_ms() >= give_up:
-                return "failed"
+        poles_closed = connector.poles_closed
+        asked, open_ms = self._clock.uptime_ms(), 0  # when it was seen open first
+        while True:
+            now = self._clock.uptime_ms()
+            if connector.session is not None or connector.evse.closed:
+                if now - asked >= OPEN_TIMEOUT_MS:
+                    return "failed"
+                open_ms = 0
+            elif poles_closed is None or (open_ms and now - open_ms >= _POLES_MS):
+                break
+            else:
+                open_ms = open_ms or now
             await asyncio.sleep(0.1)
-        if connector.faults.may_be_live:
-            # The pins may be live: nobody gets the plug.
-            return "failed"
         async with self._motor:
+            # The pins may be live: nobody gets the plug. What the poles say now tells of a weld
+            # that is not told yet; what was told holds even if they say now that they are open.
+            if connector.faults.may_be_live or (poles_closed is not None and poles_closed()):
+                return "failed"
             return "unlocked" if await self._lock.unlock() else "failed"
 
     async def _give_back(self):
@@ -280,6 +292,8 @@ class Lifecycle:
         connector = self._connector
         self._station.reservations.sweep()
         connector.step(self._clock.uptime_ms())
+        # Before all that takes time: the supply may go a moment after the fault.
+        self._keep_held()
         if connector.session is not None:
             if connector.session.ending:
                 await self.finish()

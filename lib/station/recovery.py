@@ -25,6 +25,9 @@ PLAUSIBLE_WH = 10000
 
 METER_TRIES = 3
 
+# After these a session without an end is none of a closing that went wrong.
+_COMMANDED = ("SoftReset", "HardReset", "FirmwareUpdate")
+
 
 def random_below(n):
     """Random integer 0 <= i < n, different on every device."""
@@ -61,20 +64,53 @@ class _Cut:
         self.at = at  # stamp of the last record
 
 
-def restore(station, journal):
-    """Restore availability, reservations and session numbers.
+def restore(station, journal, cause="SoftReset", stop=False):
+    """Restore availability, what is held, reservations and session numbers, before anything can
+    close. cause: of the restart, as in hal/system.py; stop: there is an emergency stop.
 
     Returns the sessions that the restart has cut.
     """
+    marks = {}
     for _, payload in journal.state(kinds.AVAILABILITY):
         station.restore_availability(payload[0], payload[1])
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
             connector.lifecycle.restore_held(payload[1], payload[2])
+            marks[connector.id] = payload[3:]
     cut = _find_cut(station, journal)
+    for connector in station.connectors:
+        counted, finished = marks.get(connector.id) or (0, 0)
+        news = [
+            session.number
+            for session in cut
+            if session.connector == connector.id and session.number > counted
+        ]
+        if news and cause not in _COMMANDED:
+            # A stop that breaks the supply leaves no time to write: it looks like this.
+            finished = int(bool(finished or (stop and cause == "PowerUp")))
+            _count(connector, news, finished, journal)
+        connector.finished = bool(finished)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
+
+
+def _count(connector, numbers, finished, journal):
+    """Each of these sessions was cut, perhaps by what happens at each closing: it counts as a
+    closing that a fault has ended, and that is on flash before the next one. The last number is
+    kept with it: until a session has its end it is found, but not counted, at each start."""
+    evse = connector.evse
+    for _ in numbers:
+        evse.closings.ended(port.ticks_ms(), "SessionCut")
+    counts = evse.closings.counts()
+    evse.restore_closings(counts)
+    held = connector.faults.for_person(True)
+    record = [connector.id, held, counts, max(numbers), finished]
+    try:
+        journal.keep(kinds.HELD, connector.id, record)
+    except (JournalFull, OSError) as exc:
+        log.error("station", "closings not recorded: %r", exc)
+        evse.closings.news = True  # the connector's task tries again
 
 
 async def end_cut(station, cut, reason, journal, clock, rand):

@@ -272,15 +272,16 @@ class Station:
 
     # -- life ----------------------------------------------------------------------------
 
-    def recover(self, cause="PowerUp"):
+    def recover(self, cause="PowerUp", stop=False):
         """Once at boot, after all connectors were added: what the journal remembers.
+        stop: the station has an emergency stop.
 
         Sessions that were cut are ended by a task of its own, once the meter has been read;
         until then nothing new begins (`recovering`). Needs a running event loop.
         """
         from . import recovery
 
-        cut = recovery.restore(self, self._journal)
+        cut = recovery.restore(self, self._journal, cause, stop)
         if cut:
             self.recovering = True
             self._spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))

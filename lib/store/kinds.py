@@ -35,9 +35,10 @@ SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 # The schema that this version writes.
 CURRENT_SCHEMA = 1
 
-# What keeps a contactor open until a person resets it: causes of faults, and how often it was
-# opened by one (iec61851.closings).
-HELD = 45  # [connector, [cause, ...], counts]; key connector
+# What keeps a contactor open over a restart: causes of faults, and how often it has closed
+# (iec61851.closings). A start that has counted a cut session adds its number, and 1 if free mode
+# is to wait until the cable has been out.
+HELD = 45  # [connector, [cause, ...], counts(, session, 0 or 1)]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
