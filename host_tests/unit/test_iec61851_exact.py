@@ -16,9 +16,11 @@ class Window:
 
     empty_mv = -13000
 
-    def __init__(self, letter="A", share_pm=1000, n=80, low_mv=-12000):
+    def __init__(self, letter="A", share_pm=1000, n=80, low_mv=-12000, n_high=None):
         self.n = n
         self.n_high = n * share_pm // 1000 if letter != "F" else 0
+        if n_high is not None:
+            self.n_high = n_high
         if letter == "E":
             self.n_high = n
         self.n_low = n - self.n_high
@@ -120,6 +122,14 @@ def test_a_break_begins_the_500_ms_anew():
         bench.window(letter)
         closed, windows = at(bench, "C")
         assert closed and windows >= 51, letter
+
+
+def test_a_window_whose_duty_is_wrong_begins_the_500_ms_anew_though_the_ev_asks():
+    bench = Bench().offering()
+    bench.windows("C", 45)
+    assert bench.window("C", n_high=45) is False
+    assert bench.evse._seen.cause == "PilotOutput" and bench.evse._seen.level == C
+    assert at(bench, "C") == (True, 51)
 
 
 def test_each_condition_alone_keeps_it_open():
