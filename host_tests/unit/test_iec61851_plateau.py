@@ -110,9 +110,13 @@ def test_ranks_of_a_part_leave_the_rest_alone():
 
 
 def test_a_divider_s_slope_and_offset_are_rounded():
-    slope, offset = divider([270000, 68000, 56000], 3300)
-    g = 1 / 270000 + 1 / 68000 + 1 / 56000
-    assert slope == round(1e6 / 270000 / g) and offset == round(3.3e6 / 68000 / g)
-    plateau = Plateau(slope, offset)
-    for mv in (12000, 0, -12000):
-        assert abs(plateau.pilot_mv(plateau.pin_uv(mv)) - mv) <= 1
+    for rcp, rup, rdn in (
+        (270000, 68000, 56000), (200000, 56000, 100000), (330000, 82000, 68000), (100000, 33000, 22000),
+        (270000, 68000, 33000), (150000, 47000, 39000),
+    ):  # fmt: skip
+        slope, offset = divider([rcp, rup, rdn], 3300)
+        g = 1 / rcp + 1 / rup + 1 / rdn
+        assert slope == round(1e6 / rcp / g) and offset == round(3.3e6 / rup / g), rcp
+        plateau = Plateau(slope, offset)
+        for mv in (12000, 0, -12000):
+            assert abs(plateau.pilot_mv(plateau.pin_uv(mv)) - mv) <= 1

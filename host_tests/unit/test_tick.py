@@ -535,3 +535,32 @@ def test_a_tick_that_has_not_run_since_it_was_asked_has_stopped():
         assert bench.tick.stopped() is False
         left_out.append(1)  # the virtual board passes over time on purpose
         assert bench.tick.stopped() is False
+
+
+def test_a_clock_that_was_fast_for_once_has_nothing_in_hand():
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(10, 11)
+        bench.look(120, 9)
+        assert not bench.evses[0].trips
+        bench.look(1, 9)
+        assert bench.evses[0].trips == ["ClockStopped"]
+
+
+def test_the_timer_is_the_first_one_and_periodic():
+    with Hal(*PARTS) as hal:
+        made = []
+
+        class Timer:
+            PERIODIC = 1
+
+            def __init__(self, number):
+                made.append(number)
+
+            def init(self, **how):
+                made.append((how["mode"], how["period"]))
+
+        hal[0].machine.Timer = Timer
+        Bench(hal, 1)
+        assert made == [0, (1, 10)]
