@@ -32,8 +32,9 @@ def run(runs, seed=0, out=print, seconds=None):
             failures.append((number, broken, short))
             out("history %d breaks %s" % (number, broken))
             out(text(short))
-        if number % 500 == 499 and sys.stderr.isatty():
-            print("%d ..." % (number + 1), file=sys.stderr)
+        if coverage.histories % 250 == 0:
+            out("... up to %d: %d broken" % (number, len(failures)))
+            sys.stdout.flush()
         if seconds is not None and time.process_time() - begin > seconds:
             break
     return coverage, failures

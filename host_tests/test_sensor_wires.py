@@ -77,7 +77,7 @@ def test_a_wire_that_fails_while_charging_opens_in_the_stated_time(row):
     play(story, board=board)
 
 
-@pytest.mark.parametrize("board,level", [(PRESSED, SHORT), (BROKEN, OPEN)])
+@pytest.mark.parametrize("board,level", [(PRESSED, SHORT), (BROKEN, OPEN)], ids=["pressed", "wire"])
 def test_a_stop_whose_interrupt_is_lost_opens_by_the_look(board, level):
     async def story(b):
         await b.boot()

@@ -176,7 +176,8 @@ class Judge:
                     "closed for %.0f ms with it (%.0f), pilot %s, connector %d"
                     % (now - level.since, limit, w.letter, w.c + 1),
                 )
-            leaky = max(limit, rows.LEAKY_MS) + self.slack_ms
+            own = limit if needs in ("tick", "guard") else 2 * limit
+            leaky = max(own, rows.LEAKY_MS) + self.slack_ms
             if level.leaky is not None and now - level.leaky > leaky:
                 self.fail(
                     name + ", now and then",

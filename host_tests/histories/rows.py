@@ -12,7 +12,8 @@ where the board's guard acts by itself. While the tick or the task cannot run, a
 counts (BLIND), and this one waits.
 
 What is on for more than half of any second counts as standing from that moment on; the limit
-is then LEAKY_MS, the 3 s of seq 12, where the row's own is shorter.
+is then LEAKY_MS, the 3 s of seq 12, where the row's own is shorter. A task that looks twice a
+second gets twice its own limit.
 """
 
 LEAKY_MS = 3000
