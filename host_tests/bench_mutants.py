@@ -154,7 +154,7 @@ class Bench:
                 "%-12s %8d %7d %11d %9d  %.1f %%"
                 % (group, len(of), len(of) - bad - same, same, bad, 100 * bad / max(1, len(of)))
             )
-            if group in table.STRICT and bad:
+            if bad and (group in table.STRICT or any(m.what for m in of if m in survivors)):
                 failed.append(group)
             elif group not in table.STRICT:
                 others, survived = others + len(of), survived + bad
@@ -183,7 +183,7 @@ def main(arguments):
     if not given.paths:
         chosen += listed.named(bench.rows)
     ends = bench.run(chosen)
-    shown = groups + [g for g in ("elsewhere",) if any(m.group == g for m in chosen)]
+    shown = list(dict.fromkeys(groups + [m.group for m in chosen]))
     failed = bench.report(chosen, ends, shown)
     if not bench.sound:
         failed.append("tests without any mutant")
