@@ -24,6 +24,8 @@ _MASK = (1 << 30) - 1
 _LONG_MS = 30
 _SOON_US = 100000
 _QUIET_US = 10000000
+# While a contactor is closed the firmware takes a task or a meter that is seconds late for dead.
+_CLOSED_MS = 1000
 # While tasks are ready one after the other, and no time passes, only so often are the streams
 # looked at: what comes in comes when time stands and the peer has its turn.
 _LOOK_EVERY = 8
@@ -143,6 +145,9 @@ def _coalesced(passed, dt, clock, grid):
         return due
     if not twin_state.settled():
         return due
+    for outlet in twin_state.world.outlets.values():
+        if outlet.contactor.closed and grid > _CLOSED_MS:
+            grid = _CLOSED_MS
     if dt >= _LONG_MS:
         return max(due, (passed // grid + 1) * grid)
     event = clock.next_due()

@@ -223,14 +223,20 @@ def test_interrupts_between_the_steps_of_a_trip_open_and_cannot_close():
 def test_a_trip_that_meets_a_forgetting_tick_between_its_steps_is_seen_by_the_next():
     """Read as latched, forgotten by the tick, written again: once latched without effect."""
 
-    class Counts(bytearray):
+    class Counts:
         armed = None
+
+        def __init__(self, data):
+            self.data = data
+
+        def __getitem__(self, i):
+            return self.data[i]
 
         def __setitem__(self, i, value):
             act, Counts.armed = Counts.armed, None
             if act:
                 act()
-            bytearray.__setitem__(self, i, value)
+            self.data[i] = value
 
     latch = Latch()
     latch.add("PilotWrong")
