@@ -15,6 +15,7 @@ Nothing is written but to a temporary folder. --told prints each mutant and what
 import argparse
 import os
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -207,6 +208,7 @@ if __name__ == "__main__":
         os.environ.update(TMPDIR=scratch, CONFORMANCE=os.path.join(scratch, "cases.tsv"))
         tempfile.tempdir = None
         os.chdir(table.ROOT)
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))
         from mutation import trial  # pytest is imported once, before any fork
 
         sys.exit(main(sys.argv[1:]))

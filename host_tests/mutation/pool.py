@@ -82,6 +82,7 @@ class _Child:
 
 def _become(function, writing):
     try:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.setsid()
         result = json.dumps(function()).encode()
         while result:

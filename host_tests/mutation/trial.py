@@ -5,6 +5,7 @@ before. A pytest session runs in the process itself, its output goes nowhere."""
 
 import asyncio  # noqa: F401 (like those below: not once more in each child)
 import os
+import resource
 import shutil
 import signal
 import sys
@@ -22,6 +23,7 @@ _OPTIONS = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist"]
 PATIENCE = 10
 LEAST_S = 10
 WHOLE_S = 60
+MEMORY = 4 << 30  # bytes
 LEARNING_S = 600  # slowed down by the tracing
 
 
@@ -102,6 +104,8 @@ def _verdict(code, session):
 
 def near(mutant, order, limits, bounded):
     """Do these tests (node ids, first to last), in this process, notice the mutant?"""
+    # A mutant that collects for ever ends with a MemoryError.
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     place.in_memory(mutant.path, mutant.changed())
     session = _Session(order, limits, bounded)
     files = list(dict.fromkeys(name.partition("::")[0] for name in order))
