@@ -113,3 +113,14 @@ def test_machine_code_finds_the_same_plateaus_along_the_curve():
                 assert (plain.n_high, plain.n_low) == (fast.n_high, fast.n_low)
                 assert abs(plain.high_mv - high) < 350, (high, plain.high_mv)
                 assert plain.n_low == (n + 2) // 3 and plain.low_mv < -11000
+
+
+def test_a_reference_that_no_chip_has_is_refused_at_its_bounds():
+    raw = 2000 << 4
+    low, high = curve._on(curve._AT_1000, raw), curve._on(curve._AT_1200, raw)
+    for reference, good in ((979, False), (980, True), (1220, True), (1221, False)):
+        uv = low + (high - low) * (reference - 1000) // 200 + 1
+        if good:
+            assert abs(curve.reference_mv(raw, uv) - reference) <= 1
+        else:
+            raises(ValueError, curve.reference_mv, raw, uv - 2 if reference < 1000 else uv + 2000)

@@ -568,3 +568,71 @@ def test_how_long_a_level_is_there():
     assert (observer.run.windows, observer.run.ms) == (2, 7)
     look(observer, 500, 40, high_mv=3000)
     assert observer.level == D and (observer.run.windows, observer.run.ms) == (1, 0)
+
+
+# -- what is easily overlooked ----------------------------------------------------------------------
+
+
+def test_a_change_of_duty_does_not_begin_the_500_ms_anew():
+    bench = Bench().offering()
+    bench.windows("C", 40)
+    bench.evse.permit(10000, True)
+    assert at(bench, "C") == (True, 11) and bench.pins.log[-1] == 10000
+
+
+def test_without_pwm_nothing_closes_though_the_diode_is_not_asked_for():
+    bench = Bench(diode_check=False).offering()
+    bench.evse.pause()
+    bench.window("B")
+    assert not bench.evse.pwm
+    assert at(bench, "C", limit=200) == (False, 0)
+
+
+def test_what_is_not_latched_is_cleared_in_any_case():
+    evse = Bench().evse
+    evse.trip("LockLost")  # F goes on
+    assert evse.clear("LockLost") is False and evse.clear("DiodeLost") is True
+
+
+def test_a_wrong_pilot_that_a_guard_opened_for_is_a_fault():
+    for first, second, fault in (
+        ({}, {"n_high": 45}, "PilotOutput"),
+        ({"n_high": 45}, {}, "PilotOutput"),
+        ({}, {}, None),
+    ):
+        bench = Bench().charging()
+        bench.evse.held = lambda: True
+        bench.window("C", **first)
+        assert bench.evse.closed
+        bench.window("C", **second)
+        assert not bench.evse.closed and bench.evse.fault == fault
+
+
+def test_closings_that_were_too_many_are_a_fault():
+    bench = Bench().charging()
+    asked = []
+
+    def ended(now_ms, cause):
+        asked.append((now_ms, cause))
+        return "often"
+
+    bench.evse.closings.ended = ended
+    bench.windows("B", 3)
+    assert asked == [(bench.now, None)] and bench.evse.fault == "ClosingsExceeded"
+
+
+def test_an_opening_leaves_nothing_of_the_closing_behind():
+    bench = Bench().charging()
+    bench.windows("E", 2)
+    assert bench.evse._evidence.bad.windows == 2
+    bench.evse.trip("LockLost")
+    assert bench.evse._evidence.bad.windows == 0 and bench.evse._hold_left == 5000
+    # And what was open already has nothing to wait for.
+    bench = Bench().offering()
+    bench.evse.trip("LockLost")
+    assert bench.evse._hold_left == 0 and bench.evse._ended is False
+
+
+def test_two_low_samples_are_a_low_half_of_a_pilot_at_no_level():
+    for n_high, cause in ((78, "PilotWrong"), (79, "PilotOutput")):
+        assert look(Observer(True), 960, n_high, high_mv=20000) == cause

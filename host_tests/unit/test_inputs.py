@@ -224,3 +224,17 @@ def test_the_pole_is_known_where_each_has_a_contact():
             ([1], [3, 4], False), (None, None, True),
         ):  # fmt: skip
             assert poles(module, mirrors, senses, {}).single is single
+
+
+def test_every_part_that_is_fitted_may_forbid_a_closing_and_no_other():
+    class Part:
+        def __init__(self, says):
+            self.is_locked = self.any_closed = self.pressed = lambda: says
+
+    with Inputs("contact") as module:
+        for lock in (None, True, False):
+            for stuck in (None, True, False):
+                for pressed in (None, True, False):
+                    parts = [None if x is None else Part(x) for x in (lock, stuck, pressed)]
+                    wanted = lock is not False and not stuck and not pressed
+                    assert module.may_close(*parts)() is wanted, (lock, stuck, pressed)

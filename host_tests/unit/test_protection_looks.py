@@ -623,3 +623,22 @@ def test_the_chores_test_and_probe_when_they_are_due_and_go_on_after_a_failure()
     bench.protection.probe_is_due = lambda: len(done) in (0, 2)
     assert rounds(bench.protection._do_chores, 5) == [0.5] * 5
     assert done == ["probe", ("test", bench.now), "probe"]
+
+
+def test_the_same_heat_is_told_once():
+    bench = Bench()
+    caps = []
+    bench.connector.limits.on_change = lambda: caps.append(1)
+    for temp, told in ((650, 1), (655, 1), (640, 1), (680, 2), (700, 2), (619, 3), (250, 3)):
+        bench.look(temp=temp)
+        assert len(caps) == told, temp
+
+
+def test_a_fault_is_there_whoever_knows_of_it():
+    evse = FakeEvse()
+    table = Faults(evse)
+    assert not table.has("LockLost")
+    evse.faults.append("LockLost")
+    assert table.has("LockLost")
+    table.report("MeterLost", "", 0)
+    assert table.has("MeterLost") and not table.has("DiodeLost")
