@@ -7,7 +7,7 @@ from iec61851 import duty, proximity
 from iec61851.closings import Closings
 from iec61851.evidence import Evidence, Run
 from iec61851.latch import CAUSES, Latch
-from iec61851.levels import UNKNOWN, A, B, C, D, E, F, classify, level
+from iec61851.levels import LETTERS, UNKNOWN, A, B, C, D, E, F, classify, level
 from iec61851.observer import WEAK_MV, FrontEnd
 from iec61851.sender import FAULT, MAX_WAKES, OFFER, STEADY, Sender, Waker
 from station import faults
@@ -21,6 +21,10 @@ def test_a_voltage_on_a_bound_belongs_below_it():
         (-1500, E, UNKNOWN),
     ):  # fmt: skip
         assert level(bound + 1) == above and level(bound) == below, bound
+
+
+def test_each_level_has_its_letter():
+    assert [LETTERS[x] for x in (UNKNOWN, A, B, C, D, E, F)] == list("?ABCDEF")
 
 
 def seen(high, last, low=-12000, n_high=40, n_low=40, pwm=True):
@@ -433,6 +437,7 @@ def test_what_ends_pwm():
         for closed in (False, True):
             send, pilot = sender()
             send.drive(Seen(), True, closed, False)
+            send.passed(2000, closed)
             seen = Seen()
             plugged, ending = change != "plugged", change == "ending"
             if change == "want":

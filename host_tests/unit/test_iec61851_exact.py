@@ -219,7 +219,9 @@ def test_a_and_b_open_at_the_second_window():
 def test_what_a_guard_holds_open_opens_at_the_second_window():
     bench = Bench().charging()
     bench.evse.held = lambda: True
-    assert at(bench, "C") == (False, 2) and bench.evse.fault is None
+    bench.window("C")
+    assert bench.evse._evidence.doubt == 10 << 4 and bench.evse.in_doubt
+    assert at(bench, "C") == (False, 1) and bench.evse.fault is None
 
 
 def test_e_f_d_and_nonsense_open_at_38_ms_and_three_windows():

@@ -238,3 +238,18 @@ def test_every_part_that_is_fitted_may_forbid_a_closing_and_no_other():
                     parts = [None if x is None else Part(x) for x in (lock, stuck, pressed)]
                     wanted = lock is not False and not stuck and not pressed
                     assert module.may_close(*parts)() is wanted, (lock, stuck, pressed)
+
+
+def test_the_interval_of_the_self_tests_is_the_setting_s():
+    class Settings:
+        hours = 24
+
+        def get(self, name):
+            assert name == "RcdTestInterval"
+            return 3600 * self.hours
+
+    with Inputs("rcd") as module:
+        interval = module.test_interval(Settings())
+        assert interval() == 86400000
+        Settings.hours = 1
+        assert interval() == 3600000

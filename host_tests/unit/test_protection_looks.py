@@ -322,6 +322,9 @@ def test_a_meter_that_never_told_a_current_is_not_blind():
     bench = Current()
     assert blind(bench, None) == 0
     assert bench.found(None) is None
+    for _ in range(30):
+        bench.look()  # and is not read again
+    assert not bench.present("CurrentBlind")
     bench.connector.metering.meter = None
     for _ in range(30):
         bench.look()
@@ -586,7 +589,8 @@ def rounds(coroutine, count):
 
 def test_a_look_that_fails_gives_no_beat_and_the_second_in_a_row_opens():
     for fails, trips, beats in (
-        ("0100", 0, 3), ("0110", 1, 2), ("0101", 0, 2), ("0111", 2, 1), ("0000", 0, 4),
+        ("0100", 0, 3), ("1000", 0, 3), ("0110", 1, 2),
+        ("0101", 0, 2), ("0111", 2, 1), ("0000", 0, 4),
     ):  # fmt: skip
         bench = Bench()
         left = [x == "1" for x in fails]
@@ -642,3 +646,27 @@ def test_a_fault_is_there_whoever_knows_of_it():
     assert table.has("LockLost")
     table.report("MeterLost", "", 0)
     assert table.has("MeterLost") and not table.has("DiodeLost")
+
+
+def test_a_report_that_fails_is_told_when_all_others_have_been_asked():
+    bench = Bench()
+    report = bench.connector.report_fault
+
+    def broken(cause, *more):
+        if cause == "ProtectiveEarthLost":
+            raise RuntimeError("a bug")
+        report(cause, *more)
+
+    bench.connector.report_fault = broken
+    bench.look(earth=True, stop=True)
+    raises(RuntimeError, bench.look)
+    assert bench.present("EmergencyStop")
+
+
+def test_closings_that_wait_for_a_person_are_a_fault_that_is_told():
+    bench = Bench()
+    bench.look()
+    assert "ClosingsExceeded" not in bench.connector.faults._found
+    bench.evse.closings.person = True
+    bench.look()
+    assert "ClosingsExceeded" in bench.connector.faults._found

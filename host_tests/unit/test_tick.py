@@ -541,7 +541,7 @@ def test_a_clock_that_was_fast_for_once_has_nothing_in_hand():
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 1)
         bench.close(0)
-        bench.look(10, 11)
+        bench.look(11, 11)
         bench.look(120, 9)
         assert not bench.evses[0].trips
         bench.look(1, 9)
