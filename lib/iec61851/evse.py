@@ -186,7 +186,7 @@ class Evse:
         """One look at the pilot, taken at `now_ms`, `gap_ms` after the one before."""
         dt = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
         self._last_ms = now_ms
-        seen_ms = dt if gap_ms <= GAP_MS else min(dt, GAP_MS)
+        seen_ms = min(dt, GAP_MS)  # a window stands for no more
         send = self._send
         send.passed(dt, self.closed)
         if self._hold_left:
