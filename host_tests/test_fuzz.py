@@ -194,7 +194,7 @@ class Target:
     def __init__(self):
         self.charger = charger = Charger()
         charger.authorizer.tags = TagList(RamFlash(4))
-        charger.clock.set = lambda unix: 0  # time stands still here, whoever tells it
+        charger.clock.set = lambda unix_s, ms=0: 0  # time stands still here, whoever tells it
         self.sent = []
         self.open = None  # [id, action] of the charger's CALL that has no answer yet
         self.starts = set()  # why the contactor may be closed
