@@ -103,7 +103,9 @@ class Image:
         elif kind == kinds.STOP:
             self._energy(payload[2])
         else:
-            self._energy(max(value for code, phase, value in payload[4]))
+            for code, phase, value in payload[4]:
+                if code == measurands.ENERGY and phase == 0:
+                    self._energy(value)
 
     def _energy(self, wh):
         self.meter_wh = wh if self.meter_wh is None else max(self.meter_wh, wh)
