@@ -170,24 +170,28 @@ class Judge:
                 continue
             if not closed:
                 continue
-            if level.since is not None and now - level.since > limit + self.slack_ms:
+            slack = self._slack(name)
+            if level.since is not None and now - level.since > limit + slack:
                 self.fail(
                     name,
                     "closed for %.0f ms with it (%.0f), pilot %s, connector %d"
                     % (now - level.since, limit, w.letter, w.c + 1),
                 )
             own = limit if needs in ("tick", "guard") else 2 * limit
-            leaky = max(own, rows.LEAKY_MS) + self.slack_ms
-            if level.leaky is not None and now - level.leaky > leaky:
+            leaky = max(own, rows.LEAKY_MS) + slack
+            most = 0 if level.leaky is None else now - max(level.leaky, w.closed_ms)
+            if most > leaky:
                 self.fail(
                     name + ", now and then",
-                    "closed for %.0f ms with it most of the time, connector %d"
-                    % (now - level.leaky, w.c + 1),
+                    "closed for %.0f ms with it most of the time, connector %d" % (most, w.c + 1),
                 )
         if closed:
             self._blind(w, now)
         w.last_ms = now
         self._state_f(w, now, before)
+
+    def _slack(self, name):
+        return self.slack_ms * max(1, rows.TICKS.get(name, 0) / 2)
 
     def _blind(self, w, now):
         charger = self.charger
@@ -197,7 +201,7 @@ class Judge:
             limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
             # What watches the one may be the other.
-            if now - since > max(limits) + self.slack_ms:
+            if now - since > max(limits) + self._slack(name):
                 self.fail(
                     name, "closed for %.0f ms with it, connector %d" % (now - since, w.c + 1)
                 )
@@ -215,12 +219,14 @@ class Judge:
             w.coil = False
             return
         w.coil = True
+        w.closed_ms = now
         w.take()
         wrong = []
         # Shorter than the time between two looks, nobody can see it.
         if not w.asking and w.away_ms > rows.BETWEEN_MS + self.slack_ms:
             wrong.append("the EV does not ask (%s)" % w.letter)
-        if w.short or w.diode_ms < rows.DIODE_MS:
+        short = w.short and w.away_ms > rows.BETWEEN_MS + self.slack_ms
+        if short or w.diode_ms < rows.DIODE_MS:
             wrong.append("diode seen for %.0f ms" % w.diode_ms)
         if w.outlet.lock is not None and not w.outlet.lock.locked:
             wrong.append("plug not locked")
@@ -252,7 +258,8 @@ class Judge:
         ev = w.outlet.ev
         if not self.charger.runs or w.forbidden or not (ev.plugged and ev.level in "CD"):
             return
-        if w.outlet.rcd.tripped:
+        if w.outlet.rcd.tripped and "loop hangs" not in self.blind:
+            # While the main loop hangs nothing is recorded: after the reset it is a cut session.
             w.by_rcd.append(now)
         if w.letter in "CE" and now - let_ms > _LET_GO_MS:
             w.faults_in_plug += 1

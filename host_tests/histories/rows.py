@@ -121,6 +121,10 @@ ROWS = (
     ("no session", RELEASE_MS + 3000, _forbidden, "task"),
 )
 
+# How many ticks a judgement takes: where each of them is late, so is the judgement. A duty takes
+# 64 windows, two in each tick that is late.
+TICKS = {"duty": 32, "clock stops": 13}
+
 # What cannot see: its limit, and the one on a board with a guard, where the watchdog waits for
 # what may stall (the guard and the RCD act meanwhile). A hang: the RTC watchdog, 1 s. A timer:
 # the same, or the program, which looks once a second. A clock: 13 ticks. Tasks: their own limit
@@ -142,6 +146,6 @@ PER_PLUG_IN = 50
 FAULTS_PER_PLUG_IN = 3
 FAULTS_PER_HOUR = 16  # ten, and one that is forgotten each ten minutes
 TRIPS_PER_DAY = 3
-DIODE_MS = 400
+DIODE_MS = 300
 BETWEEN_MS = 25
 F_MS = 299

@@ -97,6 +97,8 @@ class Watched:
         self.out_ms = judge.charger.ms  # since when it has been out; None: it is in
         self.in_ms = self.let_ms = judge.charger.ms  # last seen out; last seen not asking
         self.proved = False  # the RCD has tripped at its test since the plug came in
+        self.stuck = self.pwm = False
+        self.closed_ms = 0.0  # when the relay was energised last
         self.since_plug = self.faults_in_plug = 0
         self.by_fault = []  # ms of closings that a fault has ended
         self.by_rcd = []
@@ -126,9 +128,10 @@ class Watched:
             # Unplugged, or as good as that: what comes next is a session of its own.
             self.forbidden = False
             self.since_plug = self.faults_in_plug = 0
-            if now - self.out_ms > PLUGGED_MS:
+            if now - self.out_ms > PLUGGED_MS and self.letter == "A":
                 self.proved = False
-        if self.letter != "A":
+        # Without PWM a converter that stands still at +12 V is what an unplugged cable looks like.
+        if self.letter != "A" and not (self.stuck and not self.pwm):
             self.out_ms = None
         else:
             self.in_ms = now

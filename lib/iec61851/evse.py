@@ -189,8 +189,7 @@ class Evse:
         seen_ms = min(dt, GAP_MS)  # a window stands for no more
         send = self._send
         send.passed(dt, self.closed)
-        if self._hold_left:
-            self._hold_left = max(0, self._hold_left - dt)
+        self._hold_left = max(0, self._hold_left - dt)
         if self._latched.moved:
             self.fault = self._latched.settle(self)
             self._dirty = True
@@ -231,7 +230,7 @@ class Evse:
         if level == A:
             self._send.left_ms = 0  # the next EV has seen no duty yet
             if self.plugged:
-                self.plugged = False
+                self.plugged, self._send.want_ma = False, 0  # permitted for one plug-in
                 self.unplug_count += 1
         elif B <= level <= D and not self.plugged:
             # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
@@ -253,9 +252,10 @@ class Evse:
             self._let_go += 1
             if self._let_go >= _LET_GO_WINDOWS:
                 wrong = cause or self._evidence.doubt and self._evidence.cause
-                if wrong and level != A and level != B:
-                    self.trip(wrong)  # the guard was first: a fault all the same, and it counts
-                self._open()
+                asks = level != A and level != B
+                if wrong and asks:
+                    self.trip(wrong)
+                self._open("GuardOpened" if asks else True)  # the guard was first: it counts
                 return
         else:
             self._let_go = 0
@@ -275,20 +275,20 @@ class Evse:
             # begun this goes through: a new permission waits until the contactor is open.
             self._stop_ms = 0
 
-    def _open(self):
+    def _open(self, ended=True):
         self._contactor.open()
         if self.closed:
-            self.closed = False
+            self.closed, self._dirty = False, True
             self._hold_left = RECLOSE_MS
-            self._ended = self._dirty = True
+            self._ended = ended
         self._stop_ms, self._let_go = -1, 0
         self._ready.over()
         self._evidence.bad.over()
 
     def _count_closing(self, now_ms):
         """A closing has ended: by the fault that is latched, or by the EV or the charger."""
-        self._ended = False
-        if self.closings.ended(now_ms, self.fault):
+        ended, self._ended = self._ended, False
+        if self.closings.ended(now_ms, self.fault or (ended if ended is not True else None)):
             self.trip("ClosingsExceeded")
 
     def _close_if_allowed(self, seen_ms):

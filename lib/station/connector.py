@@ -175,7 +175,7 @@ class Connector:
         """Look at everything once, at uptime `now` ms."""
         evse = self.evse
         if evse.unplug_count != self._unplugs:
-            self._unplugs = evse.unplug_count
+            self._unplugs, self._permitted = evse.unplug_count, 0  # the EVSE forgets it, too
             self._unplugged()
         plugged = evse.plugged
         self.finished = self.finished and not evse.away
