@@ -279,6 +279,22 @@ def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
     run(story())
 
 
+def test_the_bound_of_closings_is_not_reset_while_the_pilot_is_still_shorted():
+    async def story():
+        c = Charger()
+        await c.charge()
+        for _ in range(3):
+            c.evse.closings.ended(c.clock.ms, "PilotWrong")
+        c.evse.trip("PilotWrong")
+        c.evse.causes.add("PilotWrong")
+        await c.pass_s(1)
+        assert not c.station.reset_faults() and c.evse.closings.why == "fault"
+        c.evse.causes.clear()
+        assert c.station.reset_faults() and c.evse.closings.why is None
+
+    run(story())
+
+
 def test_a_held_emergency_stop_keeps_the_bound_of_closings_too():
     """The answer was "Reset." once, and half of it was true."""
 
@@ -428,7 +444,7 @@ def test_what_could_not_be_kept_is_kept_at_the_next_look():
         assert tries and c.evse.closings.news and not list(c.journal.state(kinds.HELD))
         await c.pass_s(3)
         assert len(tries) == 3 and not c.evse.closings.news
-        [(_, [_, causes, counts])] = list(c.journal.state(kinds.HELD))
+        [(_, [_, causes, counts, _, _])] = list(c.journal.state(kinds.HELD))
         assert causes == ["EmergencyStop"] and counts[1] == 86400
 
     for failure in (JournalFull(), OSError(5)):

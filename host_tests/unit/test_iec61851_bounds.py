@@ -4,7 +4,7 @@
 
 from helpers import raises
 from iec61851 import duty, proximity
-from iec61851.closings import Closings
+from iec61851.closings import CUT, UNPLUGGED, Closings
 from iec61851.evidence import Evidence, Run
 from iec61851.latch import CAUSES, Latch
 from iec61851.levels import LETTERS, UNKNOWN, A, B, C, D, E, F, classify, level
@@ -256,6 +256,8 @@ BOUNDS = (  # cause, plug out in between, most, ms for one, why, person
     (None, True, 100, 15000, "often", True),
     ("DiodeLost", True, 10, 7200000, "fault", True),
     ("RcdTripped", True, 3, 86400000, "rcd", True),
+    (UNPLUGGED, True, 15, 1800000, "fault", True),
+    (CUT, False, 6, 3600000, "fault", False),
 )
 
 
@@ -290,12 +292,12 @@ def test_each_bound_is_met_at_its_number_and_lets_go_after_its_time():
 
 
 def test_what_a_person_wanted_counts_as_no_fault():
-    for cause in ("EmergencyStop", "ResetRequested", "ConsoleStop"):
+    for cause in ("EmergencyStop", "ResetRequested", "ConsoleStop", "TemperatureStop"):
         closings = Closings()
         for _ in range(20):
             assert closings.ended(0, cause) is None
         assert closings.cause is None and closings.news is True
-        assert closings.counts() == (0, 0, 0, 2400, 0, 300) and closings.news is False
+        assert closings.counts() == [0, 0, 0, 2400, 0, 300, 0, 0]
     closings.ended(0, "DiodeLost")
     assert closings.cause == "DiodeLost" and closings.news is True
 
@@ -338,8 +340,8 @@ def test_what_has_lain_for_longer_is_no_credit():
 def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
     closings = Closings()
     closings.ended(0, "RcdTripped")
-    counts = (7200, 86400, 0, 120, 14400, 15)
-    assert closings.counts() == counts and closings.news is False
+    counts = [7200, 86400, 0, 120, 14400, 15, 0, 0]
+    assert closings.counts() == counts and closings.news is True
     after = Closings()
     assert after.restore(counts) is None and after.counts() == counts
     for values, kept in (
@@ -348,10 +350,13 @@ def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
         ((None, 1.5, 1), (72000, 259200, 1)),
         ((0, 0, 0, 6001, -1, "x"), (0, 0, 0, 6000, 43200, 1500)),
         ((0, 0, 0, 120, 14400, 1500), (0, 0, 0, 120, 14400, 1500)),
+        ((0, 0, 0, 4), (0, 0, 0, 4)), ((0, 0, 0, 4, 5, 6, 7), (0, 0, 0, 4, 5, 6, 7)),
+        ((0, 0, 0, 4, 5, 6, 7, 8, 9), (0, 0, 0, 4, 5, 6, 7, 8)),
+        ((0, 0, 0, 0, 0, 0, 27001, -1), (0, 0, 0, 0, 0, 0, 27000, 21600)),
     ):  # fmt: skip
         after = Closings()
         after.restore(values)
-        assert after.counts() == kept + (0, 0, 0)[: 6 - len(kept)], values
+        assert after.counts() == list(kept + (0,) * 5)[:8], values
     for values, why in (((600, 86400, 1), "rcd"), ((72000, 86400, 1), "rcd"),
             ((600, 599, 1), "fault"),
                         ((600, 600, 1), "rcd"), ((600, 86400, 0), None)):  # fmt: skip
@@ -365,10 +370,12 @@ def test_counts_outlast_a_reboot_and_nonsense_is_the_most_there_is():
         assert after.restore(values) == why == after.why and after.person is False, values
         after.unplugged(0)
         assert after.why is None and after.news is any(values[3:5]), values
-    for wrong in ((1, 2), (1, 2, 0, 4), (1, 2, 0, 4, 5, 6, 7), ()):
-        raises(ValueError, Closings().restore, wrong)
+    for wrong in ((1, 2), (), None, 7, "counts", [None] * 8):
+        after = Closings()
+        assert after.restore(wrong) == "rcd" and after.person is True, wrong
+        assert after.counts() == [72000, 259200, 1, 6000, 43200, 1500, 27000, 21600], wrong
     after.reset()
-    assert after.why is None and after.person is False and after.counts() == (0, 0, 0, 0, 0, 0)
+    assert after.why is None and after.person is False and after.counts() == [0] * 8
     assert after.left == (50, 3)
     after.ended(0, None)
     after.reset()

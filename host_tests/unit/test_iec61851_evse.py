@@ -346,6 +346,9 @@ def test_unplugging_ends_the_pwm():
     # The next EV is offered current at once: the 5 s between duties were the last one's.
     bench.run(200)
     bench.letter = "B"
+    bench.run(100)
+    assert not bench.evse.pwm  # and not before it is permitted anew
+    bench.evse.permit(16000)
     assert bench.until(lambda: bench.evse.pwm, 300) <= 150
 
 

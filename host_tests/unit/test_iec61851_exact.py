@@ -638,3 +638,52 @@ def test_an_opening_leaves_nothing_of_the_closing_behind():
 def test_two_low_samples_are_a_low_half_of_a_pilot_at_no_level():
     for n_high, cause in ((78, "PilotWrong"), (79, "PilotOutput")):
         assert look(Observer(True), 960, n_high, high_mv=20000) == cause
+
+
+def ends(bench):
+    """What the closings that end are counted as."""
+    found = []
+
+    def ended(now_ms, cause):
+        found.append(cause)
+
+    bench.evse.closings.ended = ended
+    return found
+
+
+def test_a_cable_that_goes_without_a_b_before_counts_of_its_own():
+    """A wire that came off under load closed 338 times in 90 minutes."""
+    for letters, counted in (("AAA", "UnpluggedClosed"), ("BBB", None), ("BAA", "UnpluggedClosed")):
+        bench = Bench().charging()
+        found = ends(bench)
+        for letter in letters:
+            bench.window(letter)
+        assert found == [counted], letters
+
+
+def test_what_a_guard_opens_for_counts_as_a_fault_though_nothing_is_seen():
+    for letter, counted in (("C", "GuardOpened"), ("B", None)):
+        bench = Bench().charging()
+        found = ends(bench)
+        bench.evse.held = lambda: True
+        bench.windows(letter, 3)
+        assert found == [counted] and bench.evse.fault is None, letter
+
+
+def test_a_permission_is_for_one_plug_in():
+    """With the main loop hung another car charged on the permission of the one before."""
+    bench = Bench().charging()
+    bench.windows("A", 300)
+    bench.windows("B", 100)
+    assert bench.evse.plugged and not bench.evse.pwm
+    assert at(bench, "C") == (False, 0)
+    bench.evse.permit(16000)
+    bench.windows("B", 100)
+    assert at(bench, "C")[0] is True
+
+
+def test_a_window_stands_for_30_ms_at_most():
+    """After an idle time one bad window once counted for all of it."""
+    bench = Bench().charging()
+    bench.window("E", 1000, gap_ms=10)
+    assert bench.evse.closed and bench.evse._evidence.doubt == 30 << 4

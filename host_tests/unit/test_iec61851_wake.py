@@ -66,6 +66,8 @@ def test_each_new_offer_wakes_once_but_only_so_often_for_one_cable():
     bench.letter = "A"
     bench.run(500)
     bench.letter = "B"
+    bench.run(500)
+    bench.evse.permit(16000)
     bench.run(30000)
     assert len(fs(bench)) == MAX_WAKES + 1
 

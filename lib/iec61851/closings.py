@@ -8,12 +8,17 @@ one of them no longer counts:
     what ended the closing        closings  one less every  then it stays open until
     anything, in one plug-in            50   2 min          unplugged
     a fault, in one plug-in              3  4 h             unplugged
-    anything, over plug-ins            100  15 s            a person resets it
+    a restart, in one plug-in            6  1 h             unplugged
+    anything, over plug-ins            100   2 min          a person resets it
     a fault, over plug-ins              10  2 h             a person resets it
+    unplugged while closed              15  30 min          a person resets it
     the RCD has tripped                  3  24 h            a person resets it
 
-All are counted over reboots as well: `counts` and `restore`. A closing that ended in one is a
-fault, too (station.recovery). Unplugged is what shows state A for 2 s (evse.Evse.away).
+All are counted over reboots as well: `counts` and `restore`. A restart is one that nobody commanded,
+with the EV asking: the supply may break down at each closing (station.held), but three flickers of
+it in an hour are none of that. Too hot is no fault: that has a hysteresis of its own. Unplugged is
+what shows state A for 2 s (evse.Evse.away). A broken wire of the pilot looks the same, so state A
+that comes out of C has a bound of its own; a connector with a latch shows B first.
 
 Sources: UL 2231-2 (section 14.4 of its decision on programmable components) lets a personnel
 protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
@@ -32,12 +37,18 @@ _PLUG_IN_FAULTS = const(1)
 _ALL = const(2)
 _ALL_FAULTS = const(3)
 _RCD = const(4)
-_MOST = const((50, 3, 100, 10, 3))
-_EACH_MS = const((120000, 14400000, 15000, 7200000, 86400000))
+_UNPLUGGED = const(5)
+_CUTS = const(6)
+_MOST = const((50, 3, 100, 10, 3, 15, 6))
+_EACH_MS = const((120000, 14400000, 15000, 7200000, 86400000, 1800000, 3600000))
+_OF_PLUG_IN = const((_PLUG_IN, _PLUG_IN_FAULTS, _CUTS))  # the others are a person's
+_ORDER = const((_ALL_FAULTS, _RCD, -1, _PLUG_IN, _PLUG_IN_FAULTS, _ALL, _UNPLUGGED, _CUTS))
 _DEBT_MAX = const(1 << 29)
 
-# A person or the program wanted these: the closing counts, but as no fault.
-_WANTED = const(("EmergencyStop", "ResetRequested", "ConsoleStop"))
+UNPLUGGED = "UnpluggedClosed"
+CUT = "SessionCut"
+# A person or the program wanted these, or they take their time: the closing is counted as no fault.
+_NO_FAULT = const(("EmergencyStop", "ResetRequested", "ConsoleStop", "TemperatureStop"))
 
 
 class Closings:
@@ -49,29 +60,38 @@ class Closings:
     def __init__(self):
         self.why = self.cause = None
         self.person = self.news = False
-        self._debts = [0] * 5  # closings times _EACH_MS, less the time that has passed
+        self._debts = [0] * len(_MOST)  # closings times _EACH_MS, less the time that has passed
         self._last_ms = None
 
     def ended(self, now_ms, cause):
         """A closing has ended, by the fault `cause` or None. Returns `why`. Does not allocate."""
         self.passed(now_ms)
-        fault = cause is not None and cause not in _WANTED
+        fault = cause is not None and cause not in _NO_FAULT
         if fault:
             self.cause = cause
+        fault = fault and cause != UNPLUGGED and cause != CUT
         self.news = True
         debts = self._debts
-        for i in range(5):
+        for i in range(len(_MOST)):
             if i == _RCD:
-                if cause != "RcdTripped":
-                    continue
-            elif i & 1 and not fault:
+                counts = cause == "RcdTripped"
+            elif i == _UNPLUGGED:
+                counts = cause == UNPLUGGED
+            elif i == _CUTS:
+                counts = cause == CUT
+            else:
+                counts = fault or i == _PLUG_IN or i == _ALL
+            if not counts:
                 continue
             debts[i] = min(debts[i] + _EACH_MS[i], _DEBT_MAX)
             if debts[i] > (_MOST[i] - 1) * _EACH_MS[i]:
-                self.why = "rcd" if i == _RCD else "fault" if i & 1 else "often"
-                if i >= _ALL:
-                    self.person = True
+                self._stop(i)
         return self.why
+
+    def _stop(self, i):
+        self.why = "rcd" if i == _RCD else "often" if i == _PLUG_IN or i == _ALL else "fault"
+        if i not in _OF_PLUG_IN:
+            self.person = True
 
     def passed(self, now_ms):
         """Let what has lain long enough be forgotten. To be called now and then: the clock of
@@ -79,21 +99,23 @@ class Closings:
         gone = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
         self._last_ms = now_ms
         debts = self._debts
-        for i in range(5):
+        for i in range(len(_MOST)):
             debts[i] = max(0, debts[i] - gone)
 
     def unplugged(self, now_ms):
         """Another plug-in begins anew."""
         self.passed(now_ms)
-        if self._debts[_PLUG_IN] or self._debts[_PLUG_IN_FAULTS] or self.why:
+        for i in _OF_PLUG_IN:
+            if self._debts[i]:
+                self._debts[i], self.news = 0, True
+        if self.why:
             self.news = True
-        self._debts[_PLUG_IN] = self._debts[_PLUG_IN_FAULTS] = 0
         if not self.person:
             self.why = None
 
     def reset(self):
         """A person has looked, and lets it close again."""
-        for i in range(5):
+        for i in range(len(_MOST)):
             self._debts[i] = 0
         self.why = self.cause = None
         self.person = False
@@ -108,28 +130,25 @@ class Closings:
         )
 
     def counts(self):
-        """What must outlast a reboot: seconds of faults over plug-ins, of the RCD, 0 or 1 for
-        `person`, then seconds of the other three in their order; clears `news`."""
-        self.news = False
-        s = [ms // 1000 for ms in self._debts]
-        return s[_ALL_FAULTS], s[_RCD], int(self.person), s[_PLUG_IN], s[_PLUG_IN_FAULTS], s[_ALL]
+        """What must outlast a reboot, in whole seconds, and 0 or 1 for `person`: see _ORDER."""
+        return [int(self.person) if i < 0 else self._debts[i] // 1000 for i in _ORDER]
 
     def restore(self, counts):
-        """After a reboot, with what `counts` gave. The time in between counts as none, and a
-        number that cannot be read as the most there is. Returns `why`. ValueError on another
-        length; three, without the last ones, are right, too."""
-        if len(counts) not in (3, 6):
-            raise ValueError("counts of closings: %d" % len(counts))
-        for at, i in enumerate((_ALL_FAULTS, _RCD, None, _PLUG_IN, _PLUG_IN_FAULTS, _ALL)):
-            if i is None or at >= len(counts):
+        """After a reboot, with what `counts` gave. The time in between counts as none, numbers
+        that are missing as 0, more of them are left alone, and what cannot be read is the most
+        there is. Returns `why`."""
+        if not isinstance(counts, (list, tuple)) or len(counts) < 3:
+            counts = (None,) * len(_ORDER)
+        for at, i in enumerate(_ORDER):
+            if i < 0 or at >= len(counts):
                 continue
             value, most_ms = counts[at], _MOST[i] * _EACH_MS[i]
-            if not isinstance(value, int) or value < 0 or value > most_ms // 1000:
+            if not isinstance(value, int) or not 0 <= value <= most_ms // 1000:
                 value = most_ms // 1000
             self._debts[i] = value * 1000
-            if i < _ALL and value * 1000 > most_ms - _EACH_MS[i]:
-                self.why = "fault" if i else "often"
-        if counts[2]:
+            if i in _OF_PLUG_IN and value * 1000 > most_ms - _EACH_MS[i]:
+                self._stop(i)
+        if counts[2] != 0:
             self.why = "rcd" if self._debts[_RCD] >= self._debts[_ALL_FAULTS] else "fault"
             self.person = True
         return self.why

@@ -23,7 +23,7 @@ Times are sums of what passed between windows: more or fewer ticks change nothin
 from port import Flag, const, ticks_diff
 
 from iec61851 import duty
-from iec61851.closings import Closings
+from iec61851.closings import UNPLUGGED, Closings
 from iec61851.evidence import Evidence, Run
 from iec61851.latch import OF_THE_PILOT, Latch
 from iec61851.levels import UNKNOWN, A, B, C, D
@@ -220,6 +220,7 @@ class Evse:
                 self._ready.over()
         if self._dirty:
             self._dirty = False
+            self.closings.passed(now_ms)  # now and then
             self.changed.set()
 
     def _follow(self, now_ms):
@@ -255,7 +256,7 @@ class Evse:
                 asks = level != A and level != B
                 if wrong and asks:
                     self.trip(wrong)
-                self._open("GuardOpened" if asks else True)  # the guard was first: it counts
+                self._open("GuardOpened" if asks else UNPLUGGED if level == A else True)
                 return
         else:
             self._let_go = 0
@@ -279,8 +280,7 @@ class Evse:
         self._contactor.open()
         if self.closed:
             self.closed, self._dirty = False, True
-            self._hold_left = RECLOSE_MS
-            self._ended = ended
+            self._hold_left, self._ended = RECLOSE_MS, ended
         self._stop_ms, self._let_go = -1, 0
         self._ready.over()
         self._evidence.bad.over()

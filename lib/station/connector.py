@@ -16,8 +16,7 @@ from .lifecycle import OPEN_TIMEOUT_MS, Lifecycle
 from .metering import Metering
 from port import const
 
-# After the first offer an EV may take this long to ask, before it counts as not wanting.
-_ASK_MS = const(5000)
+_ASK_MS = const(5000)  # an EV that has not asked so long after the first offer does not want
 # From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
 _CLOSE_MS = const(6500)
 
@@ -56,10 +55,8 @@ class Connector:
         self.finished = False  # a session ended and the cable has not been out since
         self.keep_locked = None  # token that may have the cable back; only where a lock is
         self.left = False  # unplugged during a session that survives it
-        self._unplugs = evse.unplug_count
-        self._permitted = 0
-        self._offered_ms = None  # when the first offer of this session was made
-        self._asked_ms = None  # when the EV began to ask while the contactor was open
+        self._unplugs, self._permitted = evse.unplug_count, 0
+        self._offered_ms = self._asked_ms = None  # first offer; the EV asks, and it is open
         self._closed = False
         self._free_after_ms = 0
         self._told = None  # (status, fault, info) as last told to the listeners
@@ -175,7 +172,7 @@ class Connector:
         """Look at everything once, at uptime `now` ms."""
         evse = self.evse
         if evse.unplug_count != self._unplugs:
-            self._unplugs, self._permitted = evse.unplug_count, 0  # the EVSE forgets it, too
+            self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it
             self._unplugged()
         plugged = evse.plugged
         self.finished = self.finished and not evse.away
@@ -189,8 +186,11 @@ class Connector:
                 return
             if plugged:
                 self.left = False
-        if self._closed and not evse.closed and session is not None and not session.ending:
-            self.metering.checkpoint(now)
+        if session is not None and not session.ending:
+            asks, opened = evse.closed or C <= evse.state <= D, self._closed and not evse.closed
+            if opened or asks != session.asking:
+                session.asking = asks
+                self.metering.checkpoint(now)
         self._closed = evse.closed
         self._station.profiles.apply(self, now)
         self._permit(now)

@@ -69,6 +69,11 @@ def _row(cause):
     return at + len(cause) + 2 if at >= 0 else 0
 
 
+def is_known(cause):
+    """True if this version has the cause in its table."""
+    return isinstance(cause, str) and _row(cause) > 0
+
+
 def action(cause):
     """WARN, PAUSE, OPEN or END. An unknown cause is treated as the worst."""
     at = _row(cause)
@@ -182,6 +187,9 @@ class Faults:
         causes = self.for_person()
         for cause in self._found if closings else causes:
             if self._found[cause][_PRESENT] and action(cause) >= OPEN:
+                return False
+        for cause in self._evse.faults if closings else ():
+            if cause != "ClosingsExceeded" and not self._evse.may_clear(cause):
                 return False
         for cause in causes:
             self._found[cause][_RELEASED] = True

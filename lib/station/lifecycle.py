@@ -14,6 +14,7 @@ from port import const
 from store import kinds
 from store.journal import JournalFull
 
+from .held import Held
 from .session import Session, stamp
 
 # The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
@@ -42,7 +43,7 @@ class Lifecycle:
         self._left = False  # the cable of a session was in the socket
         self._commanded = False  # an unlock command is waiting for its turn
         self.beat_ms = clock.uptime_ms()  # when the task last went round
-        self._held = []  # causes that a restart does not end, as they are on flash
+        self.held = Held(connector, journal)
 
     # -- beginning -----------------------------------------------------------------------
 
@@ -111,7 +112,8 @@ class Lifecycle:
         session = self._connector.session
         if session is None:
             return
-        payload = [session.connector, session.id, session.meter_wh, stamp(self._clock)]
+        at = stamp(self._clock)
+        payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
         try:
             self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
         except (JournalFull, OSError) as exc:
@@ -176,32 +178,6 @@ class Lifecycle:
             session.ending = session.ending or reason
             connector.evse.trip("ResetRequested")
             self.close(session)
-
-    # -- what outlives a restart ---------------------------------------------------------
-
-    def restore_held(self, causes, counts):
-        """At boot: what kept the contactor open before still does."""
-        connector = self._connector
-        for cause in causes:
-            connector.faults.report(cause, "", self._clock.uptime_ms())
-        self._held = connector.faults.for_person(True)
-        if counts:
-            connector.evse.restore_closings(counts)
-
-    def _keep_held(self):
-        """Put on flash what a restart must not end. Never while the contactor is closed."""
-        connector = self._connector
-        closings = connector.evse.closings
-        held = connector.faults.for_person(True)
-        if connector.evse.closed or (held == self._held and not closings.news):
-            return
-        record = [connector.id, held, closings.counts()]
-        try:
-            self._journal.keep(kinds.HELD, connector.id, record)
-            self._held = held
-        except (JournalFull, OSError) as exc:
-            log.error("station", "faults not recorded: %r", exc)
-            closings.news = True  # again at the next look
 
     def reset_faults(self, closings=True):
         """A person who may says that all is well; `closings`: with the bound of closings. False
@@ -293,7 +269,7 @@ class Lifecycle:
         self._station.reservations.sweep()
         connector.step(self._clock.uptime_ms())
         # Before all that takes time: the supply may go a moment after the fault.
-        self._keep_held()
+        self.held.keep()
         if connector.session is not None:
             if connector.session.ending:
                 await self.finish()
@@ -301,7 +277,7 @@ class Lifecycle:
             await self.begin()
         await self._give_back()
         connector.step(self._clock.uptime_ms())
-        self._keep_held()
+        self.held.keep()
 
     async def run(self):
         """Look after the connector for ever: at every change, and once a second."""

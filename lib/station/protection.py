@@ -98,6 +98,8 @@ class Protection:
         while True:
             try:
                 self.look(self._clock.uptime_ms())
+                # Here too: the connector's own task may wait for a lock, a meter or a test.
+                self._connector.lifecycle.held.keep()
                 self._failed_looks = 0
                 self.beat()
             except Exception as exc:

@@ -62,6 +62,7 @@ class _Cut:
         self.reservation = reservation
         self.meter_wh = meter_wh
         self.at = at  # stamp of the last record
+        self.asking = False  # whether the EV asked for power, as far as that is known
 
 
 def restore(station, journal, cause="SoftReset", stop=False):
@@ -70,47 +71,20 @@ def restore(station, journal, cause="SoftReset", stop=False):
 
     Returns the sessions that the restart has cut.
     """
-    marks = {}
     for _, payload in journal.state(kinds.AVAILABILITY):
         station.restore_availability(payload[0], payload[1])
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.lifecycle.restore_held(payload[1], payload[2])
-            marks[connector.id] = payload[3:]
+            connector.lifecycle.held.restore(payload)
     cut = _find_cut(station, journal)
+    # A stop that breaks the supply leaves no time to write: it looks like this.
+    waits = stop and cause == "PowerUp"
     for connector in station.connectors:
-        counted, finished = marks.get(connector.id) or (0, 0)
-        news = [
-            session.number
-            for session in cut
-            if session.connector == connector.id and session.number > counted
-        ]
-        if news and cause not in _COMMANDED:
-            # A stop that breaks the supply leaves no time to write: it looks like this.
-            finished = int(bool(finished or (stop and cause == "PowerUp")))
-            _count(connector, news, finished, journal)
-        connector.finished = bool(finished)
+        own = [session for session in cut if session.connector == connector.id]
+        connector.lifecycle.held.cut(own, cause in _COMMANDED, waits)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
-
-
-def _count(connector, numbers, finished, journal):
-    """Each of these sessions was cut, perhaps by what happens at each closing: it counts as a
-    closing that a fault has ended, and that is on flash before the next one. The last number is
-    kept with it: until a session has its end it is found, but not counted, at each start."""
-    evse = connector.evse
-    for _ in numbers:
-        evse.closings.ended(port.ticks_ms(), "SessionCut")
-    counts = evse.closings.counts()
-    evse.restore_closings(counts)
-    held = connector.faults.for_person(True)
-    record = [connector.id, held, counts, max(numbers), finished]
-    try:
-        journal.keep(kinds.HELD, connector.id, record)
-    except (JournalFull, OSError) as exc:
-        log.error("station", "closings not recorded: %r", exc)
-        evse.closings.news = True  # the connector's task tries again
 
 
 async def end_cut(station, cut, reason, journal, clock, rand):
@@ -151,11 +125,13 @@ def _find_cut(station, journal):
 
     journal.replay(on_record)
     for _, payload in journal.state(kinds.CHECKPOINT):
-        _, number, meter_wh, at = payload
+        _, number, meter_wh, at = payload[:4]
         station.seen_session(number)
         # The journal keeps START until there is a STOP: whether a session is open is its word
         # alone. This only knows the energy better.
         session = running.get(number)
+        if session is not None:
+            session.asking = len(payload) < 5 or bool(payload[4])
         if session is not None and meter_wh >= session.meter_wh:
             session.meter_wh, session.at = meter_wh, _later(session.at, at)
     return [running[number] for number in sorted(running)]

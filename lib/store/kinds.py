@@ -21,7 +21,7 @@ AVAILABILITY = 20  # [connector, operative]; key connector
 CACHE = 21  # [token, status, expiry|None, parent|None]; key token
 # Bounds the energy that a power cut can cost, and outlives the records of delivered
 # sessions, so that no session number is given twice.
-CHECKPOINT = 22  # [connector, session, meter_wh, stamp]; key connector
+CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry]; key id
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
 # What of diagnostics and firmware update must outlive a reboot; key the first item:
@@ -36,9 +36,9 @@ SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 CURRENT_SCHEMA = 1
 
 # What keeps a contactor open over a restart: causes of faults, and how often it has closed
-# (iec61851.closings). A start that has counted a cut session adds its number, and 1 if free mode
-# is to wait until the cable has been out.
-HELD = 45  # [connector, [cause, ...], counts(, session, 0 or 1)]; key connector
+# (iec61851.closings), the last cut session that was counted, and 1 if free mode is to wait until
+# the cable has been out.
+HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
