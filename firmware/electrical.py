@@ -38,7 +38,7 @@ def guarded(board):
 def lacks(board, i):
     """What connector i of this board cannot notice, in words; empty if there is nothing."""
     profile = board["connectors"][i]
-    relay, rcd = profile["contactor"], profile.get("rcd")
+    relay, rcd, lock = profile["contactor"], profile.get("rcd"), profile.get("lock", {})
     meter = profile.get("meter", {})
     told = meter.get("registers", ())
     blind = meter.get("type") in (None, "s0") or (
@@ -49,6 +49,7 @@ def lacks(board, i):
         (rcd is not None and "test" not in rcd, "no RCD self-test"),
         (rcd is None or not rcd.get("gates"), "no RCD that opens without the program"),
         ("feedback" not in relay and "sense" not in relay, "no weld detection"),
+        (lock.get("detect_drive"), "no watch over the lock while charging"),
         (board["guard"] not in ("interlock", "external"), "no guard"),
         (not profile["cp"].get("diode_check", True), "no check of the EV's diode"),
         ("pe" not in board, "no watch over protective earth"),
@@ -135,6 +136,7 @@ def evse(charger, i):
     made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
+        rcd.evse = made
     if charger.stop:
         charger.stop.on_press(made.trip)
     return made

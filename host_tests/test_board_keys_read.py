@@ -132,6 +132,7 @@ def test_a_board_says_what_it_lacks(name):
     said = _lacks(board_tool.load_toml(ROOT / "boards" / (name + ".toml")))
     assert LACKS[name] in said and "no RCD that opens without the program" in said, said
     assert "no guard" in said and "no watch over protective earth" in said
+    assert ("the lock while charging" in said) is (name == "esp32s2_diy_alpha")
 
 
 def test_every_shipped_board_is_in_the_list():

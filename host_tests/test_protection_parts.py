@@ -232,9 +232,54 @@ async def test_the_rcd_is_tested_again_and_again_while_nobody_is_there(b):
     await b.advance(15)
     assert len(b.logged("RCD self-test passed")) == 1 and not _told(b)
     entry = await b.charging()
+    told = len(b.logged("RCD self-test passed"))
     await b.advance(80)
-    assert len(b.logged("RCD self-test passed")) == 1, "not while a car is there"
+    assert len(b.logged("RCD self-test passed")) == told, "not while the contactor is closed"
     assert (await b.status())["contactor"] and not entry.stop
+    await b.do("release")
+    await b.advance(10)
+    assert len(b.logged("RCD self-test passed")) == told + 1, "as soon as it is open"
+    await b.do("request")
+    await b.advance(10)
+    assert (await b.status())["contactor"] and not entry.stop and not _told(b)
+
+
+async def _again(b):
+    await b.do("release")
+    await b.advance(3)
+    await b.do("unplug")
+    await b.advance(5)
+    told = len(b.logged("RCD self-test passed"))
+    await b.do("plug")
+    await b.do("request")
+    await b.advance(15)
+    return len(b.logged("RCD self-test passed")) - told
+
+
+@scenario(board=str(FITTED))
+async def test_a_session_that_outlives_unplugging_closes_only_after_a_test_in_each_plug_in(b):
+    await b.boot()
+    await b.configure(StopTransactionOnEVSideDisconnect="false")
+    entry = await b.charging()
+    for _ in range(3):
+        assert await _again(b) == 1 and (await b.status())["contactor"]
+    assert not entry.stop and not _told(b)
+    await b.do("wire", pin=13, level=0)  # the RCD's output, stuck at "good"
+    assert await _again(b) == 0
+    assert not (await b.status())["contactor"]
+    assert b.calls("StatusNotification", vendorErrorCode="RcdTestFailed")
+
+
+@scenario(board="esp32s2_diy_alpha")
+async def test_a_lock_that_has_no_current_while_charging_is_said_not_to_be_watched(b):
+    await b.boot()
+    assert b.logged("no watch over the lock while charging")
+    page = (await b.do("look", what="page"))["page"]
+    assert "no watch over the lock while charging" in str(page)
+    await b.charging()
+    await b.do("fault", kind="lock", contact=True, on=True)
+    await b.advance(10)
+    assert (await b.status())["contactor"] and not _told(b), "as docs/safety.md says"
 
 
 @scenario(board=str(FITTED), options={"rcd_no_test": True}, settings=OFTEN)

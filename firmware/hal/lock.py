@@ -12,7 +12,11 @@ TRIES = 3
 class Lock:
     """`cfg`: pins `a`, `b` (a high drives the bolt in), `detect`; optional `pulse_ms`,
     `settle_ms` before the contact is read, `break_ms` between tries, `locked_level`,
-    `detect_drive` (the contact has current only while both wires are high)."""
+    `detect_drive` (the contact has current only while both wires are high).
+
+    With `detect_drive` the lock is not watched while charging: to look would mean to drive the
+    wire that pulls the bolt out, twice a second under load, and the other wire alone holds against
+    it. If that one breaks, each look unlocks."""
 
     fitted = True
 
@@ -60,17 +64,20 @@ class Lock:
                 wire.value(0)  # also when cancelled: a motor that stalls burns
             await asyncio.sleep(self._settle_s)
             if self._drive:
-                await self._sense()
+                await self._sense(wire)
             if self.is_locked() == locked:
                 return True
         return False
 
-    async def _sense(self):
+    async def _sense(self, wire):
+        """After a movement by `wire`, which is high first and low last: the tick may run between
+        two lines, and one wire alone moves the bolt. So it goes on as it went."""
+        other = self._b if wire is self._a else self._a
         try:
-            self._a.value(1)
-            self._b.value(1)
+            wire.value(1)
+            other.value(1)
             await asyncio.sleep(self._settle_s)
             self._known = self._detect.value() == self._level
         finally:
-            self._a.value(0)
-            self._b.value(0)
+            other.value(0)
+            wire.value(0)

@@ -30,6 +30,8 @@ class Rcd:
         self._passed = self._test is None
         self._testing = False
         self._report = None
+        self.evse = None  # the one it lets close: has `closed` and `plug_count`
+        self._plug = -1  # the plug-in that the passed test belongs to
         edge = pin.IRQ_RISING if self._tripped_level else pin.IRQ_FALLING
         self._trip.irq(handler=self._on_edge, trigger=edge)
 
@@ -45,17 +47,37 @@ class Rcd:
         return not self._testing and self.tripped()
 
     def is_ok(self):
-        """Tested, and not tripped. Does not allocate: the tick asks in every window."""
-        return self._passed and not self._testing and not self.tripped()
+        """Tested, and not tripped; with the contactor open the test has to be `fresh`, too. An old
+        test opens nothing. Does not allocate: the tick asks in every window."""
+        if self._testing or not self._passed or self.tripped():
+            return False
+        return self.evse is None or self.evse.closed or self.fresh()
+
+    def fresh(self):
+        """The last test that was passed began in this plug-in and has not expired; always true
+        where it cannot be tested."""
+        return self._test is None or self.evse is None or self._plug == self.evse.plug_count
+
+    def expire(self):
+        """The last test is too old: nothing closes before another one is passed. A contactor that
+        is closed stays closed."""
+        self._plug = -1
 
     async def self_test(self):
-        """Make it trip and let go again. True if it did both; contactor open, please."""
+        """Make it trip and let go again. True if it did both; contactor open, please. Tests do not
+        overlap: a call during a test waits for its end and returns its result."""
         if self._test is None:
             return not self.tripped()
+        while self._testing:
+            await asyncio.sleep(_STEP_S)
+            if not self._testing and self._passed is not None:
+                return self._passed
         self._passed = False
         if self.tripped():
             return False
+        self._passed = None  # stays so if this is cancelled: then a call that waits tests again
         self._testing = True
+        plug = 0 if self.evse is None else self.evse.plug_count
         try:
             self._test.value(1)
             fired = await self._becomes(True, TEST_S)
@@ -65,6 +87,8 @@ class Rcd:
             self._test.value(0)
             self._testing = False
         self._passed = fired and released
+        if self._passed:
+            self._plug = plug
         return self._passed
 
     async def _becomes(self, tripped, limit_s):

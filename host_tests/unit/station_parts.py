@@ -179,11 +179,23 @@ class FakeLock:
 class FakeRcd:
     works = True
     fired = False
+    evse = None
+    tested = -1  # the plug-in of the test that was passed
+    tests = 0
 
     def standing(self):
         return self.fired
 
+    def fresh(self):
+        return self.evse is None or self.tested == self.evse.plug_count
+
+    def expire(self):
+        self.tested = -1
+
     async def self_test(self):
+        self.tests += 1
+        if self.works and self.evse is not None:
+            self.tested = self.evse.plug_count
         return self.works
 
 

@@ -394,6 +394,25 @@ def test_lock_that_senses_only_under_power_is_not_assumed():
         assert run(lock.unlock()) and not lock.is_locked()
 
 
+def test_looking_at_a_lock_under_power_never_moves_it_back():
+    """The tick may run between two lines, and one wire alone moves the bolt: after locking the wire
+    that pulls it out is never high alone, after unlocking never the other one."""
+    with Hal("lock") as lock_:
+        quick(lock_)
+        lock = lock_.Lock({"a": 20, "b": 19, "detect": 34, "detect_drive": True})
+        for move, wire, back, found in ((lock.lock, 20, 19, 1), (lock.unlock, 19, 20, 0)):
+            chip.log.clear()
+            chip.pins[34] = found
+            assert run(move())
+            levels, seen = {20: 0, 19: 0}, []
+            for pin, level in chip.log:
+                if pin in levels:
+                    levels[pin] = level
+                    seen.append((levels[wire], levels[back]))
+            assert (0, 1) not in seen, seen
+            assert (1, 1) in seen and seen[-1] == (0, 0)
+
+
 def test_rcd_passes_only_if_it_trips_and_lets_go():
     with Hal("rcd") as rcd_:
         quick(rcd_)

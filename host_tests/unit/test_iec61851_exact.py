@@ -532,22 +532,74 @@ def weak(observer, low_mv=-11000, **more):
     return look(observer, 0, 0, low_mv=low_mv, alone=more.pop("alone", True), **more)
 
 
+def steady(observer, high_mv=12000, windows=1, alone=True):
+    """Windows of steady +12 V, as the EV makes them."""
+    for _ in range(windows):
+        cause = look(observer, 1000, 80, high_mv=high_mv, alone=alone)
+    return cause
+
+
+def dark(observer, lows=(-11000, -11000), **more):
+    """State F behind a state A."""
+    steady(observer)
+    for low_mv in lows:
+        weak(observer, low_mv, **more)
+    return observer
+
+
 def test_the_source_is_measured_in_the_first_500_ms_of_f_with_nobody_there():
-    observer = Observer(True)
-    assert weak(observer) is None and observer.front_end.low_mv == -11000
-    assert weak(observer) == "PilotFrontEnd"
-    observer = Observer(True)
-    weak(observer)
+    observer = dark(Observer(True))
+    assert observer.front_end.low_mv is None, "somebody may have plugged in"
+    steady(observer, windows=10)
+    assert observer.front_end.low_mv is None, "a plug may bounce"
+    steady(observer)
+    assert observer.front_end.low_mv == -11000 and observer.front_end.weak
+    # A source that is known to be weak is told in state F, and only there.
+    assert steady(observer) is None and weak(observer) == "PilotFrontEnd"
+    observer = dark(Observer(True), (-11000,))
     for ms, seen in ((499, -11001), (1, -11001)):
         weak(observer, -11002 if ms == 1 else -11001, ms=ms)
-        assert observer.front_end.low_mv == seen
+    steady(observer, windows=20)
+    assert observer.front_end.low_mv == -11001
+    observer = dark(Observer(True), (-11000,))
+    steady(observer, windows=20)
+    assert observer.front_end.low_mv == -11000 and not observer.front_end.weak
     for change in ({"alone": False}, {"n": 1}):
-        observer = Observer(True)
-        weak(observer, **change)
-        weak(observer, **change)
+        observer = dark(Observer(True), **change)
+        steady(observer, windows=20)
         assert observer.front_end.low_mv is None, change
-    observer = Observer(False)
-    weak(observer)
+    observer = dark(Observer(False))
+    steady(observer, windows=20)
+    assert observer.front_end.low_mv is None
+
+
+def test_a_source_is_blamed_only_with_state_a_before_and_after():
+    """A car with a shorted diode that is plugged in while state F is sent looks like a weak source."""
+    for high_mv in (9000, 6000, 3000):
+        observer = dark(Observer(True), [-8800] * 20)
+        steady(observer, high_mv, 1)
+        steady(observer, 12000, 5)  # it bounces
+        steady(observer, high_mv, 20)
+        steady(observer, 12000, 50)
+        assert observer.front_end.low_mv is None and not observer.front_end.weak, high_mv
+        # The same before F: seen as an EV, but not for long enough to count as plugged in.
+        observer = Observer(True)
+        steady(observer, 12000, 50)
+        steady(observer, high_mv, 2)
+        weak(observer, -8800)
+        weak(observer, -8800)
+        steady(observer, 12000, 50)
+        assert observer.front_end.low_mv is None, high_mv
+    # Plugged in and out again during a long F; in a short one there is no time for that.
+    for windows, seen in ((190, -8800), (210, None)):
+        observer = dark(Observer(True), [-8800] * windows)
+        steady(observer, 12000, 50)
+        assert observer.front_end.low_mv == seen, windows
+    # It is plugged in when F has ended, before state A has lasted.
+    observer = dark(Observer(True))
+    steady(observer, windows=3)
+    steady(observer, windows=20, alone=False)
+    steady(observer, windows=20)
     assert observer.front_end.low_mv is None
 
 

@@ -102,6 +102,88 @@ def test_a_test_that_is_cut_short_leaves_the_test_input_off():
         assert chip.pins[14] == 0
 
 
+def test_tests_of_one_rcd_do_not_overlap():
+    """The second one found it tripped by the first, and failed."""
+    with Inputs("rcd") as module:
+        for works in (True, False):
+            rcd = module.Rcd({"trip": 13, "test": 14})
+            chip.pins[14] = chip.pins[13] = 0
+            chip.pins[13] = (lambda: chip.pins[14]) if works else 0
+            chip.log.clear()
+            answers = []
+
+            async def ask(later_s):
+                await asyncio.sleep(later_s)
+                answers.append(await rcd.self_test())
+
+            async def story():
+                tasks = [asyncio.create_task(ask(i / 200)) for i in range(4)]
+                for task in tasks:
+                    await task
+
+            run(story())
+            assert answers == [works] * 4 and rcd.is_ok() is works, answers
+            if not works:
+                assert chip.log.count((14, 1)) == 1, "one test for all that ask during it"
+
+
+def test_a_call_that_waits_for_a_test_that_is_cut_short_tests_again():
+    with Inputs("rcd") as module:
+        rcd = module.Rcd({"trip": 13, "test": 14})
+        chip.pins[14] = 0
+        chip.pins[13] = 0
+
+        async def story():
+            first = asyncio.create_task(rcd.self_test())
+            await asyncio.sleep(0.02)
+            second = asyncio.create_task(rcd.self_test())
+            await asyncio.sleep(0.02)
+            chip.pins[13] = lambda: chip.pins[14]
+            first.cancel()
+            return await second
+
+        assert run(story()) is True and rcd.is_ok() is True
+
+
+def test_a_passed_test_counts_for_the_plug_in_in_which_it_began():
+    class Evse:
+        plug_count = 3
+        closed = False
+
+    with Inputs("rcd") as module:
+        evse = Evse()
+        rcd = module.Rcd({"trip": 13, "test": 14})
+        rcd.evse = evse
+        chip.pins[14] = 0
+        chip.pins[13] = lambda: chip.pins[14]
+        assert rcd.is_ok() is False and rcd.fresh() is False
+        assert run(rcd.self_test()) and rcd.is_ok() is True and rcd.fresh() is True
+        evse.plug_count = 4
+        assert rcd.is_ok() is False and rcd.fresh() is False
+        evse.closed = True  # nothing opens under load because a test is old
+        assert rcd.is_ok() is True
+        evse.closed = False
+        assert run(rcd.self_test()) and rcd.is_ok() is True
+        rcd.expire()
+        assert rcd.is_ok() is False
+        evse.closed = True
+        assert rcd.is_ok() is True
+        evse.closed = False
+
+        async def changed():
+            test = asyncio.create_task(rcd.self_test())
+            await asyncio.sleep(0.001)
+            evse.plug_count = 5
+            return await test
+
+        assert run(changed()) is True and rcd.is_ok() is False, "tested before this cable came"
+        without = module.Rcd({"trip": 13})
+        without.evse = evse
+        chip.pins[13] = 0
+        without.expire()
+        assert without.fresh() is True and without.is_ok() is True
+
+
 def test_before_its_first_test_an_rcd_is_not_trusted():
     with Inputs("rcd") as module:
         rcd = module.Rcd({"trip": 13, "test": 14})

@@ -407,19 +407,61 @@ def test_the_source_is_looked_at_once_when_the_ev_that_was_in_the_way_has_gone()
     assert not tested.protection.probe_is_due()
 
 
-def test_the_rcd_is_tested_once_a_day_while_nobody_is_there():
+def test_the_rcd_is_tested_once_a_day():
     bench = Fitted()
     protection = bench.protection
     assert not protection.test_is_due(RCD_TEST_MS - 1)
     assert protection.test_is_due(RCD_TEST_MS)
     bench.charger.evse.plug()
-    assert not protection.test_is_due(RCD_TEST_MS)
+    assert protection.test_is_due(RCD_TEST_MS), "an EV that does not charge is in nobody's way"
     bench.charger.evse.unplug()
     run(protection.test_rcd(RCD_TEST_MS))
     assert bench.connector.fault is None and not protection.test_is_due(RCD_TEST_MS + 1000)
     protection._rcd.works = False
     run(protection.test_rcd(2 * RCD_TEST_MS))
     assert bench.connector.fault == ("RcdTestFailed", "")
+
+
+def test_the_rcd_is_tested_at_each_plug_in_also_in_a_session_that_outlives_unplugging():
+    bench = charging()
+    evse, rcd, protection = bench.charger.evse, bench.protection._rcd, bench.protection
+    rcd.evse, now = evse, bench.charger.clock.ms
+    evse.release()
+    assert protection.test_is_due(now)
+    run(protection.test_rcd(now))
+    assert rcd.tests == 1 and not protection.test_is_due(now)
+    for car in range(3):
+        evse.unplug()
+        assert not protection.test_is_due(now)
+        evse.plug()
+        assert protection.test_is_due(now)
+        rcd.fired = True  # told as such, and lets nothing close
+        assert not protection.test_is_due(now)
+        rcd.fired = False
+        run(protection.test_rcd(now))
+        assert rcd.fresh() and rcd.tests == 2 + car and not protection.test_is_due(now)
+    rcd.works = False
+    evse.unplug()
+    evse.plug()
+    run(protection.test_rcd(now))
+    assert not rcd.fresh() and not protection.test_is_due(now + 59000), "once a minute"
+    assert protection.test_is_due(now + 60000)
+
+
+def test_a_session_whose_contactor_is_open_keeps_no_test_waiting_and_a_closed_one_does():
+    bench = charging()
+    evse, rcd, protection = bench.charger.evse, bench.protection._rcd, bench.protection
+    rcd.evse = evse
+    now = 5 * RCD_TEST_MS
+    assert evse.closed and not protection.test_is_due(now)
+    # Should it close between the question and the test: it is not tested, and not opened.
+    run(protection.test_rcd(now))
+    assert rcd.tests == 0 and evse.closed and not rcd.fresh() and bench.connector.fault is None
+    evse.release()
+    assert bench.connector.session is not None and protection.test_is_due(now)
+    run(protection.test_rcd(now))
+    assert rcd.tests == 1 and not protection.test_is_due(now + RCD_TEST_MS - 1)
+    assert protection.test_is_due(now + RCD_TEST_MS)
 
 
 def metered(bench, currents, n=1, every_ms=1000):

@@ -418,18 +418,19 @@ def test_a_thermistor_s_curve():
 # -- tests that take time -------------------------------------------------------------------------
 
 
-def test_tests_wait_until_nobody_is_there():
+def test_the_probe_waits_until_nobody_is_there_and_the_rcd_test_for_an_open_contactor():
     for name in ("session", "pending"):
         bench = Bench()
         assert bench.protection.probe_is_due() and bench.protection.test_is_due(RCD_TEST_MS)
         setattr(bench.connector, name, "somebody")
         assert not bench.protection.probe_is_due()
-        assert not bench.protection.test_is_due(RCD_TEST_MS)
+        assert bench.protection.test_is_due(RCD_TEST_MS)
     bench = Bench()
-    bench.evse.plugged = True
+    bench.evse.plugged = bench.evse.closed = True
     assert not bench.protection.test_is_due(RCD_TEST_MS)
+    bench.evse.closed = False
+    assert bench.protection.test_is_due(RCD_TEST_MS)
     bench.protection._rcd = None
-    bench.evse.plugged = False
     assert not bench.protection.test_is_due(RCD_TEST_MS)
 
 

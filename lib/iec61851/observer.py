@@ -10,7 +10,7 @@ if it has, but the levels are no EV's, the EV or the cable is (PilotWrong, Diode
 from port import const
 
 from iec61851.evidence import Run
-from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, E, F, classify
+from iec61851.levels import DIODE_MV, MIN_LOW, UNKNOWN, A, D, E, F, classify
 
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
@@ -20,7 +20,11 @@ _SHARE_PM = const(120)
 _DUTY_PM = const(10)
 _DUTY_WINDOWS = const(64)
 _MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
-_ALONE_MS = const(500)  # nobody plugs in that soon after state F has begun
+# Somebody may plug in unseen while state F is sent. So the source is measured in its beginning, and
+# that is believed if state A was there before and is there again soon.
+_ALONE_MS = const(500)
+_SOON_MS = const(2000)
+_AGAIN_MS = const(100)  # a plug that comes bounces for less
 
 
 # IEC 61851-1 Table A.2 wants -12 V within 1 V, and good sources are within 5 %. A converter
@@ -77,7 +81,9 @@ class Observer:
         self.diode_good = False
         self.cause = None
         self.front_end = FrontEnd()
-        self._dark = Run()  # state F, and nobody was there when it began
+        self._dark = Run()  # state F, and what was measured in it is not judged yet
+        self._low_mv = self._low_before_mv = 0  # the last two measurements in it, 0: none
+        self._after_a = False  # the level before this one was A
         # Since the duty was changed: windows, samples, and those of the upper half.
         self._share_pm = self._windows = self._n = self._n_high = 0
         self._duty_off = False  # their share is not what was sent
@@ -92,6 +98,7 @@ class Observer:
         level = classify(plateau.high_mv, low_mv, n_high, n_low, pwm, self.level)
         run = self.run
         if level != self.level:
+            self._after_a = self.level == A
             self.level = level
             run.over()
         run.more(seen_ms)
@@ -125,7 +132,7 @@ class Observer:
             self.cause = "PilotOutput"
         elif level == F and share_pm:
             self.cause = "PilotOutput"  # one half alone of a short pulse is within that
-        elif self._dark.windows and self.front_end.weak:
+        elif not share_pm and self._dark.windows and self.front_end.weak:
             self.cause = "PilotFrontEnd"
         elif self._duty_off:
             self.cause = "PilotDuty"
@@ -138,16 +145,27 @@ class Observer:
             self.cause = None
 
     def _look_at_source(self, n_low, low_mv, seen_ms, share_pm, alone):
-        """With nobody there the negative half is the charger's own: when state F has just begun
-        (later somebody may have plugged in unseen), and when an EV has gone, before PWM ends."""
-        dark = self._dark
-        if share_pm or not alone:
-            dark.over()
-            own = share_pm and self.level == A and self.run.windows > 1
-        else:
+        """With nobody there the negative half is the charger's own: when an EV has gone, before
+        PWM ends, and when state F has just begun. An EV that comes meanwhile is seen after F: then
+        what was measured counts for nothing, for a shorted diode looks like a weak source."""
+        dark, level = self._dark, self.level
+        source = self._diode_check and n_low >= MIN_LOW
+        if not share_pm and alone:
             dark.more(seen_ms)
-            own = dark.ms < _ALONE_MS
-        if own and self._diode_check and n_low >= MIN_LOW:
+            if source and self._after_a and dark.ms < _ALONE_MS:
+                self._low_before_mv, self._low_mv = self._low_mv, low_mv
+            return
+        if dark.windows:
+            if alone and dark.ms <= _SOON_MS and not A < level <= D:
+                if level != A or not self.run.lasts(2, _AGAIN_MS):
+                    return  # not known yet
+                if self._low_before_mv:
+                    self.front_end.seen(self._low_before_mv)
+                if self._low_mv:
+                    self.front_end.seen(self._low_mv)
+            dark.over()
+            self._low_mv = self._low_before_mv = 0
+        elif source and share_pm and self.run.windows > 1:
             self.front_end.seen(low_mv)
 
     @property

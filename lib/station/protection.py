@@ -232,7 +232,7 @@ class Protection:
     # -- what takes time -----------------------------------------------------------------
 
     async def _do_chores(self):
-        """Probe and test when nobody is there, for ever."""
+        """Test the RCD, and probe when nobody is there, for ever."""
         while True:
             try:
                 now = self._clock.uptime_ms()
@@ -266,18 +266,24 @@ class Protection:
             evse.out_of_service(False)
 
     def test_is_due(self, now):
-        """Once a day, while nobody is there (before each session it is tested anyway); after a
-        failure once a minute."""
-        if self._rcd is None:
+        """At each plug-in, and once a day, whether there is a session or not; after a failure once
+        a minute. Never while the contactor is closed: then it is due as soon as that is open."""
+        rcd, evse = self._rcd, self._connector.evse
+        if rcd is None or evse.closed:
             return False
         failed = self._connector.faults.has("RcdTestFailed")
-        if now - self._tested_ms < (_RETEST_MS if failed else self.rcd_test_ms()):
-            return False
-        return self._nobody_there() and not self._connector.evse.plugged
+        if now - self._tested_ms >= (_RETEST_MS if failed else self.rcd_test_ms()):
+            return True
+        # One that has tripped lets nothing close, and is a fault of its own.
+        return not failed and evse.plugged and not rcd.fresh() and not rcd.standing()
 
     async def test_rcd(self, now):
         """Test the RCD; a failure is a fault until it has passed. A trip that is latched already
         fails, too."""
+        # In this order: the tick may close at any moment before this, and cannot after it.
+        self._rcd.expire()
+        if self._connector.evse.closed:
+            return
         self._tested_ms = now
         if await self._rcd.self_test():
             log.info("station", "RCD self-test passed")
