@@ -132,7 +132,7 @@ TICKS = {"duty": 32, "clock stops": 13}
 BLIND = {
     "hang": (1200, 13000),
     "timer stops": (1200, 2500),
-    "clock stops": (400, 400),
+    "clock stops": (420, 420),
     "loop hangs": (2700, 15500),
     "tick fails": (100, 100),
     "task fails": (2700, 15500),
