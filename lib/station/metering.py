@@ -165,7 +165,7 @@ class Metering:
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
-        stamp = self._stamp(now, due)
+        stamp = self._stamp(due)
         self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
         self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
 
@@ -181,16 +181,18 @@ class Metering:
         before, self._slot = self._slot, slot
         if before is None or before[0] != interval or before >= slot:
             return
-        stamp = self._stamp(now, now - 1000 * (seconds % interval))
+        late_s = seconds % interval
+        stamp = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
         self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
         if session is not None:
             self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
 
-    def _stamp(self, now, due):
+    def _stamp(self, due):
         """Stamp of the moment the sample was due: one second late is not a different time."""
-        late_s = now // 1000 - due // 1000
-        wall = self._clock.now()
-        return [self._clock.boot, self._clock.uptime() - late_s, wall - late_s if wall else 0]
+        # A second of uptime and one of the time do not end together: to the millisecond, or two
+        # samples in a row could have the same time.
+        wall = self._clock.now(self._clock.uptime_ms() - due)
+        return [self._clock.boot, due // 1000, wall or 0]
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""
