@@ -33,7 +33,7 @@ class Front:
     async def _read_tokens(self):
         while True:
             token = await self.reader.next_tag()
-            answer = await self._station.present_token(token)
+            answer = await self._station.present_token(token, self.reader.kind)
             log.info("reader", "%s", answer)
 
     def _reader_failed(self, text):

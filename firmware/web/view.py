@@ -78,7 +78,7 @@ class View:
         token = id_tag or self._charger.settings.text("WebIdTag")
         if not token:
             return "No idTag: give one, or set WebIdTag."
-        return await self._charger.station.present_token(token, 1)
+        return await self._charger.station.present_token(token, "Local", 1)
 
     async def stop(self):
         """End the running session; text for a person."""

@@ -219,7 +219,7 @@ class Charger:
         self.connector = self.station.add(self.evse, self.meter, lock, rcd, profile)
         self.limits = self.connector.limits
 
-    async def _remote(self, token):
+    async def _remote(self, token, kind):
         if not self.online:
             return None
         self.asked.append(token)

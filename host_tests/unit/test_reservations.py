@@ -31,7 +31,7 @@ class Two(Charger):
         return [c.status for c in self.station.connectors]
 
     async def tap(self, token, connector=None):
-        await self.station.present_token(token, connector)
+        await self.station.present_token(token, connector=connector)
         await self.go()
 
     def started(self):

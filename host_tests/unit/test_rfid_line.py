@@ -74,7 +74,7 @@ def test_tag_that_arrives_in_pieces_is_one_tag():
 
 def test_twenty_characters_are_a_tag_and_twenty_one_are_none():
     b = Bench()
-    assert b.tags(b"A" * 20 + b"\n" + b"B" * 21 + b"\n" + b"C" * 500 + b"\nD\n") == ["A" * 20, "D"]
+    assert b.tags(b"A" * 36 + b"\n" + b"B" * 37 + b"\n" + b"C" * 500 + b"\nD\n") == ["A" * 36, "D"]
     assert b.reader.dropped == 2
 
 

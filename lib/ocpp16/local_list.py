@@ -11,7 +11,6 @@ message in RAM all that time.
 
 import log
 from ocppj.rpc import CallError
-from store.taglist import ListError, packed
 
 from .transactions import token_info
 
@@ -38,15 +37,17 @@ def handlers(tags, settings):
         full = payload["updateType"] == "Full"
         if not full and version <= tags.version:
             return {"status": "VersionMismatch"}
+        items = payload.pop("localAuthorizationList", ())
         try:
-            entries = _entries(payload.pop("localAuthorizationList", ()), full)
-            if version < 1 and entries:
-                raise ListError("version %d" % version)
+            if len(items) > MAX_ENTRIES:
+                raise ValueError("more than %d in one message" % MAX_ENTRIES)
+            if version < 1 and items:
+                raise ValueError("version %d" % version)
             if full:
-                await tags.replace(max(0, version), entries)
+                await tags.replace(max(0, version), _entries(items, True))
             else:
-                await tags.merge(version, entries)
-        except (ListError, OSError) as exc:
+                await tags.merge(version, _entries(items, False))
+        except (ValueError, OSError) as exc:
             log.warn("ocpp", "local list not taken: %s", exc)
             return FAILED
         log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
@@ -56,18 +57,14 @@ def handlers(tags, settings):
 
 
 def _entries(items, full):
-    """AuthorizationData as entries of the list. ListError if one is not allowed."""
-    if len(items) > MAX_ENTRIES:
-        raise ListError("more than %d in one message" % MAX_ENTRIES)
-    out = []
+    """AuthorizationData as what the list takes: (token, info), of every kind."""
     for item in items:
         info = item.get("idTagInfo")
         if info is None and full:
             # Only a differential update takes tokens out (section 7.3).
-            raise ListError("a token without idTagInfo")
-        try:
-            out.append(packed(item["idTag"], token_info(info) if info else None))
-        except ValueError as exc:
-            # A date that only looks like one.
-            raise CallError("PropertyConstraintViolation", str(exc))
-    return out
+            raise ValueError("a token without idTagInfo")
+        info = token_info(info) if info else None
+        if info and info.get("passing"):
+            # A date that only looks like one: such a token would never expire.
+            raise CallError("PropertyConstraintViolation", "expiryDate of a token")
+        yield item["idTag"], info

@@ -11,7 +11,7 @@ import log
 from iec61851.levels import C, D
 
 from . import faults, telling
-from .authorization import same_token
+from .authorization import ANY, same_token
 from .lifecycle import OPEN_TIMEOUT_MS, Lifecycle
 from .metering import Metering
 from port import const
@@ -52,9 +52,9 @@ class Connector:
         self._authorizer = authorizer
         self._station = station
         self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
-        self.pending = None  # [token, parent, deadline_ms, profile]: accepted, no session yet
+        self.pending = None  # [token, parent, deadline_ms, profile, kind]: accepted, no session yet
         self.finished = False  # a session ended and the cable has not been out since
-        self.keep_locked = None  # token that may have the cable back; only where a lock is
+        self.keep_locked = None  # (token, kind) that may have the cable back; only where a lock is
         self.left = False  # unplugged during a session that survives it
         self._unplugs = evse.unplug_count
         self._permitted = 0
@@ -71,16 +71,16 @@ class Connector:
         """Make the task look again now."""
         self.evse.changed.set()
 
-    def authorize(self, token, parent, now, profile=None):
+    def authorize(self, token, parent, now, profile=None, kind=ANY):
         """An accepted token: starts as soon as there is a cable. False if it cannot.
 
         profile: charging profile that came with the command to start, None without one.
         """
-        parent = parent or self._authorizer.parent_of(token)
-        if not self.free or not self._station.reservations.admits(self, token, parent):
+        parent = parent or self._authorizer.parent_of(token, kind)
+        if not self.free or not self._station.reservations.admits(self, token, parent, kind):
             return False
         seconds = self._settings.get("ConnectionTimeOut")
-        self.pending = [token, parent, now + 1000 * seconds, profile]
+        self.pending = [token, parent, now + 1000 * seconds, profile, kind]
         self.step(now)
         self.kick()
         return True
@@ -95,11 +95,12 @@ class Connector:
         """Usable, and nobody's token waits for the cable."""
         return self.usable and self.pending is None and not self._station.recovering
 
-    def waits_for(self, token):
+    def waits_for(self, token, kind):
         """True if this token was accepted and now waits for the cable."""
-        return self.pending is not None and same_token(self.pending[0], token)
+        pending = self.pending
+        return pending is not None and same_token(pending[0], token, pending[4], kind)
 
-    def end(self, reason, token=None):
+    def end(self, reason, token=None, kind=None):
         """End the session: forbid, wait for the contactor, record. False without one."""
         session = self.session
         if session is None:
@@ -107,7 +108,7 @@ class Connector:
         if session.ending is None:
             log.info("station", "session %d ends: %s", session.id, reason)
             session.ending = reason
-            session.stop_token = token
+            session.stop_token, session.stop_kind = token, kind
             self.end_by_ms = self._clock.uptime_ms() + OPEN_TIMEOUT_MS
             self.step(self._clock.uptime_ms())
             self.kick()
@@ -129,13 +130,10 @@ class Connector:
         self.step(self._clock.uptime_ms())
         self.kick()
 
-    def release_lock(self, token):
-        """Give the cable back if it is held for this token. True if it was."""
-        if not same_token(self.keep_locked, token):
-            return False
-        self.keep_locked = None
-        self.kick()
-        return True
+    def locked_for(self, token, kind):
+        """True if the cable is held until this token comes back."""
+        held = self.keep_locked
+        return held is not None and same_token(held[0], token, held[1], kind)
 
     def began(self, session, now):
         """A session has begun: its START record is on flash."""
@@ -157,7 +155,7 @@ class Connector:
         self.finished = self.evse.plugged
         if session.ended == "deauthorized" and self.lock:
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
-            self.keep_locked = session.token
+            self.keep_locked = session.token, session.kind
         self.step(self._clock.uptime_ms())
 
     @property
@@ -203,7 +201,7 @@ class Connector:
             return
         if self._settings.get("StopTransactionOnEVSideDisconnect"):
             if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
-                self.keep_locked = session.token
+                self.keep_locked = session.token, session.kind
             self.end("ev_disconnected")
         else:
             self.left = True
@@ -217,8 +215,9 @@ class Connector:
             self.pending = None
         if plugged and self.free and not self.finished and now >= self._free_after_ms:
             token = self._settings.get("FreeModeIdTag")
-            if self._settings.get("FreeMode") and self._station.reservations.admits(self, token):
-                self.pending = [token, None, now, None]
+            admits = self._station.reservations.admits
+            if self._settings.get("FreeMode") and admits(self, token, None, "NoAuthorization"):
+                self.pending = [token, None, now, None, "NoAuthorization"]
                 self.kick()
 
     async def run(self):

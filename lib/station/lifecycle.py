@@ -80,11 +80,11 @@ class Lifecycle:
             return
         if not connector.evse.plugged:
             return
-        token, parent = pending[0], pending[1]
+        token, parent, kind = pending[0], pending[1], pending[4]
         meter_wh = connector.metering.energy_wh or 0
         now = stamp(self._clock)
         number = self._station.next_session()
-        reservation = self._station.reservations.used_by(connector, token, parent)
+        reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
         try:
             record = [number, connector.id, token, meter_wh, reserved, now]
@@ -99,7 +99,7 @@ class Lifecycle:
         if reservation is not None:
             # Behind the START: a cut between the two is put right at boot.
             self._station.reservations.end(reservation)
-        session = Session(number, connector.id, token, parent, meter_wh, now)
+        session = Session(number, connector.id, token, parent, meter_wh, now, kind)
         connector.began(session, self._clock.uptime_ms())
         self.keep_session()
         self._station.emit("session_started", connector.id, session)

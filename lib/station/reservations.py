@@ -14,22 +14,23 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import faults
-from .authorization import same_group, same_token
+from .authorization import ANY, bad_token, kept, same_group, same_token
 
 
 class Reservation:
-    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None."""
+    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None. kind: of token."""
 
-    def __init__(self, id, connector, token, parent, expiry):
+    def __init__(self, id, connector, token, parent, expiry, kind=ANY):
         self.id = id
         self.connector = connector
         self.token = token
         self.parent = parent
         self.expiry = expiry
+        self.kind = kind
 
-    def matches(self, token, parent=None):
+    def matches(self, token, parent=None, kind=ANY):
         """True for the token it was made for, and for one of the same group."""
-        return same_token(token, self.token) or same_group(parent, self.parent)
+        return same_token(token, self.token, kind, self.kind) or same_group(parent, self.parent)
 
 
 def _broken(connector):
@@ -56,7 +57,7 @@ class Reservations:
     def restore(self, cut=()):
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
         for _, payload in self._journal.state(kinds.RESERVATION):
-            self._all.append(Reservation(*payload))
+            self._all.append(Reservation(*payload[:6]))
         for connector, token, number in cut:
             found = self._find(number)
             if found and found.connector in (0, connector) and found.matches(token, found.parent):
@@ -65,17 +66,17 @@ class Reservations:
 
     # -- commands ------------------------------------------------------------------------
 
-    def reserve(self, number, connector, token, parent, expiry):
+    def reserve(self, number, connector, token, parent, expiry, kind=ANY):
         """Make reservation `number`, in place of one with the same number.
 
         connector: 0 for any. Returns "accepted", "faulted", "occupied", "unavailable" or
-        "rejected" (no such connector, expiry passed, cannot be stored). The state of the
+        "rejected" (no such connector, no token, expiry passed, cannot be stored). The state of the
         connector is looked at first: it says more than a date that cannot be.
         """
         self.sweep()
         chosen = self._station.connector(connector)
         now = self._clock.now()
-        if connector and chosen is None:
+        if (connector and chosen is None) or bad_token(token):
             return "rejected"
         old = self._find(number)
         others = [entry for entry in self._all if entry is not old]
@@ -84,9 +85,12 @@ class Reservations:
             return answer
         if now is None or expiry <= now:
             return "rejected"
-        new = Reservation(number, connector, token, parent, expiry)
+        token, parent = kept(token), parent and kept(parent)
+        new = Reservation(number, connector, token, parent, expiry, kind)
         try:
             payload = [number, connector, token, parent, expiry]
+            if kind:
+                payload.append(kind)
             self._journal.keep(kinds.RESERVATION, number, payload)
         except (JournalFull, OSError) as exc:
             log.error("station", "reservation not stored: %r", exc)
@@ -122,16 +126,16 @@ class Reservations:
                 return free
         return ()
 
-    def admits(self, connector, token, parent=None):
+    def admits(self, connector, token, parent=None, kind=ANY):
         """May a session for this token begin here, as far as reservations go?"""
         holding = self.holding(connector)
-        return not holding or any(entry.matches(token, parent) for entry in holding)
+        return not holding or any(entry.matches(token, parent, kind) for entry in holding)
 
     def asks_for_group(self, connector):
         """True if a group may use what this connector is held for: worth asking for it."""
         return any(entry.parent for entry in self.holding(connector))
 
-    def best(self, token, parent, asked=False):
+    def best(self, token, parent, asked=False, kind=ANY):
         """The free connector where a session for this token should begin, None without one.
 
         First what is reserved for it, then where a cable is in. One that is held for others
@@ -141,11 +145,11 @@ class Reservations:
         for connector in self._station.connectors:
             if not connector.free:
                 continue
-            mine = any(entry.matches(token, parent) for entry in self.holding(connector))
+            mine = any(entry.matches(token, parent, kind) for entry in self.holding(connector))
             # The cable that came last: whoever has a card in hand has just done that. Then
             # one without a car. Last one whose session is over: that car is somebody else's.
             fit = 0 if connector.finished else 2 if connector.evse.plugged else 1
-            if mine or self.admits(connector, token, parent):
+            if mine or self.admits(connector, token, parent, kind):
                 value = 8 * mine + 2 + 2 * fit
             else:
                 maybe = not asked and self.asks_for_group(connector)
@@ -155,11 +159,11 @@ class Reservations:
                 found, rank = connector, value
         return found
 
-    def used_by(self, connector, token, parent):
+    def used_by(self, connector, token, parent, kind=ANY):
         """The reservation that a session of this token here uses, None without one."""
         self.sweep()
         for entry in self._of(connector.id) + self._of(0):
-            if entry.matches(token, parent):
+            if entry.matches(token, parent, kind):
                 return entry
         return None
 

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """The durable object of the station. Its records are on flash before anything is sent."""
 
-from .authorization import same_group, same_token
+from .authorization import ANY, same_group, same_token
 
 # Why a session ended. Adapters translate; the words are on flash: never change one.
 REASONS = (
@@ -26,19 +26,21 @@ def stamp(clock):
 
 
 class Session:
-    """A session that has begun. Energies in Wh; `parent` is the token's group or None."""
+    """A session that has begun. Energies in Wh; `parent` is the token's group or None, `kind`
+    the token's kind."""
 
-    def __init__(self, number, connector, token, parent, meter_start_wh, started):
+    def __init__(self, number, connector, token, parent, meter_start_wh, started, kind=ANY):
         self.id = number
         self.connector = connector
         self.token = token
+        self.kind = kind
         self.parent = parent
         self.meter_start_wh = meter_start_wh
         self.meter_wh = meter_start_wh
         self.started = started  # stamp
         self.ending = None  # reason, from the decision to end until the record is written
         self.ended = None  # reason, once the STOP record is on flash
-        self.stop_token = None  # the token that ended it, if one did
+        self.stop_token = self.stop_kind = None  # the token that ended it, if one did
         self.deauthorized = False  # the central system no longer accepts the token
 
     @property
@@ -50,6 +52,6 @@ class Session:
         if meter_wh is not None and meter_wh > self.meter_wh:
             self.meter_wh = meter_wh
 
-    def may_end(self, token, parent=None):
+    def may_end(self, token, parent=None, kind=ANY):
         """True if this token, or one of its group, may end the session."""
-        return same_token(token, self.token) or same_group(parent, self.parent)
+        return same_token(token, self.token, kind, self.kind) or same_group(parent, self.parent)

@@ -19,7 +19,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands, telling
-from .authorization import same_token
+from .authorization import ANY, bad_token, same_token
 from .connector import Connector
 from .limits import Limits
 from .profiles import Profiles
@@ -121,10 +121,10 @@ class Station:
             for connector in self.connectors:
                 connector.limits.cap("setting", 1000 * value)
 
-    def _learned(self, token, info):
+    def _learned(self, token, info, kind):
         for connector in self.connectors:
             session = connector.session
-            if session is not None and same_token(session.token, token):
+            if session is not None and same_token(session.token, token, session.kind, kind):
                 session.parent = info.get("parent") or session.parent
 
     # -- the station as a whole (connector 0) --------------------------------------------
@@ -150,43 +150,44 @@ class Station:
 
     # -- tokens --------------------------------------------------------------------------
 
-    async def present_token(self, token, connector=None):
-        """A card was shown (at `connector`, if known). Returns a sentence for the driver."""
-        return await self._tokens.present(token, connector)
+    async def present_token(self, token, kind=ANY, connector=None):
+        """A token of this kind was shown (at `connector`, if known): a sentence for the driver."""
+        return await self._tokens.present(token, kind, connector)
 
     # -- commands ------------------------------------------------------------------------
 
-    async def remote_start(self, token, connector=None, profile=None):
+    async def remote_start(self, token, connector=None, profile=None, kind=ANY):
         """Start for a token, at a connector or the best free one. False if it cannot start.
 
         profile: a Profile (TX) for the session that begins by this. Where
         AuthorizeRemoteTxRequests is set the token is checked after this has returned.
+        kind: ANY where the protocol tells none; it is recorded as "Central" then.
         """
-        if self.resetting or not token:
+        if self.resetting or bad_token(token):
             return False
-        parent = self.authorizer.parent_of(token)
+        parent = self.authorizer.parent_of(token, kind)
         if connector is None:
-            chosen = self.reservations.best(token, parent)
+            chosen = self.reservations.best(token, parent, False, kind)
         else:
             chosen = self.connector(connector)
         if chosen is None or not chosen.free:
             return False
-        if not self.reservations.admits(chosen, token, parent):
+        if not self.reservations.admits(chosen, token, parent, kind):
             # Of whose group the token is, only the central system may know (section 5.13).
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, parent, self._clock.uptime_ms(), profile)
-        self._spawn(self._remote_check(token, chosen, profile))
+            return chosen.authorize(token, parent, self._clock.uptime_ms(), profile, kind)
+        self._spawn(self._remote_check(token, chosen, profile, kind))
         return True
 
-    async def _remote_check(self, token, connector, profile):
-        verdict = await self.authorizer.check(token)
+    async def _remote_check(self, token, connector, profile, kind):
+        verdict = await self.authorizer.check(token, kind)
         if not verdict.accepted:
             log.info("station", "remote start refused: %s", verdict.status)
             return
         now = self._clock.uptime_ms()
-        if not connector.authorize(token, verdict.parent, now, profile):
+        if not connector.authorize(token, verdict.parent, now, profile, kind):
             log.info("station", "remote start refused: %s", connector.why)
 
     def remote_stop(self, session):
