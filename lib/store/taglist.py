@@ -82,11 +82,6 @@ class TagList:
         self.version = version
         self.count = count
 
-    def entry(self, i):
-        """Entry number `i`, in a buffer that the next call uses again."""
-        self.flash.read(self.base + FIRST + i * len(self._buf), self._buf)
-        return self._buf
-
     def find(self, token, kind=""):
         """(status, expiry Unix s or None, parent or None) of a token, None if not listed.
 
@@ -110,7 +105,10 @@ class TagList:
                 high = middle
         wanted = KINDS.index(kind)
         found = None
-        while low < self.count and self.entry(low)[:width] == key:
+        while low < self.count:
+            self.flash.read(self.base + FIRST + low * len(buf), buf)
+            if bytes(head) != key:
+                break
             low += 1
             there = buf[width] >> 4
             if wanted and there not in (0, wanted):

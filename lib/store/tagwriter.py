@@ -82,15 +82,9 @@ async def _write(tags, version, changes, old_count):
     writer = _Writer(tags, base + FIRST)
     await writer.erase(base)  # first: it takes the stale header away
     crc = count = 0
-    entry = bytearray(size)
-    for change in _merged(tags, changes, old_count):
+    for entry in _merged(tags, changes, old_count, token, size):
         if count == room:
             raise ValueError("more than %d tokens" % room)
-        n = change.find(b"\0")
-        entry[:] = change[:n] + b"\0" * (size - n)
-        entry[token] = change[n + 1]
-        entry[token + 1 : token + 1 + len(change) - n - _BEHIND] = change[n + _BEHIND :]
-        entry[-4:] = change[n + 2 : n + _BEHIND]
         crc = crc32(entry, crc)
         count += 1
         await writer.add(entry)
@@ -124,32 +118,51 @@ def _shape(tags, changes, old_count):
     return 2, token, parent
 
 
-def _merged(tags, changes, old_count):
-    """Iterate the new list in order."""
+def _merged(tags, changes, old_count, token, size):
+    """Iterate the entries of the new list in order. token: its bytes of a token; size: of an
+    entry. One buffer is used for those of the old list."""
+    width = tags.token
+    old = bytearray(width + tags.parent + 5)
+    start = tags.base + FIRST
     i = 0
-    old = _old(tags, i, old_count)
     for change in changes:
-        key = _key(change)
-        while old and _key(old) <= key:
-            if _key(old) < key:
-                yield old
+        n = change.find(b"\0")
+        key = change[:n] + b"\0" * (width - n), change[n + 1] >> 4
+        while i < old_count:
+            tags.flash.read(start + i * len(old), old)
+            there = bytes(old[:width]), old[width] >> 4
+            if there > key:
+                break
             i += 1
-            old = _old(tags, i, old_count)
-        if change[len(key[0]) + 1] & 15 != _DROP:
-            yield change
-    while old:
-        yield old
+            if there < key:
+                yield _widened(old, width, token, size)
+        if change[n + 1] & 15 != _DROP:
+            yield _entry(change, n, token, size)
+    while i < old_count:
+        tags.flash.read(start + i * len(old), old)
         i += 1
-        old = _old(tags, i, old_count)
+        yield _widened(old, width, token, size)
 
 
-def _old(tags, i, count):
-    """Entry number `i` of the old list, packed; None behind its end."""
-    if i >= count:
-        return None
-    entry, n = tags.entry(i), tags.token
-    head = bytes(entry[:n]).rstrip(b"\0") + b"\0" + bytes(entry[n : n + 1]) + bytes(entry[-4:])
-    return head + bytes(entry[n + 1 : -4]).rstrip(b"\0")
+def _entry(change, n, token, size):
+    """A change as an entry; its token has `n` bytes."""
+    entry = bytearray(size)
+    entry[:n] = change[:n]
+    entry[token] = change[n + 1]
+    entry[token + 1 : token + 1 + len(change) - n - _BEHIND] = change[n + _BEHIND :]
+    entry[-4:] = change[n + 2 : n + _BEHIND]
+    return entry
+
+
+def _widened(old, width, token, size):
+    """An entry of the old list, with `width` bytes for its token, as one of the new list."""
+    if width == token and len(old) == size:
+        return old
+    entry = bytearray(size)
+    entry[:width] = old[:width]
+    entry[token : token + len(old) - width - 4] = old[width:-4]
+    entry[-4:] = old[-4:]
+    return entry
 
 
 def _check_open(tags):
