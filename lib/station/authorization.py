@@ -25,7 +25,7 @@ _KEPT = const(36)  # characters that are kept as they are
 
 def bad_token(token):
     """The sentence that refuses a text which cannot be a token; None for one that can."""
-    if not token:
+    if not token or not token.strip():
         return "No card."
     if len(token) > _LONGEST:
         return "Not accepted: a token has at most %d characters." % _LONGEST
