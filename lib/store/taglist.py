@@ -91,7 +91,7 @@ class TagList:
         width, buf = self.token, self._buf
         # ASCII only: bytes have one upper case on every interpreter, text has not.
         key = token.encode().upper()
-        if not 0 < len(key) <= width or b"\0" in key or kind not in KINDS:
+        if not 0 < len(key) <= width or b"\0" in key or (kind and kind not in KINDS):
             return None  # what cannot be in the list is not in it
         key += b"\0" * (width - len(key))
         low, high = 0, self.count
@@ -103,7 +103,7 @@ class TagList:
                 low = middle + 1
             else:
                 high = middle
-        wanted = KINDS.index(kind)
+        wanted = KINDS.index(kind) if kind else 0
         found = None
         while low < self.count:
             self.flash.read(self.base + FIRST + low * len(buf), buf)
