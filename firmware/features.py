@@ -8,6 +8,9 @@ import log
 from hal.partition import Flash
 from port import const
 
+# Most tokens in one message with the local list: with every field as long as it may be, this many
+# are what one WebSocket message holds.
+MAX_ENTRIES = const(100)
 # What this firmware has.
 FEATURE_PROFILES = (
     "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
@@ -49,7 +52,6 @@ class Features:
         """
         settings = self._settings
         if "LocalAuthListManagement" in self.profiles:
-            from ocpp16.local_list import MAX_ENTRIES
             from store.taglist import ForeignContent, TagList
 
             try:

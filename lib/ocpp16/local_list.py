@@ -14,9 +14,6 @@ from ocppj.rpc import CallError
 
 from .transactions import token_info
 
-# With every field as long as it may be, this many are what one WebSocket message holds.
-MAX_ENTRIES = 100
-
 FAILED = {"status": "Failed"}
 NOT_FITTED = -1  # section 5.10: no local list here
 
@@ -39,8 +36,9 @@ def handlers(tags, settings):
             return {"status": "VersionMismatch"}
         items = payload.pop("localAuthorizationList", ())
         try:
-            if len(items) > MAX_ENTRIES:
-                raise ValueError("more than %d in one message" % MAX_ENTRIES)
+            most = settings.get("SendLocalListMaxLength")
+            if len(items) > most:
+                raise ValueError("more than %d in one message" % most)
             if version < 1 and items:
                 raise ValueError("version %d" % version)
             if full:
