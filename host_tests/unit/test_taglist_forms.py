@@ -10,7 +10,7 @@ from helpers import run
 from port import crc32
 from store.ramflash import RamFlash
 from store.taglist import KINDS, STATUSES, TagList
-from test_taglist import CutFlash, Lost, info, tokens
+from taglist_bench import CutFlash, Lost, info, tokens
 
 OLD_STATUSES = STATUSES[:5]
 
