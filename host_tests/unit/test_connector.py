@@ -497,7 +497,7 @@ def test_no_session_without_a_first_reading():
         c.known["CARD"] = ("accepted", None)
         c.evse.plug()
         await c.station.present_token("CARD")
-        await c.connector.lifecycle.work()
+        await c.work()
         assert c.connector.session is None and c.connector.pending
         c.meter.fails = False
         await c.pass_s(1)

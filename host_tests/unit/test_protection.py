@@ -258,7 +258,7 @@ def commanded(bench, look, then=None, limit=20):
             if look and charger.clock.ms % 500 == 0:
                 bench.protection.look(charger.clock.ms)
             if (charger.clock.ms - asked) % 1000 == 0:
-                await charger.connector.lifecycle.work()
+                await charger.work()
             await asyncio.sleep(0.1)
             assert charger.clock.ms - asked < limit * 1000, "no answer"
         told = bench.connector.faults.has("ContactorWelded")

@@ -325,7 +325,7 @@ def test_the_count_of_a_cut_session_that_cannot_be_kept_is_kept_later():
     recovery.restore(later.station, later.journal, "PowerUp")
     assert later.evse.closings.left == (49, 2) and later.evse.closings.news
     later.journal.keep = keep
-    run(later.connector.lifecycle.work())
+    run(later.work())
     assert held(later)[0][2][4] == 14400
 
 
@@ -343,11 +343,11 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
         c, _ = restarted(c, cause, boot, True)
         assert c.connector.finished, "until the cable has been out, over any restart"
     c.evse.plug()
-    run(c.connector.lifecycle.work())
+    run(c.work())
     assert c.connector.finished
     c.evse.unplug()
     c.evse.closings.unplugged(0)  # as the state machine does it
-    run(c.connector.lifecycle.work())
+    run(c.work())
     assert not c.connector.finished
     c, _ = restarted(c, "PowerUp", 6, True)
     assert not c.connector.finished

@@ -490,7 +490,7 @@ def test_a_restart_waits_for_its_farewell_with_open_contacts_and_not_longer_than
         began = port.ticks_ms()
         while not c.resets:
             c.clock.ms += 100
-            await c.connector.lifecycle.work()
+            await c.work()
             await asyncio.sleep(0.05)
             assert port.ticks_diff(port.ticks_ms(), began) < 5000
         assert seen == [False], "said once, and only with the contactor open"
