@@ -193,6 +193,7 @@ class Connector:
             self.metering.checkpoint(now)
         self._closed = evse.closed
         self._station.profiles.apply(self, now)
+        self.limits.expire(now)
         self._permit(now)
         self._tell(now, plugged)
 
@@ -228,8 +229,11 @@ class Connector:
     def _wanted_ma(self, now):
         session = self.session
         if session is None or session.ending or self.left or self.spent(session):
-            return 0
-        return self.limits.value(now)[0] if self.faults.action == faults.WARN else 0
+            return 0, False
+        if self.faults.action != faults.WARN:
+            return 0, False
+        ma, _, protective = self.limits.value(now)
+        return ma, protective
 
     def spent(self, session):
         """True if the token is no longer accepted and its last energy is used up.
@@ -242,14 +246,14 @@ class Connector:
         return session.energy_wh >= self._settings.get("MaxEnergyOnInvalidId")
 
     def _permit(self, now):
-        want = self._wanted_ma(now)
+        want, protective = self._wanted_ma(now)
         if want == self._permitted:
             return
         if want == 0:
             self.evse.forbid()
         else:
             # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
-            self.evse.permit(want, self.limits.protective)
+            self.evse.permit(want, protective)
             if self._offered_ms is None:
                 self._offered_ms = now
         self._permitted = want

@@ -37,7 +37,7 @@ def why(connector, now):
             return "Paused: the card is no longer accepted."
         if connector.evse.paused:
             return "Paused for a moment to reach the central system again."
-        ma, text = connector.limits.value(now)
+        ma, text, _ = connector.limits.value(now)
         return text if ma == 0 else "Waiting for the contactor."
     if status == "finishing":
         if session is not None:
