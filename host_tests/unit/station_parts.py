@@ -257,7 +257,7 @@ class Charger:
 
     async def work(self):
         """The task of the connector goes round once."""
-        await self.connector.lifecycle.work()
+        await self.connector.sequence.work()
 
     async def recover(self, cause="PowerUp"):
         """Boot: what the journal remembers, up to the last cut session."""

@@ -15,6 +15,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
+from .session import stamp
 from port import const
 
 CHECKPOINT_S = 300
@@ -146,7 +147,7 @@ class Metering:
     def tick(self, now):
         """Take the samples that are due at uptime `now` ms."""
         session = self._connector.session
-        running = session is not None and not session.ending
+        running = session is not None and not session.stopping
         if running:
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
@@ -212,9 +213,16 @@ class Metering:
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
 
     def checkpoint(self, now):
-        """Put the energy of the running session on flash."""
+        """Put the energy of the session, should a power cut end it, on flash."""
         self._checkpoint_ms = now
-        self._connector.lifecycle.keep_session()
+        session = self._connector.session
+        if session is None:
+            return
+        payload = [session.connector, session.id, session.meter_wh, stamp(self._clock)]
+        try:
+            self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
+        except (JournalFull, OSError) as exc:
+            log.error("station", "checkpoint not recorded: %r", exc)
 
     def due_in_ms(self, now):
         """How long the task may sleep."""

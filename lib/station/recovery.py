@@ -10,7 +10,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
-from .lifecycle import OPEN_TIMEOUT_MS
+from .connector import OPEN_TIMEOUT_MS
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
@@ -38,18 +38,18 @@ async def end_all(station, kind, clock):
     """End every session for a reset and record it. The contactors are open afterwards."""
     reason = kind + "_reset"
     for connector in station.connectors:
-        connector.pending = None
+        connector.drop_waiting()
         if kind == "hard":
-            connector.lifecycle.open_now(reason)
+            connector.sequence.stop_now(reason)
         else:
-            connector.end(reason)
+            connector.request_stop(reason)
     give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
     while clock.uptime_ms() < give_up:
         if all(c.session is None and not c.evse.closed for c in station.connectors):
             return
         await asyncio.sleep(0.1)
     for connector in station.connectors:
-        connector.lifecycle.open_now(reason)
+        connector.sequence.stop_now(reason)
 
 
 class _Cut:
@@ -76,7 +76,7 @@ def restore(station, journal, cause="SoftReset", stop=False):
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.lifecycle.restore_held(payload[1], payload[2])
+            connector.sequence.restore_held(payload[1], payload[2])
             marks[connector.id] = payload[3:]
     cut = _find_cut(station, journal)
     for connector in station.connectors:
@@ -90,7 +90,8 @@ def restore(station, journal, cause="SoftReset", stop=False):
             # A stop that breaks the supply leaves no time to write: it looks like this.
             finished = int(bool(finished or (stop and cause == "PowerUp")))
             _count(connector, news, finished, journal)
-        connector.finished = bool(finished)
+        if finished:
+            connector.wait_for_unplug()
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
 

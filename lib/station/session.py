@@ -1,4 +1,4 @@
-# One charging session: who, where, since when, how much.
+# One charging session, and the accepted token that waits to become one.
 # MIT license; part of microevse
 """The durable object of the station. Its records are on flash before anything is sent."""
 
@@ -25,6 +25,23 @@ def stamp(clock):
     return [clock.boot, clock.uptime(), clock.now() or 0]
 
 
+class Waiting:
+    """An accepted token that waits for a cable: with one, a session begins.
+
+    kind: of the token, None where its source did not say; group: or None. deadline_ms: uptime
+    at which it is forgotten without a cable. profile, remote_start: the charging profile and
+    the number that came with a command to start, None without.
+    """
+
+    def __init__(self, token, group, deadline_ms, kind=None, profile=None, remote_start=None):
+        self.token = token
+        self.kind = kind
+        self.group = group
+        self.deadline_ms = deadline_ms
+        self.profile = profile
+        self.remote_start = remote_start
+
+
 class Session:
     """A session that has begun. Energies in Wh; `parent` is the token's group or None."""
 
@@ -36,14 +53,22 @@ class Session:
         self.meter_start_wh = meter_start_wh
         self.meter_wh = meter_start_wh
         self.started = started  # stamp
-        self.ending = None  # reason, from the decision to end until the record is written
-        self.ended = None  # reason, once the STOP record is on flash
+        self.stopping = None  # reason, from the decision to stop on
+        self.stop_recorded = None  # reason, once the STOP record is on flash
         self.stop_token = None  # the token that ended it, if one did
         self.deauthorized = False  # the central system no longer accepts the token
 
     @property
     def energy_wh(self):
         return max(0, self.meter_wh - self.meter_start_wh)
+
+    def spent(self, most_wh):
+        """True if the token is no longer accepted and the session has had `most_wh`.
+
+        They count from the beginning of the session: never more is given away than that
+        (OCPP 1.6 section 9.1.13 leaves it open).
+        """
+        return self.deauthorized and self.energy_wh >= most_wh
 
     def advance(self, meter_wh):
         """A new register reading. One that goes backwards is not believed."""

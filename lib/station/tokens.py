@@ -32,7 +32,7 @@ class Tokens:
             return "No free connector."
         if chosen.session is not None:
             return await self._token_during_session(chosen, token)
-        if chosen.release_lock(token):
+        if chosen.release_cable(token):
             return "The cable is yours again."
         if chosen.waits_for(token):
             return "Accepted: plug in."
@@ -62,7 +62,7 @@ class Tokens:
             if session is not None and same_token(session.token, token):
                 return connector
         for connector in self._station.connectors:
-            if same_token(connector.keep_locked, token) or connector.waits_for(token):
+            if same_token(connector.cable_kept_for, token) or connector.waits_for(token):
                 return connector
         reservations = self._station.reservations
         free = reservations.best(token, self._station.authorizer.parent_of(token))
@@ -76,7 +76,7 @@ class Tokens:
 
     async def _token_during_session(self, connector, token):
         session = connector.session
-        if session.ending:
+        if session.stopping:
             return "The session is ending."
         if not same_token(token, session.token):
             # Only a session with a group can be ended by another card; for all others
@@ -86,10 +86,10 @@ class Tokens:
             verdict = await self._check(token)
             if not verdict.accepted or not session.may_end(token, verdict.parent):
                 return "In use."
-            if connector.session is not session or session.ending:
+            if connector.session is not session or session.stopping:
                 return "The session is ending."
         self._ended_by = (token, self._clock.uptime_ms())
-        connector.end("local", token)
+        connector.request_stop("local", token)
         return "Session ended."
 
     async def _check(self, token):
