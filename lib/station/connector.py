@@ -22,9 +22,9 @@ from .metering import Metering
 from .session import Waiting
 
 # What is to be done after a step: at once by `look` ...
-FORBID = const(1)  # offer nothing any more
-PERMIT = const(2)  # offer `want_ma`
-CHECKPOINT = const(4)  # put the energy of the session on flash
+_FORBID = const(1)  # offer nothing any more
+_PERMIT = const(2)  # offer `want_ma`
+_CHECKPOINT = const(4)  # put the energy of the session on flash
 # ... or in its time by `sequence`.
 BEGIN = const(16)  # a token and a cable are there: begin a session
 RECORD_STOP = const(32)  # put the end of the session on flash
@@ -37,7 +37,7 @@ class Connector:
     """Connector `id` (1...) of `station`; in words of OCPP 2.x an EVSE with one connector.
 
     evse: iec61851.evse.Evse; limits: Limits; meter, lock: None where not fitted. cable: see
-    Station.add. Everything here may be read; only its own methods write.
+    Station.add. Only its own methods write its state, and at boot `recovery`.
     """
 
     def __init__(self, id, evse, meter, lock, limits, settings, journal, clock, authorizer,
@@ -56,8 +56,8 @@ class Connector:
         self.session = None
         self.waiting = None  # Waiting: a token is accepted and no session has begun
         self.unplugged_since_stop = True
-        self.unplugged_in_session = False  # the session survives it
-        self.cable_kept_for = None  # token that may have the cable back; only where a lock is
+        self.unplugged = False  # during a session that goes on nevertheless
+        self.kept_for = None  # token that may have the cable back; only where a lock is
         self.stop_by_ms = 0  # when a stop is recorded even if the contactor has not opened
         self.want_ma = 0  # what is to be permitted
         self.status, self.info = "available", None  # see telling.Facts
@@ -93,9 +93,11 @@ class Connector:
         self.wake()
         return True
 
-    def drop_waiting(self):
-        """Forget the token that waits for a cable."""
+    def drop_waiting(self, kept=False):
+        """Forget the token that waits for a cable; `kept`: also whose cable is kept."""
         self.waiting = None
+        if kept:
+            self.kept_for = None
 
     def request_stop(self, reason, token=None):
         """Stop the session: forbid, wait for the contactor, record. False without a session.
@@ -137,28 +139,19 @@ class Connector:
 
     def release_cable(self, token):
         """Give the cable back if it is kept for this token. True if it was."""
-        if not same_token(self.cable_kept_for, token):
+        if not same_token(self.kept_for, token):
             return False
-        self.cable_kept_for = None
+        self.kept_for = None
         self.wake()
         return True
-
-    def forget_tokens(self):
-        """The socket is to be unlocked for anybody: no token waits, no cable is kept."""
-        self.waiting = self.cable_kept_for = None
-
-    def lock_holds_cable(self):
-        """The lock has closed on a cable: until it is out, the socket is not free."""
-        self._cable_left = True
 
     def session_began(self, session, now):
         """A session has begun: its START record is on flash."""
         self.session = session
         self._station.profiles.session_began(session, self.waiting and self.waiting.profile)
-        self.waiting = self.cable_kept_for = None
+        self.waiting = self.kept_for = None
         self.unplugged_since_stop = True
-        self.unplugged_in_session = False
-        self.facts.session_began()
+        self.unplugged = False
         self._permitted = 0
         self.metering.begin(session, now)
         self.look(now)
@@ -171,12 +164,8 @@ class Connector:
         self.unplugged_since_stop = not self.evse.plugged
         if session.stop_recorded == "deauthorized" and self.lock:
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
-            self.cable_kept_for = session.token
+            self.kept_for = session.token
         self.look(self._clock.uptime_ms())
-
-    def wait_for_unplug(self):
-        """At boot: the EV of a session that was cut may still be there; it gets no new one."""
-        self.unplugged_since_stop = False
 
     def hold_free_mode(self, until_ms):
         """Free mode does not start before uptime `until_ms` (delay after a power cut)."""
@@ -199,15 +188,16 @@ class Connector:
         return self.waiting is not None and same_token(self.waiting.token, token)
 
     def spent(self, session):
-        """True if the token is no longer accepted and its last energy is used up."""
-        return session.spent(self._settings.get("MaxEnergyOnInvalidId"))
+        """True if the token is no longer accepted and its last energy is used up. That counts
+        from the beginning of the session (OCPP 1.6 section 9.1.13 leaves it open)."""
+        most_wh = self._settings.get("MaxEnergyOnInvalidId")
+        return session.deauthorized and session.energy_wh >= most_wh
 
     @property
     def offered_ma(self):
         """Current offered to the EV now, mA."""
         return self.evse.offered_ma if self.evse.pwm else 0
 
-    @property
     def may_be_live(self):
         """True if there may be voltage on the pins although the contactor is told to be open."""
         poles = self.poles_closed
@@ -231,19 +221,19 @@ class Connector:
         self._station.profiles.apply(self, now)
         self.limits.expire(now)
         todo = self.step(now)
-        if todo & FORBID:
+        if todo & _FORBID:
             self.evse.forbid()
-        elif todo & PERMIT:
+        elif todo & _PERMIT:
             # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
             self.evse.permit(self.want_ma, self._protective)
         self._permitted = self.want_ma
-        if todo & CHECKPOINT:
+        if todo & _CHECKPOINT:
             self.metering.checkpoint(now)
         self.facts.tell()
         return todo
 
     def step(self, now):
-        """The state at uptime `now` ms; returns what is to be done, bits of FORBID and so on."""
+        """The state at uptime `now` ms; returns what is to be done, bits of _FORBID and so on."""
         evse, session = self.evse, self.session
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:
@@ -265,22 +255,22 @@ class Connector:
             todo = RECORD_STOP
         else:
             if plugged:
-                self.unplugged_in_session = False
+                self.unplugged = False
             if self._closed and not evse.closed:
-                todo = CHECKPOINT
+                todo = _CHECKPOINT
         self._closed = evse.closed
         self.want_ma, self._protective = self._wanted(now)
         if self.want_ma != self._permitted:
-            todo |= PERMIT if self.want_ma else FORBID
+            todo |= _PERMIT if self.want_ma else _FORBID
         self.status, self.info = self.facts.update(now)
         return todo
 
     def _unplugged(self, session, now):
         if not self._settings.get("StopTransactionOnEVSideDisconnect"):
-            self.unplugged_in_session = True
+            self.unplugged = True
             return
         if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
-            self.cable_kept_for = session.token
+            self.kept_for = session.token
         self._stop(session, "ev_disconnected", None, now)
 
     def _step_idle(self, now, plugged):
@@ -299,16 +289,16 @@ class Connector:
     def _wanted(self, now):
         """(mA to be permitted, True if a smaller one must be offered at once)."""
         session = self.session
-        if session is None or session.stopping or self.unplugged_in_session:
+        if session is None or session.stopping or self.unplugged:
             return 0, False
         if self.faults.action != faults.WARN or self.spent(session):
             return 0, False
         ma, _, protective = self.limits.value(now)
         return ma, protective
 
-    def holds_cable(self):
-        """Without an EV: the socket still has the cable of the one before. It is locked, or its
-        coding can be read; where nothing reads that, an open lock counts as an empty socket."""
+    def check_cable(self):
+        """True if the socket still has the cable of a session: it is locked, or its coding can be
+        read. Where nothing reads that, an open lock counts as an empty socket."""
         if self.lock is not None and self.lock.locked:
             self._cable_left = True
         elif self._cable_left:

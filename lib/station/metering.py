@@ -166,9 +166,10 @@ class Metering:
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
-        stamp = self._stamp(now, due)
-        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
-        self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
+        # One second late is not a different time: the stamp is that of the moment it was due.
+        at = stamp(self._clock, now // 1000 - due // 1000)
+        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
+        self._collect("StopTxnSampledData", measurands.PERIODIC, at)
 
     def _aligned(self, session, now):
         interval = self._settings.get("ClockAlignedDataInterval")
@@ -182,16 +183,10 @@ class Metering:
         before, self._slot = self._slot, slot
         if before is None or before[0] != interval or before >= slot:
             return
-        stamp = self._stamp(now, now - 1000 * (seconds % interval))
-        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
+        at = stamp(self._clock, seconds % interval)
+        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
         if session is not None:
-            self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
-
-    def _stamp(self, now, due):
-        """Stamp of the moment the sample was due: one second late is not a different time."""
-        late_s = now // 1000 - due // 1000
-        wall = self._clock.now()
-        return [self._clock.boot, self._clock.uptime() - late_s, wall - late_s if wall else 0]
+            self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""

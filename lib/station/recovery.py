@@ -29,11 +29,6 @@ METER_TRIES = 3
 _COMMANDED = ("SoftReset", "HardReset", "FirmwareUpdate")
 
 
-def random_below(n):
-    """Random integer 0 <= i < n, different on every device."""
-    return int.from_bytes(port.urandom(4), "big") % n if n > 0 else 0
-
-
 async def end_all(station, kind, clock):
     """End every session for a reset and record it. The contactors are open afterwards."""
     reason = kind + "_reset"
@@ -90,8 +85,7 @@ def restore(station, journal, cause="SoftReset", stop=False):
             # A stop that breaks the supply leaves no time to write: it looks like this.
             finished = int(bool(finished or (stop and cause == "PowerUp")))
             _count(connector, news, finished, journal)
-        if finished:
-            connector.wait_for_unplug()
+        connector.unplugged_since_stop = not finished
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
 
@@ -125,7 +119,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
     if not station.settings.get("FreeMode"):
         return
     # After a power cut all the chargers of a street must not start in the same second.
-    rand = rand or random_below
+    rand = rand or port.random_below
     delay = rand(station.settings.get("ResumeRandomDelay") + 1) if reason == "power_loss" else 0
     for connector in station.connectors:
         connector.hold_free_mode(clock.uptime_ms() + 1000 * delay)

@@ -214,16 +214,13 @@ class Reservations:
         now = self._clock.now()
         if now is not None and now >= entry.expiry:
             return "expired"
-        if not self._station.resetting and self._lost(entry):
-            return "connector not available"
-        return None
-
-    def _lost(self, entry):
+        if self._station.resetting:
+            return None
         chosen = self._station.connector(entry.connector)
         for connector in self._station.connectors if chosen is None else [chosen]:
             if connector.operative and not _broken(connector):
-                return False
-        return True
+                return None
+        return "connector not available"
 
     def _drop(self, entry, why):
         if entry not in self._all:

@@ -70,8 +70,7 @@ class Sequence:
                 connector.report_fault("CableUnreadable")
                 connector.clear_fault("CableUnreadable")
                 return
-        if self._lock is not None:
-            connector.lock_holds_cable()
+        connector.check_cable()
         if self._rcd is not None and not await self._rcd.self_test():
             connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
@@ -212,7 +211,7 @@ class Sequence:
         if self._lock is None:
             return "not_supported"
         connector.request_stop("unlock")
-        connector.forget_tokens()
+        connector.drop_waiting(kept=True)
         self._commanded = True
         try:
             return await self._unlock_when_open()
@@ -235,18 +234,18 @@ class Sequence:
                 open_ms = open_ms or now
             await asyncio.sleep(0.1)
         async with self._motor:
-            if connector.may_be_live:
+            if connector.may_be_live():
                 return "failed"
             return "unlocked" if await self._lock.unlock() else "failed"
 
     async def _give_back(self):
         """Unlock the socket when no session, token or closed contact needs it locked."""
         connector = self._connector
-        if self._lock is None or not self._lock.locked or connector.cable_kept_for:
+        if self._lock is None or not self._lock.locked or connector.kept_for:
             return
         if connector.session is not None or connector.waiting is not None:
             return
-        if connector.evse.closed or connector.may_be_live:
+        if connector.evse.closed or connector.may_be_live():
             return
         if self._commanded or self._clock.uptime_ms() < self._unlock_ms:
             return

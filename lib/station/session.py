@@ -20,9 +20,11 @@ REASONS = (
 )
 
 
-def stamp(clock):
-    """[boot number, uptime s, Unix s or 0 while unknown]: the time in a journal record."""
-    return [clock.boot, clock.uptime(), clock.now() or 0]
+def stamp(clock, ago_s=0):
+    """[boot number, uptime s, Unix s or 0 while unknown] of the moment `ago_s` ago: the time in
+    a journal record."""
+    unix = clock.now()
+    return [clock.boot, clock.uptime() - ago_s, unix - ago_s if unix else 0]
 
 
 class Waiting:
@@ -61,14 +63,6 @@ class Session:
     @property
     def energy_wh(self):
         return max(0, self.meter_wh - self.meter_start_wh)
-
-    def spent(self, most_wh):
-        """True if the token is no longer accepted and the session has had `most_wh`.
-
-        They count from the beginning of the session: never more is given away than that
-        (OCPP 1.6 section 9.1.13 leaves it open).
-        """
-        return self.deauthorized and self.energy_wh >= most_wh
 
     def advance(self, meter_wh):
         """A new register reading. One that goes backwards is not believed."""

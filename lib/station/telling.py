@@ -42,14 +42,11 @@ class Facts:
         self.charging_state = "idle"
         self.bits = 0
         self._ma = 0
+        self._session = None
         self._offered_ms = None  # when this session got its first offer
         self._asked_ms = None  # since when the EV has asked with the contactor open
         self._changed = 0  # bits that the listeners have not been told
         self._told = None  # (status, fault, info) as the listeners were told last
-
-    def session_began(self):
-        """From now on it is about another session."""
-        self._offered_ms = self._asked_ms = None
 
     def update(self, now):
         """Bring all of it up to date at uptime `now` ms.
@@ -58,6 +55,9 @@ class Facts:
         """
         connector = self._connector
         session, ma = connector.session, connector.want_ma
+        if session is not self._session:
+            self._session = session
+            self._offered_ms = self._asked_ms = None
         if ma and self._offered_ms is None:
             self._offered_ms = now
         before, self.charging_state = self.charging_state, self._charging(now)
@@ -81,7 +81,7 @@ class Facts:
         session, evse = connector.session, connector.evse
         if session is None or session.stopping:
             return "connected" if evse.plugged else "idle"
-        if connector.unplugged_in_session:
+        if connector.unplugged:
             return "idle"
         if connector.faults.action != faults.WARN:
             return "suspended_evse"
@@ -108,7 +108,7 @@ class Facts:
         if session is not None:
             if session.stopping:
                 return "finishing", None
-            if connector.unplugged_in_session:
+            if connector.unplugged:
                 return "suspended_ev", _LEFT
             state = self.charging_state
             return "preparing" if state == "connected" else state, None
@@ -116,7 +116,7 @@ class Facts:
             return "unavailable", None
         plugged = connector.evse.plugged
         if connector.waiting is None:
-            if not connector.unplugged_since_stop if plugged else connector.holds_cable():
+            if not connector.unplugged_since_stop if plugged else connector.check_cable():
                 return "finishing", None
         if self._station.reservations.holding(connector):
             return "reserved", None
@@ -164,7 +164,7 @@ def why(connector, now):
     if status == "charging":
         return connector.limits.value(now)[1]
     if status == "suspended_ev":
-        if connector.unplugged_in_session:
+        if connector.unplugged:
             return "Unplugged at the car: waiting for the cable to come back."
         return "The car is not asking for energy."
     if status == "suspended_evse":
@@ -177,7 +177,7 @@ def why(connector, now):
     if status == "finishing":
         if session is not None:
             return "Ending the session."
-        if connector.cable_kept_for:
+        if connector.kept_for:
             return "Done: present the same card to get the cable back."
         return "Done: unplug, or present a card to charge again."
     if status == "unavailable":
@@ -186,7 +186,8 @@ def why(connector, now):
 
 
 def snapshot(connector, now):
-    """Everything a page shows about a connector. Currents in A rounded down to 0.1."""
+    """Everything a page shows about a connector. Currents in A rounded down to 0.1,
+    which is small enough to be exact on a chip's floats."""
     meter = connector.metering.meter
     session = connector.session
     fault = connector.fault
@@ -200,8 +201,8 @@ def snapshot(connector, now):
         "why": why(connector, now),
         "fault": fault[0] if fault else None,
         "limit": connector.limits.value(now)[1],
-        "current_offered_a": _tenths(connector.offered_ma),
-        "current_a": _tenths(max(currents)) if currents else None,
+        "current_offered_a": connector.offered_ma // 100 / 10,
+        "current_a": int(max(currents)) // 100 / 10 if currents else None,
         "power_w": int(power) if power is not None else None,
         "energy_wh": session.energy_wh if session is not None else None,
         "meter_wh": connector.metering.energy_wh,
@@ -218,8 +219,3 @@ def snapshot(connector, now):
         "operative": connector.operative,
         "offered": amps(connector.offered_ma),
     }
-
-
-def _tenths(ma):
-    """mA as A with one digit: small enough to be exact on a chip's floats."""
-    return int(ma) // 100 / 10

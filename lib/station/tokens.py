@@ -62,7 +62,7 @@ class Tokens:
             if session is not None and same_token(session.token, token):
                 return connector
         for connector in self._station.connectors:
-            if same_token(connector.cable_kept_for, token) or connector.waits_for(token):
+            if same_token(connector.kept_for, token) or connector.waits_for(token):
                 return connector
         reservations = self._station.reservations
         free = reservations.best(token, self._station.authorizer.parent_of(token))
