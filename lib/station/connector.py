@@ -220,13 +220,14 @@ class Connector:
         self.faults.step(now, not self.evse.away)
         self._station.profiles.apply(self, now)
         self.limits.expire(now)
+        closed = self.evse.closed  # a tick may come: what it opens after this is seen next time
         todo = self.step(now)
         if todo & _FORBID:
             self.evse.forbid()
         elif todo & _PERMIT:
             # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
             self.evse.permit(self.want_ma, self._protective)
-        self._permitted = self.want_ma
+        self._permitted, self._closed = self.want_ma, closed
         if todo & _CHECKPOINT:
             self.metering.checkpoint(now)
         self.facts.tell()
@@ -258,7 +259,6 @@ class Connector:
                 self.unplugged = False
             if self._closed and not evse.closed:
                 todo = _CHECKPOINT
-        self._closed = evse.closed
         self.want_ma, self._protective = self._wanted(now)
         if self.want_ma != self._permitted:
             todo |= _PERMIT if self.want_ma else _FORBID
