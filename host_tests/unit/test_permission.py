@@ -379,6 +379,26 @@ def test_a_limit_that_ends_takes_nothing_with_it_and_a_pause_lasts_as_long_as_it
     run(story())
 
 
+def test_while_a_reset_goes_on_no_session_begins():
+    """In free mode a car that came while another one was asked to let go once got a session, and
+    a token that the central system answered late was accepted: the reset then waited for them."""
+
+    async def story(kind):
+        c = Charger(settings={"FreeMode": "true", "FreeModeIdTag": "HOME"})
+        await c.pass_s(1)
+        await c.station.reset(kind)
+        c.evse.plug()
+        c.evse.request()
+        assert not c.connector.authorize("LATE", None, c.clock.ms)
+        for _ in range(3):
+            await asyncio.sleep(0)
+            await nothing_more(c, 3)
+        assert c.records(kinds.START) == [] and c.connector.waiting is None
+
+    for kind in ("soft", "hard"):
+        run(story(kind))
+
+
 def test_the_lock_stays_shut_while_a_pole_may_be_closed():
     async def story(told):
         lock = FakeLock()

@@ -180,8 +180,10 @@ class Connector:
 
     @property
     def free(self):
-        """Usable, and no token waits for the cable."""
-        return self.usable and self.waiting is None and not self._station.recovering
+        """Usable, no token waits for the cable, and the station neither starts nor ends."""
+        station = self._station
+        away = station.recovering or station.resetting
+        return self.usable and self.waiting is None and not away
 
     def waits_for(self, token):
         """True if this token was accepted and now waits for the cable."""
