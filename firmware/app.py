@@ -221,7 +221,7 @@ class Charger:
             if self.memory_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
                 connector.report_fault("StorageFailed", self.memory_problem)
-            supervisor.start("connector %d" % connector.id, connector.run, critical=True)
+            supervisor.start("connector %d" % connector.id, connector.sequence.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         import electrical
 

@@ -80,10 +80,10 @@ class Front:
     def _short_press(self):
         # A button knows no credential: it can end a session, never begin or change one. With
         # several sessions nobody can tell which of them is meant.
-        running = [c for c in self._station.connectors if c.session and not c.session.ending]
+        running = [c for c in self._station.connectors if c.session and not c.session.stopping]
         if len(running) == 1:
             log.info("button", "ends the session of connector %d", running[0].id)
-            running[0].end("local")
+            running[0].request_stop("local")
         else:
             log.info("button", "%d sessions run: nothing done", len(running))
 
@@ -91,7 +91,7 @@ class Front:
         """Reset an emergency stop that has been released. Where there is none: tell the console
         where the charger can be found, and open the network for set-up."""
         # IEC 60204-1 (emergency stop): reset by hand, at the place. It starts nothing.
-        if any([c.lifecycle.reset_faults(closings=False) for c in self._station.connectors]):
+        if any([c.sequence.reset_faults(closings=False) for c in self._station.connectors]):
             log.info("button", "emergency stop reset")
             return
         text = self._settings.text

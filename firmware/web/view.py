@@ -85,7 +85,7 @@ class View:
         connector = self._charger.station.connectors[0]
         if connector.session is None:
             return "Nothing is charging."
-        connector.end("local")
+        connector.request_stop("local")
         return "Stopping."
 
     async def reset_faults(self):

@@ -253,7 +253,11 @@ class Charger:
             self.meter.register_wh = start + wh * (i + 1) // seconds
             await self.connector.metering.refresh()
             self.connector.metering.tick(self.clock.ms)
-            await self.connector.lifecycle.work()
+            await self.work()
+
+    async def work(self):
+        """The task of the connector goes round once."""
+        await self.connector.sequence.work()
 
     async def recover(self, cause="PowerUp"):
         """Boot: what the journal remembers, up to the last cut session."""

@@ -403,7 +403,7 @@ def test_what_is_held_is_on_flash_before_anything_that_takes_time():
             return True
 
         c.connector.metering.refresh = refresh
-        await c.connector.lifecycle.work()
+        await c.work()
         assert seen[0] == [["EmergencyStop"]], seen
 
     run(story())

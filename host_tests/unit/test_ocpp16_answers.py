@@ -124,7 +124,7 @@ def test_any_object_acknowledges_the_end_of_a_transaction():
     # A strange idTagInfo once counted as a failed attempt, and after three the end was given up.
     async def go(answer):
         c, transactions, central = await start({"transactionId": 9})
-        c.connector.end("local")
+        c.connector.request_stop("local")
         await c.pass_s(2)
         central.answer = answer
         await transactions.step()

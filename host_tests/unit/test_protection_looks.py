@@ -419,7 +419,7 @@ def test_a_thermistor_s_curve():
 
 
 def test_tests_wait_until_nobody_is_there():
-    for name in ("session", "pending"):
+    for name in ("session", "waiting"):
         bench = Bench()
         assert bench.protection.probe_is_due() and bench.protection.test_is_due(RCD_TEST_MS)
         setattr(bench.connector, name, "somebody")

@@ -3,6 +3,7 @@
 """Energy that is billed twice or not at all, and a session that never ends, came from one of
 these comparisons; each is asked at its bound."""
 
+import port
 from helpers import run
 from station import measurands, recovery
 from station_parts import Charger, FakeMeter
@@ -91,7 +92,7 @@ def test_availability_and_what_a_person_has_to_reset_are_restored():
     c = journal((kinds.AVAILABILITY, [1, False]), (kinds.HELD, [1, ["EmergencyStop"], [0, 0, 0]]),
                 (kinds.HELD, [9, ["EmergencyStop"], [0, 0, 0]]))  # fmt: skip
     held = []
-    c.connector.lifecycle.restore_held = lambda causes, counts: held.append((causes, counts))
+    c.connector.sequence.restore_held = lambda causes, counts: held.append((causes, counts))
     recovery.restore(c.station, c.journal)
     assert held == [(["EmergencyStop"], [0, 0, 0])] and not c.connector.operative
 
@@ -201,8 +202,8 @@ def test_free_mode_waits_only_after_a_power_cut():
 
 
 def test_random_numbers_are_below_their_bound():
-    assert recovery.random_below(0) == 0 == recovery.random_below(-1) == recovery.random_below(1)
-    assert {recovery.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
+    assert port.random_below(0) == 0 == port.random_below(-1) == port.random_below(1)
+    assert {port.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
 
 
 class Ending:
@@ -212,10 +213,10 @@ class Ending:
         self._clock = clock
         self._begun = clock.ms
         self._session_ms, self._closed_ms = session_ms, closed_ms
-        self.pending = "somebody"
+        self.waiting = "somebody"
         self.told = []
         self.evse = self
-        self.lifecycle = self
+        self.sequence = self
 
     @property
     def session(self):
@@ -225,10 +226,13 @@ class Ending:
     def closed(self):
         return self._clock.ms - self._begun < self._closed_ms
 
-    def end(self, reason):
+    def drop_waiting(self):
+        self.waiting = None
+
+    def request_stop(self, reason):
         self.told.append("end " + reason)
 
-    def open_now(self, reason):
+    def stop_now(self, reason):
         self.told.append("open " + reason)
 
 
@@ -250,7 +254,7 @@ def ends(kind, *connectors):
         run(recovery.end_all(Station, kind, c.clock))
     finally:
         recovery.asyncio.sleep = real
-    assert all(one.pending is None for one in found)
+    assert all(one.waiting is None for one in found)
     return [one.told for one in found], c.clock.ms - begun
 
 
@@ -282,7 +286,7 @@ def test_a_session_that_a_restart_has_cut_counts_as_a_closing_that_a_fault_has_e
         c, cut = restarted(journal(start(3)), cause, 2)
         assert len(cut) == 1 and c.evse.closings.left == (50 - counted, 3 - counted), cause
         assert c.evse.closings.why is None and not c.connector.faults.has("ClosingsExceeded")
-        assert not c.connector.finished, "it goes on"
+        assert c.connector.unplugged_since_stop, "it goes on"
         assert len(held(c)) == counted, "on flash at once"
         assert not c.evse.closings.news
     c, _ = restarted(journal(start(3), stop(3)), "PowerUp", 2)
@@ -325,7 +329,7 @@ def test_the_count_of_a_cut_session_that_cannot_be_kept_is_kept_later():
     recovery.restore(later.station, later.journal, "PowerUp")
     assert later.evse.closings.left == (49, 2) and later.evse.closings.news
     later.journal.keep = keep
-    run(later.connector.lifecycle.work())
+    run(later.work())
     assert held(later)[0][2][4] == 14400
 
 
@@ -334,20 +338,20 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
         ("PowerUp", True, True), ("PowerUp", False, False), ("Watchdog", True, False)
     ):  # fmt: skip
         c, _ = restarted(journal(start(3)), cause, 2, stops)
-        assert c.connector.finished is finished, (cause, stops)
+        assert c.connector.unplugged_since_stop is not finished, (cause, stops)
     c, _ = restarted(journal(), "PowerUp", 2, True)
-    assert not c.connector.finished, "nothing was cut"
+    assert c.connector.unplugged_since_stop, "nothing was cut"
     c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
     c.journal.append(*stop(3))
     for boot, cause in ((3, "PowerUp"), (4, "SoftReset"), (5, "Crash")):
         c, _ = restarted(c, cause, boot, True)
-        assert c.connector.finished, "until the cable has been out, over any restart"
+        assert not c.connector.unplugged_since_stop, "until the cable has been out, over any restart"
     c.evse.plug()
-    run(c.connector.lifecycle.work())
-    assert c.connector.finished
+    run(c.work())
+    assert not c.connector.unplugged_since_stop
     c.evse.unplug()
     c.evse.closings.unplugged(0)  # as the state machine does it
-    run(c.connector.lifecycle.work())
-    assert not c.connector.finished
+    run(c.work())
+    assert c.connector.unplugged_since_stop
     c, _ = restarted(c, "PowerUp", 6, True)
-    assert not c.connector.finished
+    assert c.connector.unplugged_since_stop

@@ -45,7 +45,7 @@ def begun(c):
     """The session that has begun, ended and taken away again."""
     session = c.connector.session
     found = session.token, session.kind
-    c.connector.end("other")
+    c.connector.request_stop("other")
     return found
 
 

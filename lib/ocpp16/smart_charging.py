@@ -114,7 +114,7 @@ def handlers(station, transactions, clock):
         """Number of the session that a TxProfile is for. ValueError if there is none."""
         connector = station.connector(number)
         session = connector.session if connector else None
-        if session is None or session.ending:
+        if session is None or session.stopping:
             raise ValueError("TxProfile without a transaction")
         wanted = data.get("transactionId")
         if wanted is not None and transactions.transaction_id(session.id) != wanted:

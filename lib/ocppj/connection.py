@@ -10,10 +10,10 @@ import asyncio
 import gc
 
 import log
-from port import const, ended, print_exception, release, ticks_diff, ticks_ms
+from port import const, ended, print_exception, random_below, release, ticks_diff, ticks_ms
 
 from . import dial
-from .backoff import CAP_MS, Backoff, rand as _rand
+from .backoff import CAP_MS, Backoff
 from .frames import GOING_AWAY
 from .intake import TooLarge
 from .messages import Disconnected
@@ -53,7 +53,7 @@ class Connection:
 
     # fmt: off
     def __init__(self, config, open_stream=dial.open_stream, on_up=None, on_down=None,
-                 rand=_rand, clock=None, allowed=None, resolve=dial.resolve,
+                 rand=random_below, clock=None, allowed=None, resolve=dial.resolve,
                  protocols=("ocpp1.6",)):
         # fmt: on
         self._config = config

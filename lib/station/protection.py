@@ -244,7 +244,7 @@ class Protection:
 
     def _nobody_there(self):
         connector = self._connector
-        return connector.session is None and connector.pending is None
+        return connector.session is None and connector.waiting is None
 
     def probe_is_due(self):
         """Once, where an EV stood in the way of the test at boot and has gone since."""

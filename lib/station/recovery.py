@@ -10,7 +10,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
-from .lifecycle import OPEN_TIMEOUT_MS
+from .connector import OPEN_TIMEOUT_MS
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
@@ -29,27 +29,22 @@ METER_TRIES = 3
 _COMMANDED = ("SoftReset", "HardReset", "FirmwareUpdate")
 
 
-def random_below(n):
-    """Random integer 0 <= i < n, different on every device."""
-    return int.from_bytes(port.urandom(4), "big") % n if n > 0 else 0
-
-
 async def end_all(station, kind, clock):
     """End every session for a reset and record it. The contactors are open afterwards."""
     reason = kind + "_reset"
     for connector in station.connectors:
-        connector.pending = None
+        connector.drop_waiting()
         if kind == "hard":
-            connector.lifecycle.open_now(reason)
+            connector.sequence.stop_now(reason)
         else:
-            connector.end(reason)
+            connector.request_stop(reason)
     give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
     while clock.uptime_ms() < give_up:
         if all(c.session is None and not c.evse.closed for c in station.connectors):
             return
         await asyncio.sleep(0.1)
     for connector in station.connectors:
-        connector.lifecycle.open_now(reason)
+        connector.sequence.stop_now(reason)
 
 
 class _Cut:
@@ -76,7 +71,7 @@ def restore(station, journal, cause="SoftReset", stop=False):
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.lifecycle.restore_held(payload[1], payload[2])
+            connector.sequence.restore_held(payload[1], payload[2])
             marks[connector.id] = payload[3:]
     cut = _find_cut(station, journal)
     for connector in station.connectors:
@@ -90,7 +85,7 @@ def restore(station, journal, cause="SoftReset", stop=False):
             # A stop that breaks the supply leaves no time to write: it looks like this.
             finished = int(bool(finished or (stop and cause == "PowerUp")))
             _count(connector, news, finished, journal)
-        connector.finished = bool(finished)
+        connector.unplugged_since_stop = not finished
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
 
@@ -124,7 +119,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
     if not station.settings.get("FreeMode"):
         return
     # After a power cut all the chargers of a street must not start in the same second.
-    rand = rand or random_below
+    rand = rand or port.random_below
     delay = rand(station.settings.get("ResumeRandomDelay") + 1) if reason == "power_loss" else 0
     for connector in station.connectors:
         connector.hold_free_mode(clock.uptime_ms() + 1000 * delay)

@@ -39,10 +39,10 @@ def _broken(connector):
 
 def _eligible(connector):
     """True if a session could begin here as soon as a car and a token come."""
-    if not connector.usable or connector.pending is not None:
+    if not connector.usable or connector.waiting is not None:
         return False
     # The car of the last session still stands there.
-    return not (connector.finished and connector.evse.plugged)
+    return connector.unplugged_since_stop or not connector.evse.plugged
 
 
 class Reservations:
@@ -113,7 +113,6 @@ class Reservations:
 
     def holding(self, connector):
         """Reservations that keep this connector from everybody else; mostly none."""
-        self.sweep()
         if not self._all or not _eligible(connector):
             return ()
         own = self._of(connector.id)
@@ -148,7 +147,7 @@ class Reservations:
             mine = any(entry.matches(token, parent, kind) for entry in self.holding(connector))
             # The cable that came last: whoever has a card in hand has just done that. Then
             # one without a car. Last one whose session is over: that car is somebody else's.
-            fit = 0 if connector.finished else 2 if connector.evse.plugged else 1
+            fit = 0 if not connector.unplugged_since_stop else 2 if connector.evse.plugged else 1
             if mine or self.admits(connector, token, parent, kind):
                 value = 8 * mine + 2 + 2 * fit
             else:
@@ -174,7 +173,8 @@ class Reservations:
     # -- keeping the book ----------------------------------------------------------------
 
     def _of(self, connector):
-        return [entry for entry in self._all if entry.connector == connector]
+        """Reservations of this connector that still hold; asking removes none: see `sweep`."""
+        return [e for e in self._all if e.connector == connector and not self._over(e)]
 
     def _find(self, number):
         for entry in self._all:
@@ -208,19 +208,23 @@ class Reservations:
         """End what has expired or lost its connector. Called at least once a second."""
         if not self._all:
             return
-        now = self._clock.now()
         for entry in list(self._all):
-            if now is not None and now >= entry.expiry:
-                self._drop(entry, "expired")
-            elif not self._station.resetting and self._lost(entry):
-                self._drop(entry, "connector not available")
+            why = self._over(entry)
+            if why:
+                self._drop(entry, why)
 
-    def _lost(self, entry):
+    def _over(self, entry):
+        """Why this reservation holds no longer, None while it does."""
+        now = self._clock.now()
+        if now is not None and now >= entry.expiry:
+            return "expired"
+        if self._station.resetting:
+            return None
         chosen = self._station.connector(entry.connector)
         for connector in self._station.connectors if chosen is None else [chosen]:
             if connector.operative and not _broken(connector):
-                return False
-        return True
+                return None
+        return "connector not available"
 
     def _drop(self, entry, why):
         if entry not in self._all:
@@ -235,4 +239,4 @@ class Reservations:
 
     def _kick(self):
         for connector in self._station.connectors:
-            connector.kick()
+            connector.wake()

@@ -1,4 +1,4 @@
-# One charging session: who, where, since when, how much.
+# One charging session, and the accepted token that waits to become one.
 # MIT license; part of microevse
 """The durable object of the station. Its records are on flash before anything is sent."""
 
@@ -20,9 +20,28 @@ REASONS = (
 )
 
 
-def stamp(clock):
-    """[boot number, uptime s, Unix s or 0 while unknown]: the time in a journal record."""
-    return [clock.boot, clock.uptime(), clock.now() or 0]
+def stamp(clock, ago_s=0):
+    """[boot number, uptime s, Unix s or 0 while unknown] of the moment `ago_s` ago: the time in
+    a journal record."""
+    unix = clock.now()
+    return [clock.boot, clock.uptime() - ago_s, unix - ago_s if unix else 0]
+
+
+class Waiting:
+    """An accepted token that waits for a cable: with one, a session begins.
+
+    kind: of the token, ANY where its protocol knows none; group: or None. deadline_ms: uptime
+    at which it is forgotten without a cable. profile, remote_start: the charging profile and
+    the number that came with a command to start, None without.
+    """
+
+    def __init__(self, token, group, deadline_ms, kind=ANY, profile=None, remote_start=None):
+        self.token = token
+        self.kind = kind
+        self.group = group
+        self.deadline_ms = deadline_ms
+        self.profile = profile
+        self.remote_start = remote_start
 
 
 class Session:
@@ -38,8 +57,8 @@ class Session:
         self.meter_start_wh = meter_start_wh
         self.meter_wh = meter_start_wh
         self.started = started  # stamp
-        self.ending = None  # reason, from the decision to end until the record is written
-        self.ended = None  # reason, once the STOP record is on flash
+        self.stopping = None  # reason, from the decision to stop on
+        self.stop_recorded = None  # reason, once the STOP record is on flash
         self.stop_token = self.stop_kind = None  # the token that ended it, if one did
         self.deauthorized = False  # the central system no longer accepts the token
 

@@ -55,7 +55,7 @@ class SoftPause:
         return self._last_ms is None or now - self._last_ms >= _EVERY_MS
 
     async def pause(self):
-        """Ask every EV to let go, wait for the connection, go on. True if it came back."""
+        """Ask each EV to let go, wait for the connection, resume. True if it came back."""
         self._last_ms = self._clock.uptime_ms()
         self.count += 1
         log.info("net", "charging pauses for a moment to connect again")
@@ -63,16 +63,14 @@ class SoftPause:
             # Those that are open, too: none of them may close in the meantime.
             for evse in self._evses:
                 evse.pause()
-            if not await self._all_open():
+            await self._until(self._open_or_refused, LET_GO_MS)
+            if self._any_closed():
                 log.info("net", "the car does not let go: charging goes on")
                 return False
             return await self._until(self._connected, _RECONNECT_MS)
         finally:
             for evse in self._evses:
                 evse.resume()
-
-    async def _all_open(self):
-        return await self._until(self._open_or_refused, LET_GO_MS) and not self._any_closed()
 
     def _any_closed(self):
         for evse in self._evses:

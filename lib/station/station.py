@@ -6,7 +6,9 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
     "status"           {"status", "error", "info"}; connector 0 is the station itself
     "fault"            {"cause", "info", "on"}, one for each cause that comes or goes
     "session_started"  Session
-    "session_ended"    Session; .ended has the reason
+    "session_ended"    Session; .stop_recorded has the reason
+    "changed"          bits of `telling`: which facts of the connector have changed; the facts
+                       are connector.facts.bits, .facts.charging_state and connector.want_ma
     "sample"           {"session" (0: none), "context", "stamp", "values"}
     "journal"          record kind: there is something new to deliver
 """
@@ -24,6 +26,7 @@ from .connector import Connector
 from .limits import Limits
 from .profiles import Profiles
 from .reservations import Reservations
+from .sequence import Sequence
 from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
@@ -70,8 +73,9 @@ class Station:
         limits.cap("setting", 1000 * self.settings.get("MaxCurrent"))
         # fmt: off
         connector = Connector(number, evse, meter, lock, limits, self.settings, self._journal,
-                              self._clock, self.authorizer, self, rcd, cable)
+                              self._clock, self.authorizer, self, cable)
         # fmt: on
+        connector.sequence = Sequence(connector, rcd, self._journal, self._clock, self)
         self.connectors.append(connector)
         if lock is None or not lock.fitted:
             # A fixed cable is never unlocked (errata 4.0): said, and not to be changed.
@@ -177,7 +181,7 @@ class Station:
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, parent, self._clock.uptime_ms(), profile, kind)
+            return chosen.authorize(token, parent, self._clock.uptime_ms(), kind, profile)
         self._spawn(self._remote_check(token, chosen, profile, kind))
         return True
 
@@ -187,13 +191,13 @@ class Station:
             log.info("station", "remote start refused: %s", verdict.status)
             return
         now = self._clock.uptime_ms()
-        if not connector.authorize(token, verdict.parent, now, profile, kind):
+        if not connector.authorize(token, verdict.parent, now, kind, profile):
             log.info("station", "remote start refused: %s", connector.why)
 
     def remote_stop(self, session):
         """End a session by number. False if it is not running."""
         connector, _ = self.session(session)
-        return connector.end("remote") if connector is not None else False
+        return connector.request_stop("remote") if connector is not None else False
 
     def deauthorized(self, session):
         """The central system does not accept the token of a running session."""
@@ -202,8 +206,8 @@ class Station:
             return
         running.deauthorized = True
         if self.settings.get("StopTransactionOnInvalidId"):
-            connector.end("deauthorized")
-        connector.kick()
+            connector.request_stop("deauthorized")
+        connector.wake()
 
     def set_availability(self, connector, operative):
         """Take into or out of service; 0 is all. "accepted", "scheduled" or "rejected"."""
@@ -237,12 +241,12 @@ class Station:
     def reset_faults(self):
         """A person who may (page, console; never a central system) resets what waits for that.
         False if nothing does, or its cause is still there."""
-        return any([connector.lifecycle.reset_faults() for connector in self.connectors])
+        return any([connector.sequence.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
         """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
         chosen = self.connector(connector)
-        return await chosen.lifecycle.unlock() if chosen is not None else "not_supported"
+        return await chosen.sequence.unlock() if chosen is not None else "not_supported"
 
     async def reset(self, kind):
         """End all sessions and restart. Returns at once; the rest happens soon after."""
@@ -295,7 +299,7 @@ class Station:
         release("station.recovery")
         self.recovering = False
         for connector in self.connectors:
-            connector.kick()
+            connector.wake()
 
     def _spawn(self, coro):
         """Run beside everything else; kept, or the collector takes the task."""
@@ -304,4 +308,4 @@ class Station:
 
     def oldest_beat_ms(self):
         """How long ago the connector task that is late most went round, ms (watchdog)."""
-        return self._clock.uptime_ms() - min(c.lifecycle.beat_ms for c in self.connectors)
+        return self._clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)

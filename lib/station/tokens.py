@@ -36,9 +36,7 @@ class Tokens:
             return "No free connector."
         if chosen.session is not None:
             return await self._token_during_session(chosen, token, kind)
-        if chosen.locked_for(token, kind):
-            chosen.keep_locked = None
-            chosen.kick()
+        if chosen.release_cable(token, kind):
             return "The cable is yours again."
         if chosen.waits_for(token, kind):
             return "Accepted: plug in."
@@ -57,7 +55,7 @@ class Tokens:
         parent = verdict.parent or parent
         if not connector and not reservations.admits(chosen, token, parent, kind):
             chosen = reservations.best(token, parent, True, kind) or chosen
-        if not chosen.authorize(token, parent, self._clock.uptime_ms(), None, kind):
+        if not chosen.authorize(token, parent, self._clock.uptime_ms(), kind):
             return chosen.why
         return "Accepted."
 
@@ -68,7 +66,7 @@ class Tokens:
             if session is not None and same_token(session.token, token, session.kind, kind):
                 return connector
         for connector in self._station.connectors:
-            if connector.locked_for(token, kind) or connector.waits_for(token, kind):
+            if connector.keeps_for(token, kind) or connector.waits_for(token, kind):
                 return connector
         reservations = self._station.reservations
         parent = self._station.authorizer.parent_of(token, kind)
@@ -83,7 +81,7 @@ class Tokens:
 
     async def _token_during_session(self, connector, token, kind):
         session = connector.session
-        if session.ending:
+        if session.stopping:
             return "The session is ending."
         if not same_token(token, session.token, kind, session.kind):
             # Only a session with a group can be ended by another card; for all others
@@ -93,10 +91,10 @@ class Tokens:
             verdict = await self._check(token, kind)
             if not verdict.accepted or not session.may_end(token, verdict.parent, kind):
                 return "In use."
-            if connector.session is not session or session.ending:
+            if connector.session is not session or session.stopping:
                 return "The session is ending."
         self._ended_by = (token, kind, self._clock.uptime_ms())
-        connector.end("local", token, kind)
+        connector.request_stop("local", token, kind)
         return "Session ended."
 
     async def _check(self, token, kind):
