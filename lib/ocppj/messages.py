@@ -1,18 +1,22 @@
-# The text of OCPP-J messages: types, ids, errors (OCPP-J 1.6 section 4).
+# The text of OCPP-J messages: types, ids, errors (OCPP-J 1.6 section 4, 2.1 part 4 section 4).
 # MIT license; part of microevse
 """What is written and read, without any idea of a connection."""
 
 import json
-from port import const
+from port import const, crc32
 
 CALL = 2
 CALLRESULT = 3
 CALLERROR = 4
+CALLRESULTERROR = 5  # of 2.1: a CALLRESULT could not be used
+SEND = 6  # of 2.1: as a CALL, but never answered
 
 # OCPP-J 1.6 section 4.1.4 says 36; longer ones are answered too, absurd ones are not.
 ID_LIMIT = 255
 # OCPP-J 1.6 section 4.2.3: errorDescription is at most 255 characters.
 _DESCRIPTION_LIMIT = const(255)
+# Parsed JSON takes up to 50 bytes a container on the chip: this bounds the heap before parsing.
+CONTAINER_LIMIT = 1024
 # A repeated CALL (same id, same text) within this time is answered again, not executed again.
 MEMO_MS = 120000
 # Longer answers (GetConfiguration) only read; they are built anew rather than kept.
@@ -95,6 +99,13 @@ def join_surrogates(text):
     return b"".join(out)
 
 
+def read(text):
+    """(message, crc of its text). ValueError, RuntimeError (too deep) or MemoryError if not."""
+    if text.count("[") + text.count("{") > CONTAINER_LIMIT:
+        raise ValueError("too many lists and objects")
+    return json.loads(join_surrogates(text)), crc32(text.encode())
+
+
 def call_id_of(text):
     """The message id at the start of a CALL that is not JSON as a whole, or None."""
     head = text[: ID_LIMIT + 20].lstrip()
@@ -115,12 +126,12 @@ def dumps(payload):
     return json.dumps(payload, separators=(",", ":"))
 
 
-def error_text(call_id, error):
-    """A CALLERROR as text."""
+def error_text(call_id, error, kind=CALLERROR):
+    """A CALLERROR (or CALLRESULTERROR) as text."""
     details = error.details if isinstance(error.details, dict) else {}
     description = (error.description or "")[:_DESCRIPTION_LIMIT]
     return "[%d,%s,%s,%s,%s]" % (
-        CALLERROR,
+        kind,
         json.dumps(call_id),
         json.dumps(error.code),
         json.dumps(description),

@@ -1,6 +1,6 @@
 # OCPP-J framing: CALL, CALLRESULT, CALLERROR, one of our CALLs in flight.
 # MIT license; part of microevse
-"""Remote procedure calls of OCPP-J 1.6 (section 4) over any text transport.
+"""Remote procedure calls of OCPP-J (1.6 section 4; 2.0.1 and 2.1 part 4) over any text transport.
 
 Our side: one CALL at a time; it ends with its own answer, its time-out or the loss of the
 connection. Their side: CALLs are checked, then handled one after the other by a task of their
@@ -11,18 +11,17 @@ import asyncio
 import json
 
 import log
-from port import crc32, print_exception
+from port import print_exception
 
-from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconnected, Memo
-from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces
-from .messages import message_ids  # noqa: F401  (offered here to those who make an Rpc)
+from .messages import CALL, CALLERROR, CALLRESULT, CALLRESULTERROR, ID_LIMIT, SEND
+from .messages import CallError, Disconnected, Memo, call_id_of, dumps, error_text
+from .messages import message_ids, read, result_pieces  # noqa: F401 (the first: for users of Rpc)
+from .schema import FORM, FRAME
 
 # CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
 HANDLER_LIMIT_S = 120
-# Parsed JSON takes up to 50 bytes a container on the chip: this bounds the heap before parsing.
-CONTAINER_LIMIT = 1024
 
 
 class Rpc:
@@ -32,7 +31,7 @@ class Rpc:
     handlers: {action: async fn(payload) -> payload | (payload, after)}. `after` is an async
         callable, run once the answer is on its way. The payload may also be an iterator of JSON
         text pieces, for answers too large to build. Handlers may raise CallError.
-    schema: a `schema.Schema`.
+    schema: a `schema.Schema`: payloads and dialect. Both may be given later, with `use`.
     next_id: callable -> str, unique over reboots.
     timeout_s: seconds, or a callable that returns them (a setting may change).
     clock: has `uptime_ms()`, milliseconds that never go back.
@@ -59,6 +58,11 @@ class Rpc:
         self.malformed = 0
         self.repeated = 0
         self.timeouts = 0
+
+    def use(self, schema, handlers):
+        """Speak this version from now on; while no connection is up."""
+        self._schema = schema
+        self.handlers = handlers
 
     @property
     def in_flight(self):
@@ -124,8 +128,6 @@ class Rpc:
     async def _exchange(self, text, slot, era):
         try:
             await self._send(text)
-        except asyncio.CancelledError:
-            raise
         except Exception as exc:
             if slot[4] is None:
                 slot[4] = Disconnected(str(exc))
@@ -139,10 +141,7 @@ class Rpc:
     async def on_text(self, text):
         """Take one message. Never raises for bad input, never waits for a handler."""
         try:
-            if text.count("[") + text.count("{") > CONTAINER_LIMIT:
-                raise ValueError("too many lists and objects")
-            message = json.loads(join_surrogates(text))
-            crc = crc32(text.encode())
+            message, crc = read(text)
         except (ValueError, RuntimeError, MemoryError) as exc:
             # RuntimeError: too deep. The id may be readable at the front.
             self._bad(call_id_of(text), "message cannot be read as JSON", exc)
@@ -151,27 +150,30 @@ class Rpc:
             self._bad(None, "message is not a list")
             return
         kind = message[0]
-        if kind == CALL:
-            self._on_call(message, crc)
-        elif kind == CALLRESULT or kind == CALLERROR:
-            self._on_answer(kind, message)
-        else:
+        if not self._schema.has_type(kind):
             # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
             self._bad(None, "unknown message type")
+        elif kind == CALL or kind == SEND:
+            self._on_call(message, crc)
+        elif kind == CALLRESULTERROR:
+            self._bad(None, "an answer of ours was refused", message[2:4])
+        else:
+            self._on_answer(kind, message)
 
     def too_large(self, head, size):
         """A message of `size` bytes was not kept; `head` is how it began."""
         self._bad(call_id_of(head), "message of %d bytes is too large" % size, None, "GenericError")
 
-    def _bad(self, call_id, text, exc=None, code="FormationViolation"):
+    def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1
         log.warn("ocpp", "%s%s", text, " (%s)" % exc if exc else "")
         if call_id is not None:
-            self._refuse(call_id, code, text)
+            self._refuse(call_id, code or self._schema.code(FRAME), text)
 
-    def _refuse(self, call_id, code, text):
-        log.warn("ocpp", "CALL refused: %s %s", code, text)
-        self._enqueue(call_id, "", None, 0, error_text(call_id, CallError(code, text)))
+    def _refuse(self, call_id, code, text, kind=CALLERROR):
+        log.warn("ocpp", "refused: %s %s", code, text)
+        if call_id is not None:
+            self._enqueue(call_id, "", None, 0, error_text(call_id, CallError(code, text), kind))
 
     def _enqueue(self, call_id, action, payload, crc, answer):
         # Ready answers take the same way: the reader never waits for room to write, and the
@@ -196,11 +198,13 @@ class Rpc:
         if not isinstance(call_id, str) or len(call_id) > ID_LIMIT:
             self._bad(None, "CALL without a usable id")
             return
+        if message[0] == SEND:
+            call_id = None  # nothing answers it, no error either
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
             return
         action = message[2]
-        if self._repetition(call_id, action, crc):
+        if call_id is not None and self._repetition(call_id, action, crc):
             self.repeated += 1
         elif not self._schema.knows(action):
             self._refuse(call_id, "NotImplemented", "unknown action")
@@ -227,16 +231,18 @@ class Rpc:
                 message[4] if len(message) > 4 else None,
             )
             log.warn("ocpp", "%s refused: %s", action, slot[4])
-        elif len(message) != 3:
-            slot[4] = CallError("FormationViolation", "CALLRESULT needs type, id and payload")
         else:
             try:
+                if len(message) != 3:
+                    raise CallError(self._schema.code(FRAME), "CALLRESULT has three elements")
                 self._schema.check_result(action, message[2])
                 slot[3] = message[2]
             except CallError as exc:
                 # Ours, not theirs, but to the caller it is the same: no usable answer.
                 log.warn("ocpp", "answer to %s is not valid: %s", action, exc)
-                slot[4] = CallError("FormationViolation", str(exc))
+                slot[4] = CallError(self._schema.code(FORM), str(exc))
+                if self._schema.has_type(CALLRESULTERROR):
+                    self._refuse(slot[0], exc.code, exc.description, CALLRESULTERROR)
         slot[2].set()
 
     # ---- their CALLs
@@ -255,8 +261,6 @@ class Rpc:
                     await self._reply(call[4], era)
                 else:
                     await self._handle(call, era)
-            except asyncio.CancelledError:
-                raise
             except Exception as exc:
                 # Only a defect in this module gets here; the next CALL must still be served.
                 print_exception(exc)
@@ -277,8 +281,6 @@ class Rpc:
                 text = "[%d,%s,%s]" % (CALLRESULT, json.dumps(call_id), dumps(reply or {}))
             else:
                 text = result_pieces(call_id, reply)
-        except asyncio.CancelledError:
-            raise
         except CallError as exc:
             log.warn("ocpp", "%s: %s", action, exc)
             text = error_text(call_id, exc)
@@ -290,7 +292,9 @@ class Rpc:
             print_exception(exc)
             log.error("ocpp", "%s: handler failed: %s", action, type(exc).__name__)
             text = error_text(call_id, CallError("InternalError", "handler failed"))
-        if era == self._era and isinstance(text, str):
+        if call_id is None:
+            text = None
+        elif era == self._era and isinstance(text, str):
             self._memo.add(call_id, crc, self._clock.uptime_ms(), text)
         await self._reply(text, era)
         if after is not None:
@@ -298,13 +302,11 @@ class Rpc:
             asyncio.create_task(_run_after(action, after))
 
     async def _reply(self, text, era):
-        """Send an answer, unless the connection its CALL came on is gone."""
-        if era != self._era or not self._up:
+        """Send an answer, unless there is none or the connection its CALL came on is gone."""
+        if text is None or era != self._era or not self._up:
             return
         try:
             await self._send(text)
-        except asyncio.CancelledError:
-            raise
         except Exception as exc:
             # The reader of the connection meets the same failure and ends it.
             log.info("ocpp", "answer not sent: %s", exc)
@@ -313,8 +315,6 @@ class Rpc:
 async def _run_after(action, after):
     try:
         await after()
-    except asyncio.CancelledError:
-        raise
     except Exception as exc:
         print_exception(exc)
         log.error("ocpp", "after %s: %s", action, type(exc).__name__)
