@@ -193,7 +193,7 @@ class Charger:
 
     def _reset(self, kind):
         self.tick.open_all("ResetRequested")
-        why = "HardReset" if kind == "hard" else "SoftReset"
+        why = "HardRestart" if kind == "hard" else "SoftRestart"
         system.mark(self.transfers.reset_reason or why)
         system.reset()
 
