@@ -21,10 +21,7 @@ def ocpp16(call, station, settings, journal, clock, link, profiles, firmware):
         "chargePointSerialNumber": system.unique_id(),
         "firmwareVersion": VERSION,
     }
-    reachable = lambda: link.connected  # noqa: E731
-    adapter = Ocpp16(
-        call, station, settings, journal, clock, identity, reachable, profiles, IN_PLACE
-    )
+    adapter = Ocpp16(call, station, settings, journal, clock, identity, link, profiles, IN_PLACE)
     if firmware:
         adapter.attach_firmware(firmware)
     return adapter

@@ -13,7 +13,7 @@ from port import const
 PROTOCOLS = ("ocpp1.6",)
 # Most tokens in one message with the local list: with every field as long as it may be, this many
 # are what one WebSocket message holds.
-MAX_ENTRIES = const(100)
+_MAX_ENTRIES = const(100)
 # What this firmware has.
 FEATURE_PROFILES = (
     "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
@@ -40,10 +40,12 @@ class Features:
     def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
-        self.protocols = [name for name in PROTOCOLS if name not in off]
-        if not self.protocols:
-            log.error("app", "FeaturesOff: one version of OCPP must stay, %s", PROTOCOLS[-1])
-            self.protocols = PROTOCOLS[-1:]
+        self.protocols = PROTOCOLS
+        if [name for name in PROTOCOLS if name in off]:
+            self.protocols = [name for name in PROTOCOLS if name not in off]
+            if not self.protocols:
+                log.error("app", "FeaturesOff: one version of OCPP must stay, %s", PROTOCOLS[-1])
+                self.protocols = PROTOCOLS[-1:]
         off = [name for name in off if name in _OPTIONAL]
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]
@@ -65,7 +67,7 @@ class Features:
             try:
                 tags = TagList(Flash(_LISTS_PARTITION), may_erase)
                 settings.provide("LocalAuthListMaxLength", str(tags.capacity))
-                settings.provide("SendLocalListMaxLength", str(MAX_ENTRIES))
+                settings.provide("SendLocalListMaxLength", str(_MAX_ENTRIES))
                 return tags
             except (OSError, ForeignContent) as exc:
                 log.warn("app", "no local authorization list: %s", exc)

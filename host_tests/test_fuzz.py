@@ -216,7 +216,7 @@ class Target:
         self.ocpp.attach_firmware(
             Firmware(self.rpc.call, charger.settings, charger.journal, charger.clock, NoNetwork())
         )
-        self.rpc.use(self.ocpp.schema, self.ocpp.handlers)
+        self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp.handlers
         self.problems = []
 
     async def _send(self, text):
@@ -232,7 +232,7 @@ class Target:
 
     def _answered(self, message):
         action, payload = self.calls.get(message[1], ("", None))
-        if isinstance(action, str) and action in self.ocpp.handlers:
+        if isinstance(action, str) and self.ocpp.handlers.get(action):
             TALLY["answered " + action] += 1
         if action == "RemoteStartTransaction" and message[2] == {"status": "Accepted"}:
             self.starts.add(action)

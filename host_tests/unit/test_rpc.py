@@ -589,7 +589,7 @@ def test_a_send_is_handled_and_never_answered_whatever_is_wrong_with_it():
 
         b = Bench({"Notify": notify})
         b.rpc.disconnected()
-        b.rpc.use(LATER, b.rpc.handlers)
+        b.rpc.schema = LATER
         b.rpc.connected()
         # The same message twice is two messages: there is no answer that could have been lost.
         for _ in range(2):
@@ -608,7 +608,7 @@ def test_a_dialect_with_type_5_says_that_an_answer_cannot_be_used():
     async def go():
         b = Bench({})
         b.rpc.disconnected()
-        b.rpc.use(LATER, {})
+        b.rpc.schema = LATER
         b.rpc.connected()
         task = asyncio.create_task(outcome(b.rpc.call("Hello", {})))
         await turns()

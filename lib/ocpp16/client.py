@@ -18,8 +18,8 @@ class Ocpp16:
     call: async callable(action, payload) -> payload (Rpc.call; raises Disconnected without a
         connection).
     identity: BootNotification fields.
-    reachable: plain callable, False when the network is known to be gone: a driver with a
-        card is then not kept waiting for an answer that cannot come.
+    link: its `connected` is False when the network is known to be gone: a driver with a card
+        is then not kept waiting for an answer that cannot come. None: not known.
     profiles: names of the feature profiles that are offered.
     passing: True to load the code of requests when they come (see on_demand).
 
@@ -27,9 +27,10 @@ class Ocpp16:
     """
 
     package = "ocpp16"
+    schema = Schema(schemas.TABLE)
 
     # fmt: off
-    def __init__(self, call, station, settings, journal, clock, identity, reachable=None,
+    def __init__(self, call, station, settings, journal, clock, identity, link=None,
                  profiles=(), passing=False):
         # fmt: on
         self.call = call
@@ -41,16 +42,13 @@ class Ocpp16:
         self.status = Status(call, station, settings, clock)
         self.transactions = Transactions(call, station, settings, journal, clock)
         self.firmware = None
-        self.schema = Schema(schemas.TABLE)
         self.handlers = on_demand.Handlers(self, passing)
-        self._reachable = reachable
-        self._ask = authorize.remote(call, self._may_ask)
+        self._link = link
         self._wake = None
 
     def attach_firmware(self, firmware):
         """Fit FirmwareManagement (see firmware.Firmware): its requests and notifications."""
         self.firmware = firmware
-        self.handlers.update(firmware.handlers)
 
     @property
     def registered(self):
@@ -59,7 +57,7 @@ class Ocpp16:
 
     def _may_ask(self):
         # Only while attached, hence connected.
-        return self.boot.accepted and (self._reachable is None or self._reachable())
+        return self.boot.accepted and (self._link is None or self._link.connected)
 
     def transaction_id(self, session):
         """transactionId of a session, None while there is none."""
@@ -70,7 +68,7 @@ class Ocpp16:
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
-        self.station.authorizer.remote = self._ask
+        self.station.authorizer.remote = authorize.remote(self.call, self._may_ask)
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()

@@ -51,7 +51,7 @@ def _forget():
 
 
 class Handlers:
-    """{action: async fn(payload)} as Rpc takes it.
+    """What Rpc wants of a {action: async fn(payload)}.
 
     passing: True to load the code for each request, False to load all of it now.
     """
@@ -59,36 +59,23 @@ class Handlers:
     def __init__(self, point, passing):
         self._point = point
         self._passing = passing
-        self._more = {}
         if not passing:
             for _, module, _ in ACTIONS:
                 _load(module)
 
-    def update(self, handlers):
-        """Add handlers that are always there."""
-        self._more.update(handlers)
+    def get(self, action):
+        """The handler of an action; None if it has none."""
+        firmware = self._point.firmware
+        if firmware and action in firmware.handlers:
+            return firmware.handlers[action]  # with a state of their own: always there
+        for row in ACTIONS:
+            if row[0] == action:
 
-    def __contains__(self, action):
-        return action in self._more or _row(action) is not None
+                async def handle(payload):
+                    handler = getattr(_load(row[1]), row[2])
+                    if self._passing:
+                        _forget()
+                    return await handler(self._point, payload)
 
-    def __getitem__(self, action):
-        if action in self._more:
-            return self._more[action]
-        row = _row(action)
-        if row is None:
-            raise KeyError(action)
-
-        async def handle(payload):
-            handler = getattr(_load(row[1]), row[2])
-            if self._passing:
-                _forget()
-            return await handler(self._point, payload)
-
-        return handle
-
-
-def _row(action):
-    for row in ACTIONS:
-        if row[0] == action:
-            return row
-    return None
+                return handle
+        return None

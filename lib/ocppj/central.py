@@ -21,6 +21,7 @@ picked, the adapter goes with its code, and the new one registers anew.
 """
 
 import asyncio
+import gc
 
 import log
 from port import IN_PLACE, forget
@@ -67,29 +68,24 @@ class Central:
     def _offers(self):
         """Sub-protocols that can be attached now. Where code is read from files and a contactor is
         closed, that is the one whose adapter is there; or none, and the connection waits."""
-        free = self._may_import()
+        free = IN_PLACE or self._may_stall()
         return [name for name in self._protocols if free or name == self.protocol]
 
-    def _may_import(self):
-        return IN_PLACE or self._may_stall()
-
-    def _load(self, protocol):
-        if protocol == self.protocol:
-            return
-        if not self._may_import():
+    def _attach(self, protocol):
+        if protocol not in self._offers():
             # A contactor has closed since the sub-protocols were offered.
             raise ValueError("%s cannot be loaded while a car charges" % protocol)
-        gone, self.adapter, self.protocol = self.adapter, None, None
-        if gone:
-            self._rpc.use(None, {})
-            forget(gone.package)
-            log.info("ocpp", "%s is spoken now", protocol)
-        self.adapter = self._make(protocol)
-        self.protocol = protocol
-
-    def _attach(self, protocol):
-        self._load(protocol)
-        self._rpc.use(self.adapter.schema, self.adapter.handlers)
+        if protocol != self.protocol:
+            if self.adapter:
+                package = self.adapter.package
+                self.adapter = self.protocol = None
+                self._rpc.schema, self._rpc.handlers = None, {}
+                forget(package)
+                gc.collect()
+                log.info("ocpp", "%s is spoken now", protocol)
+            self.adapter = self._make(protocol)
+            self.protocol = protocol
+        self._rpc.schema, self._rpc.handlers = self.adapter.schema, self.adapter.handlers
         self._attached = True
         self.adapter.attach(self._work.set)
 

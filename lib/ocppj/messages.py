@@ -3,20 +3,16 @@
 """What is written and read, without any idea of a connection."""
 
 import json
-from port import const, crc32
+from port import const
 
 CALL = 2
 CALLRESULT = 3
 CALLERROR = 4
-CALLRESULTERROR = 5  # of 2.1: a CALLRESULT could not be used
-SEND = 6  # of 2.1: as a CALL, but never answered
 
 # OCPP-J 1.6 section 4.1.4 says 36; longer ones are answered too, absurd ones are not.
 ID_LIMIT = 255
 # OCPP-J 1.6 section 4.2.3: errorDescription is at most 255 characters.
 _DESCRIPTION_LIMIT = const(255)
-# Parsed JSON takes up to 50 bytes a container on the chip: this bounds the heap before parsing.
-CONTAINER_LIMIT = 1024
 # A repeated CALL (same id, same text) within this time is answered again, not executed again.
 MEMO_MS = 120000
 # Longer answers (GetConfiguration) only read; they are built anew rather than kept.
@@ -97,13 +93,6 @@ def join_surrogates(text):
         start = i
     out.append(data[start:])
     return b"".join(out)
-
-
-def read(text):
-    """(message, crc of its text). ValueError, RuntimeError (too deep) or MemoryError if not."""
-    if text.count("[") + text.count("{") > CONTAINER_LIMIT:
-        raise ValueError("too many lists and objects")
-    return json.loads(join_surrogates(text)), crc32(text.encode())
 
 
 def call_id_of(text):

@@ -11,27 +11,30 @@ import asyncio
 import json
 
 import log
-from port import print_exception
+from port import const, crc32, print_exception
 
-from .messages import CALL, CALLERROR, CALLRESULT, CALLRESULTERROR, ID_LIMIT, SEND
-from .messages import CallError, Disconnected, Memo, call_id_of, dumps, error_text
-from .messages import message_ids, read, result_pieces  # noqa: F401 (the first: for users of Rpc)
-from .schema import FORM, FRAME
+from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconnected, Memo
+from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces
+from .messages import message_ids  # noqa: F401 (for users of Rpc)
 
+_CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
+_SEND = const(6)  # of 2.1: as a CALL, but never answered
 # CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
 HANDLER_LIMIT_S = 120
+# Parsed JSON takes up to 50 bytes a container on the chip: this bounds the heap before parsing.
+_CONTAINER_LIMIT = const(1024)
 
 
 class Rpc:
     """One side of an OCPP-J connection; lives on over reconnects.
 
     send: async callable(text or iterator of text pieces), raises if it cannot be sent.
-    handlers: {action: async fn(payload) -> payload | (payload, after)}. `after` is an async
-        callable, run once the answer is on its way. The payload may also be an iterator of JSON
-        text pieces, for answers too large to build. Handlers may raise CallError.
-    schema: a `schema.Schema`: payloads and dialect. Both may be given later, with `use`.
+    handlers: {action: async fn(payload) -> payload | (payload, after)}, or what has its `get`.
+        `after` is an async callable, run once the answer is on its way. The payload may also be
+        an iterator of JSON text, for answers too large to build. Handlers may raise CallError.
+    schema: a `schema.Schema`. Both are set anew for another version, while not connected.
     next_id: callable -> str, unique over reboots.
     timeout_s: seconds, or a callable that returns them (a setting may change).
     clock: has `uptime_ms()`, milliseconds that never go back.
@@ -40,7 +43,7 @@ class Rpc:
     def __init__(self, send, handlers, schema, next_id, timeout_s, clock):
         self._send = send
         self.handlers = handlers
-        self._schema = schema
+        self.schema = schema
         self._next_id = next_id
         self._timeout_s = timeout_s
         self._clock = clock
@@ -58,11 +61,6 @@ class Rpc:
         self.malformed = 0
         self.repeated = 0
         self.timeouts = 0
-
-    def use(self, schema, handlers):
-        """Speak this version from now on; while no connection is up."""
-        self._schema = schema
-        self.handlers = handlers
 
     @property
     def in_flight(self):
@@ -141,7 +139,10 @@ class Rpc:
     async def on_text(self, text):
         """Take one message. Never raises for bad input, never waits for a handler."""
         try:
-            message, crc = read(text)
+            if text.count("[") + text.count("{") > _CONTAINER_LIMIT:
+                raise ValueError("too many lists and objects")
+            message = json.loads(join_surrogates(text))
+            crc = crc32(text.encode())
         except (ValueError, RuntimeError, MemoryError) as exc:
             # RuntimeError: too deep. The id may be readable at the front.
             self._bad(call_id_of(text), "message cannot be read as JSON", exc)
@@ -150,12 +151,12 @@ class Rpc:
             self._bad(None, "message is not a list")
             return
         kind = message[0]
-        if not self._schema.has_type(kind):
+        if not self.schema.has_type(kind):
             # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
             self._bad(None, "unknown message type")
-        elif kind == CALL or kind == SEND:
+        elif kind == CALL or kind == _SEND:
             self._on_call(message, crc)
-        elif kind == CALLRESULTERROR:
+        elif kind == _CALLRESULTERROR:
             self._bad(None, "an answer of ours was refused", message[2:4])
         else:
             self._on_answer(kind, message)
@@ -168,7 +169,7 @@ class Rpc:
         self.malformed += 1
         log.warn("ocpp", "%s%s", text, " (%s)" % exc if exc else "")
         if call_id is not None:
-            self._refuse(call_id, code or self._schema.code(FRAME), text)
+            self._refuse(call_id, code or self.schema.code("!frame"), text)
 
     def _refuse(self, call_id, code, text, kind=CALLERROR):
         log.warn("ocpp", "refused: %s %s", code, text)
@@ -198,7 +199,7 @@ class Rpc:
         if not isinstance(call_id, str) or len(call_id) > ID_LIMIT:
             self._bad(None, "CALL without a usable id")
             return
-        if message[0] == SEND:
+        if message[0] == _SEND:
             call_id = None  # nothing answers it, no error either
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
@@ -206,9 +207,9 @@ class Rpc:
         action = message[2]
         if call_id is not None and self._repetition(call_id, action, crc):
             self.repeated += 1
-        elif not self._schema.knows(action):
+        elif not self.schema.knows(action):
             self._refuse(call_id, "NotImplemented", "unknown action")
-        elif action not in self.handlers:
+        elif self.handlers.get(action) is None:
             self._refuse(call_id, "NotSupported", "%s is not supported" % action)
         elif len(self._queue) >= QUEUE_LIMIT:
             self._refuse(call_id, "GenericError", "too many calls at once")
@@ -234,15 +235,15 @@ class Rpc:
         else:
             try:
                 if len(message) != 3:
-                    raise CallError(self._schema.code(FRAME), "CALLRESULT has three elements")
-                self._schema.check_result(action, message[2])
+                    raise CallError(self.schema.code("!frame"), "CALLRESULT has three elements")
+                self.schema.check_result(action, message[2])
                 slot[3] = message[2]
             except CallError as exc:
                 # Ours, not theirs, but to the caller it is the same: no usable answer.
                 log.warn("ocpp", "answer to %s is not valid: %s", action, exc)
-                slot[4] = CallError(self._schema.code(FORM), str(exc))
-                if self._schema.has_type(CALLRESULTERROR):
-                    self._refuse(slot[0], exc.code, exc.description, CALLRESULTERROR)
+                slot[4] = CallError(self.schema.code("!form"), str(exc))
+                if self.schema.has_type(_CALLRESULTERROR):
+                    self._refuse(slot[0], exc.code, exc.description, _CALLRESULTERROR)
         slot[2].set()
 
     # ---- their CALLs
@@ -257,10 +258,8 @@ class Rpc:
             queue = self._queue
             call = queue[0]
             try:
-                if call[4] is not None:
-                    await self._reply(call[4], era)
-                else:
-                    await self._handle(call, era)
+                ready = call[4]
+                await (self._handle(call, era) if ready is None else self._reply(ready, era))
             except Exception as exc:
                 # Only a defect in this module gets here; the next CALL must still be served.
                 print_exception(exc)
@@ -272,8 +271,8 @@ class Rpc:
         call_id, action, payload, crc, _ = call
         after = None
         try:
-            self._schema.check_call(action, payload)
-            reply = await asyncio.wait_for(self.handlers[action](payload), HANDLER_LIMIT_S)
+            self.schema.check_call(action, payload)
+            reply = await asyncio.wait_for(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
             payload = call[2] = None  # the answer may need its memory
             if isinstance(reply, tuple):
                 reply, after = reply

@@ -15,9 +15,9 @@ from port import const
 # Spelled alike in all versions.
 _PROPERTY = const("PropertyConstraintViolation")
 TYPE = "TypeConstraintViolation"
-# Lines of the table with the other codes and with the digits of the message types.
-FRAME = "!frame"  # a CALL whose frame is wrong
-FORM = "!form"  # a payload that is not of the form that the schema describes
+# Lines of the table with the other codes and with the digits of the message types
+# (!frame: a CALL whose frame is wrong).
+_FORM = const("!form")  # a payload that is not of the form that the schema describes
 _COUNT = const("!count")  # a field is missing, a list too short or too long
 _TYPES = const("!types")
 
@@ -84,7 +84,7 @@ class Schema:
         return self._table[start : self._table.find(b"\n", start)]
 
     def code(self, line):
-        """The error code of this version; `line` is FRAME or FORM."""
+        """The error code of this version; `line`: "!frame", "!form" or "!count"."""
         return str(self._line(line), "utf-8")
 
     def has_type(self, kind):
@@ -114,7 +114,7 @@ class Schema:
         if line is None:
             raise CallError("NotImplemented", "unknown action")
         if not isinstance(payload, dict):
-            raise CallError(self.code(FORM), "payload is not an object")
+            raise CallError(self.code(_FORM), "payload is not an object")
         self._object(line, 0, len(line), payload, "", lenient)
 
     def _object(self, line, i, stop, value, path, lenient):
@@ -135,7 +135,7 @@ class Schema:
                 raise CallError(self.code(_COUNT), "%s%s is missing" % (path, name))
             i += 1
         if known != len(value) and not lenient:
-            raise CallError(self.code(FORM), "unknown field in %s" % (path[:-1] or "payload"))
+            raise CallError(self.code(_FORM), "unknown field in %s" % (path[:-1] or "payload"))
 
     def _type(self, line, i, stop, value, path, lenient):
         """Check one value against the type text line[i:stop]."""
