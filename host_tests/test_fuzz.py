@@ -351,7 +351,7 @@ def attack(texts):
 
 def unreached():
     """Actions that no example has had answered with a result so far."""
-    actions = [row[0] for row in on_demand.ACTIONS] + ["GetDiagnostics", "UpdateFirmware"]
+    actions = [row[0] for row in on_demand.rows()] + ["GetDiagnostics", "UpdateFirmware"]
     return [action for action in actions if not TALLY["answered " + action]]
 
 

@@ -14,26 +14,34 @@ import sys
 
 from port import forget
 
-# (action, module, function); found by going through it: as a dict it would be in the heap.
-ACTIONS = (
-    ("RemoteStartTransaction", "remote", "remote_start"),
-    ("RemoteStopTransaction", "remote", "remote_stop"),
-    ("UnlockConnector", "remote", "unlock_connector"),
-    ("Reset", "remote", "reset"),
-    ("ChangeAvailability", "remote", "change_availability"),
-    ("ClearCache", "remote", "clear_cache"),
-    ("SetChargingProfile", "smart_charging", "set_charging_profile"),
-    ("ClearChargingProfile", "smart_charging", "clear_charging_profile"),
-    ("GetCompositeSchedule", "smart_charging", "get_composite_schedule"),
-    ("GetConfiguration", "configuration", "get_configuration"),
-    ("ChangeConfiguration", "configuration", "change_configuration"),
-    ("TriggerMessage", "trigger", "trigger_message"),
-    ("DataTransfer", "data_transfer", "data_transfer"),
-    ("GetLocalListVersion", "local_list", "get_local_list_version"),
-    ("SendLocalList", "local_list", "send_local_list"),
-    ("ReserveNow", "reservation", "reserve_now"),
-    ("CancelReservation", "reservation", "cancel_reservation"),
-)
+# action module.function. One text that is searched: as tuples it would be a KB of heap.
+ACTIONS = """
+RemoteStartTransaction remote.remote_start
+RemoteStopTransaction remote.remote_stop
+UnlockConnector remote.unlock_connector
+Reset remote.reset
+ChangeAvailability remote.change_availability
+ClearCache remote.clear_cache
+SetChargingProfile smart_charging.set_charging_profile
+ClearChargingProfile smart_charging.clear_charging_profile
+GetCompositeSchedule smart_charging.get_composite_schedule
+GetConfiguration configuration.get_configuration
+ChangeConfiguration configuration.change_configuration
+TriggerMessage trigger.trigger_message
+DataTransfer data_transfer.data_transfer
+GetLocalListVersion local_list.get_local_list_version
+SendLocalList local_list.send_local_list
+ReserveNow reservation.reserve_now
+CancelReservation reservation.cancel_reservation
+"""
+
+
+def rows():
+    """(action, module, function) of all actions."""
+    for line in ACTIONS.split("\n"):
+        action, _, place = line.partition(" ")
+        if place:
+            yield (action,) + tuple(place.split("."))
 
 
 def _load(name):
@@ -45,7 +53,7 @@ def _load(name):
 
 def _forget():
     """All of them: one may have imported another. A handler that runs keeps the code it has."""
-    for _, module, _ in ACTIONS:
+    for _, module, _ in rows():
         forget("ocpp16." + module)
     forget("station.composite")  # only they use it
 
@@ -60,7 +68,7 @@ class Handlers:
         self._point = point
         self._passing = passing
         if not passing:
-            for _, module, _ in ACTIONS:
+            for _, module, _ in rows():
                 _load(module)
 
     def get(self, action):
@@ -68,14 +76,15 @@ class Handlers:
         firmware = self._point.firmware
         if firmware and action in firmware.handlers:
             return firmware.handlers[action]  # with a state of their own: always there
-        for row in ACTIONS:
-            if row[0] == action:
+        at = ACTIONS.find("\n%s " % action) + len(action) + 2
+        if at < len(action) + 2:
+            return None
+        module, _, function = ACTIONS[at : ACTIONS.find("\n", at)].partition(".")
 
-                async def handle(payload):
-                    handler = getattr(_load(row[1]), row[2])
-                    if self._passing:
-                        _forget()
-                    return await handler(self._point, payload)
+        async def handle(payload):
+            handler = getattr(_load(module), function)
+            if self._passing:
+                _forget()
+            return await handler(self._point, payload)
 
-                return handle
-        return None
+        return handle
