@@ -6,13 +6,13 @@ import log
 
 
 class Front:
-    """board: the profile. online(): True once the central system has accepted us."""
+    """board: the profile. central: ocppj.central.Central."""
 
-    def __init__(self, board, station, parts, link, settings, online):
+    def __init__(self, board, station, parts, link, settings, central):
         self._station = station
         self._link = link
         self._settings = settings
-        self._online = online
+        self._central = central
         self.setup = None  # setup.Setup, once there is one
         self.reader = parts.reader(self._reader_failed)
         self.panel = self._panel(board.get("leds"))
@@ -60,7 +60,7 @@ class Front:
     def _link_state(self):
         if not self._link.connected:
             return "no_network"
-        return "online" if self._online() else "no_csms"
+        return "online" if self._central.accepted else "no_csms"
 
     def _on_event(self, kind, connector, data):
         if kind == "status" and self.panel:

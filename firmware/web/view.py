@@ -44,7 +44,7 @@ class View:
         )
         connection = charger.connection
         out["ocpp"] = {
-            "state": "accepted" if charger.ocpp.accepted else connection.state,
+            "state": charger.central.state,
             "url_host": charger.config.host(),
             "last_error": connection.last_error,
         }

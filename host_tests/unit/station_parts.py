@@ -7,7 +7,7 @@ import asyncio
 import log
 from iec61851 import levels
 from iec61851.closings import Closings
-from iec61851.observer import FrontEnd
+from iec61851.levels import FrontEnd
 from port import Flag
 from station.authorization import Authorizer
 from station.settings import Settings

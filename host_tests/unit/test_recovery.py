@@ -282,7 +282,7 @@ def held(c):
 def test_a_session_that_a_restart_has_cut_counts_as_a_closing_that_a_fault_has_ended():
     """The supply broke down at each closing: 111 closings in four minutes."""
     for cause, counted in (("PowerUp", 1), ("Watchdog", 1), ("Crash", 1), ("Retry", 1),
-                           ("SoftReset", 0), ("HardReset", 0), ("FirmwareUpdate", 0)):  # fmt: skip
+                           ("SoftRestart", 0), ("HardRestart", 0), ("FirmwareUpdate", 0)):  # fmt: skip
         c, cut = restarted(journal(start(3)), cause, 2)
         assert len(cut) == 1 and c.evse.closings.left == (50 - counted, 3 - counted), cause
         assert c.evse.closings.why is None and not c.connector.faults.has("ClosingsExceeded")
@@ -303,7 +303,7 @@ def test_the_third_session_that_is_cut_in_one_plug_in_is_the_last():
         c.journal.append(*stop(number))
         assert (c.evse.closings.why == "fault") is (number == 3), number
     assert "ClosingsExceeded" in c.evse.faults and not c.connector.usable
-    c, _ = restarted(c, "SoftReset", 5)
+    c, _ = restarted(c, "SoftRestart", 5)
     assert "ClosingsExceeded" in c.evse.faults and c.evse.closings.why == "fault"
 
 
@@ -343,7 +343,7 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
     assert c.connector.unplugged_since_stop, "nothing was cut"
     c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
     c.journal.append(*stop(3))
-    for boot, cause in ((3, "PowerUp"), (4, "SoftReset"), (5, "Crash")):
+    for boot, cause in ((3, "PowerUp"), (4, "SoftRestart"), (5, "Crash")):
         c, _ = restarted(c, cause, boot, True)
         assert not c.connector.unplugged_since_stop, "until the cable has been out, over any restart"
     c.evse.plug()

@@ -224,8 +224,8 @@ def test_the_cause_of_the_restart_is_the_reason_of_the_end():
         for cause, reason in (
             ("Watchdog", "reboot"),
             ("Crash", "reboot"),
-            ("SoftReset", "soft_reset"),
-            ("HardReset", "hard_reset"),
+            ("SoftRestart", "soft_reset"),
+            ("HardRestart", "hard_reset"),
             ("Whatever", "reboot"),
         ):
             c = Charger()

@@ -18,40 +18,40 @@ FAILED = {"status": "Failed"}
 NOT_FITTED = -1  # section 5.10: no local list here
 
 
-def handlers(tags, settings):
-    """Table of the actions handled here. tags: store.taglist.TagList, None: not fitted."""
+def _list(point):
+    """The station's list; None where none is fitted, or it is switched off."""
+    return point.station.authorizer.tags if point.settings.get("LocalAuthListEnabled") else None
 
-    def enabled():
-        return tags is not None and settings.get("LocalAuthListEnabled")
 
-    async def get_version(payload):
-        return {"listVersion": tags.version if enabled() else NOT_FITTED}
+async def get_local_list_version(point, payload):
+    tags = _list(point)
+    return {"listVersion": NOT_FITTED if tags is None else tags.version}
 
-    async def send(payload):
-        if not enabled():
-            return {"status": "NotSupported"}
-        version = payload["listVersion"]
-        full = payload["updateType"] == "Full"
-        if not full and version <= tags.version:
-            return {"status": "VersionMismatch"}
+
+async def send_local_list(point, payload):
+    tags = _list(point)
+    if tags is None:
+        return {"status": "NotSupported"}
+    version = payload["listVersion"]
+    full = payload["updateType"] == "Full"
+    if not full and version <= tags.version:
+        return {"status": "VersionMismatch"}
+    try:
         items = payload.pop("localAuthorizationList", ())
-        try:
-            most = settings.get("SendLocalListMaxLength")
-            if len(items) > most:
-                raise ValueError("more than %d in one message" % most)
-            if version < 1 and items:
-                raise ValueError("version %d" % version)
-            if full:
-                await tags.replace(max(0, version), _entries(items, True))
-            else:
-                await tags.merge(version, _entries(items, False))
-        except (ValueError, OSError) as exc:
-            log.warn("ocpp", "local list not taken: %s", exc)
-            return FAILED
-        log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
-        return {"status": "Accepted"}
-
-    return {"GetLocalListVersion": get_version, "SendLocalList": send}
+        most = point.settings.get("SendLocalListMaxLength")
+        if len(items) > most:
+            raise ValueError("more than %d in one message" % most)
+        if version < 1 and items:
+            raise ValueError("version %d" % version)
+        if full:
+            await tags.replace(max(0, version), _entries(items, True))
+        else:
+            await tags.merge(version, _entries(items, False))
+    except (ValueError, OSError) as exc:
+        log.warn("ocpp", "local list not taken: %s", exc)
+        return FAILED
+    log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
+    return {"status": "Accepted"}
 
 
 def _entries(items, full):

@@ -15,8 +15,8 @@ from .connector import OPEN_TIMEOUT_MS
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
     "PowerUp": "power_loss",
-    "SoftReset": "soft_reset",
-    "HardReset": "hard_reset",
+    "SoftRestart": "soft_reset",
+    "HardRestart": "hard_reset",
 }
 
 # A register that is further ahead than this was not moved by the session that was cut: the
@@ -26,7 +26,7 @@ PLAUSIBLE_WH = 10000
 METER_TRIES = 3
 
 # After these a session without an end is none of a closing that went wrong.
-_COMMANDED = ("SoftReset", "HardReset", "FirmwareUpdate")
+_COMMANDED = ("SoftRestart", "HardRestart", "FirmwareUpdate")
 
 
 async def end_all(station, kind, clock):
@@ -59,7 +59,7 @@ class _Cut:
         self.at = at  # stamp of the last record
 
 
-def restore(station, journal, cause="SoftReset", stop=False):
+def restore(station, journal, cause="SoftRestart", stop=False):
     """Restore availability, what is held, reservations and session numbers, before anything can
     close. cause: of the restart, as in hal/system.py; stop: there is an emergency stop.
 
