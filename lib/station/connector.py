@@ -186,7 +186,7 @@ class Connector:
         away = station.recovering or station.resetting
         return self.usable and self.waiting is None and not away
 
-    def waits_for(self, token, kind):
+    def waits_for(self, token, kind=ANY):
         """True if this token was accepted and now waits for the cable."""
         waiting = self.waiting
         return waiting is not None and same_token(waiting.token, token, waiting.kind, kind)
