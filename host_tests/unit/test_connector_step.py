@@ -95,7 +95,7 @@ def test_a_waiting_token_has_names_for_all_it_came_with():
         connector.drop_waiting()
         assert not connector.waits_for("CARD")
         plain = Waiting("T", None, 5)
-        assert plain.kind is None and plain.profile is None and plain.remote_start is None
+        assert plain.kind == "" and plain.profile is None and plain.remote_start is None
 
     run(story())
 

@@ -1,9 +1,9 @@
 # A pause of charging that lets a lost connection come back.
 # MIT license; part of microevse
 """A TLS handshake stalls the interpreter for longer than the contactor may stay closed unseen,
-so a lost wss:// connection waits until it is open. A car can charge all night: after some
-minutes offline, and at most once an hour, it is asked to let go for the time of a handshake.
-One that does not let go goes on charging: nothing opens under load for the network's sake.
+so a lost wss:// connection is made again only while it is open. A car can charge all night:
+after some minutes offline, and at most once an hour, the EV is asked to let go for the time of a
+handshake. If it does not let go, charging continues: nothing opens under load for the network.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from port import const
 _EVERY_MS = const(3600000)
 # The EVSE takes its request back after 6 s; contacts need a moment to open.
 LET_GO_MS = const(7000)
-_RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
+_RECONNECT_MS = const(60000)  # a pause lasts no longer; the next one comes in an hour
 _LOOK_S = const(1)
 _LOOK_CLOSELY_S = const(0.2)
 
 
 class SoftPause:
-    """`waiting()`: True while nothing but a closed contactor keeps the connection from being
-    made again; `connected()`: True once it is there. The setting OfflinePauseDelay has the
-    seconds after which a pause is worth it, 0: never.
+    """`waiting()`: True while only a closed contactor prevents a new connection; `connected()`:
+    True once there is one. The setting OfflinePauseDelay is the time offline in seconds after
+    which charging pauses, 0: never.
     """
 
     def __init__(self, settings, clock, evses, waiting, connected):
@@ -43,7 +43,8 @@ class SoftPause:
             await asyncio.sleep(_LOOK_S)
 
     def due(self, now):
-        """True if it is time for a pause, at uptime `now` ms. To be asked regularly."""
+        """True if it is time for a pause, at uptime `now` ms. Call it regularly: it measures
+        how long the connection has been waiting."""
         if not self._waiting():
             self._since_ms = None
             return False
