@@ -19,11 +19,9 @@ from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
-from ocpp16 import schemas
-from ocpp16.client import Ocpp16
+from ocppj.central import Central
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
-from ocppj.schema import Schema
 from port import IN_PLACE, forget, release
 from setup import Setup
 from station.authorization import Authorizer
@@ -104,35 +102,17 @@ class Charger:
         # The central system.
         self.config = CsmsConfig(self.settings)
         self.connection = Connection(
-            self.config, on_up=self._online, clock=self.clock, allowed=self._may_stall,
-            resolve=links.lookup(),
-        )  # fmt: skip
-        identity = {
-            "chargePointVendor": self.settings.text("ChargePointVendor"),
-            "chargePointModel": self.settings.text("ChargePointModel"),
-            "chargePointSerialNumber": system.unique_id(),
-            "firmwareVersion": VERSION,
-        }
+            self.config, clock=self.clock, allowed=self._may_stall, resolve=links.lookup()
+        )
         self.rpc = Rpc(
             self.connection.send,
             {},
-            Schema(schemas.TABLE),
+            None,
             message_ids(self.clock.boot),
             lambda: self.settings.get("MessageTimeout"),
             self.clock,
         )
         self.link = links.link(self)
-        self.ocpp = Ocpp16(
-            self.rpc.call,
-            self.station,
-            self.settings,
-            self.journal,
-            self.clock,
-            identity,
-            lambda: self.link.connected,
-            self.features.profiles,
-            IN_PLACE,
-        )
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(self, self._may_stall)
         self.firmware = None
@@ -142,16 +122,14 @@ class Charger:
             # Diagnostics and updates, as the central system asks for them.
             args = self.settings, self.journal, self.clock, self.transfers
             self.firmware = Firmware(self.rpc.call, *args)
-            self.ocpp.attach_firmware(self.firmware)
-        self.rpc.handlers = self.ocpp.handlers
-        self.connection.attach(self.rpc)
+        self.central = Central(
+            self.connection, self.rpc, self.features.protocols, self._adapter, self._may_stall
+        )
         self.connection.on_failure = self.config.key.failed
         self.station.farewell = self.connection.goodbye
         self.soft_pause = links.soft_pause(self)
         self.timekeeper = links.timekeeper(self)
-        self.front = Front(
-            board, self.station, parts, self.link, self.settings, lambda: self.ocpp.accepted
-        )
+        self.front = Front(board, self.station, parts, self.link, self.settings, self.central)
         self.setup = self.front.setup = Setup(self)
         self.settings.on_change(self._on_setting)
         self._board = self.page = None
@@ -173,8 +151,17 @@ class Charger:
         guard opens them without us."""
         return self.guarded or self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
 
-    async def _online(self, protocol):
-        await self.ocpp.serve()
+    def _adapter(self, protocol):
+        """The adapter of a sub-protocol that the central system has picked."""
+        import adapters
+
+        try:
+            return adapters.MAKERS[protocol](
+                self.rpc.call, self.station, self.settings, self.journal, self.clock,
+                self.link, self.features.profiles, self.firmware,
+            )  # fmt: skip
+        finally:
+            forget("adapters")
 
     def on_network(self, up):
         """The network has come or gone."""
@@ -206,7 +193,7 @@ class Charger:
 
     def _reset(self, kind):
         self.tick.open_all("ResetRequested")
-        why = "HardReset" if kind == "hard" else "SoftReset"
+        why = "HardRestart" if kind == "hard" else "SoftRestart"
         system.mark(self.transfers.reset_reason or why)
         system.reset()
 
@@ -221,7 +208,7 @@ class Charger:
             if self.memory_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
                 connector.report_fault("StorageFailed", self.memory_problem)
-            supervisor.start("connector %d" % connector.id, connector.run, critical=True)
+            supervisor.start("connector %d" % connector.id, connector.sequence.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         import electrical
 
@@ -260,7 +247,7 @@ class Charger:
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
-                if self.ocpp.accepted:
+                if self.central.accepted:
                     self.config.key.works()
                 if not healthy and self.clock.uptime() >= HEALTHY_S:
                     healthy = True
@@ -286,11 +273,11 @@ class Charger:
         from ocpp16.names import CONNECTOR_STATUS
 
         connector = self.station.connectors[number - 1]
-        session = connector.session
+        session, adapter = connector.session, self.central.adapter
         return {
             "connector_status": CONNECTOR_STATUS[connector.status],
-            "transaction": self.ocpp.transactions.transaction_id(session.id) if session else None,
-            "ocpp": self.ocpp.accepted,
+            "transaction": adapter.transaction_id(session.id) if session and adapter else None,
+            "ocpp": self.central.accepted,
             "heap_free": self.heap_free(),
         }
 

@@ -1,13 +1,19 @@
 # Which optional parts this charger offers, and the truth about it for the central system.
 # MIT license; part of microevse
-"""Feature profiles of OCPP 1.6: those of this firmware, less what the owner has switched off
-(setting FeaturesOff: the names in _OPTIONAL, commas between), less what the board has no room for.
+"""Feature profiles in the names of OCPP 1.6, and versions of OCPP: those of this firmware, less
+what the owner has switched off (setting FeaturesOff: names in _OPTIONAL and PROTOCOLS, commas
+between), less what the board has no room for.
 """
 
 import log
 from hal.partition import Flash
 from port import const
 
+# Sub-protocols that this firmware speaks, the one that it prefers first.
+PROTOCOLS = ("ocpp1.6",)
+# Most tokens in one message with the local list: with every field as long as it may be, this many
+# are what one WebSocket message holds.
+_MAX_ENTRIES = const(100)
 # What this firmware has.
 FEATURE_PROFILES = (
     "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
@@ -26,6 +32,7 @@ _DROP = const(50)
 
 class Features:
     """`profiles`: names of what is offered; SupportedFeatureProfiles says the same.
+    `protocols`: sub-protocols that are offered to the central system.
 
     features: the set of the board's class, "all" or "named".
     """
@@ -33,6 +40,12 @@ class Features:
     def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
+        self.protocols = PROTOCOLS
+        if [name for name in PROTOCOLS if name in off]:
+            self.protocols = [name for name in PROTOCOLS if name not in off]
+            if not self.protocols:
+                log.error("app", "FeaturesOff: one version of OCPP must stay, %s", PROTOCOLS[-1])
+                self.protocols = PROTOCOLS[-1:]
         off = [name for name in off if name in _OPTIONAL]
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]
@@ -49,13 +62,12 @@ class Features:
         """
         settings = self._settings
         if "LocalAuthListManagement" in self.profiles:
-            from ocpp16.local_list import MAX_ENTRIES
             from store.taglist import ForeignContent, TagList
 
             try:
                 tags = TagList(Flash(_LISTS_PARTITION), may_erase)
                 settings.provide("LocalAuthListMaxLength", str(tags.capacity))
-                settings.provide("SendLocalListMaxLength", str(MAX_ENTRIES))
+                settings.provide("SendLocalListMaxLength", str(_MAX_ENTRIES))
                 return tags
             except (OSError, ForeignContent) as exc:
                 log.warn("app", "no local authorization list: %s", exc)

@@ -6,13 +6,13 @@ import log
 
 
 class Front:
-    """board: the profile. online(): True once the central system has accepted us."""
+    """board: the profile. central: ocppj.central.Central."""
 
-    def __init__(self, board, station, parts, link, settings, online):
+    def __init__(self, board, station, parts, link, settings, central):
         self._station = station
         self._link = link
         self._settings = settings
-        self._online = online
+        self._central = central
         self.setup = None  # setup.Setup, once there is one
         self.reader = parts.reader(self._reader_failed)
         self.panel = self._panel(board.get("leds"))
@@ -33,7 +33,7 @@ class Front:
     async def _read_tokens(self):
         while True:
             token = await self.reader.next_tag()
-            answer = await self._station.present_token(token)
+            answer = await self._station.present_token(token, self.reader.kind)
             log.info("reader", "%s", answer)
 
     def _reader_failed(self, text):
@@ -60,7 +60,7 @@ class Front:
     def _link_state(self):
         if not self._link.connected:
             return "no_network"
-        return "online" if self._online() else "no_csms"
+        return "online" if self._central.accepted else "no_csms"
 
     def _on_event(self, kind, connector, data):
         if kind == "status" and self.panel:
@@ -80,10 +80,10 @@ class Front:
     def _short_press(self):
         # A button knows no credential: it can end a session, never begin or change one. With
         # several sessions nobody can tell which of them is meant.
-        running = [c for c in self._station.connectors if c.session and not c.session.ending]
+        running = [c for c in self._station.connectors if c.session and not c.session.stopping]
         if len(running) == 1:
             log.info("button", "ends the session of connector %d", running[0].id)
-            running[0].end("local")
+            running[0].request_stop("local")
         else:
             log.info("button", "%d sessions run: nothing done", len(running))
 
@@ -91,7 +91,7 @@ class Front:
         """Reset an emergency stop that has been released. Where there is none: tell the console
         where the charger can be found, and open the network for set-up."""
         # IEC 60204-1 (emergency stop): reset by hand, at the place. It starts nothing.
-        if any([c.lifecycle.reset_faults(closings=False) for c in self._station.connectors]):
+        if any([c.sequence.reset_faults(closings=False) for c in self._station.connectors]):
             log.info("button", "emergency stop reset")
             return
         text = self._settings.text

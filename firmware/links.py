@@ -76,5 +76,5 @@ def _reboot(charger):
     if not charger._may_stall() or [c for c in charger.station.connectors if c.session]:
         return
     log.error("net", "the network does not come back: reset")
-    system.mark("SoftReset")
+    system.mark("SoftRestart")
     system.reset()

@@ -37,7 +37,7 @@ class Transfers:
         station = self._charger.station
         if station.recovering or not self.allowed():
             return False
-        return not any(c.session or c.pending for c in station.connectors)
+        return not any(c.session or c.waiting for c in station.connectors)
 
     def report(self):
         """(source, size) of the diagnostics."""

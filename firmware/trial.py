@@ -44,7 +44,7 @@ class Trial:
         if now - self._since < charger.settings.get("UpdateTrialTime"):
             return False
         wanted = charger.settings.text("CentralSystemURI")
-        return not wanted or charger.ocpp.accepted or now >= CSMS_S
+        return not wanted or charger.central.accepted or now >= CSMS_S
 
     async def run(self):
         """Until the version is confirmed, or another one is to start."""

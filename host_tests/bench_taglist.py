@@ -2,7 +2,8 @@
 # MIT license; part of microevse
 """usage: micropython bench_taglist.py [entries ...]   (CPython works too, without the RAM)
 
-`measure(entries)` is for other programs. Flash is a plain byte array here: on a chip each read
+`measure(entries, form)` is for other programs: form 1 is what OCPP 1.6 needs (UIDs of 8 digits,
+no kinds), 2 the same with kinds, "long" form 2 with 36 characters for every token and parent. Flash is a plain byte array here: on a chip each read
 costs 20 to 100 us more, and `reads` says how many there are. RAM is what the look-up leaves
 in the heap before a collection (`garbage`), and what the open list keeps (`kept`), in bytes
 of this interpreter: halve them for a 32-bit one.
@@ -18,15 +19,24 @@ sys.path.insert(0, HERE + "/../lib")
 import log  # noqa: E402
 from port import ticks_diff, ticks_us  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
-from store.taglist import ENTRY, TagList, packed  # noqa: E402
+from store.taglist import TagList  # noqa: E402
 
 # Look-ups timed; half of them of tokens that are not in the list.
 LOOKUPS = 400
 
 
-def token(i):
-    """Token number i: unordered, 8 hexadecimal digits as of a card's UID."""
-    return "%08X" % ((i * 2654435761) & 0xFFFFFFFF)
+# Form of the list: (what comes before and behind 8 digits of a token, kind, parent).
+SHAPES = {
+    1: ("", "", "", "FAMILY"),
+    2: ("", "", "ISO14443", "FAMILY"),
+    "long": ("0123456-89ab-cdef-", "-000000000", "Central", "FAMILY" * 6),
+}
+
+
+def token(i, form=1):
+    """Token number i: unordered, 8 hexadecimal digits as of a card's UID, or 36 characters."""
+    before, behind, _, _ = SHAPES[form]
+    return before + "%08X" % ((i * 2654435761) & 0xFFFFFFFF) + behind
 
 
 def _used():
@@ -34,16 +44,18 @@ def _used():
     return gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
 
 
-def measure(entries):
+def measure(entries, form=1):
     """Numbers of a list with so many entries, as a dict; times in us."""
-    info = {"status": "accepted", "expiry": None, "parent": "FAMILY"}
-    blocks = 2 * ((entries * ENTRY + 32 + 4095) // 4096)
+    _, _, kind, parent = SHAPES[form]
+    info = {"status": "accepted", "expiry": None, "parent": parent}
+    size = 45 if form == 1 else len(token(0, form)) + len(parent) + 5
+    blocks = 2 * ((entries * size + 32 + 4095) // 4096)
     flash = RamFlash(blocks)
 
     async def fill():
         tags = TagList(flash)
         for first in range(0, entries, 100):
-            some = [packed(token(i), info) for i in range(first, min(first + 100, entries))]
+            some = [(token(i, form), info, kind) for i in range(first, min(first + 100, entries))]
             await tags.merge(first + 1, some)
 
     began = ticks_us()
@@ -56,14 +68,15 @@ def measure(entries):
     kept = _used() - before
     if tags.count != entries:
         raise ValueError("%d entries, not %d" % (tags.count, entries))
-    wanted = [token(i * entries // LOOKUPS * 2) for i in range(LOOKUPS // 2)]
-    wanted += [token(entries + i) for i in range(LOOKUPS // 2)]
-    tags.find(wanted[0])
+    wanted = [token(i * entries // LOOKUPS * 2, form) for i in range(LOOKUPS // 2)]
+    wanted += [token(entries + i, form) for i in range(LOOKUPS // 2)]
+    shown = kind or "ISO14443"
+    tags.find(wanted[0], shown)
     gc.collect()
     if hasattr(gc, "mem_alloc"):
         gc.disable()
         heap = gc.mem_alloc()
-        tags.find(wanted[0])
+        tags.find(wanted[0], shown)
         garbage = gc.mem_alloc() - heap
         gc.enable()
     else:
@@ -72,9 +85,11 @@ def measure(entries):
     found = 0
     began = ticks_us()
     for name in wanted:
-        found += tags.find(name) is not None
+        found += tags.find(name, shown) is not None
     us = ticks_diff(ticks_us(), began)
     return {
+        "form": form,
+        "size": size,
         "entries": entries,
         "found": found,
         "lookup_us": us // LOOKUPS,
@@ -90,12 +105,14 @@ def measure(entries):
 def table(sizes=(1000, 5000)):
     """Print what `measure` says for each size."""
     print("local authorization list on %s:" % sys.implementation.name)
-    for size in sizes:
-        m = measure(size)
+    for size, form in [(size, form) for form in (1, 2, "long") for size in sizes]:
+        m = measure(size, form)
         print(
-            "%5d entries: look-up %4d us, %4.1f reads, %4d bytes of garbage; open list keeps "
+            "form %s, %d bytes each, %5d entries: look-up %4d us, %4.1f reads, %4d bytes of garbage; open list keeps "
             "%d bytes; mount %d ms; filled in messages of 100 in %d ms; %d KiB of flash"
             % (
+                m["form"],
+                m["size"],
                 m["entries"],
                 m["lookup_us"],
                 m["reads"],

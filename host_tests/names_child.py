@@ -40,7 +40,7 @@ async def attempt(given):
     url, ca = given["url"], given["ca"]
     if given["what"] == "dial":
         resolver = Resolver(dial.resolve, lambda: True)
-        dialer = dial.Dialer(Config(url, ca), dial.open_stream, resolver, ("ocpp1.6",))
+        dialer = dial.Dialer(Config(url, ca), dial.open_stream, resolver, lambda: ("ocpp1.6",))
         try:
             await asyncio.wait_for(dialer.open(), 10)
         finally:

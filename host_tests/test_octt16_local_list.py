@@ -274,6 +274,22 @@ async def test_the_list_goes_before_the_cache_and_knows_expiry(b):
     assert not b.calls("Authorize", mark), "now the cache counts again"
 
 
+@scenario
+async def test_a_list_with_a_date_that_is_none_is_refused_whole(b):
+    """An accepted token whose expiry cannot be read would never expire."""
+    await b.boot(LocalPreAuthorize=True)
+    assert await send(b, 1, entry("CARD1")) == "Accepted"
+    for bad in ("2027-02-30T00:00:00Z", "1969-12-31T23:59:59Z"):
+        try:
+            await send(b, 2, entry("CARD3"), entry("CARD4", expiryDate=bad))
+        except CallError as exc:
+            assert exc.code == "PropertyConstraintViolation", exc.code
+        else:
+            raise AssertionError("taken: %s" % bad)
+        assert await version(b) == 1
+    assert await send(b, 2, entry("CARD3")) == "Accepted", "the next one is taken"
+
+
 def test_a_region_used_by_something_else_is_left_alone():
     """A board whose flash still has the older table: the file system was there."""
     with tempfile.TemporaryDirectory() as folder:

@@ -378,7 +378,7 @@ def test_bad_bodies_get_an_error_that_names_the_field(server):
         b"{",
         b'"x"',
         b"\xff\xfe",
-        {"idTag": "X" * 21},
+        {"idTag": "X" * 37},
         {"idTag": 5},
         {"idTag": ["a"]},
         {"idTag": "a\nb"},

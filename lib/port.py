@@ -103,6 +103,11 @@ else:
             self._event.clear()
 
 
+def random_below(n):
+    """Random integer 0 <= i < n, different on every device; 0 if n is not above 0."""
+    return int.from_bytes(urandom(4), "big") % n if n > 0 else 0
+
+
 def forget(name):
     """Drop a module, what is inside of it and its place in its package: its memory can be used
     again once nobody holds anything of it."""

@@ -13,6 +13,9 @@ and `;`. Types: `i` integer, `n` number, `d` number with one decimal, `b` boolea
 of at most N characters (`s`: any), `t` date-time, `eA|B|` enumeration, `{...}` object,
 `[T]` array (`[+T]`: at least one item), `@x` shared type. The reader is `lib/ocppj/schema.py`.
 
+Lines with `!` are the dialect: error codes whose spelling differs between versions, and the
+digits of the message types (OCPP-J 1.6 section 4.2 and table 7).
+
 A schema keyword that the table cannot express is an error here, never dropped in silence.
 """
 
@@ -44,6 +47,14 @@ RESULTS = (
 # Answers that registration, billing or a driver hang on. Of these the table on the device only
 # says that they are objects: the adapter reads each field by itself, and takes what it can use.
 ADAPTER = "Authorize BootNotification StartTransaction StopTransaction".split()
+
+DIALECT = {
+    "!frame": "FormationViolation",
+    "!form": "FormationViolation",
+    # One "r" in 1.6; later versions write "Occurrence".
+    "!count": "OccurenceConstraintViolation",
+    "!types": "234",
+}
 
 # A type written out at least this long and at least twice gets a line of its own.
 SHARE_FROM = 24
@@ -183,6 +194,7 @@ def build(calls=CALLS, results=RESULTS, adapter=()):
     lines.update({">" + name: message_text(name + "Response") for name in sorted(results)})
     lines.update({">" + name: "" for name in adapter if name in results})
     share(lines)
+    lines.update(DIALECT)
     return "\n" + "".join("%s %s\n" % item for item in sorted(lines.items()))
 
 

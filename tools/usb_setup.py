@@ -151,7 +151,7 @@ def main(argv=None):
         try:
             label = apply(repl.run, values, ca)
             # Said before: the charger shall not take this for a crash.
-            repl.send("from hal import system\nsystem.mark('SoftReset')\nsystem.reset()")
+            repl.send("from hal import system\nsystem.mark('SoftRestart')\nsystem.reset()")
         finally:
             repl.close()
     except (Trouble, ValueError, OSError) as exc:

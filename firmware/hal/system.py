@@ -23,7 +23,7 @@ from hal import watchdog
 
 _MAGIC = const(b"mEVS")
 _FORMAT = const("<4sBB")  # magic, index of the marker, starts in a row that went wrong
-_MARKS = const(("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash", "Retry"))
+_MARKS = const(("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry"))
 _HEAD = struct.calcsize(_FORMAT) + 4
 _WORDS = const("<II")  # length and CRC-32 of the last words, which follow
 _WORDS_AT = _HEAD + struct.calcsize(_WORDS)
@@ -82,7 +82,7 @@ def kept_words():
 
 
 def last_reset():
-    """PowerUp, Watchdog, Crash, SoftReset, HardReset, FirmwareUpdate or Retry."""
+    """PowerUp, Watchdog, Crash, SoftRestart, HardRestart, FirmwareUpdate or Retry."""
     global _last, _loops
     if _last is None:
         mark_, loops = _read()
@@ -103,7 +103,7 @@ def last_reset():
 
 
 def mark(reason):
-    """Say why the next reset will happen: SoftReset, HardReset, FirmwareUpdate or Crash.
+    """Say why the next reset will happen: SoftRestart, HardRestart, FirmwareUpdate or Crash.
 
     Retry, too: a start in safe mode that gives the application another chance; the starts
     that went wrong stay counted, less one. ValueError for anything else.

@@ -177,7 +177,7 @@ class _Page:
         charger = self._session.charger
         if not charger.settings.text("CentralSystemURI"):
             yield "none; charging is free for anyone who plugs in."
-        elif charger.ocpp.accepted:
+        elif charger.central.accepted:
             yield "connected, and the charger is accepted."
         else:
             why = charger.connection.last_error

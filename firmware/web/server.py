@@ -29,7 +29,7 @@ Request.max_readline = LINE_MAX
 
 MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
 MAX_EVENTS = 2  # phones that follow live; the others ask every 5 s
-_ID_TAG_MAX = 20  # OCPP 1.6, IdToken
+_ID_TAG_MAX = 36  # characters; 1.6 takes 20 of them, 2.0.1 all
 _ID_TAG = "idTag: 1 to %d printable ASCII characters." % _ID_TAG_MAX
 
 _SECURITY = (

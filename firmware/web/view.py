@@ -44,7 +44,7 @@ class View:
         )
         connection = charger.connection
         out["ocpp"] = {
-            "state": "accepted" if charger.ocpp.accepted else connection.state,
+            "state": charger.central.state,
             "url_host": charger.config.host(),
             "last_error": connection.last_error,
         }
@@ -78,14 +78,14 @@ class View:
         token = id_tag or self._charger.settings.text("WebIdTag")
         if not token:
             return "No idTag: give one, or set WebIdTag."
-        return await self._charger.station.present_token(token, 1)
+        return await self._charger.station.present_token(token, "Local", 1)
 
     async def stop(self):
         """End the running session; text for a person."""
         connector = self._charger.station.connectors[0]
         if connector.session is None:
             return "Nothing is charging."
-        connector.end("local")
+        connector.request_stop("local")
         return "Stopping."
 
     async def reset_faults(self):

@@ -237,7 +237,7 @@ class Charger(Program):
     def person_resets(self):
         """Somebody has looked at it and says that it may charge."""
         for connector in self.station.connectors:
-            connector.lifecycle.reset_faults()
+            connector.sequence.reset_faults()
             connector.evse.reset_closings()
 
 

@@ -131,7 +131,7 @@ class Play(Mischief):
 
     def stop(self, c):
         """The session is ended from afar; nothing more is permitted until the plug was out."""
-        if self.charger.runs and self.charger.station.connectors[c].end("remote"):
+        if self.charger.runs and self.charger.station.connectors[c].request_stop("remote"):
             self.judge.seen[c].forbidden = True
 
     def limit(self, c, ma):

@@ -117,7 +117,7 @@ class Program:
 
     def _reset_asked(self, kind):
         self.tick.open_all("ResetRequested")
-        hal.system.mark("HardReset" if kind == "hard" else "SoftReset")
+        hal.system.mark("HardRestart" if kind == "hard" else "SoftRestart")
         with hal_names():
             hal.system.reset()
 

@@ -7,7 +7,7 @@ import asyncio
 import log
 from iec61851 import levels
 from iec61851.closings import Closings
-from iec61851.observer import FrontEnd
+from iec61851.levels import FrontEnd
 from port import Flag
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -234,7 +234,7 @@ class Charger:
         self.connector = self.station.add(self.evse, self.meter, lock, rcd, profile)
         self.limits = self.connector.limits
 
-    async def _remote(self, token):
+    async def _remote(self, token, kind):
         if not self.online:
             return None
         self.asked.append(token)
@@ -268,7 +268,11 @@ class Charger:
             self.meter.register_wh = start + wh * (i + 1) // seconds
             await self.connector.metering.refresh()
             self.connector.metering.tick(self.clock.ms)
-            await self.connector.lifecycle.work()
+            await self.work()
+
+    async def work(self):
+        """The task of the connector goes round once."""
+        await self.connector.sequence.work()
 
     async def recover(self, cause="PowerUp"):
         """Boot: what the journal remembers, up to the last cut session."""

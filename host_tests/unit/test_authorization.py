@@ -4,7 +4,7 @@ from helpers import run
 from station import authorization
 from station_parts import NOON, Charger
 from store.ramflash import RamFlash
-from store.taglist import TagList, packed
+from store.taglist import TagList
 
 
 def verdict(charger, token):
@@ -118,7 +118,7 @@ def test_concurrent_says_nothing_about_the_token():
 def test_a_broken_way_to_the_central_system_counts_as_offline():
     charger = Charger()
 
-    async def broken(token):
+    async def broken(token, kind):
         raise OSError("gone")
 
     charger.authorizer.remote = broken
@@ -143,7 +143,7 @@ def listed(charger, *entries):
     charger.authorizer.tags = tags = TagList(RamFlash(4))
     out = []
     for token, status, expiry, parent in entries:
-        out.append(packed(token, {"status": status, "expiry": expiry, "parent": parent}))
+        out.append((token, {"status": status, "expiry": expiry, "parent": parent}))
     run(tags.replace(1, out))
 
 

@@ -34,7 +34,7 @@ def dialled(cfg):
     async def attempt():
         resolver = Resolver(lambda host, port: host, lambda: True)
         try:
-            await Dialer(cfg, open_stream, resolver, ("ocpp1.6",)).open()
+            await Dialer(cfg, open_stream, resolver, lambda: ("ocpp1.6",)).open()
         except (OSError, ValueError):
             pass
 

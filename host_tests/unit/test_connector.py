@@ -97,7 +97,7 @@ def test_local_stop_is_finishing_until_unplugged_and_has_the_final_reading():
         assert await c.station.present_token("card") == "Session ended."
         await c.pass_s(1)
         assert c.connector.status == "finishing" and c.connector.session is None
-        assert session.ended == "local" and session.energy_wh == 123
+        assert session.stop_recorded == "local" and session.energy_wh == 123
         [stop] = c.records(kinds.STOP)
         assert stop[:5] == [1, 1, 1123, "local", "card"]
         await c.pass_s(10)
@@ -327,7 +327,7 @@ def after_the_car_left(stop, unlock, lock, cable=None):
         if lock:
             words["UnlockConnectorOnEVSideDisconnect"] = unlock
         c = Charger(lock=lock, settings={k: str(v).lower() for k, v in words.items()})
-        c.connector.lifecycle._cable = cable
+        c.connector.cable = cable
         await c.charge()
         c.evse.unplug()
         del c.events[:]
@@ -375,7 +375,7 @@ def test_a_socket_whose_cable_cannot_be_read_is_not_kept_from_the_next_driver():
     async def story():
         lock, answers = FakeLock(), [32000]
         c = Charger(lock=lock)
-        c.connector.lifecycle._cable = lambda: answers[0] if answers else broken()
+        c.connector.cable = lambda: answers[0] if answers else broken()
         await c.charge()
         c.station.remote_stop(1)
         await c.pass_s(2)
@@ -497,8 +497,8 @@ def test_no_session_without_a_first_reading():
         c.known["CARD"] = ("accepted", None)
         c.evse.plug()
         await c.station.present_token("CARD")
-        await c.connector.lifecycle.work()
-        assert c.connector.session is None and c.connector.pending
+        await c.work()
+        assert c.connector.session is None and c.connector.waiting
         c.meter.fails = False
         await c.pass_s(1)
         assert c.connector.session.meter_start_wh == 1000
@@ -517,7 +517,7 @@ def test_a_bug_in_the_task_leaves_nothing_permitted():
             raise RuntimeError("bug")
 
         c.connector.step = broken
-        task = asyncio.create_task(c.connector.run())
+        task = asyncio.create_task(c.connector.sequence.run())
         await asyncio.sleep(0.05)
         assert not c.evse.closed and c.evse.fault == "TaskFailed"
         assert not task.done()

@@ -235,7 +235,7 @@ def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
         await c.pass_s(3)
         assert not c.evse.closed and not c.evse.closings.news, "on flash"
         later = Charger(c.flash, boot=2)
-        await later.recover("HardReset")
+        await later.recover("HardRestart")
         assert later.evse.closings.person and "ClosingsExceeded" in later.evse.faults
         assert later.connector.faults.has("EmergencyStop")
         await later.pass_s(60)
@@ -362,7 +362,7 @@ def test_what_waits_for_the_cable_outlives_a_restart():
         assert not last.connector.faults.has(cause)
 
     for cause in ("RcdTripped", "RcdTestFailed", "OverCurrentHard", "LockLost"):
-        for reset in ("SoftReset", "HardReset", "PowerUp", "Watchdog"):
+        for reset in ("SoftRestart", "HardRestart", "PowerUp", "Watchdog"):
             run(story(cause, reset))
 
 
@@ -394,12 +394,12 @@ def test_the_bounds_of_a_plug_in_outlive_a_restart():
             c.evse.closings.ended(c.clock.ms, "OverCurrentSoft")
         await c.pass_s(2)
         later = Charger(c.flash, boot=2)
-        await later.recover("SoftReset")
+        await later.recover("SoftRestart")
         assert later.evse.closings.left == (48, 1) and later.evse.closings.why is None
         assert later.evse.closings.ended(later.clock.ms, "OverCurrentSoft") == "fault"
         await later.pass_s(1)
         last = Charger(c.flash, boot=3)
-        await last.recover("SoftReset")
+        await last.recover("SoftRestart")
         assert "ClosingsExceeded" in last.evse.faults and not last.connector.usable
 
     run(story())
@@ -419,7 +419,7 @@ def test_what_is_held_is_on_flash_before_anything_that_takes_time():
             return True
 
         c.connector.metering.refresh = refresh
-        await c.connector.lifecycle.work()
+        await c.work()
         assert seen[0] == [["EmergencyStop"]], seen
 
     run(story())

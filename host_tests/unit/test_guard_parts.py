@@ -5,7 +5,7 @@ import sys
 
 import twin_bench
 from helpers import run
-from iec61851.observer import WEAK_MV, FrontEnd
+from iec61851.levels import WEAK_MV, FrontEnd
 from pilot_bench import Bench
 from twin_bench import Board, machine
 

@@ -288,18 +288,18 @@ def test_reset_reasons_are_told_apart():
             return system.last_reset()
 
         assert boot(1) == "PowerUp"
-        system.mark("SoftReset")
-        assert boot(2) == "SoftReset"
+        system.mark("SoftRestart")
+        assert boot(2) == "SoftRestart"
         assert boot(2) == "Crash"  # the marker holds for one reset
         assert system.boot_loops() == 1
         assert boot(3) == "Watchdog" and system.boot_loops() == 2
         system.healthy()
         assert boot(3) == "Watchdog" and system.boot_loops() == 1
-        for reason in ("HardReset", "FirmwareUpdate", "Crash"):
+        for reason in ("HardRestart", "FirmwareUpdate", "Crash"):
             system.mark(reason)
             assert boot(2) == reason
         raises(ValueError, system.mark, "Whim")
-        system.mark("HardReset")
+        system.mark("HardRestart")
         chip.memory = chip.memory[:-1] + bytes([chip.memory[-1] ^ 1])
         assert boot(2) == "Crash"  # a damaged record is none
         # Another try from safe mode: not counted as a success, and one failure is enough.

@@ -5,10 +5,10 @@
 from helpers import raises
 from iec61851 import duty, proximity
 from iec61851.closings import CUT, UNPLUGGED, Closings
-from iec61851.evidence import Evidence, Run
+from iec61851.evidence import Evidence
 from iec61851.latch import CAUSES, Latch
-from iec61851.levels import LETTERS, UNKNOWN, A, B, C, D, E, F, classify, level
-from iec61851.observer import WEAK_MV, FrontEnd
+from iec61851.levels import LETTERS, UNKNOWN, WEAK_MV, A, B, C, D, E, F, FrontEnd, Run
+from iec61851.levels import classify, level
 from iec61851.sender import FAULT, MAX_WAKES, OFFER, STEADY, Sender, Waker
 from station import faults
 
@@ -232,7 +232,7 @@ def test_a_latch_counts_how_often_and_forgets_what_was_asked_for_only():
 
 
 def test_the_latch_and_the_station_know_the_same_causes():
-    assert CAUSES[-1] == "Unknown" and len(set(CAUSES)) == len(CAUSES)
+    assert CAUSES[-1] == "UnknownCause" and len(set(CAUSES)) == len(CAUSES)
     known = [line.partition("|")[0] for line in faults._TABLE.strip().split("\n")]
     assert sorted(known) == sorted(CAUSES[:-1])
 

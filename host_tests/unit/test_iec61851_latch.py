@@ -35,9 +35,9 @@ def test_every_cause_has_a_place_of_its_own():
 
 def test_an_unknown_word_is_latched_and_stays_for_its_own_name():
     kept = Latch()
-    assert kept.add("Whatever") and kept.all() == ["Unknown"]
+    assert kept.add("Whatever") and kept.all() == ["UnknownCause"]
     kept.ask("PilotWrong", kept.count("PilotWrong"))
-    assert kept.settle(Allows()) == "Unknown"
+    assert kept.settle(Allows()) == "UnknownCause"
 
 
 def test_what_happened_again_after_it_was_asked_for_is_not_forgotten():

@@ -66,12 +66,12 @@ def test_crashes_in_a_row_are_counted_up_to_255():
 
 
 # In the order in which they are numbered in RTC memory.
-MARKS = ("", "SoftReset", "HardReset", "FirmwareUpdate", "Crash", "Retry")
+MARKS = ("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry")
 
 
 def test_a_marker_says_why_and_a_retry_counts_one_less():
     with Hal("system") as system:
-        for before, mark, kept in ((3, "Retry", 2), (0, "Retry", 0), (3, "Crash", 3), (3, "SoftReset", 3)):
+        for before, mark, kept in ((3, "Retry", 2), (0, "Retry", 0), (3, "Crash", 3), (3, "SoftRestart", 3)):
             system._last, system._loops = "Crash", before
             system.mark(mark)
             number, loops = system._read()
@@ -124,7 +124,7 @@ def test_causes_of_a_reset():
     with Hal("system") as system:
         for cause, mark, told, loops in (
             (1, 0, "PowerUp", 0), (3, 0, "Watchdog", 8), (2, 0, "Crash", 8), (5, 0, "Crash", 8),
-            (2, 1, "SoftReset", 0), (2, 2, "HardReset", 0), (2, 3, "FirmwareUpdate", 0),
+            (2, 1, "SoftRestart", 0), (2, 2, "HardRestart", 0), (2, 3, "FirmwareUpdate", 0),
             (2, 5, "Retry", 7), (3, 1, "Watchdog", 8), (1, 1, "PowerUp", 0), (4, 0, "PowerUp", 0),
         ):  # fmt: skip
             system._last = None

@@ -2,9 +2,7 @@
 # MIT license; part of microevse
 from helpers import raises
 from station.limits import (
-    PRIORITY_API,
     PRIORITY_PROFILE,
-    PRIORITY_SAFETY,
     PRIORITY_SOLAR,
     PRIORITY_WEB,
     Limits,
@@ -16,18 +14,18 @@ def test_without_claims_the_smallest_cap_is_the_limit():
     assert limits.value(0)[0] == 80000
     limits.cap("board", 32000)
     limits.cap("cable", 20000)
-    assert limits.value(0) == (20000, "Limited to 20 A by the cable.")
+    assert limits.value(0)[:2] == (20000, "Limited to 20 A by the cable.")
     limits.cap("cable", None)
-    assert limits.value(0) == (32000, "Limited to 32 A by the board.")
+    assert limits.value(0)[:2] == (32000, "Limited to 32 A by the board.")
 
 
 def test_the_claim_of_the_highest_priority_holds_even_if_it_is_not_the_smallest():
     limits = Limits()
     limits.claim("solar", PRIORITY_SOLAR, 6500)
-    assert limits.value(0) == (6500, "Limited to 6.5 A by solar.")
+    assert limits.value(0)[:2] == (6500, "Limited to 6.5 A by solar.")
     limits.claim("profile", PRIORITY_PROFILE, 13000)
     limits.claim("web", PRIORITY_WEB, 8000)
-    assert limits.value(0) == (13000, "Limited to 13 A by a charging profile.")
+    assert limits.value(0)[:2] == (13000, "Limited to 13 A by a charging profile.")
     assert limits.release("profile")
     assert not limits.release("profile")
     assert limits.value(0)[0] == 8000
@@ -38,19 +36,19 @@ def test_no_claim_is_above_a_cap():
     limits.cap("board", 16000)
     limits.claim("web", PRIORITY_WEB, 32000)
     # It was once said nowhere that 32 A had been asked for.
-    assert limits.value(0) == (16000, "Limited to 16 A by the board; the page asks for 32 A.")
-    assert limits.protective
+    assert limits.value(0)[:2] == (16000, "Limited to 16 A by the board; the page asks for 32 A.")
+    assert limits.value(0)[2]
     limits.claim("web", PRIORITY_WEB, 10000)
-    assert limits.value(0)[0] == 10000 and not limits.protective
+    assert limits.value(0)[0] == 10000 and not limits.value(0)[2]
 
 
 def test_below_six_amperes_is_a_pause_that_says_who_wanted_it():
     limits = Limits()
     limits.claim("web", PRIORITY_WEB, 5999)
-    ma, why = limits.value(0)
+    ma, why, _ = limits.value(0)
     assert ma == 0 and "the page" in why and "6 A" in why
     limits.claim("web", PRIORITY_WEB, 0)
-    assert limits.value(0) == (0, "Paused by the page.")
+    assert limits.value(0)[:2] == (0, "Paused by the page.")
     limits.claim("web", PRIORITY_WEB, 6000)
     assert limits.value(0)[0] == 6000
 
@@ -60,6 +58,11 @@ def test_a_claim_ends_at_its_time():
     limits.claim("web", PRIORITY_WEB, 8000, until=5000)
     assert limits.value(4999)[0] == 8000
     assert limits.value(5000)[0] == 80000
+    # A query removes nothing: asked about an earlier moment the claim is there again.
+    assert limits.value(4999)[0] == 8000
+    limits.expire(4999)
+    assert len(list(limits.claims())) == 1
+    limits.expire(5000)
     assert list(limits.claims()) == []
 
 
@@ -98,19 +101,19 @@ def test_a_profile_above_the_cap_is_told_and_one_below_it_is_not():
     limits.cap("setting", 16000)
     limits.cap("profile_max", 32000)
     by = "Limited to 16 A by the setting MaxCurrent"
-    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    assert limits.value(0)[:2] == (16000, by + "; the station's charging profile asks for 32 A.")
     assert limits.bound() == (16000, "the setting MaxCurrent")
     limits.claim("profile", PRIORITY_PROFILE, 20000)
-    assert limits.value(0) == (16000, by + "; a charging profile asks for 20 A.")
+    assert limits.value(0)[:2] == (16000, by + "; a charging profile asks for 20 A.")
     limits.claim("profile", PRIORITY_PROFILE, 16000)
-    assert limits.value(0) == (16000, by + "; the station's charging profile asks for 32 A.")
+    assert limits.value(0)[:2] == (16000, by + "; the station's charging profile asks for 32 A.")
     limits.cap("profile_max", 16000)
     assert limits.value(0)[1].startswith("Limited to 16 A by ") and ";" not in limits.value(0)[1]
     limits.cap("profile_max", 32000)
     limits.claim("profile", PRIORITY_PROFILE, 10000)
-    assert limits.value(0) == (10000, "Limited to 10 A by a charging profile.")
+    assert limits.value(0)[:2] == (10000, "Limited to 10 A by a charging profile.")
     limits.cap("profile_max", 8000)
-    assert limits.value(0) == (
+    assert limits.value(0)[:2] == (
         8000,
         "Limited to 8 A by the station's charging profile; a charging profile asks for 10 A.",
     )
@@ -118,7 +121,7 @@ def test_a_profile_above_the_cap_is_told_and_one_below_it_is_not():
 
 def test_the_priorities_stand_in_their_order():
     limits = Limits()
-    order = (PRIORITY_SOLAR, PRIORITY_API, PRIORITY_WEB, PRIORITY_PROFILE, PRIORITY_SAFETY)
+    order = (PRIORITY_SOLAR, PRIORITY_WEB, PRIORITY_PROFILE, 5000)
     for number, priority in enumerate(order):
         limits.claim(str(priority), priority, 7000 + 1000 * number)
         assert limits.value(0)[0] == 7000 + 1000 * number
@@ -129,7 +132,7 @@ def test_a_copy_has_all_and_shares_nothing():
     limits.cap("board", 20000)
     limits.claim("web", PRIORITY_WEB, 30000)
     other = limits.copy()
-    assert other.value(0) == (20000, "Limited to 20 A by the board; the page asks for 30 A.")
+    assert other.value(0)[:2] == (20000, "Limited to 20 A by the board; the page asks for 30 A.")
     other.cap("board", None)
     other.release("web")
     assert limits.value(0)[0] == 20000 and list(limits.claims()) and not list(other.claims())
@@ -148,17 +151,17 @@ def test_a_claim_that_has_ended_hides_no_other():
 def test_a_claim_as_small_as_the_cap_leaves_it_the_cap_s():
     """And what protects is offered at once: a claim alone can wait."""
     limits = Limits()
-    assert limits.protective is False
+    assert limits.value(0)[2] is False
     for name in ("board", "cable", "site", "temperature", "guard"):
         limits.cap(name, 16000)
         limits.claim("web", PRIORITY_WEB, 16000)
-        assert limits.value(0)[0] == 16000 and limits.protective is True, name
+        assert limits.value(0)[0] == 16000 and limits.value(0)[2] is True, name
         limits.claim("web", PRIORITY_WEB, 15999)
-        assert limits.value(0)[0] == 15999 and limits.protective is False
+        assert limits.value(0)[0] == 15999 and limits.value(0)[2] is False
         limits.cap(name, None)
     for name in ("setting", "profile_max"):
         limits.cap(name, 10000)
-        assert limits.value(0)[0] == 10000 and limits.protective is False
+        assert limits.value(0)[0] == 10000 and limits.value(0)[2] is False
         limits.cap(name, None)
 
 

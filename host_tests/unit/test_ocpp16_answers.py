@@ -124,7 +124,7 @@ def test_any_object_acknowledges_the_end_of_a_transaction():
     # A strange idTagInfo once counted as a failed attempt, and after three the end was given up.
     async def go(answer):
         c, transactions, central = await start({"transactionId": 9})
-        c.connector.end("local")
+        c.connector.request_stop("local")
         await c.pass_s(2)
         central.answer = answer
         await transactions.step()
@@ -133,6 +133,37 @@ def test_any_object_acknowledges_the_end_of_a_transaction():
 
     for info in (None, "Accepted", {}, {"status": "Fine"}, {"status": "Accepted", "expiryDate": 0}):
         run(go({"idTagInfo": info}))
+
+
+# -- tokens of later versions --------------------------------------------------------------
+
+
+def test_a_token_that_is_too_long_for_an_id_tag_is_refused_and_not_asked_about():
+    async def body():
+        c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
+        central = Central({"idTagInfo": {"status": "Accepted"}})
+        online = [True]
+        c.authorizer.remote = remote(central.call, lambda: online[0])
+        assert (await c.authorizer.check("x" * 20, "Central")).status == "accepted"
+        assert central.asked == [("Authorize", {"idTag": "x" * 20})]
+        for online[0] in (True, False):
+            verdict = await c.authorizer.check("x" * 21, "Central")
+            assert (verdict.status, verdict.accepted) == ("invalid", False)
+        assert len(central.asked) == 1
+
+    run(body())
+
+
+def test_a_long_token_is_told_in_a_way_that_is_no_other_token():
+    assert names.id_tag("x" * 20) == "x" * 20
+    assert names.id_tag("0123456-89ab-cdef-0123") == "0123456-89ab-cdef-0~"
+    assert len(names.id_tag("y" * 255)) == 20
+
+
+def test_the_five_words_of_1_6_and_no_other_are_verdicts():
+    from store.taglist import STATUSES
+
+    assert sorted(names.AUTHORIZATION.values()) == sorted(STATUSES[:5])
 
 
 # -- Authorize ---------------------------------------------------------------------------

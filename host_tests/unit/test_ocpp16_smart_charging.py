@@ -10,8 +10,12 @@ from station import profile as p
 from station_parts import NOON, Charger
 
 
-class Ids:
-    """transactionId 1000 + session number."""
+class Point:
+    """What the handlers use of the adapter; transactionId is 1000 + session number."""
+
+    def __init__(self, charger):
+        self.station = charger.station
+        self.clock = charger.clock
 
     def transaction_id(self, session):
         return 1000 + session
@@ -104,18 +108,18 @@ def test_a_start_carries_only_session_profiles():
 def test_before_the_time_is_known_the_answer_has_no_dates():
     c = Charger()
     c.clock.unix = None
-    table = smart_charging.handlers(c.station, Ids(), c.clock)
+    point = Point(c)
     relative = json.loads(OPEN)
     relative["chargingProfilePurpose"] = "TxDefaultProfile"
     relative["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] = 2990.5
 
     async def scenario():
-        answer = await table["SetChargingProfile"](
-            {"connectorId": 0, "csChargingProfiles": relative}
+        answer = await smart_charging.set_charging_profile(
+            point, {"connectorId": 0, "csChargingProfiles": relative}
         )
         assert answer == {"status": "Accepted"}
-        return await table["GetCompositeSchedule"](
-            {"connectorId": 1, "duration": 60, "chargingRateUnit": "W"}
+        return await smart_charging.get_composite_schedule(
+            point, {"connectorId": 1, "duration": 60, "chargingRateUnit": "W"}
         )
 
     assert run(scenario()) == {
@@ -132,17 +136,19 @@ def test_before_the_time_is_known_the_answer_has_no_dates():
 def test_a_transaction_that_is_ending_takes_no_profile():
     async def scenario():
         c = Charger()
-        table = smart_charging.handlers(c.station, Ids(), c.clock)
+        point = Point(c)
         session = await c.charge()
         data = json.loads(OPEN)
         data["chargingProfilePurpose"] = "TxProfile"
         data["transactionId"] = 1000 + session.id
         call = {"connectorId": 1, "csChargingProfiles": data}
-        assert (await table["SetChargingProfile"](call))["status"] == "Accepted"
+        answer = await smart_charging.set_charging_profile(point, call)
+        assert answer["status"] == "Accepted"
         c.evse.obeys = False
         c.station.remote_stop(session.id)
         assert c.connector.session is session
-        assert (await table["SetChargingProfile"](call))["status"] == "Rejected"
+        answer = await smart_charging.set_charging_profile(point, call)
+        assert answer["status"] == "Rejected"
 
     run(scenario())
 

@@ -531,7 +531,7 @@ def test_a_start_that_never_came_takes_its_profile_with_it():
         c = Charger()
         assert await c.station.remote_start("CARD", 1, profile(8, purpose=TX))
         await c.pass_s(61)
-        assert c.connector.pending is None
+        assert c.connector.waiting is None
         await c.charge("CARD")
         assert c.evse.offered_ma == 16000
 
@@ -609,16 +609,16 @@ def test_the_cap_of_the_station_is_shared_first_come_first_served():
         assert c.evse.offered_ma == 16000
         evse.plug()
         second.authorize("OTHER", None, c.clock.ms)
-        await second.lifecycle.work()
+        await second.sequence.work()
         await c.pass_s(1)
         assert (c.evse.offered_ma, evse.offered_ma) == (10000, 10000)
         await c.pass_s(100)
-        await second.lifecycle.work()
+        await second.sequence.work()
         # 5.5 A would be nothing for either: the first keeps it all.
         assert (c.evse.offered_ma, evse.offered_ma) == (11000, 0)
         c.station.remote_stop(c.connector.session.id)
         await c.pass_s(1)
-        await second.lifecycle.work()
+        await second.sequence.work()
         assert evse.offered_ma == 11000
 
     run(scenario())

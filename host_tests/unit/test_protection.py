@@ -234,7 +234,7 @@ def test_a_plug_with_live_pins_stays_locked():
     bench.contacts.closed = True
     run(bench.charger.charge())
     bench.charger.evse.release()
-    bench.connector.end("local")
+    bench.connector.request_stop("local")
     run(bench.charger.pass_s(5))
     assert bench.connector.session is None and lock.locked
     bench.contacts.closed = False
@@ -258,7 +258,7 @@ def commanded(bench, look, then=None, limit=20):
             if look and charger.clock.ms % 500 == 0:
                 bench.protection.look(charger.clock.ms)
             if (charger.clock.ms - asked) % 1000 == 0:
-                await charger.connector.lifecycle.work()
+                await charger.work()
             await asyncio.sleep(0.1)
             assert charger.clock.ms - asked < limit * 1000, "no answer"
         told = bench.connector.faults.has("ContactorWelded")
@@ -292,7 +292,7 @@ def test_an_unlock_command_with_a_weld_that_was_told_keeps_the_plug():
 def test_an_unlock_command_after_a_weld_was_told_keeps_the_plug():
     bench = welded()
     bench.charger.evse.release()
-    bench.connector.end("local")
+    bench.connector.request_stop("local")
     run(bench.charger.pass_s(2))
     assert bench.looks(6) == ("ContactorWelded", "") and bench.connector.session is None
     answer, _, unlocked, _ = commanded(bench, True)

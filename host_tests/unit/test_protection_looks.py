@@ -419,7 +419,7 @@ def test_a_thermistor_s_curve():
 
 
 def test_the_probe_waits_until_nobody_is_there_and_the_rcd_test_for_an_open_contactor():
-    for name in ("session", "pending"):
+    for name in ("session", "waiting"):
         bench = Bench()
         assert bench.protection.probe_is_due() and bench.protection.test_is_due(RCD_TEST_MS)
         setattr(bench.connector, name, "somebody")

@@ -3,6 +3,7 @@
 """Energy that is billed twice or not at all, and a session that never ends, came from one of
 these comparisons; each is asked at its bound."""
 
+import port
 from helpers import run
 from station import measurands, recovery
 from station_parts import Charger, FakeMeter
@@ -205,8 +206,8 @@ def test_free_mode_waits_only_after_a_power_cut():
 
 
 def test_random_numbers_are_below_their_bound():
-    assert recovery.random_below(0) == 0 == recovery.random_below(-1) == recovery.random_below(1)
-    assert {recovery.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
+    assert port.random_below(0) == 0 == port.random_below(-1) == port.random_below(1)
+    assert {port.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
 
 
 class Ending:
@@ -216,10 +217,10 @@ class Ending:
         self._clock = clock
         self._begun = clock.ms
         self._session_ms, self._closed_ms = session_ms, closed_ms
-        self.pending = "somebody"
+        self.waiting = "somebody"
         self.told = []
         self.evse = self
-        self.lifecycle = self
+        self.sequence = self
 
     @property
     def session(self):
@@ -229,10 +230,13 @@ class Ending:
     def closed(self):
         return self._clock.ms - self._begun < self._closed_ms
 
-    def end(self, reason):
+    def drop_waiting(self):
+        self.waiting = None
+
+    def request_stop(self, reason):
         self.told.append("end " + reason)
 
-    def open_now(self, reason):
+    def stop_now(self, reason):
         self.told.append("open " + reason)
 
 
@@ -254,7 +258,7 @@ def ends(kind, *connectors):
         run(recovery.end_all(Station, kind, c.clock))
     finally:
         recovery.asyncio.sleep = real
-    assert all(one.pending is None for one in found)
+    assert all(one.waiting is None for one in found)
     return [one.told for one in found], c.clock.ms - begun
 
 
@@ -287,12 +291,12 @@ def cuts(c):
 def test_a_restart_that_cuts_a_session_whose_ev_asks_counts_as_a_closing():
     """The supply broke down at each closing: 111 closings in four minutes."""
     for cause, counted in (("PowerUp", 1), ("Watchdog", 1), ("Crash", 1), ("Retry", 1),
-                           ("SoftReset", 0), ("HardReset", 0), ("FirmwareUpdate", 0)):  # fmt: skip
+                           ("SoftRestart", 0), ("HardRestart", 0), ("FirmwareUpdate", 0)):  # fmt: skip
         c, cut = restarted(journal(start(3), asking(3)), cause, 2)
         assert len(cut) == 1 and c.evse.closings.left == (50 - counted, 3), cause
         assert cuts(c) == counted, cause
         assert c.evse.closings.why is None and not c.connector.faults.has("ClosingsExceeded")
-        assert not c.connector.finished, "it goes on"
+        assert c.connector.unplugged_since_stop, "it goes on"
         assert held(c)[0][3] == 3, "on flash at once"
         assert not c.evse.closings.news
     c, _ = restarted(journal(start(3), asking(3), stop(3)), "PowerUp", 2)
@@ -325,7 +329,7 @@ def test_the_sixth_session_that_is_cut_in_one_plug_in_is_the_last():
         c.journal.append(*stop(number))
         assert (c.evse.closings.why == "fault") is (number == 6), number
     assert "ClosingsExceeded" in c.evse.faults and not c.connector.usable
-    c, _ = restarted(c, "SoftReset", 8)
+    c, _ = restarted(c, "SoftRestart", 8)
     assert "ClosingsExceeded" in c.evse.faults and c.evse.closings.why == "fault"
 
 
@@ -336,7 +340,7 @@ def test_a_cut_session_is_counted_once_however_often_it_is_found():
         c, cut = restarted(c, "PowerUp", boot)
         assert [s.number for s in cut] == [3] and cuts(c) == 1, boot
         c.connector.faults.report("EmergencyStop", "", 0)
-        run(c.connector.lifecycle.work())  # another record does not forget it
+        run(c.work())  # another record does not forget it
     c.journal.append(*start(4))
     c.journal.keep(kinds.CHECKPOINT, 1, asking(4)[1])
     c, _ = restarted(c, "PowerUp", 9)
@@ -358,7 +362,7 @@ def test_the_count_of_a_cut_session_that_cannot_be_kept_is_kept_later():
             pass
         assert cuts(later) == 1 and later.evse.closings.news
         later.journal.keep = keep
-    run(later.connector.lifecycle.work())
+    run(later.work())
     assert held(later)[0][2][7] == 3600
 
 
@@ -372,11 +376,11 @@ def test_an_ev_that_asks_is_on_flash_before_the_contactor_closes():
         await c.pass_s(1)
         found = [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
         c.evse.state = 3
-        c.connector.step(c.clock.ms)
+        c.connector.look(c.clock.ms)
         assert not c.evse.closed
         found += [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
         c.evse.state = 2
-        c.connector.step(c.clock.ms)
+        c.connector.look(c.clock.ms)
         return found + [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
 
     assert run(story()) == [0, 1, 0]
@@ -403,8 +407,8 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         assert ("ClosingsExceeded" in c.evse.faults) is person, payload
         assert c.connector.faults.has("EmergencyStop") is ("EmergencyStop" in str(payload)), payload
         assert c.station.reset_faults() or not person, payload
-        run(c.connector.lifecycle.work())
-        c, _ = restarted(c, "SoftReset", 3)
+        run(c.work())
+        c, _ = restarted(c, "SoftRestart", 3)
         assert not c.evse.closings.person, payload
 
 
@@ -413,20 +417,20 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
         ("PowerUp", True, True), ("PowerUp", False, False), ("Watchdog", True, False)
     ):  # fmt: skip
         c, _ = restarted(journal(start(3)), cause, 2, stops)
-        assert c.connector.finished is finished, (cause, stops)
+        assert c.connector.unplugged_since_stop is not finished, (cause, stops)
     c, _ = restarted(journal(), "PowerUp", 2, True)
-    assert c.connector.finished, "the session had ended, the cable may be in"
+    assert not c.connector.unplugged_since_stop, "the session had ended, the cable may be in"
     c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
     c.journal.append(*stop(3))
-    for boot, cause in ((3, "PowerUp"), (4, "SoftReset"), (5, "Crash")):
+    for boot, cause in ((3, "PowerUp"), (4, "SoftRestart"), (5, "Crash")):
         c, _ = restarted(c, cause, boot, True)
-        assert c.connector.finished, "until the cable has been out, over any restart"
+        assert not c.connector.unplugged_since_stop, "until the cable has been out, over any restart"
     c.evse.plug()
-    run(c.connector.lifecycle.work())
-    assert c.connector.finished
+    run(c.work())
+    assert not c.connector.unplugged_since_stop
     c.evse.unplug()
     c.evse.closings.unplugged(0)  # as the state machine does it
-    run(c.connector.lifecycle.work())
-    assert not c.connector.finished
+    run(c.work())
+    assert c.connector.unplugged_since_stop
     c, _ = restarted(c, "Crash", 6, True)
-    assert not c.connector.finished
+    assert c.connector.unplugged_since_stop

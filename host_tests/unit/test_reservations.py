@@ -25,13 +25,13 @@ class Two(Charger):
         for _ in range(seconds):
             await self.pass_s(1)
             await self.second.metering.refresh()
-            await self.second.lifecycle.work()
+            await self.second.sequence.work()
 
     def look(self):
         return [c.status for c in self.station.connectors]
 
     async def tap(self, token, connector=None):
-        await self.station.present_token(token, connector)
+        await self.station.present_token(token, connector=connector)
         await self.go()
 
     def started(self):
@@ -325,9 +325,9 @@ def test_out_of_service_takes_effect_at_once_where_no_session_runs():
     assert s.connector.status == "unavailable"
     assert s.station.set_availability(1, True) == "accepted"
     run(s.tap("C", 2))
-    assert s.second.pending is not None
+    assert s.second.waiting is not None
     assert s.station.set_availability(2, False) == "accepted"
-    assert s.second.status == "unavailable" and s.second.pending is None
+    assert s.second.status == "unavailable" and s.second.waiting is None
     s.station.set_availability(2, True)
     run(s.charge("C"))
     assert s.station.set_availability(1, False) == "scheduled"

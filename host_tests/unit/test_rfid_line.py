@@ -74,7 +74,7 @@ def test_tag_that_arrives_in_pieces_is_one_tag():
 
 def test_twenty_characters_are_a_tag_and_twenty_one_are_none():
     b = Bench()
-    assert b.tags(b"A" * 20 + b"\n" + b"B" * 21 + b"\n" + b"C" * 500 + b"\nD\n") == ["A" * 20, "D"]
+    assert b.tags(b"A" * 36 + b"\n" + b"B" * 37 + b"\n" + b"C" * 500 + b"\nD\n") == ["A" * 36, "D"]
     assert b.reader.dropped == 2
 
 
@@ -129,3 +129,20 @@ def test_tag_is_not_forgotten_while_nobody_asks():
         return first, await b.reader.next_tag()
 
     assert run(body()) == ("AA", "BB")
+
+
+def test_the_shape_of_the_text_says_what_card_it_is():
+    b = Bench()
+    assert b.reader.kind == "Local"
+    for text, kind in (
+        (b"04a3b2c1", "ISO14443"),
+        (b"04A3B2C1D0E980", "ISO14443"),
+        (b"08010203040506070809", "ISO14443"),
+        (b"E004010203040506", "ISO15693"),
+        (b"0A001B2C3D", "Local"),  # a 125 kHz tag
+        (b"04A3B2CX", "Local"),
+        (b"123E4567-E89B-12D3-A456-426614174000", "Local"),
+        (b"04A3B2C1", "ISO14443"),
+    ):
+        assert b.tags(text + b"\n", 2000) == [text.decode().upper()]
+        assert b.reader.kind == kind, text

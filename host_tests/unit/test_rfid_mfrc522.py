@@ -251,3 +251,8 @@ def test_a_uid_that_the_sak_calls_incomplete_is_none():
         b = Bench()
         b.chip.put(Card(uid, 0x0C))  # says that there is more, and gives nothing
         assert b.tags(2) == [], uid
+
+
+def test_its_cards_are_of_iso_14443():
+    b = Bench()
+    assert b.driver.kind == b.reader.kind == "ISO14443"

@@ -239,3 +239,8 @@ def test_the_sak_decides_whether_a_uid_is_complete():
         expected = [] if uid is None else ["".join(["%02X" % byte for byte in uid])]
         assert b.tags(2) == expected, (sak, told)
         assert b.reports == [], "the reader is well"
+
+
+def test_its_cards_are_of_iso_14443():
+    b = Bench()
+    assert b.driver.kind == b.reader.kind == "ISO14443"

@@ -569,3 +569,69 @@ def test_ids_are_unique_over_reboots():
     first, second = rpc.message_ids(1), rpc.message_ids(2)
     ids = [first() for _ in range(50)] + [second() for _ in range(50)]
     assert len(set(ids)) == 100 and max([len(i) for i in ids]) <= 36
+
+
+# -- the dialect of 2.1 ------------------------------------------------------------------
+
+LATER = Schema(
+    b"\n!count OccurrenceConstraintViolation\n!form FormatViolation\n!frame RpcFrameworkError\n"
+    b"!types 23456\n<Notify text!s;\n>Hello name!s;\n"
+)
+
+
+def test_a_send_is_handled_and_never_answered_whatever_is_wrong_with_it():
+    async def go():
+        heard = []
+
+        async def notify(payload):
+            heard.append(payload["text"])
+            return {"status": "Accepted"}
+
+        b = Bench({"Notify": notify})
+        b.rpc.disconnected()
+        b.rpc.schema = LATER
+        b.rpc.connected()
+        # The same message twice is two messages: there is no answer that could have been lost.
+        for _ in range(2):
+            assert await b.hears([6, "s", "Notify", {"text": "a"}]) == []
+        assert heard == ["a", "a"] and b.rpc.repeated == 0
+        for wrong in ([6, "s", "Notify", {}], [6, "s", "Other", {}], [6, "s"], [6, 7, "Notify", {}]):
+            assert await b.hears(wrong) == [], wrong
+        assert await b.hears([2, "c", "Notify", {"text": "b"}]) == [
+            [3, "c", {"status": "Accepted"}]
+        ]
+
+    run(go())
+
+
+def test_a_dialect_with_type_5_says_that_an_answer_cannot_be_used():
+    async def go():
+        b = Bench({})
+        b.rpc.disconnected()
+        b.rpc.schema = LATER
+        b.rpc.connected()
+        task = asyncio.create_task(outcome(b.rpc.call("Hello", {})))
+        await turns()
+        call_id = b.sent[-1][1]
+        answers = await b.hears([3, call_id, {}])
+        assert [a[:3] for a in answers] == [[5, call_id, "OccurrenceConstraintViolation"]], answers
+        assert (await task).code == "FormatViolation"
+        # Theirs is noted and not answered: it ends nothing.
+        assert await b.hears([5, "x", "FormatViolation", "no", {}]) == []
+        assert await b.hears([2, "i", "Notify"]) == [
+            [4, "i", "RpcFrameworkError", "CALL needs type, id, action and payload", {}]
+        ]
+
+    run(go())
+
+
+def test_the_dialect_of_1_6_has_neither():
+    async def go():
+        b = Bench()
+        assert await b.hears([6, "s", "Reset", {"type": "Soft"}]) == [] and b.done == []
+        task = asyncio.create_task(outcome(b.rpc.call("Heartbeat", {})))
+        await turns()
+        assert await b.hears([3, b.sent[-1][1], {}]) == []
+        assert (await task).code == "FormationViolation"
+
+    run(go())

@@ -151,9 +151,27 @@ def test_answers_that_money_hangs_on_are_read_by_the_adapter():
 
 
 def test_one_item_at_least_where_the_schema_says_so():
-    table = Schema(b"\n<Many a![+i];b?[+{c!i;}];\n")
+    table = Schema(b"\n!count OccurenceConstraintViolation\n<Many a![+i];b?[+{c!i;}];\n")
     table.check_call("Many", {"a": [1]})
     exc = raises(CallError, table.check_call, "Many", {"a": []})
     assert exc.code == "OccurenceConstraintViolation"
     raises(CallError, table.check_call, "Many", {"a": [1], "b": []})
     table.check_call("Many", {"a": [1], "b": [{"c": 1}, {"c": 2}]})
+
+
+def test_the_table_says_how_its_version_spells_and_which_message_types_it_has():
+    """1.6 writes "Occurence" and FormationViolation; 2.x writes neither."""
+    later = Schema(
+        b"\n!count OccurrenceConstraintViolation\n!form FormatViolation\n"
+        b"!frame RpcFrameworkError\n!types 23456\n<Reset type!s;\n"
+    )
+    for table, count, form, types in (
+        (SCHEMA, "OccurenceConstraintViolation", "FormationViolation", (2, 3, 4)),
+        (later, "OccurrenceConstraintViolation", "FormatViolation", (2, 3, 4, 5, 6)),
+    ):
+        assert raises(CallError, table.check_call, "Reset", {}).code == count
+        for wrong in ([], {"type": "Soft", "more": 1}):
+            assert raises(CallError, table.check_call, "Reset", wrong).code == form
+        assert tuple(kind for kind in range(-1, 30) if table.has_type(kind)) == types
+        for wrong in ("2", "", None, [2], {}, True):
+            assert not table.has_type(wrong), wrong

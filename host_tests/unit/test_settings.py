@@ -79,7 +79,7 @@ def test_bad_values_are_rejected_with_a_reason_and_change_nothing():
         ("LocalPreAuthorize", "yes"),
         ("MeterValuesSampledData", "Energy.Active.Import.Register,Moonlight"),
         ("ConnectorPhaseRotation", "1.ABC"),
-        ("FreeModeIdTag", "x" * 21),
+        ("FreeModeIdTag", "x" * 37),
         ("FreeModeIdTag", "a\nb"),
         ("AuthorizationKey", "0123456789abcde"),
         ("AuthorizationKey", "0123456789abcdeg"),

@@ -19,7 +19,7 @@ class Settings:
 
 
 class Session:
-    ending = None
+    stopping = None
 
     def __init__(self, number):
         self.id = number
@@ -85,7 +85,7 @@ def test_one_has_all_two_have_half_and_the_second_waits_for_the_first_to_follow(
     assert site.limits() == [10000, 0]
     site.seconds(2)
     assert site.limits() == [10000, 10000]
-    two.session.ending = "local"
+    two.session.stopping = "local"
     site.seconds(1)
     two.session = None
     site.seconds(8)
@@ -180,7 +180,7 @@ def test_a_session_that_is_ending_has_no_part():
     for connector in site.connectors:
         connector.session = Session(connector.id)
     assert site.sharing.parts(20000) == {1: 10000, 2: 10000}
-    site.connectors[0].session.ending = "local"
+    site.connectors[0].session.stopping = "local"
     assert site.sharing.parts(20000) == {1: 0, 2: 20000}
     assert site.sharing.parts(5999) == {1: 0, 2: 0} and site.sharing.parts(6000) == {1: 0, 2: 6000}
 

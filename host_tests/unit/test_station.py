@@ -224,8 +224,8 @@ def test_the_cause_of_the_restart_is_the_reason_of_the_end():
         for cause, reason in (
             ("Watchdog", "reboot"),
             ("Crash", "reboot"),
-            ("SoftReset", "soft_reset"),
-            ("HardReset", "hard_reset"),
+            ("SoftRestart", "soft_reset"),
+            ("HardRestart", "hard_reset"),
             ("Whatever", "reboot"),
         ):
             c = Charger()
@@ -416,12 +416,12 @@ def test_what_is_fitted_decides_about_settings():
 def test_the_age_of_the_oldest_beat():
     async def story():
         c = Charger()
-        task = asyncio.create_task(c.connector.run())
+        task = asyncio.create_task(c.connector.sequence.run())
         await asyncio.sleep(0.05)
         assert c.station.oldest_beat_ms() == 0
         c.clock.ms += 3000
         assert c.station.oldest_beat_ms() == 3000
-        c.connector.kick()
+        c.connector.wake()
         await asyncio.sleep(0.05)
         assert c.station.oldest_beat_ms() == 0
         task.cancel()
@@ -436,10 +436,10 @@ def test_the_age_of_the_oldest_beat():
 class Outlet:
     """What Reservations.best looks at."""
 
-    def __init__(self, free=True, plugged=False, finished=False, since_ms=0):
+    def __init__(self, free=True, plugged=False, unplugged=True, since_ms=0):
         self.id = 1
         self.free = free
-        self.finished = finished
+        self.unplugged_since_stop = unplugged
         self.evse = self
         self.plugged = plugged
         self.since_ms = since_ms
@@ -455,7 +455,7 @@ def best(*outlets):
 
 
 def test_a_start_for_no_connector_means_the_cable_that_came_last():
-    empty, used = Outlet(), Outlet(plugged=True, finished=True, since_ms=900)
+    empty, used = Outlet(), Outlet(plugged=True, unplugged=False, since_ms=900)
     old, new = Outlet(plugged=True, since_ms=100), Outlet(plugged=True, since_ms=500)
     taken = Outlet(free=False, plugged=True, since_ms=800)
     assert best(old, new, empty, used, taken) is new
@@ -490,7 +490,7 @@ def test_a_restart_waits_for_its_farewell_with_open_contacts_and_not_longer_than
         began = port.ticks_ms()
         while not c.resets:
             c.clock.ms += 100
-            await c.connector.lifecycle.work()
+            await c.work()
             await asyncio.sleep(0.05)
             assert port.ticks_diff(port.ticks_ms(), began) < 5000
         assert seen == [False], "said once, and only with the contactor open"
@@ -509,10 +509,10 @@ def test_a_session_whose_token_is_refused_is_looked_at_at_once():
             c = Charger(settings={"StopTransactionOnInvalidId": ends})
             session = await c.charge()
             kicks = []
-            c.connector.kick = lambda: kicks.append(1)  # noqa: B023
+            c.connector.wake = lambda: kicks.append(1)  # noqa: B023
             c.station.deauthorized(session.id)
             assert session.deauthorized and kicks
-            assert bool(session.ending) is (ends == "true")
+            assert bool(session.stopping) is (ends == "true")
             c.station.deauthorized(session.id + 1)
 
     run(story())

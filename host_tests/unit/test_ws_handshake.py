@@ -67,8 +67,11 @@ def test_refusals_keep_their_status():
 
 def test_server_that_chooses_no_sub_protocol_is_left():
     assert "no sub-protocol" in str(refused(response(protocol=b"")))
-    assert "not offered" in str(refused(response(protocol=b"ocpp2.1")))
-    assert "not offered" in str(refused(response(protocol=b"ocpp1.6, ocpp2.0.1")))
+    for chosen in (b"ocpp2.1", b"ocpp1.6, ocpp2.0.1", b"\xff\x00\r", b"x" * 99):
+        text = str(refused(response(protocol=chosen)))
+        assert text.startswith("the server chose ") and text.endswith("offered was ocpp1.6"), text
+        assert len(text) < 90 and all(32 <= ord(c) < 127 for c in text), text
+    assert "chose ocpp2.1 as" in str(refused(response(protocol=b"ocpp2.1")))
 
 
 def test_answers_that_prove_nothing():

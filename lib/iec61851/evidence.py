@@ -1,12 +1,14 @@
 # What windows in a row, and windows with others in between, say about a pilot.
 # MIT license; part of microevse
 """A single window may have caught a disturbance. What counts is how long something has been so
-without a break (`Run`), and, where good windows lie between the bad ones, how much of the last
+without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of the last
 time was bad (`Evidence`). Time is what was observed, never a number of ticks. Nothing here
 allocates.
 """
 
 from port import const
+
+from iec61851.levels import AGED, Run
 
 LOST_MS = const(38)  # the fifth window at a 10 ms tick comes 40 ms after the first
 _LOST_WINDOWS = const(3)  # however slow the tick: never on less than this
@@ -18,27 +20,6 @@ UNSTEADY_MS = const(200)
 # is told when more of it comes.
 _DOUBT_MS = const(320)
 _HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
-_AGED = const(60000)  # counters stop here
-
-
-class Run:
-    """For how many windows in a row something has been so, and how long: the first counts 0."""
-
-    def __init__(self):
-        self.windows = self.ms = 0
-
-    def more(self, ms):
-        """One window more, `ms` after the one before."""
-        if self.windows:
-            self.ms = min(self.ms + ms, _AGED)
-        self.windows = min(self.windows + 1, _AGED)
-
-    def over(self):
-        self.windows = self.ms = 0
-
-    def lasts(self, windows, ms):
-        """Whether it has been so in at least that many windows and for at least that long."""
-        return self.windows >= windows and self.ms >= ms
 
 
 class Evidence:
@@ -97,7 +78,7 @@ class Evidence:
         if not self._votes:
             self.cause = cause
         if cause == self.cause:
-            self._votes = min(self._votes + 1, _AGED)
+            self._votes = min(self._votes + 1, AGED)
         else:
             self._votes -= 1
 

@@ -24,10 +24,9 @@ from port import Flag, const, ticks_diff
 
 from iec61851 import duty
 from iec61851.closings import UNPLUGGED, Closings
-from iec61851.evidence import Evidence, Run
+from iec61851.evidence import Evidence
 from iec61851.latch import OF_THE_PILOT, Latch
-from iec61851.levels import UNKNOWN, A, B, C, D
-from iec61851.observer import Observer
+from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Run
 from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
 # -- closing

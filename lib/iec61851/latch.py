@@ -46,7 +46,7 @@ CAUSES = (
     "MeterLost",
     "ReaderLost",
     "CableUnreadable",
-    "Unknown",  # and every word that is not in this list
+    "UnknownCause",  # and every word that is not in this list
 )
 # What the pilot shows: the state machine sees for itself whether it is gone.
 OF_THE_PILOT = ("PilotBlind", "PilotOutput", "PilotDuty", "PilotWrong", "DiodeLost", "PilotUnsteady")

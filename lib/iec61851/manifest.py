@@ -9,7 +9,6 @@ package(
         "plateau.py",
         "curve.py",
         "evidence.py",
-        "observer.py",
         "duty.py",
         "sender.py",
         "latch.py",

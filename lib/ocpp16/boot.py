@@ -48,6 +48,12 @@ class Boot:
             return None
         return max(0, self._next_ms - self._clock.uptime_ms())
 
+    def connected(self):
+        """A new connection: a shorter HeartbeatInterval may have been set without one."""
+        if self.accepted:
+            latest = self._clock.uptime_ms() + 1000 * self._settings.get("HeartbeatInterval")
+            self._next_ms = min(self._next_ms, latest)
+
     def interval_changed(self):
         """HeartbeatInterval was set by the central system: it counts from now."""
         if self.accepted:

@@ -15,46 +15,42 @@ ANSWERS = {
 }
 
 
-def handlers(settings):
-    """Table of the actions handled here."""
+async def get_configuration(point, payload):
+    settings = point.settings
+    wanted = payload.get("key")
+    if not wanted:
+        # An empty list asks for everything, as no list does (section 5.8).
+        return _pieces(settings, settings.keys16(), ())
+    limit = settings.get("GetConfigurationMaxKeys")
+    known, unknown = [], []
+    for name in wanted[:limit]:
+        real = settings.find16(name)
+        if real:
+            known.append(real)
+        else:
+            unknown.append(name)
+    return _pieces(settings, known, unknown)
 
-    def entry(name):
-        item = {"key": name, "readonly": settings.access(name) == "r"}
-        if settings.access(name) != "w":
-            item["value"] = settings.text(name)
-        return item
 
-    def pieces(known, unknown):
-        """The answer, one key at a time: as a whole it would be the largest of all messages."""
-        yield '{"configurationKey":['
-        comma = ""
-        for name in known:
-            yield comma + dumps(entry(name))
-            comma = ","
-        yield '],"unknownKey":%s}' % json.dumps(unknown) if unknown else "]}"
+async def change_configuration(point, payload):
+    name = point.settings.find16(payload["key"])
+    if not name:
+        return {"status": "NotSupported"}
+    return {"status": ANSWERS[point.settings.set(name, payload["value"])]}
 
-    async def get_configuration(payload):
-        wanted = payload.get("key")
-        if not wanted:
-            # An empty list asks for everything, as no list does (section 5.8).
-            return pieces(settings.keys16(), ())
-        limit = settings.get("GetConfigurationMaxKeys")
-        known, unknown = [], []
-        for name in wanted[:limit]:
-            real = settings.find16(name)
-            if real:
-                known.append(real)
-            else:
-                unknown.append(name)
-        return pieces(known, unknown)
 
-    async def change_configuration(payload):
-        name = settings.find16(payload["key"])
-        if not name:
-            return {"status": "NotSupported"}
-        return {"status": ANSWERS[settings.set(name, payload["value"])]}
+def _pieces(settings, known, unknown):
+    """The answer, one key at a time: as a whole it would be the largest of all messages."""
+    yield '{"configurationKey":['
+    comma = ""
+    for name in known:
+        yield comma + dumps(_entry(settings, name))
+        comma = ","
+    yield '],"unknownKey":%s}' % json.dumps(unknown) if unknown else "]}"
 
-    return {
-        "GetConfiguration": get_configuration,
-        "ChangeConfiguration": change_configuration,
-    }
+
+def _entry(settings, name):
+    item = {"key": name, "readonly": settings.access(name) == "r"}
+    if settings.access(name) != "w":
+        item["value"] = settings.text(name)
+    return item

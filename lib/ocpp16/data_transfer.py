@@ -3,10 +3,5 @@
 """DataTransfer.req (OCPP 1.6 section 5.6)."""
 
 
-def handlers():
-    """Table of the actions handled here."""
-
-    async def data_transfer(payload):
-        return {"status": "UnknownVendorId"}
-
-    return {"DataTransfer": data_transfer}
+async def data_transfer(point, payload):
+    return {"status": "UnknownVendorId"}

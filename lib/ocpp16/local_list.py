@@ -11,63 +11,58 @@ message in RAM all that time.
 
 import log
 from ocppj.rpc import CallError
-from store.taglist import ListError, packed
 
 from .transactions import token_info
-
-# With every field as long as it may be, this many are what one WebSocket message holds.
-MAX_ENTRIES = 100
 
 FAILED = {"status": "Failed"}
 NOT_FITTED = -1  # section 5.10: no local list here
 
 
-def handlers(tags, settings):
-    """Table of the actions handled here. tags: store.taglist.TagList, None: not fitted."""
+def _list(point):
+    """The station's list; None where none is fitted, or it is switched off."""
+    return point.station.authorizer.tags if point.settings.get("LocalAuthListEnabled") else None
 
-    def enabled():
-        return tags is not None and settings.get("LocalAuthListEnabled")
 
-    async def get_version(payload):
-        return {"listVersion": tags.version if enabled() else NOT_FITTED}
+async def get_local_list_version(point, payload):
+    tags = _list(point)
+    return {"listVersion": NOT_FITTED if tags is None else tags.version}
 
-    async def send(payload):
-        if not enabled():
-            return {"status": "NotSupported"}
-        version = payload["listVersion"]
-        full = payload["updateType"] == "Full"
-        if not full and version <= tags.version:
-            return {"status": "VersionMismatch"}
-        try:
-            entries = _entries(payload.pop("localAuthorizationList", ()), full)
-            if version < 1 and entries:
-                raise ListError("version %d" % version)
-            if full:
-                await tags.replace(max(0, version), entries)
-            else:
-                await tags.merge(version, entries)
-        except (ListError, OSError) as exc:
-            log.warn("ocpp", "local list not taken: %s", exc)
-            return FAILED
-        log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
-        return {"status": "Accepted"}
 
-    return {"GetLocalListVersion": get_version, "SendLocalList": send}
+async def send_local_list(point, payload):
+    tags = _list(point)
+    if tags is None:
+        return {"status": "NotSupported"}
+    version = payload["listVersion"]
+    full = payload["updateType"] == "Full"
+    if not full and version <= tags.version:
+        return {"status": "VersionMismatch"}
+    try:
+        items = payload.pop("localAuthorizationList", ())
+        most = point.settings.get("SendLocalListMaxLength")
+        if len(items) > most:
+            raise ValueError("more than %d in one message" % most)
+        if version < 1 and items:
+            raise ValueError("version %d" % version)
+        if full:
+            await tags.replace(max(0, version), _entries(items, True))
+        else:
+            await tags.merge(version, _entries(items, False))
+    except (ValueError, OSError) as exc:
+        log.warn("ocpp", "local list not taken: %s", exc)
+        return FAILED
+    log.info("ocpp", "local list: version %d, %d tokens", tags.version, tags.count)
+    return {"status": "Accepted"}
 
 
 def _entries(items, full):
-    """AuthorizationData as entries of the list. ListError if one is not allowed."""
-    if len(items) > MAX_ENTRIES:
-        raise ListError("more than %d in one message" % MAX_ENTRIES)
-    out = []
+    """AuthorizationData as what the list takes: (token, info), of every kind."""
     for item in items:
         info = item.get("idTagInfo")
         if info is None and full:
             # Only a differential update takes tokens out (section 7.3).
-            raise ListError("a token without idTagInfo")
-        try:
-            out.append(packed(item["idTag"], token_info(info) if info else None))
-        except ValueError as exc:
-            # A date that only looks like one.
-            raise CallError("PropertyConstraintViolation", str(exc))
-    return out
+            raise ValueError("a token without idTagInfo")
+        info = token_info(info) if info else None
+        if info and info.get("passing"):
+            # A date that only looks like one: such a token would never expire.
+            raise CallError("PropertyConstraintViolation", "expiryDate of a token")
+        yield item["idTag"], info

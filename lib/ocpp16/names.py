@@ -35,6 +35,10 @@ STOP_REASON = {
     "other": "Other",
 }
 
+# Characters of an idTag (CiString20Type, section 7.28).
+ID_TAG = 20
+
+# What 1.6 says about a token; of the station's ten verdicts it knows these five.
 AUTHORIZATION = {
     "Accepted": "accepted",
     "Blocked": "blocked",
@@ -42,6 +46,12 @@ AUTHORIZATION = {
     "Invalid": "invalid",
     "ConcurrentTx": "concurrent",
 }
+
+
+def id_tag(token):
+    """Text of a token as an idTag. A longer one, of a session that began under a later version,
+    ends in "~": 1.6 has no room for it, and it must not pass for a token that is its beginning."""
+    return token if len(token) <= ID_TAG else token[: ID_TAG - 1] + "~"
 
 
 def decimal(value, scale):

@@ -1,82 +1,90 @@
-# Requests that come now and then: their code is loaded for one, and given up after it.
+# Requests of the central system: which function answers which action.
 # MIT license; part of microevse
-"""For a chip that executes code where it lies in flash: loading a module takes milliseconds
-there, and what it would keep is heap. Elsewhere the modules are loaded at the start, because
-reading them from files would stall the interpreter while a car charges."""
+"""A handler is `async fn(point, payload)` and returns what `ocppj.rpc.Rpc` describes. `point` is
+the `client.Ocpp16` that the request came to: its station, settings, clock, boot, status,
+transactions, firmware, profiles and call.
+
+On a chip that executes code where it lies in flash, a handler's module is loaded for one request
+and given up after it: loading takes milliseconds there, and a loaded module takes heap. Elsewhere
+all modules are loaded at the start: reading them from files would stall the interpreter while a
+car charges.
+"""
 
 import sys
 
 from port import forget
 
-# What is loaded for which action; each module has `handlers(...) -> {action: handler}`.
-ACTIONS = (
-    ("remote", "RemoteStartTransaction RemoteStopTransaction UnlockConnector Reset "
-               "ChangeAvailability ClearCache"),
-    ("smart_charging", "SetChargingProfile ClearChargingProfile GetCompositeSchedule"),
-    ("configuration", "GetConfiguration ChangeConfiguration"),
-    ("trigger", "TriggerMessage"),
-    ("data_transfer", "DataTransfer"),
-    ("local_list", "GetLocalListVersion SendLocalList"),
-    ("reservation", "ReserveNow CancelReservation"),
-)  # fmt: skip
+# action module.function. One text that is searched: as tuples it would be a KB of heap.
+ACTIONS = """
+RemoteStartTransaction remote.remote_start
+RemoteStopTransaction remote.remote_stop
+UnlockConnector remote.unlock_connector
+Reset remote.reset
+ChangeAvailability remote.change_availability
+ClearCache remote.clear_cache
+SetChargingProfile smart_charging.set_charging_profile
+ClearChargingProfile smart_charging.clear_charging_profile
+GetCompositeSchedule smart_charging.get_composite_schedule
+GetConfiguration configuration.get_configuration
+ChangeConfiguration configuration.change_configuration
+TriggerMessage trigger.trigger_message
+DataTransfer data_transfer.data_transfer
+GetLocalListVersion local_list.get_local_list_version
+SendLocalList local_list.send_local_list
+ReserveNow reservation.reserve_now
+CancelReservation reservation.cancel_reservation
+"""
+
+
+def rows():
+    """(action, module, function) of all actions."""
+    for line in ACTIONS.split("\n"):
+        action, _, place = line.partition(" ")
+        if place:
+            yield (action,) + tuple(place.split("."))
 
 
 def _load(name):
+    """The module `ocpp16.name`. The only place where a module is named by a text."""
     full = "ocpp16." + name
     __import__(full)
     return sys.modules[full]
 
 
 def _forget():
-    """All of them: one may have imported another. What still runs keeps the code it has."""
-    for name, _ in ACTIONS:
-        forget("ocpp16." + name)
-    forget("station.composite")  # theirs alone
+    """All of them: one may have imported another. A handler that runs keeps the code it has."""
+    for _, module, _ in rows():
+        forget("ocpp16." + module)
+    forget("station.composite")  # only they use it
 
 
-class Passing:
-    """Of a table {action: handler} what Rpc needs: each handler is made for its request."""
+class Handlers:
+    """What Rpc wants of a {action: async fn(payload)}.
 
-    def __init__(self, parts):
-        self._parts = parts
-        self._more = {}
+    passing: True to load the code for each request, False to load all of it now.
+    """
 
-    def update(self, handlers):
-        """Add handlers that are always there."""
-        self._more.update(handlers)
+    def __init__(self, point, passing):
+        self._point = point
+        self._passing = passing
+        if not passing:
+            for _, module, _ in rows():
+                _load(module)
 
-    def __contains__(self, action):
-        return action in self._more or _module_of(action) is not None
-
-    def __getitem__(self, action):
-        return self._more.get(action) or self._passing(action)
-
-    def _passing(self, action):
-        name = _module_of(action)
-        if name is None:
-            raise KeyError(action)
+    def get(self, action):
+        """The handler of an action; None if it has none."""
+        firmware = self._point.firmware
+        if firmware and action in firmware.handlers:
+            return firmware.handlers[action]  # with a state of their own: always there
+        at = ACTIONS.find("\n%s " % action) + len(action) + 2
+        if at < len(action) + 2:
+            return None
+        module, _, function = ACTIONS[at : ACTIONS.find("\n", at)].partition(".")
 
         async def handle(payload):
-            handler = _load(name).handlers(*self._parts[name])[action]
-            _forget()
-            return await handler(payload)
+            handler = getattr(_load(module), function)
+            if self._passing:
+                _forget()
+            return await handler(self._point, payload)
 
         return handle
-
-
-def _module_of(action):
-    for name, actions in ACTIONS:
-        if action in actions.split():
-            return name
-    return None
-
-
-def handlers(parts, passing):
-    """{action: handler} of all. parts: {module: arguments of its `handlers`}; passing: True
-    to load each for its request only."""
-    if passing:
-        return Passing(parts)
-    table = {}
-    for name, _ in ACTIONS:
-        table.update(_load(name).handlers(*parts[name]))
-    return table

@@ -16,33 +16,30 @@ ANSWERS = {
 }
 
 
-def handlers(reservations, registered):
-    """Table of the actions handled here.
+def _fitted(point):
+    """False where reservation is switched off: then every request is Rejected (section 5.13)."""
+    return "Reservation" in point.profiles
 
-    reservations: the station's, None where reservation is switched off: then every request
-    is Rejected (section 5.13). registered: callable, False until BootNotification was
-    accepted; before that no clock says what has expired.
-    """
 
-    async def reserve_now(payload):
-        if reservations is None or not registered():
-            return REJECTED
-        try:
-            expiry = iso8601.parse(payload["expiryDate"])
-        except ValueError as exc:
-            raise CallError("PropertyConstraintViolation", str(exc))
-        answer = reservations.reserve(
-            payload["reservationId"],
-            payload["connectorId"],
-            payload["idTag"],
-            payload.get("parentIdTag"),
-            expiry,
-        )
-        return {"status": ANSWERS[answer]}
+async def reserve_now(point, payload):
+    # Before BootNotification is accepted no clock says which reservation has expired.
+    if not _fitted(point) or not point.registered:
+        return REJECTED
+    try:
+        expiry = iso8601.parse(payload["expiryDate"])
+    except ValueError as exc:
+        raise CallError("PropertyConstraintViolation", str(exc))
+    answer = point.station.reservations.reserve(
+        payload["reservationId"],
+        payload["connectorId"],
+        payload["idTag"],
+        payload.get("parentIdTag"),
+        expiry,
+    )
+    return {"status": ANSWERS[answer]}
 
-    async def cancel(payload):
-        if reservations is None or not reservations.cancel(payload["reservationId"]):
-            return REJECTED
-        return {"status": "Accepted"}
 
-    return {"ReserveNow": reserve_now, "CancelReservation": cancel}
+async def cancel_reservation(point, payload):
+    if not _fitted(point) or not point.station.reservations.cancel(payload["reservationId"]):
+        return REJECTED
+    return {"status": "Accepted"}

@@ -5,6 +5,10 @@
 
 TABLE = (
     b"\n"
+    b"!count OccurenceConstraintViolation\n"
+    b"!form FormationViolation\n"
+    b"!frame FormationViolation\n"
+    b"!types 234\n"
     b"<CancelReservation reservationId!i;\n"
     b"<CertificateSigned certificateChain!s10000;\n"
     b"<ChangeAvailability connectorId!i;type!eInoperative|Operative|;\n"

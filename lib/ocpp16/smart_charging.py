@@ -107,71 +107,67 @@ def start_profile(payload, now):
     return make_profile(data, payload.get("connectorId", 0), now)
 
 
-def handlers(station, transactions, clock):
-    """Table of the actions handled here."""
+def _running(point, number, data):
+    """Number of the session that a TxProfile is for. ValueError if there is none."""
+    connector = point.station.connector(number)
+    session = connector.session if connector else None
+    if session is None or session.stopping:
+        raise ValueError("TxProfile without a transaction")
+    wanted = data.get("transactionId")
+    if wanted is not None and point.transaction_id(session.id) != wanted:
+        raise ValueError("transaction %d is not running" % wanted)
+    return session.id
 
-    def running(number, data):
-        """Number of the session that a TxProfile is for. ValueError if there is none."""
-        connector = station.connector(number)
-        session = connector.session if connector else None
-        if session is None or session.ending:
-            raise ValueError("TxProfile without a transaction")
-        wanted = data.get("transactionId")
-        if wanted is not None and transactions.transaction_id(session.id) != wanted:
-            raise ValueError("transaction %d is not running" % wanted)
-        return session.id
 
-    async def set_charging_profile(payload):
-        number, data = payload["connectorId"], payload["csChargingProfiles"]
-        purpose = PURPOSE[data["chargingProfilePurpose"]]
-        try:
-            if not 0 <= number <= len(station.connectors):
-                raise ValueError("no connector %d" % number)
-            if purpose == profiles.MAX and number:
-                raise ValueError("ChargePointMaxProfile at connector %d" % number)
-            session = running(number, data) if purpose == profiles.TX else None
-            station.profiles.install(make_profile(data, number, clock.now(), session))
-        except ValueError as exc:
-            log.warn("ocpp", "charging profile refused: %s", exc)
-            return REJECTED
-        return ACCEPTED
+async def set_charging_profile(point, payload):
+    station = point.station
+    number, data = payload["connectorId"], payload["csChargingProfiles"]
+    purpose = PURPOSE[data["chargingProfilePurpose"]]
+    try:
+        if not 0 <= number <= len(station.connectors):
+            raise ValueError("no connector %d" % number)
+        if purpose == profiles.MAX and number:
+            raise ValueError("ChargePointMaxProfile at connector %d" % number)
+        session = _running(point, number, data) if purpose == profiles.TX else None
+        station.profiles.install(make_profile(data, number, point.clock.now(), session))
+    except ValueError as exc:
+        log.warn("ocpp", "charging profile refused: %s", exc)
+        return REJECTED
+    return ACCEPTED
 
-    async def clear_charging_profile(payload):
-        purpose = payload.get("chargingProfilePurpose")
-        cleared = station.profiles.clear(
-            payload.get("id"),
-            payload.get("connectorId"),
-            None if purpose is None else PURPOSE[purpose],
-            payload.get("stackLevel"),
-        )
-        return ACCEPTED if cleared else {"status": "Unknown"}
 
-    async def get_composite_schedule(payload):
-        number, duration = payload["connectorId"], payload["duration"]
-        unit = payload.get("chargingRateUnit", "A")
-        if not 0 <= number <= len(station.connectors) or duration <= 0:
-            return REJECTED
-        now = clock.now()
-        seconds, periods = composite(station, number, duration, UNIT[unit], clock)
-        schedule = {
-            "duration": seconds,
-            "chargingRateUnit": unit,
-            "chargingSchedulePeriod": [
-                {
-                    "startPeriod": start,
-                    "limit": limit // 10 if limit % 10 == 0 else limit / 10,
-                    "numberPhases": phases,
-                }
-                for start, limit, phases in periods
-            ],
-        }
-        answer = {"status": "Accepted", "connectorId": number, "chargingSchedule": schedule}
-        if now is not None:
-            answer["scheduleStart"] = schedule["startSchedule"] = iso8601.format(now)
-        return answer
+async def clear_charging_profile(point, payload):
+    purpose = payload.get("chargingProfilePurpose")
+    cleared = point.station.profiles.clear(
+        payload.get("id"),
+        payload.get("connectorId"),
+        None if purpose is None else PURPOSE[purpose],
+        payload.get("stackLevel"),
+    )
+    return ACCEPTED if cleared else {"status": "Unknown"}
 
-    return {
-        "SetChargingProfile": set_charging_profile,
-        "ClearChargingProfile": clear_charging_profile,
-        "GetCompositeSchedule": get_composite_schedule,
+
+async def get_composite_schedule(point, payload):
+    station = point.station
+    number, duration = payload["connectorId"], payload["duration"]
+    unit = payload.get("chargingRateUnit", "A")
+    if not 0 <= number <= len(station.connectors) or duration <= 0:
+        return REJECTED
+    now = point.clock.now()
+    seconds, periods = composite(station, number, duration, UNIT[unit], point.clock)
+    schedule = {
+        "duration": seconds,
+        "chargingRateUnit": unit,
+        "chargingSchedulePeriod": [
+            {
+                "startPeriod": start,
+                "limit": limit // 10 if limit % 10 == 0 else limit / 10,
+                "numberPhases": phases,
+            }
+            for start, limit, phases in periods
+        ],
     }
+    answer = {"status": "Accepted", "connectorId": number, "chargingSchedule": schedule}
+    if now is not None:
+        answer["scheduleStart"] = schedule["startSchedule"] = iso8601.format(now)
+    return answer

@@ -17,7 +17,7 @@ from store import lost_time
 from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID
 
-from .names import AUTHORIZATION, STOP_REASON, sampled_values, whole, word
+from .names import AUTHORIZATION, STOP_REASON, id_tag, sampled_values, whole, word
 from port import const
 
 # Errata 3.18: the id of a transaction whose StartTransaction was never answered.
@@ -181,7 +181,7 @@ class Transactions:
         _, connector, token, meter_wh, reservation, stamp = payload
         message = {
             "connectorId": connector,
-            "idTag": token,
+            "idTag": id_tag(token),
             "meterStart": meter_wh,
             "timestamp": self._time(stamp),
         }
@@ -210,7 +210,7 @@ class Transactions:
             "reason": STOP_REASON[reason],
         }
         if token:
-            message["idTag"] = token
+            message["idTag"] = id_tag(token)
         if samples:
             message["transactionData"] = [
                 {"timestamp": self._time(at), "sampledValue": sampled_values(values, context)}

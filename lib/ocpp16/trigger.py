@@ -16,78 +16,60 @@ ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 
 
-def handlers(station, client):
-    """Table of the actions handled here. client: the Ocpp16 that owns boot and status."""
+async def trigger_message(point, payload):
+    wanted = payload["requestedMessage"]
+    connector = payload.get("connectorId")
+    count = len(point.station.connectors)
+    if connector is not None and not 0 <= connector <= count:
+        return REJECTED
+    if wanted == "BootNotification":
+        messages = [point.boot.notify]
+    elif not point.registered and point.boot.status != "Pending":
+        return REJECTED
+    elif wanted == "Heartbeat":
+        messages = [point.boot.heartbeat]
+    elif wanted == "StatusNotification":
+        which = range(count + 1) if connector is None else (connector,)
+        messages = [_call(point.status.trigger, c) for c in which]
+    elif wanted == "MeterValues":
+        # Connector 0 would be the main meter; there is none, so ask for a connector.
+        which = range(1, count + 1) if not connector else (connector,)
+        messages = [_call(_meter_values, point, c) for c in which]
+    elif point.firmware and wanted in _OF_FILES:
+        messages = [_call(point.firmware.trigger, wanted)]
+    else:
+        return {"status": "NotImplemented"}
 
-    async def send(messages):
+    async def after():
         try:
             for message in messages:
                 await message()
         except (asyncio.TimeoutError, CallError, Disconnected) as exc:
             log.warn("ocpp", "triggered message not delivered: %r", exc)
 
-    def meter_values(connector):
-        async def message():
-            values = station.meter_values(connector)
-            now = client.now()
-            if not values or now is None:
-                return
-            payload = {
-                "connectorId": connector,
-                "meterValue": [
-                    {
-                        "timestamp": iso8601.format(now),
-                        "sampledValue": sampled_values(values, "Trigger"),
-                    }
-                ],
+    return ACCEPTED, after
+
+
+def _call(fn, *args):
+    return lambda: fn(*args)
+
+
+async def _meter_values(point, connector):
+    values = point.station.meter_values(connector)
+    now = point.clock.now()
+    if not values or now is None:
+        return
+    payload = {
+        "connectorId": connector,
+        "meterValue": [
+            {
+                "timestamp": iso8601.format(now),
+                "sampledValue": sampled_values(values, "Trigger"),
             }
-            session = station.connectors[connector - 1].session
-            transaction = client.transactions.transaction_id(session.id) if session else None
-            if transaction is not None:
-                payload["transactionId"] = transaction
-            await client.call("MeterValues", payload)
-
-        return message
-
-    def status(connector):
-        async def message():
-            await client.status.trigger(connector)
-
-        return message
-
-    def file_status(action):
-        async def message():
-            await client.firmware.trigger(action)
-
-        return message
-
-    async def trigger_message(payload):
-        wanted = payload["requestedMessage"]
-        connector = payload.get("connectorId")
-        count = len(station.connectors)
-        if connector is not None and not 0 <= connector <= count:
-            return REJECTED
-        if wanted == "BootNotification":
-            messages = [client.boot.notify]
-        elif not client.boot.accepted and client.boot.status != "Pending":
-            return REJECTED
-        elif wanted == "Heartbeat":
-            messages = [client.boot.heartbeat]
-        elif wanted == "StatusNotification":
-            which = range(count + 1) if connector is None else (connector,)
-            messages = [status(c) for c in which]
-        elif wanted == "MeterValues":
-            # Connector 0 would be the main meter; there is none, so ask for a connector.
-            which = range(1, count + 1) if not connector else (connector,)
-            messages = [meter_values(c) for c in which]
-        elif client.firmware and wanted in _OF_FILES:
-            messages = [file_status(wanted)]
-        else:
-            return {"status": "NotImplemented"}
-
-        async def after():
-            await send(messages)
-
-        return ACCEPTED, after
-
-    return {"TriggerMessage": trigger_message}
+        ],
+    }
+    session = point.station.connectors[connector - 1].session
+    transaction = point.transaction_id(session.id) if session else None
+    if transaction is not None:
+        payload["transactionId"] = transaction
+    await point.call("MeterValues", payload)

@@ -7,18 +7,11 @@ asked: with an attempt of 30 s whose packets vanish, a wait of at most 24 s brin
 back within a minute.
 """
 
-from port import urandom
-
 FIRST_MS = 2000
 CAP_MS = 120000
 ABSENT_CAP_MS = 24000
 # A proxy in front of a server that restarts answers 502 or 503 for it.
 BROKEN_CAP_MS = 48000
-
-
-def rand(n):
-    """A random integer from 0 to n - 1."""
-    return int.from_bytes(urandom(4), "big") % n
 
 
 class Backoff:

@@ -10,10 +10,10 @@ import asyncio
 import gc
 
 import log
-from port import const, ended, print_exception, release, ticks_diff, ticks_ms
+from port import const, ended, print_exception, random_below, release, ticks_diff, ticks_ms
 
 from . import dial
-from .backoff import CAP_MS, Backoff, rand as _rand
+from .backoff import CAP_MS, Backoff
 from .frames import GOING_AWAY
 from .intake import TooLarge
 from .messages import Disconnected
@@ -48,21 +48,24 @@ class Connection:
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
     clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
         matter if the interpreter stalls. resolve: as dial.resolve, or Dns.lookup.
-    Give it the Rpc with `attach` before `run`.
+    protocols: sub-protocols, most preferred first; or fn() -> those that can be had now.
+    Give it the Rpc with `attach` before `run`; a `Central` does that, and sets the hooks.
     """
 
     # fmt: off
     def __init__(self, config, open_stream=dial.open_stream, on_up=None, on_down=None,
-                 rand=_rand, clock=None, allowed=None, resolve=dial.resolve,
+                 rand=random_below, clock=None, allowed=None, resolve=dial.resolve,
                  protocols=("ocpp1.6",)):
         # fmt: on
         self._config = config
-        self._on_up = on_up
-        self._on_down = on_down
+        self.on_up = on_up
+        self.on_down = on_down
+        self.on_protocol = None  # plain fn(protocol) before anything is read; may raise
+        self.protocols = protocols
         self._clock = clock
         self._allowed = allowed or (lambda: True)
         self.resolver = Resolver(resolve, self._allowed)
-        self._dialer = dial.Dialer(config, open_stream, self.resolver, protocols)
+        self._dialer = dial.Dialer(config, open_stream, self.resolver, self._offered)
         self._backoff = Backoff(rand)
         self._rpc = None
         self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
@@ -133,8 +136,6 @@ class Connection:
                 self._cap_ms = CAP_MS
                 began = ticks_ms()
                 reason = await self._once()
-            except asyncio.CancelledError:
-                raise
             except Exception as exc:
                 from . import failure
 
@@ -159,9 +160,12 @@ class Connection:
 
     # ---- one attempt
 
+    def _offered(self):
+        return self.protocols() if callable(self.protocols) else self.protocols
+
     async def _wait_for_gate(self):
         """Until an attempt would stall nobody, or there is nothing that stalls."""
-        while not self._allowed() and self._dialer.would_stall():
+        while not self._offered() or not self._allowed() and self._dialer.would_stall():
             self.gated = True
             self._set_state("waiting: reconnects when no car is charging")
             await asyncio.sleep(GATE_LOOK_S)
@@ -190,20 +194,20 @@ class Connection:
         size = getattr(self._config, "max_message", MAX_SIZE)
         reader, writer = self._dialer.reader, self._dialer.writer
         ws = self._ws = WebSocket(reader, writer, size, pending, _SKIP_SIZE)
-        ws.on_broken = self._on_broken
-        self.connected = True
-        self.protocol = protocol
-        self._set_state("connected")
-        log.info("net", "connected, %s", protocol)
-        if self._rpc:
-            self._rpc.connected()
-        tasks = [
-            asyncio.create_task(self._read(ws)),
-            asyncio.create_task(self._keep(ws)),
-        ]
-        if self._on_up:
-            tasks.append(asyncio.create_task(self._user(protocol)))
+        ws.on_broken, tasks = self._on_broken, []
         try:
+            if self.on_protocol:
+                self.on_protocol(protocol)
+            self.connected = True
+            self.protocol = protocol
+            self._set_state("connected")
+            log.info("net", "connected, %s", protocol)
+            if self._rpc:
+                self._rpc.connected()
+            tasks.append(asyncio.create_task(self._read(ws)))
+            tasks.append(asyncio.create_task(self._keep(ws)))
+            if self.on_up:
+                tasks.append(asyncio.create_task(self._user(protocol)))
             if self._kick.is_set():
                 self._end("restart")  # asked for while the handshake went on
             await self._ended.wait()
@@ -220,8 +224,8 @@ class Connection:
                 self._ws = None
                 for task in tasks:
                     task.cancel()
-                if self._on_down:
-                    self._on_down(self._reason)
+                if self.on_down:
+                    self.on_down(self._reason)
         # Only once they are gone may a next connection begin: two on_up at once never.
         for task in tasks:
             await ended(task)
@@ -253,8 +257,6 @@ class Connection:
                 else:
                     log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
                 message = None  # it may be long until the next one
-        except asyncio.CancelledError:
-            raise
         except Closed as exc:
             self._end(str(exc))
         except Exception as exc:
@@ -287,9 +289,7 @@ class Connection:
 
     async def _user(self, protocol):
         try:
-            await self._on_up(protocol)
-        except asyncio.CancelledError:
-            raise
+            await self.on_up(protocol)
         except (Disconnected, Closed):
             # The line is gone. The reader knows why and will say so; only if it does not:
             await asyncio.sleep(GRACE_S)

@@ -50,6 +50,7 @@ class Dialer:
     """Opens the connection that `config` describes.
 
     resolver: see Resolver. A name is resolved again when its address did not answer.
+    protocols: fn() -> sub-protocols to offer, most preferred first.
     """
 
     def __init__(self, config, open_stream, resolver, protocols):
@@ -101,8 +102,11 @@ class Dialer:
         from . import url
 
         config = self._config
+        protocols = self._protocols()
         if not config.url:
             raise ValueError("no central system configured")
+        if not protocols:
+            raise ValueError("no version of OCPP can be loaded while a car charges")
         target = url.parse(config.url)
         log.info("net", "connecting to %s as %s", target, config.charge_point_id)
         address = await self._address(target)
@@ -122,7 +126,7 @@ class Dialer:
             self.writer,
             target,
             config.charge_point_id,
-            self._protocols,
+            protocols,
             config.password,
         )
 

@@ -75,6 +75,11 @@ def _name(line):
     return line.partition(b":")[0].strip().lower()
 
 
+def _word(value):
+    """Bytes of a server as text for the log: they need not be text."""
+    return "".join([chr(byte) if 32 < byte < 127 else "?" for byte in value[:30]])
+
+
 def check_response(header, key, protocols):
     """The sub-protocol the server chose; HandshakeError if it is no proper upgrade.
 
@@ -116,7 +121,10 @@ def check_response(header, key, protocols):
     for protocol in protocols:
         if protocol.encode() == chosen:
             return protocol
-    raise HandshakeError(status, "the server chose a sub-protocol that was not offered")
+    raise HandshakeError(
+        status,
+        "the server chose %s as sub-protocol, offered was %s" % (_word(chosen), ", ".join(protocols)),
+    )
 
 
 async def _header(reader):

@@ -1,4 +1,4 @@
-# The text of OCPP-J messages: types, ids, errors (OCPP-J 1.6 section 4).
+# The text of OCPP-J messages: types, ids, errors (OCPP-J 1.6 section 4, 2.1 part 4 section 4).
 # MIT license; part of microevse
 """What is written and read, without any idea of a connection."""
 
@@ -115,12 +115,12 @@ def dumps(payload):
     return json.dumps(payload, separators=(",", ":"))
 
 
-def error_text(call_id, error):
-    """A CALLERROR as text."""
+def error_text(call_id, error, kind=CALLERROR):
+    """A CALLERROR (or CALLRESULTERROR) as text."""
     details = error.details if isinstance(error.details, dict) else {}
     description = (error.description or "")[:_DESCRIPTION_LIMIT]
     return "[%d,%s,%s,%s,%s]" % (
-        CALLERROR,
+        kind,
         json.dumps(call_id),
         json.dumps(error.code),
         json.dumps(description),

@@ -1,6 +1,6 @@
 # OCPP-J framing: CALL, CALLRESULT, CALLERROR, one of our CALLs in flight.
 # MIT license; part of microevse
-"""Remote procedure calls of OCPP-J 1.6 (section 4) over any text transport.
+"""Remote procedure calls of OCPP-J (1.6 section 4; 2.0.1 and 2.1 part 4) over any text transport.
 
 Our side: one CALL at a time; it ends with its own answer, its time-out or the loss of the
 connection. Their side: CALLs are checked, then handled one after the other by a task of their
@@ -11,28 +11,30 @@ import asyncio
 import json
 
 import log
-from port import crc32, print_exception
+from port import const, crc32, print_exception
 
 from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconnected, Memo
 from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces
-from .messages import message_ids  # noqa: F401  (offered here to those who make an Rpc)
+from .messages import message_ids  # noqa: F401 (for users of Rpc)
 
+_CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
+_SEND = const(6)  # of 2.1: as a CALL, but never answered
 # CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
 HANDLER_LIMIT_S = 120
 # Parsed JSON takes up to 50 bytes a container on the chip: this bounds the heap before parsing.
-CONTAINER_LIMIT = 1024
+_CONTAINER_LIMIT = const(1024)
 
 
 class Rpc:
     """One side of an OCPP-J connection; lives on over reconnects.
 
     send: async callable(text or iterator of text pieces), raises if it cannot be sent.
-    handlers: {action: async fn(payload) -> payload | (payload, after)}. `after` is an async
-        callable, run once the answer is on its way. The payload may also be an iterator of JSON
-        text pieces, for answers too large to build. Handlers may raise CallError.
-    schema: a `schema.Schema`.
+    handlers: {action: async fn(payload) -> payload | (payload, after)}, or what has its `get`.
+        `after` is an async callable, run once the answer is on its way. The payload may also be
+        an iterator of JSON text, for answers too large to build. Handlers may raise CallError.
+    schema: a `schema.Schema`. Both are set anew for another version, while not connected.
     next_id: callable -> str, unique over reboots.
     timeout_s: seconds, or a callable that returns them (a setting may change).
     clock: has `uptime_ms()`, milliseconds that never go back.
@@ -41,7 +43,7 @@ class Rpc:
     def __init__(self, send, handlers, schema, next_id, timeout_s, clock):
         self._send = send
         self.handlers = handlers
-        self._schema = schema
+        self.schema = schema
         self._next_id = next_id
         self._timeout_s = timeout_s
         self._clock = clock
@@ -124,8 +126,6 @@ class Rpc:
     async def _exchange(self, text, slot, era):
         try:
             await self._send(text)
-        except asyncio.CancelledError:
-            raise
         except Exception as exc:
             if slot[4] is None:
                 slot[4] = Disconnected(str(exc))
@@ -139,7 +139,7 @@ class Rpc:
     async def on_text(self, text):
         """Take one message. Never raises for bad input, never waits for a handler."""
         try:
-            if text.count("[") + text.count("{") > CONTAINER_LIMIT:
+            if text.count("[") + text.count("{") > _CONTAINER_LIMIT:
                 raise ValueError("too many lists and objects")
             message = json.loads(join_surrogates(text))
             crc = crc32(text.encode())
@@ -151,27 +151,30 @@ class Rpc:
             self._bad(None, "message is not a list")
             return
         kind = message[0]
-        if kind == CALL:
-            self._on_call(message, crc)
-        elif kind == CALLRESULT or kind == CALLERROR:
-            self._on_answer(kind, message)
-        else:
+        if not self.schema.has_type(kind):
             # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
             self._bad(None, "unknown message type")
+        elif kind == CALL or kind == _SEND:
+            self._on_call(message, crc)
+        elif kind == _CALLRESULTERROR:
+            self._bad(None, "an answer of ours was refused", message[2:4])
+        else:
+            self._on_answer(kind, message)
 
     def too_large(self, head, size):
         """A message of `size` bytes was not kept; `head` is how it began."""
         self._bad(call_id_of(head), "message of %d bytes is too large" % size, None, "GenericError")
 
-    def _bad(self, call_id, text, exc=None, code="FormationViolation"):
+    def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1
         log.warn("ocpp", "%s%s", text, " (%s)" % exc if exc else "")
         if call_id is not None:
-            self._refuse(call_id, code, text)
+            self._refuse(call_id, code or self.schema.code("!frame"), text)
 
-    def _refuse(self, call_id, code, text):
-        log.warn("ocpp", "CALL refused: %s %s", code, text)
-        self._enqueue(call_id, "", None, 0, error_text(call_id, CallError(code, text)))
+    def _refuse(self, call_id, code, text, kind=CALLERROR):
+        log.warn("ocpp", "refused: %s %s", code, text)
+        if call_id is not None:
+            self._enqueue(call_id, "", None, 0, error_text(call_id, CallError(code, text), kind))
 
     def _enqueue(self, call_id, action, payload, crc, answer):
         # Ready answers take the same way: the reader never waits for room to write, and the
@@ -196,15 +199,17 @@ class Rpc:
         if not isinstance(call_id, str) or len(call_id) > ID_LIMIT:
             self._bad(None, "CALL without a usable id")
             return
+        if message[0] == _SEND:
+            call_id = None  # nothing answers it, no error either
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
             return
         action = message[2]
-        if self._repetition(call_id, action, crc):
+        if call_id is not None and self._repetition(call_id, action, crc):
             self.repeated += 1
-        elif not self._schema.knows(action):
+        elif not self.schema.knows(action):
             self._refuse(call_id, "NotImplemented", "unknown action")
-        elif action not in self.handlers:
+        elif self.handlers.get(action) is None:
             self._refuse(call_id, "NotSupported", "%s is not supported" % action)
         elif len(self._queue) >= QUEUE_LIMIT:
             self._refuse(call_id, "GenericError", "too many calls at once")
@@ -227,16 +232,18 @@ class Rpc:
                 message[4] if len(message) > 4 else None,
             )
             log.warn("ocpp", "%s refused: %s", action, slot[4])
-        elif len(message) != 3:
-            slot[4] = CallError("FormationViolation", "CALLRESULT needs type, id and payload")
         else:
             try:
-                self._schema.check_result(action, message[2])
+                if len(message) != 3:
+                    raise CallError(self.schema.code("!frame"), "CALLRESULT has three elements")
+                self.schema.check_result(action, message[2])
                 slot[3] = message[2]
             except CallError as exc:
                 # Ours, not theirs, but to the caller it is the same: no usable answer.
                 log.warn("ocpp", "answer to %s is not valid: %s", action, exc)
-                slot[4] = CallError("FormationViolation", str(exc))
+                slot[4] = CallError(self.schema.code("!form"), str(exc))
+                if self.schema.has_type(_CALLRESULTERROR):
+                    self._refuse(slot[0], exc.code, exc.description, _CALLRESULTERROR)
         slot[2].set()
 
     # ---- their CALLs
@@ -251,12 +258,8 @@ class Rpc:
             queue = self._queue
             call = queue[0]
             try:
-                if call[4] is not None:
-                    await self._reply(call[4], era)
-                else:
-                    await self._handle(call, era)
-            except asyncio.CancelledError:
-                raise
+                ready = call[4]
+                await (self._handle(call, era) if ready is None else self._reply(ready, era))
             except Exception as exc:
                 # Only a defect in this module gets here; the next CALL must still be served.
                 print_exception(exc)
@@ -268,8 +271,8 @@ class Rpc:
         call_id, action, payload, crc, _ = call
         after = None
         try:
-            self._schema.check_call(action, payload)
-            reply = await asyncio.wait_for(self.handlers[action](payload), HANDLER_LIMIT_S)
+            self.schema.check_call(action, payload)
+            reply = await asyncio.wait_for(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
             payload = call[2] = None  # the answer may need its memory
             if isinstance(reply, tuple):
                 reply, after = reply
@@ -277,8 +280,6 @@ class Rpc:
                 text = "[%d,%s,%s]" % (CALLRESULT, json.dumps(call_id), dumps(reply or {}))
             else:
                 text = result_pieces(call_id, reply)
-        except asyncio.CancelledError:
-            raise
         except CallError as exc:
             log.warn("ocpp", "%s: %s", action, exc)
             text = error_text(call_id, exc)
@@ -290,7 +291,9 @@ class Rpc:
             print_exception(exc)
             log.error("ocpp", "%s: handler failed: %s", action, type(exc).__name__)
             text = error_text(call_id, CallError("InternalError", "handler failed"))
-        if era == self._era and isinstance(text, str):
+        if call_id is None:
+            text = None
+        elif era == self._era and isinstance(text, str):
             self._memo.add(call_id, crc, self._clock.uptime_ms(), text)
         await self._reply(text, era)
         if after is not None:
@@ -298,13 +301,11 @@ class Rpc:
             asyncio.create_task(_run_after(action, after))
 
     async def _reply(self, text, era):
-        """Send an answer, unless the connection its CALL came on is gone."""
-        if era != self._era or not self._up:
+        """Send an answer, unless there is none or the connection its CALL came on is gone."""
+        if text is None or era != self._era or not self._up:
             return
         try:
             await self._send(text)
-        except asyncio.CancelledError:
-            raise
         except Exception as exc:
             # The reader of the connection meets the same failure and ends it.
             log.info("ocpp", "answer not sent: %s", exc)
@@ -313,8 +314,6 @@ class Rpc:
 async def _run_after(action, after):
     try:
         await after()
-    except asyncio.CancelledError:
-        raise
     except Exception as exc:
         print_exception(exc)
         log.error("ocpp", "after %s: %s", action, type(exc).__name__)

@@ -1,6 +1,7 @@
 # Checks OCPP payloads against a compact text table; no JSON schema on the device.
 # MIT license; part of microevse
-"""Table-driven payload checks with OCPP-J 1.6 error codes (OCPP-J 1.6 table 7).
+"""Table-driven payload checks; the table also has the dialect of its version: the spelling of
+error codes that differs (OCPP-J 1.6 table 7, 2.0.1 part 4 table 8) and the message types.
 
 The table is one bytes constant (see tools/schemas.py for the format). A check walks the line of
 one message next to the payload, so nothing is ever parsed into objects and kept.
@@ -11,11 +12,14 @@ import iso8601
 from .messages import CallError
 from port import const
 
-_FORMATION = const("FormationViolation")
+# Spelled alike in all versions.
 _PROPERTY = const("PropertyConstraintViolation")
-# The 1.6 spelling: one "r" (OCPP-J 1.6 table 7); later versions write "Occurrence".
-_OCCURRENCE = const("OccurenceConstraintViolation")
 TYPE = "TypeConstraintViolation"
+# Lines of the table with the other codes and with the digits of the message types
+# (!frame: a CALL whose frame is wrong).
+_FORM = const("!form")  # a payload that is not of the form that the schema describes
+_COUNT = const("!count")  # a field is missing, a list too short or too long
+_TYPES = const("!types")
 
 # The schemas set no range for integers. Wider ones do not fit the journal (64-bit CBOR).
 _INTEGER_LIMIT = const(1 << 63)
@@ -79,6 +83,14 @@ class Schema:
         start += len(key) + 2
         return self._table[start : self._table.find(b"\n", start)]
 
+    def code(self, line):
+        """The error code of this version; `line`: "!frame", "!form" or "!count"."""
+        return str(self._line(line), "utf-8")
+
+    def has_type(self, kind):
+        """True if `kind` is the number of a message type of this version."""
+        return isinstance(kind, int) and 0 < kind < 10 and str(kind) in self.code(_TYPES)
+
     def knows(self, action):
         """True if this version's CSMS may send CALLs named `action`."""
         # Only what can be a name at all: a blank or a newline would match across lines.
@@ -102,7 +114,7 @@ class Schema:
         if line is None:
             raise CallError("NotImplemented", "unknown action")
         if not isinstance(payload, dict):
-            raise CallError(_FORMATION, "payload is not an object")
+            raise CallError(self.code(_FORM), "payload is not an object")
         self._object(line, 0, len(line), payload, "", lenient)
 
     def _object(self, line, i, stop, value, path, lenient):
@@ -120,10 +132,10 @@ class Schema:
                     known += 1
                     self._type(line, mark + 1, i, item, path + name, lenient)
             elif line[mark] == _NEED:
-                raise CallError(_OCCURRENCE, "%s%s is missing" % (path, name))
+                raise CallError(self.code(_COUNT), "%s%s is missing" % (path, name))
             i += 1
         if known != len(value) and not lenient:
-            raise CallError(_FORMATION, "unknown field in %s" % (path[:-1] or "payload"))
+            raise CallError(self.code(_FORM), "unknown field in %s" % (path[:-1] or "payload"))
 
     def _type(self, line, i, stop, value, path, lenient):
         """Check one value against the type text line[i:stop]."""
@@ -172,9 +184,9 @@ class Schema:
         if line[i] == _PLUS:
             i += 1
             if not value:
-                raise CallError(_OCCURRENCE, "%s is empty" % path)
+                raise CallError(self.code(_COUNT), "%s is empty" % path)
         if len(value) > _LIST_LIMIT:
-            raise CallError(_OCCURRENCE, "%s has more than %d items" % (path, _LIST_LIMIT))
+            raise CallError(self.code(_COUNT), "%s has more than %d items" % (path, _LIST_LIMIT))
         for index, item in enumerate(value):
             self._type(line, i, stop, item, "%s[%d]" % (path, index), lenient)
 

@@ -2,9 +2,13 @@
 # MIT license; part of microevse
 """RFID modules and barcode scanners with a serial output: `04A3B2C1\\r\\n`, STX ... ETX.
 
-What arrives becomes an idTag: at most 20 printable characters (OCPP 1.6, IdToken),
-upper-cased because readers disagree about the case of hex digits and OCPP compares
+What arrives becomes a token: at most 36 printable characters (OCPP 2.0.1, IdTokenType; 1.6
+takes 20), upper-cased because readers disagree about the case of hex digits and OCPP compares
 without regard to it.
+
+Such a module does not say what card it has read; the shape of the text does. A UID of 4, 7 or
+10 bytes is that of an ISO 14443 card, one of 8 bytes that of an ISO 15693 card. Anything else
+(125 kHz tags have 5 bytes, a barcode what you like) is "Local".
 """
 
 import asyncio
@@ -12,7 +16,7 @@ import asyncio
 import port
 from port import const
 
-_MAX_LENGTH = const(20)
+_MAX_LENGTH = const(36)
 _SAME_TAG_MS = const(1500)  # a card held to the reader is reported over and over: one tap
 _FRAGMENT_MS = const(1000)  # a line that stops in the middle is not the beginning of the next one
 _POLL_S = const(0.05)
@@ -24,7 +28,8 @@ _ENDS = const(b"\x03\r\n")
 class LineReader:
     """Tags from a UART object with `any()` and `read(n)`.
 
-    `ticks_ms` gives the time. `.dropped` counts lines that were no identifier.
+    `ticks_ms` gives the time. `.dropped` counts lines that were no identifier; `.kind` is
+    the protocol of the last tag (see polling).
     """
 
     def __init__(self, uart, ticks_ms=port.ticks_ms):
@@ -36,6 +41,7 @@ class LineReader:
         self._waiting = b""
         self._last = None
         self._last_at = 0
+        self.kind = "Local"
         self.dropped = 0
 
     async def next_tag(self):
@@ -45,6 +51,7 @@ class LineReader:
             if tag is None:
                 await asyncio.sleep(_POLL_S)
             elif self._is_new(tag):
+                self.kind = _kind(tag)
                 return tag
 
     def _next_line(self):
@@ -106,3 +113,10 @@ class LineReader:
         self._last = tag
         self._last_at = now  # also for a repetition: a card held for long is still one tap
         return new
+
+
+def _kind(tag):
+    """Protocol of the card with this identifier, as far as its shape tells."""
+    if tag.strip("0123456789ABCDEF"):
+        return "Local"
+    return {8: "ISO14443", 14: "ISO14443", 20: "ISO14443", 16: "ISO15693"}.get(len(tag), "Local")

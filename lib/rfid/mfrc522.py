@@ -92,6 +92,8 @@ class Mfrc522:
     cs: chip select, callable with 0/1. reset: NRSTPD pin, likewise, or None.
     """
 
+    kind = "ISO14443"
+
     def __init__(self, spi, cs, reset=None, ticks_ms=port.ticks_ms):
         self._spi = spi
         self._cs = cs

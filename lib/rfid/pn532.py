@@ -110,6 +110,8 @@ class Parser:
 class Pn532:
     """The verbs of `polling`: start(), look(). bus: a transport of `pn532_bus`."""
 
+    kind = "ISO14443"
+
     def __init__(self, bus, reset=None, ticks_ms=port.ticks_ms):
         self._bus = bus
         self._reset = reset

@@ -5,6 +5,8 @@
 A reader, as the charger sees it:
 
     async next_tag()    the next tag that is shown: its UID in upper-case hex
+    kind                protocol of that tag: "ISO14443", "ISO15693"; "Local" where the
+                        reader does not know it
     failed              text of what is wrong with the reader, None while it works
 
 A chip driver (mfrc522, pn532) is any class with these:
@@ -12,6 +14,7 @@ A chip driver (mfrc522, pn532) is any class with these:
     async start()       reset and set up the chip; ReaderError if it does not answer
     async look()        UID (bytes) of the card in the field, None without one;
                         ReaderError if the chip, not the card, is at fault
+    kind                protocol of the cards it reads
 
 A card counts once, however long it is held. It counts when two looks in a row have seen
 the same UID: the checksums of these buses have 8 bits and the SPI has none.
@@ -41,6 +44,7 @@ class Polled:
 
     def __init__(self, chip, report=None, ticks_ms=port.ticks_ms):
         self._chip = chip
+        self.kind = chip.kind
         self._report = report
         self._ticks_ms = ticks_ms
         self._started = False

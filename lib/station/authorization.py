@@ -2,24 +2,59 @@
 # MIT license; part of microevse
 """Authorization of tokens (OCPP 1.6 sections 3.5, 4.1; the same rules hold in 2.x C01-C15).
 
-A token is text as the reader gave it; two tokens are the same without regard to case.
-What the local list says goes before what the cache says (section 3.5.3), and a list entry
-that is not accepted is the last word: nobody is asked.
+A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCode",
+"MacAddress" or "NoAuthorization", as its source knows it. ANY is the kind of a token that
+came by a protocol without kinds (1.6): it is the same as every kind. docs/tokens.md has the
+rules. What the local list says goes before what the cache says (section 3.5.3), and a list
+entry that is not accepted is the last word: the central system is not asked.
 """
 
 import log
+from port import const
 from store import kinds
 from store.journal import JournalFull
+
+ANY = ""
 
 # Cache entries kept; each costs about 150 bytes of RAM and 60 of flash.
 CACHE_MAX = 40
 
-STATUSES = ("accepted", "blocked", "expired", "invalid", "concurrent")
+_LONGEST = const(255)  # characters of a token (2.1, IdTokenType)
+_KEPT = const(36)  # characters that are kept as they are
 
 
-def same_token(a, b):
-    """True for two spellings of one token."""
-    return bool(a) and bool(b) and a.upper() == b.upper()
+def bad_token(token):
+    """The sentence that refuses a text which cannot be a token; None for one that can."""
+    if not token or not token.strip():
+        return "No card."
+    if len(token) > _LONGEST:
+        return "Not accepted: a token has at most %d characters." % _LONGEST
+    if any([c < " " or c == "\x7f" for c in token]):
+        return "Not accepted: a token has no control characters."
+    return None
+
+
+def kept(token):
+    """The form in which a token is compared, and kept in cache, list and reservations.
+
+    Up to 36 characters: the token itself. A longer one (2.1 allows 255): a control character,
+    which no token has, and 35 hexadecimal digits of the SHA-256 of its upper-case text. Two
+    long tokens with the same 140 bits would count as one; by chance that takes 2^70 tokens. A
+    hash is for comparing only: what the central system must be told is in START and STOP.
+    """
+    if len(token) <= _KEPT:
+        return token
+    from binascii import hexlify
+    from hashlib import sha256
+
+    return "\x01" + hexlify(sha256(token.upper().encode()).digest()).decode()[: _KEPT - 1]
+
+
+def same_token(a, b, kind=ANY, other=ANY):
+    """True for one token: the same text without regard to case, of kinds that may be the same."""
+    if not a or not b or (kind and other and kind != other):
+        return False
+    return kept(a).upper() == kept(b).upper()
 
 
 def same_group(a, b):
@@ -28,7 +63,12 @@ def same_group(a, b):
 
 
 class Verdict:
-    """status: one of STATUSES, or "offline" (nobody could be asked); source: who said so."""
+    """What is decided about a token.
+
+    status: "accepted", "blocked", "expired", "invalid", "concurrent", "no_credit",
+    "not_allowed_type", "not_at_this_location", "not_at_this_time", "unknown", or "offline":
+    the central system could not be asked. source: "central", "list", "cache" or "offline".
+    """
 
     def __init__(self, status, parent, source):
         self.status = status
@@ -43,9 +83,10 @@ class Verdict:
 class Authorizer:
     """Decides about tokens.
 
-    remote: async callable(token) -> {"status", "expiry" (Unix s or None), "parent"} or None
-    when there is nobody to ask; set by the protocol adapter. With "passing" set an accepted
-    token is not cached: its expiry could not be read. on_learn(token, info): hook.
+    remote: async callable(token, kind) -> {"status", "expiry" (Unix s or None), "parent"} or
+    None when there is nobody to ask; set by the protocol adapter. A protocol with kinds adds
+    "kind": the one that the answer is about. With "passing" set an accepted token is not
+    cached: its expiry could not be read. on_learn(token, info, kind): hook.
     tags: store.taglist.TagList, or None where no local list is fitted.
     """
 
@@ -56,16 +97,17 @@ class Authorizer:
         self.remote = None
         self.on_learn = None
         self.tags = None
-        self._cache = {}  # upper-case token -> [token, status, expiry, parent, last use]
+        self._cache = {}  # _key -> [token, status, expiry, parent, last use]
         self._uses = 0
         if journal is not None:
             for _, payload in journal.state(kinds.CACHE):
                 self._uses += 1
-                self._cache[payload[0].upper()] = payload[:4] + [self._uses]
+                kind = payload[4] if len(payload) > 4 else ANY
+                self._cache[_key(payload[0], kind)] = payload[:4] + [self._uses]
 
-    async def check(self, token):
+    async def check(self, token, kind=ANY):
         """Verdict about a token; asks the central system where the rules want that."""
-        local = self._local(token)
+        local = self._local(token, kind)
         if local:
             if local.source == "list" and not local.accepted:
                 return local
@@ -74,40 +116,40 @@ class Authorizer:
         info = None
         if self.remote is not None:
             try:
-                info = await self.remote(token)
+                info = await self.remote(token, kind)
             except Exception as exc:
                 # Whatever broke on the way to the central system, the driver stands here now.
                 log.error("auth", "asking about a token failed: %r", exc)
         if info is not None:
-            self.learn(token, info)
+            self.learn(token, info, info.get("kind", ANY))
             return Verdict(info["status"], info.get("parent"), "central")
-        return self._offline(token)
+        return self._offline(token, kind)
 
-    def _offline(self, token):
+    def _offline(self, token, kind):
         # Looked up again: the cache may have been cleared while we were asking.
-        local = self._local(token)
+        local = self._local(token, kind)
         if local and (not local.accepted or self._settings.get("LocalAuthorizeOffline")):
             return local
         if self._settings.get("AllowOfflineTxForUnknownId"):
             return Verdict("accepted", local.parent if local else None, "offline")
         return Verdict("offline", None, "offline")
 
-    def parent_of(self, token):
+    def parent_of(self, token, kind=ANY):
         """Group of a token as far as list and cache know, None otherwise."""
-        local = self._local(token)
+        local = self._local(token, kind)
         return local.parent if local else None
 
-    def _local(self, token):
+    def _local(self, token, kind):
         """Verdict of the list, or else of the cache; None if neither knows the token."""
         entry = None
         if self.tags is not None and self._settings.get("LocalAuthListEnabled"):
-            entry = self.tags.find(token)
+            entry = self.tags.find(kept(token), kind)
         if entry is not None:
             status, expiry, parent = entry
             if status == "accepted" and self._past(expiry):
                 status = "expired"
             return Verdict(status, parent, "list")
-        entry = self._cached(token)
+        entry = self._cached(token, kind)
         return Verdict(entry[1], entry[3], "cache") if entry else None
 
     def _past(self, expiry):
@@ -115,11 +157,24 @@ class Authorizer:
         now = self._clock.now()
         return expiry is not None and now is not None and now >= expiry
 
-    def _cached(self, token):
+    def _keys(self, token, kind):
+        """Keys of the cache entries that speak of a token: its own kind, then ANY; of every
+        kind for a token of kind ANY."""
+        if kind:
+            own = (_key(token, kind), _key(token, ANY))
+            return [key for key in own if key in self._cache]
+        text = _key(token, ANY)
+        return [key for key in self._cache if key == text or key.startswith(text + "\n")]
+
+    def _cached(self, token, kind):
         """Cache entry with today's status, None if there is none or the cache is off."""
         if not self._settings.get("AuthorizationCacheEnabled"):
             return None
-        entry = self._cache.get(token.upper())
+        entry = None
+        for key in self._keys(token, kind):
+            # Of several that speak of a token of kind ANY, one that refuses it goes first.
+            if entry is None or (not kind and entry[1] == "accepted"):
+                entry = self._cache[key]
         if entry is None:
             return None
         self._uses += 1
@@ -128,34 +183,35 @@ class Authorizer:
             return [entry[0], "expired", entry[2], entry[3], entry[4]]
         return entry
 
-    def learn(self, token, info):
-        """The central system has said something about a token."""
+    def learn(self, token, info, kind=ANY):
+        """The central system has said something about a token; by a protocol without kinds it
+        is said of every kind, and takes the place of all that was said before."""
         if self.on_learn is not None:
-            self.on_learn(token, info)
+            self.on_learn(token, info, kind)
         if not token or not self._settings.get("AuthorizationCacheEnabled"):
             return
         status = info["status"]
         if status == "concurrent":
             # Says that the token is in use elsewhere now, nothing about the token (7.2).
             return
-        key = token.upper()
-        if info.get("passing") and status == "accepted":
-            if self._cache.pop(key, None) is not None and self._journal is not None:
-                self._journal.forget(kinds.CACHE, key)
+        own = None if info.get("passing") and status == "accepted" else _key(token, kind)
+        for key in self._keys(token, kind):
+            if key != own:
+                self._drop(key)
+        if own is None:
             return
-        new = [token, status, info.get("expiry"), info.get("parent")]
-        old = self._cache.get(key)
+        parent = info.get("parent")
+        new = [kept(token), status, info.get("expiry"), parent and kept(parent)]
+        old = self._cache.get(own)
         self._uses += 1
         if old is not None and old[1:4] == new[1:]:
             old[4] = self._uses
             return
         if old is None and len(self._cache) >= CACHE_MAX:
-            oldest = min(self._cache, key=lambda k: self._cache[k][4])
-            del self._cache[oldest]
-            if self._journal is not None:
-                self._journal.forget(kinds.CACHE, oldest)
-        self._cache[key] = new + [self._uses]
-        self._keep(key, new)
+            self._drop(min(self._cache, key=lambda k: self._cache[k][4]))
+        self._cache[own] = new + [self._uses]
+        # Without a kind it is the record of the versions that knew none, and they can read it.
+        self._keep(own, new + [kind] if kind else new)
 
     def clear_cache(self):
         """Forget all tokens. False if there is no cache (it is switched off)."""
@@ -166,6 +222,11 @@ class Authorizer:
             self._journal.forget(kinds.CACHE)
         return True
 
+    def _drop(self, key):
+        del self._cache[key]
+        if self._journal is not None:
+            self._journal.forget(kinds.CACHE, key)
+
     def _keep(self, key, payload):
         if self._journal is None:
             return
@@ -174,3 +235,9 @@ class Authorizer:
         except (JournalFull, OSError) as exc:
             # The cache is a convenience: RAM still has it until the next restart.
             log.warn("auth", "cache entry not stored: %r", exc)
+
+
+def _key(token, kind):
+    """Key of a token in the cache; the line feed is in no token."""
+    text = kept(token).upper()
+    return text + "\n" + kind if kind else text

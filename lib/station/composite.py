@@ -75,6 +75,7 @@ class _Line:
         )
         put(self._limits, claim, cap)
         at = 1000 * (self._uptime + t)
+        self._limits.expire(at)
         ma = self._limits.value(at)[0]
         for _, _, _, until in self._limits.claims():
             if until is not None:

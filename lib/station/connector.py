@@ -1,120 +1,132 @@
-# One connector: what the EVSE, the tokens and the operator make of it.
+# One connector: its state, and what follows from what is known now.
 # MIT license; part of microevse
-"""The logical state of a connector.
+"""The logical state of a connector, in words of no protocol.
 
-The EVSE state machine decides when the contactor may be closed; this only permits and
-forbids. `step` is a plain function of what is known now. What takes time (lock motor, RCD
-self-test, meter readings) is in `lifecycle`.
+The EVSE state machine decides when the contactor may be closed; this only permits and forbids.
+`step` is pure: it looks at the EVSE, faults, limits, tokens and the session, changes the state
+of this connector alone, and returns what is to be done. `look` calls it and does at once what
+takes no time. What takes time (lock motor, RCD self-test, meter, records) is in `sequence`.
+
+The end of a session has four words. `request_stop(reason)` asks for it; the session is then
+`stopping` until its end is on flash, and afterwards `stop_recorded`; `unplugged_since_stop`
+tells whether the EV of that session has left.
 """
 
 import log
+from iec61851 import proximity
 from iec61851.levels import C, D
+from port import Flag, const
 
 from . import faults, telling
-from .authorization import same_token
-from .lifecycle import OPEN_TIMEOUT_MS, Lifecycle
+from .authorization import ANY, same_token
 from .metering import Metering
-from port import const
+from .session import Waiting
 
-_ASK_MS = const(5000)  # an EV that has not asked so long after the first offer does not want
-# From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
-_CLOSE_MS = const(6500)
+# What is to be done after a step: at once by `look` ...
+_FORBID = const(1)  # offer nothing any more
+_PERMIT = const(2)  # offer `want_ma`
+_CHECKPOINT = const(4)  # put the energy of the session on flash
+# ... or in its time by `sequence`.
+BEGIN = const(16)  # a token and a cable are there: begin a session
+RECORD_STOP = const(32)  # put the end of the session on flash
 
-_LEFT = const("EV side disconnected")
+# The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
+OPEN_TIMEOUT_MS = 8000
 
 
 class Connector:
-    """Connector `id` (1...) of `station`. meter, lock, rcd: None where not fitted.
+    """Connector `id` (1...) of `station`; in words of OCPP 2.x an EVSE with one connector.
 
-    evse: iec61851.evse.Evse; limits: Limits; rcd: has async self_test() -> bool.
-    cable: see Station.add.
+    evse: iec61851.evse.Evse; limits: Limits; meter, lock: None where not fitted. cable: see
+    Station.add. Only its own methods write its state, and at boot `recovery`.
     """
 
-    # fmt: off
     def __init__(self, id, evse, meter, lock, limits, settings, journal, clock, authorizer,
-                 station, rcd=None, cable=None):
-        # fmt: on
+                 station, cable=None):  # fmt: skip
         self.id = id
         self.evse = evse
         self.lock = lock
+        self.cable = cable
         self.poles_closed = None  # fn(): the mirror contact says that they are
         self.limits = limits
+        self.sequence = None  # Sequence: set by Station.add, not used in here
+        self.wake_up = Flag()  # set: the task looks again now. The EVSE is one of its sources.
+        evse.changed = self.wake_up
+        limits.on_change = self.wake
         self.operative = True
         self.session = None
-        self.status = "available"
-        self.info = None
+        self.waiting = None  # Waiting: a token is accepted and no session has begun
+        self.unplugged_since_stop = True
+        self.unplugged = False  # during a session that goes on nevertheless
+        self.kept_for = None  # token that may have the cable back; only where a lock is
+        self.stop_by_ms = 0  # when a stop is recorded even if the contactor has not opened
+        self.want_ma = 0  # what is to be permitted
+        self.status, self.info = "available", None  # see telling.Facts
         self.faults = faults.Faults(evse)
+        self.facts = telling.Facts(self, station)
         self.metering = Metering(self, meter, settings, journal, clock, station)
-        self.lifecycle = Lifecycle(self, lock, rcd, cable, journal, clock, station)
         self._settings = settings
         self._clock = clock
         self._authorizer = authorizer
         self._station = station
-        self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
-        self.pending = None  # [token, parent, deadline_ms, profile]: accepted, no session yet
-        self.finished = False  # a session ended and the cable has not been out since
-        self.keep_locked = None  # token that may have the cable back; only where a lock is
-        self.left = False  # unplugged during a session that survives it
-        self._unplugs, self._permitted = evse.unplug_count, 0
-        self._offered_ms = self._asked_ms = None  # first offer; the EV asks, and it is open
-        self._closed = False
+        self._unplugs = evse.unplug_count
+        self._permitted = 0  # mA, as the EVSE was told
+        self._protective = self._closed = False
         self._free_after_ms = 0
-        self._told = None  # (status, fault, info) as last told to the listeners
-        limits.on_change = self.kick
+        self._cable_left = False  # the cable of a session may still be in the socket
 
-    # -- what others want ----------------------------------------------------------------
+    # -- commands ------------------------------------------------------------------------
 
-    def kick(self):
+    def wake(self):
         """Make the task look again now."""
-        self.evse.changed.set()
+        self.wake_up.set()
 
-    def authorize(self, token, parent, now, profile=None):
-        """An accepted token: starts as soon as there is a cable. False if it cannot.
-
-        profile: charging profile that came with the command to start, None without one.
-        """
-        parent = parent or self._authorizer.parent_of(token)
-        if not self.free or not self._station.reservations.admits(self, token, parent):
+    def authorize(self, token, group, now, kind=ANY, profile=None, remote_start=None):
+        """A token is accepted: a session begins as soon as there is a cable. False if it cannot;
+        see Waiting for the rest."""
+        group = group or self._authorizer.parent_of(token, kind)
+        if not self.free or not self._station.reservations.admits(self, token, group, kind):
             return False
-        seconds = self._settings.get("ConnectionTimeOut")
-        self.pending = [token, parent, now + 1000 * seconds, profile]
-        self.step(now)
-        self.kick()
+        deadline_ms = now + 1000 * self._settings.get("ConnectionTimeOut")
+        self.waiting = Waiting(token, group, deadline_ms, kind, profile, remote_start)
+        self.look(now)
+        self.wake()
         return True
 
-    @property
-    def usable(self):
-        """No fault, not out of service, no session."""
-        return self.session is None and self.operative and self.faults.action == faults.WARN
+    def drop_waiting(self, kept=False):
+        """Forget the token that waits for a cable; `kept`: also whose cable is kept."""
+        self.waiting = None
+        if kept:
+            self.kept_for = None
 
-    @property
-    def free(self):
-        """Usable, and nobody's token waits for the cable."""
-        return self.usable and self.pending is None and not self._station.recovering
+    def request_stop(self, reason, token=None, kind=None):
+        """Stop the session: forbid, wait for the contactor, record. False without a session.
 
-    def waits_for(self, token):
-        """True if this token was accepted and now waits for the cable."""
-        return self.pending is not None and same_token(self.pending[0], token)
-
-    def end(self, reason, token=None):
-        """End the session: forbid, wait for the contactor, record. False without one."""
+        token, kind: the one that was shown to stop it. The first reason counts.
+        """
         session = self.session
         if session is None:
             return False
-        if session.ending is None:
-            log.info("station", "session %d ends: %s", session.id, reason)
-            session.ending = reason
-            session.stop_token = token
-            self.end_by_ms = self._clock.uptime_ms() + OPEN_TIMEOUT_MS
-            self.step(self._clock.uptime_ms())
-            self.kick()
+        if session.stopping is None:
+            now = self._clock.uptime_ms()
+            session.stop_kind = kind
+            self._stop(session, reason, token, now)
+            self.look(now)
         return True
 
+    def _stop(self, session, reason, token, now):
+        log.info("station", "session %d ends: %s", session.id, reason)
+        session.stopping = reason
+        session.stop_token = token
+        self.stop_by_ms = now + OPEN_TIMEOUT_MS
+        self.wake()
+
     def report_fault(self, cause, info="", watched=False):
-        """Some part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
-        if self.faults.report(cause, info, self._clock.uptime_ms(), watched):
-            self.step(self._clock.uptime_ms())
-            self.kick()
+        """A part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
+        now = self._clock.uptime_ms()
+        if self.faults.report(cause, info, now, watched):
+            self.look(now)
+            self.wake()
 
     def clear_fault(self, cause):
         """A reported cause is gone."""
@@ -123,175 +135,83 @@ class Connector:
     def set_operative(self, operative):
         """In or out of service; during a session it takes effect at its end."""
         self.operative = operative
-        self.step(self._clock.uptime_ms())
-        self.kick()
+        self.look(self._clock.uptime_ms())
+        self.wake()
 
-    def release_lock(self, token):
-        """Give the cable back if it is held for this token. True if it was."""
-        if not same_token(self.keep_locked, token):
+    def release_cable(self, token, kind):
+        """Give the cable back if it is kept for this token. True if it was."""
+        if not self.keeps_for(token, kind):
             return False
-        self.keep_locked = None
-        self.kick()
+        self.kept_for = None
+        self.wake()
         return True
 
-    def began(self, session, now):
+    def session_began(self, session, now):
         """A session has begun: its START record is on flash."""
         self.session = session
-        self._station.profiles.session_began(session, self.pending and self.pending[3])
-        self.pending = None
-        self.finished = False
-        self.keep_locked = None
-        self.left = False
-        self._offered_ms = self._asked_ms = None
+        self._station.profiles.session_began(session, self.waiting and self.waiting.profile)
+        self.waiting = self.kept_for = None
+        self.unplugged_since_stop = True
+        self.unplugged = False
         self._permitted = 0
         self.metering.begin(session, now)
-        self.step(now)
+        self.look(now)
 
-    def over(self, session):
+    def session_stopped(self, session):
         """The session's STOP record is on flash."""
+        session.stop_recorded = session.stopping
         self.session = None
         self._station.profiles.session_over(session)
-        self.finished = self.evse.plugged
-        if session.ended == "deauthorized" and self.lock:
+        self.unplugged_since_stop = not self.evse.plugged
+        if session.stop_recorded == "deauthorized" and self.lock:
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
-            self.keep_locked = session.token
-        self.step(self._clock.uptime_ms())
+            self.kept_for = session.token, session.kind
+        self.look(self._clock.uptime_ms())
+
+    def hold_free_mode(self, until_ms):
+        """Free mode does not start before uptime `until_ms` (delay after a power cut)."""
+        self._free_after_ms = until_ms
+
+    # -- questions -----------------------------------------------------------------------
+
+    @property
+    def usable(self):
+        """No fault, not out of service, no session."""
+        return self.session is None and self.operative and self.faults.action == faults.WARN
+
+    @property
+    def free(self):
+        """Usable, no token waits for the cable, and the station neither starts nor ends."""
+        station = self._station
+        away = station.recovering or station.resetting
+        return self.usable and self.waiting is None and not away
+
+    def waits_for(self, token, kind=ANY):
+        """True if this token was accepted and now waits for the cable."""
+        waiting = self.waiting
+        return waiting is not None and same_token(waiting.token, token, waiting.kind, kind)
+
+    def keeps_for(self, token, kind):
+        """True if the cable is kept until this token comes back."""
+        kept = self.kept_for
+        return kept is not None and same_token(kept[0], token, kept[1], kind)
+
+    def spent(self, session):
+        """True if the token is no longer accepted and its last energy is used up. That counts
+        from the beginning of the session (OCPP 1.6 section 9.1.13 leaves it open)."""
+        most_wh = self._settings.get("MaxEnergyOnInvalidId")
+        return session.deauthorized and session.energy_wh >= most_wh
 
     @property
     def offered_ma(self):
         """Current offered to the EV now, mA."""
         return self.evse.offered_ma if self.evse.pwm else 0
 
-    def hold_free_mode(self, until_ms):
-        """Free mode does not start before uptime `until_ms` (delay after a power cut)."""
-        self._free_after_ms = until_ms
-
-    # -- the state machine ---------------------------------------------------------------
-
-    def step(self, now):
-        """Look at everything once, at uptime `now` ms."""
-        evse = self.evse
-        if evse.unplug_count != self._unplugs:
-            self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it
-            self._unplugged()
-        plugged = evse.plugged
-        self.finished = self.finished and not evse.away
-        self.faults.step(now, not evse.away)
-        session = self.session
-        if session is None:
-            self._step_idle(now, plugged)
-        elif session.ending is None:
-            if self.faults.action == faults.END:
-                self.end(self.faults.end_reason)
-                return
-            if plugged:
-                self.left = False
-        if session is not None and not session.ending:
-            asks, opened = evse.closed or C <= evse.state <= D, self._closed and not evse.closed
-            if opened or asks != session.asking:
-                session.asking = asks
-                self.metering.checkpoint(now)
-        self._closed = evse.closed
-        self._station.profiles.apply(self, now)
-        self._permit(now)
-        self._tell(now, plugged)
-
-    def _unplugged(self):
-        self.finished = False
-        session = self.session
-        if session is None or session.ending:
-            return
-        if self._settings.get("StopTransactionOnEVSideDisconnect"):
-            if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
-                self.keep_locked = session.token
-            self.end("ev_disconnected")
-        else:
-            self.left = True
-
-    def _step_idle(self, now, plugged):
-        if not self.usable:
-            self.pending = None
-        pending = self.pending
-        if pending is not None and not plugged and now >= pending[2]:
-            log.info("station", "connector %d: no cable came, token forgotten", self.id)
-            self.pending = None
-        if plugged and self.free and not self.finished and now >= self._free_after_ms:
-            token = self._settings.get("FreeModeIdTag")
-            if self._settings.get("FreeMode") and self._station.reservations.admits(self, token):
-                self.pending = [token, None, now, None]
-                self.kick()
-
-    async def run(self):
-        """The task of this connector; never returns."""
-        await self.lifecycle.run()
-
-    def _wanted_ma(self, now):
-        session = self.session
-        if session is None or session.ending or self.left or self.spent(session):
-            return 0
-        return self.limits.value(now)[0] if self.faults.action == faults.WARN else 0
-
-    def spent(self, session):
-        """True if the token is no longer accepted and its last energy is used up.
-
-        MaxEnergyOnInvalidId counts from the beginning of the session: never more is given
-        away than that (OCPP 1.6 section 9.1.13 leaves it open).
-        """
-        if not session.deauthorized:
-            return False
-        return session.energy_wh >= self._settings.get("MaxEnergyOnInvalidId")
-
-    def _permit(self, now):
-        want = self._wanted_ma(now)
-        if want == self._permitted:
-            return
-        if want == 0:
-            self.evse.forbid()
-        else:
-            # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
-            self.evse.permit(want, self.limits.protective)
-            if self._offered_ms is None:
-                self._offered_ms = now
-        self._permitted = want
-
-    def _status(self, now, plugged):
-        """(status, info) at this moment."""
-        session = self.session
-        if self.faults.action != faults.WARN:
-            return "faulted", None
-        if session is not None and session.ending:
-            return "finishing", None
-        if session is not None:
-            return self._session_status(now)
-        if not self.operative:
-            return "unavailable", None
-        if self.pending is None and (self.finished if plugged else self.lifecycle.holds_cable()):
-            return "finishing", None
-        if self._station.reservations.holding(self):
-            return "reserved", None
-        return ("preparing" if plugged or self.pending is not None else "available"), None
-
-    def _session_status(self, now):
-        evse = self.evse
-        if self.left:
-            return "suspended_ev", _LEFT
-        if not self._permitted or evse.paused:
-            self._asked_ms = None
-            return "suspended_evse", None
-        if evse.state not in (C, D):
-            self._asked_ms = None
-            if self.status in ("preparing", "available") and now - self._offered_ms < _ASK_MS:
-                return "preparing", None
-            return "suspended_ev", None
-        if evse.closed:
-            self._asked_ms = None
-            return "charging", None
-        if self._asked_ms is None:
-            self._asked_ms = now
-        if now - self._asked_ms < _CLOSE_MS and self.status not in ("faulted", "finishing"):
-            # The contactor is about to close: no news yet.
-            return self.status, None
-        return "suspended_evse", None
+    def may_be_live(self):
+        """True if there may be voltage on the pins although the contactor is told to be open. The
+        poles tell of a weld before it is reported; a reported one counts whatever they tell."""
+        poles = self.poles_closed
+        return self.faults.may_be_live or (poles is not None and poles())
 
     @property
     def why(self):
@@ -303,18 +223,98 @@ class Connector:
         """(cause, info) of the fault that matters most, None if there is none."""
         return self.faults.current
 
-    def _tell(self, now, plugged):
-        self.status, self.info = self._status(now, plugged)
-        for cause, info, on in self.faults.changes():
-            if on:
-                log.warn("station", "connector %d: %s", self.id, faults.sentence(cause, info))
-            self._station.emit("fault", self.id, {"cause": cause, "info": info, "on": on})
-        told = (self.status, self.fault, self.info)
-        if told == self._told:
+    # -- the state machine ---------------------------------------------------------------
+
+    def look(self, now):
+        """Take in what has changed by uptime `now` ms, do what takes no time, return `step`'s."""
+        self.faults.step(now, not self.evse.away)
+        self._station.profiles.apply(self, now)
+        self.limits.expire(now)
+        closed = self.evse.closed  # a tick may come: what it opens after this is seen next time
+        todo = self.step(now)
+        if todo & _FORBID:
+            self.evse.forbid()
+        if todo & _CHECKPOINT:  # before anything closes: it says that the EV asks
+            self.metering.checkpoint(now)
+        if todo & _PERMIT:
+            # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
+            self.evse.permit(self.want_ma, self._protective)
+        self._permitted, self._closed = self.want_ma, closed
+        self.facts.tell()
+        return todo
+
+    def step(self, now):
+        """The state at uptime `now` ms; returns what is to be done, bits of _FORBID and so on."""
+        evse, session = self.evse, self.session
+        plugged = evse.plugged
+        if evse.unplug_count != self._unplugs:
+            self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it, too
+            self.unplugged_since_stop = True
+            if session is not None and not session.stopping:
+                self._unplugged(session, now)
+        if evse.away:
+            self.unplugged_since_stop = True
+        todo = 0
+        if session is None:
+            self._step_idle(now, plugged)
+            if self.waiting is not None and plugged:
+                todo = BEGIN
+        elif session.stopping:
+            todo = RECORD_STOP
+        elif self.faults.action == faults.END:
+            self._stop(session, self.faults.end_reason, None, now)
+            todo = RECORD_STOP
+        else:
+            if plugged:
+                self.unplugged = False
+            asks = evse.closed or C <= evse.state <= D
+            if asks != session.asking or (self._closed and not evse.closed):
+                session.asking, todo = asks, _CHECKPOINT
+        self.want_ma, self._protective = self._wanted(now)
+        if self.want_ma != self._permitted:
+            todo |= _PERMIT if self.want_ma else _FORBID
+        self.status, self.info = self.facts.update(now)
+        return todo
+
+    def _unplugged(self, session, now):
+        if not self._settings.get("StopTransactionOnEVSideDisconnect"):
+            self.unplugged = True
             return
-        self._told = told
-        log.info("station", "connector %d is %s", self.id, self.status)
-        error, info = told[1] or (None, self.info)
-        self._station.emit(
-            "status", self.id, {"status": self.status, "error": error, "info": info}
-        )
+        if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):
+            self.kept_for = session.token, session.kind
+        self._stop(session, "ev_disconnected", None, now)
+
+    def _step_idle(self, now, plugged):
+        if not self.usable:
+            self.waiting = None
+        waiting = self.waiting
+        if waiting is not None and not plugged and now >= waiting.deadline_ms:
+            log.info("station", "connector %d: no cable came, token forgotten", self.id)
+            self.waiting = None
+        if plugged and self.free and self.unplugged_since_stop and now >= self._free_after_ms:
+            token = self._settings.get("FreeModeIdTag")
+            admits = self._station.reservations.admits
+            if self._settings.get("FreeMode") and admits(self, token, None, "NoAuthorization"):
+                self.waiting = Waiting(token, None, now, "NoAuthorization")
+                self.wake()
+
+    def _wanted(self, now):
+        """(mA to be permitted, True if a smaller one must be offered at once)."""
+        session = self.session
+        ends = session is None or session.stopping or self.unplugged or self.spent(session)
+        if ends or self.faults.action != faults.WARN:
+            return 0, False
+        ma, _, protective = self.limits.value(now)
+        return ma, protective
+
+    def check_cable(self):
+        """True if the socket still has the cable of a session: it is locked, or its coding can be
+        read. Where nothing reads that, an open lock counts as an empty socket."""
+        if self.lock is not None and self.lock.locked:
+            self._cable_left = True
+        elif self._cable_left:
+            try:
+                self._cable_left = self.cable is not None and self.cable() != proximity.OPEN
+            except OSError:
+                self._cable_left = False
+        return self._cable_left

@@ -69,7 +69,7 @@ SiteMaxCurrent||i|rl|0..160|0|A
 NominalVoltage||i|rl|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
-FreeModeIdTag||s|rw|20|FREE|
+FreeModeIdTag||s|rw|36|FREE|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
@@ -89,7 +89,7 @@ FeaturesOff||s|-l!|120||
 SetupKey||k|-wl|40||
 UpdateNewerOnly||b|-l||false|
 UpdateTrialTime||i|-l|15..600|20|s
-WebIdTag||s|-l|20|WEB|
+WebIdTag||s|-l|36|WEB|
 WebPassword||s|-wl|64||
 WifiSsid||s|-l!|32||
 WifiPassword||s|-wl!|63||

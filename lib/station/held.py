@@ -41,7 +41,7 @@ class Held:
         if len(payload) > 3 and isinstance(payload[3], int):
             self._counted = payload[3]
         self._waits = int(len(payload) > 4 and payload[4] != 0)
-        self._connector.finished = bool(self._waits)
+        self._connector.unplugged_since_stop = not self._waits
         self._on_flash = causes, self._counted, self._waits
 
     def damaged(self):
@@ -63,7 +63,7 @@ class Held:
             evse.trip("ClosingsExceeded")
         if waits:
             self._waits = 1
-            self._connector.finished = True
+            self._connector.unplugged_since_stop = False
         self.keep()
 
     def keep(self):
@@ -71,7 +71,7 @@ class Held:
         connector = self._connector
         closings = connector.evse.closings
         causes = connector.faults.for_person(True)
-        if not connector.finished:
+        if connector.unplugged_since_stop:
             self._waits = 0
         wanted = causes, self._counted, self._waits
         if connector.evse.closed or (wanted == self._on_flash and not closings.news):

@@ -2,25 +2,21 @@
 # MIT license; part of microevse
 """Claims and caps.
 
-Whoever wants a say makes a claim: source, priority, limit, perhaps an end. Caps (cable,
-board, setting, temperature, mains guard) always hold. The limit is the claim of the highest
-priority under the smallest cap. Below 6 A nothing can be offered by the control pilot
-(IEC 61851-1 annex A), so it is 0 then: paused, never 0 < I < 6 A.
+A claim says how much a source wants: priority, limit, perhaps an end. Caps (cable, board,
+setting, temperature, mains guard) always hold. The limit is the claim of the highest priority
+under the smallest cap. Below 6 A nothing can be offered by the control pilot (IEC 61851-1
+annex A), so it is 0 then: paused, never 0 < I < 6 A.
 """
 
+from iec61851.duty import MAX_MA, MIN_MA
 from port import const
 
-MIN_MA = const(6000)
-MAX_MA = const(80000)
-
 # Priorities in use, highest first; a profile may also be an operator's pause.
-PRIORITY_SAFETY = const(5000)
 PRIORITY_PROFILE = const(1050)
 PRIORITY_WEB = const(1000)
-PRIORITY_API = const(500)
 PRIORITY_SOLAR = const(50)
 
-# Source and its words. One text: as a dict it would take ten times the heap.
+# Sources and their names for people. One text: as a dict it would take ten times the heap.
 _WHO = const("""
 board|the board
 cable|the cable
@@ -53,7 +49,6 @@ class Limits:
     def __init__(self):
         self._caps = {}
         self._claims = {}  # source -> (priority, ma, until or None)
-        self.protective = False  # `value` gave a limit that protects something
         self.on_change = None  # called without arguments after a claim or cap changed
 
     def claim(self, source, priority, ma, until=None):
@@ -64,7 +59,7 @@ class Limits:
         self._changed()
 
     def release(self, source):
-        """`source` wants nothing any more. True if it had a claim."""
+        """End the claim of `source`. True if it had one."""
         found = self._claims.pop(source, None) is not None
         if found:
             self._changed()
@@ -85,7 +80,7 @@ class Limits:
             self.on_change()
 
     def copy(self):
-        """The same claims and caps once more, to ask what would be if they were different."""
+        """A copy with the same claims and caps, for calculations that change them."""
         other = Limits()
         other._caps.update(self._caps)
         other._claims.update(self._claims)
@@ -97,8 +92,16 @@ class Limits:
             priority, ma, until = self._claims[source]
             yield source, priority, ma, until
 
+    def expire(self, now):
+        """Remove the claims whose end has come by uptime `now` ms."""
+        for source in list(self._claims):
+            until = self._claims[source][2]
+            if until is not None and now >= until:
+                del self._claims[source]
+
     def value(self, now):
-        """(limit in mA: 0 or at least 6000, sentence saying why) at uptime `now` ms."""
+        """The limit at uptime `now` ms: (mA, 0 or at least 6000; sentence saying why; True if
+        the limit protects a part, so that a smaller one must be offered at once)."""
         cap, cap_name = MAX_MA, "what the pilot can say"
         for name in sorted(self._caps):
             if self._caps[name] < cap:
@@ -107,25 +110,26 @@ class Limits:
         for source in sorted(self._claims):
             priority, ma, until = self._claims[source]
             if until is not None and now >= until:
-                del self._claims[source]
                 continue
             # Of two equals the smaller one wins: the careful side.
             if best is None or (priority, -ma) > (best[0], -best[1]):
                 best = (priority, ma, source)
-        self.protective = cap_name in _PROTECTIVE
+        protective = cap_name in _PROTECTIVE
         if best is not None and best[1] < cap:
-            self.protective = False
+            protective = False
             ma, by = best[1], _by(best[2])
         else:
             ma, by = cap, _by(cap_name)
         if ma == 0:
-            return 0, "Paused by %s." % by
+            return 0, "Paused by %s." % by, protective
         if ma < MIN_MA:
-            return 0, "Paused: %s allows only %s, a car needs 6 A." % (by, amps(ma))
-        return ma, "Limited to %s by %s%s." % (amps(ma), by, self._refused(ma, cap, best))
+            why = "Paused: %s allows only %s, a car needs 6 A." % (by, amps(ma))
+            return 0, why, protective
+        why = "Limited to %s by %s%s." % (amps(ma), by, self._refused(ma, cap, best))
+        return ma, why, protective
 
     def _refused(self, ma, cap, best):
-        """Who asks for more than the cap that holds, as the end of a sentence, or ""."""
+        """The end of a sentence that names a source asking for more than the cap, or ""."""
         if ma < cap:
             return ""
         asked, who = (best[1], best[2]) if best is not None else (0, None)

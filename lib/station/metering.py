@@ -15,6 +15,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
+from .session import stamp
 from port import const
 
 CHECKPOINT_S = 300
@@ -146,7 +147,7 @@ class Metering:
     def tick(self, now):
         """Take the samples that are due at uptime `now` ms."""
         session = self._connector.session
-        running = session is not None and not session.ending
+        running = session is not None and not session.stopping
         if running:
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
@@ -165,9 +166,9 @@ class Metering:
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
-        stamp = self._stamp(due)
-        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
-        self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
+        at = self._stamp(due)
+        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
+        self._collect("StopTxnSampledData", measurands.PERIODIC, at)
 
     def _aligned(self, session, now):
         interval = self._settings.get("ClockAlignedDataInterval")
@@ -182,10 +183,10 @@ class Metering:
         if before is None or before[0] != interval or before >= slot:
             return
         late_s = seconds % interval
-        stamp = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
-        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
+        at = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
+        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
         if session is not None:
-            self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
+            self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
     def _stamp(self, due):
         """Stamp of the moment the sample was due: one second late is not a different time."""
@@ -214,9 +215,17 @@ class Metering:
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
 
     def checkpoint(self, now):
-        """Put the energy of the running session on flash."""
+        """Put the energy of the session, should a power cut end it, on flash."""
         self._checkpoint_ms = now
-        self._connector.lifecycle.keep_session()
+        session = self._connector.session
+        if session is None:
+            return
+        at = stamp(self._clock)
+        payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
+        try:
+            self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
+        except (JournalFull, OSError) as exc:
+            log.error("station", "checkpoint not recorded: %r", exc)
 
     def due_in_ms(self, now):
         """How long the task may sleep."""

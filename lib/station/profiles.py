@@ -272,7 +272,7 @@ class Profiles:
             done = self._applied[number]
             self._applied[number] = (done[0], -1, done[2], done[3])
         for connector in self._station.connectors:
-            connector.kick()
+            connector.wake()
 
     def _clock_set(self, step):
         if step != 0:

@@ -99,7 +99,7 @@ class Protection:
             try:
                 self.look(self._clock.uptime_ms())
                 # Here too: the connector's own task may wait for a lock, a meter or a test.
-                self._connector.lifecycle.held.keep()
+                self._connector.sequence.held.keep()
                 self._failed_looks = 0
                 self.beat()
             except Exception as exc:
@@ -246,7 +246,7 @@ class Protection:
 
     def _nobody_there(self):
         connector = self._connector
-        return connector.session is None and connector.pending is None
+        return connector.session is None and connector.waiting is None
 
     def probe_is_due(self):
         """Once, where an EV stood in the way of the test at boot and has gone since."""

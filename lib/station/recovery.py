@@ -10,13 +10,13 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
-from .lifecycle import OPEN_TIMEOUT_MS
+from .connector import OPEN_TIMEOUT_MS
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
     "PowerUp": "power_loss",
-    "SoftReset": "soft_reset",
-    "HardReset": "hard_reset",
+    "SoftRestart": "soft_reset",
+    "HardRestart": "hard_reset",
 }
 
 # A register that is further ahead than this was not moved by the session that was cut: the
@@ -26,30 +26,25 @@ PLAUSIBLE_WH = 10000
 METER_TRIES = 3
 
 # After these a session without an end is none of a closing that went wrong.
-_COMMANDED = ("SoftReset", "HardReset", "FirmwareUpdate")
-
-
-def random_below(n):
-    """Random integer 0 <= i < n, different on every device."""
-    return int.from_bytes(port.urandom(4), "big") % n if n > 0 else 0
+_COMMANDED = ("SoftRestart", "HardRestart", "FirmwareUpdate")
 
 
 async def end_all(station, kind, clock):
     """End every session for a reset and record it. The contactors are open afterwards."""
     reason = kind + "_reset"
     for connector in station.connectors:
-        connector.pending = None
+        connector.drop_waiting()
         if kind == "hard":
-            connector.lifecycle.open_now(reason)
+            connector.sequence.stop_now(reason)
         else:
-            connector.end(reason)
+            connector.request_stop(reason)
     give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
     while clock.uptime_ms() < give_up:
         if all(c.session is None and not c.evse.closed for c in station.connectors):
             return
         await asyncio.sleep(0.1)
     for connector in station.connectors:
-        connector.lifecycle.open_now(reason)
+        connector.sequence.stop_now(reason)
 
 
 class _Cut:
@@ -65,7 +60,7 @@ class _Cut:
         self.asking = False  # whether the EV asked for power, as far as that is known
 
 
-def restore(station, journal, cause="SoftReset", stop=False):
+def restore(station, journal, cause="SoftRestart", stop=False):
     """Restore availability, what is held, reservations and session numbers, before anything can
     close. cause: of the restart, as in hal/system.py; stop: there is an emergency stop.
 
@@ -76,13 +71,13 @@ def restore(station, journal, cause="SoftReset", stop=False):
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.lifecycle.held.restore(payload)
+            connector.sequence.held.restore(payload)
     cut = _find_cut(station, journal)
     # A stop that breaks the supply leaves no time to write: it looks like this.
     waits = stop and cause == "PowerUp"
     for connector in station.connectors:
         own = [session for session in cut if session.connector == connector.id]
-        connector.lifecycle.held.cut(own, cause in _COMMANDED, waits)
+        connector.sequence.held.cut(own, cause in _COMMANDED, waits)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
 
@@ -98,7 +93,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
     if not station.settings.get("FreeMode"):
         return
     # After a power cut all the chargers of a street must not start in the same second.
-    rand = rand or random_below
+    rand = rand or port.random_below
     delay = rand(station.settings.get("ResumeRandomDelay") + 1) if reason == "power_loss" else 0
     for connector in station.connectors:
         connector.hold_free_mode(clock.uptime_ms() + 1000 * delay)

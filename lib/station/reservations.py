@@ -14,22 +14,23 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import faults
-from .authorization import same_group, same_token
+from .authorization import ANY, bad_token, kept, same_group, same_token
 
 
 class Reservation:
-    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None."""
+    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None. kind: of token."""
 
-    def __init__(self, id, connector, token, parent, expiry):
+    def __init__(self, id, connector, token, parent, expiry, kind=ANY):
         self.id = id
         self.connector = connector
         self.token = token
         self.parent = parent
         self.expiry = expiry
+        self.kind = kind
 
-    def matches(self, token, parent=None):
+    def matches(self, token, parent=None, kind=ANY):
         """True for the token it was made for, and for one of the same group."""
-        return same_token(token, self.token) or same_group(parent, self.parent)
+        return same_token(token, self.token, kind, self.kind) or same_group(parent, self.parent)
 
 
 def _broken(connector):
@@ -38,10 +39,10 @@ def _broken(connector):
 
 def _eligible(connector):
     """True if a session could begin here as soon as a car and a token come."""
-    if not connector.usable or connector.pending is not None:
+    if not connector.usable or connector.waiting is not None:
         return False
     # The car of the last session still stands there.
-    return not (connector.finished and connector.evse.plugged)
+    return connector.unplugged_since_stop or not connector.evse.plugged
 
 
 class Reservations:
@@ -56,7 +57,7 @@ class Reservations:
     def restore(self, cut=()):
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
         for _, payload in self._journal.state(kinds.RESERVATION):
-            self._all.append(Reservation(*payload))
+            self._all.append(Reservation(*payload[:6]))
         for connector, token, number in cut:
             found = self._find(number)
             if found and found.connector in (0, connector) and found.matches(token, found.parent):
@@ -65,17 +66,17 @@ class Reservations:
 
     # -- commands ------------------------------------------------------------------------
 
-    def reserve(self, number, connector, token, parent, expiry):
+    def reserve(self, number, connector, token, parent, expiry, kind=ANY):
         """Make reservation `number`, in place of one with the same number.
 
         connector: 0 for any. Returns "accepted", "faulted", "occupied", "unavailable" or
-        "rejected" (no such connector, expiry passed, cannot be stored). The state of the
+        "rejected" (no such connector, no token, expiry passed, cannot be stored). The state of the
         connector is looked at first: it says more than a date that cannot be.
         """
         self.sweep()
         chosen = self._station.connector(connector)
         now = self._clock.now()
-        if connector and chosen is None:
+        if (connector and chosen is None) or bad_token(token):
             return "rejected"
         old = self._find(number)
         others = [entry for entry in self._all if entry is not old]
@@ -84,9 +85,12 @@ class Reservations:
             return answer
         if now is None or expiry <= now:
             return "rejected"
-        new = Reservation(number, connector, token, parent, expiry)
+        token, parent = kept(token), parent and kept(parent)
+        new = Reservation(number, connector, token, parent, expiry, kind)
         try:
             payload = [number, connector, token, parent, expiry]
+            if kind:
+                payload.append(kind)
             self._journal.keep(kinds.RESERVATION, number, payload)
         except (JournalFull, OSError) as exc:
             log.error("station", "reservation not stored: %r", exc)
@@ -109,7 +113,6 @@ class Reservations:
 
     def holding(self, connector):
         """Reservations that keep this connector from everybody else; mostly none."""
-        self.sweep()
         if not self._all or not _eligible(connector):
             return ()
         own = self._of(connector.id)
@@ -122,16 +125,16 @@ class Reservations:
                 return free
         return ()
 
-    def admits(self, connector, token, parent=None):
+    def admits(self, connector, token, parent=None, kind=ANY):
         """May a session for this token begin here, as far as reservations go?"""
         holding = self.holding(connector)
-        return not holding or any(entry.matches(token, parent) for entry in holding)
+        return not holding or any(entry.matches(token, parent, kind) for entry in holding)
 
     def asks_for_group(self, connector):
         """True if a group may use what this connector is held for: worth asking for it."""
         return any(entry.parent for entry in self.holding(connector))
 
-    def best(self, token, parent, asked=False):
+    def best(self, token, parent, asked=False, kind=ANY):
         """The free connector where a session for this token should begin, None without one.
 
         First what is reserved for it, then where a cable is in. One that is held for others
@@ -141,11 +144,11 @@ class Reservations:
         for connector in self._station.connectors:
             if not connector.free:
                 continue
-            mine = any(entry.matches(token, parent) for entry in self.holding(connector))
+            mine = any(entry.matches(token, parent, kind) for entry in self.holding(connector))
             # The cable that came last: whoever has a card in hand has just done that. Then
             # one without a car. Last one whose session is over: that car is somebody else's.
-            fit = 0 if connector.finished else 2 if connector.evse.plugged else 1
-            if mine or self.admits(connector, token, parent):
+            fit = 0 if not connector.unplugged_since_stop else 2 if connector.evse.plugged else 1
+            if mine or self.admits(connector, token, parent, kind):
                 value = 8 * mine + 2 + 2 * fit
             else:
                 maybe = not asked and self.asks_for_group(connector)
@@ -155,11 +158,11 @@ class Reservations:
                 found, rank = connector, value
         return found
 
-    def used_by(self, connector, token, parent):
+    def used_by(self, connector, token, parent, kind=ANY):
         """The reservation that a session of this token here uses, None without one."""
         self.sweep()
         for entry in self._of(connector.id) + self._of(0):
-            if entry.matches(token, parent):
+            if entry.matches(token, parent, kind):
                 return entry
         return None
 
@@ -170,7 +173,8 @@ class Reservations:
     # -- keeping the book ----------------------------------------------------------------
 
     def _of(self, connector):
-        return [entry for entry in self._all if entry.connector == connector]
+        """Reservations of this connector that still hold; asking removes none: see `sweep`."""
+        return [e for e in self._all if e.connector == connector and not self._over(e)]
 
     def _find(self, number):
         for entry in self._all:
@@ -204,19 +208,23 @@ class Reservations:
         """End what has expired or lost its connector. Called at least once a second."""
         if not self._all:
             return
-        now = self._clock.now()
         for entry in list(self._all):
-            if now is not None and now >= entry.expiry:
-                self._drop(entry, "expired")
-            elif not self._station.resetting and self._lost(entry):
-                self._drop(entry, "connector not available")
+            why = self._over(entry)
+            if why:
+                self._drop(entry, why)
 
-    def _lost(self, entry):
+    def _over(self, entry):
+        """Why this reservation holds no longer, None while it does."""
+        now = self._clock.now()
+        if now is not None and now >= entry.expiry:
+            return "expired"
+        if self._station.resetting:
+            return None
         chosen = self._station.connector(entry.connector)
         for connector in self._station.connectors if chosen is None else [chosen]:
             if connector.operative and not _broken(connector):
-                return False
-        return True
+                return None
+        return "connector not available"
 
     def _drop(self, entry, why):
         if entry not in self._all:
@@ -231,4 +239,4 @@ class Reservations:
 
     def _kick(self):
         for connector in self._station.connectors:
-            connector.kick()
+            connector.wake()

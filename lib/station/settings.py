@@ -36,7 +36,7 @@ class Settings:
         self._overlay = {}
         self._stored = {}
         self._factory = {}
-        self._listeners = []
+        self.listeners = []
         self.reason = ""  # why the last `set` or check said no
         self.measurands = measurands.names()  # names that the fitted meters can give
         if journal is not None:
@@ -216,11 +216,11 @@ class Settings:
                 self._provided[name + "MaxLength"] = str(len(self.measurands))
 
     def on_change(self, fn):
-        """`fn(name, value)` is called after each change, with the typed value."""
-        self._listeners.append(fn)
+        """`fn(name, value)` is called after each change, with the typed value; see `listeners`."""
+        self.listeners.append(fn)
 
     def _tell(self, name):
-        for fn in self._listeners:
+        for fn in self.listeners:
             try:
                 fn(name, self.get(name))
             except Exception as exc:

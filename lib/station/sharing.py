@@ -32,7 +32,7 @@ class Sharing:
 
     def parts(self, site_ma):
         """{connector id: mA} for everybody, in the order in which their sessions began."""
-        using = [c for c in self._station.connectors if c.session and not c.session.ending]
+        using = [c for c in self._station.connectors if c.session and not c.session.stopping]
         using.sort(key=lambda c: c.session.id)
         served = using[: max(0, site_ma // MIN_MA)]
         out = {c.id: 0 for c in self._station.connectors}

@@ -1,9 +1,9 @@
 # A pause of charging that lets a lost connection come back.
 # MIT license; part of microevse
 """A TLS handshake stalls the interpreter for longer than the contactor may stay closed unseen,
-so a lost wss:// connection waits until it is open. A car can charge all night: after some
-minutes offline, and at most once an hour, it is asked to let go for the time of a handshake.
-One that does not let go goes on charging: nothing opens under load for the network's sake.
+so a lost wss:// connection is made again only while it is open. A car can charge all night:
+after some minutes offline, and at most once an hour, the EV is asked to let go for the time of a
+handshake. If it does not let go, charging continues: nothing opens under load for the network.
 """
 
 import asyncio
@@ -14,15 +14,15 @@ from port import const
 _EVERY_MS = const(3600000)
 # The EVSE takes its request back after 6 s; contacts need a moment to open.
 LET_GO_MS = const(7000)
-_RECONNECT_MS = const(60000)  # longer is not worth a car's time: in an hour again
+_RECONNECT_MS = const(60000)  # a pause lasts no longer; the next one comes in an hour
 _LOOK_S = const(1)
 _LOOK_CLOSELY_S = const(0.2)
 
 
 class SoftPause:
-    """`waiting()`: True while nothing but a closed contactor keeps the connection from being
-    made again; `connected()`: True once it is there. The setting OfflinePauseDelay has the
-    seconds after which a pause is worth it, 0: never.
+    """`waiting()`: True while only a closed contactor prevents a new connection; `connected()`:
+    True once there is one. The setting OfflinePauseDelay is the time offline in seconds after
+    which charging pauses, 0: never.
     """
 
     def __init__(self, settings, clock, evses, waiting, connected):
@@ -43,7 +43,8 @@ class SoftPause:
             await asyncio.sleep(_LOOK_S)
 
     def due(self, now):
-        """True if it is time for a pause, at uptime `now` ms. To be asked regularly."""
+        """True if it is time for a pause, at uptime `now` ms. Call it regularly: it measures
+        how long the connection has been waiting."""
         if not self._waiting():
             self._since_ms = None
             return False
@@ -55,7 +56,7 @@ class SoftPause:
         return self._last_ms is None or now - self._last_ms >= _EVERY_MS
 
     async def pause(self):
-        """Ask every EV to let go, wait for the connection, go on. True if it came back."""
+        """Ask each EV to let go, wait for the connection, resume. True if it came back."""
         self._last_ms = self._clock.uptime_ms()
         self.count += 1
         log.info("net", "charging pauses for a moment to connect again")
@@ -63,16 +64,14 @@ class SoftPause:
             # Those that are open, too: none of them may close in the meantime.
             for evse in self._evses:
                 evse.pause()
-            if not await self._all_open():
+            await self._until(self._open_or_refused, LET_GO_MS)
+            if self._any_closed():
                 log.info("net", "the car does not let go: charging goes on")
                 return False
             return await self._until(self._connected, _RECONNECT_MS)
         finally:
             for evse in self._evses:
                 evse.resume()
-
-    async def _all_open(self):
-        return await self._until(self._open_or_refused, LET_GO_MS) and not self._any_closed()
 
     def _any_closed(self):
         for evse in self._evses:

@@ -6,7 +6,9 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
     "status"           {"status", "error", "info"}; connector 0 is the station itself
     "fault"            {"cause", "info", "on"}, one for each cause that comes or goes
     "session_started"  Session
-    "session_ended"    Session; .ended has the reason
+    "session_ended"    Session; .stop_recorded has the reason
+    "changed"          bits of `telling`: which facts of the connector have changed; the facts
+                       are connector.facts.bits, .facts.charging_state and connector.want_ma
     "sample"           {"session" (0: none), "context", "stamp", "values"}
     "journal"          record kind: there is something new to deliver
 """
@@ -19,11 +21,12 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands, telling
-from .authorization import same_token
+from .authorization import ANY, bad_token, same_token
 from .connector import Connector
 from .limits import Limits
 from .profiles import Profiles
 from .reservations import Reservations
+from .sequence import Sequence
 from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
@@ -70,8 +73,9 @@ class Station:
         limits.cap("setting", 1000 * self.settings.get("MaxCurrent"))
         # fmt: off
         connector = Connector(number, evse, meter, lock, limits, self.settings, self._journal,
-                              self._clock, self.authorizer, self, rcd, cable)
+                              self._clock, self.authorizer, self, cable)
         # fmt: on
+        connector.sequence = Sequence(connector, rcd, self._journal, self._clock, self)
         self.connectors.append(connector)
         if lock is None or not lock.fitted:
             # A fixed cable is never unlocked (errata 4.0): said, and not to be changed.
@@ -121,10 +125,10 @@ class Station:
             for connector in self.connectors:
                 connector.limits.cap("setting", 1000 * value)
 
-    def _learned(self, token, info):
+    def _learned(self, token, info, kind):
         for connector in self.connectors:
             session = connector.session
-            if session is not None and same_token(session.token, token):
+            if session is not None and same_token(session.token, token, session.kind, kind):
                 session.parent = info.get("parent") or session.parent
 
     # -- the station as a whole (connector 0) --------------------------------------------
@@ -150,49 +154,50 @@ class Station:
 
     # -- tokens --------------------------------------------------------------------------
 
-    async def present_token(self, token, connector=None):
-        """A card was shown (at `connector`, if known). Returns a sentence for the driver."""
-        return await self._tokens.present(token, connector)
+    async def present_token(self, token, kind=ANY, connector=None):
+        """A token of this kind was shown (at `connector`, if known): a sentence for the driver."""
+        return await self._tokens.present(token, kind, connector)
 
     # -- commands ------------------------------------------------------------------------
 
-    async def remote_start(self, token, connector=None, profile=None):
+    async def remote_start(self, token, connector=None, profile=None, kind=ANY):
         """Start for a token, at a connector or the best free one. False if it cannot start.
 
         profile: a Profile (TX) for the session that begins by this. Where
         AuthorizeRemoteTxRequests is set the token is checked after this has returned.
+        kind: ANY where the protocol tells none; it is recorded as "Central" then.
         """
-        if self.resetting or not token:
+        if self.resetting or bad_token(token):
             return False
-        parent = self.authorizer.parent_of(token)
+        parent = self.authorizer.parent_of(token, kind)
         if connector is None:
-            chosen = self.reservations.best(token, parent)
+            chosen = self.reservations.best(token, parent, False, kind)
         else:
             chosen = self.connector(connector)
         if chosen is None or not chosen.free:
             return False
-        if not self.reservations.admits(chosen, token, parent):
+        if not self.reservations.admits(chosen, token, parent, kind):
             # Of whose group the token is, only the central system may know (section 5.13).
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, parent, self._clock.uptime_ms(), profile)
-        self._spawn(self._remote_check(token, chosen, profile))
+            return chosen.authorize(token, parent, self._clock.uptime_ms(), kind, profile)
+        self._spawn(self._remote_check(token, chosen, profile, kind))
         return True
 
-    async def _remote_check(self, token, connector, profile):
-        verdict = await self.authorizer.check(token)
+    async def _remote_check(self, token, connector, profile, kind):
+        verdict = await self.authorizer.check(token, kind)
         if not verdict.accepted:
             log.info("station", "remote start refused: %s", verdict.status)
             return
         now = self._clock.uptime_ms()
-        if not connector.authorize(token, verdict.parent, now, profile):
+        if not connector.authorize(token, verdict.parent, now, kind, profile):
             log.info("station", "remote start refused: %s", connector.why)
 
     def remote_stop(self, session):
         """End a session by number. False if it is not running."""
         connector, _ = self.session(session)
-        return connector.end("remote") if connector is not None else False
+        return connector.request_stop("remote") if connector is not None else False
 
     def deauthorized(self, session):
         """The central system does not accept the token of a running session."""
@@ -201,8 +206,8 @@ class Station:
             return
         running.deauthorized = True
         if self.settings.get("StopTransactionOnInvalidId"):
-            connector.end("deauthorized")
-        connector.kick()
+            connector.request_stop("deauthorized")
+        connector.wake()
 
     def set_availability(self, connector, operative):
         """Take into or out of service; 0 is all. "accepted", "scheduled" or "rejected"."""
@@ -236,12 +241,12 @@ class Station:
     def reset_faults(self):
         """A person who may (page, console; never a central system) resets what waits for that.
         False if nothing does, or its cause is still there."""
-        return any([connector.lifecycle.reset_faults() for connector in self.connectors])
+        return any([connector.sequence.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
         """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
         chosen = self.connector(connector)
-        return await chosen.lifecycle.unlock() if chosen is not None else "not_supported"
+        return await chosen.sequence.unlock() if chosen is not None else "not_supported"
 
     async def reset(self, kind):
         """End all sessions and restart. Returns at once; the rest happens soon after."""
@@ -294,7 +299,7 @@ class Station:
         release("station.recovery")
         self.recovering = False
         for connector in self.connectors:
-            connector.kick()
+            connector.wake()
 
     def _spawn(self, coro):
         """Run beside everything else; kept, or the collector takes the task."""
@@ -303,4 +308,4 @@ class Station:
 
     def oldest_beat_ms(self):
         """How long ago the connector task that is late most went round, ms (watchdog)."""
-        return self._clock.uptime_ms() - min(c.lifecycle.beat_ms for c in self.connectors)
+        return self._clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)

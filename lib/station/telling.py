@@ -1,9 +1,144 @@
-# The state of a connector in words and numbers for a page.
+# What a connector tells about itself: facts, status, sentences, numbers for a page.
 # MIT license; part of microevse
-"""Sentences for people, and the snapshot that the page shows."""
+"""Neutral facts and words for the state of a connector; a protocol translates them.
+
+`Facts` is what listeners of the station are told; the functions below only read.
+"""
+
+import log
+from iec61851.levels import C, D
+from port import const
 
 from . import faults
 from .limits import amps
+
+# Bits of `Facts.bits`, from which a protocol can derive its own statuses.
+PLUGGED = const(1)  # the cable of an EV is in
+AUTHORIZED = const(2)  # a token is accepted: it waits for the cable, or its session runs
+OFFERING = const(4)  # the EV may draw current
+DRAWING = const(8)  # the contactor is closed: the EV draws current, or could
+# What else the event "changed" may tell.
+CHARGING_STATE = const(16)  # `charging_state` is another one
+LIMIT = const(32)  # `Connector.want_ma` is another one
+
+# After the first offer an EV may take this long to ask, before it counts as not wanting.
+_ASK_MS = const(5000)
+# From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
+_CLOSE_MS = const(6500)
+
+_LEFT = const("EV side disconnected")
+
+
+class Facts:
+    """What is known about `connector`, without moments that pass by themselves.
+
+    charging_state: "idle" without an EV, "connected" until it has asked for energy, "charging",
+    "suspended_ev", "suspended_evse".
+    """
+
+    def __init__(self, connector, station):
+        self._connector = connector
+        self._station = station
+        self.charging_state = "idle"
+        self.bits = 0
+        self._ma = 0
+        self._session = None
+        self._offered_ms = None  # when this session got its first offer
+        self._asked_ms = None  # since when the EV has asked with the contactor open
+        self._changed = 0  # bits that the listeners have not been told
+        self._told = None  # (status, fault, info) as the listeners were told last
+
+    def update(self, now):
+        """Bring all of it up to date at uptime `now` ms.
+
+        Returns (status, info): one word for all of it, and what that word does not say or None.
+        """
+        connector = self._connector
+        session, ma = connector.session, connector.want_ma
+        if session is not self._session:
+            self._session = session
+            self._offered_ms = self._asked_ms = None
+        if ma and self._offered_ms is None:
+            self._offered_ms = now
+        before, self.charging_state = self.charging_state, self._charging(now)
+        bits = PLUGGED if connector.evse.plugged else 0
+        if connector.waiting or (session and not session.stopping and not session.deauthorized):
+            bits |= AUTHORIZED
+        if ma and self.charging_state != "suspended_evse":
+            bits |= OFFERING
+        if connector.evse.closed:
+            bits |= DRAWING
+        self._changed |= bits ^ self.bits
+        if before != self.charging_state:
+            self._changed |= CHARGING_STATE
+        if ma != self._ma:
+            self._changed |= LIMIT
+        self.bits, self._ma = bits, ma
+        return self._status()
+
+    def _charging(self, now):
+        connector = self._connector
+        session, evse = connector.session, connector.evse
+        if session is None or session.stopping:
+            return "connected" if evse.plugged else "idle"
+        if connector.unplugged:
+            return "idle"
+        if connector.faults.action != faults.WARN:
+            return "suspended_evse"
+        asked_ms, self._asked_ms = self._asked_ms, None
+        if not connector.want_ma or evse.paused:
+            return "suspended_evse"
+        before = self.charging_state
+        if evse.state not in (C, D):
+            waits = before == "connected" and now - self._offered_ms < _ASK_MS
+            return before if waits else "suspended_ev"
+        if evse.closed:
+            return "charging"
+        self._asked_ms = now if asked_ms is None else asked_ms
+        if now - self._asked_ms >= _CLOSE_MS:
+            return "suspended_evse"
+        # The contactor is about to close: no news yet.
+        return "suspended_ev" if before == "idle" else before
+
+    def _status(self):
+        connector = self._connector
+        session = connector.session
+        if connector.faults.action != faults.WARN:
+            return "faulted", None
+        if session is not None:
+            if session.stopping:
+                return "finishing", None
+            if connector.unplugged:
+                return "suspended_ev", _LEFT
+            state = self.charging_state
+            return "preparing" if state == "connected" else state, None
+        if not connector.operative:
+            return "unavailable", None
+        plugged = connector.evse.plugged
+        if connector.waiting is None:
+            if not connector.unplugged_since_stop if plugged else connector.check_cable():
+                return "finishing", None
+        if self._station.reservations.holding(connector):
+            return "reserved", None
+        return "preparing" if plugged or connector.waiting else "available", None
+
+    def tell(self):
+        """Tell the listeners of the station what they do not know yet."""
+        connector, emit = self._connector, self._station.emit
+        number, status, fault = connector.id, connector.status, connector.fault
+        for cause, info, on in connector.faults.changes():
+            if on:
+                log.warn("station", "connector %d: %s", number, faults.sentence(cause, info))
+            emit("fault", number, {"cause": cause, "info": info, "on": on})
+        told = (status, fault, connector.info)
+        if told != self._told:
+            self._told = told
+            log.info("station", "connector %d is %s", number, status)
+            error, info = fault or (None, connector.info)
+            emit("status", number, {"status": status, "error": error, "info": info})
+        changed, self._changed = self._changed, 0
+        if changed:
+            emit("changed", number, changed)
 
 
 def why(connector, now):
@@ -20,16 +155,16 @@ def why(connector, now):
     if status == "preparing":
         if session is not None:
             return "Waiting for the car to ask for energy."
-        if connector.pending is None:
+        if connector.waiting is None:
             return "The cable is in: waiting for a card or a start from the app."
         if connector.evse.plugged:
             return "Accepted: starting."
-        seconds = max(0, connector.pending[2] - now) // 1000
+        seconds = max(0, connector.waiting.deadline_ms - now) // 1000
         return "Accepted: plug in within %d s." % seconds
     if status == "charging":
         return connector.limits.value(now)[1]
     if status == "suspended_ev":
-        if connector.left:
+        if connector.unplugged:
             return "Unplugged at the car: waiting for the cable to come back."
         return "The car is not asking for energy."
     if status == "suspended_evse":
@@ -37,12 +172,12 @@ def why(connector, now):
             return "Paused: the card is no longer accepted."
         if connector.evse.paused:
             return "Paused for a moment to reach the central system again."
-        ma, text = connector.limits.value(now)
+        ma, text, _ = connector.limits.value(now)
         return text if ma == 0 else "Waiting for the contactor."
     if status == "finishing":
         if session is not None:
             return "Ending the session."
-        if connector.keep_locked:
+        if connector.kept_for:
             return "Done: present the same card to get the cable back."
         return "Done: unplug, or present a card to charge again."
     if status == "unavailable":
@@ -51,7 +186,8 @@ def why(connector, now):
 
 
 def snapshot(connector, now):
-    """Everything a page shows about a connector. Currents in A rounded down to 0.1."""
+    """Everything a page shows about a connector. Currents in A rounded down to 0.1,
+    which is small enough to be exact on a chip's floats."""
     meter = connector.metering.meter
     session = connector.session
     fault = connector.fault
@@ -65,8 +201,8 @@ def snapshot(connector, now):
         "why": why(connector, now),
         "fault": fault[0] if fault else None,
         "limit": connector.limits.value(now)[1],
-        "current_offered_a": _tenths(connector.offered_ma),
-        "current_a": _tenths(max(currents)) if currents else None,
+        "current_offered_a": connector.offered_ma // 100 / 10,
+        "current_a": int(max(currents)) // 100 / 10 if currents else None,
         "power_w": int(power) if power is not None else None,
         "energy_wh": session.energy_wh if session is not None else None,
         "meter_wh": connector.metering.energy_wh,
@@ -83,8 +219,3 @@ def snapshot(connector, now):
         "operative": connector.operative,
         "offered": amps(connector.offered_ma),
     }
-
-
-def _tenths(ma):
-    """mA as A with one digit: small enough to be exact on a chip's floats."""
-    return int(ma) // 100 / 10

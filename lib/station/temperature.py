@@ -5,6 +5,7 @@ supply; B equation."""
 
 from math import log
 
+from iec61851.duty import MIN_MA
 from port import const
 
 _KELVIN_25 = 298.15
@@ -13,7 +14,6 @@ _KELVIN_25 = 298.15
 _STEPS = ((650, 620), (680, 650), (710, 620))
 _SHARES = (1, 2, 4)
 STOP = const(3)
-_MIN_MA = const(6000)
 # Outside it is no temperature but a broken sensor or wire.
 _SENSOR_DC = (-400, 1250)
 
@@ -49,7 +49,7 @@ class Derating:
             return None
         if self.step == STOP:
             return 0
-        return max(_MIN_MA, full_ma // _SHARES[self.step])
+        return max(MIN_MA, full_ma // _SHARES[self.step])
 
 
 def mcp9700_dc(mv):

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """What happens when a token is presented."""
 
-from .authorization import same_token
+from .authorization import bad_token, same_token
 
 # A card held a moment too long must not start again what it has just ended.
 SAME_CARD_MS = 5000
@@ -15,57 +15,62 @@ class Tokens:
         self._station = station
         self._clock = clock
         self._asking = []  # tokens that are being checked
-        self._ended_by = (None, 0)  # token that ended a session, and when
+        self._ended_by = (None, None, 0)  # token that ended a session, its kind, and when
 
-    async def present(self, token, connector):
-        """A card was shown (at `connector`, if known). Returns a sentence for the driver."""
+    async def present(self, token, kind, connector):
+        """A token was shown (at `connector`, if known). Returns a sentence for the driver."""
         token = token.strip()
-        if not token:
-            return "No card."
+        bad = bad_token(token)
+        if bad:
+            return bad
         if self._station.resetting or self._station.recovering:
             return "Restarting."
-        stopped, when = self._ended_by
-        if same_token(stopped, token) and self._clock.uptime_ms() - when < SAME_CARD_MS:
+        stopped, of, when = self._ended_by
+        if same_token(stopped, token, of, kind) and self._clock.uptime_ms() - when < SAME_CARD_MS:
             return "Session ended."
-        chosen = self._station.connector(connector) if connector else self._choose(token)
+        if connector:
+            chosen = self._station.connector(connector)
+        else:
+            chosen = self._choose(token, kind)
         if chosen is None:
             return "No free connector."
         if chosen.session is not None:
-            return await self._token_during_session(chosen, token)
-        if chosen.release_lock(token):
+            return await self._token_during_session(chosen, token, kind)
+        if chosen.release_cable(token, kind):
             return "The cable is yours again."
-        if chosen.waits_for(token):
+        if chosen.waits_for(token, kind):
             return "Accepted: plug in."
         if not chosen.free:
             return chosen.why
         reservations = self._station.reservations
-        parent = self._station.authorizer.parent_of(token)
-        if not reservations.admits(chosen, token, parent):
+        parent = self._station.authorizer.parent_of(token, kind)
+        if not reservations.admits(chosen, token, parent, kind):
             if not reservations.asks_for_group(chosen):
                 return chosen.why
         if token.upper() in self._asking:
             return "One moment."
-        verdict = await self._check(token)
+        verdict = await self._check(token, kind)
         if not verdict.accepted:
             return "Not accepted: %s." % verdict.status
         parent = verdict.parent or parent
-        if not connector and not reservations.admits(chosen, token, parent):
-            chosen = reservations.best(token, parent, True) or chosen
-        if not chosen.authorize(token, parent, self._clock.uptime_ms()):
+        if not connector and not reservations.admits(chosen, token, parent, kind):
+            chosen = reservations.best(token, parent, True, kind) or chosen
+        if not chosen.authorize(token, parent, self._clock.uptime_ms(), kind):
             return chosen.why
         return "Accepted."
 
-    def _choose(self, token):
+    def _choose(self, token, kind):
         """The connector a card shown anywhere is meant for."""
         for connector in self._station.connectors:
             session = connector.session
-            if session is not None and same_token(session.token, token):
+            if session is not None and same_token(session.token, token, session.kind, kind):
                 return connector
         for connector in self._station.connectors:
-            if same_token(connector.keep_locked, token) or connector.waits_for(token):
+            if connector.keeps_for(token, kind) or connector.waits_for(token, kind):
                 return connector
         reservations = self._station.reservations
-        free = reservations.best(token, self._station.authorizer.parent_of(token))
+        parent = self._station.authorizer.parent_of(token, kind)
+        free = reservations.best(token, parent, False, kind)
         if free is not None:
             return free
         # With nothing free the card can only end a session of its group.
@@ -74,28 +79,28 @@ class Tokens:
                 return connector
         return self._station.connectors[0] if self._station.connectors else None
 
-    async def _token_during_session(self, connector, token):
+    async def _token_during_session(self, connector, token, kind):
         session = connector.session
-        if session.ending:
+        if session.stopping:
             return "The session is ending."
-        if not same_token(token, session.token):
+        if not same_token(token, session.token, kind, session.kind):
             # Only a session with a group can be ended by another card; for all others
             # asking the central system would be of no use.
             if session.parent is None:
                 return "In use."
-            verdict = await self._check(token)
-            if not verdict.accepted or not session.may_end(token, verdict.parent):
+            verdict = await self._check(token, kind)
+            if not verdict.accepted or not session.may_end(token, verdict.parent, kind):
                 return "In use."
-            if connector.session is not session or session.ending:
+            if connector.session is not session or session.stopping:
                 return "The session is ending."
-        self._ended_by = (token, self._clock.uptime_ms())
-        connector.end("local", token)
+        self._ended_by = (token, kind, self._clock.uptime_ms())
+        connector.request_stop("local", token, kind)
         return "Session ended."
 
-    async def _check(self, token):
+    async def _check(self, token, kind):
         key = token.upper()
         self._asking.append(key)
         try:
-            return await self._station.authorizer.check(token)
+            return await self._station.authorizer.check(token, kind)
         finally:
             self._asking.remove(key)

@@ -236,10 +236,6 @@ class Journal(StateLog):
         """The number of this boot, None before it is known."""
         return self._clock.boot if self._clock else None
 
-    def stamp(self):
-        """[boot, uptime_s, unix_s or 0] of now."""
-        return [self._clock.boot, self._clock.uptime(), self._clock.now() or 0]
-
     def wall(self, stamp):
         """Unix seconds of a stamp, or None if that boot never learnt the time.
 

@@ -18,11 +18,13 @@ TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
 TXID = 18  # [session, transaction_id]; key session
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
-CACHE = 21  # [token, status, expiry|None, parent|None]; key token
+# The kind is there only where the protocol told one; then the key is token, line feed, kind. A token
+# or parent of more than 36 characters is a hash (station.authorization.kept).
+CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
 # Bounds the energy that a power cut can cost, and outlives the records of delivered
 # sessions, so that no session number is given twice.
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
-RESERVATION = 23  # [id, connector, token, parent|None, expiry]; key id
+RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id; as with CACHE
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
 # What of diagnostics and firmware update must outlive a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600

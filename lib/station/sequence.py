@@ -1,47 +1,46 @@
-# How a session begins and ends: lock, self-test, meter, journal, in this order.
+# How a session begins and ends: meter, lock, self-test, record, in this order.
 # MIT license; part of microevse
-"""The part of a connector that takes time, and the only one that writes session records.
+"""What a connector does that takes time; only this writes the records of its sessions.
 
-START is on flash before the EV is offered anything; STOP is on flash before anybody hears
+It reads the state of the connector and gives it commands; the connector does not know it.
+START is on flash before the EV is offered anything; STOP is on flash before a listener is told
 that the session has ended.
 """
 
 import asyncio
 
 import log
-from iec61851 import proximity
 from port import const
 from store import kinds
 from store.journal import JournalFull
 
+from .connector import BEGIN, OPEN_TIMEOUT_MS, RECORD_STOP
 from .held import Held
 from .session import Session, stamp
 
-# The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
-OPEN_TIMEOUT_MS = 8000
-# Within this time after opening a weld is told, where the poles are sensed (`protection`).
+# Within this time after opening `protection` reports a weld, where the poles are sensed.
 _POLES_MS = const(2500)
 # A lock that did not open is tried again after this.
 UNLOCK_RETRY_MS = 10000
-# Nothing here depends on being woken: each connector is looked at once a second.
+# The task looks at its connector at least this often, also if nothing wakes it.
 LOOK_AGAIN_S = 1
 
 
-class Lifecycle:
-    """Session records and moving parts of one Connector."""
+class Sequence:
+    """The task of `connector`: its sessions' records and its moving parts. rcd: has async
+    self_test() -> bool, None where not fitted."""
 
-    def __init__(self, connector, lock, rcd, cable, journal, clock, station):
+    def __init__(self, connector, rcd, journal, clock, station):
+        lock = connector.lock
         self._connector = connector
         self._lock = lock if lock is not None and lock.fitted else None
         self._rcd = rcd
-        self._cable = cable
         self._journal = journal
         self._clock = clock
         self._station = station
         self._motor = asyncio.Lock()
-        self._unlock_ms = 0
-        self._left = False  # the cable of a session was in the socket
-        self._commanded = False  # an unlock command is waiting for its turn
+        self._unlock_ms = 0  # the next try to unlock
+        self._commanded = False  # an unlock command waits for the contactor
         self.beat_ms = clock.uptime_ms()  # when the task last went round
         self.held = Held(connector, journal)
 
@@ -50,7 +49,7 @@ class Lifecycle:
     async def begin(self):
         """Token accepted and cable in: make sure it is safe, then start the session."""
         connector = self._connector
-        pending = connector.pending
+        waiting = connector.waiting
         if connector.metering.meter is not None:
             if not await connector.metering.refresh() and connector.metering.energy_wh is None:
                 # Without a first reading there is nothing to bill from. The meter is asked
@@ -62,30 +61,30 @@ class Lifecycle:
             if not locked:
                 connector.report_fault("LockJammed")
                 return
-        if self._cable is not None:
+        if connector.cable is not None:
             # Read once, with the plug locked, and kept for the session: contact resistance
             # must not move the limit while current flows (IEC 61851-1 annex B).
-            rating = self._cable()
+            rating = connector.cable()
             connector.limits.cap("cable", max(0, rating))
             if rating <= 0:
-                connector.pending = None
+                connector.drop_waiting()
                 connector.report_fault("CableUnreadable")
                 connector.clear_fault("CableUnreadable")
                 return
-        self._left = self._lock is not None
+        connector.check_cable()
         if self._rcd is not None and not await self._rcd.self_test():
             connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
         # All that took time: what was true before must still be true.
-        if connector.pending is not pending or not connector.usable:
+        if connector.waiting is not waiting or not connector.usable:
             return
         if not connector.evse.plugged:
             return
-        token, parent = pending[0], pending[1]
+        token, parent, kind = waiting.token, waiting.group, waiting.kind
         meter_wh = connector.metering.energy_wh or 0
         now = stamp(self._clock)
         number = self._station.next_session()
-        reservation = self._station.reservations.used_by(connector, token, parent)
+        reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
         try:
             record = [number, connector.id, token, meter_wh, reserved, now]
@@ -93,46 +92,34 @@ class Lifecycle:
         except (JournalFull, OSError) as exc:
             # A session that is not on flash cannot be billed: it does not begin.
             log.error("station", "session not recorded: %r", exc)
-            connector.pending = None
+            connector.drop_waiting()
             connector.report_fault("NoRecordSpace")
             connector.clear_fault("NoRecordSpace")
             return
         if reservation is not None:
             # Behind the START: a cut between the two is put right at boot.
             self._station.reservations.end(reservation)
-        session = Session(number, connector.id, token, parent, meter_wh, now)
-        connector.began(session, self._clock.uptime_ms())
-        self.keep_session()
+        session = Session(number, connector.id, token, parent, meter_wh, now, kind)
+        connector.session_began(session, self._clock.uptime_ms())
+        connector.metering.checkpoint(self._clock.uptime_ms())
         self._station.emit("session_started", connector.id, session)
         self._station.emit("journal", connector.id, kinds.START)
         log.info("station", "session %d begins at %d Wh", number, meter_wh)
 
-    def keep_session(self):
-        """Put the energy of the session, should a power cut end it, on flash."""
-        session = self._connector.session
-        if session is None:
-            return
-        at = stamp(self._clock)
-        payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
-        try:
-            self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
-        except (JournalFull, OSError) as exc:
-            log.error("station", "checkpoint not recorded: %r", exc)
-
     # -- ending --------------------------------------------------------------------------
 
-    async def finish(self):
-        """Record the end of a session as soon as the contactor is open."""
+    async def record_stop(self):
+        """Record the end of a session that is stopping, as soon as the contactor is open."""
         connector = self._connector
         session = connector.session
-        if connector.evse.closed and self._clock.uptime_ms() < connector.end_by_ms:
+        if connector.evse.closed and self._clock.uptime_ms() < connector.stop_by_ms:
             return
         # The last reading is taken with the contactor open: it is the final one.
         await connector.metering.refresh()
         if connector.session is session:
-            self.close(session)
+            self._write_stop(session)
 
-    def close(self, session):
+    def _write_stop(self, session):
         """Write the STOP record. False if even that failed: it will be tried again."""
         connector = self._connector
         now = stamp(self._clock)
@@ -141,15 +128,14 @@ class Lifecycle:
             session.id,
             connector.id,
             session.meter_wh,
-            session.ending,
+            session.stopping,
             session.stop_token,
             now,
             samples,
         ]
         if not self._append_stop(record):
             return False
-        session.ended = session.ending
-        connector.over(session)
+        connector.session_stopped(session)
         self._station.emit("session_ended", connector.id, session)
         self._station.emit("journal", connector.id, kinds.STOP)
         log.info("station", "session %d: %d Wh", session.id, session.energy_wh)
@@ -170,14 +156,14 @@ class Lifecycle:
             # first and the last say most.
             record[6] = samples[:-1:2] + samples[-1:] if len(samples) > 2 else None
 
-    def open_now(self, reason):
-        """End the session without asking the EV first (reset without grace)."""
+    def stop_now(self, reason):
+        """Stop the session without asking the EV first (reset without grace)."""
         connector = self._connector
         session = connector.session
         if session is not None:
-            session.ending = session.ending or reason
             connector.evse.trip("ResetRequested")
-            self.close(session)
+            connector.request_stop(reason)
+            self._write_stop(session)
 
     def reset_faults(self, closings=True):
         """A person who may says that all is well; `closings`: with the bound of closings. False
@@ -189,7 +175,7 @@ class Lifecycle:
             if closings:
                 connector.evse.reset_closings()
             log.warn("station", "connector %d: faults reset by a person", connector.id)
-            connector.kick()
+            connector.wake()
         return done
 
     # -- moving parts --------------------------------------------------------------------
@@ -199,9 +185,8 @@ class Lifecycle:
         connector = self._connector
         if self._lock is None:
             return "not_supported"
-        connector.end("unlock")
-        connector.pending = None
-        connector.keep_locked = None
+        connector.request_stop("unlock")
+        connector.drop_waiting(kept=True)
         self._commanded = True
         try:
             return await self._unlock_when_open()
@@ -210,7 +195,7 @@ class Lifecycle:
 
     async def _unlock_when_open(self):
         connector = self._connector
-        poles_closed = connector.poles_closed
+        sensed = connector.poles_closed is not None
         asked, open_ms = self._clock.uptime_ms(), 0  # when it was seen open first
         while True:
             now = self._clock.uptime_ms()
@@ -218,28 +203,24 @@ class Lifecycle:
                 if now - asked >= OPEN_TIMEOUT_MS:
                     return "failed"
                 open_ms = 0
-            elif poles_closed is None or (open_ms and now - open_ms >= _POLES_MS):
+            elif not sensed or (open_ms and now - open_ms >= _POLES_MS):
                 break
             else:
                 open_ms = open_ms or now
             await asyncio.sleep(0.1)
         async with self._motor:
-            # The pins may be live: nobody gets the plug. What the poles say now tells of a weld
-            # that is not told yet; what was told holds even if they say now that they are open.
-            if connector.faults.may_be_live or (poles_closed is not None and poles_closed()):
+            if connector.may_be_live():
                 return "failed"
             return "unlocked" if await self._lock.unlock() else "failed"
 
     async def _give_back(self):
-        """Unlock the socket once nothing speaks against it."""
+        """Unlock the socket when no session, token or closed contact needs it locked."""
         connector = self._connector
-        if self._lock is None or not self._lock.locked or connector.keep_locked:
+        if self._lock is None or not self._lock.locked or connector.kept_for:
             return
-        if connector.session is not None or connector.pending is not None:
+        if connector.session is not None or connector.waiting is not None:
             return
-        if connector.evse.closed or connector.faults.may_be_live:
-            return
-        if connector.poles_closed is not None and connector.poles_closed():
+        if connector.evse.closed or connector.may_be_live():
             return
         if self._commanded or self._clock.uptime_ms() < self._unlock_ms:
             return
@@ -249,34 +230,21 @@ class Lifecycle:
         self._unlock_ms = self._clock.uptime_ms() + UNLOCK_RETRY_MS
         log.warn("station", "connector %d did not unlock", connector.id)
 
-    def holds_cable(self):
-        """With no car there: the socket still has the cable of the one before. It is locked, or
-        its coding can be read; where nothing reads that, an open lock counts as an empty socket."""
-        if self._lock is not None and self._lock.locked:
-            self._left = True
-        elif self._left:
-            try:
-                self._left = self._cable is not None and self._cable() != proximity.OPEN
-            except OSError:
-                self._left = False
-        return self._left
-
     # -- the task ------------------------------------------------------------------------
 
     async def work(self):
         """Do what the state of the connector asks for."""
         connector = self._connector
         self._station.reservations.sweep()
-        connector.step(self._clock.uptime_ms())
+        todo = connector.look(self._clock.uptime_ms())
         # Before all that takes time: the supply may go a moment after the fault.
         self.held.keep()
-        if connector.session is not None:
-            if connector.session.ending:
-                await self.finish()
-        elif connector.pending is not None and connector.evse.plugged:
+        if todo & RECORD_STOP:
+            await self.record_stop()
+        elif todo & BEGIN:
             await self.begin()
         await self._give_back()
-        connector.step(self._clock.uptime_ms())
+        connector.look(self._clock.uptime_ms())
         self.held.keep()
 
     async def run(self):
@@ -291,6 +259,6 @@ class Lifecycle:
                 log.error("station", "connector %d: %r", connector.id, exc)
                 connector.evse.trip("TaskFailed")
             try:
-                await asyncio.wait_for(connector.evse.changed.wait(), LOOK_AGAIN_S)
+                await asyncio.wait_for(connector.wake_up.wait(), LOOK_AGAIN_S)
             except asyncio.TimeoutError:
                 pass

@@ -1,0 +1,98 @@
+# The central system: one version of OCPP is spoken with it, the one that it has picked.
+# MIT license; part of microevse
+"""Joins a Connection, its Rpc, and the adapter of the sub-protocol that the central system picks.
+
+An adapter knows one version of OCPP. It has
+
+    package       name of its Python package, which is given up with it
+    schema        a `schema.Schema`: payloads, spelling of errors, message types
+    handlers      as `rpc.Rpc` takes them
+    attach(wake)  connect to the station; wake(): there may be something new to send
+    detach()      undo all of that
+    parts()       what may send now, most important first (see `sender`)
+    registered    True once the central system has accepted this charger
+
+It is attached before the first message of a connection is read, and detached when the connection
+ends. What must survive from one connection to the next has its home: undelivered events and
+transaction ids in the journal; registration and the time of the next heartbeat in the adapter,
+which is kept and attached again while the same sub-protocol is picked. Statuses that were not
+told are not kept: after an outage only the present ones are sent. When another sub-protocol is
+picked, the adapter goes with its code, and the new one registers anew.
+"""
+
+import asyncio
+import gc
+
+import log
+from port import IN_PLACE, forget
+
+from . import sender
+
+
+class Central:
+    """connection, rpc: not in use yet.
+
+    protocols: names of the sub-protocols, most preferred first. make(name) -> its adapter; may
+    import. may_stall(): True while it does not matter if the interpreter stalls.
+    """
+
+    def __init__(self, connection, rpc, protocols, make, may_stall):
+        self._connection = connection
+        self._rpc = rpc
+        self._protocols = protocols
+        self._make = make
+        self._may_stall = may_stall
+        self._work = asyncio.Event()
+        self._attached = False
+        self.adapter = None  # of this connection, or of the last one
+        self.protocol = None  # its sub-protocol
+        if len(protocols) == 1 and not IN_PLACE:
+            # Read from files now: a car may charge when the first connection comes.
+            self.adapter, self.protocol = make(protocols[0]), protocols[0]
+        connection.attach(rpc)
+        connection.protocols = self._offers
+        connection.on_protocol = self._attach
+        connection.on_up = self._serve
+        connection.on_down = self._detach
+
+    @property
+    def accepted(self):
+        """Connected, and the central system has accepted this charger."""
+        return self._attached and self.adapter.registered
+
+    @property
+    def state(self):
+        """"accepted", or the state of the connection."""
+        return "accepted" if self.accepted else self._connection.state
+
+    def _offers(self):
+        """Sub-protocols that can be attached now. Where code is read from files and a contactor is
+        closed, that is the one whose adapter is there; or none, and the connection waits."""
+        free = IN_PLACE or self._may_stall()
+        return [name for name in self._protocols if free or name == self.protocol]
+
+    def _attach(self, protocol):
+        if protocol not in self._offers():
+            # A contactor has closed since the sub-protocols were offered.
+            raise ValueError("%s cannot be loaded while a car charges" % protocol)
+        if protocol != self.protocol:
+            if self.adapter:
+                package = self.adapter.package
+                self.adapter = self.protocol = None
+                self._rpc.schema, self._rpc.handlers = None, {}
+                forget(package)
+                gc.collect()
+                log.info("ocpp", "%s is spoken now", protocol)
+            self.adapter = self._make(protocol)
+            self.protocol = protocol
+        self._rpc.schema, self._rpc.handlers = self.adapter.schema, self.adapter.handlers
+        self._attached = True
+        self.adapter.attach(self._work.set)
+
+    def _detach(self, reason):
+        if self._attached:
+            self._attached = False
+            self.adapter.detach()
+
+    async def _serve(self, protocol):
+        await sender.run(self.adapter.parts, self._work)
