@@ -731,9 +731,9 @@ def test_state_that_begins_with_its_key_does_not_store_it_twice():
 
     for key, payload, stored in ((7, [7, 1], [[7, 1]]), (7, [8, 1], [7, [8, 1]]), (7, 5, [7, 5]),
                                  (1, [True, 1], [1, [True, 1]])):  # fmt: skip
-        j = journal()
-        j.keep(SETTING, 99, [99, 0])
+        j = journal()  # 99: a kind of which no shape is expected
+        j.keep(99, 99, [99, 0])
         before = j.log.room(1)
-        j.keep(SETTING, key, payload)
+        j.keep(99, key, payload)
         assert before - j.log.room(1) == norlog.record_size(len(cbor.dumps(stored))), payload
-        assert j.get(SETTING, key) == payload
+        assert j.get(99, key) == payload

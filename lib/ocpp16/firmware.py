@@ -30,6 +30,8 @@ _RETRY_S = const(60)
 _MAX_RETRIES = const(20)
 
 _RUNNING = ("Uploading", "Downloading", "Downloaded", "Installing")
+# How a job can end; a word of another version is not told.
+_OVER = ("Uploaded", "UploadFailed", "DownloadFailed", "InstallationFailed", "Installed")
 
 
 def _key(action):
@@ -231,10 +233,10 @@ class Firmware:
     def _restore(self):
         """What a reboot has left: something to tell, or something that it has cut."""
         for key, payload in list(self._journal.state(kinds.FIRMWARE)):
-            if key == _key(DIAGNOSTICS):
-                self.say(DIAGNOSTICS, "UploadFailed" if payload[1] in _RUNNING else payload[1])
-            elif key == _key(FIRMWARE) and payload[1] not in _RUNNING:
-                self.say(FIRMWARE, payload[1])
+            if key == _key(DIAGNOSTICS) and payload[1] in _RUNNING:
+                self.say(DIAGNOSTICS, "UploadFailed")
+            elif key in (_key(DIAGNOSTICS), _key(FIRMWARE)) and payload[1] in _OVER:
+                self.say(DIAGNOSTICS if key == _TOLD else FIRMWARE, payload[1])
         self._load().restore()
         self._give_up()
 

@@ -44,10 +44,15 @@ AUTHORIZATION = {
 }
 
 
+def stop_reason(reason):
+    """StopTransaction.reason of a neutral word; Other for one that 1.6 has no word for."""
+    return STOP_REASON.get(reason, "Other") if isinstance(reason, str) else "Other"
+
+
 def decimal(value, scale):
     """`value / scale` as text without a float: chips have 24-bit floats. scale: 1, 10, 1000."""
     if scale == 1:
-        return str(value)
+        return "%d" % value
     sign = "-" if value < 0 else ""
     value = abs(value)
     digits = {10: "%d.%d", 1000: "%d.%03d"}[scale]
@@ -58,11 +63,16 @@ def sampled_values(values, context):
     """[[measurand code, phase, integer], ...] of a journal record as 1.6 sampledValue list.
 
     Values are strings in 1.6 (a number there breaks strict central systems), with
-    measurand and unit always written out because defaults are read differently.
+    measurand and unit always written out because defaults are read differently. A measurand
+    that this version does not know is left out.
     """
     out = []
-    for code, phase, value in values:
-        name, unit, scale = measurands.describe(code)
+    for item in values:
+        code, phase, value = item[:3]
+        try:
+            name, unit, scale = measurands.describe(code)
+        except KeyError:
+            continue
         item = {
             "value": decimal(value, scale),
             "context": context,

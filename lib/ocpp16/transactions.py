@@ -6,6 +6,11 @@ A record is on flash before its message is built, and is marked done only after 
 central system has answered that message. A timeout is no answer: the record stays and
 is sent again, for ever, with the same payload. A CALLERROR is an answer that counts
 as an attempt; after TransactionMessageAttempts the record is given up, visibly.
+
+A record whose message cannot be built (something else than this version writes) is told once
+and passed over until the next start: a later version may know it. Of such a START that is not
+true: it is given up, because behind the rest of its session it would begin a transaction that
+has no end.
 """
 
 import asyncio
@@ -15,9 +20,9 @@ import log
 from ocppj.rpc import CallError
 from store import lost_time
 from store.journal import JournalFull
-from store.kinds import SAMPLE, START, STOP, TIME, TXID
+from store.kinds import SAMPLE, START, STOP, TIME, TXID, is_stamp
 
-from .names import AUTHORIZATION, STOP_REASON, sampled_values, whole, word
+from .names import AUTHORIZATION, sampled_values, stop_reason, whole, word
 from port import const
 
 # Errata 3.18: the id of a transaction whose StartTransaction was never answered.
@@ -28,6 +33,10 @@ _TOKEN_LENGTH = const(36)
 
 # Waits after an unanswered message, when the interval setting says 0.
 MIN_RETRY_S = 5
+
+
+# What a record of another shape than it should have can raise.
+_UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
 
 
 class _NotYet(Exception):
@@ -50,7 +59,8 @@ class Transactions:
         # Kept in the journal: the answer to StartTransaction must survive a power cut.
         self._ids = {}
         for _, payload in journal.state(TXID):
-            self._ids[payload[0]] = payload[1]
+            if isinstance(payload[1], int):
+                self._ids[payload[0]] = payload[1]
 
     def transaction_id(self, session):
         """transactionId of a session, None while StartTransaction is not answered."""
@@ -85,9 +95,18 @@ class Transactions:
             self._wait(MIN_RETRY_S)
             log.warn("ocpp", "transaction event %d waits: %s", seq, exc)
             return
+        except _UNREADABLE as exc:
+            log.error("ocpp", "event %d cannot be told: %r", seq, exc)
+            if kind == START:
+                self.given_up += 1
+                self._remember(payload[0], _NEVER_ACKNOWLEDGED)
+                self._finish(seq, kind, payload)
+            else:
+                self._journal.pass_over(seq)
+            return
         if action is None:
-            log.error("ocpp", "journal record %d of kind %d is no event", seq, kind)
-            self._journal.done(seq)
+            # Nothing that this protocol would tell.
+            self._finish(seq, kind, payload)
             return
         try:
             answer = await self._call(action, message)
@@ -105,7 +124,7 @@ class Transactions:
             return
         self._attempts = 0
         self._finish(seq, kind, payload)
-        if kind == STOP and payload[4]:
+        if kind == STOP and isinstance(payload[4], str):
             self._learn(payload[4], info)
 
     def _started(self, seq, payload, number, info):
@@ -162,7 +181,7 @@ class Transactions:
         self._not_before_ms = self._clock.uptime_ms() + 1000 * seconds
 
     def _learn(self, token, info):
-        if info:
+        if info and token:
             self._station.authorizer.learn(token, info)
 
     # -- records to payloads: a record always gives the same payload ---------------------
@@ -172,51 +191,66 @@ class Transactions:
         if kind == START:
             return "StartTransaction", self._start(payload)
         if kind == SAMPLE:
-            return "MeterValues", self._sample(payload)
+            return self._sample(payload)
         if kind == STOP:
             return "StopTransaction", self._stop(payload)
         return None, None
 
     def _start(self, payload):
-        _, connector, token, meter_wh, reservation, stamp = payload
+        _, connector, token, meter_wh, reservation, stamp = payload[:6]
         message = {
             "connectorId": connector,
             "idTag": token,
             "meterStart": meter_wh,
             "timestamp": self._time(stamp),
         }
-        if reservation is not None:
+        if isinstance(reservation, int):
             message["reservationId"] = reservation
         return message
 
     def _sample(self, payload):
-        session, connector, context, stamp, values = payload
+        session, connector, context, stamp, values = payload[:5]
+        if not isinstance(context, str):
+            raise ValueError("context")
+        sampled = sampled_values(values, context)
+        if not sampled:
+            return None, None
         message = {
             "connectorId": connector,
-            "meterValue": [
-                {"timestamp": self._time(stamp), "sampledValue": sampled_values(values, context)}
-            ],
+            "meterValue": [{"timestamp": self._time(stamp), "sampledValue": sampled}],
         }
         if session:
             message["transactionId"] = self._ids.get(session, _NEVER_ACKNOWLEDGED)
-        return message
+        return "MeterValues", message
 
     def _stop(self, payload):
-        session, _, meter_wh, reason, token, stamp, samples = payload
+        session, _, meter_wh, reason, token, stamp, samples = payload[:7]
         message = {
             "transactionId": self._ids.get(session, _NEVER_ACKNOWLEDGED),
             "meterStop": meter_wh,
             "timestamp": self._time(stamp),
-            "reason": STOP_REASON[reason],
+            "reason": stop_reason(reason),
         }
-        if token:
+        if token and isinstance(token, str):
             message["idTag"] = token
-        if samples:
-            message["transactionData"] = [
-                {"timestamp": self._time(at), "sampledValue": sampled_values(values, context)}
-                for context, at, values in samples
-            ]
+        data = self._data(samples) if samples else None
+        if data:
+            message["transactionData"] = data
         return message
+
+    def _data(self, samples):
+        """transactionData of the samples in a STOP. The end of a session is told without those
+        that cannot be read."""
+        data = []
+        try:
+            for sample in samples:
+                context, at, values = sample[:3]
+                values = sampled_values(values, context)
+                if values and is_stamp(at):
+                    data.append({"timestamp": self._time(at), "sampledValue": values})
+        except _UNREADABLE as exc:
+            log.error("ocpp", "samples of an end cannot be told: %r", exc)
+        return data
 
     def _time(self, stamp):
         """ISO time of a stamp; the same stamp gives the same text for ever.

@@ -29,6 +29,16 @@ _PIECES = const((100, 200))
 _TELL_S = const(10)
 
 
+def _readable(record, fields):
+    """A request as it is on flash; None for what this version cannot read."""
+    if record is None or len(record) < fields or not isinstance(record[1], str):
+        return None
+    for number in record[2:5] if fields == 5 else record[2:3]:
+        if number is not None and not isinstance(number, int):
+            return None
+    return record if record[2] is not None else None
+
+
 class _Sink:
     """Hands a download to the installer, piece by piece, while that may touch the flash."""
 
@@ -99,8 +109,10 @@ class Update:
 
     def _location(self, request):
         """The whole location of a request, "" if a piece of it is lost."""
-        if len(request) < 7:
+        if len(request) < 7 or not isinstance(request[5], int):
             return request[1]
+        if not isinstance(request[6], int) or not 0 < request[6] < 100:
+            return ""
         data = b""
         for key in range(request[5], request[5] + request[6]):
             piece = self._journal.get(kinds.FIRMWARE, key)
@@ -121,7 +133,7 @@ class Update:
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
         journal = self._journal
-        self._begun = journal.get(kinds.FIRMWARE, _INSTALLING)
+        self._begun = _readable(journal.get(kinds.FIRMWARE, _INSTALLING), 3)
         if self._begun is not None:
             done = self._outcome()
             if done is None:
@@ -129,7 +141,7 @@ class Update:
                 self._firmware.resume(FIRMWARE, "Installing")
             else:
                 self._tell(done)
-        request = journal.get(kinds.FIRMWARE, _REQUEST)
+        request = _readable(journal.get(kinds.FIRMWARE, _REQUEST), 5)
         if request is not None and (self._begun is None or request[1:3] != self._begun[1:3]):
             self._take(self._location(request), request[1], request[2], request[3], request[4])
 

@@ -12,7 +12,7 @@ RAM but the running sessions; events are found by cursors, state by a walk (stat
 import log as console
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, START, STOP, TIME, is_event
+from store.kinds import LAST_EVENT, SAMPLE, START, STOP, TIME, is_event
 from store.state import STATE, JournalFull, StateLog, key_hash
 
 _EVENTS = 0  # the stream
@@ -29,14 +29,16 @@ class Journal(StateLog):
     `connectors` is how many sessions can run at once: room for the end of each is kept.
     Call `prepare()` once before the first contactor may close.
 
-    Counters: `queued` events not delivered yet, `samples_refused` (no room, told by
+    Counters: `queued` events not delivered yet, `foreign` events of kinds that this version does
+    not know (kept for one that does, and never handed out), `samples_refused` (no room, told by
     JournalFull), `samples_dropped` (given up by `prepare`), and those of `log`.
     """
 
     def __init__(self, log, clock=None, connectors=1):
         StateLog.__init__(self, log, connectors)
         self._clock = clock
-        self.queued = 0
+        self.queued = self.foreign = 0
+        self._reported = 0  # newest event that was told to be unreadable
         self.samples_dropped = 0
         self._low = norlog.Cursor(_EVENTS, 1)  # everything before it is delivered
         self._ahead = norlog.Cursor(_EVENTS)
@@ -57,12 +59,18 @@ class Journal(StateLog):
             self._newest = max(self._newest, log.seq)
             return
         kind, seq, flags = log.kind, log.seq, log.flags
-        if not norlog.is_done(flags):
-            self.queued += 1
+        self._count(kind, flags)
         if kind == START and norlog.is_held(flags):
             payload = self._load(log.block, log.off)
             if payload:
                 self.running[payload[0]] = [seq, 0]
+
+    def _count(self, kind, flags):
+        if not norlog.is_done(flags):
+            if kind > LAST_EVENT:
+                self.foreign += 1
+            else:
+                self.queued += 1
 
     def _settle(self):
         """Finish what a power cut interrupted between two programs."""
@@ -115,6 +123,8 @@ class Journal(StateLog):
             done = norlog.is_done(log.flags)
             if done and (cursor is state or log.key not in hashes):
                 continue
+            if cursor is events and kind > LAST_EVENT:
+                continue
             # A torn record was marked done at boot: no damage to report.
             payload = self._load(log.block, log.off, not done)
             if payload is None:
@@ -132,18 +142,36 @@ class Journal(StateLog):
     def _undelivered(self, cursor):
         log = self.log
         while log.seek(cursor):
-            if not norlog.is_done(log.flags):
+            if not norlog.is_done(log.flags) and log.kind <= LAST_EVENT:
                 seq, kind = log.seq, log.kind
                 cursor.seq = seq
                 payload = self._load(log.block, log.off)
                 if payload is not None:
                     return seq, kind, payload
-                console.error("journal", "event %d is damaged and lost", seq)
-                log.mark(cursor.block, cursor.off, norlog.DONE)
-                self.queued -= 1
+                self._unreadable(cursor, seq, kind)
             cursor.seq = log.seq + 1
             cursor.off += log.size
         return None
+
+    def _unreadable(self, cursor, seq, kind):
+        """A damaged event is lost. One that is whole but cannot be read stays, and is passed
+        over; but not a START: delivered by a later version, behind the rest of its session, it
+        would begin a transaction that has no end."""
+        log = self.log
+        damaged = log.payload(cursor.block, cursor.off, False) is None
+        if damaged or kind == START:
+            console.error("journal", "event %d is damaged and lost", seq)
+            log.mark(cursor.block, cursor.off, norlog.DONE)
+            self.queued -= 1
+        elif seq > self._reported:
+            self._reported = seq
+            console.error("journal", "event %d cannot be read: passed over", seq)
+
+    def pass_over(self, seq):
+        """Leave the oldest event, `seq`, where it is: not handed out again before a restart."""
+        for cursor in (self._low, self._ahead):
+            if cursor.seq == seq:
+                cursor.seq = seq + 1
 
     def pending(self, after=0):
         """(seq, kind, payload) of the oldest undelivered event behind `after`, or None.
@@ -182,13 +210,13 @@ class Journal(StateLog):
             seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == START)
         except norlog.NoSpace:
             self._full(kind)
-        self.queued += 1
+        self._count(kind, 0xFF)
         if kind == START:
             self.running[session] = [seq, 0]
         elif session in self.running:
             if kind == STOP:
                 self._release(session)
-            else:
+            elif kind == SAMPLE:
                 self.running[session][1] = seq
         return seq
 
@@ -203,7 +231,8 @@ class Journal(StateLog):
                 return False
         if not norlog.is_done(log.flags):
             log.mark(log.block, log.off, norlog.DONE)
-            self.queued -= 1
+            if log.kind <= LAST_EVENT:
+                self.queued -= 1
         return True
 
     def give_up(self, keep, most):
@@ -222,11 +251,10 @@ class Journal(StateLog):
 
     def recount(self):
         """Count the undelivered events; walks the whole log."""
-        self.queued = 0
+        self.queued = self.foreign = 0
         cursor = norlog.Cursor(_EVENTS)
         while self.log.seek(cursor):
-            if not norlog.is_done(self.log.flags):
-                self.queued += 1
+            self._count(self.log.kind, self.log.flags)
             cursor.seq = self.log.seq + 1
             cursor.off += self.log.size
 

@@ -4,12 +4,19 @@
 
 A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be
 turned into wall time later, when the clock becomes known.
+
+Fields are only ever appended. A reader takes the fields that it knows and ignores more. An event
+of a kind that this version does not know stays on flash for a version that does: it is neither
+delivered nor marked done (journal.py).
 """
 
 # Events: recorded once, delivered once, in this order.
 START = 1  # [session, connector, token, meter_wh, reservation|None, stamp]
 SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]]
 STOP = 3  # [session, connector, meter_wh, reason, token|None, stamp, samples|None]
+
+LAST_EVENT = 3  # the newest kind of event that this version knows
+FIRST_STATE = 16
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
@@ -42,9 +49,68 @@ HELD = 45  # [connector, [cause, ...], counts(, session, 0 or 1)]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
-FIRST_STATE = 16
+# Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
+# b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
+_SHAPES = """
+1 iisi.w
+2 ii.wl
+3 iii..w
+16 i
+17 ii
+18 i.
+19 ss
+20 ib
+21 ss.S
+22 iiiw
+23 .isSi
+40 i.
+41 i
+42 i
+45 ill
+"""
+_MOST = 1 << 48  # of a number; what is larger was not counted by a charger
+_LAST_TIME = 1 << 36  # of a stamp; a calendar takes long to get to what is later
 
 
 def is_event(kind):
     """True for records that are delivered and then done with."""
     return kind < FIRST_STATE
+
+
+def fits(kind, payload):
+    """False for a payload that this version cannot read: fields are missing or of another type.
+    Of a kind that is not known here nothing is expected."""
+    at = _SHAPES.find("\n%d " % kind)
+    if at < 0:
+        return True
+    shape = _SHAPES[_SHAPES.find(" ", at) + 1 : _SHAPES.find("\n", at + 1)]
+    if not isinstance(payload, list) or len(payload) < len(shape):
+        return False
+    for i in range(len(shape)):
+        if not _is(shape[i], payload[i]):
+            return False
+    return True
+
+
+def _is(letter, value):
+    if letter == "i":
+        return isinstance(value, int) and -_MOST < value < _MOST
+    if letter == "s":
+        return isinstance(value, str)
+    if letter == "S":
+        return value is None or isinstance(value, str)
+    if letter == "b":
+        return isinstance(value, bool)
+    if letter == "w":
+        return is_stamp(value)
+    return letter == "." or isinstance(value, list)
+
+
+def is_stamp(value):
+    """True for [boot, uptime_s, unix_s or 0] in numbers that can be a time."""
+    if not isinstance(value, list) or len(value) < 3:
+        return False
+    for part in value[:3]:
+        if not isinstance(part, int) or not 0 <= part < _LAST_TIME:
+            return False
+    return True

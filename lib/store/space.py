@@ -138,7 +138,7 @@ class Space:
     def _tidy(self):
         """Forget state that only mattered to events which are all delivered now."""
         journal = self.journal
-        if journal.queued or journal.running:
+        if journal.queued or journal.running or journal.foreign:
             return
         journal.forget(TXID)
         for key, _ in journal.state(TIME):

@@ -11,7 +11,7 @@ import log as console
 from port import crc32
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, is_event
+from store.kinds import SAMPLE, fits, is_event
 from store.space import Space
 
 STATE = 1  # the stream
@@ -48,10 +48,14 @@ class StateLog:
         try:
             payload = cbor.loads(data)
             if is_event(kind):
-                payload[0]
-            elif len(payload) == 1:  # the payload starts with its key
+                if fits(kind, payload):
+                    return payload
+                raise ValueError
+            if len(payload) == 1:  # the payload starts with its key
                 payload = [payload[0][0], payload[0]]
-            return payload
+            if fits(kind, payload[1]):
+                return payload
+            raise ValueError
         except (ValueError, TypeError, IndexError, KeyError):
             # A good CRC around something this version did not write.
             self.log.skipped += count
