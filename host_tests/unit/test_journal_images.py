@@ -80,7 +80,8 @@ async def delivered(flash):
             return {"transactionId": 5000 + len(asked), "idTagInfo": {"status": "Accepted"}}
         return {}
 
-    sender = Transactions(call, c.station, c.settings, c.journal, c.clock)
+    sender = c.station.delivery
+    sender.attach(Transactions(call, c.station))
     c.station.recover("PowerUp")
     while c.station.recovering:
         await asyncio.sleep(0.01)

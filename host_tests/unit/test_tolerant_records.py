@@ -46,7 +46,8 @@ async def deliver(flash, most=60):
     """(charger, sender, what the central system was told) after a restart and all deliveries."""
     c = Charger(flash, boot=2)
     central = Central()
-    sender = Transactions(central.call, c.station, c.settings, c.journal, c.clock)
+    sender = c.station.delivery
+    sender.attach(Transactions(central.call, c.station))
     c.station.recover("PowerUp")
     import asyncio
 

@@ -46,7 +46,8 @@ class Ocpp16:
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
         self.firmware = None
-        self.transactions = Transactions(call, station, settings, journal, clock)
+        self.transactions = Transactions(call, station)
+        self._delivery = station.delivery
         station.authorizer.remote = authorize.remote(call, self._may_ask)
         station.listeners.append(self._on_station_event)
         settings.on_change(self._on_setting)
@@ -86,7 +87,7 @@ class Ocpp16:
     async def serve(self):
         """Run on a live connection until it is lost (raises Disconnected) or cancelled."""
         self._online = True
-        self.transactions.connected()
+        self._delivery.attach(self.transactions)
         self.status.everything()
         if self.firmware:
             self.firmware.connected()
@@ -94,6 +95,7 @@ class Ocpp16:
             await self._serve()
         finally:
             self._online = False
+            self._delivery.detach(self.transactions)
 
     async def _serve(self):
         while True:
@@ -113,7 +115,7 @@ class Ocpp16:
         """The most important thing that is due now, None if nothing is."""
         if not self.boot.accepted:
             return self.boot.step if self.boot.due_in_ms() == 0 else None
-        for part in (self.transactions, self.status, self.firmware, self.boot):
+        for part in (self._delivery, self.status, self.firmware, self.boot):
             if part and part.due_in_ms() == 0:
                 return part.step
         return None
@@ -122,7 +124,7 @@ class Ocpp16:
         """Sleep until something is due or a station event arrives."""
         parts = (self.boot,)
         if self.boot.accepted:
-            parts = (self.boot, self.transactions, self.status, self.firmware)
+            parts = (self.boot, self._delivery, self.status, self.firmware)
         shortest = 1000 * LOOK_AGAIN_S
         for part in parts:
             due = part.due_in_ms() if part else None

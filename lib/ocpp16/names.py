@@ -20,7 +20,7 @@ CONNECTOR_STATUS = {
 }
 
 # StopTransaction.reason. "local" is the default of the schema, but saying it costs little
-# and some central systems show an empty reason as an error.
+# and some central systems show an empty reason as an error. All other words are "Other".
 STOP_REASON = {
     "local": "Local",
     "remote": "Remote",
@@ -32,7 +32,7 @@ STOP_REASON = {
     "soft_reset": "SoftReset",
     "unlock": "UnlockCommand",
     "emergency_stop": "EmergencyStop",
-    "other": "Other",
+    "master_pass": "Local",
 }
 
 AUTHORIZATION = {

@@ -15,6 +15,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
+from .session import stamp as session_stamp
 from port import const
 
 CHECKPOINT_S = 300
@@ -148,6 +149,7 @@ class Metering:
         session = self._connector.session
         running = session is not None and not session.ending
         if running:
+            self._changes(session, now)
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
@@ -199,17 +201,33 @@ class Metering:
             # Central systems refuse a sample without values.
             return
         number = session.id if session is not None else 0
+        seq = session.seq if session is not None else None
         try:
             self._journal.append(
-                kinds.SAMPLE, [number, self._connector.id, context, stamp, values]
+                kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
             )
         except (JournalFull, OSError) as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
             log.warn("meter", "sample not recorded: %r", exc)
             return
+        if session is not None:
+            session.seq += 1
         data = {"session": number, "context": context, "stamp": stamp, "values": values}
         self._station.emit("sample", self._connector.id, data)
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
+
+    def _changes(self, session, now):
+        """Record what has changed in the session since the last look, a second ago."""
+        record = session.change(self._connector, now, session_stamp(self._clock))
+        if record is None:
+            return
+        try:
+            self._journal.append(kinds.CHANGE, record)
+        except (JournalFull, OSError) as exc:
+            log.warn("meter", "change not recorded: %r", exc)
+            return
+        session.recorded(now)
+        self._station.emit("journal", self._connector.id, kinds.CHANGE)
 
     def checkpoint(self, now):
         """Put the energy of the running session on flash."""

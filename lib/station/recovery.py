@@ -11,6 +11,7 @@ from store.journal import JournalFull
 
 from . import measurands
 from .lifecycle import OPEN_TIMEOUT_MS
+from .session import trigger_of
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
@@ -55,13 +56,21 @@ async def end_all(station, kind, clock):
 class _Cut:
     """A session without an end, as the journal remembers it."""
 
-    def __init__(self, number, connector, token, meter_wh, reservation, at):
+    def __init__(self, number, connector, token, meter_wh, reservation, at, uuid=None):
         self.number = number
         self.connector = connector
         self.token = token
         self.reservation = reservation
         self.meter_wh = meter_wh
         self.at = at  # stamp of the last record
+        # Number of its next record; None where a version without numbers has begun it.
+        self.seq = 1 if uuid else None
+
+    def seen(self, at, more):
+        """A record with this stamp, which begins its newer fields with a number."""
+        self.at = at
+        if self.seq and more and isinstance(more[0], int):
+            self.seq = max(self.seq, more[0] + 1)
 
 
 def restore(station, journal, cause="SoftReset", stop=False):
@@ -149,13 +158,15 @@ def _find_cut(station, journal):
         if kind == kinds.START:
             number = payload[0]
             station.seen_session(number)
-            running[number] = _Cut(*payload[:6])
+            running[number] = _Cut(*payload[:7])
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
-            session.at = payload[3]
+            session.seen(payload[3], payload[5:6])
             for item in payload[4]:
                 if item[:2] == [measurands.ENERGY, 0] and isinstance(item[2], int):
                     session.meter_wh = max(session.meter_wh, item[2])
+        elif kind == kinds.CHANGE and payload[0] in running:
+            running[payload[0]].seen(payload[4], payload[5:6])
         elif kind == kinds.STOP:
             station.seen_session(payload[0])
             running.pop(payload[0], None)
@@ -192,6 +203,7 @@ async def _end(station, session, reason, journal):
         meter_wh = register
     # The time is that of the last record: nobody knows when exactly the power went.
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
+    record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)
     station.emit("journal", session.connector, kinds.STOP)
     log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """What the charger must not forget, over a NorLog: events to deliver, and state.
 
-Events (START, SAMPLE, STOP) and state records live in two streams, so that a look
+Events (START, SAMPLE, CHANGE, STOP) and state records live in two streams, so that a look
 through the state costs the same however many events are queued. Nothing is indexed in
 RAM but the running sessions; events are found by cursors, state by a walk (state.py).
 
@@ -12,7 +12,7 @@ RAM but the running sessions; events are found by cursors, state by a walk (stat
 import log as console
 
 from store import cbor, norlog
-from store.kinds import LAST_EVENT, SAMPLE, START, STOP, TIME, is_event
+from store.kinds import CHANGE, LAST_EVENT, SAMPLE, START, STOP, TIME, is_event
 from store.state import STATE, JournalFull, StateLog, key_hash
 
 _EVENTS = 0  # the stream
@@ -63,7 +63,7 @@ class Journal(StateLog):
         if kind == START and norlog.is_held(flags):
             payload = self._load(log.block, log.off)
             if payload:
-                self.running[payload[0]] = [seq, 0]
+                self.running[payload[0]] = [seq, 0, 0]
 
     def _count(self, kind, flags):
         if not norlog.is_done(flags):
@@ -88,6 +88,8 @@ class Journal(StateLog):
                     if payload and payload[0] == session:
                         if log.kind == SAMPLE:
                             self.running[session][1] = seq - 1
+                        elif log.kind == CHANGE:
+                            self.running[session][2] = seq - 1
                         elif log.kind == STOP:
                             # The STOP was written, the START not released yet.
                             self._release(session)
@@ -136,6 +138,14 @@ class Journal(StateLog):
     def open_sessions(self):
         """Sessions that have a START and no STOP."""
         return list(self.running)
+
+    def start_of(self, session):
+        """(seq, kind, payload) of the START of an open session, delivered or not; or None."""
+        entry = self.running.get(session)
+        if entry is None or not self.log.find(_EVENTS, entry[0]):
+            return None
+        payload = self._load(self.log.block, self.log.off)
+        return None if payload is None else (entry[0], START, payload)
 
     # --- reading ----------------------------------------------------------------------
 
@@ -192,8 +202,8 @@ class Journal(StateLog):
     def append(self, kind, payload):
         """Write an event; it is on flash when this returns its sequence number.
 
-        Raises JournalFull (a SAMPLE long before a START, a STOP never while the rules
-        were kept), ValueError for a payload above `max_payload` bytes.
+        Raises JournalFull (a SAMPLE or CHANGE long before a START, a STOP never while the
+        rules were kept), ValueError for a payload above `max_payload` bytes.
         """
         if not is_event(kind):
             raise ValueError("kind %d is state" % kind)
@@ -212,12 +222,14 @@ class Journal(StateLog):
             self._full(kind)
         self._count(kind, 0xFF)
         if kind == START:
-            self.running[session] = [seq, 0]
+            self.running[session] = [seq, 0, 0]
         elif session in self.running:
             if kind == STOP:
                 self._release(session)
             elif kind == SAMPLE:
                 self.running[session][1] = seq
+            elif kind == CHANGE:
+                self.running[session][2] = seq
         return seq
 
     def done(self, seq):

@@ -11,18 +11,29 @@ delivered nor marked done (journal.py).
 """
 
 # Events: recorded once, delivered once, in this order.
-START = 1  # [session, connector, token, meter_wh, reservation|None, stamp]
-SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]]
-STOP = 3  # [session, connector, meter_wh, reason, token|None, stamp, samples|None]
+# The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
+# in its session, 0 for START; a number that is missing is that of a record given up for room.
+# [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
+# id|None]
+START = 1
+SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
+# [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
+# token's kind|None]
+STOP = 3
+# [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
+# out before this one]]: something has changed in a session; words in station.session.
+CHANGE = 4
 
-LAST_EVENT = 3  # the newest kind of event that this version knows
+LAST_EVENT = 4  # the newest kind of event that this version knows
 FIRST_STATE = 16
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
-TXID = 18  # [session, transaction_id]; key session
+# Who has acknowledged a START, until its STOP is delivered: [session, id|None; families, uuid|None],
+# key session. families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
+TXID = 18
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
 CACHE = 21  # [token, status, expiry|None, parent|None]; key token
@@ -55,6 +66,7 @@ _SHAPES = """
 1 iisi.w
 2 ii.wl
 3 iii..w
+4 ii..w
 16 i
 17 ii
 18 i.

@@ -11,7 +11,7 @@ import log as console
 from port import crc32
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, fits, is_event
+from store.kinds import CHANGE, SAMPLE, fits, is_event
 from store.space import Space
 
 STATE = 1  # the stream
@@ -35,7 +35,7 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        self.running = {}  # session: [seq of START, seq of its last SAMPLE or 0]
+        self.running = {}  # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
         self.told_full = False
         self._space = Space(self, connectors)
 
@@ -62,7 +62,7 @@ class StateLog:
             return None
 
     def _full(self, kind):
-        if kind == SAMPLE:
+        if kind in (SAMPLE, CHANGE):
             self.samples_refused += 1
         if not self.told_full:
             self.told_full = True
