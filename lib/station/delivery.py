@@ -64,7 +64,7 @@ class Delivery:
         for _, payload in journal.state(TXID):
             # Without the last fields: of a version that had only the first family.
             families, uuid = payload[2:4] if len(payload) > 3 else (1, None)
-            if isinstance(payload[1], int) and isinstance(families, int):
+            if isinstance(payload[1] or 0, int) and isinstance(families, int):
                 self._known[payload[0]] = [payload[1], families, uuid]
 
     # -- who acknowledged a session --------------------------------------------------------
