@@ -135,13 +135,13 @@ class Charger:
         )
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(self, self._may_stall)
-        self.firmware = None
+        self.firmware = self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
             from ocpp16.firmware import Firmware
+            from station.jobs import Jobs
 
-            # Diagnostics and updates, as the central system asks for them.
-            args = self.settings, self.journal, self.clock, self.transfers
-            self.firmware = Firmware(self.rpc.call, *args)
+            self.jobs = Jobs(self.settings, self.journal, self.clock, self.transfers)
+            self.firmware = Firmware(self.rpc.call, self.jobs)
             self.ocpp.attach_firmware(self.firmware)
         self.rpc.handlers = self.ocpp.handlers
         self.connection.attach(self.rpc)
@@ -238,8 +238,8 @@ class Charger:
         supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
-        if self.firmware:
-            supervisor.start("firmware", self.firmware.run)
+        if self.jobs:
+            supervisor.start("firmware", self.jobs.run)
         self.front.start(supervisor)
         supervisor.start("web", self._serve_page)
         trial = self.transfers.trial()

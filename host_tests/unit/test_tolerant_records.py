@@ -224,7 +224,7 @@ STATE = (
 
 
 def test_state_of_any_shape_does_not_keep_the_charger_from_starting():
-    from ocpp16.firmware import Firmware
+    from station.jobs import Jobs
 
     class Services:
         installer = staticmethod(lambda: None)
@@ -242,5 +242,5 @@ def test_state_of_any_shape_does_not_keep_the_charger_from_starting():
             put(c.journal, START, WHOLE[0][1])
             c.journal.keep(kind, key, wrong)
             c, _, asked = run(deliver(c.flash))
-            Firmware(None, c.settings, c.journal, c.clock, Services())
+            Jobs(c.settings, c.journal, c.clock, Services())
             assert len(named(asked, "StopTransaction")) == 1, (kind, wrong)

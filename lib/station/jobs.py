@@ -1,0 +1,267 @@
+# Jobs that move files: the log out, a new program in, and both told step by step.
+# MIT license; part of microevse
+"""One job at a time, and only while every contactor is open: what they need stalls the
+interpreter (name resolution, TLS, flash). A job that has to wait says so in the log. The last
+word on each survives a restart, and so does an update that is still to come.
+
+The words are the station's own; a protocol renders those that it has. Of LOG: uploading, uploaded,
+upload_failed. Of FIRMWARE: downloading, downloaded, download_failed, installing, installed,
+installation_failed. "idle" once nothing is going on.
+"""
+
+import asyncio
+
+import iso8601
+import log
+from port import const, release
+from store import kinds
+from store.journal import JournalFull
+
+LOG = "log"
+FIRMWARE = "firmware"
+
+# Keys of the FIRMWARE records in the journal; update.py has more of them.
+_LOG_KEY = const(1)
+_FIRMWARE_KEY = const(2)
+_LOOK_S = const(1)
+_LONG_LOOK_S = const(30)
+_MAX_QUEUED = const(12)
+# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
+_RETRIES = const(2)
+_RETRY_S = const(60)
+_MAX_RETRIES = const(20)
+
+RUNNING = ("uploading", "downloading", "downloaded", "installing")
+# How a job can end; a word of another version is not told.
+_OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
+
+
+def _key(what):
+    return _LOG_KEY if what == LOG else _FIRMWARE_KEY
+
+
+def _neutral(word):
+    """A word of a record; version 0.1.0 wrote them in capitals: "UploadFailed"."""
+    out = ""
+    for letter in word if isinstance(word, str) else "":
+        out += "_" + letter.lower() if "A" <= letter <= "Z" else letter
+    return out[1:] if out[:1] == "_" else out
+
+
+class Job:
+    """Something to fetch or send, and how often it may fail."""
+
+    def __init__(self, location, retries=None, interval=None):
+        self.location = location
+        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
+        self.interval = max(0, _RETRY_S if interval is None else interval)
+        self.next_ms = 0  # uptime before which it is not tried again
+        self.deferred = False  # told that it has to wait
+
+    def failed(self, now_ms):
+        """One try less; True if that was the last one."""
+        self.tries -= 1
+        self.next_ms = now_ms + 1000 * self.interval
+        return self.tries <= 0
+
+
+class Jobs:
+    """Both jobs, and the news about them in order.
+
+    services: what the charger has for this:
+        allowed() True while no contactor is closed; vacant() True while there is no session
+        report() -> (source, size) of the log, source() yielding bytes
+        async fetch(location, sink, stop), async send(location, source, size, name, stop);
+            stop(slow) is True once a newer request has taken the place of this one; slow:
+            this one does not get on
+        installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
+            is needed, what() -> text that names it, installed(what) -> True if that runs
+            for good, None while it is on trial, False if not; or None
+        async reboot(); errors: exceptions by which fetch and send fail
+    """
+
+    def __init__(self, settings, journal, clock, services):
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self.services = services
+        self.news = []  # [LOG or FIRMWARE, word], oldest first: not told yet
+        self._now = {LOG: "idle", FIRMWARE: "idle"}
+        self._work = asyncio.Event()
+        self._upload = None  # (Job, file name)
+        self.on_news = None  # fn(), called when there is something to tell
+        self.update = None  # an Update, while there is something to be done
+        self._restore()
+
+    # -- requests ------------------------------------------------------------------------
+
+    def request_log(self, location, retries=None, interval=None):
+        """The log is to be sent to `location`; returns the name of the file. See `wake`."""
+        name = self._file_name()
+        self._upload = (Job(location, retries, interval), name)
+        return name
+
+    def request_update(self, location, at, retries=None, interval=None):
+        """A new program is to be fetched, not before Unix time `at`. See `wake`. None, or why it
+        cannot be remembered."""
+        try:
+            self._load().request(location, at, retries, interval)
+        except (JournalFull, OSError) as exc:
+            return "no room to remember it: %r" % exc
+        finally:
+            self._give_up()
+        return None
+
+    async def wake(self):
+        """Begin with what was asked for. Only when the answer is on its way: it comes before
+        the first news."""
+        self._work.set()
+
+    def _file_name(self):
+        name = "".join(c if c.isalpha() or c.isdigit() else "-" for c in self._charger_name())
+        now = self._clock.now()
+        if now is None:
+            when = "boot%s-%d" % (self._clock.boot, self._clock.uptime())
+        else:
+            when = iso8601.format(now).replace(":", "").replace("-", "")
+        return "%s-%s.txt" % (name, when)
+
+    def _charger_name(self):
+        text = self._settings.text("ChargePointId") or "charger"
+        # Letters of other alphabets are fine in an id and trouble in a file name.
+        return "".join(c if c < "\x7f" else "-" for c in text)
+
+    # -- work ----------------------------------------------------------------------------
+
+    def _load(self):
+        # Here, not at the top: an update comes once in a year.
+        if self.update is None:
+            from .update import Update
+
+            self.update = Update(self, self._journal, self._clock)
+        return self.update
+
+    def _give_up(self):
+        if self.update and not self.update.waiting():
+            self.update = None
+            release("station.update")
+
+    async def run(self):
+        """Do what was asked for, one thing after the other, for ever."""
+        while True:
+            wait = _LONG_LOOK_S
+            if self._upload or self.update:
+                wait = _LOOK_S
+                await self.work()
+            self._work.clear()
+            try:
+                await asyncio.wait_for(self._work.wait(), wait)
+            except asyncio.TimeoutError:
+                pass
+
+    async def work(self):
+        """The next step of what is due, if anything is."""
+        if self.upload_due():
+            await self._send_log()
+        elif self._update_due():
+            await self.update.work()
+            self._give_up()
+
+    def _update_due(self):
+        return self.update and self.update.due()
+
+    def upload_due(self):
+        """True if the log is asked for and may be sent now."""
+        return self._upload and self.may_begin(self._upload[0], "log")
+
+    def may_begin(self, job, what):
+        """True if it is time for `job` and a stall does no harm."""
+        if self._clock.uptime_ms() < job.next_ms:
+            return False
+        if self.services.allowed():
+            job.deferred = False
+            return True
+        if not job.deferred:
+            job.deferred = True
+            log.info("file", "%s: waits until no car is charging", what)
+        return False
+
+    async def _send_log(self):
+        job, name = self._upload
+        if self._now[LOG] != "uploading":
+            self.say(LOG, "uploading")
+        try:
+            source, size = self.services.report()
+            await self.services.send(
+                job.location, source, size, name,
+                lambda slow: self._upload[0] is not job or (slow and self._update_due()),
+            )  # fmt: skip
+            word = "uploaded"
+            log.info("file", "log sent, %d bytes", size)
+        except self.services.errors as exc:
+            log.warn("file", "log not sent: %s", log.redact(exc))
+            if self._upload[0] is not job:
+                return  # another one is wanted by now, and its words will be told
+            last = job.failed(self._clock.uptime_ms())
+            word = "upload_failed" if last else None
+        if word:
+            self.say(LOG, word)
+            if self._upload[0] is job:
+                self._upload = None
+
+    # -- news ----------------------------------------------------------------------------
+
+    def status(self, what):
+        """The word last said of LOG or FIRMWARE, "idle" once nothing is going on."""
+        return self._now[what]
+
+    def resume(self, what, word):
+        """After a restart: `word` was told before it, and still is the truth."""
+        self._now[what] = word
+
+    def say(self, what, word):
+        """Queue a word and remember it over a restart."""
+        self._now[what] = word
+        self.news.append([what, word])
+        if len(self.news) > _MAX_QUEUED:
+            del self.news[0]
+        try:
+            self._journal.keep(kinds.FIRMWARE, _key(what), [_key(what), word])
+        except (JournalFull, OSError) as exc:
+            log.warn("file", "%s %s is not remembered: %r", what, word, exc)
+        log.info("file", "%s: %s", what, word)
+        if self.on_news:
+            self.on_news()
+
+    def _restore(self):
+        """What a restart has left: something to tell, or something that it has cut."""
+        for key, payload in list(self._journal.state(kinds.FIRMWARE)):
+            word = _neutral(payload[1])
+            if key == _LOG_KEY and word in RUNNING:
+                self.say(LOG, "upload_failed")
+            elif key in (_LOG_KEY, _FIRMWARE_KEY) and word in _OVER:
+                self.say(LOG if key == _LOG_KEY else FIRMWARE, word)
+        self._load().restore()
+        self._give_up()
+
+    def latest_only(self):
+        """After an outage only the latest word on each is worth telling."""
+        latest = {}
+        for what, word in self.news:
+            latest[what] = word
+        self.news = [[what, latest[what]] for what in sorted(latest)]
+
+    def told(self, entry):
+        """This one of `news` was told, or cannot be."""
+        if entry in self.news:
+            self.news.remove(entry)
+        what, word = entry
+        if word not in RUNNING and self._now[what] == word:
+            # Nothing is going on any more.
+            self._now[what] = "idle"
+            self._journal.forget(kinds.FIRMWARE, _key(what))
+
+    @property
+    def silent(self):
+        """Everything has been told."""
+        return not self.news
