@@ -149,6 +149,13 @@ def test_inside_a_sample_and_inside_the_samples_of_an_end():
             _, _, told = story(WHOLE[0], (SAMPLE, sample), (STOP, stop))
             assert named(told, "StopTransaction")[0]["meterStop"] == 2000
         for field in range(3):
+            time = list(AT)
+            time[field] = value
+            stop = list(WHOLE[2][1])
+            stop[6] = [["Transaction.Begin", time, ENERGY]]
+            _, _, told = story(WHOLE[0], (STOP, stop))
+            assert named(told, "StopTransaction")[0]["meterStop"] == 2000, (field, value)
+        for field in range(3):
             wrong = ["Transaction.Begin", AT, ENERGY]
             wrong[field] = value
             stop = list(WHOLE[2][1])

@@ -71,7 +71,7 @@ class Ocpp16:
         """Fit FirmwareManagement (see firmware.Firmware): its requests and notifications."""
         self.firmware = firmware
         self.handlers.update(firmware.handlers)
-        firmware.on_news = self._work.set
+        firmware.jobs.on_news = self._work.set
 
     @property
     def accepted(self):

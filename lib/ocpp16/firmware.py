@@ -31,7 +31,7 @@ class Firmware:
 
     def __init__(self, call, jobs):
         self._call = call
-        self._jobs = jobs
+        self.jobs = jobs
         self.handlers = {
             "GetDiagnostics": self._get_diagnostics,
             "UpdateFirmware": self._update_firmware,
@@ -41,41 +41,32 @@ class Firmware:
 
     async def _get_diagnostics(self, payload):
         # startTime and stopTime are taken note of by leaving nothing out: the log is short.
-        name = self._jobs.request_log(
+        name = self.jobs.request_log(
             payload["location"], payload.get("retries"), payload.get("retryInterval")
         )
-        return {"fileName": name}, self._jobs.wake
+        return {"fileName": name}, self.jobs.wake
 
     async def _update_firmware(self, payload):
         at = iso8601.parse(payload["retrieveDate"])
         retries, interval = payload.get("retries"), payload.get("retryInterval")
-        why = self._jobs.request_update(payload["location"], at, retries, interval)
+        why = self.jobs.request_update(payload["location"], at, retries, interval)
         if why:
             raise CallError("InternalError", why)
-        return {}, self._jobs.wake
+        return {}, self.jobs.wake
 
     # -- notifications -------------------------------------------------------------------
 
-    @property
-    def on_news(self):
-        """fn(), called when there is something to send."""
-        return self._jobs.on_news
-
-    @on_news.setter
-    def on_news(self, fn):
-        self._jobs.on_news = fn
-
     def connected(self):
         """A new connection: only the latest word on each is worth sending."""
-        self._jobs.latest_only()
+        self.jobs.latest_only()
 
     def due_in_ms(self):
         """0 when there is a notification to send, None without one."""
-        return None if self._jobs.silent else 0
+        return None if self.jobs.silent else 0
 
     async def step(self):
         """Send the oldest notification; a CALLERROR drops it."""
-        entry = self._jobs.news[0]
+        entry = self.jobs.news[0]
         what, word = entry
         status = _status(word)
         if status:
@@ -83,10 +74,10 @@ class Firmware:
                 await self._call(_action(what), {"status": status})
             except CallError as exc:
                 log.warn("ocpp", "%s refused: %s", _action(what), exc.code)
-        self._jobs.told(entry)
+        self.jobs.told(entry)
 
     async def trigger(self, action):
         """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
         what = LOG if action == _action(LOG) else FIRMWARE
-        word = self._jobs.status(what)
+        word = self.jobs.status(what)
         await self._call(action, {"status": _status(word) if word in RUNNING else "Idle"})

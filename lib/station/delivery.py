@@ -137,7 +137,12 @@ class Delivery:
             log.warn("ocpp", "event %d waits: %s", seq, exc)
             return
         except UNREADABLE as exc:
-            self._unreadable(renderer, seq, kind, payload, exc)
+            log.error("ocpp", "event %d cannot be told: %r", seq, exc)
+            if kind == START:
+                self._give_up(renderer, seq, kind, payload)
+            else:
+                self._attempts = 0
+                self._journal.pass_over(seq)
             return
         if rendered is None:
             self._finish(seq, kind, payload)
@@ -154,14 +159,6 @@ class Delivery:
             self._refused(renderer, seq, kind, payload, action, exc)
         else:
             self._finish(seq, kind, payload)
-
-    def _unreadable(self, renderer, seq, kind, payload, exc):
-        log.error("ocpp", "event %d cannot be told: %r", seq, exc)
-        if kind == START:
-            self._give_up(renderer, seq, kind, payload)
-        else:
-            self._attempts = 0
-            self._journal.pass_over(seq)
 
     def _refused(self, renderer, seq, kind, payload, action, exc):
         self._attempts += 1

@@ -35,10 +35,6 @@ overcurrent_fault abnormal
 other abnormal
 """
 
-# Charging states of a CHANGE record: idle (no car), connected, charging, suspended_ev,
-# suspended_evse; by the connector's status where that has another word.
-_STATES = {"preparing": "connected", "finishing": "connected", "faulted": "suspended_evse"}
-
 # How many CHANGE records a session may have: so many at once, and one more each minute; of the
 # limit alone, one when there was none for a minute. What is left out is counted in the next one,
 # which tells what is true by then.
@@ -51,11 +47,6 @@ _LIMIT_MA = const(1000)
 def stamp(clock):
     """[boot number, uptime s, Unix s or 0 while unknown]: the time in a journal record."""
     return [clock.boot, clock.uptime(), clock.now() or 0]
-
-
-def reasons():
-    """All words for why a session ends."""
-    return [line.split()[0] for line in _ENDS.split("\n") if line]
 
 
 def trigger_of(reason):
@@ -72,14 +63,6 @@ def new_uuid():
     uuid[6] = uuid[6] & 0x0F | 0x40
     uuid[8] = uuid[8] & 0x3F | 0x80
     return bytes(uuid)
-
-
-def uuid_text(uuid):
-    """A UUID as text with dashes, None for None."""
-    if uuid is None:
-        return None
-    digits = "".join(["%02x" % byte for byte in uuid])
-    return "-".join([digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]])
 
 
 class Session:
@@ -143,7 +126,12 @@ class Session:
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
         has had too many. `recorded` has to follow once it is on flash. now: stamp."""
         plugged = connector.evse.plugged
-        state = _STATES.get(connector.status, connector.status) if plugged else "idle"
+        # idle (no car), connected, charging, suspended_ev or suspended_evse.
+        state = connector.status if plugged else "idle"
+        if state == "preparing" or state == "finishing":
+            state = "connected"
+        elif state == "faulted":
+            state = "suspended_evse"
         seen = (state, plugged, self.deauthorized, connector.offered_ma)
         trigger = _trigger(self._seen, seen)
         if trigger:

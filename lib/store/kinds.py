@@ -113,16 +113,9 @@ def _is(letter, value):
         return value is None or isinstance(value, str)
     if letter == "b":
         return isinstance(value, bool)
-    if letter == "w":
-        return is_stamp(value)
-    return letter == "." or isinstance(value, list)
-
-
-def is_stamp(value):
-    """True for [boot, uptime_s, unix_s or 0] in numbers that can be a time."""
-    if not isinstance(value, list) or len(value) < 3:
-        return False
-    for part in value[:3]:
-        if not isinstance(part, int) or not 0 <= part < _LAST_TIME:
-            return False
-    return True
+    if letter == "w" and isinstance(value, list) and len(value) >= 3:
+        for part in value[:3]:
+            if not isinstance(part, int) or not 0 <= part < _LAST_TIME:
+                return False
+        return True
+    return letter == "." or letter == "l" and isinstance(value, list)
