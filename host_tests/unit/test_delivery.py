@@ -4,6 +4,7 @@
 import asyncio
 
 from helpers import run
+from ocpp16.transactions import Transactions
 from station.delivery import MIN_RETRY_S, Refused
 from station_parts import Charger
 from store.kinds import CHANGE, SAMPLE, START, STOP, TXID
@@ -54,6 +55,12 @@ async def drain(c, most=100):
     raise AssertionError("never empty")
 
 
+def id_of(c, session, family):
+    """The id by which this family knows a session."""
+    number, families, _ = c.station.delivery.known.get(session, (None, 0, None))
+    return number if families & family else None
+
+
 def attached(c, family, no_id=None):
     protocol = Protocol(c.station.delivery, family, no_id)
     c.station.delivery.attach(protocol)
@@ -100,7 +107,7 @@ def test_another_protocol_hears_of_the_beginning_first_and_of_no_record_twice():
         await c.charge()
         await c.pass_s(15)
         await drain(c)
-        assert c.station.delivery.id_of(1, 1) == 101 and c.station.delivery.id_of(1, 2) is None
+        assert id_of(c, 1, 1) == 101 and id_of(c, 1, 2) is None
         await c.pass_s(10)
         before = len(first.heard)
         second = attached(c, 2)
@@ -113,7 +120,7 @@ def test_another_protocol_hears_of_the_beginning_first_and_of_no_record_twice():
         first = attached(c, 1)
         await drain(c)
         assert START not in first.kinds() and first.kinds()[-1] == STOP and before
-        assert c.station.delivery.id_of(1, 1) is None, "over"
+        assert id_of(c, 1, 1) is None, "over"
         assert list(c.journal.state(TXID)) == []
 
     run(story())
@@ -123,8 +130,7 @@ async def restarted(c):
     again = Charger(c.flash, boot=c.clock.boot + 1, settings=SETTINGS)
     for number, family in ((101, 1), (None, 2)):
         if family == 1:
-            assert again.station.delivery.id_of(1, family) == number
-            assert again.station.delivery.session_of(number, family) == 1
+            assert id_of(again, 1, family) == number
     await again.recover("PowerUp")
     return again
 
@@ -140,12 +146,12 @@ def test_the_end_of_a_session_that_another_protocol_knows_is_told_with_its_uuid(
         c.connector.end("local")
         await c.pass_s(2)
         c = Charger(c.flash, boot=2, settings=SETTINGS)
-        assert c.station.delivery.uuid_of(1) == uuid
+        assert c.station.delivery.known[1] == [101, 1, uuid]
         second = attached(c, 2)
         await drain(c)
         # START is gone from flash once it was acknowledged and the session has ended.
         assert START not in second.kinds() and second.kinds()[-1] == STOP
-        assert c.station.delivery.uuid_of(1) is None
+        assert not c.station.delivery.known
 
     run(story())
 
@@ -156,12 +162,13 @@ def test_an_id_that_an_older_version_has_stored_is_that_of_the_first_family():
     c.journal.keep(TXID, 7, [7, 4711])
     for wrong in ([8, None], [9, "text"], [10, 5, "x", None]):
         c.journal.keep(TXID, wrong[0], wrong)
-    delivery = Charger(c.flash, boot=2).station.delivery
-    assert delivery.id_of(7, 1) == 4711 and delivery.id_of(7, 2) is None
-    assert delivery.session_of(4711, 1) == 7 and delivery.session_of(4711, 2) is None
+    c = Charger(c.flash, boot=2)
+    assert id_of(c, 7, 1) == 4711 and id_of(c, 7, 2) is None
+    transactions = Transactions(None, c.station)
+    assert transactions.session_of(4711) == 7 and transactions.transaction_id(7) == 4711
     for session in (8, 9, 10):
-        assert delivery.id_of(session, 1) is None
-    assert delivery.session_of(None, 1) is None
+        assert id_of(c, session, 1) is None
+    assert transactions.session_of(None) is None
 
 
 def test_a_refused_record_is_given_up_after_its_attempts_and_the_rest_goes_on():
@@ -179,7 +186,7 @@ def test_a_refused_record_is_given_up_after_its_attempts_and_the_rest_goes_on():
             c.clock.ms += waits[-1] or 0
         interval = c.settings.get("TransactionMessageRetryInterval") * 1000
         assert waits == [interval, 2 * interval, 0]
-        assert c.station.delivery.given_up == 1 and c.station.delivery.id_of(1, 1) == -1
+        assert c.station.delivery.given_up == 1 and id_of(c, 1, 1) == -1
         await drain(c)
         assert START not in first.kinds() and CHANGE in first.kinds()
 
@@ -219,7 +226,7 @@ def test_a_start_that_cannot_be_rendered_is_given_up_and_anything_else_passed_ov
             first.render = render
             await c.pass_s(15)
             await drain(c)
-        assert c.station.delivery.given_up == 1 and c.station.delivery.id_of(1, 1) == -1
+        assert c.station.delivery.given_up == 1 and id_of(c, 1, 1) == -1
         assert set(first.kinds()) == {CHANGE, SAMPLE}
         # Passed over, and not done: the next start tries again.
         assert c.journal.pending() is None and c.journal.queued >= 1

@@ -5,6 +5,7 @@
 Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
 """
 
+from port import const
 from station import measurands
 
 CONNECTOR_STATUS = {
@@ -21,19 +22,19 @@ CONNECTOR_STATUS = {
 
 # StopTransaction.reason. "local" is the default of the schema, but saying it costs little
 # and some central systems show an empty reason as an error. All other words are "Other".
-STOP_REASON = {
-    "local": "Local",
-    "remote": "Remote",
-    "ev_disconnected": "EVDisconnected",
-    "deauthorized": "DeAuthorized",
-    "power_loss": "PowerLoss",
-    "reboot": "Reboot",
-    "hard_reset": "HardReset",
-    "soft_reset": "SoftReset",
-    "unlock": "UnlockCommand",
-    "emergency_stop": "EmergencyStop",
-    "master_pass": "Local",
-}
+_STOP_REASON = const("""
+local Local
+remote Remote
+ev_disconnected EVDisconnected
+deauthorized DeAuthorized
+power_loss PowerLoss
+reboot Reboot
+hard_reset HardReset
+soft_reset SoftReset
+unlock UnlockCommand
+emergency_stop EmergencyStop
+master_pass Local
+""")
 
 AUTHORIZATION = {
     "Accepted": "accepted",
@@ -46,7 +47,10 @@ AUTHORIZATION = {
 
 def stop_reason(reason):
     """StopTransaction.reason of a neutral word; Other for one that 1.6 has no word for."""
-    return STOP_REASON.get(reason, "Other") if isinstance(reason, str) else "Other"
+    at = _STOP_REASON.find("\n%s " % reason)
+    if at < 0:
+        return "Other"
+    return _STOP_REASON[at + len(reason) + 2 : _STOP_REASON.find("\n", at + 1)]
 
 
 def decimal(value, scale):

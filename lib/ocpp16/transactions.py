@@ -32,11 +32,16 @@ class Transactions:
 
     def transaction_id(self, session):
         """transactionId of a session, None while StartTransaction is not answered."""
-        return self._delivery.id_of(session, self.family)
+        number, families, _ = self._delivery.known.get(session) or (None, 0, None)
+        return number if families & self.family else None
 
     def session_of(self, transaction_id):
         """Session number of a transactionId, None if there is none open by that id."""
-        return self._delivery.session_of(transaction_id, self.family)
+        for session in self._delivery.known:
+            known = self.transaction_id(session)
+            if known is not None and known == transaction_id:
+                return session
+        return None
 
     async def send(self, action, message):
         """The answer to a message; see station.delivery."""
@@ -82,7 +87,7 @@ class Transactions:
         return None
 
     def _id(self, session):
-        number = self._delivery.id_of(session, self.family)
+        number = self.transaction_id(session)
         return self.no_id if number is None else number
 
     def _start(self, payload):

@@ -6,7 +6,7 @@ and what its answer means, is the business of a renderer, which a protocol attac
     family                          1 or 2, see kinds.TXID: who acknowledges a START
     no_id                           id of a session whose START was given up, or None
     render(kind, payload)           (action, message), or None: this protocol tells it by nothing;
-                                    raises NotYet
+                                    raises Refused
     async send(action, message)     the answer; raises Refused, asyncio.TimeoutError, and what
                                     a lost connection raises
     answered(kind, payload, answer) raises Refused where the answer counts as none
@@ -39,12 +39,9 @@ _FAMILIES = const(1)
 _UUID = const(2)
 
 
-class NotYet(Exception):
-    """A record whose message cannot be built now, but later."""
-
-
 class Refused(Exception):
-    """The central system has answered that it does not take a message."""
+    """Refused(why): the central system does not take a message, that was an attempt. Refused(why,
+    True): the message cannot be built now, but later."""
 
 
 class Delivery:
@@ -58,42 +55,23 @@ class Delivery:
         self._attempts = 0  # refusals of the record at the head
         self._not_before_ms = 0
         self.given_up = 0
-        # session: [id, families, uuid], from the answer to its START to that to its STOP. Also
-        # in the journal: the answer must survive a power cut.
-        self._known = {}
+        # session: [id, families, uuid] (see kinds.TXID), from the answer to its START to that to
+        # its STOP. Also in the journal: the answer must survive a power cut.
+        self.known = {}
         for _, payload in journal.state(TXID):
             # Without the last fields: of a version that had only the first family.
             families, uuid = payload[2:4] if len(payload) > 3 else (1, None)
             if isinstance(payload[1] or 0, int) and isinstance(families, int):
-                self._known[payload[0]] = [payload[1], families, uuid]
-
-    # -- who acknowledged a session --------------------------------------------------------
-
-    def id_of(self, session, family):
-        """The id by which a central system of this family knows a session, None without one."""
-        known = self._known.get(session)
-        return known[_ID] if known and known[_FAMILIES] & family else None
-
-    def session_of(self, number, family):
-        """The session with this id, None if there is none whose end is not delivered yet."""
-        for session in self._known:
-            if number is not None and self.id_of(session, family) == number:
-                return session
-        return None
-
-    def uuid_of(self, session):
-        """The uuid of a session whose START was answered, None if it has none."""
-        known = self._known.get(session)
-        return known[_UUID] if known else None
+                self.known[payload[0]] = [payload[1], families, uuid]
 
     def acknowledge(self, payload, family, number=None):
         """The START with this payload was answered, with this id (None: the uuid is the id)."""
         session = payload[0]
-        known = self._known.get(session) or [None, 0, payload[6] if len(payload) > 6 else None]
+        known = self.known.get(session) or [None, 0, payload[6] if len(payload) > 6 else None]
         if number is not None:
             known[_ID] = number
         known[_FAMILIES] |= family
-        self._known[session] = known
+        self.known[session] = known
         try:
             self._journal.keep(TXID, session, [session] + known)
         except (JournalFull, OSError, ValueError) as exc:
@@ -127,14 +105,14 @@ class Delivery:
         seq, kind, payload = record
         if kind != START and payload[0]:
             # Acknowledged under another protocol: this one has to hear of the beginning first.
-            known = self._known.get(payload[0])
+            known = self.known.get(payload[0])
             if known and not known[_FAMILIES] & renderer.family:
                 seq, kind, payload = self._journal.start_of(payload[0]) or record
         try:
             rendered = renderer.render(kind, payload)
-        except NotYet as exc:
+        except Refused as exc:
             self._wait(MIN_RETRY_S)
-            log.warn("ocpp", "event %d waits: %s", seq, exc)
+            log.warn("ocpp", "event %d waits: %s", seq, exc.args[0])
             return
         except UNREADABLE as exc:
             log.error("ocpp", "event %d cannot be told: %r", seq, exc)
@@ -182,7 +160,7 @@ class Delivery:
     def _finish(self, seq, kind, payload):
         self._attempts = 0
         self._journal.done(seq)
-        if kind == STOP and self._known.pop(payload[0], None):
+        if kind == STOP and self.known.pop(payload[0], None):
             self._journal.forget(TXID, payload[0])
 
     def _wait(self, seconds):
@@ -191,7 +169,8 @@ class Delivery:
     # -- time ------------------------------------------------------------------------------
 
     def time(self, stamp):
-        """Unix seconds of a stamp; the same stamp gives the same time for ever. Raises NotYet.
+        """Unix seconds of a stamp; the same stamp gives the same time for ever. Raises
+        Refused where it cannot be told yet.
 
         For a boot that never learnt the time an offset is fixed once, on flash, so that a
         repetition after another restart carries the same time.
@@ -203,7 +182,7 @@ class Delivery:
         offset = self._clock.wall(self._clock.boot, 0)
         if offset is None:
             # Accepted by a central system whose own clock is not to be believed.
-            raise NotYet("the time is not known")
+            raise Refused("the time is not known", True)
         try:
             if boot == self._clock.boot:
                 self._journal.keep(TIME, boot, [boot, offset])
@@ -217,5 +196,5 @@ class Delivery:
         except (JournalFull, OSError) as exc:
             # Sent now and repeated after a restart it would carry another time, and look like
             # another session. There is room again once the contactor is open.
-            raise NotYet("its time cannot be stored (%r)" % exc)
+            raise Refused("its time cannot be stored (%r)" % exc, True)
         return offset + stamp[1]

@@ -9,7 +9,7 @@ from .authorization import same_group, same_token
 # Why a session ends, and the trigger that its record tells. The words are those of no protocol:
 # all that OCPP 1.6, 2.0.1 and 2.1 can say is in here, and an adapter maps what its version has no
 # word for to "other". They are on flash: never change one.
-_ENDS = """
+_ENDS = const("""
 local stop_authorized
 master_pass stop_authorized
 remote remote_stop
@@ -33,7 +33,7 @@ emergency_stop abnormal
 ground_fault abnormal
 overcurrent_fault abnormal
 other abnormal
-"""
+""")
 
 # How many CHANGE records a session may have: so many at once, and one more each minute; of the
 # limit alone, one when there was none for a minute. What is left out is counted in the next one,
@@ -57,14 +57,6 @@ def trigger_of(reason):
     return _ENDS[at + len(reason) + 2 : _ENDS.find("\n", at + 1)]
 
 
-def new_uuid():
-    """16 bytes of a random UUID (RFC 9562 section 5.4)."""
-    uuid = bytearray(urandom(16))
-    uuid[6] = uuid[6] & 0x0F | 0x40
-    uuid[8] = uuid[8] & 0x3F | 0x80
-    return bytes(uuid)
-
-
 class Session:
     """A session that has begun. Energies in Wh; `parent` is the token's group or None, `kind` the
     token's kind, `remote_start` the id of the remote command that began it, if it had one."""
@@ -78,7 +70,10 @@ class Session:
         self.token = token
         self.kind = kind
         self.parent = parent
-        self.uuid = new_uuid()
+        uuid = bytearray(urandom(16))  # random: RFC 9562 section 5.4
+        uuid[6] = uuid[6] & 0x0F | 0x40
+        uuid[8] = uuid[8] & 0x3F | 0x80
+        self.uuid = bytes(uuid)
         self.remote_start = remote_start
         self.meter_start_wh = meter_start_wh
         self.meter_wh = meter_start_wh

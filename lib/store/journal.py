@@ -158,24 +158,20 @@ class Journal(StateLog):
                 payload = self._load(log.block, log.off)
                 if payload is not None:
                     return seq, kind, payload
-                self._unreadable(cursor, seq, kind)
+                damaged = log.payload(cursor.block, cursor.off, False) is None
+                if damaged or kind == START:
+                    # Such a START, too: delivered by a later version, behind the rest of its
+                    # session, it would begin a transaction that has no end.
+                    console.error("journal", "event %d is damaged and lost", seq)
+                    log.mark(cursor.block, cursor.off, norlog.DONE)
+                    self.queued -= 1
+                elif seq > self._reported:
+                    # Whole, but it cannot be read: it stays, and is passed over.
+                    self._reported = seq
+                    console.error("journal", "event %d cannot be read: passed over", seq)
             cursor.seq = log.seq + 1
             cursor.off += log.size
         return None
-
-    def _unreadable(self, cursor, seq, kind):
-        """A damaged event is lost. One that is whole but cannot be read stays, and is passed
-        over; but not a START: delivered by a later version, behind the rest of its session, it
-        would begin a transaction that has no end."""
-        log = self.log
-        damaged = log.payload(cursor.block, cursor.off, False) is None
-        if damaged or kind == START:
-            console.error("journal", "event %d is damaged and lost", seq)
-            log.mark(cursor.block, cursor.off, norlog.DONE)
-            self.queued -= 1
-        elif seq > self._reported:
-            self._reported = seq
-            console.error("journal", "event %d cannot be read: passed over", seq)
 
     def pass_over(self, seq):
         """Leave the oldest event, `seq`, where it is: not handed out again before a restart."""

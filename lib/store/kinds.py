@@ -10,6 +10,8 @@ of a kind that this version does not know stays on flash for a version that does
 delivered nor marked done (journal.py).
 """
 
+from port import const
+
 # Events: recorded once, delivered once, in this order.
 # The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
 # in its session, 0 for START; a number that is missing is that of a record given up for room.
@@ -62,7 +64,7 @@ TOLD = 42  # [unix]; key 0: the time when the central system last told it (every
 
 # Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
 # b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
-_SHAPES = """
+_SHAPES = const("""
 1 iisi.w
 2 ii.wl
 3 iii..w
@@ -79,9 +81,7 @@ _SHAPES = """
 41 i
 42 i
 45 ill
-"""
-_MOST = 1 << 48  # of a number; what is larger was not counted by a charger
-_LAST_TIME = 1 << 36  # of a stamp; a calendar takes long to get to what is later
+""")
 
 
 def is_event(kind):
@@ -106,7 +106,8 @@ def fits(kind, payload):
 
 def _is(letter, value):
     if letter == "i":
-        return isinstance(value, int) and -_MOST < value < _MOST
+        # What is larger was not counted by a charger.
+        return isinstance(value, int) and -(1 << 48) < value < 1 << 48
     if letter == "s":
         return isinstance(value, str)
     if letter == "S":
@@ -115,7 +116,7 @@ def _is(letter, value):
         return isinstance(value, bool)
     if letter == "w" and isinstance(value, list) and len(value) >= 3:
         for part in value[:3]:
-            if not isinstance(part, int) or not 0 <= part < _LAST_TIME:
+            if not isinstance(part, int) or not 0 <= part < 1 << 36:
                 return False
         return True
     return letter == "." or letter == "l" and isinstance(value, list)
