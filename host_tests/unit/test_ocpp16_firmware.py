@@ -205,7 +205,7 @@ def test_a_version_on_trial_is_told_of_only_when_it_is_confirmed_or_taken_back()
     for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
         after = restarted(None)
         after.pass_s(60)
-        assert after.told == [] and after.jobs.status(PROGRAM) == "installing"
+        assert after.told == [] and after.jobs.now[PROGRAM] == "installing"
         assert after.jobs.update.waiting()
         after = after.again(None)  # still on trial at its second start
         after.pass_s(5)
@@ -340,7 +340,7 @@ def test_a_restart_during_an_upload_is_a_failed_upload():
     after = station.again()
     after.pass_s(1)
     assert after.told == [(DIAGNOSTICS, "UploadFailed")]
-    assert after.again().jobs.silent
+    assert not after.again().jobs.news
 
 
 def test_a_trigger_is_idle_unless_something_runs():
@@ -493,4 +493,4 @@ def test_a_word_that_1_6_does_not_have_is_not_told():
     station.jobs.say(PROGRAM, "signature_verified")
     station.jobs.say(PROGRAM, "installed")
     station.pass_s(1)
-    assert station.told == [(FIRMWARE, "Installed")] and station.jobs.silent
+    assert station.told == [(FIRMWARE, "Installed")] and not station.jobs.news

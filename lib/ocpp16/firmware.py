@@ -62,7 +62,7 @@ class Firmware:
 
     def due_in_ms(self):
         """0 when there is a notification to send, None without one."""
-        return None if self.jobs.silent else 0
+        return 0 if self.jobs.news else None
 
     async def step(self):
         """Send the oldest notification; a CALLERROR drops it."""
@@ -79,5 +79,5 @@ class Firmware:
     async def trigger(self, action):
         """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
         what = LOG if action == _action(LOG) else FIRMWARE
-        word = self.jobs.status(what)
+        word = self.jobs.now[what]
         await self._call(action, {"status": _status(word) if word in RUNNING else "Idle"})

@@ -17,12 +17,10 @@ from port import const, release
 from store import kinds
 from store.journal import JournalFull
 
-LOG = "log"
-FIRMWARE = "firmware"
+# Also the keys of their last words in the journal; update.py has more of them.
+LOG = 1
+FIRMWARE = 2
 
-# Keys of the FIRMWARE records in the journal; update.py has more of them.
-_LOG_KEY = const(1)
-_FIRMWARE_KEY = const(2)
 _LOOK_S = const(1)
 _LONG_LOOK_S = const(30)
 _MAX_QUEUED = const(12)
@@ -34,18 +32,6 @@ _MAX_RETRIES = const(20)
 RUNNING = ("uploading", "downloading", "downloaded", "installing")
 # How a job can end; a word of another version is not told.
 _OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
-
-
-def _key(what):
-    return _LOG_KEY if what == LOG else _FIRMWARE_KEY
-
-
-def _neutral(word):
-    """A word of a record; version 0.1.0 wrote them in capitals: "UploadFailed"."""
-    out = ""
-    for letter in word if isinstance(word, str) else "":
-        out += "_" + letter.lower() if "A" <= letter <= "Z" else letter
-    return out[1:] if out[:1] == "_" else out
 
 
 class Job:
@@ -86,7 +72,7 @@ class Jobs:
         self._clock = clock
         self.services = services
         self.news = []  # [LOG or FIRMWARE, word], oldest first: not told yet
-        self._now = {LOG: "idle", FIRMWARE: "idle"}
+        self.now = {LOG: "idle", FIRMWARE: "idle"}  # the word last said
         self._work = asyncio.Event()
         self._upload = None  # (Job, file name)
         self.on_news = None  # fn(), called when there is something to tell
@@ -118,18 +104,16 @@ class Jobs:
         self._work.set()
 
     def _file_name(self):
-        name = "".join(c if c.isalpha() or c.isdigit() else "-" for c in self._charger_name())
+        # Letters of other alphabets are fine in an id and trouble in a file name.
+        name = ""
+        for c in self._settings.text("ChargePointId") or "charger":
+            name += c if c < "\x7f" and (c.isalpha() or c.isdigit()) else "-"
         now = self._clock.now()
         if now is None:
             when = "boot%s-%d" % (self._clock.boot, self._clock.uptime())
         else:
             when = iso8601.format(now).replace(":", "").replace("-", "")
         return "%s-%s.txt" % (name, when)
-
-    def _charger_name(self):
-        text = self._settings.text("ChargePointId") or "charger"
-        # Letters of other alphabets are fine in an id and trouble in a file name.
-        return "".join(c if c < "\x7f" else "-" for c in text)
 
     # -- work ----------------------------------------------------------------------------
 
@@ -188,7 +172,7 @@ class Jobs:
 
     async def _send_log(self):
         job, name = self._upload
-        if self._now[LOG] != "uploading":
+        if self.now[LOG] != "uploading":
             self.say(LOG, "uploading")
         try:
             source, size = self.services.report()
@@ -211,36 +195,31 @@ class Jobs:
 
     # -- news ----------------------------------------------------------------------------
 
-    def status(self, what):
-        """The word last said of LOG or FIRMWARE, "idle" once nothing is going on."""
-        return self._now[what]
-
-    def resume(self, what, word):
-        """After a restart: `word` was told before it, and still is the truth."""
-        self._now[what] = word
-
     def say(self, what, word):
         """Queue a word and remember it over a restart."""
-        self._now[what] = word
+        self.now[what] = word
         self.news.append([what, word])
         if len(self.news) > _MAX_QUEUED:
             del self.news[0]
         try:
-            self._journal.keep(kinds.FIRMWARE, _key(what), [_key(what), word])
+            self._journal.keep(kinds.FIRMWARE, what, [what, word])
         except (JournalFull, OSError) as exc:
-            log.warn("file", "%s %s is not remembered: %r", what, word, exc)
-        log.info("file", "%s: %s", what, word)
+            log.warn("file", "%s is not remembered: %r", word, exc)
+        log.info("file", "%s", word)
         if self.on_news:
             self.on_news()
 
     def _restore(self):
         """What a restart has left: something to tell, or something that it has cut."""
         for key, payload in list(self._journal.state(kinds.FIRMWARE)):
-            word = _neutral(payload[1])
-            if key == _LOG_KEY and word in RUNNING:
+            word = ""
+            for letter in payload[1] if isinstance(payload[1], str) else "":
+                # Version 0.1.0 wrote them in capitals: UploadFailed.
+                word += "_" + letter.lower() if word and "A" <= letter <= "Z" else letter.lower()
+            if key == LOG and word in RUNNING:
                 self.say(LOG, "upload_failed")
-            elif key in (_LOG_KEY, _FIRMWARE_KEY) and word in _OVER:
-                self.say(LOG if key == _LOG_KEY else FIRMWARE, word)
+            elif key in (LOG, FIRMWARE) and word in _OVER:
+                self.say(key, word)
         self._load().restore()
         self._give_up()
 
@@ -256,12 +235,7 @@ class Jobs:
         if entry in self.news:
             self.news.remove(entry)
         what, word = entry
-        if word not in RUNNING and self._now[what] == word:
+        if word not in RUNNING and self.now[what] == word:
             # Nothing is going on any more.
-            self._now[what] = "idle"
-            self._journal.forget(kinds.FIRMWARE, _key(what))
-
-    @property
-    def silent(self):
-        """Everything has been told."""
-        return not self.news
+            self.now[what] = "idle"
+            self._journal.forget(kinds.FIRMWARE, what)

@@ -138,7 +138,7 @@ class Update:
             done = self._outcome()
             if done is None:
                 # Not the truth yet: it may be taken back.
-                self._jobs.resume(FIRMWARE, "installing")
+                self._jobs.now[FIRMWARE] = "installing"
             else:
                 self._tell(done)
         request = _readable(journal.get(kinds.FIRMWARE, _REQUEST), 5)
@@ -205,7 +205,7 @@ class Update:
             log.warn("file", "firmware update refused: this board has no installer")
             self._end("installation_failed")
             return
-        if self._jobs.status(FIRMWARE) != "downloading":
+        if self._jobs.now[FIRMWARE] != "downloading":
             self._jobs.say(FIRMWARE, "downloading")
         try:
             sink = _Sink(installer, services.allowed)
@@ -250,7 +250,7 @@ class Update:
             self._end("installed")
             return
         for _ in range(10 * _TELL_S):
-            if self._jobs.silent:
+            if not self._jobs.news:
                 break
             await asyncio.sleep(0.1)
         # Nothing more from here: the request is closed by the next start.
