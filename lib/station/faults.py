@@ -64,13 +64,12 @@ ReaderLost|00The card reader does not answer.
 
 
 # Why a session ends that a fault ends, most important first; "other" for all other causes.
-_END_REASONS = (
-    ("EmergencyStop", "emergency_stop"),
-    ("RcdTripped", "ground_fault"),
-    ("ProtectiveEarthLost", "ground_fault"),
-    ("OverCurrentHard", "overcurrent_fault"),
-    ("OverCurrentSoft", "overcurrent_fault"),
-)
+_END_REASONS = const("""
+EmergencyStop emergency_stop
+RcdTripped ground_fault
+ProtectiveEarthLost ground_fault
+OverCurrentHard overcurrent_fault
+OverCurrentSoft overcurrent_fault""")
 
 
 def _row(cause):
@@ -214,7 +213,8 @@ class Faults:
     @property
     def end_reason(self):
         """Why a session ends that these faults end: neutral reason word."""
-        for cause, reason in _END_REASONS:
+        for line in _END_REASONS.split("\n")[1:]:
+            cause, reason = line.split()
             if self.has(cause):
                 return reason
         return "other"

@@ -11,7 +11,6 @@ installation_failed. "idle" once nothing is going on.
 
 import asyncio
 
-import iso8601
 import log
 from port import const, release
 from store import kinds
@@ -24,31 +23,9 @@ FIRMWARE = 2
 _LOOK_S = const(1)
 _LONG_LOOK_S = const(30)
 _MAX_QUEUED = const(12)
-# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
-_RETRIES = const(2)
-_RETRY_S = const(60)
-_MAX_RETRIES = const(20)
-
 RUNNING = ("uploading", "downloading", "downloaded", "installing")
 # How a job can end; a word of another version is not told.
 _OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
-
-
-class Job:
-    """Something to fetch or send, and how often it may fail."""
-
-    def __init__(self, location, retries=None, interval=None):
-        self.location = location
-        self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
-        self.interval = max(0, _RETRY_S if interval is None else interval)
-        self.next_ms = 0  # uptime before which it is not tried again
-        self.deferred = False  # told that it has to wait
-
-    def failed(self, now_ms):
-        """One try less; True if that was the last one."""
-        self.tries -= 1
-        self.next_ms = now_ms + 1000 * self.interval
-        return self.tries <= 0
 
 
 class Jobs:
@@ -74,7 +51,7 @@ class Jobs:
         self.news = []  # [LOG or FIRMWARE, word], oldest first: not told yet
         self.now = {LOG: "idle", FIRMWARE: "idle"}  # the word last said
         self._work = asyncio.Event()
-        self._upload = None  # (Job, file name)
+        self.upload = None  # an Upload, while a log is to be sent
         self.on_news = None  # fn(), called when there is something to tell
         self.update = None  # an Update, while there is something to be done
         self._restore()
@@ -83,9 +60,12 @@ class Jobs:
 
     def request_log(self, location, retries=None, interval=None):
         """The log is to be sent to `location`; returns the name of the file. See `wake`."""
-        name = self._file_name()
-        self._upload = (Job(location, retries, interval), name)
-        return name
+        # Here, not at the top: it is rarely wanted.
+        from .upload import Job, Upload
+
+        job = Job(location, retries, interval)
+        self.upload = Upload(self, self._settings, self._clock, job)
+        return self.upload.name
 
     def request_update(self, location, at, retries=None, interval=None):
         """A new program is to be fetched, not before Unix time `at`. See `wake`. None, or why it
@@ -103,18 +83,6 @@ class Jobs:
         the first news."""
         self._work.set()
 
-    def _file_name(self):
-        # Letters of other alphabets are fine in an id and trouble in a file name.
-        name = ""
-        for c in self._settings.text("ChargePointId") or "charger":
-            name += c if c < "\x7f" and (c.isalpha() or c.isdigit()) else "-"
-        now = self._clock.now()
-        if now is None:
-            when = "boot%s-%d" % (self._clock.boot, self._clock.uptime())
-        else:
-            when = iso8601.format(now).replace(":", "").replace("-", "")
-        return "%s-%s.txt" % (name, when)
-
     # -- work ----------------------------------------------------------------------------
 
     def _load(self):
@@ -129,12 +97,14 @@ class Jobs:
         if self.update and not self.update.waiting():
             self.update = None
             release("station.update")
+        if not self.upload and not self.update:
+            release("station.upload")
 
     async def run(self):
         """Do what was asked for, one thing after the other, for ever."""
         while True:
             wait = _LONG_LOOK_S
-            if self._upload or self.update:
+            if self.upload or self.update:
                 wait = _LOOK_S
                 await self.work()
             self._work.clear()
@@ -146,17 +116,20 @@ class Jobs:
     async def work(self):
         """The next step of what is due, if anything is."""
         if self.upload_due():
-            await self._send_log()
-        elif self._update_due():
+            await self.upload.work()
+        elif self.update_due():
             await self.update.work()
-            self._give_up()
+        else:
+            return
+        self._give_up()
 
-    def _update_due(self):
+    def update_due(self):
+        """True if the update may take its next step now."""
         return self.update and self.update.due()
 
     def upload_due(self):
         """True if the log is asked for and may be sent now."""
-        return self._upload and self.may_begin(self._upload[0], "log")
+        return self.upload and self.upload.due()
 
     def may_begin(self, job, what):
         """True if it is time for `job` and a stall does no harm."""
@@ -169,29 +142,6 @@ class Jobs:
             job.deferred = True
             log.info("file", "%s: waits until no car is charging", what)
         return False
-
-    async def _send_log(self):
-        job, name = self._upload
-        if self.now[LOG] != "uploading":
-            self.say(LOG, "uploading")
-        try:
-            source, size = self.services.report()
-            await self.services.send(
-                job.location, source, size, name,
-                lambda slow: self._upload[0] is not job or (slow and self._update_due()),
-            )  # fmt: skip
-            word = "uploaded"
-            log.info("file", "log sent, %d bytes", size)
-        except self.services.errors as exc:
-            log.warn("file", "log not sent: %s", log.redact(exc))
-            if self._upload[0] is not job:
-                return  # another one is wanted by now, and its words will be told
-            last = job.failed(self._clock.uptime_ms())
-            word = "upload_failed" if last else None
-        if word:
-            self.say(LOG, word)
-            if self._upload[0] is job:
-                self._upload = None
 
     # -- news ----------------------------------------------------------------------------
 

@@ -14,7 +14,8 @@ from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
-from .jobs import FIRMWARE, Job
+from .jobs import FIRMWARE
+from .upload import Job
 
 # Keys of the FIRMWARE records in the journal.
 _REQUEST = const(0)

@@ -99,24 +99,20 @@ def fits(kind, payload):
     if not isinstance(payload, list) or len(payload) < len(shape):
         return False
     for i in range(len(shape)):
-        if not _is(shape[i], payload[i]):
+        letter, value = shape[i], payload[i]
+        if letter == "i":
+            # What is larger was not counted by a charger.
+            good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
+        elif letter in "sS":
+            good = isinstance(value, str) or (value is None and letter == "S")
+        elif letter == "b":
+            good = isinstance(value, bool)
+        elif letter == "w":
+            good = isinstance(value, list) and len(value) >= 3
+            for part in value[:3] if good else ():
+                good = good and isinstance(part, int) and 0 <= part < 1 << 36
+        else:
+            good = letter == "." or isinstance(value, list)
+        if not good:
             return False
     return True
-
-
-def _is(letter, value):
-    if letter == "i":
-        # What is larger was not counted by a charger.
-        return isinstance(value, int) and -(1 << 48) < value < 1 << 48
-    if letter == "s":
-        return isinstance(value, str)
-    if letter == "S":
-        return value is None or isinstance(value, str)
-    if letter == "b":
-        return isinstance(value, bool)
-    if letter == "w" and isinstance(value, list) and len(value) >= 3:
-        for part in value[:3]:
-            if not isinstance(part, int) or not 0 <= part < 1 << 36:
-                return False
-        return True
-    return letter == "." or letter == "l" and isinstance(value, list)
