@@ -149,11 +149,12 @@ class Metering:
         session = self._connector.session
         running = session is not None and not session.ending
         if running:
-            self._changes(session, now)
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
+        if running:
+            self._changes(session, now)
 
     def _periodic(self, session, now):
         interval = self._settings.get("MeterValueSampleInterval")
@@ -167,7 +168,7 @@ class Metering:
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
-        stamp = self._stamp(now, due)
+        stamp = self._stamp(due)
         self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
         self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
 
@@ -183,16 +184,17 @@ class Metering:
         before, self._slot = self._slot, slot
         if before is None or before[0] != interval or before >= slot:
             return
-        stamp = self._stamp(now, now - 1000 * (seconds % interval))
+        stamp = self._stamp(now - 1000 * (seconds % interval))
         self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
         if session is not None:
             self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
 
-    def _stamp(self, now, due):
+    def _stamp(self, due):
         """Stamp of the moment the sample was due: one second late is not a different time."""
-        late_s = now // 1000 - due // 1000
+        # Not from `now`: what was written since may have taken the clock into the next second.
+        late_s = self._clock.uptime() - due // 1000
         wall = self._clock.now()
-        return [self._clock.boot, self._clock.uptime() - late_s, wall - late_s if wall else 0]
+        return [self._clock.boot, due // 1000, wall - late_s if wall else 0]
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""
