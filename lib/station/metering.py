@@ -184,7 +184,8 @@ class Metering:
         before, self._slot = self._slot, slot
         if before is None or before[0] != interval or before >= slot:
             return
-        stamp = self._stamp(now - 1000 * (seconds % interval))
+        late_s = seconds % interval
+        stamp = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
         self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
         if session is not None:
             self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
