@@ -192,10 +192,10 @@ class Metering:
 
     def _stamp(self, due):
         """Stamp of the moment the sample was due: one second late is not a different time."""
-        # Not from `now`: what was written since may have taken the clock into the next second.
-        late_s = self._clock.uptime() - due // 1000
-        wall = self._clock.now()
-        return [self._clock.boot, due // 1000, wall - late_s if wall else 0]
+        # A second of uptime and one of the time do not end together: to the millisecond, or two
+        # samples in a row could have the same time.
+        wall = self._clock.now(self._clock.uptime_ms() - due)
+        return [self._clock.boot, due // 1000, wall or 0]
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""
