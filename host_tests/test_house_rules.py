@@ -38,9 +38,6 @@ MAY_KNOW = {
 # Modules of an adapter that still write the journal themselves. A row that is not needed any
 # more fails below.
 STILL_KNOW = {
-    "ocpp16/transactions.py": {"store"},
-    "ocpp16/firmware.py": {"store"},
-    "ocpp16/update.py": {"store"},
     "ocpp16/local_list.py": {"store"},
 }
 ADAPTERS = {"ocpp16", "ocpp2"}

@@ -170,7 +170,7 @@ def test_a_volt_is_followed_to_the_relay_through_few_files():
 
 def adapter(charger, call):
     """A registered OCPP 1.6 adapter of this charger; `call` gets its messages."""
-    made = Ocpp16(call, charger.station, charger.settings, charger.journal, charger.clock, {})
+    made = Ocpp16(call, charger.station, charger.settings, charger.clock, {})
     made.boot.status = "Accepted"
     made.attach(lambda: None)
     charger.authorizer.remote = charger._remote

@@ -59,12 +59,12 @@ class Clock:
         self._advance()
         return self._s
 
-    def now(self):
-        """Unix seconds, or None as long as nobody has set the clock."""
+    def now(self, ago_ms=0):
+        """Unix seconds, `ago_ms` before now; None as long as nobody has set the clock."""
         self._advance()
         if self._offset is None:
             return None
-        return self._offset + self._s + (self._ms + self._part >= 1000)
+        return self._offset + self._s + (self._ms + self._part - ago_ms) // 1000
 
     def set(self, unix_s, ms=0):
         """Set the wall time to `unix_s` and `ms`; returns the step in seconds, None the first

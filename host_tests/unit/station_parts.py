@@ -36,8 +36,8 @@ class FakeClock:
     def uptime(self):
         return self.ms // 1000
 
-    def now(self):
-        return None if self.unix is None else self.unix + self.ms // 1000
+    def now(self, ago_ms=0):
+        return None if self.unix is None else self.unix + (self.ms - ago_ms) // 1000
 
     def on_set(self, fn):
         self.listeners.append(fn)

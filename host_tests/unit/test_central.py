@@ -168,7 +168,7 @@ class Bench:
         from ocpp16.client import Ocpp16
 
         return Ocpp16(
-            self.rpc.call, c.station, c.settings, c.journal, c.clock, {"chargePointVendor": "v"},
+            self.rpc.call, c.station, c.settings, c.clock, {"chargePointVendor": "v"},
             passing=central.IN_PLACE,
         )  # fmt: skip
 

@@ -276,3 +276,24 @@ def test_a_full_journal_costs_samples_and_nothing_else():
         assert len(c.records(kinds.STOP)) == 1
 
     run(story())
+
+
+def test_two_samples_in_a_row_never_have_the_same_time():
+    """The first was taken when it was due, the second late: over the end of a second of uptime, and
+    not over that of one of the time. Both once had the same time."""
+    from clock import Clock
+
+    for part in (0, 300, 600, 900):
+        for late in range(0, 1000, 100):
+            ms = [0]
+            clock = Clock(lambda: ms[0])  # noqa: B023
+            clock.boot = 1
+            clock.set(NOON, part)
+            c = Charger()
+            c.connector.metering._clock = clock
+            stamps = []
+            for due, at in ((19690, 19700), (20690, 20690 + late), (21690, 21690)):
+                ms[0] = at
+                stamps.append(c.connector.metering._stamp(due))
+            assert [s[1] for s in stamps] == [19, 20, 21], stamps
+            assert stamps[1][2] - stamps[0][2] == 1 == stamps[2][2] - stamps[1][2], stamps

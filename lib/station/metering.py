@@ -15,6 +15,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
+from .session import stamp as session_stamp
 from port import const
 
 CHECKPOINT_S = 300
@@ -152,6 +153,8 @@ class Metering:
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
+        if running:
+            self._changes(session, now)
 
     def _periodic(self, session, now):
         interval = self._settings.get("MeterValueSampleInterval")
@@ -165,7 +168,7 @@ class Metering:
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
-        stamp = self._stamp(now, due)
+        stamp = self._stamp(due)
         self.record(session, measurands.PERIODIC, "MeterValuesSampledData", stamp)
         self._collect("StopTxnSampledData", measurands.PERIODIC, stamp)
 
@@ -181,16 +184,18 @@ class Metering:
         before, self._slot = self._slot, slot
         if before is None or before[0] != interval or before >= slot:
             return
-        stamp = self._stamp(now, now - 1000 * (seconds % interval))
+        late_s = seconds % interval
+        stamp = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
         self.record(session, measurands.CLOCK, "MeterValuesAlignedData", stamp)
         if session is not None:
             self._collect("StopTxnAlignedData", measurands.CLOCK, stamp)
 
-    def _stamp(self, now, due):
+    def _stamp(self, due):
         """Stamp of the moment the sample was due: one second late is not a different time."""
-        late_s = now // 1000 - due // 1000
-        wall = self._clock.now()
-        return [self._clock.boot, self._clock.uptime() - late_s, wall - late_s if wall else 0]
+        # A second of uptime and one of the time do not end together: to the millisecond, or two
+        # samples in a row could have the same time.
+        wall = self._clock.now(self._clock.uptime_ms() - due)
+        return [self._clock.boot, due // 1000, wall or 0]
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""
@@ -199,17 +204,33 @@ class Metering:
             # Central systems refuse a sample without values.
             return
         number = session.id if session is not None else 0
+        seq = session.seq if session is not None else None
         try:
             self._journal.append(
-                kinds.SAMPLE, [number, self._connector.id, context, stamp, values]
+                kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
             )
         except (JournalFull, OSError) as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
             log.warn("meter", "sample not recorded: %r", exc)
             return
+        if session is not None:
+            session.seq += 1
         data = {"session": number, "context": context, "stamp": stamp, "values": values}
         self._station.emit("sample", self._connector.id, data)
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
+
+    def _changes(self, session, now):
+        """Record what has changed in the session since the last look, a second ago."""
+        record = session.change(self._connector, now, session_stamp(self._clock))
+        if record is None:
+            return
+        try:
+            self._journal.append(kinds.CHANGE, record)
+        except (JournalFull, OSError) as exc:
+            log.warn("meter", "change not recorded: %r", exc)
+            return
+        session.recorded(now)
+        self._station.emit("journal", self._connector.id, kinds.CHANGE)
 
     def checkpoint(self, now):
         """Put the energy of the running session on flash."""

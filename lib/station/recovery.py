@@ -11,6 +11,7 @@ from store.journal import JournalFull
 
 from . import measurands
 from .lifecycle import OPEN_TIMEOUT_MS
+from .session import trigger_of
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
@@ -55,13 +56,21 @@ async def end_all(station, kind, clock):
 class _Cut:
     """A session without an end, as the journal remembers it."""
 
-    def __init__(self, number, connector, token, meter_wh, reservation, at):
+    def __init__(self, number, connector, token, meter_wh, reservation, at, uuid=None):
         self.number = number
         self.connector = connector
         self.token = token
         self.reservation = reservation
         self.meter_wh = meter_wh
         self.at = at  # stamp of the last record
+        # Number of its next record; None where a version without numbers has begun it.
+        self.seq = 1 if uuid else None
+
+    def seen(self, at, more):
+        """A record with this stamp, which begins its newer fields with a number."""
+        self.at = at
+        if self.seq and more and isinstance(more[0], int):
+            self.seq = max(self.seq, more[0] + 1)
 
 
 def restore(station, journal, cause="SoftRestart", stop=False):
@@ -76,11 +85,14 @@ def restore(station, journal, cause="SoftRestart", stop=False):
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.lifecycle.restore_held(payload[1], payload[2])
-            marks[connector.id] = payload[3:]
+            causes = [cause for cause in payload[1] if isinstance(cause, str)]
+            connector.lifecycle.restore_held(causes, _counts(payload[2]))
+            marks[connector.id] = payload[3:5]
     cut = _find_cut(station, journal)
     for connector in station.connectors:
-        counted, finished = marks.get(connector.id) or (0, 0)
+        mark = marks.get(connector.id, ())
+        counted = mark[0] if mark and isinstance(mark[0], int) else 0
+        finished = len(mark) > 1 and mark[1]
         news = [
             session.number
             for session in cut
@@ -93,6 +105,14 @@ def restore(station, journal, cause="SoftRestart", stop=False):
         connector.finished = bool(finished)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
+
+
+def _counts(counts):
+    """The counts of closings that this version knows, of perhaps more. Too few cannot be read:
+    they count as the most there is (`closings.restore`)."""
+    if not counts:
+        return counts
+    return counts[:6] if len(counts) >= 6 else (counts + [None] * 3)[:3]
 
 
 def _count(connector, numbers, finished, journal):
@@ -138,20 +158,28 @@ def _find_cut(station, journal):
         if kind == kinds.START:
             number = payload[0]
             station.seen_session(number)
-            running[number] = _Cut(*payload)
+            running[number] = _Cut(*payload[:7])
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
-            session.at = payload[3]
-            for code, phase, value in payload[4]:
-                if code == measurands.ENERGY and phase == 0:
-                    session.meter_wh = max(session.meter_wh, value)
+            session.seen(payload[3], payload[5:6])
+            for item in payload[4]:
+                if item[:2] == [measurands.ENERGY, 0] and isinstance(item[2], int):
+                    session.meter_wh = max(session.meter_wh, item[2])
+        elif kind == kinds.CHANGE and payload[0] in running:
+            running[payload[0]].seen(payload[4], payload[5:6])
         elif kind == kinds.STOP:
             station.seen_session(payload[0])
             running.pop(payload[0], None)
 
-    journal.replay(on_record)
+    def tolerant(*record):
+        try:
+            on_record(*record)
+        except (TypeError, IndexError, ValueError, KeyError) as exc:
+            log.error("station", "record %d not understood: %r", record[0], exc)
+
+    journal.replay(tolerant)
     for _, payload in journal.state(kinds.CHECKPOINT):
-        _, number, meter_wh, at = payload
+        _, number, meter_wh, at = payload[:4]
         station.seen_session(number)
         # The journal keeps START until there is a STOP: whether a session is open is its word
         # alone. This only knows the energy better.
@@ -175,6 +203,7 @@ async def _end(station, session, reason, journal):
         meter_wh = register
     # The time is that of the last record: nobody knows when exactly the power went.
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
+    record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)
     station.emit("journal", session.connector, kinds.STOP)
     log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)

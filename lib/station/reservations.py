@@ -56,7 +56,7 @@ class Reservations:
     def restore(self, cut=()):
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
         for _, payload in self._journal.state(kinds.RESERVATION):
-            self._all.append(Reservation(*payload))
+            self._all.append(Reservation(*payload[:5]))
         for connector, token, number in cut:
             found = self._find(number)
             if found and found.connector in (0, connector) and found.matches(token, found.parent):

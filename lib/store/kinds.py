@@ -4,18 +4,38 @@
 
 A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be
 turned into wall time later, when the clock becomes known.
+
+Fields are only ever appended. A reader takes the fields that it knows and ignores more. An event
+of a kind that this version does not know stays on flash for a version that does: it is neither
+delivered nor marked done (journal.py).
 """
 
+from port import const
+
 # Events: recorded once, delivered once, in this order.
-START = 1  # [session, connector, token, meter_wh, reservation|None, stamp]
-SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]]
-STOP = 3  # [session, connector, meter_wh, reason, token|None, stamp, samples|None]
+# The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
+# in its session, 0 for START; a number that is missing is that of a record given up for room.
+# [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
+# id|None]
+START = 1
+SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
+# [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
+# token's kind|None]
+STOP = 3
+# [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
+# out before this one]]: something has changed in a session; words in station.session.
+CHANGE = 4
+
+LAST_EVENT = 4  # the newest kind of event that this version knows
+FIRST_STATE = 16
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
-TXID = 18  # [session, transaction_id]; key session
+# Who has acknowledged a START, until its STOP is delivered: [session, id|None; families, uuid|None],
+# key session. families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
+TXID = 18
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
 CACHE = 21  # [token, status, expiry|None, parent|None]; key token
@@ -42,9 +62,57 @@ HELD = 45  # [connector, [cause, ...], counts(, session, 0 or 1)]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
-FIRST_STATE = 16
+# Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
+# b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
+_SHAPES = const("""
+1 iisi.w
+2 ii.wl
+3 iii..w
+4 ii..w
+16 i
+17 ii
+18 i.
+19 ss
+20 ib
+21 ss.S
+22 iiiw
+23 .isSi
+40 i.
+41 i
+42 i
+45 ill
+""")
 
 
 def is_event(kind):
     """True for records that are delivered and then done with."""
     return kind < FIRST_STATE
+
+
+def fits(kind, payload):
+    """False for a payload that this version cannot read: fields are missing or of another type.
+    Of a kind that is not known here nothing is expected."""
+    at = _SHAPES.find("\n%d " % kind)
+    if at < 0:
+        return True
+    shape = _SHAPES[_SHAPES.find(" ", at) + 1 : _SHAPES.find("\n", at + 1)]
+    if not isinstance(payload, list) or len(payload) < len(shape):
+        return False
+    for i in range(len(shape)):
+        letter, value = shape[i], payload[i]
+        if letter == "i":
+            # What is larger was not counted by a charger.
+            good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
+        elif letter in "sS":
+            good = isinstance(value, str) or (value is None and letter == "S")
+        elif letter == "b":
+            good = isinstance(value, bool)
+        elif letter == "w":
+            good = isinstance(value, list) and len(value) >= 3
+            for part in value[:3] if good else ():
+                good = good and isinstance(part, int) and 0 <= part < 1 << 36
+        else:
+            good = letter == "." or isinstance(value, list)
+        if not good:
+            return False
+    return True

@@ -11,7 +11,7 @@ import log as console
 from port import crc32
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, is_event
+from store.kinds import CHANGE, SAMPLE, fits, is_event
 from store.space import Space
 
 STATE = 1  # the stream
@@ -35,7 +35,7 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        self.running = {}  # session: [seq of START, seq of its last SAMPLE or 0]
+        self.running = {}  # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
         self.told_full = False
         self._space = Space(self, connectors)
 
@@ -48,17 +48,21 @@ class StateLog:
         try:
             payload = cbor.loads(data)
             if is_event(kind):
-                payload[0]
-            elif len(payload) == 1:  # the payload starts with its key
+                if fits(kind, payload):
+                    return payload
+                raise ValueError
+            if len(payload) == 1:  # the payload starts with its key
                 payload = [payload[0][0], payload[0]]
-            return payload
+            if fits(kind, payload[1]):
+                return payload
+            raise ValueError
         except (ValueError, TypeError, IndexError, KeyError):
             # A good CRC around something this version did not write.
             self.log.skipped += count
             return None
 
     def _full(self, kind):
-        if kind == SAMPLE:
+        if kind in (SAMPLE, CHANGE):
             self.samples_refused += 1
         if not self.told_full:
             self.told_full = True
