@@ -10,7 +10,6 @@ of a kind that this version does not know stays on flash for a version that does
 delivered nor marked done (journal.py).
 """
 
-from port import const
 
 # Events: recorded once, delivered once, in this order.
 # The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
@@ -64,7 +63,7 @@ TOLD = 42  # [unix]; key 0: the time when the central system last told it (every
 
 # Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
 # b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
-_SHAPES = const("""
+SHAPES = """
 1 iisi.w
 2 ii.wl
 3 iii..w
@@ -81,38 +80,9 @@ _SHAPES = const("""
 41 i
 42 i
 45 ill
-""")
+"""
 
 
 def is_event(kind):
     """True for records that are delivered and then done with."""
     return kind < FIRST_STATE
-
-
-def fits(kind, payload):
-    """False for a payload that this version cannot read: fields are missing or of another type.
-    Of a kind that is not known here nothing is expected."""
-    at = _SHAPES.find("\n%d " % kind)
-    if at < 0:
-        return True
-    shape = _SHAPES[_SHAPES.find(" ", at) + 1 : _SHAPES.find("\n", at + 1)]
-    if not isinstance(payload, list) or len(payload) < len(shape):
-        return False
-    for i in range(len(shape)):
-        letter, value = shape[i], payload[i]
-        if letter == "i":
-            # What is larger was not counted by a charger.
-            good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
-        elif letter in "sS":
-            good = isinstance(value, str) or (value is None and letter == "S")
-        elif letter == "b":
-            good = isinstance(value, bool)
-        elif letter == "w":
-            good = isinstance(value, list) and len(value) >= 3
-            for part in value[:3] if good else ():
-                good = good and isinstance(part, int) and 0 <= part < 1 << 36
-        else:
-            good = letter == "." or isinstance(value, list)
-        if not good:
-            return False
-    return True

@@ -11,7 +11,7 @@ import log as console
 from port import crc32
 
 from store import cbor, norlog
-from store.kinds import CHANGE, SAMPLE, fits, is_event
+from store.kinds import CHANGE, SAMPLE, SHAPES, is_event
 from store.space import Space
 
 STATE = 1  # the stream
@@ -26,6 +26,35 @@ class JournalFull(Exception):
 
 def key_hash(key):
     return crc32(cbor.dumps(key)) & 0xFFFF
+
+
+def _fits(kind, payload):
+    """False for a payload that this version cannot read: fields are missing or of another type.
+    Of a kind that is not known here nothing is expected."""
+    at = SHAPES.find("\n%d " % kind)
+    if at < 0:
+        return True
+    shape = SHAPES[SHAPES.find(" ", at) + 1 : SHAPES.find("\n", at + 1)]
+    if not isinstance(payload, list) or len(payload) < len(shape):
+        return False
+    for i in range(len(shape)):
+        letter, value = shape[i], payload[i]
+        if letter == "i":
+            # What is larger was not counted by a charger.
+            good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
+        elif letter in "sS":
+            good = isinstance(value, str) or (value is None and letter == "S")
+        elif letter == "b":
+            good = isinstance(value, bool)
+        elif letter == "w":
+            good = isinstance(value, list) and len(value) >= 3
+            for part in value[:3] if good else ():
+                good = good and isinstance(part, int) and 0 <= part < 1 << 36
+        else:
+            good = letter == "." or isinstance(value, list)
+        if not good:
+            return False
+    return True
 
 
 class StateLog:
@@ -48,12 +77,12 @@ class StateLog:
         try:
             payload = cbor.loads(data)
             if is_event(kind):
-                if fits(kind, payload):
+                if _fits(kind, payload):
                     return payload
                 raise ValueError
             if len(payload) == 1:  # the payload starts with its key
                 payload = [payload[0][0], payload[0]]
-            if fits(kind, payload[1]):
+            if _fits(kind, payload[1]):
                 return payload
             raise ValueError
         except (ValueError, TypeError, IndexError, KeyError):
