@@ -8,8 +8,8 @@ has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick tha
 contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
 
 A kilowatt-hour and a limit in amperes are followed as one follows a dye: the number is one that
-nothing else has, and a file counts when a function in it is given that number or returns it, be
-it as an integer, in a record, in its bytes on flash or in a message. The kilowatt-hour is followed
+nothing else has, and a file counts when a function in it is given that number or gets it from
+another one, be it as an integer, in a record, in its bytes on flash or in a message. The kilowatt-hour is followed
 from the meter's reading to the payload of StopTransaction, the limit from the payload of
 SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the same for all messages.
 
@@ -66,6 +66,9 @@ class Recorder:
         def leaving(frame, event, arg):
             if event == "return":
                 self._leave(name, arg)
+                back = frame.f_back and self._name(frame.f_back)
+                if back:
+                    self._leave(back, arg)  # who has called it has got it
             return leaving
 
         frame.f_trace_lines = False
