@@ -22,7 +22,7 @@ from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
-from port import IN_PLACE, forget, release
+from port import forget, release
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings

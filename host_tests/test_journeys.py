@@ -1,17 +1,18 @@
 # How many files a reader has to open to follow a volt, a kilowatt-hour, an operator's word.
 # MIT license; part of microevse
-"""The three journeys through the code, recorded while it runs, and the most files that each may have.
+"""The three journeys through the code, recorded while it runs, and how many files each may have.
 
 A volt: every file in which a function is entered from the timer's callback on, in the tick that
-opens the contactor because the EV has let go, until the level of the relay pin changes. The board
-has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes the
-contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
+opens the contactor because the EV has let go, until the level of the relay pin changes. The
+board has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes
+the contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
 
 A kilowatt-hour and a limit in amperes are followed as one follows a dye: the number is one that
 nothing else has, and a file counts when a function in it is given that number or gets it from
-another one, be it as an integer, in a record, in its bytes on flash or in a message. The kilowatt-hour is followed
-from the meter's reading to the payload of StopTransaction, the limit from the payload of
-SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the same for all messages.
+another one, be it as an integer, in a record, in its bytes on flash or in a message. The
+kilowatt-hour is followed from the meter's reading to the payload of StopTransaction, the limit
+from the payload of SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the
+same for all messages.
 
 Not counted is what a language brings along elsewhere: port (the runtime's differences), clock,
 log, iso8601, cbor; nor store/ramflash.py, which stands for the flash chip here.
