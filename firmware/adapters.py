@@ -10,8 +10,8 @@ from version import VERSION
 
 
 # fmt: off
-def ocpp16(call, station, settings, journal, clock, link, profiles, firmware):
-    """The adapter of OCPP 1.6. firmware: an ocpp16.firmware.Firmware, None if not offered."""
+def ocpp16(call, station, settings, clock, link, profiles, jobs):
+    """The adapter of OCPP 1.6. jobs: a station.jobs.Jobs, None where files are not moved."""
     # fmt: on
     from ocpp16.client import Ocpp16
 
@@ -21,9 +21,11 @@ def ocpp16(call, station, settings, journal, clock, link, profiles, firmware):
         "chargePointSerialNumber": system.unique_id(),
         "firmwareVersion": VERSION,
     }
-    adapter = Ocpp16(call, station, settings, journal, clock, identity, link, profiles, IN_PLACE)
-    if firmware:
-        adapter.attach_firmware(firmware)
+    adapter = Ocpp16(call, station, settings, clock, identity, link, profiles, IN_PLACE)
+    if jobs:
+        from ocpp16.firmware import Firmware
+
+        adapter.attach_firmware(Firmware(call, jobs))
     return adapter
 
 

@@ -22,7 +22,7 @@ from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
-from port import IN_PLACE, forget, release
+from port import forget, release
 from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -115,13 +115,11 @@ class Charger:
         self.link = links.link(self)
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(self, self._may_stall)
-        self.firmware = None
+        self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
-            from ocpp16.firmware import Firmware
+            from station.jobs import Jobs
 
-            # Diagnostics and updates, as the central system asks for them.
-            args = self.settings, self.journal, self.clock, self.transfers
-            self.firmware = Firmware(self.rpc.call, *args)
+            self.jobs = Jobs(self.settings, self.journal, self.clock, self.transfers)
         self.central = Central(
             self.connection, self.rpc, self.features.protocols, self._adapter, self._may_stall
         )
@@ -157,8 +155,8 @@ class Charger:
 
         try:
             return adapters.MAKERS[protocol](
-                self.rpc.call, self.station, self.settings, self.journal, self.clock,
-                self.link, self.features.profiles, self.firmware,
+                self.rpc.call, self.station, self.settings, self.clock, self.link,
+                self.features.profiles, self.jobs,
             )  # fmt: skip
         finally:
             forget("adapters")
@@ -225,8 +223,8 @@ class Charger:
         supervisor.start("soft pause", self.soft_pause.run)
         supervisor.start("time", self.timekeeper.run)
         supervisor.start("ocpp", self._connect)
-        if self.firmware:
-            supervisor.start("firmware", self.firmware.run)
+        if self.jobs:
+            supervisor.start("firmware", self.jobs.run)
         self.front.start(supervisor)
         supervisor.start("web", self._serve_page)
         trial = self.transfers.trial()

@@ -1,6 +1,6 @@
 # What the charger has for diagnostics and firmware updates; loaded when it is needed.
 # MIT license; part of microevse
-"""The services of ocpp16.firmware.Firmware, from the parts of one charger.
+"""The services of station.jobs.Jobs, from the parts of one charger.
 
 The packages that move files are large and rarely needed: they are imported for a transfer,
 with every contactor open, and given up after it.

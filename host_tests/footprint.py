@@ -108,7 +108,8 @@ RESIDENT_ROOTS = ("port", "log", "hal.board", "blackbox",
                   "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "iec61851.evse",
                   "station.protection", "station.soft_pause", "app", "hal.panel", "ui.patterns",
                   "ui.button", "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line",
-                  "ocpp16.client", "ocpp16.firmware", "transfers", "store.taglist", "safe_mode")  # fmt: skip
+                  "ocpp16.client", "ocpp16.firmware", "station.jobs", "transfers",
+                  "store.taglist", "safe_mode")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=None)

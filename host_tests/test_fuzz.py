@@ -26,6 +26,7 @@ from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
 from ocppj import sender
 from ocppj.rpc import Rpc, message_ids
+from station.jobs import Jobs
 from station.settings import Settings
 from station_parts import Charger
 from store.ramflash import RamFlash
@@ -208,13 +209,15 @@ class Target:
             self.rpc.call,
             charger.station,
             charger.settings,
-            charger.journal,
             charger.clock,
             identity,
             profiles=("Reservation", "LocalAuthListManagement"),
         )
         self.ocpp.attach_firmware(
-            Firmware(self.rpc.call, charger.settings, charger.journal, charger.clock, NoNetwork())
+            Firmware(
+                self.rpc.call,
+                Jobs(charger.settings, charger.journal, charger.clock, NoNetwork()),
+            )
         )
         self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp.handlers
         self.problems = []

@@ -33,15 +33,6 @@ MAY_KNOW = {
     "ocpp16": {"station", "ocppj"},
     "meters": {"modbus"},
 }
-
-
-# Modules of an adapter that still write the journal themselves. A row that is not needed any
-# more fails below.
-STILL_KNOW = {
-    "ocpp16/transactions.py": {"store"},
-    "ocpp16/firmware.py": {"store"},
-    "ocpp16/update.py": {"store"},
-}
 ADAPTERS = {"ocpp16", "ocpp2"}
 # Addresses and certificates: tools of the transport, in which there is no OCPP.
 TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls"}
@@ -80,7 +71,6 @@ def test_lib_imports_only_lib_and_micropython(path):
     package = path.relative_to(LIB).parts[0].removesuffix(".py")
     allowed = STANDARD | BASE | {package} | MAY_KNOW.get(package, set())
     allowed |= CPYTHON_ONLY.get(path.name, set())
-    allowed |= STILL_KNOW.get(str(path.relative_to(LIB)), set())
     for name, line in imports(path):
         assert name in allowed, f"{path}:{line} imports {name}"
 
@@ -92,11 +82,6 @@ def test_only_hal_touches_hardware(path):
             assert name not in HARDWARE, f"{path}:{line} imports {name}"
         if path.name not in ("app.py",) and HAL in path.parents:
             assert name not in ("station", "ocpp16", "ocppj"), f"{path}:{line} imports {name}"
-
-
-def test_every_exception_to_the_rules_of_imports_is_needed():
-    for name, more in STILL_KNOW.items():
-        assert more <= {name for name, _ in imports(LIB / name)}, f"{name}: take its row out"
 
 
 def is_wiring(path):

@@ -24,9 +24,11 @@ if _HERE + "/../lib" not in sys.path:
 
 import log as console  # noqa: E402
 from store.journal import Journal, JournalFull  # noqa: E402
-from store.kinds import SAMPLE, SETTING, START, STOP, TXID  # noqa: E402
+from store.kinds import SAMPLE, START, STOP, TXID  # noqa: E402
 from store.norlog import NorLog  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
+
+VALUE = 99  # a kind of state of which no shape is expected
 
 BLOCKS = 14
 BLOCK_SIZE = 512
@@ -194,7 +196,7 @@ class Model:
             samples = [p for k, p in replayed if k == SAMPLE and p[0] == session]
             assert last is None or samples[-1] == last, (session, samples, last)
         state = {}
-        for kind in (SETTING, TXID):
+        for kind in (VALUE, TXID):
             for key, payload in j.state(kind):
                 assert (kind, key) not in state, "two values of %s" % key
                 state[kind, key] = payload
@@ -246,7 +248,7 @@ def step(j, model, rng, flash):
             j.done(entry[0])
             del model.events[entry[0]]
     elif choice < 17:
-        kind = SETTING if rng.below(2) else TXID
+        kind = VALUE if rng.below(2) else TXID
         key = rng.below(5)
         payload = [key, "value %d" % rng.below(1000)]
         model.doing = ("keep", (kind, key), payload)
@@ -257,9 +259,9 @@ def step(j, model, rng, flash):
             pass
     elif choice == 17:
         key = rng.below(5)
-        model.doing = ("forget", (SETTING, key))
-        j.forget(SETTING, key)
-        model.state.pop((SETTING, key), None)
+        model.doing = ("forget", (VALUE, key))
+        j.forget(VALUE, key)
+        model.state.pop((VALUE, key), None)
     else:
         model.doing = ("prepare",)
         dropped = j.samples_dropped

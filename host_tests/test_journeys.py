@@ -1,17 +1,18 @@
 # How many files a reader has to open to follow a volt, a kilowatt-hour, an operator's word.
 # MIT license; part of microevse
-"""The three journeys through the code, recorded while it runs, and the most files that each may have.
+"""The three journeys through the code, recorded while it runs, and how many files each may have.
 
 A volt: every file in which a function is entered from the timer's callback on, in the tick that
-opens the contactor because the EV has let go, until the level of the relay pin changes. The board
-has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes the
-contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
+opens the contactor because the EV has let go, until the level of the relay pin changes. The
+board has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes
+the contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
 
 A kilowatt-hour and a limit in amperes are followed as one follows a dye: the number is one that
-nothing else has, and a file counts when a function in it is given that number or returns it, be
-it as an integer, in a record, in its bytes on flash or in a message. The kilowatt-hour is followed
-from the meter's reading to the payload of StopTransaction, the limit from the payload of
-SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the same for all messages.
+nothing else has, and a file counts when a function in it is given that number or gets it from
+another one, be it as an integer, in a record, in its bytes on flash or in a message. The
+kilowatt-hour is followed from the meter's reading to the payload of StopTransaction, the limit
+from the payload of SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the
+same for all messages.
 
 Not counted is what a language brings along elsewhere: port (the runtime's differences), clock,
 log, iso8601, cbor; nor store/ramflash.py, which stands for the flash chip here.
@@ -66,6 +67,9 @@ class Recorder:
         def leaving(frame, event, arg):
             if event == "return":
                 self._leave(name, arg)
+                back = frame.f_back and self._name(frame.f_back)
+                if back:
+                    self._leave(back, arg)  # who has called it has got it
             return leaving
 
         frame.f_trace_lines = False
@@ -170,7 +174,7 @@ def test_a_volt_is_followed_to_the_relay_through_few_files():
 
 def adapter(charger, call):
     """A registered OCPP 1.6 adapter of this charger; `call` gets its messages."""
-    made = Ocpp16(call, charger.station, charger.settings, charger.journal, charger.clock, {})
+    made = Ocpp16(call, charger.station, charger.settings, charger.clock, {})
     made.boot.status = "Accepted"
     made.attach(lambda: None)
     charger.authorizer.remote = charger._remote

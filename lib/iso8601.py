@@ -103,13 +103,13 @@ def parse(text):
 
 def format(unix_s):
     """`unix_s` as "2026-01-02T03:04:05Z"; ValueError outside the years 1970 to 9999."""
+    if not 0 <= unix_s < 253402300800:
+        raise ValueError("year out of range")  # at once: counting years from there takes long
     days = unix_s // 86400
     rest = unix_s % 86400
     year = 1970 + days // 366
     while _days_before(year + 1) <= days:
         year += 1
-    if not 1970 <= year <= 9999:
-        raise ValueError("year out of range")
     day = days - _days_before(year)
     month = 0
     while True:

@@ -168,7 +168,7 @@ class Bench:
         from ocpp16.client import Ocpp16
 
         return Ocpp16(
-            self.rpc.call, c.station, c.settings, c.journal, c.clock, {"chargePointVendor": "v"},
+            self.rpc.call, c.station, c.settings, c.clock, {"chargePointVendor": "v"},
             passing=central.IN_PLACE,
         )  # fmt: skip
 
@@ -511,5 +511,23 @@ def test_a_heartbeat_comes_sooner_where_its_interval_was_shortened_without_a_con
             await settle()
             assert b.csms.actions(told) == ["Heartbeat"]
             assert b.charger.clock.now() >= NOON
+
+    run(go())
+
+
+def test_attaching_again_and_again_takes_no_memory():
+    if not hasattr(gc, "mem_alloc"):
+        return  # only MicroPython tells
+
+    async def go():
+        b = Bench(("ocpp1.6",))
+        taken = []
+        for _ in range(4):
+            for _ in range(50):
+                b.central._attach("ocpp1.6")
+                b.central._detach("")
+            gc.collect()
+            taken.append(gc.mem_alloc())
+        assert taken[-1] - taken[0] < 256, taken
 
     run(go())

@@ -417,7 +417,7 @@ def test_a_fault_that_ends_the_session():
         c.evse.causes.add("RcdTripped")
         await c.pass_s(2)
         assert c.connector.status == "faulted" and c.connector.fault[0] == "RcdTripped"
-        assert c.records(kinds.STOP)[0][3] == "other"
+        assert c.records(kinds.STOP)[0][3] == "ground_fault"
         assert not await c.station.remote_start("CARD", 1)
         asked = len(c.asked)
         assert "leakage" in await c.station.present_token("CARD2")

@@ -78,7 +78,7 @@ def test_a_fault_and_an_unplugged_car_stop_a_session_within_the_step_that_sees_t
         await c.work()
         assert c.records(kinds.STOP)[0][3] == reason
 
-    run(story(lambda c: c.evse.trip("RcdTripped"), "other"))
+    run(story(lambda c: c.evse.trip("RcdTripped"), "ground_fault"))
     run(story(lambda c: c.evse.unplug(), "ev_disconnected"))
 
 

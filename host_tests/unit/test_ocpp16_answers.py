@@ -38,11 +38,12 @@ async def start(answer, steps=3):
     """(charger, transactions, central) after StartTransaction was answered `answer`."""
     c = Charger(settings={"TransactionMessageRetryInterval": "0"})
     central = Central(answer)
-    transactions = Transactions(central.call, c.station, c.settings, c.journal, c.clock)
+    transactions = Transactions(central.call, c.station)
+    c.station.delivery.attach(transactions)
     await c.charge()
     for _ in range(steps):
-        if c.journal.pending() is not None:
-            await transactions.step()
+        if c.station.delivery.due_in_ms() is not None:
+            await c.station.delivery.step()
     await c.pass_s(1)
     return c, transactions, central
 
@@ -127,9 +128,10 @@ def test_any_object_acknowledges_the_end_of_a_transaction():
         c.connector.request_stop("local")
         await c.pass_s(2)
         central.answer = answer
-        await transactions.step()
+        while c.station.delivery.due_in_ms() is not None:
+            await c.station.delivery.step()
         assert central.asked[-1][0] == "StopTransaction"
-        assert c.journal.pending() is None and transactions.given_up == 0, answer
+        assert c.journal.pending() is None and c.station.delivery.given_up == 0, answer
 
     for info in (None, "Accepted", {}, {"status": "Fine"}, {"status": "Accepted", "expiryDate": 0}):
         run(go({"idTagInfo": info}))

@@ -8,12 +8,16 @@ import sys
 import iso8601
 import port
 from helpers import raises, run
-from ocpp16.firmware import DIAGNOSTICS, FIRMWARE, Firmware
+from ocpp16.firmware import Firmware
 from ocppj.rpc import CallError
+from station.jobs import FIRMWARE as PROGRAM
+from station.jobs import LOG, Jobs
 from station_parts import NOON, Charger
 from store import kinds
 from store.journal import JournalFull
 
+DIAGNOSTICS = "DiagnosticsStatusNotification"
+FIRMWARE = "FirmwareStatusNotification"
 LATER = iso8601.format(NOON + 1000)
 PAST = iso8601.format(NOON - 1000)
 
@@ -93,9 +97,9 @@ class Station:
         self.told = []
         self.deaf = False
         self.settings = self.charger.settings
-        self.firmware = Firmware(
-            self.call, self.settings, self.charger.journal, self.charger.clock, self.services
-        )
+        charger = self.charger
+        self.jobs = Jobs(self.settings, charger.journal, charger.clock, self.services)
+        self.firmware = Firmware(self.call, self.jobs)
 
     def again(self, runs=False):
         return Station(self.charger.flash, self.charger.clock.boot + 1, runs)
@@ -120,10 +124,10 @@ class Station:
                 await self.firmware.step()
 
         async def inside():
-            firmware = self.firmware
+            jobs = self.jobs
             for _ in range(seconds):
                 self.charger.clock.ms += 1000
-                work = asyncio.create_task(firmware.work())
+                work = asyncio.create_task(jobs.work())
                 while not work.done():
                     await tell()
                     await asyncio.sleep(0)
@@ -152,19 +156,19 @@ def test_where_code_runs_in_flash_an_update_s_is_there_only_while_one_waits():
     port.IN_PLACE = True
     try:
         station = Station()
-        assert "ocpp16.update" not in sys.modules
+        assert "station.update" not in sys.modules
         station.services.works = False
         station.update(LATER, retries=0)
         station.pass_s(5)
-        assert "ocpp16.update" in sys.modules and station.told == []
+        assert "station.update" in sys.modules and station.told == []
         station.charger.clock.unix = NOON + 2000
         station.pass_s(1)
         assert station.words(FIRMWARE) == ["Downloading", "DownloadFailed"]
-        assert "ocpp16.update" not in sys.modules
+        assert "station.update" not in sys.modules
         station.services.works = True
         station.charger.journal.keep = full
         raises(CallError, station.update)
-        assert "ocpp16.update" not in sys.modules and station.firmware.update is None
+        assert "station.update" not in sys.modules and station.jobs.update is None
         del station.charger.journal.keep
         station.update()  # asked for again: its code is there again
         station.pass_s(5)
@@ -191,7 +195,7 @@ def test_the_next_start_tells_how_it_went_and_only_once():
         after = restarted(runs)
         after.pass_s(5)
         assert after.words(FIRMWARE) == [word]
-        assert after.firmware.update is None
+        assert after.jobs.update is None
         quiet = after.again(runs)
         quiet.pass_s(5)
         assert quiet.told == []
@@ -201,8 +205,8 @@ def test_a_version_on_trial_is_told_of_only_when_it_is_confirmed_or_taken_back()
     for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
         after = restarted(None)
         after.pass_s(60)
-        assert after.told == [] and after.firmware.status(FIRMWARE) == "Installing"
-        assert after.firmware.update.waiting()
+        assert after.told == [] and after.jobs.now[PROGRAM] == "installing"
+        assert after.jobs.update.waiting()
         after = after.again(None)  # still on trial at its second start
         after.pass_s(5)
         assert after.told == []
@@ -210,7 +214,7 @@ def test_a_version_on_trial_is_told_of_only_when_it_is_confirmed_or_taken_back()
             after = after.again(False)
         after.services.runs = runs
         after.pass_s(5)
-        assert after.words(FIRMWARE) == [word] and after.firmware.update is None
+        assert after.words(FIRMWARE) == [word] and after.jobs.update is None
         quiet = after.again(runs)
         quiet.pass_s(5)
         assert quiet.told == []
@@ -267,7 +271,7 @@ def test_a_file_that_is_not_good_is_not_installed():
     station.pass_s(5)
     assert station.words(FIRMWARE)[2:] == ["Installing", "InstallationFailed"]
     assert station.services.did[-1] == "abort" and "reboot" not in station.services.did
-    assert station.again().firmware.update is None
+    assert station.again().jobs.update is None
 
 
 def test_without_an_installer_nothing_is_fetched():
@@ -298,7 +302,7 @@ def test_the_date_is_waited_for_and_survives_a_restart():
     station.pass_s(10)
     assert station.services.did == []
     after = station.again()
-    assert after.firmware.update.waiting()
+    assert after.jobs.update.waiting()
     after.charger.clock.unix = None  # nobody knows what time it is
     after.pass_s(30)
     assert after.services.did == []
@@ -332,11 +336,11 @@ def test_after_an_outage_only_the_latest_word_counts():
 
 def test_a_restart_during_an_upload_is_a_failed_upload():
     station = Station()
-    station.firmware.say(DIAGNOSTICS, "Uploading")
+    station.jobs.say(LOG, "uploading")
     after = station.again()
     after.pass_s(1)
     assert after.told == [(DIAGNOSTICS, "UploadFailed")]
-    assert after.again().firmware.silent
+    assert not after.again().jobs.news
 
 
 def test_a_trigger_is_idle_unless_something_runs():
@@ -456,5 +460,37 @@ def test_a_short_location_after_a_long_one_leaves_nothing_behind():
     for retries in (-1, 0, 1 << 62):
         for interval in (-1, 0, 1 << 62):
             station.update(LATER, retries=retries, retryInterval=interval)
-            assert station.again().firmware.update.waiting()
+            assert station.again().jobs.update.waiting()
 
+
+
+def test_the_words_on_flash_are_neutral_and_those_of_the_first_version_are_read():
+    for key, word, told in (
+        (1, "Uploading", [(DIAGNOSTICS, "UploadFailed")]),
+        (1, "UploadFailed", [(DIAGNOSTICS, "UploadFailed")]),
+        (1, "uploaded", [(DIAGNOSTICS, "Uploaded")]),
+        (2, "InstallationFailed", [(FIRMWARE, "InstallationFailed")]),
+        (2, "download_failed", [(FIRMWARE, "DownloadFailed")]),
+        (2, "Downloading", []),
+        (2, "a_word_of_later", []),
+        (2, None, []),
+    ):
+        station = Station()
+        station.charger.journal.keep(kinds.FIRMWARE, key, [key, word])
+        after = station.again()
+        after.pass_s(2)
+        assert after.told == told, word
+    station = Station()
+    station.services.works = False
+    station.update(retries=0)
+    station.deaf = True
+    station.pass_s(2)
+    assert station.charger.journal.get(kinds.FIRMWARE, 2) == [2, "download_failed"]
+
+
+def test_a_word_that_1_6_does_not_have_is_not_told():
+    station = Station()
+    station.jobs.say(PROGRAM, "signature_verified")
+    station.jobs.say(PROGRAM, "installed")
+    station.pass_s(1)
+    assert station.told == [(FIRMWARE, "Installed")] and not station.jobs.news

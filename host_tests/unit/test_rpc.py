@@ -595,7 +595,8 @@ def test_a_send_is_handled_and_never_answered_whatever_is_wrong_with_it():
         for _ in range(2):
             assert await b.hears([6, "s", "Notify", {"text": "a"}]) == []
         assert heard == ["a", "a"] and b.rpc.repeated == 0
-        for wrong in ([6, "s", "Notify", {}], [6, "s", "Other", {}], [6, "s"], [6, 7, "Notify", {}]):
+        unusable = ([6, "s", "Notify", {}], [6, "s", "Other", {}], [6, "s"], [6, 7, "Notify", {}])
+        for wrong in unusable:
             assert await b.hears(wrong) == [], wrong
         assert await b.hears([2, "c", "Notify", {"text": "b"}]) == [
             [3, "c", {"status": "Accepted"}]

@@ -191,7 +191,8 @@ def test_a_power_cut_ends_the_session_with_the_meters_register():
         again = Charger(flash=c.flash, boot=2, meter=FakeMeter(1050))
         await again.recover("PowerUp")
         [stop] = again.records(kinds.STOP)
-        assert stop == [1, 1, 1050, "power_loss", None, last[3], None]
+        assert stop[:7] == [1, 1, 1050, "power_loss", None, last[3], None]
+        assert stop[7:] == [last[5] + 1, "abnormal", None]
         again.evse.plug()
         await again.pass_s(5)
         assert again.connector.status == "preparing" and again.connector.session is None

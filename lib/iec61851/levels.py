@@ -1,8 +1,8 @@
 # Control pilot volts -> states A to F, and what is wrong with a pilot.
 # MIT license; part of microevse
-"""Levels of the control pilot at the EVSE, in millivolts (IEC 61851-1 Annex A, Table A.2), and what
-one window of samples says about the EV, its diode and the charger's own front end. No decision
-is taken here.
+"""Levels of the control pilot at the EVSE, in millivolts (IEC 61851-1 Annex A, Table A.2), and
+what one window of samples says about the EV, its diode and the charger's own front end. No
+decision is taken here.
 
 Nominal +12 (A), +9 (B), +6 (C), +3 (D), 0 (E) and -12 V (F), each +-1 V; the thresholds
 are the middles between two nominal levels. Hysteresis keeps a level that sits on a

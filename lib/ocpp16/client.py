@@ -30,7 +30,7 @@ class Ocpp16:
     schema = Schema(schemas.TABLE)
 
     # fmt: off
-    def __init__(self, call, station, settings, journal, clock, identity, link=None,
+    def __init__(self, call, station, settings, clock, identity, link=None,
                  profiles=(), passing=False):
         # fmt: on
         self.call = call
@@ -40,7 +40,7 @@ class Ocpp16:
         self.profiles = profiles
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
-        self.transactions = Transactions(call, station, settings, journal, clock)
+        self.transactions = Transactions(call, station)
         self.firmware = None
         self.handlers = on_demand.Handlers(self, passing)
         self._link = link
@@ -72,15 +72,16 @@ class Ocpp16:
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()
-        self.transactions.connected()
+        self.station.delivery.attach(self.transactions)
         self.status.everything()
         if self.firmware:
-            self.firmware.on_news = wake
+            self.firmware.jobs.on_news = wake
             self.firmware.connected()
 
     def detach(self):
         """It has ended: the station goes on without us."""
         self.station.authorizer.remote = None
+        self.station.delivery.detach(self.transactions)
         for listeners, fn in (
             (self.station.listeners, self._on_station_event),
             (self.settings.listeners, self._on_setting),
@@ -88,7 +89,7 @@ class Ocpp16:
             if fn in listeners:
                 listeners.remove(fn)
         if self.firmware:
-            self.firmware.on_news = None
+            self.firmware.jobs.on_news = None
         self._wake = None
 
     def parts(self):
@@ -96,8 +97,8 @@ class Ocpp16:
         if not self.boot.accepted:
             return (self.boot,)
         if self.firmware:
-            return (self.transactions, self.status, self.firmware, self.boot)
-        return (self.transactions, self.status, self.boot)
+            return (self.station.delivery, self.status, self.firmware, self.boot)
+        return (self.station.delivery, self.status, self.boot)
 
     def _on_station_event(self, kind, connector, data):
         if kind in ("status", "fault") and self.boot.accepted:

@@ -5,6 +5,7 @@
 Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
 """
 
+from port import const
 from station import measurands
 
 CONNECTOR_STATUS = {
@@ -20,20 +21,20 @@ CONNECTOR_STATUS = {
 }
 
 # StopTransaction.reason. "local" is the default of the schema, but saying it costs little
-# and some central systems show an empty reason as an error.
-STOP_REASON = {
-    "local": "Local",
-    "remote": "Remote",
-    "ev_disconnected": "EVDisconnected",
-    "deauthorized": "DeAuthorized",
-    "power_loss": "PowerLoss",
-    "reboot": "Reboot",
-    "hard_reset": "HardReset",
-    "soft_reset": "SoftReset",
-    "unlock": "UnlockCommand",
-    "emergency_stop": "EmergencyStop",
-    "other": "Other",
-}
+# and some central systems show an empty reason as an error. All other words are "Other".
+_STOP_REASON = const("""
+local Local
+remote Remote
+ev_disconnected EVDisconnected
+deauthorized DeAuthorized
+power_loss PowerLoss
+reboot Reboot
+hard_reset HardReset
+soft_reset SoftReset
+unlock UnlockCommand
+emergency_stop EmergencyStop
+master_pass Local
+""")
 
 # Characters of an idTag (CiString20Type, section 7.28).
 ID_TAG = 20
@@ -54,10 +55,18 @@ def id_tag(token):
     return token if len(token) <= ID_TAG else token[: ID_TAG - 1] + "~"
 
 
+def stop_reason(reason):
+    """StopTransaction.reason of a neutral word; Other for one that 1.6 has no word for."""
+    at = _STOP_REASON.find("\n%s " % reason)
+    if at < 0:
+        return "Other"
+    return _STOP_REASON[at + len(reason) + 2 : _STOP_REASON.find("\n", at + 1)]
+
+
 def decimal(value, scale):
     """`value / scale` as text without a float: chips have 24-bit floats. scale: 1, 10, 1000."""
     if scale == 1:
-        return str(value)
+        return "%d" % value
     sign = "-" if value < 0 else ""
     value = abs(value)
     digits = {10: "%d.%d", 1000: "%d.%03d"}[scale]
@@ -68,11 +77,16 @@ def sampled_values(values, context):
     """[[measurand code, phase, integer], ...] of a journal record as 1.6 sampledValue list.
 
     Values are strings in 1.6 (a number there breaks strict central systems), with
-    measurand and unit always written out because defaults are read differently.
+    measurand and unit always written out because defaults are read differently. A measurand
+    that this version does not know is left out.
     """
     out = []
-    for code, phase, value in values:
-        name, unit, scale = measurands.describe(code)
+    for item in values:
+        code, phase, value = item[:3]
+        try:
+            name, unit, scale = measurands.describe(code)
+        except KeyError:
+            continue
         item = {
             "value": decimal(value, scale),
             "context": context,

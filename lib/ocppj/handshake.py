@@ -121,10 +121,8 @@ def check_response(header, key, protocols):
     for protocol in protocols:
         if protocol.encode() == chosen:
             return protocol
-    raise HandshakeError(
-        status,
-        "the server chose %s as sub-protocol, offered was %s" % (_word(chosen), ", ".join(protocols)),
-    )
+    text = "the server chose %s as sub-protocol, offered was %s"
+    raise HandshakeError(status, text % (_word(chosen), ", ".join(protocols)))
 
 
 async def _header(reader):

@@ -63,6 +63,15 @@ ReaderLost|00The card reader does not answer.
 """
 
 
+# Why a session ends that a fault ends, most important first; "other" for all other causes.
+_END_REASONS = const("""
+EmergencyStop emergency_stop
+RcdTripped ground_fault
+ProtectiveEarthLost ground_fault
+OverCurrentHard overcurrent_fault
+OverCurrentSoft overcurrent_fault""")
+
+
 def _row(cause):
     """Where the columns after `cause` begin in the table; 0 if the cause is unknown."""
     at = _TABLE.find("\n%s|" % cause)
@@ -212,7 +221,11 @@ class Faults:
     @property
     def end_reason(self):
         """Why a session ends that these faults end: neutral reason word."""
-        return "emergency_stop" if self.has("EmergencyStop") else "other"
+        for line in _END_REASONS.split("\n")[1:]:
+            cause, reason = line.split()
+            if self.has(cause):
+                return reason
+        return "other"
 
     @property
     def may_be_live(self):

@@ -153,6 +153,8 @@ class Metering:
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
+        if running:
+            self._changes(session, now)
 
     def _periodic(self, session, now):
         interval = self._settings.get("MeterValueSampleInterval")
@@ -202,17 +204,33 @@ class Metering:
             # Central systems refuse a sample without values.
             return
         number = session.id if session is not None else 0
+        seq = session.seq if session is not None else None
         try:
             self._journal.append(
-                kinds.SAMPLE, [number, self._connector.id, context, stamp, values]
+                kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
             )
         except (JournalFull, OSError) as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
             log.warn("meter", "sample not recorded: %r", exc)
             return
+        if session is not None:
+            session.seq += 1
         data = {"session": number, "context": context, "stamp": stamp, "values": values}
         self._station.emit("sample", self._connector.id, data)
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
+
+    def _changes(self, session, now):
+        """Record what has changed in the session since the last look, a second ago."""
+        record = session.change(self._connector, now, stamp(self._clock))
+        if record is None:
+            return
+        try:
+            self._journal.append(kinds.CHANGE, record)
+        except (JournalFull, OSError) as exc:
+            log.warn("meter", "change not recorded: %r", exc)
+            return
+        session.recorded(now)
+        self._station.emit("journal", self._connector.id, kinds.CHANGE)
 
     def checkpoint(self, now):
         """Put the energy of the session, should a power cut end it, on flash."""

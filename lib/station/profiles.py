@@ -42,9 +42,9 @@ class Profiles:
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
         for _, payload in journal.state(kinds.PROFILE):
             try:
-                profile = Profile(*payload)
+                profile = Profile(*payload[:12])
                 rivals = self._rivals(profile)
-            except (ValueError, TypeError) as exc:
+            except (ValueError, TypeError, IndexError, KeyError) as exc:
                 log.warn("profiles", "stored profile not understood: %r", exc)
                 continue
             self._add(profile, rivals)

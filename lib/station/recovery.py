@@ -11,6 +11,7 @@ from store.journal import JournalFull
 
 from . import measurands
 from .connector import OPEN_TIMEOUT_MS
+from .session import trigger_of
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
@@ -50,7 +51,7 @@ async def end_all(station, kind, clock):
 class _Cut:
     """A session without an end, as the journal remembers it."""
 
-    def __init__(self, number, connector, token, meter_wh, reservation, at):
+    def __init__(self, number, connector, token, meter_wh, reservation, at, uuid=None):
         self.number = number
         self.connector = connector
         self.token = token
@@ -58,6 +59,14 @@ class _Cut:
         self.meter_wh = meter_wh
         self.at = at  # stamp of the last record
         self.asking = False  # whether the EV asked for power, as far as that is known
+        # Number of its next record; None where a version without numbers has begun it.
+        self.seq = 1 if uuid else None
+
+    def seen(self, at, more):
+        """A record with this stamp, which begins its newer fields with a number."""
+        self.at = at
+        if self.seq and more and isinstance(more[0], int):
+            self.seq = max(self.seq, more[0] + 1)
 
 
 def restore(station, journal, cause="SoftRestart", stop=False):
@@ -107,18 +116,26 @@ def _find_cut(station, journal):
         if kind == kinds.START:
             number = payload[0]
             station.seen_session(number)
-            running[number] = _Cut(*payload)
+            running[number] = _Cut(*payload[:7])
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
-            session.at = payload[3]
-            for code, phase, value in payload[4]:
-                if code == measurands.ENERGY and phase == 0:
-                    session.meter_wh = max(session.meter_wh, value)
+            session.seen(payload[3], payload[5:6])
+            for item in payload[4]:
+                if item[:2] == [measurands.ENERGY, 0] and isinstance(item[2], int):
+                    session.meter_wh = max(session.meter_wh, item[2])
+        elif kind == kinds.CHANGE and payload[0] in running:
+            running[payload[0]].seen(payload[4], payload[5:6])
         elif kind == kinds.STOP:
             station.seen_session(payload[0])
             running.pop(payload[0], None)
 
-    journal.replay(on_record)
+    def tolerant(*record):
+        try:
+            on_record(*record)
+        except (TypeError, IndexError, ValueError, KeyError) as exc:
+            log.error("station", "record %d not understood: %r", record[0], exc)
+
+    journal.replay(tolerant)
     for _, payload in journal.state(kinds.CHECKPOINT):
         _, number, meter_wh, at = payload[:4]
         station.seen_session(number)
@@ -146,6 +163,7 @@ async def _end(station, session, reason, journal):
         meter_wh = register
     # The time is that of the last record: nobody knows when exactly the power went.
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
+    record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)
     station.emit("journal", session.connector, kinds.STOP)
     log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)

@@ -86,9 +86,11 @@ class Sequence:
         number = self._station.next_session()
         reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
+        session = Session(
+            number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
+        )
         try:
-            record = [number, connector.id, token, meter_wh, reserved, now]
-            self._journal.append(kinds.START, record)
+            self._journal.append(kinds.START, session.start(reserved))
         except (JournalFull, OSError) as exc:
             # A session that is not on flash cannot be billed: it does not begin.
             log.error("station", "session not recorded: %r", exc)
@@ -99,7 +101,6 @@ class Sequence:
         if reservation is not None:
             # Behind the START: a cut between the two is put right at boot.
             self._station.reservations.end(reservation)
-        session = Session(number, connector.id, token, parent, meter_wh, now, kind)
         connector.session_began(session, self._clock.uptime_ms())
         connector.metering.checkpoint(self._clock.uptime_ms())
         self._station.emit("session_started", connector.id, session)
@@ -124,16 +125,7 @@ class Sequence:
         connector = self._connector
         now = stamp(self._clock)
         samples = connector.metering.end(now)
-        record = [
-            session.id,
-            connector.id,
-            session.meter_wh,
-            session.stopping,
-            session.stop_token,
-            now,
-            samples,
-        ]
-        if not self._append_stop(record):
+        if not self._append_stop(session.stop(now, samples)):
             return False
         connector.session_stopped(session)
         self._station.emit("session_ended", connector.id, session)

@@ -1,28 +1,60 @@
-# One charging session, and the accepted token that waits to become one.
+# One charging session and its records, and the accepted token that waits to become one.
 # MIT license; part of microevse
 """The durable object of the station. Its records are on flash before anything is sent."""
 
+from port import const, urandom
+
 from .authorization import ANY, same_group, same_token
 
-# Why a session ended. Adapters translate; the words are on flash: never change one.
-REASONS = (
-    "local",
-    "remote",
-    "ev_disconnected",
-    "deauthorized",
-    "power_loss",
-    "reboot",
-    "hard_reset",
-    "soft_reset",
-    "unlock",
-    "emergency_stop",
-    "other",
-)
+# Why a session ends, and the trigger that its record tells. The words are those of no protocol:
+# all that OCPP 1.6, 2.0.1 and 2.1 can say is in here, and an adapter maps what its version has no
+# word for to "other". They are on flash: never change one.
+_ENDS = const("""
+local stop_authorized
+master_pass stop_authorized
+remote remote_stop
+ev_disconnected unplugged
+deauthorized deauthorized
+unlock unlock
+hard_reset reset
+soft_reset reset
+timeout connect_timeout
+stopped_by_ev charging_state
+energy_limit energy_limit
+time_limit time_limit
+soc_limit soc_limit
+cost_limit cost_limit
+local_out_of_credit abnormal
+energy_transfer_rejected abnormal
+power_loss abnormal
+reboot abnormal
+power_quality abnormal
+emergency_stop abnormal
+ground_fault abnormal
+overcurrent_fault abnormal
+other abnormal
+""")
+
+# How many CHANGE records a session may have: so many at once, and one more each minute; of the
+# limit alone, one when there was none for a minute. What is left out is counted in the next one,
+# which tells what is true by then.
+_BURST = const(20)
+_EACH_MS = const(60000)
+# The offer has to change by this much to be worth a record.
+_LIMIT_MA = const(1000)
 
 
 def stamp(clock):
     """[boot number, uptime s, Unix s or 0 while unknown]: the time in a journal record."""
     return [clock.boot, clock.uptime(), clock.now() or 0]
+
+
+def trigger_of(reason):
+    """The trigger that ends a session for this reason."""
+    at = _ENDS.find("\n%s " % reason)
+    if at < 0:
+        return "abnormal"
+    return _ENDS[at + len(reason) + 2 : _ENDS.find("\n", at + 1)]
 
 
 class Waiting:
@@ -43,23 +75,36 @@ class Waiting:
 
 
 class Session:
-    """A session that has begun. Energies in Wh; `parent` is the token's group or None, `kind`
-    the token's kind."""
+    """A session that has begun. Energies in Wh; `parent` is the token's group or None, `kind` the
+    token's kind, `remote_start` the id of the remote command that began it, if it had one."""
 
-    def __init__(self, number, connector, token, parent, meter_start_wh, started, kind=ANY):
+    # fmt: off
+    def __init__(self, number, connector, token, parent, meter_start_wh, started, kind=ANY,
+                 remote_start=None):
+        # fmt: on
         self.id = number
         self.connector = connector
         self.token = token
         self.kind = kind
         self.parent = parent
+        uuid = bytearray(urandom(16))  # random: RFC 9562 section 5.4
+        uuid[6] = uuid[6] & 0x0F | 0x40
+        uuid[8] = uuid[8] & 0x3F | 0x80
+        self.uuid = bytes(uuid)
+        self.remote_start = remote_start
         self.meter_start_wh = meter_start_wh
         self.meter_wh = meter_start_wh
         self.started = started  # stamp
+        self.seq = 1  # of the next record; START is 0
         self.stopping = None  # reason, from the decision to stop on
         self.stop_recorded = None  # reason, once the STOP record is on flash
         self.stop_token = self.stop_kind = None  # the token that ended it, if one did
         self.asking = False  # the EV asks for power: the contactor is closed, or will be
         self.deauthorized = False  # the central system no longer accepts the token
+        # (charging state, plugged, deauthorized, mA offered) as last recorded and as last seen.
+        self._told = self._seen = ("connected", True, False, 0)
+        self._left_out = 0
+        self._free_ms = 0  # when all of its records have been earned
 
     @property
     def energy_wh(self):
@@ -73,3 +118,65 @@ class Session:
     def may_end(self, token, parent=None, kind=ANY):
         """True if this token, or one of its group, may end the session."""
         return same_token(token, self.token, kind, self.kind) or same_group(parent, self.parent)
+
+    # -- records ---------------------------------------------------------------------------
+
+    def start(self, reservation):
+        """Payload of the START record. reservation: its id or None."""
+        # fmt: off
+        return [self.id, self.connector, self.token, self.meter_start_wh, reservation,
+                self.started, self.uuid, self.kind or "Central", self.remote_start]
+        # fmt: on
+
+    def stop(self, now, samples):
+        """Payload of the STOP record of a session that is `stopping`; now: stamp."""
+        # fmt: off
+        return [self.id, self.connector, self.meter_wh, self.stopping, self.stop_token, now,
+                samples, self.seq, trigger_of(self.stopping), self.stop_kind]
+        # fmt: on
+
+    def change(self, connector, now_ms, now):
+        """Payload of the CHANGE record that is due, None if nothing has changed, or the session
+        has had too many. `recorded` has to follow once it is on flash. now: stamp."""
+        plugged = connector.evse.plugged
+        # idle (no car), connected, charging, suspended_ev or suspended_evse.
+        state = connector.status if plugged else "idle"
+        if state == "preparing" or state == "finishing":
+            state = "connected"
+        elif state == "faulted":
+            state = "suspended_evse"
+        seen = (state, plugged, self.deauthorized, connector.offered_ma)
+        trigger = _trigger(self._seen, seen)
+        if trigger:
+            self._seen = seen
+            self._left_out += 1
+        trigger = _trigger(self._told, seen)
+        if trigger is None:
+            return None
+        # A load management that sets another limit every few seconds must not fill the flash.
+        most = 0 if trigger == "limit" else (_BURST - 1) * _EACH_MS
+        if self._free_ms - now_ms > most:
+            return None
+        self._seen = seen
+        data = [seen[3], max(0, self._left_out - 1)]
+        return [self.id, self.connector, trigger, state, now, self.seq, data]
+
+    def recorded(self, now_ms):
+        """The record that `change` has given is on flash."""
+        self.seq += 1
+        self._told = self._seen
+        self._left_out = 0
+        self._free_ms = max(self._free_ms, now_ms) + _EACH_MS
+
+
+def _trigger(before, now):
+    """The word for what is different, None if nothing is. The offer counts while it is used."""
+    if before[1] != now[1]:
+        return "plugged" if now[1] else "unplugged"
+    if before[2] != now[2]:
+        return "deauthorized"
+    if before[0] != now[0]:
+        return "charging_state"
+    if now[0] == "charging" and abs(before[3] - now[3]) >= _LIMIT_MA:
+        return "limit"
+    return None

@@ -41,7 +41,7 @@ class Settings:
         self.measurands = measurands.names()  # names that the fitted meters can give
         if journal is not None:
             for _, payload in journal.state(kinds.SETTING):
-                name, text = payload
+                name, text = payload[:2]
                 # A key of another firmware, or a value out of today's limits, is left alone.
                 if _line(name) and (not text or self._check(name, text) is not None):
                     self._stored[name] = text

@@ -23,6 +23,7 @@ from store.journal import JournalFull
 from . import measurands, telling
 from .authorization import ANY, bad_token, same_token
 from .connector import Connector
+from .delivery import Delivery
 from .limits import Limits
 from .profiles import Profiles
 from .reservations import Reservations
@@ -56,6 +57,7 @@ class Station:
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
         self.reservations = Reservations(self, journal, clock)
+        self.delivery = Delivery(settings, journal, clock)
         self._tokens = Tokens(self, clock)
         self._tasks = []
         authorizer.on_learn = self._learned

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """What the charger must not forget, over a NorLog: events to deliver, and state.
 
-Events (START, SAMPLE, STOP) and state records live in two streams, so that a look
+Events (START, SAMPLE, CHANGE, STOP) and state records live in two streams, so that a look
 through the state costs the same however many events are queued. Nothing is indexed in
 RAM but the running sessions; events are found by cursors, state by a walk (state.py).
 
@@ -12,7 +12,7 @@ RAM but the running sessions; events are found by cursors, state by a walk (stat
 import log as console
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, START, STOP, TIME, is_event
+from store.kinds import CHANGE, LAST_EVENT, SAMPLE, START, STOP, TIME, is_event
 from store.state import STATE, JournalFull, StateLog, key_hash
 
 _EVENTS = 0  # the stream
@@ -29,14 +29,16 @@ class Journal(StateLog):
     `connectors` is how many sessions can run at once: room for the end of each is kept.
     Call `prepare()` once before the first contactor may close.
 
-    Counters: `queued` events not delivered yet, `samples_refused` (no room, told by
+    Counters: `queued` events not delivered yet, `foreign` events of kinds that this version does
+    not know (kept for one that does, and never handed out), `samples_refused` (no room, told by
     JournalFull), `samples_dropped` (given up by `prepare`), and those of `log`.
     """
 
     def __init__(self, log, clock=None, connectors=1):
         StateLog.__init__(self, log, connectors)
         self._clock = clock
-        self.queued = 0
+        self.queued = self.foreign = 0
+        self._reported = 0  # newest event that was told to be unreadable
         self.samples_dropped = 0
         self._low = norlog.Cursor(_EVENTS, 1)  # everything before it is delivered
         self._ahead = norlog.Cursor(_EVENTS)
@@ -57,12 +59,18 @@ class Journal(StateLog):
             self._newest = max(self._newest, log.seq)
             return
         kind, seq, flags = log.kind, log.seq, log.flags
-        if not norlog.is_done(flags):
-            self.queued += 1
+        self._count(kind, flags)
         if kind == START and norlog.is_held(flags):
             payload = self._load(log.block, log.off)
             if payload:
-                self.running[payload[0]] = [seq, 0]
+                self.running[payload[0]] = [seq, 0, 0]
+
+    def _count(self, kind, flags):
+        if not norlog.is_done(flags):
+            if kind > LAST_EVENT:
+                self.foreign += 1
+            else:
+                self.queued += 1
 
     def _settle(self):
         """Finish what a power cut interrupted between two programs."""
@@ -80,6 +88,8 @@ class Journal(StateLog):
                     if payload and payload[0] == session:
                         if log.kind == SAMPLE:
                             self.running[session][1] = seq - 1
+                        elif log.kind == CHANGE:
+                            self.running[session][2] = seq - 1
                         elif log.kind == STOP:
                             # The STOP was written, the START not released yet.
                             self._release(session)
@@ -115,6 +125,8 @@ class Journal(StateLog):
             done = norlog.is_done(log.flags)
             if done and (cursor is state or log.key not in hashes):
                 continue
+            if cursor is events and kind > LAST_EVENT:
+                continue
             # A torn record was marked done at boot: no damage to report.
             payload = self._load(log.block, log.off, not done)
             if payload is None:
@@ -127,23 +139,45 @@ class Journal(StateLog):
         """Sessions that have a START and no STOP."""
         return list(self.running)
 
+    def start_of(self, session):
+        """(seq, kind, payload) of the START of an open session, delivered or not; or None."""
+        entry = self.running.get(session)
+        if entry is None or not self.log.find(_EVENTS, entry[0]):
+            return None
+        payload = self._load(self.log.block, self.log.off)
+        return None if payload is None else (entry[0], START, payload)
+
     # --- reading ----------------------------------------------------------------------
 
     def _undelivered(self, cursor):
         log = self.log
         while log.seek(cursor):
-            if not norlog.is_done(log.flags):
+            if not norlog.is_done(log.flags) and log.kind <= LAST_EVENT:
                 seq, kind = log.seq, log.kind
                 cursor.seq = seq
                 payload = self._load(log.block, log.off)
                 if payload is not None:
                     return seq, kind, payload
-                console.error("journal", "event %d is damaged and lost", seq)
-                log.mark(cursor.block, cursor.off, norlog.DONE)
-                self.queued -= 1
+                damaged = log.payload(cursor.block, cursor.off, False) is None
+                if damaged or kind == START:
+                    # Such a START, too: delivered by a later version, behind the rest of its
+                    # session, it would begin a transaction that has no end.
+                    console.error("journal", "event %d is damaged and lost", seq)
+                    log.mark(cursor.block, cursor.off, norlog.DONE)
+                    self.queued -= 1
+                elif seq > self._reported:
+                    # Whole, but it cannot be read: it stays, and is passed over.
+                    self._reported = seq
+                    console.error("journal", "event %d cannot be read: passed over", seq)
             cursor.seq = log.seq + 1
             cursor.off += log.size
         return None
+
+    def pass_over(self, seq):
+        """Leave the oldest event, `seq`, where it is: not handed out again before a restart."""
+        for cursor in (self._low, self._ahead):
+            if cursor.seq == seq:
+                cursor.seq = seq + 1
 
     def pending(self, after=0):
         """(seq, kind, payload) of the oldest undelivered event behind `after`, or None.
@@ -164,8 +198,8 @@ class Journal(StateLog):
     def append(self, kind, payload):
         """Write an event; it is on flash when this returns its sequence number.
 
-        Raises JournalFull (a SAMPLE long before a START, a STOP never while the rules
-        were kept), ValueError for a payload above `max_payload` bytes.
+        Raises JournalFull (a SAMPLE or CHANGE long before a START, a STOP never while the
+        rules were kept), ValueError for a payload above `max_payload` bytes.
         """
         if not is_event(kind):
             raise ValueError("kind %d is state" % kind)
@@ -182,14 +216,16 @@ class Journal(StateLog):
             seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == START)
         except norlog.NoSpace:
             self._full(kind)
-        self.queued += 1
+        self._count(kind, 0xFF)
         if kind == START:
-            self.running[session] = [seq, 0]
+            self.running[session] = [seq, 0, 0]
         elif session in self.running:
             if kind == STOP:
                 self._release(session)
-            else:
+            elif kind == SAMPLE:
                 self.running[session][1] = seq
+            elif kind == CHANGE:
+                self.running[session][2] = seq
         return seq
 
     def done(self, seq):
@@ -203,7 +239,8 @@ class Journal(StateLog):
                 return False
         if not norlog.is_done(log.flags):
             log.mark(log.block, log.off, norlog.DONE)
-            self.queued -= 1
+            if log.kind <= LAST_EVENT:
+                self.queued -= 1
         return True
 
     def give_up(self, keep, most):
@@ -222,11 +259,10 @@ class Journal(StateLog):
 
     def recount(self):
         """Count the undelivered events; walks the whole log."""
-        self.queued = 0
+        self.queued = self.foreign = 0
         cursor = norlog.Cursor(_EVENTS)
         while self.log.seek(cursor):
-            if not norlog.is_done(self.log.flags):
-                self.queued += 1
+            self._count(self.log.kind, self.log.flags)
             cursor.seq = self.log.seq + 1
             cursor.off += self.log.size
 

@@ -4,18 +4,37 @@
 
 A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be
 turned into wall time later, when the clock becomes known.
+
+Fields are only ever appended. A reader takes the fields that it knows and ignores more. An event
+of a kind that this version does not know stays on flash for a version that does: it is neither
+delivered nor marked done (journal.py).
 """
 
+
 # Events: recorded once, delivered once, in this order.
-START = 1  # [session, connector, token, meter_wh, reservation|None, stamp]
-SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]]
-STOP = 3  # [session, connector, meter_wh, reason, token|None, stamp, samples|None]
+# The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
+# in its session, 0 for START; a number that is missing is that of a record given up for room.
+# [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
+# id|None]
+START = 1
+SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
+# [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
+# token's kind|None]
+STOP = 3
+# [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
+# out before this one]]: something has changed in a session; words in station.session.
+CHANGE = 4
+
+LAST_EVENT = 4  # the newest kind of event that this version knows
+FIRST_STATE = 16
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
-TXID = 18  # [session, transaction_id]; key session
+# Who has acknowledged a START, until its STOP is delivered: [session, id|None; families, uuid|None],
+# key session. families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
+TXID = 18
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
 # The kind is there only where the protocol told one; then the key is token, line feed, kind. A token
@@ -44,7 +63,26 @@ HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
-FIRST_STATE = 16
+# Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
+# b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
+SHAPES = """
+1 iisi.w
+2 ii.wl
+3 iii..w
+4 ii..w
+16 i
+17 ii
+18 i.
+19 ss
+20 ib
+21 ss.S
+22 iiiw
+23 .isSi
+40 i.
+41 i
+42 i
+45 i
+"""
 
 
 def is_event(kind):

@@ -5,7 +5,7 @@ its last record one second before the boot after it began. So the order of event
 nothing lies in the future, and no stamp is from before the clock was invented.
 """
 
-from store.kinds import CHECKPOINT, SAMPLE, TIME
+from store.kinds import CHANGE, CHECKPOINT, SAMPLE, TIME
 
 
 def place(journal, boot, offset):
@@ -26,7 +26,7 @@ def place(journal, boot, offset):
         if entry is None:
             break
         after, kind, payload = entry
-        see(payload[3] if kind == SAMPLE else payload[5])
+        see(payload[3 if kind == SAMPLE else 4 if kind == CHANGE else 5])
     for _, payload in journal.state(CHECKPOINT):
         # The end of a session that was cut carries the time of its last checkpoint.
         see(payload[3])

@@ -3,13 +3,14 @@
 """The rules by which flash is given out and won back.
 
 Appends never erase: what they may use was erased before, and some of it is reserved.
-`prepare` merges, erases and, when undelivered events fill everything, gives up samples.
+`prepare` merges, erases and, when undelivered events fill everything, gives up samples, and where
+that is not enough changes (never a START or a STOP). Of an open session the newest of each stays.
 """
 
 import log as console
 
 from store import norlog
-from store.kinds import SAMPLE, START, STOP, TIME, TXID, is_event
+from store.kinds import CHANGE, SAMPLE, START, STOP, TIME, TXID, is_event
 from port import const
 
 _EVENTS = const(0)
@@ -18,7 +19,7 @@ _STATE = const(1)
 # Erased blocks that an append leaves alone: one to merge into, one more for state.
 _FOR_MERGE = const(1)
 _FOR_STATE = const(1)
-_FOR_STARTS = const(1)  # which samples leave to sessions that are still to come
+_FOR_STARTS = const(1)  # which samples and changes leave to sessions that are still to come
 # Below this many beyond the reserves, `prepare` gives up the oldest samples.
 _LOW_WATER = const(2)
 # A sector that stays put while others were erased so many times more changes places.
@@ -60,26 +61,29 @@ class Space:
             return left >= 0  # what everything else is kept away from
         sessions = max(self.connectors, len(self.journal.running) + (kind == START))
         floor = _FOR_MERGE + _FOR_STATE + self._for_stops(sessions, room - size)
-        if kind == SAMPLE:
+        if kind in (SAMPLE, CHANGE):
             floor += _FOR_STARTS
         return left >= floor
 
     def _wanted(self, kind, seq, flags):
-        """What reclaiming keeps: everything alive, and the last sample of open sessions."""
-        if not norlog.is_dead(flags):
-            return True
+        """What reclaiming keeps: everything alive, and the newest records of open sessions."""
+        return not norlog.is_dead(flags) or self._newest(seq)
+
+    def _newest(self, seq):
         for entry in self.journal.running.values():
-            if seq == entry[1]:
+            if seq == entry[1] or seq == entry[-1]:
                 return True
         return False
 
     def _wanted_without_samples(self, kind, seq, flags):
         if kind == SAMPLE and not norlog.is_done(flags):
-            for entry in self.journal.running.values():
-                if seq == entry[1]:
-                    return True
-            return False
+            return self._newest(seq)
         return self._wanted(kind, seq, flags)
+
+    def _wanted_without_changes(self, kind, seq, flags):
+        if kind == CHANGE and not norlog.is_done(flags):
+            return self._newest(seq)
+        return self._wanted_without_samples(kind, seq, flags)
 
     def _merge(self, stream, keep, oldest=False):
         """Merge the longest run of neighbours that fits one sector; True if one did.
@@ -118,11 +122,12 @@ class Space:
         journal = self.journal
         before = journal.queued
         if not self._merge(_EVENTS, self._wanted_without_samples, True):
-            return False
+            if not self._merge(_EVENTS, self._wanted_without_changes, True):
+                return False
         dropped = before - journal.queued
         if dropped:
             journal.samples_dropped += dropped
-            console.warn("journal", "full: %d oldest samples given up", dropped)
+            console.warn("journal", "full: %d oldest samples and changes given up", dropped)
         return True
 
     def _move_cold(self):
@@ -138,7 +143,7 @@ class Space:
     def _tidy(self):
         """Forget state that only mattered to events which are all delivered now."""
         journal = self.journal
-        if journal.queued or journal.running:
+        if journal.queued or journal.running or journal.foreign:
             return
         journal.forget(TXID)
         for key, _ in journal.state(TIME):

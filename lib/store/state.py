@@ -11,7 +11,7 @@ import log as console
 from port import crc32
 
 from store import cbor, norlog
-from store.kinds import SAMPLE, is_event
+from store.kinds import CHANGE, SAMPLE, SHAPES, is_event
 from store.space import Space
 
 STATE = 1  # the stream
@@ -28,6 +28,35 @@ def key_hash(key):
     return crc32(cbor.dumps(key)) & 0xFFFF
 
 
+def _fits(kind, payload):
+    """False for a payload that this version cannot read: fields are missing or of another type.
+    Of a kind that is not known here nothing is expected."""
+    at = SHAPES.find("\n%d " % kind)
+    if at < 0:
+        return True
+    shape = SHAPES[SHAPES.find(" ", at) + 1 : SHAPES.find("\n", at + 1)]
+    if not isinstance(payload, list) or len(payload) < len(shape):
+        return False
+    for i in range(len(shape)):
+        letter, value = shape[i], payload[i]
+        if letter == "i":
+            # What is larger was not counted by a charger.
+            good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
+        elif letter in "sS":
+            good = isinstance(value, str) or (value is None and letter == "S")
+        elif letter == "b":
+            good = isinstance(value, bool)
+        elif letter == "w":
+            good = isinstance(value, list) and len(value) >= 3
+            for part in value[:3] if good else ():
+                good = good and isinstance(part, int) and 0 <= part < 1 << 36
+        else:
+            good = letter == "." or isinstance(value, list)
+        if not good:
+            return False
+    return True
+
+
 class StateLog:
     """The state half of a Journal on `log`."""
 
@@ -35,7 +64,7 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        self.running = {}  # session: [seq of START, seq of its last SAMPLE or 0]
+        self.running = {}  # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
         self.told_full = False
         self._space = Space(self, connectors)
 
@@ -48,17 +77,21 @@ class StateLog:
         try:
             payload = cbor.loads(data)
             if is_event(kind):
-                payload[0]
-            elif len(payload) == 1:  # the payload starts with its key
+                if _fits(kind, payload):
+                    return payload
+                raise ValueError
+            if len(payload) == 1:  # the payload starts with its key
                 payload = [payload[0][0], payload[0]]
-            return payload
+            if _fits(kind, payload[1]):
+                return payload
+            raise ValueError
         except (ValueError, TypeError, IndexError, KeyError):
             # A good CRC around something this version did not write.
             self.log.skipped += count
             return None
 
     def _full(self, kind):
-        if kind == SAMPLE:
+        if kind in (SAMPLE, CHANGE):
             self.samples_refused += 1
         if not self.told_full:
             self.told_full = True

@@ -1,6 +1,6 @@
-# UpdateFirmware: waiting for its date, downloading, installing, and the reboot between.
+# A new program: waiting for its date, downloading, installing, and the restart between.
 # MIT license; part of microevse
-"""The steps of one firmware update (OCPP 1.6 section 6.19).
+"""The steps of one firmware update.
 
 The request is a journal record until it has failed or the new program is about to start;
 then "installing" is one, and a later start tells whether it worked: the next one if something
@@ -14,7 +14,8 @@ from port import const, crc32
 from store import kinds
 from store.journal import JournalFull
 
-from .firmware import FIRMWARE, Job
+from .jobs import FIRMWARE
+from .upload import Job
 
 # Keys of the FIRMWARE records in the journal.
 _REQUEST = const(0)
@@ -27,6 +28,16 @@ _PIECES = const((100, 200))
 
 # How long a reboot waits for the central system to hear why.
 _TELL_S = const(10)
+
+
+def _readable(record, fields):
+    """A request as it is on flash; None for what this version cannot read."""
+    if record is None or len(record) < fields or not isinstance(record[1], str):
+        return None
+    for number in record[2:5] if fields == 5 else record[2:3]:
+        if number is not None and not isinstance(number, int):
+            return None
+    return record if record[2] is not None else None
 
 
 class _Sink:
@@ -51,10 +62,10 @@ class _Sink:
 
 
 class Update:
-    """firmware: the Firmware that this is part of; it gives this up once nothing is waiting."""
+    """jobs: the Jobs that this is part of; they give this up once nothing is waiting."""
 
-    def __init__(self, firmware, journal, clock):
-        self._firmware = firmware
+    def __init__(self, jobs, journal, clock):
+        self._jobs = jobs
         self._journal = journal
         self._clock = clock
         self._job = None
@@ -99,8 +110,10 @@ class Update:
 
     def _location(self, request):
         """The whole location of a request, "" if a piece of it is lost."""
-        if len(request) < 7:
+        if len(request) < 7 or not isinstance(request[5], int):
             return request[1]
+        if not isinstance(request[6], int) or not 0 < request[6] < 100:
+            return ""
         data = b""
         for key in range(request[5], request[5] + request[6]):
             piece = self._journal.get(kinds.FIRMWARE, key)
@@ -121,21 +134,21 @@ class Update:
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
         journal = self._journal
-        self._begun = journal.get(kinds.FIRMWARE, _INSTALLING)
+        self._begun = _readable(journal.get(kinds.FIRMWARE, _INSTALLING), 3)
         if self._begun is not None:
             done = self._outcome()
             if done is None:
                 # Not the truth yet: it may be taken back.
-                self._firmware.resume(FIRMWARE, "Installing")
+                self._jobs.now[FIRMWARE] = "installing"
             else:
                 self._tell(done)
-        request = journal.get(kinds.FIRMWARE, _REQUEST)
+        request = _readable(journal.get(kinds.FIRMWARE, _REQUEST), 5)
         if request is not None and (self._begun is None or request[1:3] != self._begun[1:3]):
             self._take(self._location(request), request[1], request[2], request[3], request[4])
 
     def _outcome(self):
         """True: what was installed runs for good; None: it is on trial; False: it does not."""
-        installer = self._firmware.services.installer()
+        installer = self._jobs.services.installer()
         if installer is None:
             return False
         begun = self._begun
@@ -145,7 +158,7 @@ class Update:
         """The installation is over, one way or the other."""
         journal, begun = self._journal, self._begun
         # In this order: a cut in between tells it once more, never not at all.
-        self._firmware.say(FIRMWARE, "Installed" if done else "InstallationFailed")
+        self._jobs.say(FIRMWARE, "installed" if done else "installation_failed")
         request = journal.get(kinds.FIRMWARE, _REQUEST)
         if request is not None and request[1:3] == begun[1:3]:
             self._forget_request()
@@ -164,11 +177,11 @@ class Update:
         if self._job is None:
             return False
         if self._fetched is not None:
-            return self._firmware.services.vacant()
+            return self._jobs.services.vacant()
         now = self._clock.now()
         if now is None or now < self._at:
             return False
-        return self._firmware.may_begin(self._job, "firmware update")
+        return self._jobs.may_begin(self._job, "firmware update")
 
     # -- done ----------------------------------------------------------------------------
 
@@ -185,45 +198,45 @@ class Update:
 
     async def _download(self):
         job = self._job
-        services = self._firmware.services
+        services = self._jobs.services
         installer = services.installer()
         if installer is None:
-            # Not even begun: it would end in nothing. InstallationFailed and not
-            # DownloadFailed, because another location or another try would not help.
+            # Not even begun: it would end in nothing. installation_failed and not
+            # download_failed, because another location or another try would not help.
             log.warn("file", "firmware update refused: this board has no installer")
-            self._end("InstallationFailed")
+            self._end("installation_failed")
             return
-        if self._firmware.status(FIRMWARE) != "Downloading":
-            self._firmware.say(FIRMWARE, "Downloading")
+        if self._jobs.now[FIRMWARE] != "downloading":
+            self._jobs.say(FIRMWARE, "downloading")
         try:
             sink = _Sink(installer, services.allowed)
             size = await services.fetch(
                 job.location, sink,
-                lambda slow: job is not self._job or (slow and self._firmware.upload_due()),
+                lambda slow: job is not self._job or (slow and self._jobs.upload_due()),
             )  # fmt: skip
         except services.errors as exc:
             log.warn("file", "firmware not downloaded: %s", log.redact(exc))
             self._tidy(installer)
             if job is self._job and job.failed(self._clock.uptime_ms()):
-                self._end("DownloadFailed")
+                self._end("download_failed")
             return
         if job is not self._job:
             self._tidy(installer)
             return  # another one is wanted by now
         log.info("file", "firmware downloaded, %d bytes", size)
         self._fetched = installer
-        self._firmware.say(FIRMWARE, "Downloaded")
+        self._jobs.say(FIRMWARE, "downloaded")
         if not services.vacant():
             log.info("file", "installation waits until no car is connected to a session")
 
     def _tidy(self, installer):
         # Removing a file may erase flash. What is left now goes when the next one begins.
-        if self._firmware.services.allowed():
+        if self._jobs.services.allowed():
             installer.abort()
 
     async def _install(self):
         installer = self._fetched
-        self._firmware.say(FIRMWARE, "Installing")
+        self._jobs.say(FIRMWARE, "installing")
         # Before the installer changes anything: the next start must know what to tell.
         begun = [_INSTALLING, self._name, self._at, installer.what()]
         try:
@@ -232,22 +245,22 @@ class Update:
         except (ValueError, OSError, JournalFull) as exc:
             log.warn("file", "firmware not installed: %s", exc)
             installer.abort()
-            self._end("InstallationFailed")
+            self._end("installation_failed")
             return
         if not reboot:
-            self._end("Installed")
+            self._end("installed")
             return
         for _ in range(10 * _TELL_S):
-            if self._firmware.silent:
+            if not self._jobs.news:
                 break
             await asyncio.sleep(0.1)
         # Nothing more from here: the request is closed by the next start.
         self._job = self._fetched = None
-        await self._firmware.services.reboot()
+        await self._jobs.services.reboot()
 
     def _end(self, status):
         # First the word that outlives a reboot, then the request is forgotten.
-        self._firmware.say(FIRMWARE, status)
+        self._jobs.say(FIRMWARE, status)
         self._job = self._fetched = None
         self._forget_request()
         self._journal.forget(kinds.FIRMWARE, _INSTALLING)

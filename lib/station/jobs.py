@@ -1,0 +1,191 @@
+# Jobs that move files: the log out, a new program in, and both told step by step.
+# MIT license; part of microevse
+"""One job at a time, and only while every contactor is open: what they need stalls the
+interpreter (name resolution, TLS, flash). A job that has to wait says so in the log. The last
+word on each survives a restart, and so does an update that is still to come.
+
+The words are the station's own; a protocol renders those that it has. Of LOG: uploading, uploaded,
+upload_failed. Of FIRMWARE: downloading, downloaded, download_failed, installing, installed,
+installation_failed. "idle" once nothing is going on.
+"""
+
+import asyncio
+
+import log
+from port import const, release
+from store import kinds
+from store.journal import JournalFull
+
+# Also the keys of their last words in the journal; update.py has more of them.
+LOG = 1
+FIRMWARE = 2
+
+_LOOK_S = const(1)
+_LONG_LOOK_S = const(30)
+_MAX_QUEUED = const(12)
+RUNNING = ("uploading", "downloading", "downloaded", "installing")
+# How a job can end; a word of another version is not told.
+_OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
+
+
+class Jobs:
+    """Both jobs, and the news about them in order.
+
+    services: what the charger has for this:
+        allowed() True while no contactor is closed; vacant() True while there is no session
+        report() -> (source, size) of the log, source() yielding bytes
+        async fetch(location, sink, stop), async send(location, source, size, name, stop);
+            stop(slow) is True once a newer request has taken the place of this one; slow:
+            this one does not get on
+        installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
+            is needed, what() -> text that names it, installed(what) -> True if that runs
+            for good, None while it is on trial, False if not; or None
+        async reboot(); errors: exceptions by which fetch and send fail
+    """
+
+    def __init__(self, settings, journal, clock, services):
+        self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self.services = services
+        self.news = []  # [LOG or FIRMWARE, word], oldest first: not told yet
+        self.now = {LOG: "idle", FIRMWARE: "idle"}  # the word last said
+        self._work = asyncio.Event()
+        self.upload = None  # an Upload, while a log is to be sent
+        self.on_news = None  # fn(), called when there is something to tell
+        self.update = None  # an Update, while there is something to be done
+        self._restore()
+
+    # -- requests ------------------------------------------------------------------------
+
+    def request_log(self, location, retries=None, interval=None):
+        """The log is to be sent to `location`; returns the name of the file. See `wake`."""
+        # Here, not at the top: it is rarely wanted.
+        from .upload import Job, Upload
+
+        job = Job(location, retries, interval)
+        self.upload = Upload(self, self._settings, self._clock, job)
+        return self.upload.name
+
+    def request_update(self, location, at, retries=None, interval=None):
+        """A new program is to be fetched, not before Unix time `at`. See `wake`. None, or why it
+        cannot be remembered."""
+        try:
+            self._load().request(location, at, retries, interval)
+        except (JournalFull, OSError) as exc:
+            return "no room to remember it: %r" % exc
+        finally:
+            self._give_up()
+        return None
+
+    async def wake(self):
+        """Begin with what was asked for. Only when the answer is on its way: it comes before
+        the first news."""
+        self._work.set()
+
+    # -- work ----------------------------------------------------------------------------
+
+    def _load(self):
+        # Here, not at the top: an update comes once in a year.
+        if self.update is None:
+            from .update import Update
+
+            self.update = Update(self, self._journal, self._clock)
+        return self.update
+
+    def _give_up(self):
+        if self.update and not self.update.waiting():
+            self.update = None
+            release("station.update")
+        if not self.upload and not self.update:
+            release("station.upload")
+
+    async def run(self):
+        """Do what was asked for, one thing after the other, for ever."""
+        while True:
+            wait = _LONG_LOOK_S
+            if self.upload or self.update:
+                wait = _LOOK_S
+                await self.work()
+            self._work.clear()
+            try:
+                await asyncio.wait_for(self._work.wait(), wait)
+            except asyncio.TimeoutError:
+                pass
+
+    async def work(self):
+        """The next step of what is due, if anything is."""
+        if self.upload_due():
+            await self.upload.work()
+        elif self.update_due():
+            await self.update.work()
+        else:
+            return
+        self._give_up()
+
+    def update_due(self):
+        """True if the update may take its next step now."""
+        return self.update and self.update.due()
+
+    def upload_due(self):
+        """True if the log is asked for and may be sent now."""
+        return self.upload and self.upload.due()
+
+    def may_begin(self, job, what):
+        """True if it is time for `job` and a stall does no harm."""
+        if self._clock.uptime_ms() < job.next_ms:
+            return False
+        if self.services.allowed():
+            job.deferred = False
+            return True
+        if not job.deferred:
+            job.deferred = True
+            log.info("file", "%s: waits until no car is charging", what)
+        return False
+
+    # -- news ----------------------------------------------------------------------------
+
+    def say(self, what, word):
+        """Queue a word and remember it over a restart."""
+        self.now[what] = word
+        self.news.append([what, word])
+        if len(self.news) > _MAX_QUEUED:
+            del self.news[0]
+        try:
+            self._journal.keep(kinds.FIRMWARE, what, [what, word])
+        except (JournalFull, OSError) as exc:
+            log.warn("file", "%s is not remembered: %r", word, exc)
+        log.info("file", "%s", word)
+        if self.on_news:
+            self.on_news()
+
+    def _restore(self):
+        """What a restart has left: something to tell, or something that it has cut."""
+        for key, payload in list(self._journal.state(kinds.FIRMWARE)):
+            word = ""
+            for letter in payload[1] if isinstance(payload[1], str) else "":
+                # Version 0.1.0 wrote them in capitals: UploadFailed.
+                word += "_" + letter.lower() if word and "A" <= letter <= "Z" else letter.lower()
+            if key == LOG and word in RUNNING:
+                self.say(LOG, "upload_failed")
+            elif key in (LOG, FIRMWARE) and word in _OVER:
+                self.say(key, word)
+        self._load().restore()
+        self._give_up()
+
+    def latest_only(self):
+        """After an outage only the latest word on each is worth telling."""
+        latest = {}
+        for what, word in self.news:
+            latest[what] = word
+        self.news = [[what, latest[what]] for what in sorted(latest)]
+
+    def told(self, entry):
+        """This one of `news` was told, or cannot be."""
+        if entry in self.news:
+            self.news.remove(entry)
+        what, word = entry
+        if word not in RUNNING and self.now[what] == word:
+            # Nothing is going on any more.
+            self.now[what] = "idle"
+            self._journal.forget(kinds.FIRMWARE, what)
