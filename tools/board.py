@@ -19,7 +19,7 @@ try:
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
-sys.path.append(str(Path(__file__).resolve().parent))  # last: tests have a bench, too
+sys.path.append(str(Path(__file__).resolve().parent))
 import front_end  # noqa: E402
 
 
