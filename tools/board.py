@@ -269,7 +269,7 @@ BOARD = {
     "draft": (str, False),
     "guard": (GUARDS, True),
     "network": (("wifi", "ethernet"), True),
-    # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/features.py).
+    # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/wiring/features.py).
     "features": (("all", "named"), False),
     "ethernet": (ETHERNET, False),
     "connectors": ([CONNECTOR], True),

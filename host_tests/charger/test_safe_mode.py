@@ -4,6 +4,7 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 from bench import ID, Bench
@@ -12,14 +13,14 @@ from tools_paths import ROOT, tool
 
 pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
 
-AT_START = 'raise RuntimeError("the front is broken")\n'
+AT_START = 'raise RuntimeError("the lamps are broken")\n'
 
 
 def bench(folder, broken=()):
-    """A charger with modules {name: source} of `folder` in place of its own."""
-    folder.mkdir()
+    """A charger with modules {name in wiring/: source} of `folder` in place of its own."""
+    shutil.copytree(ROOT / "firmware" / "wiring", folder / "wiring")
     for name in broken:
-        (folder / name).write_text(broken[name])
+        (folder / "wiring" / name).write_text(broken[name])
     parts = [folder, ROOT / "firmware", ROOT / "lib"]
     b = Bench(firmware=parts, settings={"WebPassword": PASSWORD})
     b.allow_trouble = True
@@ -29,7 +30,7 @@ def bench(folder, broken=()):
 def test_three_crashes_end_in_safe_mode_and_a_repaired_charger_starts_again(tmp_path):
     async def run():
         folder = tmp_path / "broken"
-        async with bench(folder, {"front.py": AT_START}) as b:
+        async with bench(folder, {"user_interface.py": AT_START}) as b:
             await b.advance(20)
             reboots = [e for e in b.twin.events if e["event"] == "reboot"]
             assert len(reboots) == 3
@@ -40,15 +41,15 @@ def test_three_crashes_end_in_safe_mode_and_a_repaired_charger_starts_again(tmp_
             code, body = await request(b, "GET", "/api/v1/state")
             state = json.loads(body)
             assert code == 200 and state["safe_mode"] is True
-            assert "RuntimeError: the front is broken" in state["why"]
+            assert "RuntimeError: the lamps are broken" in state["why"]
             code, _ = await request(b, "GET", "/api/v1/log")
             assert code == 401
             code, body = await request(b, "GET", "/api/v1/log", BASIC)
-            assert code == 200 and "Traceback" in body and "front.py" in body
+            assert code == 200 and "Traceback" in body and "user_interface.py" in body
             same_site = "Origin: http://localhost\r\nContent-Type: application/json\r\n"
             assert (await request(b, "POST", "/api/v1/cmd/restart", same_site))[0] == 401
             kept = (b.twin.data / "vfs" / "crash.txt").read_text()
-            assert kept.startswith("Crash, 3 in a row") and "the front is broken" in kept
+            assert kept.startswith("Crash, 3 in a row") and "the lamps are broken" in kept
             # A car that comes in safe mode is not charged.
             await b.do("plug")
             await b.do("request")
@@ -58,7 +59,7 @@ def test_three_crashes_end_in_safe_mode_and_a_repaired_charger_starts_again(tmp_
             await b.advance(1800)
             assert b.logged("another try")
             assert len(b.logged("safe mode after 3 crashes")) == 2
-            (folder / "front.py").unlink()
+            shutil.rmtree(folder / "wiring")
             code, body = await request(b, "POST", "/api/v1/cmd/restart", BASIC)
             assert code == 200 and "Starting again" in body
             await b.expect("BootNotification", within=60)

@@ -12,7 +12,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 
 def test_every_case_of_every_claimed_profile_is_a_test():
-    source = (ROOT / "firmware" / "features.py").read_text()
+    source = (ROOT / "firmware" / "wiring" / "features.py").read_text()
     profiles = re.search(r'FEATURE_PROFILES = \(?\s*"([^"]+)"', source).group(1).split(",")
     assert "Core" in profiles
     wanted = {case for case, profile, _ in case_list() if profile in profiles}

@@ -76,7 +76,7 @@ def test_protections_read_no_other_setting():
     asked = set()
     for path in (
         "lib/station/protection.py", "lib/station/over_current.py", "lib/station/temperature.py",
-        "lib/station/limits.py", "lib/station/sharing.py", "firmware/electrical.py",
+        "lib/station/limits.py", "lib/station/sharing.py", "firmware/wiring/electrical.py",
         "lib/iec61851/evse.py", "lib/iec61851/closings.py",
     ):  # fmt: skip
         asked |= set(re.findall(r'settings\.get\("(\w+)"', (ROOT / path).read_text()))

@@ -10,24 +10,26 @@ from tools_paths import ROOT
 
 # The files that read each table of a board file (DESIGN: only hal/ touches hardware).
 READERS = {
-    "board": "app.py electrical.py front.py links.py parts.py features.py memory.py setup.py "
-    "hal/uart.py hal/adc.py hal/wifi.py hal/ethernet.py hal/board.py setup_session.py blackbox.py",
-    "connector": "app.py electrical.py parts.py hal/board.py",
-    "cp": "hal/pilot.py hal/adc.py electrical.py ../lib/iec61851/calibration.py",
+    "board": "app.py wiring/electrical.py wiring/user_interface.py wiring/network.py"
+    " wiring/instruments.py wiring/features.py wiring/journal.py commissioning/setup.py"
+    " commissioning/access_point.py hal/uart.py hal/adc.py hal/wifi.py hal/ethernet.py hal/board.py"
+    " blackbox.py",
+    "connector": "app.py wiring/electrical.py wiring/instruments.py hal/board.py",
+    "cp": "hal/pilot.py hal/adc.py wiring/electrical.py ../lib/iec61851/calibration.py",
     "disconnect": "hal/pilot.py",
-    "contactor": "hal/contactor.py electrical.py",
+    "contactor": "hal/contactor.py wiring/electrical.py",
     "pp": "hal/adc.py",
     "lock": "hal/lock.py",
-    "rcd": "hal/rcd.py electrical.py",
-    "meter": "parts.py",
+    "rcd": "hal/rcd.py wiring/electrical.py",
+    "meter": "wiring/instruments.py",
     "register": "../lib/meters/generic_modbus.py",
     "uart": "hal/uart.py",
-    "reader": "parts.py hal/buses.py",
-    "temp": "electrical.py ../lib/station/temperature.py hal/adc.py hal/ds18b20.py",
+    "reader": "wiring/instruments.py hal/buses.py",
+    "temp": "wiring/electrical.py ../lib/station/temperature.py hal/adc.py hal/ds18b20.py",
     "ethernet": "hal/ethernet.py",
     "leds": "hal/panel.py",
     "strip": "hal/panel.py",
-    "journal": "memory.py hal/partition.py",
+    "journal": "wiring/journal.py hal/partition.py",
     "input": "hal/contact.py",
 }
 # For people and for the checker; the firmware has no use for them.
@@ -119,7 +121,7 @@ LACKS = {
 
 def _lacks(board):
     """electrical.lacks without the hardware modules that electrical imports."""
-    tree = ast.parse((ROOT / "firmware" / "electrical.py").read_text())
+    tree = ast.parse((ROOT / "firmware" / "wiring" / "electrical.py").read_text())
     fn = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "lacks"]
     names = {}
     exec(compile(ast.Module(fn, []), "electrical.py", "exec"), names)

@@ -10,7 +10,7 @@ import tempfile
 from bench import EPOCH, scenario
 from csms.server import stamp
 from file_servers import HttpServer
-from tools_paths import FIRMWARE_DIRS, SUPPORT
+from tools_paths import FIRMWARE_DIRS, ROOT, SUPPORT
 
 DIAGNOSTICS = "DiagnosticsStatusNotification"
 FIRMWARE = "FirmwareStatusNotification"
@@ -54,7 +54,8 @@ def with_slots(fn):
 
     def test():
         folder = pathlib.Path(tempfile.mkdtemp(prefix="microevse-slots-"))
-        shutil.copy(SUPPORT / "fake_installer" / "installer.py", folder)
+        shutil.copytree(ROOT / "firmware" / "upkeep", folder / "upkeep")
+        shutil.copy(SUPPORT / "fake_installer" / "installer.py", folder / "upkeep")
 
         async def inner(b):
             b.folder = folder

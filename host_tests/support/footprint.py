@@ -104,11 +104,12 @@ def order(roots):
 
 # What a running esp32_devkitc with all features has imported while nobody looks at its page.
 RESIDENT_ROOTS = ("port", "log", "hal.board", "blackbox",
-                  # What electrical.py, which is given up, has put together.
+                  # What wiring/electrical.py, which is given up, has put together.
                   "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "iec61851.evse",
+                  "wiring.network",
                   "station.protection", "station.soft_pause", "app", "hal.panel", "ui.patterns",
                   "ui.button", "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line",
-                  "ocpp16.firmware", "transfers", "store.taglist", "safe_mode")  # fmt: skip
+                  "ocpp16.firmware", "upkeep.transfers", "store.taglist", "safe_mode")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=None)

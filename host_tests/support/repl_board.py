@@ -9,7 +9,7 @@ import os
 import sys
 
 data = sys.argv[1]
-tests = sys.path[0]
+tests = sys.path[0] + "/.."
 for folder in (tests, tests + "/../lib", tests + "/../firmware", tests + "/twin/modules"):
     sys.path.insert(0, folder)
 

@@ -30,7 +30,7 @@ SLOTS = {
     "slots": ((0x200000, 0xA0000), (0x2A0000, 0xA0000)),
     "romfs": ((0x201000, 0x9F000), (0x2A0000, 0x9F000)),
 }
-_OURS = ("hal", "machine", "esp32", "installer")
+_OURS = ("hal", "machine", "esp32", "upkeep")
 FLASH_SIZE = 4 * 1024 * 1024
 _count = [0]
 
@@ -67,8 +67,8 @@ class Chip:
                 self.kept[name] = sys.modules.pop(name)
         sys.modules["machine"], sys.modules["esp32"] = machine, esp32
         self.path = list(sys.path)
-        import installer
         from hal import appslot
+        from upkeep import installer
 
         appslot._mount = self._mount
         self.appslot, self.installer_module = appslot, installer

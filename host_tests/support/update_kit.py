@@ -22,10 +22,10 @@ BOARD = "esp32_devkitc"
 SLOT_AT = {"app_a": 0x200000, "app_b": 0x2A0000}
 SLOT_SIZE = 0xA0000
 # A trial of a new version takes minutes. One test waits for it; in others it is made shorter.
-_TRIAL = (ROOT / "firmware" / "trial.py").read_text()
+_TRIAL = (ROOT / "firmware" / "upkeep" / "trial.py").read_text()
 _TIME = 'charger.settings.get("UpdateTrialTime")'
 assert _TIME in _TRIAL
-QUICK_TRIAL = (("trial", _TRIAL.replace(_TIME, "3")),)
+QUICK_TRIAL = (("upkeep/trial", _TRIAL.replace(_TIME, "3")),)
 
 
 def compiled(source):
@@ -59,7 +59,7 @@ def application(version):
 
 @functools.lru_cache(maxsize=None)
 def make(version, board=BOARD, format="lfs2", key=None, broken=()):
-    """A bundle; `broken`: pairs (module, source) that replace modules of it."""
+    """A bundle; `broken`: pairs (place without its suffix, source) that replace modules of it."""
     files = dict(content(version))
     for name, source in broken:
         assert name + ".mpy" in files, name

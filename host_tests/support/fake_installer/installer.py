@@ -1,11 +1,12 @@
 # An installer for tests: what it is given becomes the version that runs after the reboot.
 # MIT license; part of microevse
-"""Lies before the firmware on the module path, in a folder of the test's own, and puts a
-version.py into that folder: the next start then really runs something else."""
+"""Stands in a copy of upkeep/ that lies before the firmware on the module path, in a folder of the
+test's own, and puts a version.py into that folder: the next start then really runs something
+else."""
 
 import os
 
-FOLDER = __file__.rpartition("/")[0]
+FOLDER = __file__.rsplit("/", 2)[0]
 MAGIC = b"test-image "
 
 

@@ -1,20 +1,20 @@
-# The front of the charger: card reader, lamps, button.
+# What a person sees and touches: card reader, lamps, button.
 # MIT license; part of microevse
-"""What a person sees and touches, wired to the station."""
+"""Cards go to the station, its states to the lamps; the button ends a session or opens set-up."""
 
 import log
 
 
-class Front:
+class UserInterface:
     """board: the profile. online(): True once the central system has accepted us."""
 
-    def __init__(self, board, station, parts, link, settings, online):
+    def __init__(self, board, station, instruments, link, settings, online):
         self._station = station
         self._link = link
         self._settings = settings
         self._online = online
-        self.setup = None  # setup.Setup, once there is one
-        self.reader = parts.reader(self._reader_failed)
+        self.setup = None  # commissioning.setup.Setup, once there is one
+        self.reader = instruments.reader(self._reader_failed)
         self.panel = self._panel(board.get("leds"))
         self.button = self._button(board.get("button"))
         station.listeners.append(self._on_event)

@@ -41,12 +41,12 @@ class Transfers:
 
     def report(self):
         """(source, size) of the diagnostics."""
-        import report
+        from upkeep import report
 
         try:
             return report.make(self._charger)
         finally:
-            forget("report")
+            forget("upkeep")
 
     async def fetch(self, location, sink, stop=None):
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
@@ -94,7 +94,7 @@ class Transfers:
 
     def installer(self):
         """The installer that this board has, None if it has none."""
-        import installer
+        from upkeep import installer
 
         return installer.fitted(self._charger.settings)
 
@@ -107,7 +107,7 @@ class Transfers:
 
         try:
             if appslot.on_trial():
-                from trial import Trial
+                from upkeep.trial import Trial
 
                 return Trial(self._charger).run
         except OSError as exc:

@@ -4,7 +4,7 @@
 somebody holds its button. It never opens one by itself because a network is lost: whoever
 jams the WiFi must not get a door in exchange.
 
-Only this file stays in memory. What serves the page (`setup_session`, `web.portal` ...) is
+Only this file stays in memory. What serves the page (`access_point`, `portal` ...) is
 imported when needed and dropped after.
 """
 
@@ -15,16 +15,7 @@ import log
 import port
 
 # Imported by set-up alone, hence dropped with it.
-_RARE = (
-    "setup_session",
-    "setup_checks",
-    "setup_key",
-    "captive_dns",
-    "hal.softap",
-    "web.portal",
-    "web.portal_form",
-    "web.portal_page",
-)
+_RARE = ("commissioning", "hal.softap")
 
 
 class Setup:
@@ -65,7 +56,7 @@ class Setup:
             charger.page.shutdown()  # its port and its memory are needed; it comes back after
             charger.page = None
         try:
-            from setup_session import hold
+            from commissioning.access_point import hold
 
             await hold(charger, self)
         finally:

@@ -12,7 +12,7 @@ on the access point's address only, and answers nobody from elsewhere.
 import asyncio
 
 import log
-from web import portal_form, portal_page
+from commissioning import portal_form, portal_page
 from web.bounds import LINE_MAX, Bounded, Disconnected
 from web.origin import host_allowed
 
@@ -47,7 +47,7 @@ class Refused(Exception):
 
 
 class Portal:
-    """session: setup_session.Session. address: of the access point."""
+    """session: access_point.Session. address: of the access point."""
 
     def __init__(self, session, address):
         self._session = session

@@ -5,13 +5,13 @@
 import asyncio
 import os
 
-import captive_dns
 import log
+from commissioning import captive_dns
+from commissioning.checks import refusals
+from commissioning.label import password, secret_of, unit_name
+from commissioning.portal import Portal
 from hal import system
 from hal.softap import SoftAp
-from setup_checks import refusals
-from setup_key import password, secret_of, unit_name
-from web.portal import Portal
 
 # Without a visitor for so long the access point closes; and it never stays longer than that.
 WINDOW_S = 600

@@ -15,7 +15,7 @@ _MAINS_V = const(265)  # EN 50160 and some room: for the most power there can be
 _VOLATILE = const(("s0", "hlw8032", "cse7766"))
 
 
-class Parts:
+class Instruments:
     """Makes what is on the buses of `board`; `journal` has the registers of meters."""
 
     def __init__(self, board, journal, clock):

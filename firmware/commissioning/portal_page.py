@@ -1,10 +1,10 @@
 # The set-up page, filled in.
 # MIT license; part of microevse
-"""`render` reads static/setup.html line by line: sections begin with [[?form]], [[?trying]],
+"""`render` reads web/static/setup.html line by line: sections begin with [[?form]], [[?trying]],
 [[?done]] or [[?all]], and [[...]] is replaced. It works without scripts, in the small browser
 that a phone opens for a network which wants something."""
 
-from web.portal_form import escape
+from commissioning.portal_form import escape
 
 _STATES = ("form", "trying", "done")
 LABELS = {
@@ -24,10 +24,10 @@ _UNCHANGED = "(empty: unchanged)"
 def render(session, peer):
     """Iterate the page as text. peer: only who typed the passwords is shown them again."""
     page = _Page(session, peer)
-    path = __file__.replace("\\", "/").rpartition("/")[0] + "/static/setup.html"
+    place = __file__.replace("\\", "/").rpartition("commissioning/")[0]
     wanted = _STATES[session.state]
     part = "all"
-    with open(path) as f:
+    with open(place + "web/static/setup.html") as f:
         for line in f:
             if line.startswith("[[?"):
                 part = line[3:].partition("]")[0]
@@ -170,7 +170,7 @@ class _Page:
         yield escape(self._session.address)
 
     def button(self):
-        if self._session.charger.front.button:
+        if self._session.charger.user_interface.button:
             yield " To open it again hold the charger's button for 10 seconds."
 
     def csms(self):

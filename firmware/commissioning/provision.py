@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """From the prompt, with the application stopped:
 
-    import provision
+    from commissioning import provision
     provision.setup(WifiSsid="Garage", WifiPassword="...", MaxCurrent="16")
 
 The tool on the host (`tools/usb_setup.py`) does the same. Takes effect with the next start.
@@ -12,11 +12,11 @@ import json
 import os
 
 from clock import Clock
+from commissioning.checks import refusals
+from commissioning.label import password, secret_of, unit_name
 from config import layer_values, provisioning
 from hal import board, system
 from hal.partition import Flash
-from setup_checks import refusals
-from setup_key import password, secret_of, unit_name
 from station.settings import Settings
 from store.journal import Journal
 from store.norlog import NorLog
