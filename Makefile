@@ -13,7 +13,7 @@ test: $(READY)
 	$(PY) tools/run_tests.py $(ARGS)
 
 bench: $(READY)
-	$(PY) tools/bench.py $(ARGS)
+	$(PY) tools/run_benches.py $(ARGS)
 
 # Everything that goes on a board, compiled, with its size: build/BOARD/
 build: $(READY)

@@ -9,13 +9,10 @@ import asyncio
 import gc
 
 import blackbox
-import links
 import log
-import memory
 from clock import Clock
+from commissioning.setup import Setup
 from config import CsmsConfig, layer_values, provisioning
-from features import Features
-from front import Front
 from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
@@ -23,14 +20,16 @@ from ocppj.central import Central
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
 from port import forget, release
-from setup import Setup
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station
 from supervisor import Supervisor
-from transfers import Transfers
+from upkeep.transfers import Transfers
 from version import VERSION
 from web.door import Door
+from wiring.features import Features
+from wiring.journal import keep_ready, open_journal
+from wiring.user_interface import UserInterface
 
 charger = None
 
@@ -54,7 +53,7 @@ class Charger:
 
         # Memory that survives: who we are, what has been decided, what has been charged.
         count = len(board["connectors"])
-        self.journal, self.memory_problem = memory.open_journal(self.clock, count)
+        self.journal, self.journal_problem = open_journal(self.clock, count)
         self.clock.on_set(self._clock_set)
         self.settings = Settings(self.journal)
         self.settings.provide("NumberOfConnectors", str(count))
@@ -65,8 +64,8 @@ class Charger:
         self.features = Features(self.settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
-        import electrical
-        from parts import Parts
+        from wiring import electrical, network
+        from wiring.instruments import Instruments
 
         self.adc = PilotAdc(board)
         self.locks = [electrical.lock(c) for c in board["connectors"]]
@@ -77,8 +76,8 @@ class Charger:
         self.evses = [electrical.evse(self, i) for i in range(count)]
         self.guarded = electrical.guarded(board)
         self.tick = electrical.tick(self)
-        parts = Parts(board, self.journal, self.clock)
-        self.meters = [parts.meter(c) for c in board["connectors"]]
+        instruments = Instruments(board, self.journal, self.clock)
+        self.meters = [instruments.meter(c) for c in board["connectors"]]
 
         # What a charging station is.
         self.authorizer = Authorizer(self.settings, self.journal, self.clock)
@@ -95,14 +94,14 @@ class Charger:
                 profile,
                 self._cable(i, profile),
             )
-        if parts.volatile():
-            self.station.listeners.append(parts.on_event)
+        if instruments.volatile():
+            self.station.listeners.append(instruments.on_event)
         self.protections = electrical.protections(self)
 
         # The central system.
         self.config = CsmsConfig(self.settings)
         self.connection = Connection(
-            self.config, clock=self.clock, allowed=self._may_stall, resolve=links.lookup()
+            self.config, clock=self.clock, allowed=self._may_stall, resolve=network.lookup()
         )
         self.rpc = Rpc(
             self.connection.send,
@@ -112,7 +111,7 @@ class Charger:
             lambda: self.settings.get("MessageTimeout"),
             self.clock,
         )
-        self.link = links.link(self)
+        self.link = network.link(self)
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(self, self._may_stall)
         self.jobs = None
@@ -125,13 +124,15 @@ class Charger:
         )
         self.connection.on_failure = self.config.key.failed
         self.station.farewell = self.connection.goodbye
-        self.soft_pause = links.soft_pause(self)
-        self.timekeeper = links.timekeeper(self)
-        self.front = Front(board, self.station, parts, self.link, self.settings, self.central)
-        self.setup = self.front.setup = Setup(self)
+        self.soft_pause = network.soft_pause(self)
+        self.timekeeper = network.timekeeper(self)
+        self.user_interface = UserInterface(
+            board, self.station, instruments, self.link, self.settings, self.central
+        )
+        self.setup = self.user_interface.setup = Setup(self)
         self.settings.on_change(self._on_setting)
         self._board = self.page = None
-        for name in ("parts", "hal.uart"):
+        for name in ("wiring.instruments", "hal.uart"):
             forget(name)
 
     @property
@@ -151,7 +152,7 @@ class Charger:
 
     def _adapter(self, protocol):
         """The adapter of a sub-protocol that the central system has picked."""
-        import adapters
+        from wiring import adapters
 
         try:
             return adapters.MAKERS[protocol](
@@ -159,7 +160,7 @@ class Charger:
                 self.features.profiles, self.jobs,
             )  # fmt: skip
         finally:
-            forget("adapters")
+            forget("wiring.adapters")
 
     def on_network(self, up):
         """The network has come or gone."""
@@ -203,15 +204,14 @@ class Charger:
         self.tick.start()
         supervisor = self.supervisor
         for connector in self.station.connectors:
-            if self.memory_problem:
+            if self.journal_problem:
                 # What cannot be recorded cannot be billed: nothing is charged.
-                connector.report_fault("StorageFailed", self.memory_problem)
+                connector.report_fault("StorageFailed", self.journal_problem)
             supervisor.start("connector %d" % connector.id, connector.sequence.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
-        import electrical
+        from wiring import electrical
 
         electrical.start_protections(self)
-        release("electrical")
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat, critical=True)
         supervisor.start("journal", self._keep_ready)
@@ -225,11 +225,13 @@ class Charger:
         supervisor.start("ocpp", self._connect)
         if self.jobs:
             supervisor.start("firmware", self.jobs.run)
-        self.front.start(supervisor)
+        self.user_interface.start(supervisor)
         supervisor.start("web", self._serve_page)
         trial = self.transfers.trial()
         if trial:
             supervisor.start("trial", trial)
+        for package in ("wiring", "commissioning", "upkeep"):
+            release(package)  # what is in use stays, without an entry in sys.modules
 
     async def _connect(self):
         await self.timekeeper.before_tls()
@@ -253,7 +255,7 @@ class Charger:
             await asyncio.sleep(1)
 
     async def _keep_ready(self):
-        await memory.keep_ready(self.journal, self._may_stall, self.features.tidy)
+        await keep_ready(self.journal, self._may_stall, self.features.tidy)
 
     async def _serve_page(self):
         while self.setup.open:

@@ -8,8 +8,8 @@ And the provisioning file, from which the settings have their factory values.
 import json
 
 import log
-from keytrial import KeyTrial
 from port import release
+from upkeep.key_trial import KeyTrial
 
 
 def provisioning(path="config.json"):

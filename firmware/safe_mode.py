@@ -74,7 +74,7 @@ class View:
             await conn.skip(size)
             return refused
         # Another version may be what it takes.
-        import transfers
+        from upkeep import transfers
 
         return await transfers.take_update(Services(self._settings), conn, size, error)
 
@@ -83,7 +83,7 @@ class View:
 
 
 class Services:
-    """What web.update needs of transfers.Transfers, where nothing is ever charged."""
+    """What web.update needs of upkeep.transfers.Transfers, where nothing is ever charged."""
 
     def __init__(self, settings):
         self._settings = settings
@@ -92,7 +92,7 @@ class Services:
         return True
 
     def installer(self):
-        import installer
+        from upkeep import installer
 
         return installer.fitted(self._settings)
 
@@ -162,10 +162,10 @@ def _load(what, make, otherwise):
 
 
 def _journal(clock):
-    import memory
+    from wiring import journal
 
     # Opened, nothing more: whoever crashed may have crashed at what recovering does.
-    return memory.look_up(clock)
+    return journal.look_up(clock)
 
 
 def _settings(clock):

@@ -3,8 +3,8 @@
 """Puts the project's packages on the path and reports certification cases by id.
 
 A test named `test_TC_003_CS` is the case TC_003_CS of the OCPP 1.6 certification documents;
-ids, profiles and titles are in octt16_cases.tsv. Whenever such tests ran, the table with all
-results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its sums
+ids, profiles and titles are in conformance/octt16_cases.tsv. Whenever such tests ran, the table
+with all results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its sums
 to the terminal. So does the number of unit tests on each interpreter.
 """
 
@@ -15,25 +15,18 @@ import sys
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
-for folder in (HERE / "unit", HERE, ROOT / "firmware", ROOT / "lib"):
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+sys.path.insert(0, str(HERE / "support"))
+from certification import case_list  # noqa: E402
 
 _CASE = re.compile(r"::test_(TC_[0-9]+(?:_[0-9]+)?_CS)$")
 _results = {}
 _units = {"CPython": 0, "MicroPython": 0}
 
 
-def case_list():
-    """[(id, profile, title), ...] of the certification cases outside the security block."""
-    with open(HERE / "octt16_cases.tsv", encoding="utf-8") as file:
-        return [tuple(line.rstrip("\n").split("\t")) for line in file if line.strip()][1:]
-
-
 def pytest_runtest_logreport(report):
     # With workers (xdist) this hook sees the reports of all of them in the one main process.
     if report.when == "call" and report.passed:
-        if "/unit/" in report.nodeid:
+        if report.nodeid.startswith("host_tests/unit/"):
             _units["CPython"] += 1
         for name, value in report.user_properties:
             if name == "micropython_units":

@@ -19,7 +19,7 @@ try:
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
-sys.path.append(str(Path(__file__).resolve().parent))  # last: tests have a bench, too
+sys.path.append(str(Path(__file__).resolve().parent))
 import front_end  # noqa: E402
 
 
@@ -269,7 +269,7 @@ BOARD = {
     "draft": (str, False),
     "guard": (GUARDS, True),
     "network": (("wifi", "ethernet"), True),
-    # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/features.py).
+    # Feature profiles of OCPP: "named" where the heap has no room for all (firmware/wiring/features.py).
     "features": (("all", "named"), False),
     "ethernet": (ETHERNET, False),
     "connectors": ([CONNECTOR], True),

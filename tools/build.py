@@ -15,7 +15,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-sys.path.append(str(ROOT / "tools"))  # last: tests have a bench, too
+sys.path.append(str(ROOT / "tools"))
 
 import board as board_profile  # noqa: E402
 

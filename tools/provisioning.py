@@ -11,7 +11,7 @@ for _folder in (ROOT / "firmware", ROOT / "lib"):
     if str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
-from setup_checks import refusals  # noqa: E402
+from commissioning.checks import refusals  # noqa: E402
 
 
 class Refused(ValueError):

@@ -116,7 +116,8 @@ def apply(run, values, ca=None):
         run("f.close()\nimport os\nos.rename(%r,%r)" % (_CA_FILE + ".new", _CA_FILE))
     # JSON has no quote that repr could not carry, and only ASCII: the line may be 7 bit.
     said = run(
-        "import json,provision\nprint('\\nANSWER', json.dumps(provision.apply(json.loads(%r))))"
+        "import json\nfrom commissioning import provision\n"
+        "print('\\nANSWER', json.dumps(provision.apply(json.loads(%r))))"
         % json.dumps(values)
     )
     lines = [line for line in said.splitlines() if line.startswith("ANSWER ")]

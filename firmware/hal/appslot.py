@@ -7,7 +7,7 @@ from boot.py, whose modules are dropped so that the slot's own are imported.
 
 What lies in the file system is as old as the last flash by cable, and starts slots of any
 later version. So this is fixed for good: the record (lib/slots), `app.mpy` and `lib` in an
-image, and what main.py calls there (host_tests/test_start_interface.py).
+image, and what main.py calls there (host_tests/charger/test_start_interface.py).
 """
 
 import os

@@ -18,7 +18,8 @@ IDLE_S = 300
 LOOK_S = 1
 # What goes with the page; `web.login` stays: it counts the wrong passwords.
 _PAGE = (
-    "web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot", "electrical",
+    "web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot",
+    "wiring",
 )  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
-import electrical
 import log
 from version import VERSION
+from wiring.electrical import lacks
 
 
 # What is shown of every connector where there are several.
@@ -55,7 +55,7 @@ class View:
         out["tick_overruns"] = charger.tick.overruns
         out["tick_failures"] = charger.tick.failures
         out["lacks"] = "; ".join(
-            sorted({electrical.lacks(self._board, i) for i in range(len(charger.evses))})
+            sorted({lacks(self._board, i) for i in range(len(charger.evses))})
         )
         if not self._board["connectors"][0]["cp"].get("diode_check", True):
             out["diode_check"] = False

@@ -10,6 +10,6 @@ import pathlib
 import sys
 
 _TESTS = pathlib.Path(__file__).resolve().parent.parent
-for _folder in (_TESTS / "unit", _TESTS, _TESTS.parent / "firmware", _TESTS.parent / "lib"):
+for _folder in (_TESTS / "support", _TESTS, _TESTS.parent / "firmware", _TESTS.parent / "lib"):
     if str(_folder) not in sys.path:
         sys.path.insert(0, str(_folder))

@@ -1,6 +1,6 @@
 # The firmware's parts list without its network, as firmware/app.py has it.
 # MIT license; part of microevse
-"""`Program` puts firmware/hal, firmware/electrical.py, lib/iec61851 and lib/station together. It
+"""`Program` puts firmware/hal, firmware/wiring/electrical.py, lib/iec61851 and lib/station together. It
 follows app.Charger step by step: what is changed there has to be changed here."""
 
 import asyncio
@@ -72,7 +72,7 @@ def hal_names():
 
 
 with hal_names():
-    import electrical
+    from wiring import electrical
 
 
 class Program:

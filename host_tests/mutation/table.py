@@ -25,7 +25,7 @@ _PILOT_LONG = (
     " unit/test_iec61851_duty"
 )
 _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdog unit/test_tick"
-_RIGS = "test_model test_conformance_electrical test_guard"
+_RIGS = "charger/test_model conformance/test_conformance_electrical charger/test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
     " unit/test_cbor unit/test_space unit/test_kinds"
@@ -36,7 +36,7 @@ ROWS = [
         "pilot",
         "lib/iec61851/*",
         _PILOT + " unit/test_hal unit/test_adc unit/test_guard_parts",
-        _PILOT_LONG + " test_boards_electrical " + _RIGS + " test_front_end"
+        _PILOT_LONG + " charger/test_boards_electrical " + _RIGS + " charger/test_front_end"
         " micropython:test_iec61851_levels"
         " micropython:test_iec61851_evse",
     ),
@@ -44,14 +44,14 @@ ROWS = [
         "tick",
         "firmware/hal/tick.py firmware/hal/watchdog.py",
         _HAL,
-        _RIGS + " test_safe_mode test_soft_pause micropython:test_hal",
+        _RIGS + " charger/test_safe_mode charger/test_soft_pause micropython:test_hal",
     ),
     (
         "contactor",
         "firmware/hal/contactor.py firmware/hal/pilot.py firmware/hal/adc.py",
         _HAL + " unit/test_adc",
-        "test_boards_electrical " + _RIGS + " test_front_end micropython:test_hal"
-        " test_protection_faults",
+        "charger/test_boards_electrical " + _RIGS + " charger/test_front_end micropython:test_hal"
+        " charger/test_protection_faults",
     ),
     (
         "protection",
@@ -61,19 +61,21 @@ ROWS = [
         "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
         " unit/test_faults unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
-        "test_protection_faults test_protection_parts test_guard test_two_connectors",
+        "charger/test_protection_faults charger/test_protection_parts charger/test_guard"
+        " charger/test_two_connectors",
     ),
     (
         "limits",
         "lib/station/limits.py lib/station/sharing.py",
         "unit/test_limits unit/test_sharing unit/test_connector unit/test_station",
-        "test_two_connectors test_ev_quirks test_octt16_smart_charging",
+        "charger/test_two_connectors charger/test_ev_quirks"
+        " conformance/test_octt16_smart_charging",
     ),
     (
         "limits",
         "lib/station/profile.py lib/station/profiles.py lib/station/composite.py",
-        "unit/test_profiles unit/test_ocpp16_smart_charging test_composite_property",
-        "test_octt16_smart_charging",
+        "unit/test_profiles unit/test_ocpp16_smart_charging packages/test_composite_property",
+        "conformance/test_octt16_smart_charging",
     ),
     (
         "recovery",
@@ -81,20 +83,22 @@ ROWS = [
         "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time"
         " unit/test_reservations"
         " unit/test_authorization",
-        "test_octt16_core_offline test_power_cut_sweep test_two_connectors test_field_faults",
+        "conformance/test_octt16_core_offline charger/test_power_cut_sweep"
+        " charger/test_two_connectors charger/test_field_faults",
     ),
     (
         "boot",
         "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
         " firmware/hal/system.py firmware/hal/kept.py",
         "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
-        "test_safe_mode test_resets test_last_words test_update test_octt16_core_boot",
+        "charger/test_safe_mode charger/test_resets charger/test_last_words"
+        " charger/test_update conformance/test_octt16_core_boot",
     ),
     (
         "journal",
         "lib/store/*",
         _STORE,
-        "test_power_cut_sweep test_journal_powercut micropython:test_journal"
+        "charger/test_power_cut_sweep packages/test_journal_powercut micropython:test_journal"
         " micropython:test_norlog",
     ),
     (
@@ -102,15 +106,17 @@ ROWS = [
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
         "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection"
         " unit/test_ws_handshake"
-        " test_certificate_names",
-        "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
+        " packages/test_certificate_names",
+        "charger/test_tls_sessions charger/test_start_interface charger/test_setup_network"
+        " micropython:test_tls_pem"
         " micropython:test_ws_connection",
     ),
     (
         "signatures",
         "lib/slots/*",
         "unit/test_signatures unit/test_installer unit/test_slots",
-        "test_update test_first_flash micropython:test_slots micropython:test_installer",
+        "charger/test_update charger/test_first_flash micropython:test_slots"
+        " micropython:test_installer",
     ),
 ]
 
@@ -143,7 +149,7 @@ class Row:
 def _test(word):
     if word.startswith("micropython:"):
         name = word.partition(":")[2]
-        return "host_tests/test_units_on_micropython.py::test_units[%s]" % name
+        return "host_tests/project/test_units_on_micropython.py::test_units[%s]" % name
     return "host_tests/%s.py" % word
 
 

@@ -126,7 +126,7 @@ def whole(mutant, tests, bounded):
 
 
 def _paths():
-    for folder in ("lib", "firmware", "host_tests/unit", "host_tests"):
+    for folder in ("lib", "firmware", "host_tests/support", "host_tests"):
         path = str(place.ROOT / folder)
         if path not in sys.path:
             sys.path.insert(0, path)

@@ -165,9 +165,8 @@ class Control:
         if cmd.get("what") not in ("tick", "page", "setup") or tick is None:
             raise ValueError('"what" must be "tick", "page" or "setup", and the charger started')
         if cmd["what"] == "setup":
-            import setup
-
-            loaded = [name for name in setup._RARE if name in sys.modules]
+            names = [name for name in sys.modules if name.startswith(("commissioning.", "hal.softap"))]
+            loaded = [name for name in names if name != "commissioning.setup"]
             return {"ok": True, "modules": loaded}, None
         if cmd["what"] == "page":
             from web.view import View

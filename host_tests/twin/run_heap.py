@@ -8,7 +8,7 @@ import sys
 
 _64_BIT = sys.maxsize > 1 << 31
 # What the twin takes for good while a firmware runs, beyond what it has before: as
-# host_tests/twin_growth.py measures it (and test_rom.py compares) ...
+# host_tests/support/twin_growth.py measures it (and test_rom.py compares) ...
 HEAP_GROWTH_64 = 14 * 1024 + 768
 HEAP_GROWTH_32 = 9 * 1024 + 640
 HEAP_GROWTH = HEAP_GROWTH_64 if _64_BIT else HEAP_GROWTH_32

@@ -1,8 +1,8 @@
 # The name server of the set-up network.
 # MIT license; part of microevse
 
-import captive_dns
-from captive_dns import answer
+from commissioning import captive_dns
+from commissioning.captive_dns import answer
 
 AP = "192.168.4.1"
 

@@ -9,8 +9,8 @@ from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
 from ocppj import dial
 from ocppj.resolver import Resolver
+from pem_files import ONE, TWO, pem
 from station.settings import Settings
-from test_tls_pem import ONE, TWO, pem
 
 PLACE = (os.getenv("TMPDIR") or "/tmp") + "/microevse-dial-"
 CA, CERT, KEY = PLACE + "ca.pem", PLACE + "cert.pem", PLACE + "key.pem"

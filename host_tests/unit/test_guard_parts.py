@@ -1,36 +1,10 @@
 # Guard, poles, own pilot source and thermometers, one by one over the twin's pins.
 # MIT license; part of microevse
 
-import sys
-
-import twin_bench
-from helpers import run
+from hal_modules import hal_module, read_sensor, sensor_bus
 from iec61851.levels import WEAK_MV, FrontEnd
 from pilot_bench import Bench
 from twin_bench import Board, machine
-
-_MODULES = twin_bench._TWIN + "/modules"
-
-
-def _hal(name):
-    """A module of firmware/hal over the twin's machine."""
-    kept = {}
-    for key in list(sys.modules):
-        if key in ("hal", "machine") or key.startswith("hal."):
-            kept[key] = sys.modules.pop(key)
-    sys.modules["machine"] = machine
-    sys.modules["twin_state"] = twin_bench.twin_state
-    sys.path.insert(0, _MODULES)
-    try:
-        return getattr(__import__("hal." + name, None, None, (name,)), "__dict__", None) or vars(
-            sys.modules["hal." + name]
-        )
-    finally:
-        sys.path.remove(_MODULES)
-        for key in list(sys.modules):
-            if key in ("hal", "machine") or key.startswith("hal."):
-                del sys.modules[key]
-        sys.modules.update(kept)
 
 
 def test_one_weak_measurement_is_none_and_a_good_one_forgets_it():
@@ -61,7 +35,7 @@ def test_what_the_guard_opened_is_opened_by_us_and_a_dispute_is_a_fault():
 def test_poles_by_mirror_and_by_voltage():
     relay = {"pin": 26, "feedback": [4, 21, 22], "sense": [23, 34]}
     board = Board({"contactor": relay})
-    poles = _hal("contact")["Poles"](relay["feedback"], relay["sense"])
+    poles = hal_module("contact")["Poles"](relay["feedback"], relay["sense"])
     assert poles.wrong(False) == 0 and poles.wrong(True) == 1 and not poles.any_closed()
     assert not poles.single
     board.do("fault", kind="weld", pole=3)
@@ -77,7 +51,7 @@ def test_poles_by_mirror_and_by_voltage():
 def test_a_linked_mirror_contact_sees_every_pole():
     relay = {"pin": 26, "feedback": 22}
     board = Board({"contactor": relay})
-    poles = _hal("contact")["Poles"](22, None)
+    poles = hal_module("contact")["Poles"](22, None)
     assert poles.single and poles.wrong(False) == 0
     for pole in (1, 2, 3):
         board.do("fault", kind="weld", pole=pole)
@@ -86,56 +60,33 @@ def test_a_linked_mirror_contact_sees_every_pole():
     assert poles.wrong(False) == 0
 
 
-def _sensor():
-    board = Board(temp={"type": "ds18b20", "pin": 16})
-    names = _hal("ds18b20")
-
-    async def no_time(seconds):
-        board.run(seconds)
-
-    class Time:
-        sleep = staticmethod(no_time)
-        CancelledError = names["asyncio"].CancelledError
-
-    return board, names["Ds18b20"](board.board["temp"]), Time, names
-
-
-def _read(board, sensor, names, time):
-    before = sys.modules["asyncio"]
-    names["asyncio"] = time
-    try:
-        return run(sensor.read())
-    finally:
-        names["asyncio"] = before
-
-
 def test_ds18b20_reads_through_its_bits():
-    board, sensor, time, names = _sensor()
+    board, sensor, time, names = sensor_bus()
     for celsius in (25.0, -10.25, 0.0, 66.5, 125.0, -40.0, 90.0625):
         board.world.celsius = celsius
-        found = _read(board, sensor, names, time)
+        found = read_sensor(board, sensor, names, time)
         assert found is not None and abs(found - celsius * 10) <= 1, (celsius, found)
 
 
 def test_ds18b20_that_is_gone_shorted_or_garbled_has_no_reading():
     for fault in ("open", "short", "crc"):
-        board, sensor, time, names = _sensor()
-        sensor._keep(_read(board, sensor, names, time))
+        board, sensor, time, names = sensor_bus()
+        sensor._keep(read_sensor(board, sensor, names, time))
         assert sensor.temp_dc() == 250
         board.do("fault", kind="overtemp", sensor=fault, celsius=25)
         for _ in range(names["TRIES"]):
             assert sensor.temp_dc() == 250, "the last good one, for a while"
-            found = _read(board, sensor, names, time)
+            found = read_sensor(board, sensor, names, time)
             assert found is None, (fault, found)
             sensor._keep(found)
         assert sensor.temp_dc() is None
         board.do("fault", kind="overtemp", on=False)
-        sensor._keep(_read(board, sensor, names, time))
+        sensor._keep(read_sensor(board, sensor, names, time))
         assert sensor.temp_dc() == 250
 
 
 def test_the_85_degrees_of_power_on_are_no_temperature():
-    _, sensor, _, _ = _sensor()
+    _, sensor, _, _ = sensor_bus()
     sensor._keep(850)
     assert sensor.temp_dc() is None
     sensor._keep(250)
@@ -147,7 +98,7 @@ def test_the_85_degrees_of_power_on_are_no_temperature():
 
 
 def test_the_search_finds_the_only_device_and_its_checksum():
-    board, sensor, time, names = _sensor()
+    board, sensor, time, names = sensor_bus()
     found = sensor._bus.ow.scan()
     assert len(found) == 1 and found[0][0] == 0x28
     assert sensor._bus.ow.crc8(found[0]) == 0

@@ -4,11 +4,12 @@
 import asyncio
 
 from helpers import run
+from protection_bench import Fitted, LinkedPoles, charging, metered
 from station import faults
 from station.over_current import BLIND_MS, OverCurrent
-from station.protection import BLIND_LOOKS, RCD_TEST_MS, Protection
+from station.protection import BLIND_LOOKS, RCD_TEST_MS
 from station.temperature import STOP, Derating, mcp9700_dc, ntc_dc, reader
-from station_parts import Charger, FakeLock, FakeMeter, FakeRcd
+from station_parts import FakeLock, FakeMeter
 
 
 def played(readings, limit=16000, step_ms=1000):
@@ -151,57 +152,6 @@ def test_sensors_are_read_in_tenths_of_a_degree():
     assert ntc_dc(0) is None and ntc_dc(3300) is None
     assert reader({"adc": 34}, lambda: 750)() == 250
     assert abs(reader({"adc": 34, "type": "ntc"}, lambda: 1650)() - 250) <= 1
-
-
-class FakePoles:
-    """One mirror contact over all poles."""
-
-    single = True
-
-    def __init__(self):
-        self.closed = False
-
-    def wrong(self, closed):
-        return 0 if self.closed == closed else 1
-
-    def any_closed(self):
-        return self.closed
-
-
-class Fitted:
-    """A charger whose protection has sensors the test can turn."""
-
-    def __init__(self, **more):
-        self.contacts = FakePoles()
-        self.no_earth = False
-        self.temp = 250
-        self.charger = Charger(**more)
-        self.connector = self.charger.connector
-        self.protection = Protection(
-            self.connector,
-            self.charger.clock,
-            16000,
-            FakeRcd(),
-            self.contacts,
-            lambda: self.no_earth,
-            lambda: self.temp,
-            Derating(),
-        )
-
-    def looks(self, n=3, every_ms=500):
-        for _ in range(n):
-            self.charger.clock.ms += every_ms
-            self.protection.look(self.charger.clock.ms)
-        return self.connector.fault
-
-
-def charging(**more):
-    bench = Fitted(**more)
-    bench.contacts.closed = True
-    run(bench.charger.charge())
-    bench.looks(6)
-    assert bench.connector.fault is None
-    return bench
 
 
 def test_a_weld_is_told_a_second_after_opening_and_stays():
@@ -366,15 +316,6 @@ def test_a_broken_thermometer_is_too_hot():
         assert bench.looks(1) == ("TemperatureSensor", ""), temp
 
 
-class LinkedPoles(FakePoles):
-    """Three mirror contacts; the second pole is what `wrong` names."""
-
-    single = False
-
-    def wrong(self, closed):
-        return 0 if self.closed == closed else 2
-
-
 def test_the_pole_that_sticks_is_named():
     bench = Fitted()
     bench.protection._poles = LinkedPoles()
@@ -462,16 +403,6 @@ def test_a_session_whose_contactor_is_open_keeps_no_test_waiting_and_a_closed_on
     run(protection.test_rcd(now))
     assert rcd.tests == 1 and not protection.test_is_due(now + RCD_TEST_MS - 1)
     assert protection.test_is_due(now + RCD_TEST_MS)
-
-
-def metered(bench, currents, n=1, every_ms=1000):
-    """The meter tells `currents` n times; the fault after that."""
-    for _ in range(n):
-        bench.charger.meter.current_ma = currents
-        bench.charger.clock.ms += every_ms
-        run(bench.connector.metering.refresh())
-        bench.protection.look(bench.charger.clock.ms)
-    return bench.connector.fault
 
 
 def test_each_phase_is_watched():

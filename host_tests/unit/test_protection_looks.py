@@ -4,12 +4,12 @@
 unnoticed while whole sessions were played."""
 
 from helpers import raises, run
+from protection_bench import FakePoles, LinkedPoles
 from station import faults, protection
 from station.faults import Faults
 from station.protection import RCD_TEST_MS, Protection
 from station.temperature import Derating, ntc_dc, reader
 from station_parts import Charger, FakeEvse, FakeLock, FakeRcd
-from test_protection import FakePoles, LinkedPoles
 
 
 class Bench:

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 
 from fake_chip import PARTS, Hal, charge, charger, chip
+from hal_modules import read_sensor, sensor_bus
+from protection_bench import charging, metered
 from station.protection import BLIND_LOOKS
-from test_guard_parts import _read, _sensor
-from test_protection import charging, metered
 
 
 def looked(bench, n=1):
@@ -14,14 +14,14 @@ def looked(bench, n=1):
 
 def test_a_ds18b20_whose_task_hangs_is_no_reading_after_ten_seconds():
     """The last temperature stays where it is: it must not count for ever."""
-    board, sensor, time, names = _sensor()
+    board, sensor, time, names = sensor_bus()
     now = [1000]
     before = names["ticks_ms"]
     bench = charging()
     try:
         # Only `names` is the module that Ds18b20 reads its globals from.
         names["ticks_ms"] = lambda: now[0]
-        sensor._keep(_read(board, sensor, names, time))
+        sensor._keep(read_sensor(board, sensor, names, time))
         assert sensor.temp_dc() == 250
         bench.protection._temp_dc = sensor.temp_dc
         # From here on nothing comes from its task.

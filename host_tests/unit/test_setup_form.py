@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 
 from helpers import raises
-from setup_checks import refusals
-from web.portal_form import escape, parse
+from commissioning.checks import refusals
+from commissioning.portal_form import escape, parse
 
 
 def test_form_is_decoded():

@@ -1,7 +1,7 @@
 # Name and password of the charger's own network.
 # MIT license; part of microevse
 
-from setup_key import password, secret_of, unit_name
+from commissioning.label import password, secret_of, unit_name
 
 CHIP = "240ac4a1b2c3"
 SECRET = "00112233445566778899aabbccddeeff"

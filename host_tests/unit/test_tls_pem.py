@@ -1,19 +1,9 @@
 # PEM files as people have them: chains, comments, Windows line ends, damage.
 # MIT license; part of microevse
 
-from binascii import b2a_base64
-
 from helpers import raises
 from ocppj import tls
-
-ONE = b"\x30\x82\x01\x00" + bytes(range(256))
-TWO = b"\x30\x03abc"
-
-
-def pem(der, label="CERTIFICATE", end="\n"):
-    text = str(b2a_base64(der).strip(), "utf-8")
-    lines = [text[i : i + 64] for i in range(0, len(text), 64)]
-    return end.join(["-----BEGIN %s-----" % label] + lines + ["-----END %s-----" % label, ""])
+from pem_files import ONE, TWO, pem
 
 
 def test_blocks_in_order_with_text_between():

@@ -50,16 +50,16 @@ def begun(c):
 
 
 def test_a_reader_says_the_protocol_of_each_card():
-    from front import Front
+    from wiring.user_interface import UserInterface
 
     for card in (("04A3B2C1", "ISO14443"), ("E004010203040506", "ISO15693"), ("BAR", "Local")):
         c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
         c.online = False
-        front = Front({}, c.station, Parts(Reader(card)), None, c.settings, lambda: False)
+        shown = UserInterface({}, c.station, Parts(Reader(card)), None, c.settings, lambda: False)
 
-        async def body(c=c, front=front):
+        async def body(c=c, shown=shown):
             c.evse.plug()
-            task = asyncio.create_task(front._read_tokens())
+            task = asyncio.create_task(shown._read_tokens())
             await asyncio.sleep(0.05)
             task.cancel()
             await c.pass_s(1)

@@ -7,7 +7,7 @@ import sys
 
 from fake_chip import PARTS, Hal, charge, charger, chip
 from helpers import raises
-from port import MICROPYTHON
+from port import MICROPYTHON, forget
 
 
 def ticks(count, ms=10):
@@ -416,8 +416,8 @@ def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
         with Hal(*PARTS) as hal:
             chip.nvs_broken = broken
             evse, ticker, now, go = charger(hal)
-            sys.modules.pop("electrical", None)
-            import electrical
+            forget("wiring")
+            from wiring import electrical
 
             class Charger:
                 board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
@@ -428,7 +428,8 @@ def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
                     alive = staticmethod(lambda: True)
 
             electrical.tick(Charger).start()
-            del sys.modules["electrical"], sys.modules["outputs"]
+            forget("wiring")
+            del sys.modules["outputs"]
             chip.pilot = "B"
             evse.permit(16000)
             go(1000)

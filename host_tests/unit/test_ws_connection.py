@@ -8,8 +8,7 @@ from helpers import run
 from ocppj import connection, dial, handshake
 from ocppj.connection import Connection
 from ocppj.messages import Disconnected
-from test_ws_frames import EOF, Streams, frame, frames_of
-from test_ws_handshake import response
+from ws_streams import EOF, Streams, frame, frames_of, response
 
 
 class Config:

@@ -8,19 +8,11 @@ from helpers import raises, run
 from ocppj import dial, failure, handshake, url
 from ocppj.backoff import Backoff
 from ocppj.handshake import HandshakeError
-from test_ws_frames import EOF, Streams
+from ws_streams import EOF, Streams
+from ws_streams import ACCEPT, response
 
 # RFC 6455 section 1.3, the example of the specification.
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-ACCEPT = b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-
-
-def response(status=b"101 Switching Protocols", accept=ACCEPT, protocol=b"ocpp1.6", more=b""):
-    head = b"HTTP/1.1 " + status + b"\r\nupgrade: WebSocket\r\nConnection: keep-alive, Upgrade"
-    head += b"\r\nSec-WebSocket-Accept: " + accept + more
-    if protocol:
-        head += b"\r\nSec-WebSocket-Protocol: " + protocol
-    return head
 
 
 def refused(data):

@@ -1,0 +1,2 @@
+# The first set-up: access point, page, console.
+# MIT license; part of microevse

@@ -1,0 +1,240 @@
+# One opening of the set-up network: from the access point to the charger's new address.
+# MIT license; part of microevse
+"""Imported while the access point is open, and dropped after (setup.py)."""
+
+import asyncio
+import os
+
+import log
+from commissioning import captive_dns
+from commissioning.checks import refusals
+from commissioning.label import password, secret_of, unit_name
+from commissioning.portal import Portal
+from hal import system
+from hal.softap import SoftAp
+
+# Without a visitor for so long the access point closes; and it never stays longer than that.
+WINDOW_S = 600
+LONGEST_S = 3600
+# After success: for the phone that must find its way back to read the new address, and once
+# it has read it.
+KEEP_S = 120
+READ_S = 20
+# Seconds between two trials, and how many one opening allows.
+PAUSE_S = 3
+TRIES = 20
+_LOOK_S = 0.5
+_SCAN_AGAIN_S = 10
+
+FORM, TRYING, DONE = 0, 1, 2
+# What the form asks for; the network last: with it the charger counts as set up.
+FIELDS = (
+    "CentralSystemURI",
+    "ChargePointId",
+    "BasicAuthPassword",
+    "WebPassword",
+    "MaxCurrent",
+    "FreeMode",
+    "WifiPassword",
+    "WifiSsid",
+)
+SECRET = ("BasicAuthPassword", "WebPassword", "WifiPassword")
+CA_FILE = "ca.pem"
+_WHY = {
+    "refused": "WifiPassword: the network refused it. Most often the password is wrong.",
+    "not found": "WifiSsid: no network of this name was heard (2.4 GHz only).",
+    "no answer": "WifiSsid: the network did not let us in within 20 s.",
+}
+
+
+class Session:
+    """What is being set up. The page shows this and calls `submit` and `scan`."""
+
+    def __init__(self, charger, setup, ap):
+        self.charger = charger
+        self.settings = charger.settings
+        self._setup = setup
+        self._ap = ap
+        self.name = unit_name(system.unique_id())
+        self.first = not self.settings.text("WifiSsid")
+        self.max_a = min([c["max_a"] for c in charger.board["connectors"]])
+        self.networks = []
+        self._scanned = None
+        self.state = FORM
+        self.values = {}  # as typed
+        self.errors = {}  # field -> sentence
+        self.owner = None  # address of who typed: secrets are shown again to nobody else
+        self.ap_address = ap.address
+        self.address = ""
+        self.tries = 0
+        self.read = False  # the new address has been shown
+        self.seen = self.ended = self._tried = charger.clock.uptime()
+
+    def scan(self):
+        """Look for networks again, if that does no harm now."""
+        now = self.charger.clock.uptime()
+        recent = self._scanned is not None and now - self._scanned < _SCAN_AGAIN_S
+        if not recent and self.charger._may_stall():
+            self._scanned = now
+            self.networks = self._ap.scan()
+
+    def text(self, name):
+        """What a field of the form begins with."""
+        if name in SECRET:
+            return ""
+        value = self.settings.text(name)
+        if name == "ChargePointId" and not value:
+            return self.name
+        # The circuit's current is asked for: nobody shall accept a default unseen.
+        return "" if name == "MaxCurrent" and self.first else value
+
+    def keep(self, values, who):
+        """What was typed so far; checked when it is sent."""
+        if self.state == FORM:
+            self.owner, self.values, self.errors = who, values, {}
+
+    def submit(self, values, who):
+        """Check what was typed, and try it; `state` and `errors` tell the rest."""
+        if self.state != FORM:
+            return
+        now = self.charger.clock.uptime()
+        self.owner, self.values = who, values
+        self.errors = self._check(self._wanted())
+        if not self.errors and self.tries >= TRIES:
+            self.errors = {"": "Too many tries: switch the charger off and on, then again."}
+        if not self.errors and self.tries and now - self._tried < PAUSE_S:
+            self.errors = {"": "Please wait %d s and send it again." % PAUSE_S}
+        if not self.errors:
+            self.tries += 1
+            self._tried = now
+            self.state = TRYING
+            asyncio.create_task(self._try())
+
+    def _wanted(self):
+        """{setting: text} of what was typed. An empty secret means: as it was."""
+        wanted = {}
+        for name in FIELDS:
+            value = self.values.get(name, "")
+            if name not in SECRET:
+                # A space at the end comes from the phone's keyboard; in a WiFi name it may be
+                # meant.
+                value = value if name == "WifiSsid" else value.strip()
+            elif not value:
+                same = self.values.get("WifiSsid", "") == self.settings.text("WifiSsid")
+                if name != "WifiPassword" or (same and not self.first):
+                    continue
+            wanted[name] = value
+        wanted["FreeMode"] = "true" if wanted["FreeMode"] else "false"
+        return wanted
+
+    def _check(self, wanted):
+        settings = self.settings
+        known = {"CaFile": CA_FILE} if self.values.get("Ca") else {}
+        errors = refusals(wanted, lambda name: known.get(name) or settings.text(name))
+        if not wanted["WifiSsid"]:
+            errors["WifiSsid"] = "WifiSsid: choose a network, or type its name"
+        if not wanted.get("WebPassword") and not settings.text("WebPassword"):
+            errors["WebPassword"] = "WebPassword is missing: at least 8 characters"
+        if not wanted["MaxCurrent"]:
+            errors["MaxCurrent"] = "MaxCurrent: choose what the circuit is made for"
+        elif "MaxCurrent" not in errors and int(wanted["MaxCurrent"]) > self.max_a:
+            errors["MaxCurrent"] = "MaxCurrent: this board is made for %d A at most" % self.max_a
+        if not wanted["CentralSystemURI"] and wanted["FreeMode"] == "false":
+            errors["CentralSystemURI"] = (
+                "CentralSystemURI is missing; without one, charging must be free (FreeMode)"
+            )
+        if self.values.get("Ca"):
+            from ocppj import tls
+
+            try:
+                if not tls.pem_to_der(self.values["Ca"], tls.CERTIFICATE):
+                    errors["CaFile"] = "CaFile: there is no certificate in it"
+            except ValueError as exc:
+                errors["CaFile"] = "CaFile: %s" % exc
+        return errors
+
+    async def _try(self):
+        """Join; keep everything once that has worked, nothing before."""
+        wanted = self._wanted()
+        setup = self._setup
+        log.info("setup", "trying the network that was given")
+        await setup.pause_network()
+        try:
+            key = wanted.get("WifiPassword")
+            if key is None:
+                key = self.settings.text("WifiPassword")
+            self.address = await self._ap.join(wanted["WifiSsid"], key)
+            self.errors = self._store(wanted)
+        except ValueError as exc:
+            sentence = _WHY.get(str(exc), str(exc))
+            self.errors = {sentence.partition(":")[0]: sentence}
+        except OSError as exc:
+            self.errors = {"": "The WiFi chip refused: %s. Please try again." % exc}
+        finally:
+            self.seen = self.charger.clock.uptime()
+            self.state = FORM if self.errors else DONE
+            setup.resume_network()
+        if self.errors:
+            log.warn("setup", "not joined: %s", ", ".join(self.errors) or "?")
+            return
+        self.values = {}
+        self.ended = self.seen
+        log.info("setup", "done, address %s", self.address)
+
+    def _store(self, wanted):
+        """Into the journal; {} or what could not be kept."""
+        settings = self.settings
+        if self.values.get("Ca"):
+            if not self.charger._may_stall():
+                return {"CaFile": "CaFile: cannot be stored while a car charges"}
+            # Renamed when complete: a power cut leaves the old one or the new one.
+            with open(CA_FILE + ".new", "w") as f:
+                f.write(self.values["Ca"])
+            os.rename(CA_FILE + ".new", CA_FILE)
+            wanted["CaFile"] = CA_FILE
+        for name in ("CaFile",) + FIELDS:
+            if name in wanted and settings.set(name, wanted[name], True) not in (
+                "accepted",
+                "reboot",
+            ):
+                return {name: settings.reason or name + " could not be stored"}
+        log.info("setup", "stored %s", ", ".join(sorted(wanted)))
+        return {}
+
+    def over(self):
+        """True when the access point may close."""
+        now = self.charger.clock.uptime()
+        if self.state == DONE:
+            return now - self.ended >= KEEP_S or (self.read and now - self.seen >= READ_S)
+        return self.state == FORM and now - self.seen >= WINDOW_S
+
+
+async def hold(charger, setup):
+    """Open the access point, serve the page, close it again. OSError if the chip refuses."""
+    ap = SoftAp()
+    session = Session(charger, setup, ap)
+    key = password(system.unique_id(), secret_of(charger.settings))
+    session.scan()
+    ap.open(session.name, key)
+    tasks = []
+    try:
+        portal = Portal(session, ap.address)
+        supervisor = charger.supervisor
+        tasks.append(supervisor.start("set-up names", lambda: captive_dns.serve(ap.address)))
+        tasks.append(supervisor.start("set-up page", portal.run))
+        await asyncio.sleep(0.1)  # both listen now
+        # Printed, not logged: the log can be read over the network.
+        print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
+        log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
+        began = charger.clock.uptime()
+        while not session.over() and charger.clock.uptime() - began < LONGEST_S:
+            await asyncio.sleep(_LOOK_S)
+        while not charger._may_stall():
+            await asyncio.sleep(_LOOK_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.sleep(0)
+        ap.close()
+        why = "set up" if session.state == DONE else "nobody set it up"
+        log.info("setup", "network %s is closed: %s", session.name, why)

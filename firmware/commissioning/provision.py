@@ -1,0 +1,76 @@
+# Set-up over the console: settings into the file and, where it is set up already, the journal.
+# MIT license; part of microevse
+"""From the prompt, with the application stopped:
+
+    from commissioning import provision
+    provision.setup(WifiSsid="Garage", WifiPassword="...", MaxCurrent="16")
+
+The tool on the host (`tools/usb_setup.py`) does the same. Takes effect with the next start.
+"""
+
+import json
+import os
+
+from clock import Clock
+from commissioning.checks import refusals
+from commissioning.label import password, secret_of, unit_name
+from config import layer_values, provisioning
+from hal import board, system
+from hal.partition import Flash
+from station.settings import Settings
+from store.journal import Journal
+from store.norlog import NorLog
+from store.sectors import ForeignContent
+
+PATH = "config.json"
+
+
+def setup(**values):
+    """Check and keep `values`; prints what was done, or what is wrong (then nothing is)."""
+    answer = apply(values)
+    for name in sorted(answer["errors"]):
+        print(answer["errors"][name])
+    if not answer["errors"]:
+        print("stored: " + ", ".join(sorted(values)))
+
+
+def apply(values):
+    """{"errors": {setting: why}, "label": [name, password] of the charger's own network}.
+
+    Nothing is changed unless there are no errors. The label is None where there is no journal
+    to keep its secret in: another one would be drawn at each start.
+    """
+    settings, kept = _settings()
+    values = {name: str(values[name]) for name in values}
+    errors = refusals(values, settings.text)
+    label = None
+    if not errors:
+        config = provisioning(PATH)
+        config.setdefault("settings", {}).update(values)
+        # Renamed when complete: a power cut leaves the old file or the new one.
+        with open(PATH + ".new", "w") as f:
+            json.dump(config, f)
+        os.rename(PATH + ".new", PATH)
+        layer_values(settings.factory, values)
+        # What was set since the file was written counts more than the file.
+        for name in values:
+            if kept and settings.text(name) != values[name]:
+                if settings.set(name, values[name], True) not in ("accepted", "reboot"):
+                    errors[name] = settings.reason
+        if kept:
+            chip = system.unique_id()
+            label = [unit_name(chip), password(chip, secret_of(settings))]
+    return {"errors": errors, "label": label}
+
+
+def _settings():
+    """(Settings of this charger, whether they have a journal)."""
+    journal = None
+    try:
+        count = len(board.load()["connectors"])
+        journal = Journal(NorLog(Flash("journal")), Clock(), count)
+    except (ForeignContent, OSError) as exc:
+        print("no journal:", exc)
+    settings = Settings(journal)
+    layer_values(settings.factory, provisioning(PATH).get("settings", {}))
+    return settings, journal is not None

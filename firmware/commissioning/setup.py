@@ -1,0 +1,81 @@
+# When the charger opens its own WiFi network for set-up.
+# MIT license; part of microevse
+"""A charger that knows no network opens an access point at power-on; one that does, only when
+somebody holds its button. It never opens one by itself because a network is lost: whoever
+jams the WiFi must not get a door in exchange.
+
+Only this file stays in memory. What serves the page (`access_point`, `portal` ...) is
+imported when needed and dropped after.
+"""
+
+import asyncio
+import gc
+
+import log
+import port
+
+# Imported by set-up alone, hence dropped with it.
+_RARE = ("commissioning", "hal.softap")
+
+
+class Setup:
+    """`open`: True while the access point is, or will be: no other page is served then."""
+
+    def __init__(self, charger):
+        self._charger = charger
+        self._asked = port.Flag()
+        self._network = None
+        self.open = self._unconfigured()
+
+    def _unconfigured(self):
+        charger = self._charger
+        wifi = charger.board.get("network", "wifi") == "wifi"
+        return wifi and not charger.settings.text("WifiSsid")
+
+    def request(self):
+        """Somebody holds the button: whoever can touch the charger may set it up."""
+        if not self.open:
+            self._asked.set()
+
+    async def run(self):
+        """Open now if the charger knows no network, then whenever it is asked for."""
+        if self._network is None:
+            self.resume_network()
+        while True:
+            if self.open:
+                await self._hold()
+            await self._asked.wait()
+            if self._charger._may_stall():
+                self.open = True
+            else:
+                log.warn("setup", "not while a car charges")
+
+    async def _hold(self):
+        charger = self._charger
+        if charger.page:
+            charger.page.shutdown()  # its port and its memory are needed; it comes back after
+            charger.page = None
+        try:
+            from commissioning.access_point import hold
+
+            await hold(charger, self)
+        finally:
+            self.open = False
+            for name in _RARE:
+                port.forget(name)
+            gc.collect()
+
+    # -- the station's radio ------------------------------------------------------------------
+
+    async def pause_network(self):
+        """The station is needed to try a network: whoever keeps it joined must let go."""
+        task = self._network
+        # Again and again: a cancellation that meets a wait_for at its end can be lost.
+        while task and not task.done():
+            task.cancel()
+            await asyncio.sleep(0)
+
+    def resume_network(self):
+        """Join what the settings say, and stay there."""
+        charger = self._charger
+        self._network = charger.supervisor.start("network", charger.link.run)

@@ -1,0 +1,137 @@
+# What the charger has for diagnostics and firmware updates; loaded when it is needed.
+# MIT license; part of microevse
+"""The services of station.jobs.Jobs, from the parts of one charger.
+
+The packages that move files are large and rarely needed: they are imported for a transfer,
+with every contactor open, and given up after it.
+"""
+
+import asyncio
+import gc
+import sys
+
+import log
+from port import forget, release
+
+# The largest file that is taken; the installer knows better how much it has room for.
+LIMIT = 4 * 1024 * 1024
+
+
+class TransferFailed(Exception):
+    """A transfer failed; the text says why and holds no secret."""
+
+
+class Transfers:
+    """`charger`: app.Charger; `allowed`: fn() -> True while no contactor is closed."""
+
+    # MemoryError: a second TLS connection may be more than a small heap can hold.
+    errors = (TransferFailed, ValueError, OSError, MemoryError)
+
+    def __init__(self, charger, allowed):
+        self._charger = charger
+        self.allowed = allowed
+        self.reset_reason = None  # what the next reset is for, if it is for an update
+
+    def vacant(self):
+        """True while nobody is being served either: the charger may go away for a while."""
+        station = self._charger.station
+        if station.recovering or not self.allowed():
+            return False
+        return not any(c.session or c.waiting for c in station.connectors)
+
+    def report(self):
+        """(source, size) of the diagnostics."""
+        from upkeep import report
+
+        try:
+            return report.make(self._charger)
+        finally:
+            forget("upkeep")
+
+    async def fetch(self, location, sink, stop=None):
+        """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
+        import transfer
+
+        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
+        return await self._do(transfer, work)
+
+    async def send(self, location, source, size, name, stop=None):
+        """Put what `source()` yields at `location`, as `name` if that is a directory."""
+        import transfer
+
+        where = transfer.join(location, name)
+        work = transfer.send(where, source, size, name, self._context, self._gate, stop)
+        await self._do(transfer, work)
+
+    async def _gate(self):
+        # A car may have begun to charge since the transfer began.
+        while not self.allowed():
+            await asyncio.sleep(1)
+
+    async def _do(self, transfer, work):
+        gc.collect()
+        try:
+            return await work
+        except transfer.TransferError as exc:
+            # A class of our own: that one goes with its module.
+            raise TransferFailed(str(exc)) from None
+        finally:
+            forget("transfer")
+            gc.collect()
+
+    def _context(self):
+        # The authority that vouches for the central system vouches for its file server too.
+        # Our own certificate is for the central system alone.
+        ca = self._charger.config.ca_der
+        if not ca:
+            raise ValueError("https:// needs a CA certificate: CaFile is not set")
+        from ocppj import tls
+
+        try:
+            return tls.client_context(ca)
+        finally:
+            release("ocppj.tls")
+
+    def installer(self):
+        """The installer that this board has, None if it has none."""
+        from upkeep import installer
+
+        return installer.fitted(self._charger.settings)
+
+    def trial(self):
+        """What watches over a version that has not been confirmed yet: a task's factory, None
+        where there is nothing to be watched."""
+        if not [place for place in sys.path if place.startswith("/app_")]:
+            return None  # no slot runs: nothing is imported to find that out
+        from hal import appslot
+
+        try:
+            if appslot.on_trial():
+                from upkeep.trial import Trial
+
+                return Trial(self._charger).run
+        except OSError as exc:
+            log.error("update", "the slot's record cannot be read: %r", exc)
+        forget("slots")
+        forget("hal.appslot")
+        return None
+
+    async def take_update(self, conn, size, error):
+        """What is to be answered to the page that sends an update."""
+        return await take_update(self, conn, size, error)
+
+    async def reboot(self):
+        """Restart into what was installed."""
+        self.reset_reason = "FirmwareUpdate"
+        await self._charger.station.reset("soft")
+
+
+async def take_update(services, conn, size, error):
+    """web.update.receive, whose code is dropped again."""
+    from web import update
+
+    try:
+        return await update.receive(conn, size, services, error)
+    finally:
+        del update
+        forget("web.update")

@@ -1,0 +1,132 @@
+# What the program takes: flash per module, heap per package and in each situation.
+# MIT license; part of microevse
+"""usage: bench_memory.py [frozen] [rom] [--write]    (make bench ARGS=memory)
+
+frozen: situations of a frozen build, measured at 32 bit (tools/frozen.py); nothing is converted.
+rom: heap of imports at 32 bit (MicroPython as WebAssembly under node); situations from ROM are
+measured on the 64-bit unix port and converted with the factor of the imports: close, not exact.
+Without a word both. --write: keep the figures as the budget that test_memory_budget.py holds.
+"""
+
+import asyncio
+import json
+import sys
+
+import places  # noqa: F401 (import paths)
+import footprint
+import frozen
+import memory_budget
+import memory_run
+import twin_growth
+
+
+OFFLINE_S = 3600
+# Enough for whatever there is to be measured; what it fits into is said.
+ROOMY = "200k"
+
+
+def _sum(rows, key=lambda name: name.partition(".")[0]):
+    sums = {}
+    for name, size in rows:
+        sums[key(name)] = sums.get(key(name), 0) + size
+    return sums
+
+
+def imports(names):
+    """Print the table of packages; returns the figures from ROM at 32 bit, or None."""
+    sizes = footprint.build()[2]
+    print("flash, bytes of .mpy (-O2, with line numbers), by module:")
+    for name in sorted(sizes):
+        print("  %6d  %s" % (sizes[name], name))
+    all_o2 = sum(sizes.values())
+    all_o3 = sum(footprint.build("-O3")[2].values())
+    print(
+        "  %6d  in all; -O3 would save %d (%.0f %%) and with them the line numbers of"
+        " tracebacks" % (all_o2, all_o2 - all_o3, 100 * (all_o2 - all_o3) / all_o2)
+    )
+    rom, files = footprint.heap32(names), footprint.heap32(names, rom=False)
+    if rom is None:
+        print("NOT RUN: heap at 32 bit (no node, or its package cannot be fetched)")
+        return None
+    print("heap after import, resident modules of esp32_devkitc, bytes at 32 bit:")
+    flash, ram, ram_rom = _sum(sizes.items()), _sum(files["rows"]), _sum(rom["rows"])
+    print("  %8s %8s %8s" % (".mpy", "stock", "from ROM"))
+    for package in sorted(ram_rom, key=ram_rom.get, reverse=True):
+        row = (flash.get(package, 0), ram[package], ram_rom[package], package)
+        print("  %8d %8d %8d  %s" % row)
+    pools = footprint.pools(rom["names"])
+    print("  %8s %8d %8d  pools of %d names" % ("", pools, pools, rom["names"]))
+    stock, in_place = footprint.total(files) + pools, footprint.total(rom) + pools
+    print("  %8s %8d %8d  in all" % ("", stock, in_place))
+    return rom
+
+
+def situations(factor):
+    """Print the heap in each situation for the feature sets."""
+    for features, tls in (("all", False), ("named", False), ("named", True)):
+        seen = asyncio.run(memory_run.situations(features, "440k", tls, OFFLINE_S))
+        print("%s features, from ROM, over %s:" % (features, "wss" if tls else "ws"))
+        print("  %8s %8s %8s" % ("64 bit", "32 bit", "block"))
+        for name, (taken, block) in seen.items():
+            small = factor.to32(taken)
+            print("  %8d %8d %8d  %s" % (taken, small, block / factor.all, name))
+        limit = footprint.PLAIN_ESP32
+        worst = max(factor.to32(taken) for taken, _ in seen.values())
+        word = "fits" if worst + memory_budget.FREE <= limit else "does NOT fit"
+        print(
+            "  %s a plain ESP32: %d bytes at most, %d wanted free, %d there"
+            % (word, worst, memory_budget.FREE, limit)
+        )
+        if tls:
+            print("  (with mbedTLS in the heap, as on the unix port; on a chip it is outside)")
+
+
+def measured():
+    """Print the heap in each situation of a frozen build, in bytes at 32 bit."""
+    try:
+        interpreter = frozen.build()
+    except frozen.Missing as exc:
+        print("NOT RUN: frozen, 32 bit: %s" % exc)
+        return
+    columns = []
+    for features, tls in (("all", False), ("named", True)):
+        # On a chip mbedTLS has memory of its own; offline there is no such line.
+        line = twin_growth.measure_tls(interpreter) if tls else 0
+        run = memory_run.situations(features, ROOMY, tls, OFFLINE_S, interpreter)
+        seen = asyncio.run(run)
+        columns.append(
+            [(name, seen[name][0] - (0 if "offline" in name else line)) for name in seen]
+        )
+    print("frozen, 32 bit, measured (of %d bytes on a plain ESP32):" % footprint.PLAIN_ESP32)
+    print("  %8s %10s" % ("all, ws", "named, wss"))
+    for (name, whole), (_, named) in zip(*columns):
+        print("  %8d %10d  %s" % (whole, named, name))
+    for what, column in zip(("all, ws", "named, wss"), columns):
+        worst = max(taken for _, taken in column)
+        print("  %s: %d bytes at most, %d free" % (what, worst, footprint.PLAIN_ESP32 - worst))
+
+
+def main(arguments):
+    both = not [word for word in arguments if word in ("frozen", "rom")]
+    if both or "frozen" in arguments:
+        measured()
+    if both or "rom" in arguments:
+        from_rom(arguments)
+
+
+def from_rom(arguments):
+    """Print what is taken where code is executed from a ROM image."""
+    names = footprint.order(footprint.RESIDENT_ROOTS)
+    rom = imports(names)
+    if rom is None:
+        return
+    factor = footprint.Factor()
+    print(factor)
+    if "--write" in arguments:
+        memory_budget.PATH.write_text(json.dumps(dict(rom["rows"]), indent=1, sort_keys=True) + "\n")
+    situations(factor)
+    footprint.forget()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

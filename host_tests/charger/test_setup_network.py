@@ -1,0 +1,360 @@
+# Set-up as a new owner does it: a charger that knows no network.
+# MIT license; part of microevse
+"""The whole firmware, a phone in its access point (twin: `join_ap`), and the real CSMS."""
+
+import asyncio
+import re
+import socket
+import struct
+import urllib.parse
+
+import pytest
+from bench import ID, Bench
+from setup_air import AIR, SAID
+from tools_paths import tool
+
+pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
+
+FORM = {
+    "WifiSsid": "Garage",
+    "WifiPassword": "correct horse",
+    "MaxCurrent": "13",
+    "ChargePointId": ID,
+    "WebPassword": "my own password",
+}
+
+
+class Phone:
+    """In the charger's access point, as 192.168.4.(1 + number)."""
+
+    def __init__(self, b, number=1):
+        self.b = b
+        self.source = "127.0.0.%d" % number
+
+    async def join(self):
+        """With what the charger prints on its console, which the label shows."""
+        b = self.b
+        await b.until(lambda: self.said(), 30, "the access point opens")
+        await b.do("join_ap", ssid=self.said()[0], key=self.said()[1])
+        return self
+
+    def said(self):
+        found = [SAID.search(line) for line in self.b.log]
+        found = [match.groups() for match in found if match]
+        return found[-1] if found else None
+
+    async def http(self, method="GET", path="/", body=b"", host="192.168.4.1", **headers):
+        """(status, headers, text); (0, ...) if the connection is closed without an answer."""
+        lines = ["%s %s HTTP/1.1" % (method, path), "Host: " + host]
+        lines += ["%s: %s" % (k.replace("_", "-"), v) for k, v in headers.items()]
+        if method == "POST":
+            lines.append("Content-Length: %d" % len(body))
+        raw = ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+        task = asyncio.ensure_future(self._exchange(raw))
+        await self.b.until(task.done, 20, "an answer to %s %s" % (method, path))
+        head, _, text = task.result().partition(b"\r\n\r\n")
+        lines = head.decode().split("\r\n")
+        fields = dict(line.split(": ", 1) for line in lines[1:])
+        status = int(lines[0].split()[1]) if lines[0] else 0
+        return status, {k.lower(): v for k, v in fields.items()}, text.decode()
+
+    async def _exchange(self, raw):
+        reader, writer = await asyncio.open_connection(
+            *self.b.twin.web, local_addr=(self.source, 0)
+        )
+        try:
+            writer.write(raw)
+            return await asyncio.wait_for(reader.read(), 20)
+        except ConnectionError:
+            return b""
+        finally:
+            writer.close()
+
+    async def send(self, **changes):
+        """Fill in the form and send it; the page that the phone shows next."""
+        fields = {k: v for k, v in {**FORM, **changes}.items() if v is not None}
+        fields.setdefault("CentralSystemURI", self.b.csms.url)
+        body = urllib.parse.urlencode(fields).encode()
+        status, headers, _ = await self.http("POST", "/", body, Origin="http://192.168.4.1")
+        assert (status, headers.get("location")) == (303, "/"), status
+        return (await self.http())[2]
+
+    async def result(self):
+        """Reload, as the page does itself, until the trial has ended."""
+        for _ in range(40):
+            text = (await self.http())[2]
+            if "Connecting to" not in text:
+                return text
+            await self.b.advance(1)
+        raise AssertionError("the trial does not end")
+
+    async def resolve(self, name, kind=1):
+        """The answer of the charger's name server: raw bytes."""
+        query = b"\x12\x34\x01\x00\x00\x01" + bytes(6)
+        for label in name.split("."):
+            query += bytes([len(label)]) + label.encode()
+        query += b"\0" + struct.pack(">HH", kind, 1)
+        link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        link.setblocking(False)
+        try:
+            link.connect(self.b.twin.names)
+            link.send(query)
+
+            def answered():
+                try:
+                    return link.recv(600)
+                except BlockingIOError:
+                    return None
+                except ConnectionRefusedError:
+                    link.send(query)  # not listening yet: phones ask again, too
+
+            return await self.b.until(answered, 5, "an answer of the name server")
+        finally:
+            link.close()
+
+
+def fresh(fn, **twin):
+    """Play `fn(b)`: a charger out of the box, AIR around it."""
+
+    async def inside():
+        twin.setdefault("provision", {"NtpServer": ""})
+        options = dict(twin.pop("options", {}), aps=AIR)
+        b = Bench(options=options, **twin)
+        await b.csms.start()
+        b._twin_options["csms"] = b._twin_options["id"] = None
+        await b.start_twin()
+        try:
+            await fn(b)
+            b.check()
+        except AssertionError as exc:
+            raise b._told(exc)
+        finally:
+            await b.twin.stop()
+            await b.csms.stop()
+
+    asyncio.run(asyncio.wait_for(inside(), 120))
+
+
+async def _new_owner(b):
+    phone = await Phone(b).join()
+    # What a phone does first: is there the internet?
+    answer = await phone.resolve("connectivitycheck.gstatic.com")
+    assert answer[-4:] == bytes([192, 168, 4, 1])
+    status, headers, _ = await phone.http(
+        path="/generate_204", host="connectivitycheck.gstatic.com"
+    )
+    assert status == 302 and headers["location"] == "http://192.168.4.1/"
+    status, headers, text = await phone.http()
+    assert status == 200 and headers["cache-control"] == "no-store"
+    assert text.index("Garage") < text.index("Cafe") < text.index("Neighbours &amp; &lt;sons&gt;")
+    assert not b.csms.connections
+    text = await phone.send()
+    assert "Connecting to Garage" in text
+    text = await phone.result()
+    assert "Your charger is connected." in text, text
+    address = re.search(r'href="http://([\d.]+)/"', text).group(1)
+    assert address != "192.168.4.1" and "http://evse-1.local/" in text
+    await b.start_of_day()
+    assert "connected, and the charger is accepted" in (await phone.http())[2]
+    await b.until(lambda: b.logged("is closed: set up"), 150, "the access point closes")
+    assert (await b.do("look", what="setup"))["modules"] == []
+
+
+def test_new_owner_sets_up_a_charger_and_it_reaches_the_csms():
+    async def fn(b):
+        await _new_owner(b)
+        # The page of the charger is there now, and a cut of the power changes nothing.
+        mark = len(b.log)
+        await b.do("power_cut", seconds=2)
+        boot = b.mark()
+        await b.until(lambda: b.calls("BootNotification", boot), 60, "boot after the power cut")
+        assert not any(SAID.search(line) for line in b.log[mark:])
+        b.skip()
+        assert (await b.configuration("MaxCurrent"))["MaxCurrent"] == "13"
+        log = "\n".join(b.log)
+        for secret in ("correct horse", "my own password"):
+            assert secret not in log
+
+    fresh(fn)
+
+
+def test_new_owner_on_the_fallback_runtime():
+    fresh(_new_owner, runtime="cpython")
+
+
+# What phones and computers ask to find out whether there is the internet.
+PROBES = (
+    ("connectivitycheck.gstatic.com", "/generate_204"),
+    ("clients3.google.com", "/generate_204"),
+    ("www.google.com", "/gen_204"),
+    ("captive.apple.com", "/hotspot-detect.html"),
+    ("www.apple.com", "/library/test/success.html"),
+    ("www.msftconnecttest.com", "/connecttest.txt"),
+    ("www.msftconnecttest.com", "/redirect"),
+    ("www.msftncsi.com", "/ncsi.txt"),
+    ("detectportal.firefox.com", "/canonical.html"),
+    ("detectportal.firefox.com", "/success.txt"),
+    ("nmcheck.gnome.org", "/check_network_status.txt"),
+    ("networkcheck.kde.org", "/"),
+    ("192.168.4.1", "/anything?at=all"),
+)
+
+
+def test_probes_lead_to_the_page_and_strangers_are_refused():
+    async def fn(b):
+        await b.until(lambda: b.logged("is open"), 30)
+        # Nobody gets in without the password of this access point.
+        guess = {"do": "join_ap", "ssid": "microevse-0001", "key": "12345678"}
+        wrong = await b.twin.command(guess)
+        assert wrong["error"] == "wrong password"
+        phone = await Phone(b).join()
+        for host, path in PROBES:
+            status, headers, text = await phone.http(path=path, host=host)
+            assert status == 302 and text == "", (host, path, status)
+            assert headers["location"] == "http://192.168.4.1/", (host, path)
+        assert (await phone.http("HEAD"))[0] == 200
+        # The absolute form, as to a proxy: its host counts.
+        assert (await phone.http(path="http://captive.apple.com/"))[0] == 302
+        form = b"WifiSsid=Garage&WifiPassword=correct+horse"
+        own = {"Origin": "http://192.168.4.1"}
+        for expected, how in (
+            (403, dict(body=form, Origin="https://evil.example")),
+            (302, dict(body=form, host="evil.example", **own)),
+            (405, dict(body=form, path="/other", **own)),
+            (400, dict(body=b"WifiSsid=%zz", **own)),
+            (400, dict(body=b"a&" * 30, **own)),
+            (413, dict(body=bytes(7000), **own)),
+        ):
+                # What is too large is not read to its end: the answer may be lost with it.
+            status = (await phone.http("POST", **how))[0]
+            assert status == expected or (expected == 413 and not status), how
+        assert (await phone.http("DELETE"))[0] == 405
+        assert (await phone.http("GET", "/\r\nnonsense"))[0] in (0, 400)
+        assert (await phone.http(cookie="x" * 9000))[0] == 0, "too long for its head"
+        assert (await phone.resolve("example.com", 28))[7] == 0, "no IPv6, and no error"
+        assert not b.logged("trying"), "nothing of that was taken for a form"
+
+    fresh(fn)
+
+
+def test_mistakes_are_named_and_nothing_that_was_typed_is_lost():
+    async def fn(b):
+        phone = await Phone(b).join()
+        typed = dict(
+            WifiSsid="Garage",
+            WifiPassword="short",
+            CentralSystemURI="https://csms.example/ocpp",
+            ChargePointId='box "7" <&>',
+            WebPassword="1234567",
+            MaxCurrent="",
+            BasicAuthPassword="s3cret & more",
+        )
+        text = await phone.send(**typed)
+        assert "Not saved yet" in text and not b.logged("trying")
+        for sentence in (
+            "WiFi password must be 8 to 63 characters",
+            "Address of the central system: URL must start with ws://",
+            "Password of the page must be at least 8 characters",
+            "Maximum current: choose what the circuit is made for",
+        ):
+            assert text.count(sentence) == 2, sentence  # on top, and at its field
+        assert text.count('aria-invalid="true"') == 4
+        for value in (
+            'value="short"',
+            "https://csms.example/ocpp",
+            'value="box &quot;7&quot; &lt;&amp;&gt;"',
+            'value="1234567"',
+            'value="s3cret &amp; more"',
+            'value="Garage" checked',
+        ):
+            assert value in text, value
+        # "Look again" keeps everything, too.
+        assert 'value="s3cret &amp; more"' in await phone.send(again="1", **typed)
+        # Another phone in the same network sees neither.
+        other = (await Phone(b, 2).http())[2]
+        assert "s3cret" not in other and 'value="short"' not in other
+        # wss:// without a certificate to know the server by would never connect.
+        text = await phone.send(CentralSystemURI="wss://csms.example/ocpp")
+        assert "CA certificate is missing" in text
+        text = await phone.send(CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate")
+        assert "CA certificate: " in text
+        text = await phone.send(CentralSystemURI="", WifiSsid=None)
+        assert "choose a network" in text and "charging must be free" in text
+
+    fresh(fn)
+
+
+def test_wrong_wifi_password_is_told_and_can_be_corrected():
+    async def fn(b):
+        phone = await Phone(b).join()
+        text = await phone.send(WifiPassword="wrong horse")
+        assert "Connecting to Garage" in text
+        # Sent again meanwhile (a double tap): one trial is enough.
+        await phone.send(WifiPassword="wrong horse")
+        text = await phone.result()
+        assert "Most often the password is wrong" in text and 'value="wrong horse"' in text
+        assert 'value="my own password"' in text
+        assert len(b.logged("trying the network")) == 1
+        # Nothing was kept: after a power cut it is as new, and has the same password.
+        label = phone.said()
+        await b.advance(2)
+        await b.do("power_cut", seconds=1)
+        count = len(b.logged("set-up: WiFi"))
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        await phone.join()
+        assert phone.said() == label
+        assert 'value="Garage" checked' not in (await phone.http())[2]
+        text = await phone.send(WifiSsid="", OtherSsid="Gone", WifiPassword="whatever it is")
+        text = await phone.result()
+        assert "no network of this name was heard" in text and 'value="Gone"' in text
+        await b.advance(4)
+        await phone.send()
+        assert "Your charger is connected." in await phone.result()
+        await b.start_of_day()
+
+    fresh(fn)
+
+
+def test_unused_it_closes_and_the_button_opens_it_again():
+    async def body(b):
+        await b.until(lambda: b.logged("is closed: nobody set it up"), 700)
+        assert 600 < b.now < 700
+        assert not (await b.twin.command({"do": "join_ap", "ssid": "x", "key": ""}))["ok"]
+        count = len(b.logged("set-up: WiFi"))
+        await b.do("button", seconds=11)
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        phone = await Phone(b).join()
+        # A garage without a central system; electricity asked for, nothing taken for granted.
+        await phone.send(CentralSystemURI="", FreeMode="true", MaxCurrent="10")
+        text = await phone.result()
+        assert "charging is free for anyone who plugs in" in text
+        await b.until(lambda: b.logged("is closed: set up"), 150)
+        await b.advance(5)
+        # Now it is a charger: the page is that of every day, and a car may charge.
+        status, _, text = await phone.http(host="evse-1.local")
+        assert status == 200 and "app.js" in text
+        await b.do("plug")
+        await b.do("request")
+        await b.contactor(True, within=30)
+        count = len(b.logged("set-up: WiFi"))
+        await b.do("button", seconds=11)
+        await b.until(lambda: b.logged("setup: not while a car charges"), 15)
+        await b.advance(2)  # it is let go
+        await b.do("release")
+        await b.contactor(False)
+        await b.do("button", seconds=11)
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        # From the network that the charger itself is in, nobody gets at this page.
+        with pytest.raises(AssertionError):
+            await Phone(b, 9).http()
+        await phone.join()
+        # What it knows is offered, its secrets are not; those that are left empty stay.
+        text = (await phone.http())[2]
+        assert 'value="Garage" checked' in text and "<option value=10 selected>" in text
+        assert "correct horse" not in text and "my own password" not in text
+        await phone.send(WifiPassword="", WebPassword="", MaxCurrent="16")
+        assert "Your charger is connected." in await phone.result()
+        await b.start_of_day()
+        assert (await b.configuration("MaxCurrent"))["MaxCurrent"] == "16"
+
+    fresh(body)

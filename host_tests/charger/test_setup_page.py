@@ -1,0 +1,171 @@
+# The set-up page in a browser that has joined the charger's own network.
+# MIT license; part of microevse
+"""Headless Chromium, for which every name leads to the charger, as its name server says; the
+charger is the whole firmware in real time. Not run where there is no Chromium."""
+
+import asyncio
+import gzip
+import json
+import subprocess
+import urllib.request
+
+import pytest
+import websockets
+from browser import CHROMIUM, FLAGS, Tab
+from csms import Csms
+from setup_air import AIR, SAID
+from tools_paths import tool
+from twin.host import Twin, free_port
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and tool("micropython")), reason="NOT RUN: no Chromium or no MicroPython"
+)
+
+SIZES = ((320, 640, False), (390, 844, True), (390, 844, False), (1280, 800, False))
+# What counts on a slow radio: the page with its style, and nothing else is loaded.
+PAGE_MAX = 6000
+
+
+async def join(twin):
+    """Into the access point, with what the charger prints."""
+    for _ in range(200):
+        said = [SAID.search(line) for line in twin.log_lines]
+        said = [match for match in said if match]
+        if said:
+            ssid, key, page = said[-1].groups()
+            answer = await twin.command({"do": "join_ap", "ssid": ssid, "key": key})
+            assert answer["ok"], answer
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("no access point")
+
+
+async def looks_well(tab, name):
+    """At every size: nothing sideways, everything large enough for a thumb."""
+    for width, height, dark in SIZES:
+        await tab.size(width, height, dark)
+        over = await tab.js("document.documentElement.scrollWidth - innerWidth")
+        assert over <= 0, (name, width, over)
+        small = await tab.js(
+            "[...document.querySelectorAll('button, select, summary, label.row, textarea, "
+            "input:not([type=radio]):not([type=checkbox])')]"
+            ".filter(e => e.offsetParent && e.offsetHeight < 44).map(e => e.outerHTML)"
+        )
+        assert small == [], (name, width, small)
+        height = await tab.js("document.documentElement.scrollHeight")
+        await tab.size(width, height, dark)
+        await tab.shot(f"setup-{name}-{width}{'-dark' if dark else ''}")
+    await tab.size(390, 844)
+
+
+async def shown(tab, script, seconds=15):
+    """Wait for a page that is complete, and of which `script` is true."""
+    await tab.until(f"document.readyState == 'complete' && {script}", seconds)
+
+
+async def fill(tab, **fields):
+    for name, value in fields.items():
+        await tab.js(
+            f"(e => {{ e.scrollIntoView(); e.value = {json.dumps(value)}; }})"
+            f"(document.getElementById('{name}'))"
+        )
+
+
+async def story(tab, twin, csms):
+    # As a phone opens it: by asking for something else.
+    await tab("Page.navigate", url="http://connectivitycheck.gstatic.com/generate_204")
+    await shown(tab, "!!document.querySelector('form')")
+    assert await tab.js("location.href") == "http://192.168.4.1/"
+    assert await tab.js("performance.getEntriesByType('resource').length") == 0
+    page = await tab.js("document.documentElement.outerHTML")
+    assert len(gzip.compress(page.encode())) < PAGE_MAX
+    await looks_well(tab, "form")
+    rows = "[...document.querySelectorAll('.nets .row span')]"
+    labels = await tab.js(rows + ".map(e => e.textContent)")
+    assert labels == ["Garage", "Cafe", "Neighbours & <sons>", "Another network"]
+    # Passwords are covered until one wants to see them.
+    covered = "getComputedStyle(document.getElementById('WifiPassword')).webkitTextSecurity"
+    assert await tab.js(covered) == "disc"
+    await tab.js("document.getElementById('show').click()")
+    assert await tab.js(covered) == "none"
+
+    await tab.js("document.querySelector('[value=Garage]').click()")
+    await fill(tab, WifiPassword="wrong horse", CentralSystemURI="http://nowhere/")
+    await fill(tab, WebPassword="x")
+    await tab.js("document.querySelector('form > button').click()")
+    await shown(tab, "document.querySelectorAll('.err').length == 3")
+    await looks_well(tab, "mistakes")
+    await tab.js("document.querySelector('.bad a').click()")
+    assert (await tab.js("location.hash")).startswith("#")
+    assert await tab.js("document.querySelector('[value=Garage]').checked")
+
+    await fill(tab, CentralSystemURI=csms.url, WebPassword="a good one", MaxCurrent="16")
+    await fill(tab, ChargePointId="EVSE-1")
+    await tab.js("document.querySelector('form > button').click()")
+    await shown(tab, "!!document.querySelector('.spin')")
+    await looks_well(tab, "trying")
+    # It comes back by itself.
+    await shown(tab, "!!document.querySelector('#e-WifiPassword')", 30)
+    assert "wrong" in await tab.js("document.querySelector('#e-WifiPassword').textContent")
+    assert await tab.js("document.getElementById('WifiPassword').value") == "wrong horse"
+    assert await tab.js("document.getElementById('MaxCurrent').value") == "16"
+    await tab.shot("setup-refused-390")
+
+    await asyncio.sleep(3)
+    await fill(tab, WifiPassword="correct horse")
+    await tab.js("document.querySelector('form > button').click()")
+    await shown(tab, "document.body.textContent.includes('Your charger is connected')", 30)
+    await shown(tab, "document.body.textContent.includes('the charger is accepted')", 30)
+    await looks_well(tab, "done")
+
+
+def test_new_owner_sets_up_the_charger_with_a_browser(tmp_path):
+    async def body():
+        csms = Csms()
+        await csms.start("127.0.0.1")
+        twin = Twin(provision={"NtpServer": ""}, options={"aps": AIR}, data=tmp_path / "board")
+        browser = None
+        try:
+            await twin.start()
+            await join(twin)
+            debug = free_port("127.0.0.1")
+            browser = subprocess.Popen(
+                [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
+                 # Nothing but port 80 is open: browsers try https:// first.
+                 "--host-resolver-rules=MAP *:80 %s:%d, MAP * 127.0.0.1:1" % twin.web,
+                 f"--user-data-dir={tmp_path / 'profile'}", "about:blank"],
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )  # fmt: skip
+            address = await _tab_address(debug)
+            async with websockets.connect(address, max_size=None) as socket:
+                tab = Tab(socket)
+                for domain in ("Page", "Runtime", "Log"):
+                    await tab(domain + ".enable")
+                await tab.size(390, 844)
+                await story(tab, twin, csms)
+                assert tab.errors == []
+        finally:
+            if browser:
+                browser.terminate()
+                browser.wait()
+            await twin.stop()
+            await csms.stop()
+
+    asyncio.run(asyncio.wait_for(body(), 120))
+
+
+async def _tab_address(debug):
+    for _ in range(100):
+        try:
+            answer = await asyncio.to_thread(
+                urllib.request.urlopen, f"http://127.0.0.1:{debug}/json", None, 5
+            )
+            with answer:
+                pages = [p for p in json.load(answer) if p["type"] == "page"]
+            if pages:
+                return pages[0]["webSocketDebuggerUrl"]
+        except OSError:
+            pass
+        await asyncio.sleep(0.2)
+    raise AssertionError("Chromium does not start")

@@ -1,0 +1,108 @@
+# wss:// and Basic authentication: a whole session, and every way to be refused.
+# MIT license; part of microevse
+"""Security profiles 0 to 2 against the whole firmware.
+
+The charger trusts one CA file. A wrong authority, a wrong host name, an expired certificate
+and a wrong password are refused; the charger says so in its log, tries again with back-off,
+and charging is none of their business.
+"""
+
+from bench import ID
+from bench import scenario as _scenario
+from secure import PASSWORD, scenario
+
+
+async def _session(b):
+    await b.boot()
+    entry = await b.charging()
+    await b.expect("MeterValues", within=80, transactionId=entry.id)
+    await b.tap("CARD1")
+    await b.until(lambda: entry.stop, 30, "StopTransaction")
+    await b.contactor(False)
+    total = (await b.status())["wh"]
+    assert abs(entry.wh - total) <= max(1, 0.01 * total)
+    await b.leave()
+    assert b.csms.refusals == []
+
+
+@scenario()
+async def test_a_whole_session_over_tls_with_basic_authentication(b):
+    """Security profile 2."""
+    await _session(b)
+
+
+@scenario(runtime="cpython")
+async def test_a_whole_session_over_tls_on_the_fallback_runtime(b):
+    await _session(b)
+
+
+@_scenario(csms={"passwords": {ID: PASSWORD}}, password=PASSWORD)
+async def test_a_whole_session_with_basic_authentication_alone(b):
+    """Security profile 1."""
+    await _session(b)
+
+
+async def _refused(b, *words, tls):
+    """At least three attempts, further and further apart, all refused and explained."""
+    await b.until(lambda: len(b.csms.refusals) >= 4, 300, "four refused attempts")
+    times = [f.t for f in b.csms.log if f.type == "refused"]
+    gaps = [later - earlier for earlier, later in zip(times, times[1:])]
+    assert all(gap >= 0.9 for gap in gaps), f"hammering: {gaps}"
+    assert gaps[-1] > gaps[0], f"no back-off: {gaps}"
+    for charger, reason in b.csms.refusals:
+        assert reason.startswith("TLS") is tls, reason
+        if tls:
+            assert charger is None, "the charger told its name or password to a stranger"
+    assert not b.calls(), "not a message got through"
+    told = [line for line in b.log if any(word.lower() in line.lower() for word in words)]
+    assert told, f"none of {words} in the log"
+    assert not [line for line in b.log if PASSWORD in line], "the password is in the log"
+    # A car is served all the same where the settings allow it: here they do not, so the
+    # contactor stays open, and the charger says on its own port how it is.
+    state = await b.status()
+    assert state["ocpp"] is False and state["contactor"] is False
+
+
+@scenario(ca="other")
+async def test_a_certificate_of_an_unknown_authority_is_refused(b):
+    await _refused(b, "certificate", "cert", "verif", tls=True)
+
+
+@scenario(server="wrong_host")
+async def test_a_certificate_for_another_host_is_refused(b):
+    await _refused(b, "host", "certificate", "name", tls=True)
+
+
+@scenario(server="expired")
+async def test_an_expired_certificate_is_refused(b):
+    await _refused(b, "expired", "certificate", "validity", tls=True)
+
+
+@scenario(password="wrong horse battery")
+async def test_a_wrong_password_is_refused(b):
+    await _refused(b, "401", "password", "unauthor", tls=False)
+
+
+@scenario(password=None)
+async def test_a_missing_password_is_refused(b):
+    await _refused(b, "401", "password", "unauthor", tls=False)
+
+
+@scenario(password="wrong horse battery")
+async def test_the_charger_gets_in_once_the_password_is_right(b):
+    await b.until(lambda: len(b.csms.refusals) >= 2, 60, "refused")
+    b.csms.passwords[ID] = "wrong horse battery"
+    await b.start_of_day(within=200)
+
+
+@scenario()
+async def test_tls_ends_in_the_middle_and_the_session_goes_on(b):
+    await b.boot(MeterValueSampleInterval=10)
+    entry = await b.charging()
+    b.csms.wire.drop()
+    await b.advance(30)
+    assert (await b.status())["contactor"] is True, "nothing opens under load for the network"
+    await b.tap("CARD1")
+    await b.contactor(False, within=20)
+    await b.until(lambda: entry.stop, 300, "StopTransaction")
+    assert entry.starts == 1
