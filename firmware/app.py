@@ -171,7 +171,7 @@ class Charger:
     def _may_stall(self):
         """True while a stall of the interpreter is harmless: every contactor is open, or a
         guard opens them without us."""
-        return self.guarded or self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
+        return self.guarded or self.tick.relaxed and not [e for e in self.evses if e.closed]
 
     async def _online(self, protocol):
         await self.ocpp.serve()

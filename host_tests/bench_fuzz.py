@@ -12,7 +12,9 @@ import test_fuzz
 
 if __name__ == "__main__":
     test_fuzz.fuzz(int(sys.argv[1]) if len(sys.argv) > 1 else test_fuzz.BENCH_EXAMPLES)
-    print(f"seed {test_fuzz.SEED}: no exception escaped, no contactor closed but for a valid start")
+    print(
+        f"seed {test_fuzz.SEED}: no exception escaped, no contactor closed but for a valid start"
+    )
     missing = test_fuzz.unreached()
     for name, count in sorted(test_fuzz.TALLY.items()):
         print(f"{name:36}{count:9,}")

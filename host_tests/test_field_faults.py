@@ -42,7 +42,7 @@ from bench_power_cut import BLOCK, JOURNAL_AT, JOURNAL_SIZE
 from csms.checks import unix
 from csms.server import ERROR_CODES, stamp
 from station import measurands
-from store import kinds, norlog
+from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog
 from store.ramflash import RamFlash

@@ -109,7 +109,8 @@ def test_a_differential_update_adds_changes_and_removes():
     changes = [packed("f", info("blocked")), packed("A", info()), packed("d", None)]
     changes += [packed("nobody", None), packed("G", info())]
     run(tags.merge(4, changes))
-    for tags in (tags, TagList(flash)):
+    both = (tags, TagList(flash))
+    for tags in both:
         assert (tags.version, tags.count) == (4, 4)
         assert tags.find("F")[0] == "blocked"
         assert tags.find("D") is None

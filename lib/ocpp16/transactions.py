@@ -144,7 +144,9 @@ class Transactions:
     def _refused(self, seq, kind, payload, action, exc):
         self._attempts += 1
         allowed = self._settings.get("TransactionMessageAttempts")
-        log.warn("ocpp", "%s refused (%s), attempt %d of %d", action, exc.code, self._attempts, allowed)
+        log.warn(
+            "ocpp", "%s refused (%s), attempt %d of %d", action, exc.code, self._attempts, allowed
+        )
         if self._attempts < allowed:
             # Section 9.1.28: the interval grows with each attempt.
             interval = self._settings.get("TransactionMessageRetryInterval")

@@ -114,7 +114,7 @@ class Connector:
         return True
 
     def report_fault(self, cause, info="", watched=False):
-        """Some part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
+        """A part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
         if self.faults.report(cause, info, self._clock.uptime_ms(), watched):
             self.step(self._clock.uptime_ms())
             self.kick()

@@ -275,7 +275,7 @@ class Lifecycle:
 
     def holds_cable(self):
         """With no car there: the socket still has the cable of the one before. It is locked, or
-        its coding can be read; where nothing reads that, an open lock counts as an empty socket."""
+        its coding can be read; where nothing reads it, an open lock counts as an empty socket."""
         if self._lock is not None and self._lock.locked:
             self._left = True
         elif self._left:

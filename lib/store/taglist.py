@@ -221,7 +221,9 @@ class TagList:
             for i in range(len(_MAGIC)):
                 if head[i] & _MAGIC[i] != _MAGIC[i]:
                     raise ForeignContent("no list of tokens, and not blank")
-            magic, form, _, generation, version, count, crc = struct.unpack(_HEADER, head[: _HEAD - 4])
+            magic, form, _, generation, version, count, crc = struct.unpack(
+                _HEADER, head[: _HEAD - 4]
+            )
             stored = struct.unpack("<I", head[_HEAD - 4 :])[0]
             sound = magic == _MAGIC and stored == crc32(memoryview(head)[: _HEAD - 4])
             if sound and form == _FORM and count <= self.capacity:
