@@ -644,7 +644,8 @@ def _front_end(cp, key, chip, refuse, amiss, warn):
     elif chip.floor_mv and front.pin_mv(12000) > front_end.LINEAR_MV:
         warn(
             "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated "
-            "by the chip's curve; A to D are told apart up to an error of %.1f %%, D and E %.1f %%"
+            "by the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to "
+            "%.1f %%"
             % (
                 key,
                 front.pin_mv(12000),
