@@ -97,9 +97,9 @@ OCPP16_HEAD = f"""# OCPP 1.6: what is there
 
 *OCPP* is the protocol between a charger and the server that manages it, the *central system*.
 Edition 2 with errata 4.0, as JSON over a WebSocket (OCPP-J).
-[ocpp16_decisions.md](ocpp16_decisions.md) says what the charger does where the specification leaves
-a choice; [settings.md](settings.md) has the configuration keys. `make test` runs the certification
-cases below; which of them passed is in `build/conformance16.tsv` after it.
+[ocpp16_decisions.md](ocpp16_decisions.md) says what the charger does where the specification
+leaves a choice; [settings.md](settings.md) has the configuration keys. `make test` runs the
+certification cases below; which of them passed is in `build/conformance16.tsv` after it.
 
 ## Feature profiles
 
