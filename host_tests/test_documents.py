@@ -62,3 +62,34 @@ def test_files_that_are_named_exist(page):
     for name in re.findall(r"`((?:lib|firmware|tools|boards|docs)/[\w./-]*)`", text):
         if "NAME" not in name:  # the reader's own
             assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_the_wiring_page_names_the_pins_of_the_board_files():
+    tomllib = pytest.importorskip("tomllib", reason="NOT RUN: needs Python 3.11")
+
+    page = (ROOT / "docs" / "wiring.md").read_text()
+    boards = []
+    for name in ("esp32_devkitc", "esp32_dual"):
+        board = tomllib.loads((ROOT / "boards" / (name + ".toml")).read_text())
+        connector = board["connectors"][0]
+        bus = next(u for u in board["uarts"] if u["id"] == connector["meter"]["uart"])
+        divider = ", ".join("%dk" % (ohms // 1000) for ohms in connector["cp"]["divider"])
+        boards.append((connector, bus, divider))
+    for label, cell in (
+        ("control pilot, PWM", lambda c, u, d: c["cp"]["pwm"]),
+        ("control pilot, ADC", lambda c, u, d: "%d (%s)" % (c["cp"]["adc"], d)),
+        ("contactor", lambda c, u, d: c["contactor"]["pin"]),
+        ("RCD trip, test", lambda c, u, d: "%d, %d" % (c["rcd"]["trip"], c["rcd"]["test"])),
+        ("RS-485 rx, tx, direction", lambda c, u, d: "%d, %d, %d" % (u["rx"], u["tx"], u["dir"])),
+    ):
+        row = "| %s | %s | %s |" % (label, cell(*boards[0]), cell(*boards[1]))
+        assert row in page, row
+
+
+def test_the_wiring_page_has_the_voltages_of_its_divider():
+    page = (ROOT / "docs" / "wiring.md").read_text()
+    rcp, rup, rdn = 120e3, 27e3, 22e3
+    g = 1 / rcp + 1 / rup + 1 / rdn
+    for volts in (12, 9, 6, 3, 0, -12):
+        mv = round((volts / rcp + 3.3 / rup) / g * 1000)
+        assert "%d" % mv in page, (volts, mv)
