@@ -1,7 +1,7 @@
 # The journal alone: records that survive a power cut, in any project.
 # MIT license; part of microevse
-"""Needs the package `store`. Here the flash is in RAM; on a board it is a partition: any object with
-blocks, block_size, read(addr, buf), program(addr, data) and erase(block) will do.
+"""Needs the package `store`. Here the flash is in RAM; on a board it is a partition: an object
+with blocks, block_size, read(addr, buf), program(addr, data) and erase(block).
 
 Events are delivered and then marked as done; state has a kind and a key, and the latest value
 counts. Kinds below 16 are events, those from 16 on are state; `store.kinds` has microevse's own.

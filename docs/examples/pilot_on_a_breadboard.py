@@ -1,6 +1,6 @@
 # A control pilot on a breadboard: an ESP32, a comparator, four resistors and a lamp. No mains.
 # MIT license; part of microevse
-"""Needs the package `iec61851` (mip, or `mpremote cp -r`). Wiring: docs/wiring.md, "Control pilot".
+"""Needs the package `iec61851`. Wiring: docs/wiring.md, "Control pilot".
 
     GPIO 18   to the comparator (PWM of 1 kHz, later +12/-12 V behind 1 kohm: CP)
     GPIO 34   to the divider: 120k to CP, 27k to 3.3 V, 22k to 0 V

@@ -1,0 +1,8 @@
+# Types of line.py; names and parameters by `make stubs`.
+from collections.abc import Callable
+from typing import Any
+
+class LineReader:
+    dropped: int
+    def __init__(self, uart: Any, ticks_ms: Callable[..., Any] = ...) -> None: ...
+    async def next_tag(self) -> Any: ...

@@ -1,0 +1,21 @@
+# Types of kinds.py; names and parameters by `make stubs`.
+START: int
+SAMPLE: int
+STOP: int
+BOOT: int
+TIME: int
+TXID: int
+SETTING: int
+AVAILABILITY: int
+CACHE: int
+CHECKPOINT: int
+RESERVATION: int
+PROFILE: int
+FIRMWARE: int
+SCHEMA: int
+CURRENT_SCHEMA: int
+HELD: int
+TOLD: int
+FIRST_STATE: int
+
+def is_event(kind: int) -> bool: ...
