@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test quick lint bench docs stubs build frozen image bundle flash setup console logs schemas clean help
+.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup console logs schemas clean help
 
 run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -27,6 +27,9 @@ docs: $(READY) ## write the generated pages again: docs/settings.md, docs/ocpp16
 
 stubs: $(READY) ## bring the type stubs (.pyi) of lib/ up to date
 	$(PY) tools/stubs.py
+
+packages: $(READY) ## write package.json and manifest.py of each package of lib/ again
+	$(PY) tools/packages.py
 
 # Everything that goes on a board, compiled, with its size: build/BOARD/
 build: $(READY) ## the application, compiled (BOARD=name)

@@ -1,0 +1,126 @@
+# Made by `make packages`: do not edit.
+metadata(
+    description="OCPP 1.6 on top of station and ocppj.",
+    version="0.1.0",
+)
+
+package(
+    "ocpp16",
+    files=(
+        "__init__.py",
+        "authorize.py",
+        "boot.py",
+        "client.py",
+        "configuration.py",
+        "data_transfer.py",
+        "faults.py",
+        "firmware.py",
+        "local_list.py",
+        "names.py",
+        "on_demand.py",
+        "remote.py",
+        "reservation.py",
+        "schemas.py",
+        "smart_charging.py",
+        "status.py",
+        "transactions.py",
+        "trigger.py",
+        "update.py",
+    ),
+    base_path="..",
+)
+module("clock.py", base_path="..")
+package(
+    "iec61851",
+    files=(
+        "__init__.py",
+        "calibration.py",
+        "closings.py",
+        "curve.py",
+        "duty.py",
+        "evidence.py",
+        "evse.py",
+        "latch.py",
+        "levels.py",
+        "observer.py",
+        "plateau.py",
+        "proximity.py",
+        "sender.py",
+    ),
+    base_path="..",
+)
+module("iso8601.py", base_path="..")
+module("log.py", base_path="..")
+package(
+    "ocppj",
+    files=(
+        "__init__.py",
+        "backoff.py",
+        "connection.py",
+        "dial.py",
+        "failure.py",
+        "frames.py",
+        "handshake.py",
+        "intake.py",
+        "messages.py",
+        "resolver.py",
+        "rpc.py",
+        "schema.py",
+        "tls.py",
+        "url.py",
+        "websocket.py",
+    ),
+    base_path="..",
+)
+module("port.py", base_path="..")
+module("redaction.py", base_path="..")
+package(
+    "station",
+    files=(
+        "__init__.py",
+        "authorization.py",
+        "composite.py",
+        "connector.py",
+        "declarations.py",
+        "faults.py",
+        "lifecycle.py",
+        "limits.py",
+        "measurands.py",
+        "metering.py",
+        "netaddress.py",
+        "over_current.py",
+        "profile.py",
+        "profiles.py",
+        "protection.py",
+        "recovery.py",
+        "reservations.py",
+        "session.py",
+        "settings.py",
+        "sharing.py",
+        "soft_pause.py",
+        "station.py",
+        "telling.py",
+        "temperature.py",
+        "tokens.py",
+    ),
+    base_path="..",
+)
+package(
+    "store",
+    files=(
+        "__init__.py",
+        "cbor.py",
+        "journal.py",
+        "kinds.py",
+        "lost_time.py",
+        "migrate.py",
+        "norlog.py",
+        "ramflash.py",
+        "records.py",
+        "sectors.py",
+        "space.py",
+        "state.py",
+        "taglist.py",
+    ),
+    base_path="..",
+)
