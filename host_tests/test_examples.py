@@ -111,26 +111,24 @@ def test_the_ocppj_client_registers_answers_and_ends():
     async def serve(ws):
         heard.append(ws.request.path)
 
-        async def answer(payload):
-            call = json.loads(await ws.recv())
-            heard.append((call[2], call[3]))
-            await ws.send(json.dumps([3, call[1], payload]))
-
         time = {"currentTime": "2031-01-01T00:00:00Z"}
-        await answer(dict(time, interval=300, status="Accepted"))
-        await answer(time)
+        accepted = dict(time, interval=300, status="Accepted")
+
+        async def call():
+            got = json.loads(await ws.recv())
+            heard.append((got[2], got[3]))
+            return got[1]
+
+        await ws.send(json.dumps([3, await call(), accepted]))
+        waiting = await call()
+        # While it waits for the answer to its first heartbeat it has nothing else to say.
         for question in (["GetConfiguration", {}], ["Reset", {"type": "Soft"}], ["Clear", {}]):
             await ws.send(json.dumps([2, question[0], *question]))
-            got = json.loads(await ws.recv())
-            while got[0] == 2:  # its next heartbeat came first
-                await ws.send(json.dumps([3, got[1], time]))
-                heard.append((got[2], got[3]))
-                got = json.loads(await ws.recv())
-            heard.append(got[:3])
-        async for text in ws:
-            call = json.loads(text)
-            heard.append((call[2], call[3]))
-            await ws.send(json.dumps([3, call[1], time]))
+            heard.append(json.loads(await ws.recv())[:3])
+        await ws.send(json.dumps([3, waiting, time]))
+        for _ in range(2):
+            await ws.send(json.dumps([3, await call(), time]))
+        await ws.wait_closed()
 
     async def run():
         async with websockets.serve(serve, "127.0.0.1", 0, subprotocols=["ocpp1.6"]) as server:
