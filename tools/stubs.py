@@ -12,6 +12,7 @@ and says what differs. Stubs cost nothing on the chip: no file of that name goes
 import ast
 import pathlib
 import re
+import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -364,8 +365,12 @@ def main(arguments):
         found = differences()
         print("\n".join(found))
         return 1 if found else 0
-    for path in modules():
-        path.with_suffix(".pyi").write_text(stub(path), encoding="utf-8")
+    written = [path.with_suffix(".pyi") for path in modules()]
+    for path in written:
+        path.write_text(stub(path.with_suffix(".py")), encoding="utf-8")
+    ruff = pathlib.Path(sys.executable).with_name("ruff")
+    if ruff.exists():
+        subprocess.run([str(ruff), "format", "--quiet", *map(str, written)], check=True)
     return 0
 
 

@@ -178,8 +178,7 @@ class Uart:
 
 
 def line_reader():
-    time = Time().rule(line)
-    return line.LineReader(Uart(b"04a3b2c1d0e980\r\n"), time), None
+    return line.LineReader(Uart(b"04a3b2c1d0e980\r\n"), Time()), None
 
 
 def mfrc522_reader():
