@@ -4,44 +4,60 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test bench build frozen image bundle flash setup console logs schemas clean
+.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup console logs schemas clean help
 
-run: $(READY)
+run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
 
-test: $(READY)
+test: $(READY) ## every test, lint among them (ARGS='-k word': some of them)
 	$(PY) tools/run_tests.py $(ARGS)
 
-bench: $(READY)
+quick: $(READY) ## the tests that take less than two minutes
+	$(PY) tools/run_tests.py --quick $(ARGS)
+
+lint: $(READY) ## ruff: rules and format, as pyproject.toml has them
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+bench: $(READY) ## measurements on the virtual board (ARGS=latency: one of them)
 	$(PY) tools/run_benches.py $(ARGS)
 
+docs: $(READY) ## write the generated pages again: docs/settings.md, docs/ocpp16.md
+	$(PY) tools/documents.py
+
+stubs: $(READY) ## bring the type stubs (.pyi) of lib/ up to date
+	$(PY) tools/stubs.py
+
+packages: $(READY) ## write package.json and manifest.py of each package of lib/ again
+	$(PY) tools/mip_packages.py
+
 # Everything that goes on a board, compiled, with its size: build/BOARD/
-build: $(READY)
+build: $(READY) ## the application, compiled (BOARD=name)
 	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc)
 
 # A 32-bit MicroPython for this host with the application frozen in: build/frozen32/micropython
-frozen: $(READY)
+frozen: $(READY) ## a 32-bit MicroPython for this computer with the application in it
 	$(PY) tools/frozen.py
 
 # Images for esptool: partition table, file system, application slot.
-image: $(READY)
+image: $(READY) ## image files for your own esptool (BOARD=name)
 	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(ARGS)
 
 # An update: build/BOARD/ as one file, signed if there is a KEY.
-bundle: build
+bundle: build ## an update for the air (BOARD=name KEY=sign.pem)
 	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
 
 # Not echoed: SET may hold a password (KEY=? asks for it).
-flash: $(READY)
+flash: $(READY) ## onto a board (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value')
 	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)')
 
-setup: $(READY)
+setup: $(READY) ## settings over USB (PORT=... SET='Key=value')
 	@$(PY) tools/usb_setup.py $(PORT) $(SET)
 
-console logs: $(READY)
+console logs: $(READY) ## the charger's prompt, or its log, over USB (PORT=...)
 	@$(PY) tools/console.py $@ $(if $(PORT),--port $(PORT))
 
-schemas: $(READY)
+schemas: $(READY) ## write the tables of OCPP messages again, from the official schemas
 	$(PY) tools/schemas.py
 
 $(READY): requirements.txt
@@ -50,5 +66,9 @@ $(READY): requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $(READY)
 
-clean:
-	rm -rf $(VENV) build .pytest_cache
+clean: ## remove what make has made
+	rm -rf $(VENV) build .pytest_cache .ruff_cache
+
+help: ## this list
+	@echo 'make TARGET, where TARGET is'
+	@sed -n 's/^\([a-z ]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'

@@ -148,7 +148,7 @@ class Charger:
     def _may_stall(self):
         """True while a stall of the interpreter is harmless: every contactor is open, or a
         guard opens them without us."""
-        return self.guarded or self.tick.relaxed and not [evse for evse in self.evses if evse.closed]
+        return self.guarded or self.tick.relaxed and not [e for e in self.evses if e.closed]
 
     def _adapter(self, protocol):
         """The adapter of a sub-protocol that the central system has picked."""

@@ -36,7 +36,9 @@ class BoardError(ValueError):
 class Chip:
     """Pins of one chip, from its data sheet."""
 
-    def __init__(self, pins, adc1, adc2, flash, relay, inputs=(), floor_mv=0, full_mv=3100, uarts=3, best=()):
+    def __init__(
+        self, pins, adc1, adc2, flash, relay, inputs=(), floor_mv=0, full_mv=3100, uarts=3, best=()
+    ):
         self.pins = set(pins)
         self.adc1 = set(adc1)
         self.adc2 = set(adc2)
@@ -430,7 +432,9 @@ def _ntc(temp, chip, refuse, warn):
     if hottest < 85:
         refuse("temp", "above %d C the converter sees nothing: it must see 85" % hottest)
     if coldest > -20:
-        warn("temp: below %d C the sensor is taken for a broken one, and nothing charges" % coldest)
+        warn(
+            "temp: below %d C the sensor is taken for a broken one, and nothing charges" % coldest
+        )
 
 
 def _table(table, spec, prefix, chip, used, refuse):
@@ -639,9 +643,16 @@ def _front_end(cp, key, chip, refuse, amiss, warn):
         amiss(key + ".divider", mixed)
     elif chip.floor_mv and front.pin_mv(12000) > front_end.LINEAR_MV:
         warn(
-            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated by "
-            "the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to %.1f %%"
-            % (key, front.pin_mv(12000), front_end.LINEAR_MV, front.margin(3) / 10, front.margin() / 10)
+            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated "
+            "by the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to "
+            "%.1f %%"
+            % (
+                key,
+                front.pin_mv(12000),
+                front_end.LINEAR_MV,
+                front.margin(3) / 10,
+                front.margin() / 10,
+            )
         )
 
 

@@ -1,6 +1,8 @@
 # Puts everything that goes on a board into one directory, compiled, and says what it weighs.
 # MIT license; part of microevse
-"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default: copy it to the root of the board's file system.
+"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default
+
+Copy it to the root of the board's file system.
 
 boot.py and main.py stay source (MicroPython looks for those names); everything else is
 .mpy, because compiling on the chip does not fit its memory. microdot comes from the

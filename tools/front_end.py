@@ -17,6 +17,7 @@ LEVELS = (
     ("E", -1000, 1000),
 )
 THRESHOLDS = (10500, 7500, 4500, 1500)
+_ALL = len(THRESHOLDS)
 HYSTERESIS_MV = 250
 DIODE_MV = -10000
 MOST_PERMILLE = 200  # no ADC is as bad as that
@@ -74,9 +75,11 @@ class FrontEnd:
 
     def full_mv(self):
         """Millivolts at the pin from which on the ADC of any chip may be full."""
-        return min(p[-1][1] for p, _ in self._curves) / 1000 if self._curves else self._chip.full_mv
+        return (
+            min(p[-1][1] for p, _ in self._curves) / 1000 if self._curves else self._chip.full_mv
+        )
 
-    def confused(self, error, pairs=len(THRESHOLDS)):
+    def confused(self, error, pairs=_ALL):
         """The first pair of states that such ADCs mix up, as a sentence; None if they do not.
         `pairs`: how many to look at, from A and B down."""
         for i, threshold in enumerate(THRESHOLDS[:pairs]):
@@ -91,7 +94,7 @@ class FrontEnd:
                 )
         return None
 
-    def margin(self, pairs=len(THRESHOLDS)):
+    def margin(self, pairs=_ALL):
         """Largest error of the ADC in per mille with which no states are mixed up."""
         found = 0
         while found < MOST_PERMILLE and not self.confused((found + 1) / 1000, pairs):

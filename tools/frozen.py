@@ -49,7 +49,9 @@ OPTIONS = (
 )
 # What ports/esp32/boards/manifest.py brings that the application needs.
 PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
-_TRIAL = "#include <mbedtls/sha1.h>\nint main(void) { mbedtls_sha1_context c; mbedtls_sha1_init(&c); return 0; }\n"
+_TRIAL = """#include <mbedtls/sha1.h>
+int main(void) { mbedtls_sha1_context c; mbedtls_sha1_init(&c); return 0; }
+"""
 
 
 class Missing(Exception):

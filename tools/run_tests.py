@@ -1,6 +1,11 @@
-# `make test`: every test, then how many unit tests ran on which interpreter.
+# `make test` and `make quick`: every test, or the useful part that takes less than two minutes.
 # MIT license; part of microevse
-"""Runs pytest on as many workers as there are processors and passes arguments on."""
+"""usage: run_tests.py [--quick] [arguments for pytest]
+
+Runs pytest on as many workers as there are processors and passes arguments on. --quick runs the
+files of QUICK: all unit tests on CPython, the rules of the house, the documents, the board files,
+and one session of the whole charger on the virtual board. It is the same set each time.
+"""
 
 import os
 import pathlib
@@ -8,13 +13,45 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+TESTS = ROOT / "host_tests"
+
+# Folders of host_tests, or names of test files wherever they lie in it.
+QUICK = (
+    "unit",
+    "test_house_rules.py",
+    "test_lint.py",
+    "test_documents.py",
+    "test_stubs.py",
+    "test_packages.py",
+    "test_board.py",
+    "test_front_end.py",
+    "test_schema_official.py",
+    "test_octt16_complete.py",
+    "test_octt16_core_session.py",
+    "test_safety_document.py",
+)
 
 
-def main():
+def quick():
+    """Paths of the quick part. ValueError names what is no longer there."""
+    paths = []
+    for name in QUICK:
+        found = [TESTS / name] if (TESTS / name).is_dir() else sorted(TESTS.rglob(name))
+        if len(found) != 1:
+            raise ValueError("quick tests: %s is there %d times" % (name, len(found)))
+        paths += found
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+def main(arguments):
+    # A name of a file or test on the command line replaces the whole.
+    paths = []
+    if arguments[:1] == ["--quick"]:
+        arguments, paths = arguments[1:], quick()
     workers = str(min(4, os.cpu_count() or 1))
     command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "worksteal", "-ra"]
-    return subprocess.call(command + sys.argv[1:], cwd=ROOT)
+    return subprocess.call(command + paths + arguments, cwd=ROOT)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

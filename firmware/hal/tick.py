@@ -30,9 +30,9 @@ from hal import system, watchdog
 
 PERIOD_MS = const(10)
 OPEN_MS = const(20)  # between two looks while every contactor is open
-# The clock is behind the ticks by more than this: it stands still (130 ms while closed) or runs slow
-# (10 % after 1.2 s, 2 % after 6 s). Behind a stall it can be 90: eight ticks have queued up. A
-# fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
+# The clock is behind the ticks by more than this: it stands still (130 ms while closed) or runs
+# slow (10 % after 1.2 s, 2 % after 6 s). Behind a stall it can be 90: eight ticks have queued up.
+# A fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
 # cycles hangs on the same crystal, and without it nothing runs, and the RTC watchdog bites.
 _BEHIND_MS = const(120)
 # Then so many ticks more, and the chip is reset, if the watchdogs have not done it: 3 s.
@@ -45,8 +45,8 @@ _FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
 # A watched task is late, closed, for so many feeds that were left out: 240 ms, in which a task
 # that has only waited behind a stall has shown itself.
 DEAD = const(6)
-# With a guard tasks may wait behind stalls of seconds; it opens for pilot and RCD alone, so there is
-# an end to that, too: 8 s.
+# With a guard tasks may wait behind stalls of seconds; it opens for pilot and RCD alone, so there
+# is an end to that, too: 8 s.
 DEAD_GUARDED = const(200)
 
 

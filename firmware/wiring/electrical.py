@@ -148,7 +148,9 @@ def tick(charger):
     long as a boot takes, or for good."""
     dog = Watchdog(charger.board["chip"])
     if dog.mem is None:
-        log.warn("electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it")
+        log.warn(
+            "electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it"
+        )
     alive = charger.supervisor.alive
     made = Tick(charger.adc, charger.evses, charger.contactors, dog, alive, charger.guarded)
     from hal import kept

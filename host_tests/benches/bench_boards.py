@@ -39,8 +39,9 @@ def main(corners=200):
             error += STEP
         failed += bool(bad)
         print(
-            "%-18s %d boards: %d states mistaken; ADC may be off by %.1f %% (reckoned, worst case), "
-            "%.2f %% was not enough for a mistake" % (name, corners, len(bad), reckoned, error * 100)
+            "%-18s %d boards: %d states mistaken; ADC may be off by %.1f %% (reckoned, worst case"
+            "), %.2f %% was not enough for a mistake"
+            % (name, corners, len(bad), reckoned, error * 100)
         )
         for line in bad[:5]:
             print("   ", line)

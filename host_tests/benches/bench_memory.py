@@ -123,7 +123,9 @@ def from_rom(arguments):
     factor = footprint.Factor()
     print(factor)
     if "--write" in arguments:
-        memory_budget.PATH.write_text(json.dumps(dict(rom["rows"]), indent=1, sort_keys=True) + "\n")
+        memory_budget.PATH.write_text(
+            json.dumps(dict(rom["rows"]), indent=1, sort_keys=True) + "\n"
+        )
     situations(factor)
     footprint.forget()
 

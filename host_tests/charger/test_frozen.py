@@ -75,7 +75,9 @@ def test_what_must_not_allocate_does_not_with_integers_of_the_chips_size(interpr
 
 def test_what_the_twin_takes_is_what_it_adds_to_the_limit(interpreter):
     measured = twin_growth.measure(interpreter)
-    print("the twin takes %d bytes while a firmware runs, %d are added" % (measured, HEAP_GROWTH_32))
+    print(
+        "the twin takes %d bytes while a firmware runs, %d are added" % (measured, HEAP_GROWTH_32)
+    )
     assert 0.9 * HEAP_GROWTH_32 < measured <= 1.05 * HEAP_GROWTH_32
 
 

@@ -31,7 +31,9 @@ ULP = guarded("ulp", "ulp", held=False)
 
 
 def _moves(b, what, since):
-    return [(e["t"], e["value"]) for e in b.twin.events if e.get("event") == what and e["t"] >= since]
+    return [
+        (e["t"], e["value"]) for e in b.twin.events if e.get("event") == what and e["t"] >= since
+    ]
 
 
 async def _offline_while_charging(b):

@@ -170,7 +170,9 @@ async def test_a_hidden_network_is_tried_and_a_wrong_password_told(b):
     assert b.logged("home: password refused") and b.logged("wifi: joined attic")
 
 
-@scenario(**known("home", StaticAddress="10.0.0.9/24 10.0.0.1", WifiCountry="AT", Hostname="Box 1"))
+@scenario(
+    **known("home", StaticAddress="10.0.0.9/24 10.0.0.1", WifiCountry="AT", Hostname="Box 1")
+)
 async def test_a_fixed_address_needs_no_dhcp(b):
     await b.do("network", trouble="no_address")
     await b.boot()

@@ -59,7 +59,9 @@ async def _one_pole(b, info):
     entry = await b.charging()
     await b.do("fault", kind="weld", pole=2, on=True)
     await b.advance(10)
-    assert not b.calls("StatusNotification", errorCode="PowerSwitchFailure"), "closed: as it should"
+    assert not b.calls("StatusNotification", errorCode="PowerSwitchFailure"), (
+        "closed: as it should"
+    )
     await b.tap()
     told = await _faulted(b, "PowerSwitchFailure", "ContactorWelded", within=15)
     assert info in told["info"], told

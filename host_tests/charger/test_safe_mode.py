@@ -82,7 +82,9 @@ def test_a_hang_ends_at_the_watchdog_and_its_last_words_are_in_the_log(tmp_path)
             assert causes == ["wdt"]
             assert b.logged("last reset: Watchdog") and b.logged("it ended with: ")
             kept = (b.twin.data / "vfs" / "crash.txt").read_text()
-            assert kept.startswith("Watchdog, 1 in a row") and "central system says Accepted" in kept
+            assert (
+                kept.startswith("Watchdog, 1 in a row") and "central system says Accepted" in kept
+            )
             assert PASSWORD not in kept
 
     asyncio.run(run())

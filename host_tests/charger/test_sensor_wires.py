@@ -53,7 +53,7 @@ async def told(b, cause, within=10):
 
 
 NOTICED = [
-    ("earth, contact that closes, short", str(FITTED), PE, SHORT, TWO_LOOKS_S, "ProtectiveEarthLost"),
+    ("earth, that closes, short", str(FITTED), PE, SHORT, TWO_LOOKS_S, "ProtectiveEarthLost"),
     ("earth, contact that opens, broken", EARTH, PE, OPEN, TWO_LOOKS_S, "ProtectiveEarthLost"),
     ("stop, contact that closes, short", PRESSED, ESTOP, SHORT, AT_ONCE_S, "EmergencyStop"),
     ("stop, contact that opens, broken", BROKEN, ESTOP, OPEN, AT_ONCE_S, "EmergencyStop"),
@@ -85,7 +85,9 @@ def test_a_wire_that_fails_while_charging_opens_in_the_stated_time(row):
     play(story, board=board)
 
 
-@pytest.mark.parametrize("board,level", [(PRESSED, SHORT), (BROKEN, OPEN)], ids=["pressed", "wire"])
+@pytest.mark.parametrize(
+    "board,level", [(PRESSED, SHORT), (BROKEN, OPEN)], ids=["pressed", "wire"]
+)
 def test_a_stop_whose_interrupt_is_lost_opens_by_the_look(board, level):
     async def story(b):
         await b.boot()
@@ -208,7 +210,8 @@ async def _too_much(b, amps):
     return b.now
 
 
-# Name, car, amperes that are too many at 16 A offered, cause, stated time at 1 s and at the slowest setting.
+# Name, car, amperes that are too many at 16 A offered, cause, stated time at 1 s and at the
+# slowest setting.
 DRAWS = [
     ("over_draw_50", 20.0, "OverCurrentHard", 6, 8),
     ("over_draw_25", 18.15, "OverCurrentSoft", 12, 14),
@@ -218,7 +221,9 @@ DRAWS = [
 @pytest.mark.parametrize("slow", [False, True], ids=["every second", "slowest"])
 @pytest.mark.parametrize("quirk,limit,cause,usual_s,slow_s", DRAWS)
 @pytest.mark.parametrize("phase_s", [0.0, 0.7])
-def test_over_current_opens_in_the_stated_time(slow, quirk, limit, cause, usual_s, slow_s, phase_s):
+def test_over_current_opens_in_the_stated_time(
+    slow, quirk, limit, cause, usual_s, slow_s, phase_s
+):
     async def story(b):
         await b.boot()
         await b.charging()

@@ -159,7 +159,9 @@ async def test_one_fault_stops_one_connector(b):
     await b.until(lambda: two.stop is not None, 20, "session 2 ended")
     assert not await closed(b, 2)
     assert await closed(b, 1)
-    assert not [s for s in b.calls("StatusNotification", connectorId=1) if s["status"] == "Faulted"]
+    assert not [
+        s for s in b.calls("StatusNotification", connectorId=1) if s["status"] == "Faulted"
+    ]
 
 
 @scenario(**DUAL)
@@ -308,7 +310,10 @@ async def test_the_tick_keeps_its_period_and_says_so(b):
     page = (await b.do("look", what="page"))["page"]
     assert page["tick_overruns"] == after["overruns"] and page["tick_failures"] == 0
     assert page["worst_gap_ms"] >= 60
-    assert [(c["id"], c["status"]) for c in page["connectors"]] == [(1, "charging"), (2, "charging")]
+    assert [(c["id"], c["status"]) for c in page["connectors"]] == [
+        (1, "charging"),
+        (2, "charging"),
+    ]
     assert await closed(b, 1) and await closed(b, 2)
 
 

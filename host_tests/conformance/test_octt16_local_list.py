@@ -260,7 +260,9 @@ async def test_the_list_goes_before_the_cache_and_knows_expiry(b):
     await b.expect("StopTransaction")
     await b.leave()
     soon = "2027-01-01T00:10:00Z"
-    assert await send(b, 1, entry("CARD1", "Blocked"), entry("CARD4", expiryDate=soon)) == "Accepted"
+    assert (
+        await send(b, 1, entry("CARD1", "Blocked"), entry("CARD4", expiryDate=soon)) == "Accepted"
+    )
     await b.do("plug")
     await b.expect_status("Preparing")
     await b.do("request")

@@ -22,17 +22,15 @@ import platform
 import pty
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import termios
 import threading
-import time
 import tty
 
 from compiled import NATIVE
 from fakeboard.line import Network, Terminal
-from fakeboard.rom import CHIPS, Rom
+from fakeboard.rom import Rom
 from tools_paths import ROOT, tool
 from twin.host import Twin
 

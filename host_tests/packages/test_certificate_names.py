@@ -121,7 +121,9 @@ def test_a_redirection_is_checked_against_the_place_that_it_leads_to(interpreter
         async with Server("name_only") as server:
             for host, good in ((NAME, True), (ADDRESS, False)):
                 server.location = url("fetch", host, server.port)
-                error = await attempt(interpreter, "fetch", url("fetch", NAME, server.port, "/moved"))
+                error = await attempt(
+                    interpreter, "fetch", url("fetch", NAME, server.port, "/moved")
+                )
                 assert (error is None) is good, (host, error)
 
     asyncio.run(play())

@@ -10,7 +10,9 @@ from station import declarations
 from tools_paths import ROOT
 
 # Protections depend on these: not to be changed by a central system.
-INSTALLERS = "MaxCurrent SiteMaxCurrent Phases MeterPollInterval RcdTestInterval NominalVoltage".split()
+INSTALLERS = (
+    "MaxCurrent SiteMaxCurrent Phases MeterPollInterval RcdTestInterval NominalVoltage".split()
+)
 # Near a protection, and yet harmless for each value within the bounds; why is in the document.
 HARMLESS = (
     "OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "

@@ -138,7 +138,11 @@ def test_devkitc_has_the_pins_of_its_source():
         (cp(disconnect={"pin": 34}), "connectors[0].cp.disconnect.pin", "only be an input"),
         (cp(disconnect={"pin": 26}), "connectors[0].contactor.pin", "used twice"),
         (lambda p: p["connectors"][0]["contactor"].update(pin=34), CONTACTOR, "only be an input"),
-        (lambda p: p["connectors"][0].update(pp={"adc": 36}), "connectors[0].pp.adc", "used twice"),
+        (
+            lambda p: p["connectors"][0].update(pp={"adc": 36}),
+            "connectors[0].pp.adc",
+            "used twice",
+        ),
         (lambda p: p["connectors"][0].update(pp={"adc": 4}), "connectors[0].pp.adc", "ADC2"),
         (lambda p: p.update(leds=[19]), "leds", "table"),
         (lambda p: p["leds"].update(wifi=35), "leds.wifi", "only be an input"),
@@ -153,7 +157,11 @@ def test_devkitc_has_the_pins_of_its_source():
         (lambda p: p["connectors"][0].update(cable="socket"), "connectors[0].cable", "lock"),
         (lambda p: p["connectors"][0]["rcd"].update(trip=39), "connectors[0].rcd.trip", "pulses"),
         (lambda p: p["reader"].update(uart=1), "reader.uart", "used by"),
-        (lambda p: p["connectors"][0]["meter"].update(uart=0), "connectors[0].meter.uart", "no UART"),
+        (
+            lambda p: p["connectors"][0]["meter"].update(uart=0),
+            "connectors[0].meter.uart",
+            "no UART",
+        ),
         (lambda p: p["uarts"][1].update(id=1), "uarts[1].id", "twice"),
         (lambda p: p["uarts"][1].update(id=3), "uarts[1].id", "UARTs 0 to 2"),
         (lambda p: p.update(guard="hope"), "guard", "one of"),
@@ -246,7 +254,9 @@ def test_contactor_pins_that_the_rtc_cannot_hold_are_warned_of():
     profile["connectors"][0]["contactor"]["pin"] = 16
     warnings = []
     board.check(profile, "some.toml", warnings.append)
-    assert any("contactor.pin: GPIO 16" in text and "25, 26, 27, 32, 33" in text for text in warnings)
+    assert any(
+        "contactor.pin: GPIO 16" in text and "25, 26, 27, 32, 33" in text for text in warnings
+    )
 
 
 def test_pins_of_the_flash_depend_on_the_module():

@@ -81,7 +81,16 @@ def start(tmp_path_factory):
         path.write_text("#pragma once\n#include <stddef.h>\n#include <stdint.h>\n" + text)
     (folder / "main.c").write_text(MAIN)
     program = folder / "start"
-    command = [GCC, "-std=gnu17", "-Wall", "-Wextra", "-Werror", "-fsanitize=undefined", "-I", folder]
+    command = [
+        GCC,
+        "-std=gnu17",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-fsanitize=undefined",
+        "-I",
+        folder,
+    ]
     subprocess.run([*command, folder / "main.c", BOARD_C, "-o", program], check=True)
 
     def run(kept):

@@ -1,6 +1,7 @@
-# Nothing that a board file may name is ignored: the firmware reads each key of the checker's schema.
+# The firmware reads each key that the checker's schema lets a board file name.
 # MIT license; part of microevse
-"""An emergency stop could be named once, was checked and wired on the twin, and read by nothing."""
+"""An emergency stop could once be named, was checked and wired on the twin, and read by
+nothing."""
 
 import ast
 

@@ -11,6 +11,7 @@ import certs
 import pytest
 import websockets
 from csms import CallError, Csms, script
+from ocpp.exceptions import OCPPError
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call, call_result
 
@@ -162,13 +163,13 @@ async def test_scripted_replies():
         assert 0.25 < asyncio.get_running_loop().time() - before < 1.5
         with pytest.raises(asyncio.TimeoutError):
             await cp.call(call.Heartbeat())
-        with pytest.raises(Exception):
+        with pytest.raises(OCPPError):
             await cp.call(call.Heartbeat(), suppress=False)
         csms.always("Heartbeat", lambda payload: {"currentTime": "2031-01-01T00:00:00Z"})
         for _ in range(2):
             assert (await cp.call(call.Heartbeat())).current_time.startswith("2031")
         csms.reply("Heartbeat", script.Close(1012, "restart"))
-        with pytest.raises(Exception):
+        with pytest.raises((asyncio.TimeoutError, websockets.ConnectionClosed)):
             await cp.call(call.Heartbeat())
         assert csms.wire is None
 
@@ -209,7 +210,7 @@ async def test_admissions():
         async with websockets.connect(csms.url + "/x", subprotocols=["ocpp1.6"]) as ws:
             await ws.wait_closed()
             assert ws.close_code == 1008
-        with pytest.raises(Exception):
+        with pytest.raises((websockets.InvalidHandshake, websockets.InvalidMessage, OSError)):
             await websockets.connect(csms.url + "/x", subprotocols=["ocpp1.6"])
         async with connected(csms) as cp:
             assert (await booted(cp)).status == "Accepted"

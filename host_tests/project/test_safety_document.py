@@ -24,7 +24,11 @@ def known_tests():
 
 
 NAMED = sorted(
-    {name for name in re.findall(r"`([a-z0-9_.]+)`", TEXT) if name.count("_") >= 3 or "..." in name}
+    {
+        name
+        for name in re.findall(r"`([a-z0-9_.]+)`", TEXT)
+        if name.count("_") >= 3 or "..." in name
+    }
 )
 
 
@@ -49,7 +53,9 @@ def test_each_cause_of_a_fault_has_its_place(cause):
     assert f"`{cause}`" in TEXT
 
 
-@pytest.mark.parametrize("path", sorted(set(re.findall(r"`([a-z_0-9]+/[a-zA-Z_0-9/.]+\.[a-z]+)`", TEXT))))
+@pytest.mark.parametrize(
+    "path", sorted(set(re.findall(r"`([a-z_0-9]+/[a-zA-Z_0-9/.]+\.[a-z]+)`", TEXT)))
+)
 def test_each_file_that_is_named_is_there(path):
     places = (ROOT, TESTS)
     assert any((place / path).exists() for place in places), path

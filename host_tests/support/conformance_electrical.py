@@ -677,7 +677,9 @@ def measured_duty(rig, ma):
     return 100.0 * seen._n_high / seen._n - rig.circuit.percent
 
 
-@row("duty", "mean over a second against the duty sent, 6 to 80 A: points off (told: 2.2)", 1.5, "")
+@row(
+    "duty", "mean over a second against the duty sent, 6 to 80 A: points off (told: 2.2)", 1.5, ""
+)
 def duty_is_measured(rig):
     return abs(measured_duty(rig, MEASURED_MA[rig.seed % len(MEASURED_MA)]))
 
@@ -691,7 +693,11 @@ def pulses(rig):
     return rig.until(lambda: rig.evse.fault == "PilotDuty", 5000)
 
 
-@row("ADC", "all conversions fail, as MicroPython 1.24, 1.26 and others have it: contactor open", 100)
+@row(
+    "ADC",
+    "all conversions fail, as MicroPython 1.24, 1.26 and others have it: contactor open",
+    100,
+)
 def blind(rig):
     rig.charge(rig.random.choice((6000, 16000, 32000, 63000)))
     rig.finely()

@@ -29,7 +29,11 @@ BENCH_EXAMPLES = 20000
 WIRE_EXAMPLES = 60
 SEED = 20270101
 ANSWERS = {
-    "BootNotification": {"status": "Accepted", "currentTime": "2027-01-01T12:00:00Z", "interval": 300},
+    "BootNotification": {
+        "status": "Accepted",
+        "currentTime": "2027-01-01T12:00:00Z",
+        "interval": 300,
+    },
     "Heartbeat": {"currentTime": "2027-01-01T12:00:00Z"},
     "StartTransaction": {"transactionId": 7, "idTagInfo": {"status": "Accepted"}},
 }
@@ -44,9 +48,14 @@ values = st.one_of(
     st.text(max_size=20),
 )
 cards = st.sampled_from(["CARD", "OTHER", "card", "", "x" * 20])
-times = st.sampled_from(["2027-01-01T12:00:10Z", "2027-01-01T13:00:00.5+01:00", "1970-01-01T00:00:00Z"])
+times = st.sampled_from(
+    ["2027-01-01T12:00:10Z", "2027-01-01T13:00:00.5+01:00", "1970-01-01T00:00:00Z"]
+)
 periods = st.fixed_dictionaries(
-    {"startPeriod": st.integers(-1, 90000), "limit": st.sampled_from([0, 0.1, 5.9, 6, 16, 80, 1e9, -1])},
+    {
+        "startPeriod": st.integers(-1, 90000),
+        "limit": st.sampled_from([0, 0.1, 5.9, 6, 16, 80, 1e9, -1]),
+    },
     optional={"numberPhases": st.integers(0, 4)},
 )
 
@@ -91,7 +100,9 @@ def _calls():
     connector = st.integers(-1, 3)
     aimed = st.one_of(
         st.builds(lambda k, v: ("ChangeConfiguration", {"key": k, "value": v}), keys, values),
-        st.builds(lambda c: ("RemoteStartTransaction", {"idTag": "CARD", "connectorId": c}), connector),
+        st.builds(
+            lambda c: ("RemoteStartTransaction", {"idTag": "CARD", "connectorId": c}), connector
+        ),
         st.builds(lambda c: ("UnlockConnector", {"connectorId": c}), connector),
         st.builds(
             lambda c, t: ("ChangeAvailability", {"connectorId": c, "type": t}),
@@ -101,7 +112,9 @@ def _calls():
         st.builds(
             lambda c, m: ("TriggerMessage", {"connectorId": c, "requestedMessage": m}),
             connector,
-            st.sampled_from(["MeterValues", "StatusNotification", "BootNotification", "Heartbeat"]),
+            st.sampled_from(
+                ["MeterValues", "StatusNotification", "BootNotification", "Heartbeat"]
+            ),
         ),
         st.builds(lambda k: ("GetConfiguration", {"key": k}), st.lists(keys, max_size=4)),
         st.builds(lambda t: ("RemoteStopTransaction", {"transactionId": t}), st.integers(-1, 8)),
@@ -120,7 +133,9 @@ def _calls():
         st.builds(lambda n: ("ClearChargingProfile", {"id": n}), st.integers(-1, 3)),
         st.builds(lambda v: ("DataTransfer", {"vendorId": v}), st.text(max_size=8)),
         st.builds(lambda n: ("CancelReservation", {"reservationId": n}), st.integers(-1, 3)),
-        st.builds(_charging_profile, connector, st.integers(0, 3), st.lists(periods, max_size=3), times),
+        st.builds(
+            _charging_profile, connector, st.integers(0, 3), st.lists(periods, max_size=3), times
+        ),
         st.builds(
             lambda c, s: ("GetCompositeSchedule", {"connectorId": c, "duration": s}),
             connector,
@@ -333,7 +348,9 @@ def attack(texts):
     finally:
         loop.close()
         log.use_sink(lambda line: None)
-    bad = [line for line in lines if "handler failed" in line or " E " in line and "after " in line]
+    bad = [
+        line for line in lines if "handler failed" in line or " E " in line and "after " in line
+    ]
     # A full journal of 64 KiB, a fault on purpose: those are told as errors, too.
     bad += [line for line in lines if " E " in line and "listener" in line]
     TALLY["errors answered"] += sum(m[0] == 4 for m in target.sent)
@@ -351,7 +368,10 @@ def fuzz(examples):
 
     @seed(SEED)
     @settings(
-        max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
     )
     @given(frames)
     def run(texts):

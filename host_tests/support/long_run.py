@@ -64,7 +64,9 @@ class Plug:
         return took
 
 
-def sessions(count, board="esp32_devkitc", connectors=1, version="1.26", seed=1, rtc_watchdog=True):
+def sessions(
+    count, board="esp32_devkitc", connectors=1, version="1.26", seed=1, rtc_watchdog=True
+):
     """Run `count` sessions; {"s": virtual seconds, "worst_ms", "closes", "bite_s"}. AssertionError
     with the number of the session in which something was wrong."""
     random = Random(seed)

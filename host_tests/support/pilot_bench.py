@@ -64,10 +64,10 @@ class Contactor:
 
 class Bench:
     """`letter`, `short`, `pe_ohm`, `source`, `r1`, `ev`, `gain`: the circuit; `dead`: the PWM
-    does not follow, but stays at this duty. `script`: fn(number of the window), called before each
-    one; `stuck`: a count that the converter gives whatever is there; `waits`: as firmware/burst.py
-    a window begins a little after its tick; `period_us`: of the tick. Time in us; `start_ms`: first
-    value of the tick counter, for its wrap."""
+    does not follow, but stays at this duty. `script`: fn(number of the window), called before
+    each one; `stuck`: a count that the converter gives whatever is there; `waits`: as
+    firmware/burst.py a window begins a little after its tick; `period_us`: of the tick.
+    Time in us; `start_ms`: first value of the tick counter, for its wrap."""
 
     def __init__(self, seed=1, start_ms=0, max_samples=256, **options):
         self.random = Random(seed)

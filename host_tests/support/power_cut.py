@@ -56,7 +56,9 @@ def used_image():
             journal.append(kind, payload)
             journal.done(journal.pending()[0])
         journal.keep(kinds.CHECKPOINT, 1, [1, session, meter_wh, [6, session, 0]])
-        journal.keep(kinds.CACHE, f"OLD{session % 30}", [f"OLD{session % 30}", "accepted", None, None])
+        journal.keep(
+            kinds.CACHE, f"OLD{session % 30}", [f"OLD{session % 30}", "accepted", None, None]
+        )
     return b"\xff" * JOURNAL_AT + bytes(flash.image)
 
 

@@ -195,9 +195,19 @@ def whole(step, offset=0, say=print, seconds=None, layout=None):
         cuts += 1
     say(
         "whole firmware (%s): %d cuts at %d of %d flash operations (all %d of the new version's"
-        " first start, the last %d before it, every %d. of the others; the image has %d pages): each"
-        " time the old or the new version started, and the update went through; %.0f s"
-        % (layout or "first update", cuts, len(points), last + ops[2], ops[2], len(near), step,
-           image_ops, time.monotonic() - began)
+        " first start, the last %d before it, every %d. of the others; the image has"
+        " %d pages): each time the old or the new version started, and the update went through;"
+        " %.0f s"
+        % (
+            layout or "first update",
+            cuts,
+            len(points),
+            last + ops[2],
+            ops[2],
+            len(near),
+            step,
+            image_ops,
+            time.monotonic() - began,
+        )
     )
     return cuts

@@ -1,9 +1,10 @@
-# What a look at the pilots costs: executed bytecodes of the timer tick, from callback to relay pin.
+# What a look at the pilots costs: bytecodes executed by the timer tick, callback to relay pin.
 # MIT license; part of microevse
 """Counts what CPython executes between the timer's callback and its return, frame by frame, for
 open and closed contactors, one and two connectors. The bytecodes of MicroPython are others, but
 a step that is added or taken away shows in both. Left out is what runs as machine code on the
-chip: the sampling loop (firmware/burst.py), the two loops of hal/kernel.py and the clock (port.py).
+chip: the sampling loop (firmware/burst.py), the two loops of hal/kernel.py and the clock
+(port.py).
 
 `measure(root)` runs this file in a process of its own, with the firmware/ and lib/ of `root`.
 project/test_window_cost.py holds the numbers below.

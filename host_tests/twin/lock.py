@@ -66,7 +66,9 @@ class Lock:
     @property
     def detect(self):
         """Level of the detect input."""
-        seen = self._in and not self.contact_lost and (not self._needs_drive or self._a and self._b)
+        seen = (
+            self._in and not self.contact_lost and (not self._needs_drive or self._a and self._b)
+        )
         return self._level if seen else 1 - self._level
 
     def _advance(self):

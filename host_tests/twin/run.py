@@ -241,8 +241,8 @@ class Board:
             self.pacer.step(None)
 
     def _corrupted(self):
-        """A file system that does not mount and is not empty: the frozen _boot.py prints and sleeps
-        for ever, and no boot.py is run, frozen or not (ports/esp32/modules/inisetup.py)."""
+        """A file system that does not mount and is not empty: the frozen _boot.py prints and
+        sleeps for ever, and no boot.py is run, frozen or not (ports/esp32/modules/inisetup.py)."""
         while True:
             print("The filesystem appears to be corrupted.")
             self._wait(3000000)
@@ -355,7 +355,7 @@ def main():
     sys.path[:] = _paths(here, start)
     start["built_in"] = [place for place in sys.path if place.startswith(here + "/")]
     # First of all: the shadows of built-in modules reach the board through this name.
-    import twin.twin_state
+    import twin.twin_state  # noqa: F401
 
     sys.modules["twin_state"] = sys.modules["twin.twin_state"]
     import os

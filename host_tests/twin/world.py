@@ -145,7 +145,8 @@ class Outlet:
         one = not isinstance(pins, (list, tuple))
         for i, pin in enumerate([pins] if one else pins):
             # A mirror contact to ground: open (pulled up) while its pole is closed.
-            inputs[pin] = lambda n=None if one else i + 1: 1 if contactor.mirror(n) else 0
+            pole = None if one else i + 1
+            inputs[pin] = lambda n=pole: 1 if contactor.mirror(n) else 0
             self._watched.append(pin)
         pins = relay.get("sense", [])
         for i, pin in enumerate(pins if isinstance(pins, (list, tuple)) else [pins]):

@@ -210,7 +210,9 @@ def start_main(exc, **replaced):
 
 def opened_first():
     """The relays are open, and nothing was done between the end and that."""
-    after = chip.log[chip.log.index("application") + 1 :] if "application" in chip.log else chip.log
+    after = (
+        chip.log[chip.log.index("application") + 1 :] if "application" in chip.log else chip.log
+    )
     return is_open() and after[:4] == SAFE
 
 

@@ -113,7 +113,7 @@ def test_a_run_lasts_from_its_first_window_on():
 def test_closed_it_opens_at_the_third_bad_window_and_38_ms():
     for step, windows in ((10, 5), (19, 3), (18, 4), (38, 3), (37, 3), (12, 5), (13, 4)):
         evidence = Evidence()
-        for i in range(1, 20):
+        for i in range(1, 20):  # noqa: B007 (asserted after the loop)
             if evidence.closed(False, "PilotWrong", step, 1) is not None:
                 break
         assert i == windows, step
@@ -157,7 +157,7 @@ def test_without_a_majority_s_cause_the_pilot_is_unsteady():
 def test_open_a_wrong_pilot_is_told_at_500_ms_and_three_windows():
     for step, windows in ((100, 6), (125, 5), (124, 6), (250, 3), (500, 3)):
         evidence = Evidence()
-        for i in range(1, 20):
+        for i in range(1, 20):  # noqa: B007 (asserted after the loop)
             if evidence.open("PilotWrong", step):
                 break
         assert i == windows, step
@@ -274,7 +274,7 @@ def test_each_bound_is_met_at_its_number_and_lets_go_after_its_time():
         assert closings.why == (why if person else None)
         # One less, when the time of one has passed.
         closings = Closings()
-        for number in range(1, most):
+        for _ in range(1, most):
             closings.ended(1000, cause)
             if unplug:
                 closings.unplugged(1000)
@@ -282,7 +282,7 @@ def test_each_bound_is_met_at_its_number_and_lets_go_after_its_time():
         assert closings.ended(1000 + each_ms, cause) is None, (cause, unplug)
         assert closings.ended(1000 + each_ms, cause) == why or unplug
         closings = Closings()
-        for number in range(1, most):
+        for _ in range(1, most):
             closings.ended(1000, cause)
             if unplug:
                 closings.unplugged(1000)

@@ -93,7 +93,10 @@ def test_pwm_that_does_not_begin_is_the_chargers_fault_at_every_duty():
         bench.dead = 65536
         bench.evse.permit(ma)
         bench.run(2000)
-        assert bench.evse.fault == "PilotOutput" and bench.contactor.log == [], (ma, bench.evse.fault)
+        assert bench.evse.fault == "PilotOutput" and bench.contactor.log == [], (
+            ma,
+            bench.evse.fault,
+        )
 
 
 def test_every_duty_of_sound_boards_is_taken_for_what_it_is():

@@ -70,7 +70,13 @@ def test_a_pilot_that_is_bad_in_half_of_its_windows_opens_within_a_second():
 
 
 def test_it_opens_as_soon_at_other_tick_rates_and_over_stalls():
-    for period_us, stall_us in ((5000, 0), (20000, 0), (30000, 0), (10000, 80000), (10000, 250000)):
+    for period_us, stall_us in (
+        (5000, 0),
+        (20000, 0),
+        (30000, 0),
+        (10000, 80000),
+        (10000, 250000),
+    ):
         for pattern in ("AC", "EC", "/C", "EEEC"):
             bench = Bench(period_us // 1000).charge()
             bench.period_us = period_us

@@ -312,7 +312,7 @@ def test_the_state_is_debounced_by_100_ms_and_two_windows():
     for ms, windows in ((10, 11), (50, 5), (60, 5), (120, 5)):
         bench = Bench()
         bench.windows("A", 20)
-        for i in range(1, 20):
+        for i in range(1, 20):  # noqa: B007 (asserted after the loop)
             bench.window("B", ms)
             if bench.evse.state == B:
                 break
@@ -623,7 +623,7 @@ def test_how_long_a_level_is_there():
     assert observer.level == D and (observer.run.windows, observer.run.ms) == (1, 0)
 
 
-# -- what is easily overlooked ----------------------------------------------------------------------
+# -- what is easily overlooked ------------------------------------------------------------
 
 
 def test_a_change_of_duty_does_not_begin_the_500_ms_anew():

@@ -175,7 +175,15 @@ def test_current_outside_six_to_eighty_ampere_has_no_duty():
 
 
 def test_ev_reads_the_duty_as_table_a8():
-    for permille, ma in ((20, 0), (50, 0), (75, 0), (85, 6000), (99, 6000), (965, 80000), (975, 0)):
+    for permille, ma in (
+        (20, 0),
+        (50, 0),
+        (75, 0),
+        (85, 6000),
+        (99, 6000),
+        (965, 80000),
+        (975, 0),
+    ):
         assert duty.ma_offered(permille * 65536 // 1000) == ma, permille
 
 

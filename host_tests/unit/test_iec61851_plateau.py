@@ -111,9 +111,13 @@ def test_ranks_of_a_part_leave_the_rest_alone():
 
 def test_a_divider_s_slope_and_offset_are_rounded():
     for rcp, rup, rdn in (
-        (270000, 68000, 56000), (200000, 56000, 100000), (330000, 82000, 68000), (100000, 33000, 22000),
-        (270000, 68000, 33000), (150000, 47000, 39000),
-    ):  # fmt: skip
+        (270000, 68000, 56000),
+        (200000, 56000, 100000),
+        (330000, 82000, 68000),
+        (100000, 33000, 22000),
+        (270000, 68000, 33000),
+        (150000, 47000, 39000),
+    ):
         slope, offset = divider([rcp, rup, rdn], 3300)
         g = 1 / rcp + 1 / rup + 1 / rdn
         assert slope == round(1e6 / rcp / g) and offset == round(3.3e6 / rup / g), rcp

@@ -164,7 +164,9 @@ def test_with_a_key_only_what_it_has_signed_is_taken():
                 # Signed by one of them, but said to be by another.
                 assert "signature is wrong" in refused(chip, signed(OTHER_KEY, signature))
                 # Header and checksum made anew around the signature of another version.
-                forged = pack(IMAGE, "1.2.4", sign=lambda _: unhexlify(signature), key=keys.key_id(line))
+                forged = pack(
+                    IMAGE, "1.2.4", sign=lambda _: unhexlify(signature), key=keys.key_id(line)
+                )
                 assert "signature is wrong" in refused(chip, forged)
                 assert chip.ops == 0
                 assert chip.feed(good).finish() is True

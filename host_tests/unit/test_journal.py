@@ -178,7 +178,8 @@ def test_an_open_session_survives_reclaiming_with_its_last_sample():
             j.done(j.append(kind, payload))
         j.prepare()
     assert flash.erases > 10
-    for j in (j, journal(flash)):
+    both = (j, journal(flash))
+    for j in both:
         assert j.open_sessions() == [1]
         live = [f for f in replay(j) if f[2][0] == 1]
         assert live[0][1:] == (START, start(1), True)
@@ -203,7 +204,8 @@ def test_the_last_sample_of_an_open_session_is_kept_in_a_sector_of_its_own():
     others(300, 12)
     j.prepare()
     assert flash.erases > 0
-    for j in (j, journal(flash)):
+    both = (j, journal(flash))
+    for j in both:
         live = [f for f in replay(j) if f[2][0] == 1]
         assert live[0][1:] == (START, start(1), True)
         assert live[-1] == (last, SAMPLE, sample(1, 1), True)
@@ -218,7 +220,8 @@ def test_state_is_latest_wins_per_kind_and_key():
     j.keep(AVAILABILITY, 1, [1, True])
     j.keep(SETTING, "A", ["A", "2"])
     j.keep(AVAILABILITY, True, [5, False])  # True is not 1 here
-    for j in (j, journal(flash)):
+    both = (j, journal(flash))
+    for j in both:
         assert sorted(j.state(SETTING)) == [("A", ["A", "2"]), ("B", ["B", "1"])]
         assert list(j.state(CACHE)) == [("A", ["A", "Accepted", None, None])]
         assert j.get(AVAILABILITY, 1) == [1, True]
@@ -244,10 +247,12 @@ def test_values_can_be_forgotten_one_or_all():
     j.keep(SETTING, "T1", ["T1", "x"])
     assert j.forget(CACHE, "T3") == 1
     assert j.forget(CACHE, "T3") == 0
-    for j in (j, journal(flash)):
+    both = (j, journal(flash))
+    for j in both:
         assert sorted(k for k, _ in j.state(CACHE)) == ["T%d" % i for i in range(10) if i != 3]
     assert j.forget(CACHE) == 9
-    for j in (j, journal(flash)):
+    both = (j, journal(flash))
+    for j in both:
         assert list(j.state(CACHE)) == []
         assert j.get(SETTING, "T1") == ["T1", "x"]
 
@@ -256,7 +261,7 @@ def test_changing_state_while_iterating_it_ends():
     j = journal(RamFlash(16, 1024))
     for i in range(10):
         j.keep(AVAILABILITY, i, [i, True])
-    for key, payload in j.state(AVAILABILITY):
+    for key, _ in j.state(AVAILABILITY):
         j.keep(AVAILABILITY, key, [key, False])
     assert [p for _, p in j.state(AVAILABILITY)] == [[i, False] for i in range(10)]
 

@@ -71,7 +71,12 @@ MARKS = ("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry")
 
 def test_a_marker_says_why_and_a_retry_counts_one_less():
     with Hal("system") as system:
-        for before, mark, kept in ((3, "Retry", 2), (0, "Retry", 0), (3, "Crash", 3), (3, "SoftRestart", 3)):
+        for before, mark, kept in (
+            (3, "Retry", 2),
+            (0, "Retry", 0),
+            (3, "Crash", 3),
+            (3, "SoftRestart", 3),
+        ):
             system._last, system._loops = "Crash", before
             system.mark(mark)
             number, loops = system._read()
@@ -98,10 +103,14 @@ def test_what_is_no_marker_of_ours_is_none():
 def test_last_words_are_the_last_1400_bytes_and_begin_with_a_character():
     with Hal("system") as system:
         for words, kept in (
-            (b"abc", "abc"), (b"x" * 1399 + b"y", "x" * 1399 + "y"), (b"x" + b"y" * 1400, "y" * 1400),
-            ("\u00e4".encode() + b"z" * 1399, "z" * 1399), ("\u20ac".encode() + b"z" * 1398, "z" * 1398),
-            ("\u20ac".encode() + b"z" * 1397, "\u20ac" + "z" * 1397), (b"", ""),
-        ):  # fmt: skip
+            (b"abc", "abc"),
+            (b"x" * 1399 + b"y", "x" * 1399 + "y"),
+            (b"x" + b"y" * 1400, "y" * 1400),
+            ("\u00e4".encode() + b"z" * 1399, "z" * 1399),
+            ("\u20ac".encode() + b"z" * 1398, "z" * 1398),
+            ("\u20ac".encode() + b"z" * 1397, "\u20ac" + "z" * 1397),
+            (b"", ""),
+        ):
             system._write(3, 5)
             system.keep_words(words)
             assert system.kept_words() == kept, words[:9]

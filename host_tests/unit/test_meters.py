@@ -75,7 +75,12 @@ def test_a_total_that_needs_more_than_24_bits_is_exact():
 
 
 def test_what_is_no_number_is_refused():
-    for data in (b"\x7f\xc0\x00\x00", b"\x7f\x80\x00\x00", b"\xff\x80\x00\x00", b"\x7f\x7f\xff\xff"):
+    for data in (
+        b"\x7f\xc0\x00\x00",
+        b"\x7f\x80\x00\x00",
+        b"\xff\x80\x00\x00",
+        b"\x7f\x7f\xff\xff",
+    ):
         raises(ValueError, scaled, data, 0, 1)
 
 

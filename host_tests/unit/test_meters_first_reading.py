@@ -224,7 +224,7 @@ def test_a_register_that_wraps_recovers_from_a_wrong_start():
         run(m.poll())
         start = m.energy_mwh
         raw[:] = [40000]
-        for second in range(BOUND_S):
+        for _ in range(BOUND_S):
             time.pass_ms(1000)
             try:
                 run(m.poll())

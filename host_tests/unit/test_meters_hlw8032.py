@@ -101,7 +101,6 @@ def test_other_dividers_and_shunts_give_the_same_values():
         energy, power, (ma,), (mv,) = b.values()
         assert close(power, 2070) and close(ma, 10000) and close(mv, 230000)
         b.time.pass_ms(7000)
-        before = b.chip.joules
         b.chip.set()
         b.poll()
         assert close(b.meter.energy_mwh, 2070 * 7.2 / 3.6, 6)

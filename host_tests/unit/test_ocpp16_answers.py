@@ -133,7 +133,13 @@ def test_any_object_acknowledges_the_end_of_a_transaction():
         assert central.asked[-1][0] == "StopTransaction"
         assert c.journal.pending() is None and c.station.delivery.given_up == 0, answer
 
-    for info in (None, "Accepted", {}, {"status": "Fine"}, {"status": "Accepted", "expiryDate": 0}):
+    for info in (
+        None,
+        "Accepted",
+        {},
+        {"status": "Fine"},
+        {"status": "Accepted", "expiryDate": 0},
+    ):
         run(go({"idTagInfo": info}))
 
 

@@ -285,7 +285,8 @@ def test_without_the_time_the_smallest_of_the_plans_that_may_hold_is_taken():
         (((6, 5, NOON), (12, 4, None)), 6000),
     ):
         profiles = [
-            profile(ma, id=i, stack=stack, start=start) for i, (ma, stack, start) in enumerate(plans)
+            profile(ma, id=i, stack=stack, start=start)
+            for i, (ma, stack, start) in enumerate(plans)
         ]
         assert run(dark(*profiles))[0] == wanted, plans
     # W and A are compared by what they come to.
@@ -645,7 +646,9 @@ def test_a_limit_above_what_there_can_be_is_said_in_the_log_and_on_the_page():
                 assert "but the board allows 16 A" in "".join(lines), lines
             await c.pass_s(1)
             assert c.evse.offered_ma == 16000
-            assert c.connector.why.endswith("; a charging profile asks for 95.6 A."), c.connector.why
+            assert c.connector.why.endswith("; a charging profile asks for 95.6 A."), (
+                c.connector.why
+            )
             del lines[:]
             c.station.profiles.install(profile(16, id=4, purpose=MAX))
             assert "asks" not in "".join(lines), lines
@@ -682,7 +685,10 @@ def test_the_station_s_profile_is_compared_with_all_connectors_together():
     above = c.station.profiles._above
     assert above(profile(32, purpose=MAX)) == "" and "32 A" not in above(profile(16))
     assert "asks for 33 A" in above(profile(33, purpose=MAX))
-    assert "asks for 17 A" in above(profile(17, connector=1)) and above(profile(16, connector=0)) == ""
+    assert (
+        "asks for 17 A" in above(profile(17, connector=1))
+        and above(profile(16, connector=0)) == ""
+    )
 
 
 def test_a_change_at_the_end_of_what_was_asked_for_is_no_period_of_it():

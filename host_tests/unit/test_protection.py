@@ -64,7 +64,7 @@ def test_over_current_for_half_of_the_time_opens_in_bounded_time():
 
 
 def test_single_readings_that_are_too_high_open_nothing():
-    """A spike, alone or in every third reading, for an hour; a meter that is noisy at the offer."""
+    """A spike, alone or in each third reading, for an hour; a meter noisy at the offer."""
     for step_ms in (500, 1000, 2000, 5000, 10000):
         assert played([16000, 159000] + [16000] * 20, step_ms=step_ms) is None
         assert played([159000, 16000, 16000] * (1200000 // step_ms), step_ms=step_ms) is None

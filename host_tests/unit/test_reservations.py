@@ -170,7 +170,10 @@ def test_it_expires_by_the_clock_and_not_before_there_is_one():
 def test_a_fault_or_being_out_of_service_ends_it_for_good():
     for lose, back in (
         (lambda c: c.set_operative(False), lambda c: c.set_operative(True)),
-        (lambda c: c.report_fault("TemperatureStop", ""), lambda c: c.clear_fault("TemperatureStop")),
+        (
+            lambda c: c.report_fault("TemperatureStop", ""),
+            lambda c: c.clear_fault("TemperatureStop"),
+        ),
     ):
         s = reserved(connector=1)
         lose(s.connector)

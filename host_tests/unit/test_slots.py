@@ -50,7 +50,7 @@ def test_steps_only_clear_bits():
     found = slots.read(flash)
     assert found.number == 7 and found.live and not found.confirmed and found.tries == 0
     assert found.field("version") == "2.0.0" and found.field("key") is None
-    for i in range(5):
+    for _ in range(5):
         slots.start(flash, slots.read(flash))
     assert slots.read(flash).tries == 3 and not slots.read(flash).live
     slots.confirm(flash)

@@ -62,7 +62,8 @@ def test_a_differential_update_adds_changes_and_removes():
     changes = [("f", info("blocked")), ("A", info()), ("d", None)]
     changes += [("nobody", None), ("G", info())]
     run(tags.merge(4, changes))
-    for tags in (tags, TagList(flash)):
+    both = (tags, TagList(flash))
+    for tags in both:
         assert (tags.version, tags.count) == (4, 4)
         assert tags.find("F")[0] == "blocked"
         assert tags.find("D") is None

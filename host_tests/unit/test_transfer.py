@@ -280,7 +280,13 @@ def test_long_locations_are_followed_whole():
 
 def test_bytes_beyond_ascii_in_headers_are_opaque():
     # RFC 9110 5.5. One such byte in a header made the answer unreadable.
-    for odd in (b"X-Caf\xe9: 1", b"X: caf\xe9", b"X: \xff\xfe\x80", b"\xc3\xa9: 1", b"X: \x01\x7f"):
+    for odd in (
+        b"X-Caf\xe9: 1",
+        b"X: caf\xe9",
+        b"X: \xff\xfe\x80",
+        b"\xc3\xa9: 1",
+        b"X: \x01\x7f",
+    ):
         _, sink = get(Line(answer(odd)))
         assert sink.data == BODY, odd
     _, sink = get(Line(answer().replace(b"200 OK", b"200 d\xe9j\xe0 vu")))
@@ -467,9 +473,10 @@ def pieces():
 
 
 TEXT = b"".join(pieces())
+SIZE = len(TEXT)
 
 
-def put(*lines, where="http://h/f", size=len(TEXT)):
+def put(*lines, where="http://h/f", size=SIZE):
     net = Net(*lines)
     net.do(transfer.send(where, pieces, size, "n.txt"))
     return net
@@ -585,7 +592,13 @@ def test_both_ways_to_passive_mode_are_understood():
         assert sink.data == BODY, said
         # Wherever the server says that it is: we know how we reached it.
         assert [place[:2] for place in net.opened] == [("h", 21), ("h", number)], said
-    for bad in (b"229 (|||70000|)", b"229 (|||x|)", b"227 (1,2,3)", b"227 (1,2,3,4,555,6)", b"229"):
+    for bad in (
+        b"229 (|||70000|)",
+        b"229 (|||x|)",
+        b"227 (1,2,3)",
+        b"227 (1,2,3,4,555,6)",
+        b"229",
+    ):
         text = fails(Line(LOGIN + b"500 no\r\n" + bad + b"\r\n"), where="ftp://h/f")
         assert "PASV and EPSV" in text, (bad, text)
 

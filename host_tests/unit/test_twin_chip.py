@@ -398,7 +398,7 @@ def test_before_1_26_full_duty_is_one_count_short_and_nothing_on_the_line_shows_
 
 
 def skipping(every, feed=True):
-    """A board whose timer takes a window in every `every`-th tick, and feeds in the others, too."""
+    """A board whose timer takes a window in each `every`-th tick and feeds in the others, too."""
     b = Board(skip_ms=500)
     buf = array("H", bytes(512))
     adc = machine.ADC(36, atten=3)

@@ -101,7 +101,13 @@ def test_bytes_after_the_header_are_kept():
 
 def test_bytes_beyond_ascii_in_the_answer_are_opaque():
     # RFC 9110 5.5. One of them, and the central system was never reached: "not HTTP".
-    for odd in (b"X: caf\xe9", b"X: \xff\xfe\x80", b"X-\xe9: 1", b"Server: \xc3\xa9", b"\x80: \x01"):
+    for odd in (
+        b"X: caf\xe9",
+        b"X: \xff\xfe\x80",
+        b"X-\xe9: 1",
+        b"Server: \xc3\xa9",
+        b"\x80: \x01",
+    ):
         for step in (0, 1):
             good = response(accept=b"ACCEPT", more=b"\r\n" + odd) + b"\r\n\r\n"
             assert upgrade(good + b"\x81\x02h\xe9", step)[0] == "ocpp1.6", odd
@@ -112,7 +118,11 @@ def test_bytes_beyond_ascii_in_the_answer_are_opaque():
     exc = raises(HandshakeError, upgrade, response(b"403 interdit \xe9") + b"\r\n\r\n")
     assert exc.status == 403
     # In a line that matters they are no reason for an exception either.
-    for more in (b"\r\nSec-WebSocket-Protocol: \xe9", b"\r\nConnection: \xff", b"\r\nUpgrade: \xe9"):
+    for more in (
+        b"\r\nSec-WebSocket-Protocol: \xe9",
+        b"\r\nConnection: \xff",
+        b"\r\nUpgrade: \xe9",
+    ):
         bad = response(accept=b"ACCEPT", protocol=b"", more=more) + b"\r\n\r\n"
         raises(HandshakeError, upgrade, bad)
 

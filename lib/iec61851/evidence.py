@@ -67,7 +67,9 @@ class Evidence:
             # Alone a window counts for a quarter, and for all of it once the next is bad, too:
             # above 63 A, where the low half is short, one in twenty may be disturbed.
             windows = self.bad.windows
-            self._more(seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause)
+            self._more(
+                seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause
+            )
         if self.doubt >= _DOUBT_MS << 4 and self.bad.ms < _DOUBT_MS >> 1:
             return self.cause or cause  # most of it was there before this run
         return None

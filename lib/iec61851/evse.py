@@ -177,7 +177,7 @@ class Evse:
             or seen.level != self.state or not seen.sure or (seen.level == A and not self.away)
             or send.ma != (send.want_ma if offers else 0)
             or (send.output == FAULT) == send.in_service
-        )
+        )  # fmt: skip
 
     # -- the tick ------------------------------------------------------------------------
 

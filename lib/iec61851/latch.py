@@ -49,7 +49,14 @@ CAUSES = (
     "UnknownCause",  # and every word that is not in this list
 )
 # What the pilot shows: the state machine sees for itself whether it is gone.
-OF_THE_PILOT = ("PilotBlind", "PilotOutput", "PilotDuty", "PilotWrong", "DiodeLost", "PilotUnsteady")
+OF_THE_PILOT = (
+    "PilotBlind",
+    "PilotOutput",
+    "PilotDuty",
+    "PilotWrong",
+    "DiodeLost",
+    "PilotUnsteady",
+)
 _COUNT = const(34)  # of CAUSES
 _WRAP = const(250)  # latched so often, then from 1 again
 

@@ -1,14 +1,30 @@
-metadata(description="Energy meters with one set of verbs.", version="0.1.0")
+# Made by `make packages`: do not edit.
+metadata(
+    description="Energy meters with one set of verbs.",
+    version="0.1.0",
+)
 
-require("modbus")
-module("port.py", base_path="..")
-module("log.py", base_path="..")
-module("redaction.py", base_path="..")
-module("clock.py", base_path="..")
 package(
     "meters",
     files=(
-        "__init__.py", "plausible.py", "eastron.py", "generic_modbus.py", "hlw8032.py", "s0.py",
+        "__init__.py",
+        "eastron.py",
+        "generic_modbus.py",
+        "hlw8032.py",
+        "plausible.py",
+        "s0.py",
     ),
     base_path="..",
 )
+module("clock.py", base_path="..")
+module("log.py", base_path="..")
+package(
+    "modbus",
+    files=(
+        "__init__.py",
+        "rtu.py",
+    ),
+    base_path="..",
+)
+module("port.py", base_path="..")
+module("redaction.py", base_path="..")

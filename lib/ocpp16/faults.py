@@ -1,6 +1,6 @@
 # Causes of faults in the words of OCPP 1.6.
 # MIT license; part of microevse
-"""errorCode and vendorErrorCode (OCPP 1.6 edition 2 section 7.6) of a cause of `station.faults`."""
+"""errorCode and vendorErrorCode of a cause of `station.faults` (OCPP 1.6 edition 2, 7.6)."""
 
 from port import const
 

@@ -163,7 +163,7 @@ class Rpc:
 
     def too_large(self, head, size):
         """A message of `size` bytes was not kept; `head` is how it began."""
-        self._bad(call_id_of(head), "message of %d bytes is too large" % size, None, "GenericError")
+        self._bad(call_id_of(head), "message of %d bytes is too large" % size, code="GenericError")
 
     def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1

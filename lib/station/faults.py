@@ -60,7 +60,7 @@ ClosingsExceeded|31The contactor has closed too often: unplug; if this stays, a 
 MeterLost|10The energy meter does not answer.
 CableUnreadable|30The rating of the cable cannot be read.
 ReaderLost|00The card reader does not answer.
-"""
+"""  # noqa: E501
 
 
 # Why a session ends that a fault ends, most important first; "other" for all other causes.

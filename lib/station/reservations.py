@@ -153,7 +153,9 @@ class Reservations:
             else:
                 maybe = not asked and self.asks_for_group(connector)
                 value = 1 + 2 * fit if maybe else 0
-            later = found and fit == 2 and ticks_diff(connector.evse.since_ms, found.evse.since_ms) > 0
+            later = (
+                found and fit == 2 and ticks_diff(connector.evse.since_ms, found.evse.since_ms) > 0
+            )
             if value > rank or (value == rank and later):
                 found, rank = connector, value
         return found

@@ -1,9 +1,30 @@
-metadata(  # noqa: F821
+# Made by `make packages`: do not edit.
+metadata(
     description="Journal on raw NOR flash: append-only, CRC per record, power-cut safe.",
     version="0.1.0",
 )
-package("store", base_path="..")  # noqa: F821
-module("port.py", base_path="..")  # noqa: F821
-module("clock.py", base_path="..")  # noqa: F821
-module("log.py", base_path="..")  # noqa: F821
-module("redaction.py", base_path="..")  # noqa: F821
+
+package(
+    "store",
+    files=(
+        "__init__.py",
+        "cbor.py",
+        "journal.py",
+        "kinds.py",
+        "lost_time.py",
+        "migrate.py",
+        "norlog.py",
+        "ramflash.py",
+        "records.py",
+        "sectors.py",
+        "space.py",
+        "state.py",
+        "taglist.py",
+        "tagwriter.py",
+    ),
+    base_path="..",
+)
+module("clock.py", base_path="..")
+module("log.py", base_path="..")
+module("port.py", base_path="..")
+module("redaction.py", base_path="..")

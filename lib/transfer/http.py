@@ -216,7 +216,11 @@ async def _chunks(channel, download):
         digits, mark, _ = line.partition(b";")
         digits = digits.strip()
         # int() alone would take signs, underscores and 0x as well.
-        if not digits or not all(c in _HEX for c in digits) or not (mark or len(line) < LINE_LIMIT):
+        if (
+            not digits
+            or not all(c in _HEX for c in digits)
+            or not (mark or len(line) < LINE_LIMIT)
+        ):
             raise TransferError("the server's chunks are broken")
         digits = digits.lstrip(b"0")
         if not digits:

@@ -73,7 +73,9 @@ class Progress:
         if self.held:
             return
         if late_ms > 1000 * ALLOWED_S:
-            raise TransferError("too slow: %d bytes in %d s" % (self.moved, self._spent_ms // 1000))
+            raise TransferError(
+                "too slow: %d bytes in %d s" % (self.moved, self._spent_ms // 1000)
+            )
         if port.ticks_diff(port.ticks_ms(), self._at) > 1000 * stall_s:
             raise asyncio.TimeoutError
 

@@ -3,8 +3,8 @@
 """Stands in for firmware/burst.py: the same samples statistically, in one step of time.
 
 A real window has a conversion every 50 us; this one has 24 to 40 in all (100 of a long one), in
-the proportion of the duty, with the converter's noise, and the slopes left out. What changed while the
-window ran shows in the samples from that instant on. While `fidelity` is set to "sample"
+the proportion of the duty, with the converter's noise, and the slopes left out. What changed
+while the window ran shows in the samples from that instant on. While `fidelity` is set to "sample"
 (control command of that name) the firmware's own sampler is used.
 """
 

@@ -88,7 +88,12 @@ class Partition:
         # In the order of their addresses, as on the chip.
         for name in sorted(table, key=lambda name: table[name][2]):
             kind, sub, _, _ = table[name]
-            if name not in missing and kind == type and subtype in (0xFF, sub) and label in (None, name):
+            if (
+                name not in missing
+                and kind == type
+                and subtype in (0xFF, sub)
+                and label in (None, name)
+            ):
                 found.append(Partition(name, block_size))
         return found
 

@@ -66,7 +66,9 @@ class OneWire:
                 if one != zero:
                     bit = one
                 else:
-                    bit = 1 if at == last_fork else (1 if at < last_fork and rom[byte] & mask else 0)
+                    bit = (
+                        1 if at == last_fork else (1 if at < last_fork and rom[byte] & mask else 0)
+                    )
                     if not bit:
                         fork = at
                 rom[byte] = rom[byte] | mask if bit else rom[byte] & ~mask & 0xFF

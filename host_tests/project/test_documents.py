@@ -1,0 +1,95 @@
+# The documents agree with the source: generated pages, links, files and commands that they name.
+# MIT license; part of microevse
+"""A page that nobody holds equal to the source is wrong after a month."""
+
+import re
+
+import documents
+import pytest
+from tools_paths import ROOT
+
+PAGES = sorted(
+    [p for p in ROOT.glob("*.md")] + [p for p in (ROOT / "docs").rglob("*.md")],
+    key=lambda p: str(p),
+)
+NAMES = [str(p.relative_to(ROOT)) for p in PAGES]
+
+
+@pytest.mark.parametrize("name", sorted(documents.PAGES))
+def test_a_generated_page_is_what_its_generator_makes(name):
+    assert (ROOT / "docs" / name).read_text() == documents.PAGES[name](), "make docs"
+
+
+def test_every_setting_is_declared_with_a_known_type_and_access():
+    rows = documents.declarations()
+    assert len(rows) > 50
+    page = documents.settings()
+    for row in rows:
+        assert page.count("| `%s`" % row[0]) == 1, row[0]
+
+
+def test_every_action_of_the_schemas_has_its_profile():
+    known = documents.profiles()
+    calls, answers = documents._checked()
+    assert set(known) == set(calls) | set(answers)
+    handled, sent = documents.actions()
+    assert {"RemoteStartTransaction", "GetDiagnostics", "TriggerMessage"} <= set(handled)
+    assert "DeleteCertificate" not in handled
+    assert {"StartTransaction", "Heartbeat"} <= set(sent) and "SignCertificate" not in sent
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
+        if re.match(r"[a-z]+:", target) or target.startswith("../../"):
+            continue  # the web, and pages of the host of the repository
+        assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_make_targets_that_are_named_exist(page):
+    made = set(re.findall(r"^([a-z ]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = {word for line in made for word in line.split()}
+    text = page.read_text()
+    for target in re.findall(r"(?:`|^    )make ([a-z]+)\b", text, re.MULTILINE):
+        assert target in targets, f"{page.name}: make {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_files_that_are_named_exist(page):
+    """`lib/...`, `firmware/...`, `tools/...`, `boards/...` and `docs/...` in backquotes."""
+    text = page.read_text()
+    for name in re.findall(r"`((?:lib|firmware|tools|boards|docs)/[\w./-]*)`", text):
+        if "NAME" not in name:  # the reader's own
+            assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+def test_the_wiring_page_names_the_pins_of_the_board_files():
+    tomllib = pytest.importorskip("tomllib", reason="NOT RUN: needs Python 3.11")
+
+    page = (ROOT / "docs" / "wiring.md").read_text()
+    boards = []
+    for name in ("esp32_devkitc", "esp32_dual"):
+        board = tomllib.loads((ROOT / "boards" / (name + ".toml")).read_text())
+        connector = board["connectors"][0]
+        bus = next(u for u in board["uarts"] if u["id"] == connector["meter"]["uart"])
+        divider = ", ".join("%dk" % (ohms // 1000) for ohms in connector["cp"]["divider"])
+        boards.append((connector, bus, divider))
+    for label, cell in (
+        ("control pilot, PWM", lambda c, u, d: c["cp"]["pwm"]),
+        ("control pilot, ADC", lambda c, u, d: "%d (%s)" % (c["cp"]["adc"], d)),
+        ("contactor", lambda c, u, d: c["contactor"]["pin"]),
+        ("RCD trip, test", lambda c, u, d: "%d, %d" % (c["rcd"]["trip"], c["rcd"]["test"])),
+        ("RS-485 rx, tx, direction", lambda c, u, d: "%d, %d, %d" % (u["rx"], u["tx"], u["dir"])),
+    ):
+        row = "| %s | %s | %s |" % (label, cell(*boards[0]), cell(*boards[1]))
+        assert row in page, row
+
+
+def test_the_wiring_page_has_the_voltages_of_its_divider():
+    page = (ROOT / "docs" / "wiring.md").read_text()
+    rcp, rup, rdn = 120e3, 27e3, 22e3
+    g = 1 / rcp + 1 / rup + 1 / rdn
+    for volts in (12, 9, 6, 3, 0, -12):
+        mv = round((volts / rcp + 3.3 / rup) / g * 1000)
+        assert "%d" % mv in page, (volts, mv)

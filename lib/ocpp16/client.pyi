@@ -1,0 +1,35 @@
+# Types of client.py; names and parameters by `make stubs`.
+from collections.abc import Callable
+from typing import Any
+
+class Ocpp16:
+    package: str
+    schema: Any
+    call: Callable[..., Any]
+    station: Any
+    settings: Any
+    clock: Any
+    profiles: Any
+    boot: int
+    status: Any
+    transactions: Any
+    firmware: Any
+    handlers: Any
+    def __init__(
+        self,
+        call: Callable[..., Any],
+        station: Any,
+        settings: Any,
+        clock: Any,
+        identity: Any,
+        link: Any = ...,
+        profiles: Any = ...,
+        passing: bool = ...,
+    ) -> None: ...
+    def attach_firmware(self, firmware: Any) -> None: ...
+    @property
+    def registered(self) -> Any: ...
+    def transaction_id(self, session: Any) -> int: ...
+    def attach(self, wake: Any) -> None: ...
+    def detach(self) -> None: ...
+    def parts(self) -> Any: ...

@@ -1,0 +1,13 @@
+# Types of central.py; names and parameters by `make stubs`.
+from typing import Any
+
+class Central:
+    adapter: Any
+    protocol: str | None
+    def __init__(
+        self, connection: Any, rpc: Any, protocols: Any, make: Any, may_stall: bool
+    ) -> None: ...
+    @property
+    def accepted(self) -> Any: ...
+    @property
+    def state(self) -> Any: ...

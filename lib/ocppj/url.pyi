@@ -1,0 +1,19 @@
+# Types of url.py; names and parameters by `make stubs`.
+from typing import Any
+
+def percent_encode(text: str) -> Any: ...
+
+class Url:
+    scheme: Any
+    host: str
+    port: int
+    path: str
+    query: Any
+    def __init__(self, scheme: Any, host: str, port: int, path: str, query: Any) -> None: ...
+    @property
+    def secure(self) -> bool: ...
+    @property
+    def authority(self) -> Any: ...
+    def target(self, charge_point_id: int) -> Any: ...
+
+def parse(text: str) -> Any: ...

@@ -1,0 +1,79 @@
+# Types of connector.py; names and parameters by `make stubs`.
+from typing import Any
+
+BEGIN: int
+RECORD_STOP: int
+OPEN_TIMEOUT_MS: int
+
+class Connector:
+    id: Any
+    evse: Any
+    lock: Any
+    cable: Any
+    poles_closed: Any
+    limits: Any
+    sequence: Any
+    wake_up: Any
+    operative: bool
+    session: Any
+    waiting: Any
+    unplugged_since_stop: bool
+    unplugged: bool
+    kept_for: Any
+    stop_by_ms: int
+    want_ma: int
+    status: str
+    info: str | None
+    faults: Any
+    facts: Any
+    metering: Any
+    def __init__(
+        self,
+        id: Any,
+        evse: Any,
+        meter: Any,
+        lock: Any,
+        limits: Any,
+        settings: Any,
+        journal: Any,
+        clock: Any,
+        authorizer: Any,
+        station: Any,
+        cable: Any = ...,
+    ) -> None: ...
+    def wake(self) -> None: ...
+    def authorize(
+        self,
+        token: Any,
+        group: Any,
+        now: int,
+        kind: int = ...,
+        profile: Any = ...,
+        remote_start: Any = ...,
+    ) -> bool: ...
+    def drop_waiting(self, kept: bool = ...) -> None: ...
+    def request_stop(self, reason: str, token: Any = ..., kind: int | None = ...) -> bool: ...
+    def report_fault(self, cause: str, info: str = ..., watched: bool = ...) -> None: ...
+    def clear_fault(self, cause: str) -> None: ...
+    def set_operative(self, operative: Any) -> None: ...
+    def release_cable(self, token: Any, kind: int) -> bool: ...
+    def session_began(self, session: Any, now: int) -> None: ...
+    def session_stopped(self, session: Any) -> None: ...
+    def hold_free_mode(self, until_ms: int) -> None: ...
+    @property
+    def usable(self) -> Any: ...
+    @property
+    def free(self) -> Any: ...
+    def waits_for(self, token: Any, kind: int = ...) -> Any: ...
+    def keeps_for(self, token: Any, kind: int) -> Any: ...
+    def spent(self, session: Any) -> bool: ...
+    @property
+    def offered_ma(self) -> int: ...
+    def may_be_live(self) -> bool: ...
+    @property
+    def why(self) -> str: ...
+    @property
+    def fault(self) -> str: ...
+    def look(self, now: int) -> Any: ...
+    def step(self, now: int) -> None: ...
+    def check_cable(self) -> Any: ...

@@ -1,0 +1,13 @@
+# Types of soft_pause.py; names and parameters by `make stubs`.
+from typing import Any
+
+LET_GO_MS: int
+
+class SoftPause:
+    count: int
+    def __init__(
+        self, settings: Any, clock: Any, evses: Any, waiting: Any, connected: Any
+    ) -> None: ...
+    async def run(self) -> None: ...
+    def due(self, now: int) -> Any: ...
+    async def pause(self) -> Any: ...

@@ -1,0 +1,8 @@
+# Types of tokens.py; names and parameters by `make stubs`.
+from typing import Any
+
+SAME_CARD_MS: int
+
+class Tokens:
+    def __init__(self, station: Any, clock: Any) -> None: ...
+    async def present(self, token: Any, kind: int, connector: Any) -> Any: ...
