@@ -20,13 +20,13 @@ SESSION = ("Charging", "SuspendedEV", "SuspendedEVSE")
 
 
 class Visit:
-    """What became of one car: Wh, whether it arrived and left, what went wrong."""
+    """What became of one car: Wh, and whether it arrived and left."""
 
     def __init__(self, entry):
         self.entry = entry
+        self.before = 0.0  # Wh that had been delivered when it came
         self.wh = None
         self.arrived = self.left = False
-        self.closed = False
 
     def verdict(self):
         """(word, is it as the scenario wants it?)"""
@@ -194,8 +194,8 @@ class Player:
                 f"{wh:>11}  {word}"
             )
         total = sum(visit.wh or 0 for visit in self.visits) / 1000
-        told = [f"{len(self.visits)} cars", f"{total:.3f} kWh"]
-        told += [f"{count} {kind}" for kind, count in self.counts.items()]
+        told = [f"cars: {len(self.visits)}", f"energy: {total:.3f} kWh"]
+        told += [f"{kind}: {self.counts[kind]}" for kind in sorted(self.counts)]
         lines.append("  " + ", ".join(told))
         if self.queued:
             lines.append(f"  {self.queued} events are not yet delivered to the central system")
