@@ -23,7 +23,9 @@ sys.path.append(str(ROOT / "tools"))
 import romfs  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-FOR_CPYTHON = tuple(("twin", name) for name in ("host.py", "loop_cpy.py", "cpython"))
+FOR_CPYTHON = tuple(
+    ("twin", name) for name in ("host.py", "commands.py", "masked.py", "loop_cpy.py", "cpython")
+)
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.
 SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"))
