@@ -35,7 +35,11 @@ def front_end_of(cp, key, chip, found):
     permille = cp.get("residual_permille", RESIDUAL_PERMILLE)
     if not 2500 <= cp["vcc_mv"] <= 5500 or not 0 <= permille <= front_end.MOST_PERMILLE:
         return  # told by `calibration`
-    front = front_end.FrontEnd(cp, chip)
+    try:
+        front = front_end.FrontEnd(cp, chip)
+    except ValueError as exc:
+        found.refuse(key + ".divider", "is no pilot front end: %s" % exc)
+        return
     error = permille / 1000
     if front.slope > 0.5 or front.slope < 0.03:
         found.refuse(key + ".divider", "slope %.3f V/V is no pilot front end" % front.slope)

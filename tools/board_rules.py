@@ -24,10 +24,8 @@ def check(board, chip, found):
     if found.sound("connectors"):
         _number_of_connectors(board["connectors"], found)
     stations = set()
-    connectors = board.get("connectors")
-    for i, connector in enumerate(connectors if isinstance(connectors, list) else ()):
-        if isinstance(connector, dict):
-            _connector(connector, i, board, chip, ports, stations, found)
+    for i, connector in _tables(board, "connectors"):
+        _connector(connector, i, board, chip, ports, stations, found)
     if "reader" in board and found.sound("reader"):
         _reader(board["reader"], ports, found)
     temp = board.get("temp")
@@ -35,6 +33,12 @@ def check(board, chip, found):
         _ntc(temp, chip, found)
     _guard(board, found)
     _broken_wires(board, found)
+
+
+def _tables(board, key):
+    """[(index, table)] of those entries of an array that are tables."""
+    entries = board.get(key)
+    return [(i, t) for i, t in enumerate(entries if isinstance(entries, list) else ()) if isinstance(t, dict)]
 
 
 def _number_of_connectors(connectors, found):
@@ -76,10 +80,9 @@ def _connector(connector, i, board, chip, ports, stations, found):
 def _uarts(board, chip, found):
     """{UART: None, or (the key that uses it, may others share it?)}"""
     ports = {}
-    uarts = board.get("uarts", [])
-    for i, uart in enumerate(uarts if isinstance(uarts, list) else ()):
+    for i, uart in _tables(board, "uarts"):
         key = "uarts[%d].id" % i
-        if not isinstance(uart, dict) or not found.sound(key):
+        if not found.sound(key):
             continue
         if uart["id"] in ports:
             found.refuse(key, "UART %d is there twice" % uart["id"])
@@ -107,7 +110,7 @@ def _meter(meter, key, board, ports, found):
         return
     alone = kind in METERING_CHIPS
     _port(ports, meter["uart"], key, not alone, found)
-    uarts = [u for u in board.get("uarts", ()) if u.get("id") == meter["uart"]]
+    uarts = [u for _, u in _tables(board, "uarts") if u.get("id") == meter["uart"]]
     format_of = [(u.get("baud", 9600), u.get("parity", "none")) for u in uarts[:1]]
     if alone and format_of and format_of[0] != (4800, "even"):
         found.refuse(key + ".uart", "%s sends with 4800 baud and even parity" % kind)
