@@ -37,10 +37,11 @@ class BoardError(ValueError):
         self.key, self.reason = problems[0]
 
 
-def load_toml(path, warn=None):
+def load_toml(path, warn=None, any_name=False):
     """Read and check a profile. Returns the dict that board.json holds.
 
-    BoardError says all that is wrong; `warn(text)` gets what is merely not nice.
+    BoardError says all that is wrong; `warn(text)` gets what is merely not nice. any_name: the
+    file may be called otherwise than the board (a variant that is only simulated).
     """
     try:
         with open(path, "rb") as f:
@@ -51,8 +52,9 @@ def load_toml(path, warn=None):
         raise BoardError(path, [("syntax", "the file is not UTF-8")])
     problems = _problems(board, warn or (lambda text: None))
     name = board.get("name")
-    if isinstance(name, str) and name.strip() and name != Path(path).stem:
-        problems.append(("name", "is %r, but the file is %s: both must be the same" % (name, Path(path).name)))
+    if not any_name and isinstance(name, str) and name.strip() and name != Path(path).stem:
+        file = Path(path).name
+        problems.append(("name", "is %r, but the file is %s: both must be the same" % (name, file)))
     if problems:
         raise BoardError(path, problems)
     return board

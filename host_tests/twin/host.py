@@ -112,7 +112,7 @@ def load_board(board):
     spec = importlib.util.spec_from_file_location("board_tool", ROOT / "tools" / "board.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    return tool.load_toml(path)
+    return tool.load_toml(path, any_name=True)
 
 
 def interpreter(runtime):
