@@ -1,4 +1,4 @@
-# docs/add_a_board.md as a newcomer follows it: each block written and each command run as it stands.
+# docs/add_a_board.md as a newcomer follows it: each block and command as it is written.
 # MIT license; part of microevse
 """In a copy of the project, with a board that is not shipped. The environment is the one that runs
 this test, in the place where `make` would have made it."""
@@ -18,7 +18,7 @@ from board import tomllib
 from fakeboard.board import micropython
 from tools_paths import ROOT
 
-import board_keys
+import board_key_list
 
 GUIDE = (ROOT / "docs" / "add_a_board.md").read_text()
 NAME = "workshop_board"
@@ -45,7 +45,9 @@ def blocks():
 def copy(tmp_path_factory):
     """The project as a newcomer has it, and an environment."""
     place = tmp_path_factory.mktemp("copy") / "microevse"
-    leave = shutil.ignore_patterns(".git", ".venv", "build", "__pycache__", ".pytest_cache", "*.pyc")
+    leave = shutil.ignore_patterns(
+        ".git", ".venv", "build", "__pycache__", ".pytest_cache", "*.pyc"
+    )
     shutil.copytree(ROOT, place, ignore=leave)
     python = place / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -75,9 +77,15 @@ def simulated(copy, command):
     for port in ("7000", "8080"):
         with socket.socket() as sock:
             if sock.connect_ex(("127.0.0.1", int(port))) == 0:
-                command = command.replace(":" + port, ":0")  # something else of this machine is there
+                command = command.replace(
+                    ":" + port, ":0"
+                )  # something else of this machine is there
     process = subprocess.Popen(
-        shlex.split(command), cwd=copy, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        shlex.split(command),
+        cwd=copy,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
     try:
         assert process.stdout.readline().startswith("READY control="), command
@@ -95,12 +103,14 @@ def test_the_guide_can_be_walked_as_it_is_written(copy):
         elif "simulate.py" in text:
             simulated(copy, text)
         elif text.startswith("make flash"):
-            # No board here, and none that happens to be connected may be erased: so far as it goes.
+            # So far as it goes without a board: one that happens to be connected is not erased.
             (copy / "micropython.bin").write_bytes(micropython("esp32", (1, 29, 0)))
             said = run(copy, text + " PORT=/dev/no-such-port", input="secret\n")
             last = said.stderr.strip().splitlines()
             assert said.returncode != 0 and "no-such-port" in said.stderr, said
-            assert "Traceback" not in said.stderr and "secret" not in said.stdout + said.stderr, last
+            assert "Traceback" not in said.stderr and "secret" not in said.stdout + said.stderr, (
+                last
+            )
         else:
             said = run(copy, text)
             assert said.returncode == 0, (text, said.stdout[-3000:], said.stderr[-3000:])
@@ -128,11 +138,13 @@ def test_commands_in_the_text_exist():
 
 
 def test_the_table_of_keys_is_that_of_the_checker():
-    assert GUIDE.endswith("\n\n" + board_keys.markdown()), "make it again: tools/board.py --keys"
+    assert GUIDE.endswith("\n\n" + board_key_list.markdown()), (
+        "make it again: tools/board.py --keys"
+    )
 
 
 def test_every_key_has_unit_meaning_and_example():
-    for key, unit, meaning, default, example in board_keys.rows():
+    for key, unit, meaning, default, example in board_key_list.rows():
         assert meaning and default and example, key
         if key.endswith(("_mv", "_ms", "_w", "_a", "_uohm", "_permille")):
             assert unit, key
@@ -140,7 +152,8 @@ def test_every_key_has_unit_meaning_and_example():
 
 # Files of the firmware that look a key of the profile up with a default.
 READERS = (
-    "lock rcd contactor pilot panel uart contact parts electrical temperature generic_modbus adc app"
+    "lock rcd contactor pilot panel uart contact parts electrical temperature generic_modbus "
+    "adc app"
 ).split()
 
 
@@ -165,7 +178,11 @@ def defaults_of_the_firmware():
             tree = ast.parse(path.read_text())
             names = _constants(tree)
             for n in ast.walk(tree):
-                if isinstance(n, ast.Call) and getattr(n.func, "attr", "") == "get" and len(n.args) == 2:
+                if (
+                    isinstance(n, ast.Call)
+                    and getattr(n.func, "attr", "") == "get"
+                    and len(n.args) == 2
+                ):
                     key, value = n.args
                     if isinstance(value, ast.Name) and value.id in names:
                         value = ast.Constant(names[value.id])
@@ -176,9 +193,11 @@ def defaults_of_the_firmware():
 
 def test_defaults_are_those_of_the_firmware():
     told = {}
-    for key, _, _, default, _ in board_keys.rows():
+    for key, _, _, default, _ in board_key_list.rows():
         try:
-            told.setdefault(key.rpartition(".")[2], set()).add(tomllib.loads("v = " + default)["v"])
+            told.setdefault(key.rpartition(".")[2], set()).add(
+                tomllib.loads("v = " + default)["v"]
+            )
         except tomllib.TOMLDecodeError:
             pass  # "none", "must be there", or in words
     compared = 0

@@ -22,7 +22,9 @@ def functions(name, cls):
 
 
 def texts(node):
-    return {n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return {
+        n.value for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
 
 
 def looked_at(nodes, methods):
@@ -42,7 +44,9 @@ def looked_at(nodes, methods):
                 loops.setdefault(n.target.id, set()).update(words)
 
     def field(n):
-        return texts(n) if isinstance(n, ast.Constant) else loops.get(getattr(n, "id", None), set())
+        return (
+            texts(n) if isinstance(n, ast.Constant) else loops.get(getattr(n, "id", None), set())
+        )
 
     def is_cmd(n):
         return isinstance(n, ast.Name) and n.id == "cmd"
@@ -114,7 +118,9 @@ def test_what_acts_on_hardware_is_what_can_be_told_to_happen_later():
     (listed,) = [
         n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "PHYSICAL"
     ]
-    assert texts(listed) == set(physical()) == {n for n in commands.COMMANDS if commands.physical(n)}
+    assert (
+        texts(listed) == set(physical()) == {n for n in commands.COMMANDS if commands.physical(n)}
+    )
 
 
 def test_every_fault_and_cause_has_a_line():
@@ -130,9 +136,9 @@ def test_each_line_says_something():
     told = [line for line, _ in commands.COMMANDS.values()]
     told += [line for _, fields in commands.COMMANDS.values() for _, line in fields.values()]
     told += [*commands.FAULTS.values(), *commands.QUIRKS.values()]
-    assert all(isinstance(line, str) and len(line) > 7 or line in ("how; hard",) for line in told), [
-        line for line in told if len(line) < 8
-    ]
+    assert all(
+        isinstance(line, str) and len(line) > 7 or line in ("how; hard",) for line in told
+    ), [line for line in told if len(line) < 8]
 
 
 @pytest.mark.parametrize("name", sorted(commands.COMMANDS))

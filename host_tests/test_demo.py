@@ -36,7 +36,9 @@ class Terminal:
             if found:
                 self.text = self.text[found.end() :]
                 return found.group(0)
-            assert time.monotonic() < end, f"no {pattern!r} within {timeout} s: {self.text[-3000:]}"
+            assert time.monotonic() < end, (
+                f"no {pattern!r} within {timeout} s: {self.text[-3000:]}"
+            )
             if select.select([self.fd], [], [], 0.2)[0]:
                 try:
                     self.text += os.read(self.fd, 65536).decode(errors="replace")

@@ -1,4 +1,4 @@
-# Scenario files of the simulator: played against a central system, and refused where they are wrong.
+# Scenario files of the simulator: played against a central system, refused where wrong.
 # MIT license; part of microevse
 
 import json
@@ -19,7 +19,18 @@ EXAMPLE = ROOT / "docs" / "examples" / "day.toml"
 def play(central, file, *args, timeout=300):
     """(exit status, what was printed) of one scenario at full speed."""
     done = subprocess.run(
-        [*SIMULATE, "--csms", central.url, "--id", "X", "--speed", "0", "--scenario", str(file), *args],
+        [
+            *SIMULATE,
+            "--csms",
+            central.url,
+            "--id",
+            "X",
+            "--speed",
+            "0",
+            "--scenario",
+            str(file),
+            *args,
+        ],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -57,7 +68,9 @@ def test_the_example_in_the_documentation_goes_as_it_says():
 
 
 def test_a_car_that_does_not_charge_fails_the_day(tmp_path):
-    day = {"car": [{"at": 20, "for": 60, "tag": "STRANGER"}, {"at": 220, "for": 60, "tag": "CARD1"}]}
+    day = {
+        "car": [{"at": 20, "for": 60, "tag": "STRANGER"}, {"at": 220, "for": 60, "tag": "CARD1"}]
+    }
     with Central() as central:
         status, said = play(central, written(tmp_path, day))
     assert status == 1
@@ -87,10 +100,10 @@ def test_several_chargers_play_it_and_one_of_them_more(tmp_path):
 
 
 def test_a_signal_ends_it_early_and_it_is_told_what_has_become_of_it(tmp_path):
-    day = {"car": [{"at": 5, "for": "10h"}]}
+    path = written(tmp_path, {"car": [{"at": 5, "for": "10h"}]})
     with Central() as central:
         process = subprocess.Popen(
-            [*SIMULATE, "--csms", central.url, "--id", "X", "--scenario", str(written(tmp_path, day))],
+            [*SIMULATE, "--csms", central.url, "--id", "X", "--scenario", str(path)],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
         assert process.stdout.readline().startswith("READY ")
@@ -164,7 +177,9 @@ def test_a_scenario_that_cannot_be_played_starts_nothing(tmp_path):
 
 def test_two_cars_do_not_stand_at_one_connector(tmp_path):
     day = {"car": [{"at": 0, "for": "1h"}, {"at": "1:01", "for": "1h"}]}
-    assert problems(tmp_path, day) == ["car 2: at: car 1 is still there (a car may need 120 s to leave)"]
+    assert problems(tmp_path, day) == [
+        "car 2: at: car 1 is still there (a car may need 120 s to leave)"
+    ]
     day["car"][1]["connector"] = 2
     assert scenario_file.load(written(tmp_path, day)).length_s == 7260 + 300
     day["outage"] = [{"at": 5, "for": 10}, {"at": 14, "for": 3}]

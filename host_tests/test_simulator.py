@@ -1,6 +1,6 @@
 # tools/simulate.py for those who build central systems: help, frames, several chargers, mistakes.
 # MIT license; part of microevse
-"""What its contract promises is in test_simulate_contract.py; this is the rest, from outside, too."""
+"""What its contract promises is in test_simulate_contract.py; this is the rest, from outside."""
 
 import json
 import re
@@ -14,7 +14,6 @@ from simulated import SIMULATE, Central, Control, Simulator, alive, descendants
 
 import certs
 from twin.host import ROOT, Twin
-from twin.masked import Masker
 
 NOWHERE = ("--csms", "ws://127.0.0.1:9/ocpp", "--id", "X")
 FRAME = re.compile(r"FRAME \d\d:\d\d:\d\d\.\d{3} \d+\.\d{3} (\S+) (->|<-) (.*)$")
@@ -130,42 +129,6 @@ def test_without_frames_none_are_printed_and_none_are_events():
             control.close()
 
 
-@pytest.mark.parametrize(
-    "text, hidden",
-    [
-        ('[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"aabbccdd"}]', "aabbccdd"),
-        ('[2,"1","ChangeConfiguration",{"value":"hunter-2","key":"BasicAuthPassword"}]', "hunter-2"),
-        ('[2,"1","ChangeConfiguration",{"key":"wifipassword","value":"hunter-2"}]', "hunter-2"),
-        ('[2,"1","ChangeConfiguration",{"key":"SetupKey","value":"00ff00ff"}]', "00ff00ff"),
-        ('[2,"1","DataTransfer",{"vendorId":"v","data":"{\\"password\\":\\"hunter-2\\"}"}]', "hunter-2"),
-        ('[2,"1","GetDiagnostics",{"location":"ftp://me:hunter-2@host/x"}]', "hunter-2"),
-        (
-            '[2,"1","SetVariables",{"setVariableData":[{"attributeValue":"hunter-2","component":'
-            '{"name":"SecurityCtrlr"},"variable":{"name":"BasicAuthPassword"}}]}]',
-            "hunter-2",
-        ),
-        ('not JSON, password=hunter-2', "hunter-2"),
-    ],
-)
-def test_secrets_are_masked(text, hidden):
-    shown = Masker().mask(text)
-    assert hidden not in shown and "***" in shown
-    if text[0] == "[":
-        assert json.loads(shown)[2] == json.loads(text)[2]
-
-
-def test_what_is_no_secret_is_shown_letter_by_letter():
-    text = '[2, "1","ChangeConfiguration",{ "key":"HeartbeatInterval","value":"\\u0037"}]'
-    assert Masker().mask(text) == text
-
-
-def test_a_secret_is_known_again():
-    masker = Masker(["from the command line"])
-    masker.mask('[2,"1","ChangeConfiguration",{"key":"AuthorizationKey","value":"aabbccdd"}]')
-    shown = masker.mask('[4,"1","InternalError","aabbccdd from the command line",{}]')
-    assert shown == '[4,"1","InternalError","*** ***",{}]'
-
-
 # -- several chargers -----------------------------------------------------------------------------
 
 
@@ -205,7 +168,9 @@ def test_several_chargers_in_one_command(tmp_path):
             assert len({t["web"] for t in told}) == 3
             end = time.monotonic() + 60
             names = ["A B-1", "A B-2", "A B-3"]
-            while {n: central.csms.registration.get(n) for n in names} != dict.fromkeys(names, "Accepted"):
+            while {n: central.csms.registration.get(n) for n in names} != dict.fromkeys(
+                names, "Accepted"
+            ):
                 assert time.monotonic() < end, central.csms.registration
                 time.sleep(0.1)
             controls = [Control(("127.0.0.1", first + n)) for n in range(3)]

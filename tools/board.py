@@ -4,8 +4,8 @@
 """usage: board.py boards/NAME.toml [-o board.json]
        board.py --keys      the table of all keys, as docs/add_a_board.md has it
 
-A profile that could hurt somebody is refused on the host, before it gets onto a board. All that is
-wrong is told at once, each with file, key and reason. Warnings go to stderr.
+A profile that could hurt somebody is refused on the host, before it gets onto a board. All that
+is wrong is told at once, each with file, key and reason. Warnings go to stderr.
 """
 
 import argparse
@@ -19,7 +19,7 @@ except ImportError:  # Python 3.10
     import tomli as tomllib
 
 sys.path.append(str(Path(__file__).resolve().parent))  # last: tests have a bench, too
-import board_keys  # noqa: E402
+import board_key_list  # noqa: E402
 import board_rules  # noqa: E402
 from board_chips import CHIPS, MODULES, RMII  # noqa: E402
 from board_keys import BOARD, STRIP, ByType, Either  # noqa: E402, F401
@@ -54,7 +54,9 @@ def load_toml(path, warn=None, any_name=False):
     name = board.get("name")
     if not any_name and isinstance(name, str) and name.strip() and name != Path(path).stem:
         file = Path(path).name
-        problems.append(("name", "is %r, but the file is %s: both must be the same" % (name, file)))
+        problems.append(
+            ("name", "is %r, but the file is %s: both must be the same" % (name, file))
+        )
     if problems:
         raise BoardError(path, problems)
     return board
@@ -107,7 +109,7 @@ def main():
     parser.add_argument("--keys", action="store_true", help="print the table of all keys")
     args = parser.parse_args()
     if args.keys:
-        print(board_keys.markdown(), end="")
+        print(board_key_list.markdown(), end="")
         return 0
     if not args.toml:
         parser.error("which profile?")

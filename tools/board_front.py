@@ -19,7 +19,9 @@ def calibration(cp, key, found):
         isinstance(p, list) and len(p) == 2 and all(type(n) is int for n in p) for p in points
     )
     good = good and points[0][0] >= 0 and points[-1][0] <= 65535
-    if not good or any(p[0] >= q[0] or p[1] >= q[1] for p, q in zip(points, points[1:])):
+    if not good or any(
+        p[0] >= q[0] or p[1] >= q[1] for p, q in zip(points, points[1:], strict=False)
+    ):
         found.refuse(
             key + ".cal",
             "must be two to %d points [count, microvolts], the lowest one first" % MOST_POINTS,
@@ -70,7 +72,14 @@ def front_end_of(cp, key, chip, found):
         found.amiss(key + ".divider", mixed)
     elif chip.floor_mv and front.pin_mv(12000) > front_end.LINEAR_MV:
         found.warn(
-            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated by "
-            "the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up to %.1f %%"
-            % (key, front.pin_mv(12000), front_end.LINEAR_MV, front.margin(3) / 10, front.margin() / 10)
+            "%s.divider: +12 V is %d mV at the ADC, above its linear range of %d mV: calibrated "
+            "by the chip's curve; A to D are told apart up to an error of %.1f %%, D and E up "
+            "to %.1f %%"
+            % (
+                key,
+                front.pin_mv(12000),
+                front_end.LINEAR_MV,
+                front.margin(3) / 10,
+                front.margin() / 10,
+            )
         )

@@ -3,9 +3,9 @@
 """board.py checks profiles against these tables, and `board.py --keys` prints them for people:
 docs/add_a_board.md has that text, and a test compares the two.
 
-Kinds: a type; a tuple of allowed values; a table {key: Key}; [table]; ByType; Either; or a word for
-a pin: "out", "in", "irq" (an input that interrupts), "adc" (on ADC1), "relay" (an output that does
-not move at boot), "ins" (one input or a list), "lamps".
+Kinds: a type; a tuple of allowed values; a table {key: Key}; [table]; ByType; Either; or a word
+for a pin: "out", "in", "irq" (an input that interrupts), "adc" (on ADC1), "relay" (an output that
+does not move at boot), "ins" (one input or a list), "lamps".
 """
 
 from typing import Any, NamedTuple
@@ -144,7 +144,9 @@ def _contact(kind, what):
     """A contact to ground: its pin, or a table."""
     table = {
         "pin": need(kind, "its input", "23", "GPIO"),
-        "normally_closed": may(bool, "it opens in the event; a broken wire is the event", "true", "false"),
+        "normally_closed": may(
+            bool, "it opens in the event; a broken wire is the event", "true", "false"
+        ),
     }
     return may(Either(kind, table), what, "{ pin = 23, normally_closed = true }", unit="GPIO")
 
@@ -154,11 +156,19 @@ def _contact(kind, what):
 CP = {
     "pwm": need("out", "square wave to the pilot's amplifier", "27", "GPIO"),
     "adc": need("adc", "the pilot behind its divider", "36", "GPIO"),
-    "divider": need(list, "resistors to the pilot, to the supply, to ground", "[120000, 27000, 22000]", "ohm"),
+    "divider": need(
+        list, "resistors to the pilot, to the supply, to ground", "[120000, 27000, 22000]", "ohm"
+    ),
     "vcc_mv": need(int, "supply of the divider, 2500 to 5500", "3300", "mV"),
-    "cal": may(list, "measured points [count, microvolts], 2 to 12", "[[0, 142000], [65535, 3120000]]",
-        "calibrates itself"),  # fmt: skip
-    "residual_permille": may(int, "error of the ADC after calibration, 0 to 200", "15", "15", "1/1000"),
+    "cal": may(
+        list,
+        "measured points [count, microvolts], 2 to 12",
+        "[[0, 142000], [65535, 3120000]]",
+        "calibrates itself",
+    ),  # fmt: skip
+    "residual_permille": may(
+        int, "error of the ADC after calibration, 0 to 200", "15", "15", "1/1000"
+    ),
     "diode_check": may(bool, "false: the front end cannot see the EV's diode", "false", "true"),
     "disconnect": may(
         {
@@ -173,7 +183,9 @@ CONTACTOR = {
     "pin": need("relay", "driver of its coil", "26", "GPIO"),
     "active_high": may(bool, "high closes it", "false", "true"),
     "feedback": may("ins", "mirror contact, or one for each pole", "22", unit="GPIO"),
-    "sense": may("ins", "low while there is voltage behind a pole; one or a list", "[21, 22]", unit="GPIO"),
+    "sense": may(
+        "ins", "low while there is voltage behind a pole; one or a list", "[21, 22]", unit="GPIO"
+    ),
     "held": may("in", "low while the guard keeps it open", "22", unit="GPIO"),
 }
 LOCK = {
@@ -209,7 +221,9 @@ CONNECTOR = {
         "proximity pilot; a socket must have it",
         "{ adc = 34 }",
     ),
-    "lock": may(LOCK, "bolt of the socket; a socket must have it", "{ a = 18, b = 17, detect = 35 }"),
+    "lock": may(
+        LOCK, "bolt of the socket; a socket must have it", "{ a = 18, b = 17, detect = 35 }"
+    ),
     "rcd": may(RCD, "residual current monitor", "{ trip = 13, test = 14 }"),
     "meter": may(METER, "energy meter", '{ type = "sdm120", uart = 1 }'),
 }
@@ -225,7 +239,9 @@ UART = {
     "dir": may("out", "RS-485 driver: high while it sends", "33", unit="GPIO"),
 }
 ETHERNET = {
-    "phy": need(("lan8720", "lan8710", "ip101", "rtl8201", "dp83848", "ksz8041"), "its type", '"lan8720"'),
+    "phy": need(
+        ("lan8720", "lan8710", "ip101", "rtl8201", "dp83848", "ksz8041"), "its type", '"lan8720"'
+    ),
     "address": need(int, "of the PHY, 0 to 31", "1"),
     "mdc": need("out", "management clock", "23", "GPIO"),
     "mdio": need("out", "management data", "18", "GPIO"),
@@ -241,9 +257,15 @@ BOARD = {
     "draft": may(str, "why it must not get onto a board yet", '"divider unknown"'),
     "guard": need(GUARDS, "what opens the contactor when the interpreter stalls", '"none"'),
     "network": need(("wifi", "ethernet"), "how it gets into the network", '"wifi"'),
-    "features": may(("all", "named"), "OCPP feature profiles; named: those that a plain ESP32 holds",
-        '"named"', '"all"'),  # fmt: skip
-    "ethernet": may(ETHERNET, 'wiring of the PHY; must be there with network = "ethernet"', "{ phy = ... }"),
+    "features": may(
+        ("all", "named"),
+        "OCPP feature profiles; named: those that a plain ESP32 holds",
+        '"named"',
+        '"all"',
+    ),  # fmt: skip
+    "ethernet": may(
+        ETHERNET, 'wiring of the PHY; must be there with network = "ethernet"', "{ phy = ... }"
+    ),
     "connectors": need([CONNECTOR], "one table each, 1 or 2", "[[connectors]]"),
     "uarts": may([UART], "serial ports in use, one table each", "[[uarts]]"),
     "reader": may(READER, "card reader", '{ type = "line", uart = 2 }'),
@@ -253,58 +275,14 @@ BOARD = {
     "temp": may(TEMP, "thermometer", "{ adc = 34 }"),
     "leds": may("lamps", "lamps at the front", "{ ready = 4, error = 16 }"),
     # One name only: the firmware and the partition tables have it.
-    "journal": need({"partition": need(("journal",), "one name only", '"journal"')}, "where sessions are kept",
-        '{ partition = "journal" }'),  # fmt: skip
+    "journal": need(
+        {"partition": need(("journal",), "one name only", '"journal"')},
+        "where sessions are kept",
+        '{ partition = "journal" }',
+    ),  # fmt: skip
 }
 
 RESIDUAL_PERMILLE = 15  # error of the ADC after calibration
 MOST_POINTS = 12  # of a measured curve
 # Interleaved windows of one ADC: with more connectors the contactor would open too late.
 MAX_CONNECTORS = 2
-
-# Keys that only differ by the type of the part: in the guide once, under the first.
-_SAME = {"cse7766": "hlw8032", "sdm230": "sdm120", "sdm630": "sdm120", "sdm72": "sdm120", "sdm72v2": "sdm120"}
-_DEFAULT_TYPES = {"temp": '"mcp9700"'}
-
-
-def rows():
-    """[(key, unit, meaning, default, example)] of all tables, in the order of the guide."""
-    found = []
-    _rows(BOARD, "", found)
-    return found
-
-
-def _rows(table, prefix, found):
-    for name, key in table.items():
-        where = prefix + name
-        meaning = key.meaning
-        if isinstance(key.kind, tuple) and len(key.kind) > 1:
-            meaning += ": " + ", ".join(map(str, key.kind))
-        default = "must be there" if key.required else key.default or "none"
-        found.append((where, key.unit, meaning, default, key.example))
-        kind = key.kind.table if isinstance(key.kind, Either) else key.kind
-        if isinstance(kind, ByType):
-            default = _DEFAULT_TYPES.get(where, "must be there")
-            found.append((where + ".type", "", "which: " + ", ".join(kind), default, '"%s"' % next(iter(kind))))
-            for name in [n for n in kind if n not in _SAME]:
-                label = "/".join([name] + [n for n in _SAME if _SAME[n] == name])
-                _rows(kind[name], "%s (%s)." % (where, label), found)
-        elif isinstance(kind, dict):
-            _rows(kind, where + ".", found)
-        elif isinstance(kind, list):
-            _rows(kind[0], where + "[].", found)
-        elif kind == "lamps":
-            for lamp in LAMPS:
-                found.append(("%s.%s" % (where, lamp), "GPIO", "a lamp", "none", "4"))
-            found.append((where + ".active_low", "", "low lights the lamps", "false", "true"))
-            found.append((where + ".ws2812", "", "a strip of WS2812", "none", "{ pin = 4 }"))
-            _rows(STRIP, where + ".ws2812.", found)
-
-
-def markdown():
-    """The table of the guide."""
-    lines = ["| key | unit | meaning | default | example |", "|---|---|---|---|---|"]
-    for key, unit, meaning, default, example in rows():
-        default = default if default in ("must be there", "none") or " " in default else "`%s`" % default
-        lines.append("| `%s` | %s | %s | %s | `%s` |" % (key, unit, meaning, default, example))
-    return "\n".join(lines) + "\n"

@@ -38,7 +38,11 @@ def check(board, chip, found):
 def _tables(board, key):
     """[(index, table)] of those entries of an array that are tables."""
     entries = board.get(key)
-    return [(i, t) for i, t in enumerate(entries if isinstance(entries, list) else ()) if isinstance(t, dict)]
+    return [
+        (i, t)
+        for i, t in enumerate(entries if isinstance(entries, list) else ())
+        if isinstance(t, dict)
+    ]
 
 
 def _number_of_connectors(connectors, found):
@@ -62,7 +66,9 @@ def _connector(connector, i, board, chip, ports, stations, found):
         if "address" in METER[meter["type"]]:
             station = (meter["uart"], meter.get("address", 1))
             if station in stations:
-                found.refuse(key + ".meter.address", "%d is there twice on UART %d" % station[::-1])
+                found.refuse(
+                    key + ".meter.address", "%d is there twice on UART %d" % station[::-1]
+                )
             stations.add(station)
     if chip and found.sound(key + ".contactor"):
         pin = connector["contactor"]["pin"]
@@ -179,7 +185,9 @@ def _ntc(temp, chip, found):
     if hottest < 85:
         found.refuse("temp", "above %d C the converter sees nothing: it must see 85" % hottest)
     if coldest > -20:
-        found.warn("temp: below %d C the sensor is taken for a broken one, and nothing charges" % coldest)
+        found.warn(
+            "temp: below %d C the sensor is taken for a broken one, and nothing charges" % coldest
+        )
 
 
 def _guard(board, found):
@@ -189,7 +197,9 @@ def _guard(board, found):
     guard = board["guard"]
     for i, connector in enumerate(board["connectors"]):
         if "held" in connector["contactor"] and guard not in ("interlock", "external"):
-            found.refuse("connectors[%d].contactor.held" % i, "there is no guard that could hold it")
+            found.refuse(
+                "connectors[%d].contactor.held" % i, "there is no guard that could hold it"
+            )
         if guard in ("interlock", "external") and not connector.get("rcd", {}).get("gates"):
             found.warn(
                 "connectors[%d].rcd.gates: is not true: guard %s counts as none, as long as the "

@@ -41,7 +41,9 @@ class Findings:
 
     def sound(self, *keys):
         """Are these keys, what is in them and what they are in, of the right shape?"""
-        return not any(_inside(bad, key) or _inside(key, bad) for bad in self._misshapen for key in keys)
+        return not any(
+            _inside(bad, key) or _inside(key, bad) for bad in self._misshapen for key in keys
+        )
 
 
 def _inside(inner, outer):

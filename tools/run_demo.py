@@ -5,8 +5,8 @@
 The firmware runs under MicroPython (CPython where there is none) on host_tests/twin, against
 host_tests/csms over a real socket. Time runs `--speed` times as fast as the clock on the wall.
 With --once (or ONCE=1) the program ends after the session: status 0 if every check held,
-1 if not, within 120 s. Without, both stay up until Ctrl-C, the charger's page is told, and keys plug,
-tap, ask and unplug (demo_keys.py).
+1 if not, within 120 s. Without, both stay up until Ctrl-C, the charger's page is told, and keys
+plug, tap, ask and unplug (demo_keys.py).
 """
 
 import argparse

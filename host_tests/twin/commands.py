@@ -58,9 +58,15 @@ COMMANDS = {
         "how much current the car takes",
         {"amps": ("number?", "at most so much; left out or null: all that is offered"), **LATER},
     ),
-    "ev": ("the car behaves like one of the quirks below", {"quirk": (tuple(QUIRKS), "its name"), **LATER}),
+    "ev": (
+        "the car behaves like one of the quirks below",
+        {"quirk": (tuple(QUIRKS), "its name"), **LATER},
+    ),
     "tap": ("a card is held to the reader", {"tag": ("text!", "what is on it"), **LATER}),
-    "button": ("the charger's button is pressed", {"seconds": ("number", "for how long; 0.2"), **LATER}),
+    "button": (
+        "the charger's button is pressed",
+        {"seconds": ("number", "for how long; 0.2"), **LATER},
+    ),
     "fault": (
         "one of the faults below begins or ends",
         {
@@ -218,7 +224,9 @@ def help_text():
     for name, (line, fields) in COMMANDS.items():
         star = " *" if physical(name) else ""
         lines += ["", '  {"do": "%s"}%s: %s' % (name, star, line)]
-        lines += ["    %-10s %s" % (n, _field_line(*f)) for n, f in fields.items() if n not in LATER]
+        lines += [
+            "    %-10s %s" % (n, _field_line(*f)) for n, f in fields.items() if n not in LATER
+        ]
     for title, names in (("faults", FAULTS), ("quirks of cars", QUIRKS)):
         lines += ["", title + ":"]
         lines += ["  %-16s %s" % pair for pair in names.items()]

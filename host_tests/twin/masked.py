@@ -45,7 +45,7 @@ class Masker:
         self._known = {value for value in known if value and len(value) >= _LEAST}
 
     def mask(self, text):
-        """`text`, an OCPP message, without its secrets; letter by letter the same if it has none."""
+        """An OCPP message without its secrets; letter by letter the same if it has none."""
         try:
             message = json.loads(text)
         except ValueError:

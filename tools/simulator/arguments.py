@@ -21,14 +21,14 @@ _PEM = {
     "key": "PRIVATE KEY-----",
 }
 
-DESCRIPTION = """Starts one charger, or several, on simulated hardware and connects it to a central system
-(CSMS). Once its ports listen it prints one line
+DESCRIPTION = """Starts one charger, or several, on simulated hardware and connects it to a central
+system (CSMS). Once its ports listen it prints one line
 
   READY control=HOST:PORT web=HOST:PORT
 
 and with --count above 1 one such line for each charger, in order, with id=ID at its end (percent-
-encoded as in the address). What the charger itself prints goes to standard error. SIGTERM or Ctrl-C
-ends all of them as a power cut would."""
+encoded as in the address). What the charger itself prints goes to standard error. SIGTERM or
+Ctrl-C ends all of them as a power cut would."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -45,7 +45,9 @@ def _bad(text):
 def _heap(text):
     size = heap_bytes(text)
     if size < LEAST_HEAP:
-        raise ValueError(f"{text!r} is less than the {LEAST_HEAP // 1024}k that Python alone needs")
+        raise ValueError(
+            f"{text!r} is less than the {LEAST_HEAP // 1024}k that Python alone needs"
+        )
 
 
 def _pair(text):
@@ -144,7 +146,12 @@ def parser():
         allow_abbrev=False,
     )
     add = made.add_argument
-    add("--board", default="esp32_devkitc", metavar="NAME", help="boards/NAME.toml, or a .toml file")
+    add(
+        "--board",
+        default="esp32_devkitc",
+        metavar="NAME",
+        help="boards/NAME.toml, or a .toml file",
+    )
     add("--csms", required=True, type=_csms, metavar="URL", help="ws://... or wss://...")
     add("--id", required=True, type=_identity, help="identity: connects to URL/ID")
     add(
@@ -152,13 +159,22 @@ def parser():
         type=_number(1, MAX_COUNT, int),
         default=1,
         metavar="N",
-        help="so many chargers: ID-1, ID-2, ... ID-N, each with its directory DIR/ID-n below --data "
-        "and, where a port is given, with that port, the next one, and so on",
+        help="so many chargers: ID-1, ID-2, ... ID-N, each with its own directory below "
+        "--data (named like it) and, where a port is given, that one, the next, and so on",
     )
-    add("--frames", action="store_true", help="print each OCPP message to standard output, secrets "
-        "masked: FRAME, time of day, time of the charger, identity, -> (sent) or <- (received), text")  # fmt: skip
-    add("--scenario", type=_file(), metavar="FILE", help="a day of cars, outages and faults (TOML or "
-        "JSON, docs/scenarios.md): played, judged, and the end")  # fmt: skip
+    add(
+        "--frames",
+        action="store_true",
+        help="print each OCPP message to standard output, secrets masked: FRAME, time of day, the "
+        "charger's time in s, identity, -> (sent by it) or <- (received), text",
+    )
+    add(
+        "--scenario",
+        type=_file(),
+        metavar="FILE",
+        help="play a day of cars, outages and faults (TOML or JSON, see docs/scenarios.md), print "
+        "what has become of it, and end",
+    )
     add("--password", metavar="P", help="HTTP Basic password")
     add("--ca", type=_file("ca"), metavar="PEM", help="CA that signed the CSMS's certificate")
     add("--cert", type=_file("cert"), metavar="PEM", help="client certificate")
@@ -174,10 +190,28 @@ def parser():
     add("--set", type=_pair, action="append", default=[], metavar="Key=Value", dest="settings",
         help="a setting, for this start only")  # fmt: skip
     address = _checked(split_address)
-    add("--control", type=address, default="127.0.0.1:0", metavar="HOST:PORT", help="port 0: any free one")
-    add("--web", type=address, default="127.0.0.1:0", metavar="HOST:PORT", help="the charger's page")
+    add(
+        "--control",
+        type=address,
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="port 0: any free one",
+    )
+    add(
+        "--web",
+        type=address,
+        default="127.0.0.1:0",
+        metavar="HOST:PORT",
+        help="the charger's page",
+    )
     speed = _number(0, 1e6, float)
-    add("--speed", type=speed, default=1, metavar="N", help="times real time; 0: as fast as it goes")
+    add(
+        "--speed",
+        type=speed,
+        default=1,
+        metavar="N",
+        help="times real time; 0: as fast as it goes",
+    )
     add("--heap", type=_checked(_heap), metavar="SIZE", help="128k, 1m, 64wk")
     add("--fidelity", choices=("analytic", "sample"), default="analytic", help=argparse.SUPPRESS)
     add("--seed", type=_number(0, 2**31, int), default=1, help=argparse.SUPPRESS)
@@ -215,7 +249,9 @@ def _check_ports(args):
     for option, text in (("--control", args.control), ("--web", args.web)):
         for host, port in ports(text, args.count):
             if port > 65535:
-                raise ValueError(f"argument {option}: {args.count} ports from {text} on do not fit below 65536")
+                raise ValueError(
+                    f"argument {option}: {args.count} ports from {text} on do not fit below 65536"
+                )
             if port and (host, port) in taken:
                 other = taken[host, port]
                 also = f": {other} has it, too" if other != option else ""

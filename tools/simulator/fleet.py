@@ -69,7 +69,7 @@ class Charger:
             now = time.time()
             clock = time.strftime("%H:%M:%S", time.localtime(now)) + ".%03d" % (now % 1 * 1000)
             way = "->" if event["sent"] else "<-"
-            print(f"FRAME {clock} {event['t']:.3f} {self.id} {way} {event['text']}", flush=True)
+            print(f"FRAME {clock} {event['t']:.3f} {self._name} {way} {event['text']}", flush=True)
 
     async def start(self):
         """Ports and power on. Returns once its interpreter runs."""

@@ -184,7 +184,9 @@ class Player:
     def summary(self):
         """Lines for people."""
         hours = self._day.length_s / 3600
-        lines = [f"{self.id}: {self._day.file}, {hours:.2f} h" + ("" if self.over else ", ended early")]
+        lines = [
+            f"{self.id}: {self._day.file}, {hours:.2f} h" + ("" if self.over else ", ended early")
+        ]
         for visit in self.visits:
             entry, (word, _) = visit.entry, visit.verdict()
             wh = "-" if visit.wh is None else f"{visit.wh / 1000:.3f} kWh"
@@ -202,7 +204,9 @@ class Player:
         if self.last and not self.last.get("ocpp"):
             lines.append("  at the end it is not connected, or not accepted")
         lines += [f"  {clock(at)} {entry}: {text}" for at, entry, text in self.problems]
-        lines.append("  as the scenario wants it" if self.good else "  NOT as the scenario wants it")
+        lines.append(
+            "  as the scenario wants it" if self.good else "  NOT as the scenario wants it"
+        )
         return lines
 
 
