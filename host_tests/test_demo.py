@@ -52,7 +52,7 @@ class Terminal:
         return termios.tcgetattr(self.fd)[3] & (termios.ICANON | termios.ECHO)
 
     def status(self):
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while time.monotonic() < end:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -75,21 +75,21 @@ def test_keys_plug_tap_ask_and_unplug_once_the_story_is_over():
             assert re.search(r"^\s+%s  .*%s" % (key, line), told, re.M), told
         assert terminal.modes() == 0 != before, "each key counts at once"
         terminal.press("u")
-        terminal.until(r"no car comes by itself", 10)
+        terminal.until(r"no car comes by itself", 60)
         terminal.press("a")
-        terminal.until(r"not possible: no EV is plugged in", 10)
+        terminal.until(r"not possible: no EV is plugged in", 60)
         terminal.press("p")
-        terminal.until(r"state B", 10)
+        terminal.until(r"state B", 60)
         terminal.press("t")
-        terminal.until(r"StartTransaction", 20)
+        terminal.until(r"StartTransaction", 60)
         terminal.press("a")
-        terminal.until(r"contactor closed", 20)
+        terminal.until(r"contactor closed", 60)
         terminal.press("a")
-        terminal.until(r"contactor open", 20)
+        terminal.until(r"contactor open", 60)
         terminal.press("u")
-        terminal.until(r"StopTransaction", 20)
+        terminal.until(r"StopTransaction", 60)
         terminal.press("?")
-        terminal.until(r"Keys:", 10)
+        terminal.until(r"Keys:", 60)
         terminal.press("\x1b[A")  # cursor up is no "a"
         terminal.press("\x03")
         assert terminal.status() in (0, 1), terminal.text
@@ -113,6 +113,6 @@ def test_without_a_terminal_no_keys_are_promised():
         seen.append(line)
         if "Ctrl-C ends both" in line:
             process.send_signal(signal.SIGINT)
-    assert process.wait(20) in (0, 1)
+    assert process.wait(60) in (0, 1)
     assert "Ctrl-C ends both" in "".join(seen) and "Keys:" not in "".join(seen)
     assert "Traceback" not in "".join(seen)
