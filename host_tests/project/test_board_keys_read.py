@@ -68,7 +68,7 @@ def tables(spec, name):
     """(table, key) of everything that a table of the schema may have, and of those inside."""
     inner = {"connectors": "connector", "uarts": "uart", "registers": "register", "estop": "input",
              "pe": "input"}  # fmt: skip
-    for key, (kind, _) in spec.items():
+    for key, (kind, *_) in spec.items():
         yield name, key
         child = inner.get(key, key)
         if isinstance(kind, board_tool.Either):

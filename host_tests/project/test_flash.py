@@ -256,6 +256,7 @@ def test_unknown_and_draft_boards(tmp_path, monkeypatch):
     import flash as program
 
     text = (ROOT / "boards" / (BOARD + ".toml")).read_text()
+    text = text.replace('name = "%s"' % BOARD, 'name = "mine"')
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "mine.toml").write_text('draft = "no front end yet"\n' + text)
     monkeypatch.setattr(program, "ROOT", tmp_path)

@@ -22,7 +22,9 @@ from tools_paths import ROOT, TESTS, tool
 sys.path.append(str(ROOT / "tools"))
 import romfs  # noqa: E402
 
-FOR_CPYTHON = tuple(("twin", name) for name in ("host.py", "loop_cpy.py", "cpython"))
+FOR_CPYTHON = tuple(
+    ("twin", name) for name in ("host.py", "commands.py", "masked.py", "loop_cpy.py", "cpython")
+)
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.
 SOURCE_ONLY = (pathlib.Path("firmware/boot.py"), pathlib.Path("firmware/main.py"))

@@ -27,6 +27,7 @@ import twin.twin_state as twin_state
 
 sys.modules.setdefault("twin_state", twin_state)
 
+from twin import commands, masked  # noqa: E402
 from twin.chip import RESETS  # noqa: E402
 from twin.world import released  # noqa: E402
 
@@ -86,13 +87,23 @@ def heap_bytes(text):
     return int(number) * factor
 
 
+def _json_file(path):
+    """What a JSON file holds; ValueError names it."""
+    try:
+        return json.loads(path.read_text())
+    except ValueError as exc:
+        raise ValueError(f"{path} is damaged: {exc}") from None
+
+
 def load_board(board):
     """Board profile as a dict: from a dict, a .json or .toml file, or boards/NAME.toml."""
     if isinstance(board, dict):
         return board
     path = pathlib.Path(board)
+    if path.suffix in (".json", ".toml") and not path.is_file():
+        raise ValueError(f"there is no board file {str(path)!r}")
     if path.suffix == ".json":
-        return json.loads(path.read_text())
+        return _json_file(path)
     if path.suffix != ".toml":
         path = ROOT / "boards" / f"{board}.toml"
         if not path.exists():
@@ -101,7 +112,7 @@ def load_board(board):
     spec = importlib.util.spec_from_file_location("board_tool", ROOT / "tools" / "board.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    return tool.load_toml(path)
+    return tool.load_toml(path, any_name=True)
 
 
 def interpreter(runtime):
@@ -183,7 +194,9 @@ class Twin:
     starts more quickly from there. Not where the heap is measured.
     rom: a ROMFS image (tools/romfs.py) with firmware, lib/ and microdot: the program is run from
     there as from a chip's flash, and the image is no part of a limited heap.
-    options: more of what the world's models understand (twin_state.options).
+    options: more of what the world's models understand (twin_state.options); {"frames": True}:
+    each OCPP message is an event, its secrets masked.
+    gated: time moves at its speed, but only as far as advance() lets it.
     """
 
     def __init__(
@@ -211,12 +224,14 @@ class Twin:
         rom=None,
         frozen=None,
         compiled=None,
+        gated=False,
     ):
         if fidelity not in ("analytic", "sample"):
             raise ValueError(f"unknown fidelity {fidelity!r}")
         self.board = load_board(board)
         self.runtime = runtime
         self.hold = hold
+        self.gated = gated
         self.speed = speed
         self.settle = None
         self.log_lines = []
@@ -231,6 +246,7 @@ class Twin:
         self._start_values = self._start_settings(csms, id, password, ca, cert, key, settings)
         if firmware is None and not frozen:
             check_settings(self._start_values)
+        self._mask = masked.Masker([password]).mask
         self._files = {"ca.pem": ca, "cert.pem": cert, "key.pem": key}
         self._made_data = data is None
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="microevse-")).resolve()
@@ -299,7 +315,7 @@ class Twin:
         (self.data / "vfs").mkdir(parents=True, exist_ok=True)
         saved = self.data / "world.json"
         if saved.exists():
-            self._state.update(json.loads(saved.read_text()))
+            self._state.update(_json_file(saved))
             self._state.update(up=True)
             self._lose("power")
         self._now_us = self._horizon = self._state["now_us"]
@@ -324,27 +340,22 @@ class Twin:
         with contextlib.suppress(asyncio.TimeoutError, TwinError):
             await self._take_snapshot(FINAL_SNAPSHOT_S)
         await self._kill()
-        if self._server:
-            self._server.close()
         for task in list(self._tasks):
             task.cancel()
-        self._save()
+        if self._server:
+            self._server.close()
+            self._save()  # not before it has been read: a start that failed changes no image
         if self._made_data:
             shutil.rmtree(self.data, ignore_errors=True)
 
     async def command(self, cmd):
         """Apply one control command; returns its answer, always with "ok"."""
         try:
-            do = cmd.get("do")
-            if not isinstance(do, str) or do.startswith("_"):
-                raise ValueError(f"unknown command {do!r}")
-            if do == "power_cut":
-                seconds = cmd.get("seconds", 2)
-                if isinstance(seconds, bool) or not isinstance(seconds, (int, float)):
-                    raise ValueError('"seconds" must be a number')
-                if seconds < 0:
-                    raise ValueError('"seconds" must not be negative')
-                return await self.power_cut(seconds)
+            commands.check(cmd)
+            if cmd["do"] == "help":
+                return commands.help_answer()
+            if cmd["do"] == "power_cut":
+                return await self.power_cut(cmd.get("seconds", 2))
             if self._dark:
                 return self._dark_command(cmd)
             return await self._ask(cmd, ANSWER_S)
@@ -389,10 +400,10 @@ class Twin:
         return _added(self._erased, (await self.flash())["erases"])
 
     async def advance(self, seconds):
-        """Hold mode: let `seconds` of virtual time pass (a little more where a stall of the
-        chip ends later), the peer being given its turn through `settle`."""
-        if not self.hold:
-            raise RuntimeError("advance() needs hold=True")
+        """Let `seconds` of virtual time pass (a little more where a stall of the chip ends
+        later); in hold mode the peer is given its turn through `settle`."""
+        if not (self.hold or self.gated):
+            raise RuntimeError("advance() needs hold=True or gated=True")
         self._horizon = target = max(self._horizon, self._now_us + round(seconds * 1e6))
         self._moved.clear()
         self._at_horizon = False
@@ -452,7 +463,7 @@ class Twin:
         path = vfs / "config.json"
         if path.exists():
             # Factory values that somebody put into this image stay.
-            config["settings"] = json.loads(path.read_text()).get("settings", {})
+            config["settings"] = _json_file(path).get("settings", {})
         for name, value in self._provision.items():
             config["settings"].setdefault(name, value)
         path.write_text(json.dumps(config))
@@ -560,7 +571,7 @@ class Twin:
             dns_port=self._dns_port,
             speed=self.speed,
             hold=self.hold,
-            horizon=self._horizon,
+            horizon=self._horizon if self.hold or self.gated else None,
             heap=self._heap,
             frozen=self.frozen,
             fidelity=self._fidelity,
@@ -698,6 +709,8 @@ class Twin:
                 self._listening.set()
         elif kind == "crash":
             self.crashed = True
+        elif kind == "frame":
+            event["text"] = self._mask(event["text"])
         elif kind == "heap":
             self._log_line(
                 "twin: heap limit {limit}; not counted: ROM image {image}, the twin's own"
@@ -796,8 +809,8 @@ class Twin:
     def _dark_command(self, cmd):
         do = cmd["do"]
         if do == "network":
-            if not isinstance(cmd.get("up"), bool):
-                raise ValueError('"up" must be true or false')
+            if set(cmd) != {"do", "up"}:
+                raise ValueError('the charger has no power: only "up" can be changed')
             self._state["up"] = cmd["up"]
             return {"ok": True}
         if do == "status":
@@ -806,7 +819,7 @@ class Twin:
             self._dark.clock.run_to(self._now_us)
             answer.update(self._dark.status(cmd.get("connector", 1)), t=self.now)
             return answer
-        if do in ("set", "reboot", "stall"):
+        if not commands.physical(do):
             raise ValueError("the charger has no power")
         self._dark.clock.run_to(self._now_us)
         answer = {"ok": True, **(self._dark.command(cmd) or {})}
@@ -814,23 +827,14 @@ class Twin:
         return answer
 
     async def _power_on(self, when_us):
-        loop = asyncio.get_running_loop()
-        if self.hold:
-            while self._now_us < when_us:
-                self._granted.clear()
-                self._now_us = max(self._now_us, min(self._horizon, when_us))
-                if self._now_us < when_us:
-                    self._at_horizon = True
-                    self._moved.set()
-                    await self._granted.wait()
-        elif self.speed:
-            begin, since = loop.time(), self._now_us
-            while self._now_us < when_us:
-                await asyncio.sleep(min(0.05, (when_us - self._now_us) / 1e6 / self.speed))
-                passed = (loop.time() - begin) * self.speed * 1e6
-                self._now_us = max(self._now_us, min(when_us, since + int(passed)))
-        else:
-            self._now_us = when_us
+        while self._now_us < when_us:
+            self._granted.clear()
+            limited = self.hold or self.gated
+            await self._dark_until(min(when_us, self._horizon) if limited else when_us)
+            if self._now_us < when_us:
+                self._at_horizon = True
+                self._moved.set()
+                await self._granted.wait()
         async with self._changing:
             if self._stopped:
                 return
@@ -839,6 +843,16 @@ class Twin:
             self._emit({"event": "power", "on": True, "t": self.now})
             self._emit({"event": "reboot", "cause": "pwron", "t": self.now})
             await self._try_spawn("power")
+
+    async def _dark_until(self, when_us):
+        """Time passes without power, at its pace."""
+        loop = asyncio.get_running_loop()
+        begin, since = loop.time(), self._now_us
+        while self.speed and not self.hold and self._now_us < when_us:
+            await asyncio.sleep(min(0.05, (when_us - self._now_us) / 1e6 / self.speed))
+            passed = (loop.time() - begin) * self.speed * 1e6
+            self._now_us = max(self._now_us, min(when_us, since + int(passed)))
+        self._now_us = max(self._now_us, when_us)
 
     def _task(self, coro):
         task = asyncio.ensure_future(coro)

@@ -9,6 +9,8 @@ when the firmware has nothing to do, in one of three ways:
 - hold: only up to the horizon the parent grants, and only after the parent has said that
   the peer has dealt with every byte written so far.
 
+The first two may have a horizon, too: time stands still there until the parent moves it.
+
 On the link both sides send one JSON object per line. To the parent: `event`, `re` (answer
 to a command), `sync` (bytes were written, the firmware is idle), `at` (the horizon is
 reached). From the parent: `cmd`, `go` (the new horizon), `start`.
@@ -112,7 +114,7 @@ class Pacer:
         self.link = link
         self.speed = speed
         self.hold = hold
-        self.horizon = horizon
+        self.horizon = horizon  # us; None: there is none
         self.on_command = on_command  # fn(command) -> (answer, after or None)
         self.wait = None  # fn(ms): real wait for the link or any socket in net.waiting
         self.peer_busy = None  # fn() -> True while an answer is certainly due
@@ -196,10 +198,12 @@ class Pacer:
         target = until if due is None or (until is not None and until < due) else due
         if self.hold:
             target = self._held(target)
-        elif self.speed:
-            target = self._paced(target)
+        elif self._at_horizon():
+            target = None
         else:
-            target = self._free(target)
+            target = self._paced(target) if self.speed else self._free(target)
+            if target is not None and self.horizon is not None:
+                target = min(target, self.horizon)
         if target is not None:
             clock.run_to(target)
         if (clock.stuck or clock.stall_us) and not self._hanging:
@@ -275,10 +279,16 @@ class Pacer:
                 )
             self._pause(PACED_WAIT_MS)
             return None
-        if self.clock.now_us >= self.horizon:
-            if not self._told:
-                self._told = True
-                self.link.send({"at": self.clock.now_us})
-            self._pause(PACED_WAIT_MS)
+        if self._at_horizon():
             return None
         return self.horizon if target is None else min(target, self.horizon)
+
+    def _at_horizon(self):
+        """True where time may not go on; the parent is told once."""
+        if self.horizon is None or self.clock.now_us < self.horizon:
+            return False
+        if not self._told:
+            self._told = True
+            self.link.send({"at": self.clock.now_us})
+        self._pause(PACED_WAIT_MS)
+        return True

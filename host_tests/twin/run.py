@@ -224,6 +224,10 @@ class Board:
         for name in ("machine", "esp32", "binascii"):
             __import__(name)
         for name in () if nothing else ("boot.py", "main.py"):
+            if name == "main.py" and start.get("frames"):
+                from twin import frames  # boot.py has chosen where the firmware is
+
+                frames.install(self.send)
             for folder in start["firmware"]:
                 path = folder + "/" + name
                 if _exists(path):

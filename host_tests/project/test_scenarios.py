@@ -1,0 +1,240 @@
+# Scenario files of the simulator: played against a central system, refused where wrong.
+# MIT license; part of microevse
+
+import json
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from simulated import SIMULATE, Central, alive, descendants
+
+from simulator import scenario_file
+from twin.host import ROOT, load_board
+
+EXAMPLE = ROOT / "docs" / "examples" / "day.toml"
+
+
+def play(central, file, *args, timeout=300):
+    """(exit status, what was printed) of one scenario at full speed."""
+    done = subprocess.run(
+        [
+            *SIMULATE,
+            "--csms",
+            central.url,
+            "--id",
+            "X",
+            "--speed",
+            "0",
+            "--scenario",
+            str(file),
+            *args,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    assert "Traceback" not in done.stderr, done.stderr[-3000:]
+    return done.returncode, done.stdout
+
+
+def written(folder, tables, name="day.json"):
+    path = folder / name
+    path.write_text(json.dumps(tables))
+    return path
+
+
+def test_the_example_in_the_documentation_goes_as_it_says():
+    with Central() as central:
+        status, said = play(central, EXAMPLE)
+        assert status == 0, said
+        assert said.startswith("READY control=")
+        assert len(re.findall(r"^  car \d .* charged$", said, re.M)) == 5
+        assert "car 3     0:48:00 to  0:51:00  connector 1    0.000 kWh  not charged" in said
+        assert "commands: 1, faults: 1, network outages: 1, power cuts: 1" in said
+        stops = [t.stop for t in central.csms.transactions.values()]
+        assert [t.start["idTag"] for t in central.csms.transactions.values()] == [
+            "CARD1", "CARD2", "CARD1", "CARD2",
+        ]  # fmt: skip
+        assert stops[3]["reason"] == "PowerLoss" and stops[0]["reason"] == "Local"
+        assert len(central.csms.calls("BootNotification")) == 3, "start, power cut, reboot"
+        told = central.csms.calls("StatusNotification")
+        assert any(p["errorCode"] == "GroundFailure" for p in told)
+        # Energy in the summary is that which is billed, but for the car that lost its power: it
+        # drew a little after its last reading.
+        physical = float(re.search(r"cars: 5, energy: ([\d.]+) kWh", said).group(1))
+        assert abs(sum(t.wh for t in central.csms.transactions.values()) / 1000 - physical) < 0.1
+
+
+def test_a_car_that_does_not_charge_fails_the_day(tmp_path):
+    day = {
+        "car": [{"at": 20, "for": 60, "tag": "STRANGER"}, {"at": 220, "for": 60, "tag": "CARD1"}]
+    }
+    with Central() as central:
+        status, said = play(central, written(tmp_path, day))
+    assert status == 1
+    assert "not charged, against the scenario" in said and "NOT as the scenario wants it" in said
+    assert re.search(r"car 2 .* charged$", said, re.M)
+
+
+def test_what_is_refused_when_it_comes_to_it_is_told_with_its_time(tmp_path):
+    day = {"command": [{"at": "0:00:30", "do": "request"}], "length": "1m"}
+    with Central() as central:
+        status, said = play(central, written(tmp_path, day))
+    assert status == 1 and " 0:00:30 command 1: request: no EV is plugged in" in said
+
+
+def test_several_chargers_play_it_and_one_of_them_more(tmp_path):
+    day = {
+        "length": "4m",
+        "car": [{"at": 20, "for": 60, "tag": "CARD1", "charger": 2}],
+        "power_cut": [{"at": 200, "for": 10}],
+    }
+    with Central() as central:
+        status, said = play(central, written(tmp_path, day), "--count", "2")
+        assert status == 0, said
+        one, two = said.split("X-1: ")[1].split("X-2: ")
+        assert "cars: 0, energy: 0.000 kWh, power cuts: 1" in one and "cars: 1" in two
+        assert len(central.csms.transactions) == 1
+
+
+def test_a_signal_ends_it_early_and_it_is_told_what_has_become_of_it(tmp_path):
+    path = written(tmp_path, {"car": [{"at": 5, "for": "10h"}]})
+    with Central() as central:
+        process = subprocess.Popen(
+            [*SIMULATE, "--csms", central.url, "--id", "X", "--scenario", str(path)],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert process.stdout.readline().startswith("READY ")
+        time.sleep(1)
+        family = descendants(process.pid)
+        process.send_signal(signal.SIGTERM)
+        said, _ = process.communicate(timeout=20)
+    assert process.returncode == 1 and "ended early" in said
+    assert family and not any(alive(pid) for pid in family)
+
+
+# -- what cannot be played ------------------------------------------------------------------------
+
+
+def problems(tmp_path, tables, count=1):
+    path = written(tmp_path, tables)
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.load(path, count)
+    lines = str(caught.value).splitlines()
+    assert all(line.startswith(f"{path}: ") for line in lines)
+    return [line[len(str(path)) + 2 :] for line in lines]
+
+
+def test_all_mistakes_are_told_at_once_with_entry_and_key(tmp_path):
+    day = {
+        "cars": [],
+        "length": "long",
+        "car": [
+            {"at": "7:30", "for": "1h", "amps": "many", "tag": ""},
+            {"for": 0, "quirk": "flies", "amp": 3},
+            {"at": "7:61", "for": "1 hour", "charges": 1},
+        ],
+        "outage": {"at": 3},
+        "fault": [{"at": 1, "kind": "tornado"}, {"at": 1, "kind": "rcd", "sensor": "broken"}],
+        "command": [{"at": 1, "do": "fly"}, {"at": 2, "do": "tap"}, {"at": 3, "do": "status"}],
+        "power_cut": [{"at": -1, "for": 3, "charger": 2}],
+    }
+    told = problems(tmp_path, day)
+    for start in (
+        "cars: is unknown",
+        "length: must be a length",
+        "car 1: amps: must be a number",
+        "car 1: tag: is empty",
+        "car 2: at: is missing",
+        "car 2: for: must be a length",
+        "car 2: quirk: must be one of normal",
+        "car 2: amp: is unknown",
+        "car 3: at: must be a time",
+        "car 3: for: must be a length",
+        "car 3: charges: must be true or false",
+        "outage: must be a list of tables: [[outage]]",
+        "fault 1: kind: must be one of rcd",
+        "fault 2: sensor: must be one of ok",
+        "command 1: do: must be one of plug",
+        "command 2: tag: is missing",
+        "command 3: do: must be one of plug",
+        "power_cut 1: at: must be a time",
+        "power_cut 1: charger: must be 1 to 1",
+    ):
+        assert sum(line.startswith(start) for line in told) == 1, (start, told)
+    assert len(told) == 19
+
+
+def test_a_scenario_that_cannot_be_played_starts_nothing(tmp_path):
+    path = written(tmp_path, {"car": [{"at": "x"}]})
+    with Central() as central:
+        status, said = play(central, path)
+        assert status == 2 and said == ""
+        assert central.csms.log == []
+
+
+def test_two_cars_do_not_stand_at_one_connector(tmp_path):
+    day = {"car": [{"at": 0, "for": "1h"}, {"at": "1:01", "for": "1h"}]}
+    assert problems(tmp_path, day) == [
+        "car 2: at: car 1 is still there (a car may need 120 s to leave)"
+    ]
+    day["car"][1]["connector"] = 2
+    assert scenario_file.load(written(tmp_path, day)).length_s == 7260 + 300
+    day["outage"] = [{"at": 5, "for": 10}, {"at": 14, "for": 3}]
+    assert problems(tmp_path, day) == ["outage 2: at: outage 1 is still there"]
+
+
+def test_a_day_has_entries_and_is_long_enough(tmp_path):
+    assert problems(tmp_path, {}) == ["has no entries: nothing would happen"]
+    day = {"car": [{"at": 0, "for": "1h"}], "length": "30m"}
+    assert problems(tmp_path, day) == ["length: is over before the last entry is (3600 s)"]
+
+
+@pytest.mark.parametrize("name", ["day.toml", "day.json", "day.txt"])
+def test_broken_files_name_the_file(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(b"[[car]\n\xff")
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.load(path)
+    assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+def test_a_board_without_reader_or_connector_is_told_before_the_start(tmp_path):
+    day = {"car": [{"at": 0, "for": "1h", "tag": "A"}, {"at": 0, "for": "1h", "connector": 2}]}
+    day = scenario_file.load(written(tmp_path, day))
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.fits(day, load_board("esp32_devkit_min"), 1)
+    assert [(entry, key) for entry, key, _ in caught.value.problems] == [
+        ("car 1", "tag"),
+        ("car 2", "connector"),
+    ]
+    scenario_file.fits(day, load_board("esp32_dual"), 1)
+
+
+def test_without_a_toml_reader_json_still_works_and_toml_says_what_to_do(tmp_path, monkeypatch):
+    monkeypatch.setattr(scenario_file, "tomllib", None)
+    scenario_file.load(written(tmp_path, {"car": [{"at": 0, "for": 9}]}))
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.load(EXAMPLE)
+    assert "pip install tomli" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "kind, text, seconds",
+    [
+        ("when", "7:30", 27000), ("when", "0:00:15", 15), ("when", 90, 90), ("when", "0:00", 0),
+        ("long", "1h30m", 5400), ("long", "45s", 45), ("long", "2h 5s", 7205), ("long", 0.5, 0.5),
+    ],
+)  # fmt: skip
+def test_times(kind, text, seconds):
+    assert scenario_file.seconds(kind, text) == seconds
+
+
+def test_the_guide_names_every_key():
+    text = (ROOT / "docs" / "scenarios.md").read_text()
+    for kind, keys in scenario_file.KEYS.items():
+        assert f"`[[{kind}]]`" in text
+        for key in keys:
+            assert f"`{key}`" in text, (kind, key)

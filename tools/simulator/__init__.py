@@ -1,0 +1,2 @@
+# Parts of tools/simulate.py.
+# MIT license; part of microevse
