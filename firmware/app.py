@@ -9,8 +9,8 @@ import asyncio
 import gc
 
 import blackbox
-import log
-from clock import Clock
+from evse_base import log
+from evse_base.clock import Clock
 from commissioning.setup import Setup
 from config import CsmsConfig, layer_values, provisioning
 from hal import board as board_file
@@ -19,7 +19,7 @@ from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.connection import Connection
 from ocppj.rpc import Rpc, message_ids
-from port import forget, release
+from evse_base import forget, release
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station

@@ -10,10 +10,10 @@ within a second.
 
 import gc
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 from hal import system
-from port import const
+from evse_base import const
 
 FILE = "crash.txt"
 # With so much heap free there is room for more lines.

@@ -5,7 +5,7 @@
 Machine code (`native`): compiled on the chip, or with `mpy-cross -march=...`.
 """
 
-from port import MICROPYTHON, ticks_diff, ticks_us
+from evse_base import MICROPYTHON, ticks_diff, ticks_us
 
 if MICROPYTHON:
     import micropython

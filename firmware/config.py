@@ -7,8 +7,8 @@ And the provisioning file, from which the settings have their factory values.
 
 import json
 
-import log
-from port import release
+from evse_base import log
+from evse_base import release
 from upkeep.key_trial import KeyTrial
 
 

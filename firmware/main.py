@@ -58,7 +58,7 @@ def main():
             if "app" in sys.modules:
                 sys.modules["app"].stop()  # the tick runs on, and closes nothing any more
             import blackbox
-            import log
+            from evse_base import log
             from hal import system
 
             log.error("main", "the application failed: %r", exc)

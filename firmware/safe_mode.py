@@ -12,8 +12,8 @@ of the application is used here: what crashes it must not crash this, too.
 import asyncio
 
 import blackbox
-import log
-from clock import Clock
+from evse_base import log
+from evse_base.clock import Clock
 from config import layer_values, provisioning
 from hal import board as board_file
 from hal import system

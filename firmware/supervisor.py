@@ -9,9 +9,9 @@ not, the tick opens every contactor and feeds the watchdogs no longer (hal/tick.
 
 import asyncio
 
-import log
-import port
-from port import const
+from evse_base import log
+import evse_base as port
+from evse_base import const
 
 _FIRST_DELAY_S = const(1)
 _MAX_DELAY_S = const(60)

@@ -12,12 +12,12 @@ that says so; its own word is never kept, for anybody may speak in its place.
 
 import asyncio
 
-import log
-from iso8601 import format
-from clock import BUILD_UNIX
+from evse_base import log
+from evse_base.iso8601 import format
+from evse_base.clock import BUILD_UNIX
 from store import kinds
 from store.journal import JournalFull
-from port import const
+from evse_base import const
 
 LOOK_S = 1
 PORT = 123

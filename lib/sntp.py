@@ -9,7 +9,7 @@ resolution of a host name, which is the caller's to allow.
 import asyncio
 import errno
 
-from port import ticks_diff, ticks_ms, urandom
+from evse_base import ticks_diff, ticks_ms, urandom
 
 PORT = 123
 TIMEOUT_MS = 3000

@@ -17,7 +17,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 
-import log  # noqa: E402
+from evse_base import log  # noqa: E402
 import seriallink  # noqa: E402
 from seriallink import Trouble  # noqa: E402
 

@@ -35,7 +35,7 @@ import board as board_profile  # noqa: E402
 import cableslot  # noqa: E402
 import espflash  # noqa: E402
 import image  # noqa: E402
-import log  # noqa: E402
+from evse_base import log  # noqa: E402
 import partitions  # noqa: E402
 import seriallink  # noqa: E402
 from hal import kept  # noqa: E402

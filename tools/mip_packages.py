@@ -19,6 +19,7 @@ LIB = ROOT / "lib"
 PARTS = ("manifest.py",)
 
 DESCRIPTIONS = {
+    "evse_base": "What all packages of microevse share: runtime differences, clock, log, dates.",
     "iec61851": "IEC 61851-1 control pilot: levels, duty, state machine.",
     "meters": "Energy meters with one set of verbs.",
     "modbus": "Modbus RTU master for asyncio over any UART object.",

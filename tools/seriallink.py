@@ -22,7 +22,7 @@ from serial.tools import list_ports
 BAUD = 115200
 READ_S = 2
 RUN_S = 60  # a command may say nothing for so long: erasing flash takes its time
-# `12.345 W ocpp: text`, as lib/log.py prints it.
+# `12.345 W ocpp: text`, as lib/evse_base/log.py prints it.
 LOG_LINE = re.compile(r"[0-9]+\.[0-9]{3} [IWE] [a-z_0-9]+: ")
 OLDEST = (1, 24)
 

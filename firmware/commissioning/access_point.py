@@ -5,7 +5,7 @@
 import asyncio
 import os
 
-import log
+from evse_base import log
 from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning.label import password, secret_of, unit_name

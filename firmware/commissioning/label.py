@@ -6,7 +6,7 @@ chip's unique id."""
 from binascii import hexlify
 from hashlib import sha256
 
-from port import urandom
+from evse_base import urandom
 
 # No l, o, 0, 1: it is read from a label.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"

@@ -11,7 +11,7 @@ on the access point's address only, and answers nobody from elsewhere.
 
 import asyncio
 
-import log
+from evse_base import log
 from commissioning import portal_form, portal_page
 from web.bounds import LINE_MAX, Bounded, Disconnected
 from web.origin import host_allowed

@@ -11,7 +11,7 @@ The tool on the host (`tools/usb_setup.py`) does the same. Takes effect with the
 import json
 import os
 
-from clock import Clock
+from evse_base.clock import Clock
 from commissioning.checks import refusals
 from commissioning.label import password, secret_of, unit_name
 from config import layer_values, provisioning

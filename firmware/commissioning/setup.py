@@ -11,8 +11,8 @@ imported when needed and dropped after.
 import asyncio
 import gc
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 
 # Imported by set-up alone, hence dropped with it.
 _RARE = ("commissioning", "hal.softap")

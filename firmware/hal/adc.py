@@ -8,7 +8,7 @@ import burst
 import machine
 from iec61851 import proximity
 from iec61851.plateau import Plateau, divider
-from port import const, forget, sleep_ms, ticks_diff, ticks_ms
+from evse_base import const, forget, sleep_ms, ticks_diff, ticks_ms
 
 from hal import kernel, pilot
 

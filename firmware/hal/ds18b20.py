@@ -6,11 +6,11 @@ its turn, and the bus does not mind waiting."""
 
 import asyncio
 
-import log
+from evse_base import log
 import machine
 from ds18x20 import DS18X20
 from onewire import OneWire, OneWireError
-from port import ticks_diff, ticks_ms
+from evse_base import ticks_diff, ticks_ms
 
 EVERY_S = 2
 STALE_MS = 10000  # older is no reading, whatever has become of the task

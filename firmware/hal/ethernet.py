@@ -6,11 +6,11 @@ switched off and on, as if the cable had been pulled."""
 
 import asyncio
 
-import log
+from evse_base import log
 import network
 from hal.silence import Silence, own_name
 from machine import Pin
-from port import ticks_diff, ticks_ms
+from evse_base import ticks_diff, ticks_ms
 
 # DHCP takes its time; longer than that without an address the interface is restarted.
 ADDRESS_MS = 60000

@@ -3,7 +3,7 @@
 """Same results as `part` and `kth` there (a test compares them), some twenty times faster:
 as bytecode they would take 2 to 3 ms of every 10 ms tick on an ESP32."""
 
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 if MICROPYTHON:
     import micropython

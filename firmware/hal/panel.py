@@ -3,7 +3,7 @@
 """Plain lamps on pins, a strip of WS2812 on one pin, a button to ground."""
 
 import machine
-from port import Flag
+from evse_base import Flag
 
 
 class Lamps:

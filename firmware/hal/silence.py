@@ -7,7 +7,7 @@ while, and then, asked once, not the router either."""
 import asyncio
 import errno
 
-import log
+from evse_base import log
 
 # Two attempts to connect fail within that time, at 30 s each.
 QUIET_S = 90

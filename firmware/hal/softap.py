@@ -6,7 +6,7 @@ moves to its channel, and phones lose it for a moment."""
 import asyncio
 
 import network
-from port import ticks_diff, ticks_ms
+from evse_base import ticks_diff, ticks_ms
 
 MAX_CLIENTS = 4
 JOIN_MS = 20000

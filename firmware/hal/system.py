@@ -17,7 +17,7 @@ import time
 from binascii import hexlify
 
 import machine
-from port import const, crc32
+from evse_base import const, crc32
 
 from hal import watchdog
 

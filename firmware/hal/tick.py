@@ -21,10 +21,10 @@ app.py, which asks `stopped`; a tick that is late again and again opens (_LATE_M
 """
 
 import burst
-import log
+from evse_base import log
 import machine
 from iec61851.evse import GAP_MS
-from port import const, ticks_diff, ticks_ms
+from evse_base import const, ticks_diff, ticks_ms
 
 from hal import system, watchdog
 

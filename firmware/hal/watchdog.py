@@ -13,7 +13,7 @@ and a restart gives it one second anew (port/soc/esp32/system_internal.c). Other
 registers, which are not verified here: there the task watchdog is alone."""
 
 import machine
-from port import const
+from evse_base import const
 
 OPEN_MS = 12000  # an erase, a handshake, DNS, an import: all that may happen while open
 CLOSED_MS = 1000

@@ -8,10 +8,10 @@ in a start that has had the network, a reset of the chip. Nothing here opens a c
 
 import asyncio
 
-import log
+from evse_base import log
 import network
 from hal.silence import Silence, own_name
-from port import ticks_diff, ticks_ms
+from evse_base import ticks_diff, ticks_ms
 
 JOIN_MS = 20000  # association and DHCP
 LOST_MS = 30000  # so long the driver may try alone

@@ -14,7 +14,7 @@ one of them has not signed. Older versions are taken unless UpdateNewerOnly is s
 import hashlib
 from binascii import hexlify
 
-import log
+from evse_base import log
 import slots
 from hal import appslot, board
 from slots import bundle

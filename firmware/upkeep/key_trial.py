@@ -8,7 +8,7 @@ if that works it is the key again. Both stay in the journal: a reboot changes no
 
 from binascii import hexlify, unhexlify
 
-import log
+from evse_base import log
 
 BEFORE = "AuthorizationKeyBefore"
 NAMES = ("AuthorizationKey", "BasicAuthPassword")

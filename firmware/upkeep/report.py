@@ -5,8 +5,8 @@
 import gc
 
 import blackbox
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from hal import system
 from version import VERSION
 

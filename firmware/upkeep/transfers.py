@@ -10,8 +10,8 @@ import asyncio
 import gc
 import sys
 
-import log
-from port import forget, release
+from evse_base import log
+from evse_base import forget, release
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024

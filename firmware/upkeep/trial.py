@@ -13,7 +13,7 @@ at its start has been restarted. A version that crashes later is found by safe m
 
 import asyncio
 
-import log
+from evse_base import log
 from hal import appslot, system
 
 # So long the central system is waited for.

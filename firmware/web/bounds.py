@@ -4,7 +4,7 @@
 
 import asyncio
 
-import port
+import evse_base as port
 
 HEAD_MAX = 4096  # request line and headers together
 LINE_MAX = 1024

@@ -10,8 +10,8 @@ the chip for half a second, maybe while a car charges.
 import asyncio
 import gc
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 
 PORT = 80
 IDLE_S = 300

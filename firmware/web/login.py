@@ -7,8 +7,8 @@ Nothing here knows HTTP routes or where the password is kept.
 
 from binascii import a2b_base64, hexlify
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 
 USER = "admin"
 MIN_PASSWORD = 8

@@ -9,7 +9,7 @@ transfers.Transfers has them.
 
 import asyncio
 
-import log
+from evse_base import log
 
 OWNER = "the page"
 _PIECE = 1024  # one erase of flash at the most

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
-import log
+from evse_base import log
 from version import VERSION
 from wiring.electrical import lacks
 

@@ -5,7 +5,7 @@ version that the central system has picked is imported.
 """
 
 from hal import system
-from port import IN_PLACE
+from evse_base import IN_PLACE
 from version import VERSION
 
 

@@ -4,13 +4,13 @@
 The code of what is not fitted is not loaded. This itself is given up once all runs: so no function
 that is made in here may be kept by a part, for it would keep all of this."""
 
-import log
+from evse_base import log
 from hal.contactor import Contactor
 from hal.pilot import Pilot
 from hal.tick import Tick
 from hal.watchdog import Watchdog
 from iec61851.evse import Evse
-from port import const, forget
+from evse_base import const, forget
 from station.protection import Protection
 
 # Protection looks twice a second.

@@ -5,9 +5,9 @@ what the owner has switched off (setting FeaturesOff: names in _OPTIONAL and PRO
 between), less what the board has no room for.
 """
 
-import log
+from evse_base import log
 from hal.partition import Flash
-from port import const
+from evse_base import const
 
 # Sub-protocols that this firmware speaks, the one that it prefers first.
 PROTOCOLS = ("ocpp1.6",)

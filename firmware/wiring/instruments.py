@@ -2,12 +2,12 @@
 # MIT license; part of microevse
 """Only the driver that is fitted is imported: each costs a few KB of heap."""
 
-import log
+from evse_base import log
 from hal.uart import open_uart
 from station.session import stamp
 from store import kinds
 from store.journal import JournalFull
-from port import const
+from evse_base import const
 
 _S0_IMP_PER_KWH = const(1000)
 _MAINS_V = const(265)  # EN 50160 and some room: for the most power there can be

@@ -4,10 +4,10 @@
 
 import asyncio
 
-import log
+from evse_base import log
 from hal import system
 from hal.partition import Flash
-from port import const, urandom
+from evse_base import const, urandom
 from store import kinds
 from store.journal import Journal, JournalFull
 from store.norlog import NorLog, NoSpace

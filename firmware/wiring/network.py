@@ -3,7 +3,7 @@
 """Which link a board has, and what it is told of the rest of the charger; app.py keeps the
 result."""
 
-import log
+from evse_base import log
 from hal import system
 from hal.dns import Dns
 from ocppj.dial import resolve

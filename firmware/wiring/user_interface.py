@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Cards go to the station, its states to the lamps; the button ends a session or opens set-up."""
 
-import log
+from evse_base import log
 
 
 class UserInterface:

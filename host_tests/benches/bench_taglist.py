@@ -16,8 +16,8 @@ import sys
 HERE = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
 sys.path.insert(0, HERE + "/../../lib")
 
-import log  # noqa: E402
-from port import ticks_diff, ticks_us  # noqa: E402
+from evse_base import log  # noqa: E402
+from evse_base import ticks_diff, ticks_us  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
 from store.taglist import TagList  # noqa: E402
 

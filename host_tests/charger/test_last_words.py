@@ -12,7 +12,8 @@ from twin.host import Twin
 pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
 
 _PROGRAM = """
-import asyncio, gc, blackbox, log
+import asyncio, gc, blackbox
+from evse_base import log
 from hal import system
 
 

@@ -19,7 +19,7 @@ MAIN_CALLS = {
     "app": {"run": 0, "stop": 0},
     "blackbox": {"start": 0, "crashed": 1},
     "safe_mode": {"wanted": 0, "run": 0},
-    "log": {"error": 3},
+    "evse_base.log": {"error": 3},
     "hal.system": {"mark": 1, "reset": 0},
 }
 # Of MicroPython itself.

@@ -102,7 +102,7 @@ async def test_a_version_that_hangs_or_misses_modules_is_taken_back_too(b):
     b.allow_trouble = True
     await b.boot()
     hang = (("app", "import time\nwhile True:\n    time.sleep_ms(100)\n"),)
-    gone = (("lib/log", "import missing\n"), ("hal/system", "import missing\n"))
+    gone = (("lib/evse_base/log", "import missing\n"), ("hal/system", "import missing\n"))
     for broken in (hang, gone):
         async with http(b) as server:
             server.files["/fw"] = update_kit.make(NEW, broken=broken)

@@ -7,7 +7,7 @@ import pathlib
 import sys
 import types
 
-import port
+import evse_base as port
 import rig as rigs
 from store import norlog
 from store.ramflash import RamFlash

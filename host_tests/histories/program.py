@@ -8,9 +8,9 @@ import contextlib
 import sys
 import types
 
-import log
+from evse_base import log
 import rig as rigs
-from clock import Clock
+from evse_base.clock import Clock
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station

@@ -39,7 +39,8 @@ BOARD = {
 
 PRELUDE = """
 import asyncio, json, sys
-import machine, network, port
+import machine, network
+import evse_base as port
 with open("config.json") as f:
     START = json.load(f)["start"]
 

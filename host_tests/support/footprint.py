@@ -103,7 +103,7 @@ def order(roots):
 
 
 # What a running esp32_devkitc with all features has imported while nobody looks at its page.
-RESIDENT_ROOTS = ("port", "log", "hal.board", "blackbox",
+RESIDENT_ROOTS = ("evse_base", "evse_base.log", "hal.board", "blackbox",
                   # What wiring/electrical.py, which is given up, has put together.
                   "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "iec61851.evse",
                   "wiring.network",

@@ -8,7 +8,7 @@ import collections
 import json
 import os
 
-import log
+from evse_base import log
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from iec61851 import levels

@@ -11,7 +11,7 @@ through many cuts at random moments. Runs on both interpreters.
 
 import sys
 
-import log as console
+from evse_base import log as console
 from store.journal import Journal, JournalFull
 from store.kinds import SAMPLE, START, STOP, TXID
 from store.norlog import NorLog

@@ -7,7 +7,7 @@ import json
 import select
 import sys
 
-import port
+import evse_base as port
 from meters import MeterError, generic_modbus
 from meters.eastron import Meter
 from modbus.rtu import Master, ModbusError

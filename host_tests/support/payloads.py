@@ -6,7 +6,7 @@ fit one of them or nearly do."""
 import decimal
 import json
 
-import iso8601
+from evse_base import iso8601
 import jsonschema
 import schemas as tool
 from hypothesis import strategies as st

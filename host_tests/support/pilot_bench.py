@@ -7,7 +7,7 @@ from array import array
 from iec61851 import duty
 from iec61851.evse import GAP_MS, Evse
 from iec61851.plateau import Plateau, divider
-from port import ticks_add
+from evse_base import ticks_add
 
 OHMS = {"A": None, "B": 2740.0, "C": 882.0, "D": 246.0}
 DIVIDER = [270000, 68000, 56000]

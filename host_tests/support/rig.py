@@ -11,7 +11,7 @@ import asyncio
 import sys
 from random import Random
 
-import port
+import evse_base as port
 from iec61851.evse import Evse
 from twin.chip import RESETS
 from twin.pilot_circuit import Adc

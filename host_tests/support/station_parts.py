@@ -4,11 +4,11 @@
 
 import asyncio
 
-import log
+from evse_base import log
 from iec61851 import levels
 from iec61851.closings import Closings
 from iec61851.levels import FrontEnd
-from port import Flag
+from evse_base import Flag
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.station import Station

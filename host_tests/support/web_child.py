@@ -10,7 +10,7 @@ import asyncio
 import os
 import sys
 
-import port
+import evse_base as port
 from web.login import Login, same
 from web.server import make_app
 

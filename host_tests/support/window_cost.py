@@ -26,7 +26,7 @@ BEFORE = {
 }
 MOST = 1.10  # a window may cost so much more than that
 
-MACHINE_CODE = ("burst.py", "kernel.py", "port.py", "window_cost.py")
+MACHINE_CODE = ("burst.py", "kernel.py", "evse_base/__init__.py", "window_cost.py")
 WINDOWS = 100
 
 
@@ -138,7 +138,7 @@ def _child(root):
     chip = _Chip()
     sys.path[:0] = [root + "/firmware", root + "/lib"]
     sys.modules["machine"] = _machine(chip)
-    import port
+    import evse_base as port
 
     port.use_clock(lambda: chip.now_us)
     port.sleep_ms = lambda ms: setattr(chip, "now_us", chip.now_us + 1000 * ms)

@@ -20,7 +20,7 @@ _VALUES = ("value", "attributeValue")
 def _redaction():
     if _LIB not in sys.path:
         sys.path.append(_LIB)
-    import redaction
+    from evse_base import redaction
     from station import declarations
 
     return redaction.redact, _never_shown(declarations.BLOB)

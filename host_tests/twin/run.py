@@ -164,11 +164,11 @@ class Board:
         if not MICROPYTHON:
             import os
 
-            os.urandom = urandom  # before lib/port.py takes it from there
+            os.urandom = urandom  # before lib/evse_base/__init__.py takes it from there
 
     def _patch_port(self):
         try:
-            import port
+            import evse_base as port
         except ImportError:
             return  # a program that does not use the project's libraries
         clock = self.state.clock

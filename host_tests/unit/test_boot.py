@@ -7,6 +7,8 @@ not import, left a contactor closed for good."""
 import os
 import sys
 
+import evse_base
+from evse_base import log
 from fake_chip import Hal, chip
 
 HERE = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
@@ -200,12 +202,16 @@ def start_main(exc, **replaced):
         "log": Module(error=lambda *args: None),
     }
     modules.update(replaced)
+    evse_base.log = modules.pop("log")
     for name in modules:
         if modules[name] is not None:
             sys.modules[name] = modules[name]
         elif name in sys.modules:
             del sys.modules[name]
-    exec(compile(MAIN, "main.py", "exec"), {"__name__": "__main__"})
+    try:
+        exec(compile(MAIN, "main.py", "exec"), {"__name__": "__main__"})
+    finally:
+        evse_base.log = log
 
 
 def opened_first():

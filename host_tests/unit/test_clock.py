@@ -1,7 +1,7 @@
 # Clock: uptime over the wrap of the tick counter, wall time, steps.
 # MIT license; part of microevse
 
-from clock import BUILD_UNIX, Clock
+from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
 
 PERIOD = 1 << 30

@@ -9,7 +9,7 @@ from fake_chip import BOARD, CP, PARTS, Hal, charge, charger, chip
 from helpers import raises, run
 from iec61851 import plateau
 from pilot_bench import Random
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 
 def test_relay_is_off_before_the_pin_becomes_an_output():

@@ -3,7 +3,7 @@
 
 from iec61851.closings import Closings
 from pilot_bench import Bench
-from port import MICROPYTHON, ticks_add
+from evse_base import MICROPYTHON, ticks_add
 
 MINUTE = 60000
 

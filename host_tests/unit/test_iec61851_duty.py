@@ -3,7 +3,7 @@
 
 from iec61851 import duty
 from pilot_bench import DROP_US, Bench, Random
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 SEEDS = 3 if MICROPYTHON else 12
 AMPERES = (6000, 8000, 10000, 13000, 16000, 20000, 25000, 32000, 40000, 48000, 51000, 63000, 80000)

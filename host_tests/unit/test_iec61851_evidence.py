@@ -5,7 +5,7 @@ ones, half of a second bad is the end, and single disturbances are not."""
 
 from iec61851.evidence import Evidence
 from pilot_bench import DROP_US, Bench, Random
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 LIMIT_MS = 1000  # from the first bad moment; seq 12 allows 3 s
 SEEDS = 10 if MICROPYTHON else 60

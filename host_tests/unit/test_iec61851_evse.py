@@ -4,7 +4,7 @@
 from iec61851 import levels
 from iec61851.evse import Evse
 from pilot_bench import DROP_US, Bench, Random
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 
 def opened_after_ms(bench, limit_ms=200):

@@ -5,7 +5,7 @@ else is looked at. The physics has tests of its own."""
 
 from iec61851.evse import Evse
 from iec61851.levels import UNKNOWN, A, B, C, D, E, Observer
-from port import ticks_add
+from evse_base import ticks_add
 
 MV = {"A": 12000, "B": 9000, "C": 6000, "D": 3000, "E": 0, "?": 20000}
 

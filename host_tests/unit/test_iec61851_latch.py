@@ -5,7 +5,7 @@ import sys
 
 from iec61851.latch import CAUSES, Latch
 from pilot_bench import Bench
-from port import MICROPYTHON
+from evse_base import MICROPYTHON
 
 
 class Allows:

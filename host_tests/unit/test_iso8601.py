@@ -1,7 +1,7 @@
 # Timestamps as central systems really send them.
 # MIT license; part of microevse
 
-import iso8601
+from evse_base import iso8601
 from helpers import raises
 
 T = 1767323045  # 2026-01-02T03:04:05Z

@@ -1,8 +1,8 @@
 # The journal: events in order, state by key, space, and what it costs.
 # MIT license; part of microevse
 
-import log as console
-from clock import BUILD_UNIX, Clock
+from evse_base import log as console
+from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
 from store.journal import Journal, JournalFull
 from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID

@@ -1,8 +1,8 @@
 # Log lines: format, the ring of the last ones, and secrets that must not show.
 # MIT license; part of microevse
 
-import log
-from clock import Clock
+from evse_base import log
+from evse_base.clock import Clock
 
 
 def collect(fn):

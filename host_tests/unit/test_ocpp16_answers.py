@@ -299,7 +299,7 @@ def test_an_interval_is_used_where_it_can_be():
 
 
 def test_the_fraction_of_the_central_systems_time_is_kept():
-    from clock import Clock
+    from evse_base.clock import Clock
 
     ms = [0]
     clock = Clock(lambda: ms[0])

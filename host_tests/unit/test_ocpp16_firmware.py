@@ -5,8 +5,8 @@
 import asyncio
 import sys
 
-import iso8601
-import port
+from evse_base import iso8601
+import evse_base as port
 from helpers import raises, run
 from ocpp16.firmware import Firmware
 from ocppj.rpc import CallError

@@ -1,6 +1,6 @@
 # Charging profiles: one alone, stacked, on flash, and what a connector makes of them.
 # MIT license; part of microevse
-import log
+from evse_base import log
 from helpers import raises, run
 from station import profile as p
 from station.composite import composite

@@ -3,7 +3,7 @@
 """Energy that is billed twice or not at all, and a session that never ends, came from one of
 these comparisons; each is asked at its bound."""
 
-import port
+import evse_base as port
 from helpers import run
 from station import measurands, recovery
 from station_parts import Charger, FakeMeter

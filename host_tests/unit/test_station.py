@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 import asyncio
 
-import port
+import evse_base as port
 from helpers import run
-from port import ticks_add
+from evse_base import ticks_add
 from station.reservations import Reservations
 from station_parts import Charger, FakeClock, FakeLock, FakeMeter
 from store import kinds

@@ -3,7 +3,7 @@
 
 import asyncio
 
-import port
+import evse_base as port
 import supervisor
 from helpers import run
 from supervisor import Supervisor

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 
 from helpers import raises, run
-from port import crc32
+from evse_base import crc32
 from store import taglist, tagwriter
 from store.ramflash import RamFlash
 from store.taglist import TagList

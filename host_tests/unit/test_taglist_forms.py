@@ -7,7 +7,7 @@
 import struct
 
 from helpers import run
-from port import crc32
+from evse_base import crc32
 from store.ramflash import RamFlash
 from store.taglist import KINDS, STATUSES, TagList
 from taglist_bench import CutFlash, Lost, info, tokens

@@ -4,7 +4,7 @@
 
 import sntp
 import timekeeper
-from clock import BUILD_UNIX, Clock
+from evse_base.clock import BUILD_UNIX, Clock
 from helpers import run
 from ocppj.resolver import Resolver
 from store import kinds

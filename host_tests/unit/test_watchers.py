@@ -7,7 +7,7 @@ import sys
 
 from fake_chip import PARTS, Hal, charge, charger, chip
 from helpers import raises
-from port import MICROPYTHON, forget
+from evse_base import MICROPYTHON, forget
 
 
 def ticks(count, ms=10):

@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """Needed once: who imports this gives it up again (port.forget), and its heap with it."""
 
-import log
-from port import const, forget
+from evse_base import log
+from evse_base import const, forget
 
 from .levels import A, level
 from .plateau import FULL_U16

@@ -29,7 +29,7 @@ pauses an hour for solar surplus, preconditioning, wake-ups; 30 an hour may go o
 plug-in. Contactors stand 30,000 switchings under load and more: 50 cost less than two thousandths.
 """
 
-from port import const, ticks_diff
+from evse_base import const, ticks_diff
 
 # Places in `_debts`, and for each the closings allowed and the ms after which one is forgotten.
 _PLUG_IN = const(0)

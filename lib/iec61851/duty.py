@@ -6,7 +6,7 @@ What is offered is never rounded up: the EV's tolerance is the EV's. All product
 below 2**30, so that nothing here allocates.
 """
 
-from port import const
+from evse_base import const
 
 MIN_MA = const(6000)  # nothing less can be offered
 MAX_MA = const(80000)

@@ -6,7 +6,7 @@ time was bad (`Evidence`). Time is what was observed, never a number of ticks. N
 allocates.
 """
 
-from port import const
+from evse_base import const
 
 from iec61851.levels import AGED, Run
 

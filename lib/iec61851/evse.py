@@ -20,7 +20,7 @@ It opens
 Times are sums of what passed between windows: more or fewer ticks change nothing.
 """
 
-from port import Flag, const, ticks_diff
+from evse_base import Flag, const, ticks_diff
 
 from iec61851 import duty
 from iec61851.closings import UNPLUGGED, Closings

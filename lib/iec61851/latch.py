@@ -9,7 +9,7 @@ leaves one that nothing shows: `ask` notes how often the cause has been latched,
 in the tick, forgets it only if it has not been latched again since.
 """
 
-from port import const
+from evse_base import const
 
 # All causes, those that matter most first: of several the first one is told.
 CAUSES = (

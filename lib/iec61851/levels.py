@@ -13,7 +13,7 @@ was sent, the charger's own PWM, driver or ADC is broken (PilotOutput, PilotDuty
 if it has, but the levels are no EV's, the EV or the cable is (PilotWrong, DiodeLost).
 """
 
-from port import const
+from evse_base import const
 
 UNKNOWN = const(0)  # no information: not a state, and never a reason to close
 A = const(1)  # no EV

@@ -15,7 +15,7 @@ products stay below 2**30 (30-bit small ints).
 
 from array import array
 
-from port import const
+from evse_base import const
 
 from iec61851.levels import E_MV
 

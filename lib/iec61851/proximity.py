@@ -4,7 +4,7 @@
 100 ohm 63 A. Read once at A -> B and keep: the plug cannot change while it is locked.
 """
 
-from port import const
+from evse_base import const
 
 # What is no rating.
 OPEN = const(0)  # no plug

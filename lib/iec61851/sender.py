@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """+12 V (x1 states), PWM (x2 states) or -12 V (F), and how fast the duty may change."""
 
-from port import const
+from evse_base import const
 
 from iec61851 import duty
 from iec61851.evidence import LOST_MS

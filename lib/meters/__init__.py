@@ -18,7 +18,7 @@ refused, and becomes the new base when it has been saying the same for NEW_MS: `
 then goes on from where it was, so that a running session gains or loses nothing by it.
 """
 
-import port
+import evse_base as port
 
 STALE_MS = 1 << 28  # three days: older than anybody accepts, and half a wrap of the ticks away
 

@@ -9,11 +9,11 @@ on the chip have 24 bits of mantissa, and a kWh register in mWh needs more.
 
 import asyncio
 
-import port
+import evse_base as port
 from meters import Age, MeterError
 from meters.plausible import AGAIN_S, EnergyGuard, Frozen
 from modbus.rtu import READ_INPUT, ModbusError
-from port import const
+from evse_base import const
 
 _VOLTAGE = const(0x0000)  # V, one per phase, 2 registers apart; so are the next two
 _CURRENT = const(0x0006)  # A

@@ -23,7 +23,7 @@ Values become integers without floats: the unit is a fraction of two integers.
 
 import asyncio
 
-import port
+import evse_base as port
 from meters import Age, MeterError
 from meters.eastron import scaled
 from meters.plausible import AGAIN_S, EnergyGuard, Frozen, Unwrap

@@ -21,7 +21,7 @@ to keep it is the caller's business.
 
 import asyncio
 
-import port
+import evse_base as port
 from meters import NEW_MS, NEW_READINGS, Age, MeterError
 
 BAUD = 4800

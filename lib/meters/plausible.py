@@ -8,10 +8,10 @@
     Unwrap       a register of few bits begins again at zero
 """
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 from meters import NEW_MS, NEW_READINGS, STALE_MS, MeterError
-from port import const
+from evse_base import const
 
 # A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
 _STEP_MWH = const(20000)

@@ -7,7 +7,7 @@ A count that cannot be is refused; what follows says whether it or the count bef
 The total begins where the caller says and lives in RAM: to keep it is the caller's business.
 """
 
-import port
+import evse_base as port
 from meters import Age, MeterError
 
 # EN 62053-31: on for at least 30 ms, off for at least 30 ms. The handlers run some ms late.

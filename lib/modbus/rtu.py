@@ -9,8 +9,8 @@ would begin in the middle of this one.
 
 import asyncio
 
-import port
-from port import const
+import evse_base as port
+from evse_base import const
 
 READ_HOLDING = 3
 READ_INPUT = 4

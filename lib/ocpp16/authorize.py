@@ -5,7 +5,7 @@ so its answer holds for a token of every kind."""
 
 import asyncio
 
-import log
+from evse_base import log
 from ocppj.rpc import CallError, Disconnected
 
 from .names import ID_TAG

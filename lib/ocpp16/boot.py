@@ -8,8 +8,8 @@ no use, so an answer is read field by field: only its status decides, in any spe
 or an interval that cannot be used is left out.
 """
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from ocppj.rpc import CallError
 
 from .names import whole, word

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """errorCode and vendorErrorCode of a cause of `station.faults` (OCPP 1.6 edition 2, 7.6)."""
 
-from port import const
+from evse_base import const
 
 # errorCode|its causes. One text: as a dict it would take ten times the heap.
 _CODES = const("""

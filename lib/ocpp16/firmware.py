@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """GetDiagnostics and UpdateFirmware (OCPP 1.6 sections 5.8 and 6.19; statuses 4.3 and 4.5)."""
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from ocppj.rpc import CallError
-from port import const
+from evse_base import const
 from station.jobs import FIRMWARE, LOG, RUNNING
 
 # DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are these, in

@@ -9,7 +9,7 @@ contactor opens would mean Accepted for something that may not happen for hours,
 message in RAM all that time.
 """
 
-import log
+from evse_base import log
 from ocppj.rpc import CallError
 
 from .transactions import token_info

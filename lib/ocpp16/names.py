@@ -5,7 +5,7 @@
 Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
 """
 
-from port import const
+from evse_base import const
 from station import measurands
 
 CONNECTOR_STATUS = {

@@ -12,7 +12,7 @@ car charges.
 
 import sys
 
-from port import forget
+from evse_base import forget
 
 # action module.function. One text that is searched: as tuples it would be a KB of heap.
 ACTIONS = """

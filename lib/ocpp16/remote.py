@@ -6,7 +6,7 @@ Each handler is one call into the station; the station decides. Before BootNotif
 accepted no transaction may be started or stopped remotely (section 4.2).
 """
 
-import log
+from evse_base import log
 
 from .smart_charging import start_profile
 

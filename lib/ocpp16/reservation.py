@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Reservations (OCPP 1.6 sections 5.1, 5.13); the rules are the station's."""
 
-import iso8601
+from evse_base import iso8601
 from ocppj.rpc import CallError
 
 REJECTED = {"status": "Rejected"}

@@ -5,8 +5,8 @@
 1.6's words for it. The schema check has been made before.
 """
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from station import profile as profiles
 from station.composite import composite
 

@@ -9,14 +9,14 @@ turn comes: behind a queue of transactions it may have changed.
 
 import asyncio
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from ocppj.rpc import CallError
 from station.faults import sentence
 
 from .faults import error_code, vendor_code
 from .names import CONNECTOR_STATUS
-from port import const
+from evse_base import const
 
 # Changes kept per connector while the link is slow; the oldest are dropped beyond this.
 MAX_QUEUED = 6

@@ -6,10 +6,10 @@ A record always gives the same message, whenever it is built. A CHANGE has none:
 1.6 says by the status of the connector.
 """
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from ocppj.rpc import CallError
-from port import const
+from evse_base import const
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 
 from .names import AUTHORIZATION, id_tag, sampled_values, stop_reason, whole, word

@@ -4,8 +4,8 @@
 
 import asyncio
 
-import iso8601
-import log
+from evse_base import iso8601
+from evse_base import log
 from ocppj.rpc import CallError, Disconnected
 
 from .names import sampled_values

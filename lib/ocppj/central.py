@@ -23,8 +23,8 @@ picked, the adapter goes with its code, and the new one registers anew.
 import asyncio
 import gc
 
-import log
-from port import IN_PLACE, forget
+from evse_base import log
+from evse_base import IN_PLACE, forget
 
 from . import sender
 

@@ -9,8 +9,8 @@ gate first; an address once resolved is kept, so a lost ws:// connection comes b
 import asyncio
 import gc
 
-import log
-from port import const, ended, print_exception, random_below, release, ticks_diff, ticks_ms
+from evse_base import log
+from evse_base import const, ended, print_exception, random_below, release, ticks_diff, ticks_ms
 
 from . import dial
 from .backoff import CAP_MS, Backoff

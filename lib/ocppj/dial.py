@@ -5,8 +5,8 @@
 import asyncio
 import gc
 
-import log
-from port import IN_PLACE, MICROPYTHON, release
+from evse_base import log
+from evse_base import IN_PLACE, MICROPYTHON, release
 
 from .resolver import UnknownHost
 

@@ -6,7 +6,7 @@ was read), for its class goes and comes with its module."""
 import asyncio
 import errno
 
-from port import print_exception
+from evse_base import print_exception
 
 from . import tls
 from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS

@@ -5,7 +5,7 @@
 from binascii import b2a_base64
 from hashlib import sha1
 
-from port import urandom
+from evse_base import urandom
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 # All of the answer's header. Proxies add policies and cookies, each of a KB and more.

@@ -8,7 +8,7 @@ it is read in small pieces and thrown away, but for its beginning, where the id 
 
 import gc
 
-from port import ticks_ms
+from evse_base import ticks_ms
 
 from .frames import ABNORMAL, BINARY, CLOSE, INVALID_DATA, PROTOCOL_ERROR, TOO_BIG, Closed
 from .frames import decode_utf8, header_fault

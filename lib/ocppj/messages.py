@@ -3,7 +3,7 @@
 """What is written and read, without any idea of a connection."""
 
 import json
-from port import const
+from evse_base import const
 
 CALL = 2
 CALLRESULT = 3

@@ -7,8 +7,8 @@ ask. Whoever wants to be sure whom he reached checks a certificate: an address p
 
 import asyncio
 
-import log
-from port import ticks_diff, ticks_ms
+from evse_base import log
+from evse_base import ticks_diff, ticks_ms
 
 TTL_MS = 600000
 # A name server that failed is left alone for that long where an old address is there.

@@ -10,8 +10,8 @@ own, so a handler may itself wait for the CSMS; whatever goes wrong becomes a CA
 import asyncio
 import json
 
-import log
-from port import const, crc32, print_exception
+from evse_base import log
+from evse_base import const, crc32, print_exception
 
 from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconnected, Memo
 from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces

@@ -7,10 +7,10 @@ The table is one bytes constant (see tools/schemas.py for the format). A check w
 one message next to the payload, so nothing is ever parsed into objects and kept.
 """
 
-import iso8601
+from evse_base import iso8601
 
 from .messages import CallError
-from port import const
+from evse_base import const
 
 # Spelled alike in all versions.
 _PROPERTY = const("PropertyConstraintViolation")

@@ -9,7 +9,7 @@ A part has `due_in_ms()`, the milliseconds until it has something to send (None:
 
 import asyncio
 
-import log
+from evse_base import log
 
 from .messages import CallError
 

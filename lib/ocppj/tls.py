@@ -8,7 +8,7 @@ so the context comes from `tls`. PEM is taken apart here: not every build reads 
 
 from binascii import a2b_base64
 
-from port import MICROPYTHON, urandom
+from evse_base import MICROPYTHON, urandom
 
 CERTIFICATE = ("CERTIFICATE",)
 PRIVATE_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")

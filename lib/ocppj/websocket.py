@@ -9,7 +9,7 @@ sender that is cancelled leaves no half frame behind, and a dead line blocks nob
 
 import asyncio
 
-from port import ticks_diff, ticks_ms, urandom
+from evse_base import ticks_diff, ticks_ms, urandom
 
 from .frames import ABNORMAL, BINARY, CLOSE, CONTINUATION, CONTROL_LIMIT, INVALID_DATA
 from .frames import NO_CODE, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, Closed

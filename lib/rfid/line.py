@@ -13,8 +13,8 @@ Such a module does not say what card it has read; the shape of the text does. A 
 
 import asyncio
 
-import port
-from port import const
+import evse_base as port
+from evse_base import const
 
 _MAX_LENGTH = const(36)
 _SAME_TAG_MS = const(1500)  # a card held to the reader is reported over and over: one tap

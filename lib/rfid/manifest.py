@@ -16,4 +16,14 @@ package(
     ),
     base_path="..",
 )
-module("port.py", base_path="..")
+package(
+    "evse_base",
+    files=(
+        "__init__.py",
+        "clock.py",
+        "iso8601.py",
+        "log.py",
+        "redaction.py",
+    ),
+    base_path="..",
+)

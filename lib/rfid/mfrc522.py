@@ -10,7 +10,7 @@ them should pay?
 
 import asyncio
 
-import port
+import evse_base as port
 
 from .polling import ReaderError
 

@@ -16,7 +16,7 @@ and the question is asked anew in the next look.
 
 import asyncio
 
-import port
+import evse_base as port
 
 from .polling import ReaderError
 

@@ -22,7 +22,7 @@ the same UID: the checksums of these buses have 8 bits and the SPI has none.
 
 import asyncio
 
-import port
+import evse_base as port
 
 LOOK_S = 0.2  # nobody holds a card for less
 AGAIN_S = 0.03  # between the first sight of a card and the look that confirms it

@@ -9,8 +9,8 @@ rules. What the local list says goes before what the cache says (section 3.5.3),
 entry that is not accepted is the last word: the central system is not asked.
 """
 
-import log
-from port import const
+from evse_base import log
+from evse_base import const
 from store import kinds
 from store.journal import JournalFull
 

@@ -12,10 +12,10 @@ The end of a session has four words. `request_stop(reason)` asks for it; the ses
 tells whether the EV of that session has left.
 """
 
-import log
+from evse_base import log
 from iec61851 import proximity
 from iec61851.levels import C, D
-from port import Flag, const
+from evse_base import Flag, const
 
 from . import faults, telling
 from .authorization import ANY, same_token

@@ -22,8 +22,8 @@ would begin a transaction that has no end.
 
 import asyncio
 
-import log
-from port import const, release
+from evse_base import log
+from evse_base import const, release
 from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID  # noqa: F401 (SAMPLE: for renderers)
 

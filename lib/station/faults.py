@@ -7,7 +7,7 @@ does not wait for this table: the EVSE state machine opens it by itself. The tab
 becomes of the session, and when the fault is over.
 """
 
-from port import const
+from evse_base import const
 
 # What a fault does.
 WARN = 0  # told, nothing stops

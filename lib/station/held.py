@@ -7,8 +7,8 @@ A record of another version, or one that cannot be read, never keeps the charger
 never lets more happen either: a person has to reset it then.
 """
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 from iec61851.closings import CUT
 from store import kinds
 from store.journal import JournalFull

@@ -11,8 +11,8 @@ installation_failed. "idle" once nothing is going on.
 
 import asyncio
 
-import log
-from port import const, release
+from evse_base import log
+from evse_base import const, release
 from store import kinds
 from store.journal import JournalFull
 

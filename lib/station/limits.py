@@ -9,7 +9,7 @@ annex A), so it is 0 then: paused, never 0 < I < 6 A.
 """
 
 from iec61851.duty import MAX_MA, MIN_MA
-from port import const
+from evse_base import const
 
 # Priorities in use, highest first; a profile may also be an operator's pause.
 PRIORITY_PROFILE = const(1050)

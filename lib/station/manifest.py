@@ -40,7 +40,17 @@ package(
     ),
     base_path="..",
 )
-module("clock.py", base_path="..")
+package(
+    "evse_base",
+    files=(
+        "__init__.py",
+        "clock.py",
+        "iso8601.py",
+        "log.py",
+        "redaction.py",
+    ),
+    base_path="..",
+)
 package(
     "iec61851",
     files=(
@@ -59,10 +69,6 @@ package(
     ),
     base_path="..",
 )
-module("iso8601.py", base_path="..")
-module("log.py", base_path="..")
-module("port.py", base_path="..")
-module("redaction.py", base_path="..")
 package(
     "store",
     files=(

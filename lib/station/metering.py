@@ -10,13 +10,13 @@ be read afterwards.
 
 import asyncio
 
-import log
+from evse_base import log
 from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
 from .session import stamp
-from port import const
+from evse_base import const
 
 CHECKPOINT_S = 300
 

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """What cables and meters tolerate, and for how long; times are those of the readings."""
 
-from port import const
+from evse_base import const
 
 _SOFT_MORE_MA = const(500)
 # Evidence in ms: a reading above adds the time since the reading before, but at most half of

@@ -9,7 +9,7 @@ limits tenths of A or W: integers throughout.
 
 import struct
 
-from port import const
+from evse_base import const
 
 MAX, DEFAULT, TX = 0, 1, 2
 AMPS, WATTS = 0, 1

@@ -13,8 +13,8 @@ may hold does: no limit that somebody has set goes away because a clock has stop
 DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a restart.
 """
 
-import log
-from port import const
+from evse_base import log
+from evse_base import const
 from store import kinds
 from store.journal import JournalFull
 

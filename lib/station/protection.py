@@ -13,9 +13,9 @@ third one for 5 s. No reading counts a third of a wrong one.
 
 import asyncio
 
-import log
+from evse_base import log
 from iec61851.levels import A
-from port import const
+from evse_base import const
 
 from .over_current import BLIND_MS, OverCurrent
 

@@ -4,8 +4,8 @@
 
 import asyncio
 
-import log
-import port
+from evse_base import log
+import evse_base as port
 from store import kinds
 from store.journal import JournalFull
 

@@ -8,8 +8,8 @@ connector remains available: as soon as no more are left than such reservations,
 reserved. Each is a record of the journal and holds after a restart.
 """
 
-import log
-from port import ticks_diff
+from evse_base import log
+from evse_base import ticks_diff
 from store import kinds
 from store.journal import JournalFull
 

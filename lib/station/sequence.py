@@ -9,8 +9,8 @@ that the session has ended.
 
 import asyncio
 
-import log
-from port import const
+from evse_base import log
+from evse_base import const
 from store import kinds
 from store.journal import JournalFull
 

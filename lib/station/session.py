@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """The durable object of the station. Its records are on flash before anything is sent."""
 
-from port import const, urandom
+from evse_base import const, urandom
 
 from .authorization import ANY, same_group, same_token
 

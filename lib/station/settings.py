@@ -8,13 +8,13 @@ station computes itself (`provide`) stand above all and cannot be set. Only valu
 differ from their default are resident, as text.
 """
 
-import log
+from evse_base import log
 from store import kinds
 from store.journal import JournalFull
 
 from . import measurands
 from .declarations import BLOB
-from port import const
+from evse_base import const
 
 _ROTATIONS = const(("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"))
 

@@ -10,7 +10,7 @@ nothing; its first part is given when its session has begun.
 
 import asyncio
 
-import log
+from evse_base import log
 
 from .limits import MIN_MA
 

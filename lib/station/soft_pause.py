@@ -8,8 +8,8 @@ handshake. If it does not let go, charging continues: nothing opens under load f
 
 import asyncio
 
-import log
-from port import const
+from evse_base import log
+from evse_base import const
 
 _EVERY_MS = const(3600000)
 # The EVSE takes its request back after 6 s; contacts need a moment to open.

@@ -15,8 +15,8 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
 
 import asyncio
 
-import log
-from port import release
+from evse_base import log
+from evse_base import release
 from store import kinds
 from store.journal import JournalFull
 

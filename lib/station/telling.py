@@ -5,9 +5,9 @@
 `Facts` is what listeners of the station are told; the functions below only read.
 """
 
-import log
+from evse_base import log
 from iec61851.levels import C, D
-from port import const
+from evse_base import const
 
 from . import faults
 from .limits import amps

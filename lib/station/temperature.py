@@ -6,7 +6,7 @@ supply; B equation."""
 from math import log
 
 from iec61851.duty import MIN_MA
-from port import const
+from evse_base import const
 
 _KELVIN_25 = 298.15
 

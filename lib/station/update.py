@@ -9,8 +9,8 @@ else runs, the one that is confirmed after a healthy run otherwise.
 
 import asyncio
 
-import log
-from port import const, crc32
+from evse_base import log
+from evse_base import const, crc32
 from store import kinds
 from store.journal import JournalFull
 

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Loaded while a log is to be sent; `Job` is shared with update.py."""
 
-import iso8601
-import log
-from port import const
+from evse_base import iso8601
+from evse_base import log
+from evse_base import const
 
 from .jobs import LOG
 

@@ -9,7 +9,7 @@ RAM but the running sessions; events are found by cursors, state by a walk (stat
 `append`, `keep`, `done` and `forget` only program erased flash. Only `prepare` erases.
 """
 
-import log as console
+from evse_base import log as console
 
 from store import cbor, norlog
 from store.kinds import CHANGE, LAST_EVENT, SAMPLE, START, STOP, TIME, is_event

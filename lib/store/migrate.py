@@ -8,7 +8,7 @@ It may be cut anywhere and is then done again from its beginning. Kinds and fiel
 renumbered or given another meaning (kinds.py).
 """
 
-import log
+from evse_base import log
 
 from . import kinds
 

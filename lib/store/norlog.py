@@ -10,7 +10,7 @@ never two of a record, whatever the cut.
 
 import struct
 
-from port import crc32
+from evse_base import crc32
 
 from store.records import (  # noqa: F401 (some only for those who import norlog)
     CHECKED,

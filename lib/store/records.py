@@ -8,7 +8,7 @@ nibble: 1s until done. High nibble: 1s while held.
 
 import struct
 
-from port import const, crc32
+from evse_base import const, crc32
 
 from store.sectors import DATA, STREAMS, Sectors
 

@@ -17,7 +17,7 @@ bring old records back.
 import struct
 from array import array
 
-from port import const, crc32
+from evse_base import const, crc32
 
 _MAGIC = const(b"mEVj")
 _VERSION = const(1)

@@ -7,11 +7,11 @@ Appends never erase: what they may use was erased before, and some of it is rese
 that is not enough changes (never a START or a STOP). Of an open session the newest of each stays.
 """
 
-import log as console
+from evse_base import log as console
 
 from store import norlog
 from store.kinds import CHANGE, SAMPLE, START, STOP, TIME, TXID, is_event
-from port import const
+from evse_base import const
 
 _EVENTS = const(0)
 _STATE = const(1)

@@ -7,8 +7,8 @@ put right at boot. A look-up walks the few sectors of the stream; the 16-bit has
 key in each record header saves reading the others.
 """
 
-import log as console
-from port import crc32
+from evse_base import log as console
+from evse_base import crc32
 
 from store import cbor, norlog
 from store.kinds import CHANGE, SAMPLE, SHAPES, is_event

@@ -22,8 +22,8 @@ is read as it is, and becomes form 2 with the first update that needs it, in the
 
 import struct
 
-import log
-from port import IN_PLACE, const, crc32, release
+from evse_base import log
+from evse_base import IN_PLACE, const, crc32, release
 
 # The number of a word is on flash: add behind, never reorder; at most 15 of each.
 STATUSES = (

@@ -10,7 +10,7 @@ status u8, expiry u32, parent. The zero sorts a token before a longer one that b
 import asyncio
 import struct
 
-from port import const, crc32
+from evse_base import const, crc32
 
 from .taglist import FIRST, HEADER, KINDS, MAGIC, STATUSES, TOKEN
 

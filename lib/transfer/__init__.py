@@ -10,7 +10,7 @@ stall the interpreter.
 
 import asyncio
 
-import log
+from evse_base import log
 
 from .stream import Progress, TransferError, watch, words
 from .url import join, parse  # noqa: F401 (join: for callers)

@@ -15,7 +15,14 @@ package(
     ),
     base_path="..",
 )
-module("clock.py", base_path="..")
-module("log.py", base_path="..")
-module("port.py", base_path="..")
-module("redaction.py", base_path="..")
+package(
+    "evse_base",
+    files=(
+        "__init__.py",
+        "clock.py",
+        "iso8601.py",
+        "log.py",
+        "redaction.py",
+    ),
+    base_path="..",
+)

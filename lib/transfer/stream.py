@@ -10,7 +10,7 @@ transfer ends when it has taken ALLOWED_S and one second more for each KB of the
 import asyncio
 import errno
 
-import port
+import evse_base as port
 
 LINE_LIMIT = 1024  # bytes of a line that are kept, unless a caller wants more or less
 LINE_MOST = 32768  # a line longer than this is none

@@ -4,8 +4,8 @@
 
 import asyncio
 
-import port
-from port import const
+import evse_base as port
+from evse_base import const
 
 _SHORT_MAX_MS = const(2000)  # longer, and the person has changed their mind
 _LONG_MS = const(10000)

@@ -8,8 +8,8 @@ the states that name it; or `red`, `green`, `blue`: three lamps in one, which mi
 
 import asyncio
 
-import port
-from port import const
+import evse_base as port
+from evse_base import const
 
 _OFF = const((0, 0, 0))
 _WHITE = const((40, 40, 40))

@@ -6,11 +6,12 @@ The number is uptime in seconds: wall time may not be known, and may step.
 Text that may hold a secret goes through `redact` first.
 """
 
-import clock
-from port import IN_PLACE, const, release
+from evse_base import clock
+from evse_base import IN_PLACE, const, release
 
 if not IN_PLACE:
-    import redaction  # noqa: F401 (read from a file now: when it is needed a car may charge)
+    # Read from a file now: when it is needed a car may charge.
+    from evse_base import redaction  # noqa: F401
 
 _LONGEST = const(200)  # characters of a line
 # Bytes of the last lines, about 25 of them: in one piece, for many small ones that live long
@@ -111,9 +112,9 @@ def last(size):
 
 def redact(text):
     """`text` with passwords and keys masked: JSON, key=value, URLs, Basic and Bearer."""
-    import redaction  # seldom needed
+    from evse_base import redaction  # seldom needed
 
     try:
         return redaction.redact(text)
     finally:
-        release("redaction")
+        release("evse_base.redaction")

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """What `log.redact` does; loaded for it."""
 
-from port import const
+from evse_base import const
 
 # A key with one of these in it has a value that nobody else should read.
 _SECRETS = const((

@@ -5,8 +5,8 @@
 Nothing that measures an interval may use wall time: a CSMS can step it at any moment.
 """
 
-import port
-from port import const
+import evse_base as port
+from evse_base import const
 
 # 2026-11-01T00:00:00Z: no wall time before this build existed is ever believed or sent.
 BUILD_UNIX = 1793491200

@@ -1,4 +1,4 @@
-# Types of port.py; names and parameters by `make stubs`.
+# Types of __init__.py; names and parameters by `make stubs`.
 from collections.abc import Callable
 from typing import Any
 
