@@ -14,8 +14,8 @@ kilowatt-hour is followed from the meter's reading to the payload of StopTransac
 from the payload of SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the
 same for all messages.
 
-Not counted is what a language brings along elsewhere: port (the runtime's differences), clock,
-log, iso8601, cbor; nor store/ramflash.py, which stands for the flash chip here.
+Not counted is what a language brings along elsewhere: evse_base (the runtime's differences,
+clock, log, dates), cbor; nor store/ramflash.py, which stands for the flash chip here.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ TO_THE_RELAY = 9
 TO_THE_BILL = 10
 TO_THE_PWM = 10
 
-RUNTIME = {"port.py", "clock.py", "log.py", "iso8601.py", "cbor.py", "ramflash.py"}
+RUNTIME = {"cbor.py", "ramflash.py"}
 
 
 class Recorder:
@@ -52,7 +52,7 @@ class Recorder:
         if path not in self._names:
             place = pathlib.Path(path).resolve()
             ours = [base for base in ("lib", "firmware") if place.is_relative_to(ROOT / base)]
-            known = ours and place.name not in RUNTIME
+            known = ours and place.name not in RUNTIME and place.parent.name != "evse_base"
             self._names[path] = str(place.relative_to(ROOT / ours[0])) if known else None
         return self._names[path]
 
