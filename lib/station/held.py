@@ -59,11 +59,11 @@ class Held:
                 self._counted = session.number
                 if session.asking and not commanded:
                     evse.closings.ended(port.ticks_ms(), CUT)
+                if waits:
+                    self._waits = 1
+                    self._connector.finished = True
         if evse.closings.why:
             evse.trip("ClosingsExceeded")
-        if waits:
-            self._waits = 1
-            self._connector.finished = True
         self.keep()
 
     def keep(self):
