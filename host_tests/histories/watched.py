@@ -143,7 +143,7 @@ class Watched:
         self.pwm = 0 < circuit.duty < STEADY
         charger = self.judge.charger
         world = charger.world
-        self.blind = self.stuck = temp_bad = temp_dead = False
+        self.blind = self.stuck = temp_bad = temp_dead = temp_hides = False
         for fault in world.adc.faults._list:
             dead = fault.stuck is None and fault.rate >= 1.0
             if fault.pin is None or fault.pin == ADC_PINS[self.c + 1]:
@@ -152,8 +152,10 @@ class Watched:
             if fault.pin is None or fault.pin == TEMP_PIN:
                 temp_bad = True
                 temp_dead = temp_dead or dead
+                temp_hides = temp_hides or fault.stuck is not None
         self.hot = world.celsius >= _HOT_C and not temp_bad
-        self.temp_dead = world.thermometer.sensor != "ok" or temp_dead
+        # A converter that stands still at a good value hides what the sensor has.
+        self.temp_dead = temp_dead or (world.thermometer.sensor != "ok" and not temp_hides)
         meant = self.meant_duty
         self.duty_off_pm = abs(meant - circuit.duty) * 1000 // 65536 if self.pwm else 0
         amps = self.outlet.ev.amps if self.outlet.contactor.closed else 0.0
