@@ -59,7 +59,7 @@ ROWS = [
         " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
         "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
-        " unit/test_faults unit/test_connector unit/test_station unit/test_hal"
+        " unit/test_faults unit/test_recovery unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "test_protection_faults test_protection_parts test_guard test_two_connectors",
     ),

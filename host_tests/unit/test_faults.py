@@ -224,12 +224,18 @@ def test_each_cause_that_comes_and_goes_is_an_event():
     run(story())
 
 
+async def _too_many(cause):
+    """A charging Charger that `cause` has opened three times before."""
+    c = Charger()
+    await c.charge()
+    for _ in range(3):
+        c.evse.closings.ended(c.clock.ms, cause)
+    return c
+
+
 def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         assert c.evse.closings.person
         c.connector.report_fault("EmergencyStop")
         await c.pass_s(3)
@@ -261,10 +267,7 @@ def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
     """A click forgot three trips of an RCD that was still tripped once."""
 
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         c.connector.report_fault("RcdTripped", "", True)
         c.connector.report_fault("ReaderLost", "", True)  # stops nothing, hinders nothing
         c.evse.unplug()
@@ -281,10 +284,7 @@ def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
 
 def test_the_bound_of_closings_is_not_reset_while_the_pilot_is_still_shorted():
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "PilotWrong")
+        c = await _too_many("PilotWrong")
         c.evse.trip("PilotWrong")
         c.evse.causes.add("PilotWrong")
         await c.pass_s(1)
@@ -299,10 +299,7 @@ def test_a_held_emergency_stop_keeps_the_bound_of_closings_too():
     """The answer was "Reset." once, and half of it was true."""
 
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         c.connector.report_fault("EmergencyStop", "", True)
         await c.pass_s(10)
         assert not c.station.reset_faults() and c.evse.closings.person

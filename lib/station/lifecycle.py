@@ -14,7 +14,7 @@ from port import const
 from store import kinds
 from store.journal import JournalFull
 
-from .held import Held
+from .faults import Held
 from .session import Session, stamp
 
 # The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
