@@ -87,7 +87,8 @@ ROWS = [
         "boot",
         "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
         " firmware/hal/system.py firmware/hal/kept.py",
-        "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
+        "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers"
+        " unit/test_safe_mode_parts",
         "test_safe_mode test_resets test_last_words test_update test_octt16_core_boot",
     ),
     (

@@ -356,6 +356,7 @@ def test_the_count_of_a_cut_session_that_cannot_be_kept_is_kept_later():
             recovery.restore(later.station, later.journal, "PowerUp")
         except MemoryError:
             pass
+        assert later.connector.lifecycle.held.waits == 0  # there is no stop
         assert cuts(later) == 1 and later.evse.closings.news
         later.journal.keep = keep
     run(later.connector.lifecycle.work())
