@@ -48,7 +48,8 @@ def pytest_terminal_summary(terminalreporter):
     if any(_units.values()):
         terminalreporter.section("unit tests")
         for name, number in _units.items():
-            terminalreporter.write_line(f"{number} passed on {name}")
+            if number:
+                terminalreporter.write_line(f"{number} passed on {name}")
     if _results:
         _conformance(terminalreporter)
 

@@ -290,7 +290,7 @@ async def test_rule_12_metering_keys_act_at_once(b):
     names = [v["measurand"] for v in sample["meterValue"][0]["sampledValue"]]
     assert set(names) == {"Energy.Active.Import.Register", "Power.Active.Import"}
     await b.configure(ClockAlignedDataInterval=10)
-    await b.advance(21)
+    await b.advance(11)
     aligned = [
         p
         for p in b.calls("MeterValues", b.cursor)

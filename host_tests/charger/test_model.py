@@ -167,7 +167,7 @@ def test_the_watch_sees_a_closing_without_lock_or_test(monkeypatch):
         assert "not locked" in broken_closing(patch, CLOSED)
 
     async def passed(self):
-        self._passed = True
+        self._passed, self._plug = True, self.evse.plug_count
         return True
 
     monkeypatch.setattr(hal.rcd.Rcd, "self_test", passed)

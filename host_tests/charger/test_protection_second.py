@@ -291,13 +291,13 @@ async def test_free_mode_does_not_resume_where_the_cut_may_have_been_a_stop(b):
 
 
 @scenario(board="esp32_devkitc")
-async def test_a_supply_that_breaks_down_at_each_closing_is_closed_on_three_times(b):
+async def test_a_supply_that_breaks_down_at_each_closing_is_closed_on_six_times(b):
     """111 closings in four minutes; and one power cut must not keep a car from charging."""
     await b.boot(**FREE)
     await b.configure(ResumeRandomDelay=0)
     await b.do("plug")
     await b.do("request")
-    for _ in range(3):
+    for _ in range(6):
         await b.contactor(True, within=40)
         await b.twin.chip("brownout")
         await b.advance(2)

@@ -185,7 +185,12 @@ class Charger(Program):
             state = None
         self.bench.chip = twin_state.chip = chips.Chip(state)
         clock.boot_us = clock.now_us
-        self.bench.chip.begin(kind, lambda us: clock.run_to(clock.now_us + us))
+        try:
+            self.bench.chip.begin(kind, lambda us: clock.run_to(clock.now_us + us))
+        except twin_state.Reset as again:
+            # A watchdog of the chip that runs on over this reset has bitten meanwhile.
+            self.reset(again.args[0])
+            return
         twin_state.reset_cause = cause
         self._boot_py()
         clock.run_to(clock.now_us + int(1000 * self.random.uniform(*IMPORTS_MS)))

@@ -149,21 +149,18 @@ class Mischief:
 
     def task_raises(self, c, which):
         """A part that a task asks raises an exception of a kind nobody thought of."""
-        self.broken_part = (c, which)
+        self.broken_parts[c] = which
         self.judge.seen[c].raising = which
-        if which is not None:
-            self._break_part()
-        self.judge.blinded("task fails", which == "look")
+        self._break_part(c)
+        self.judge.blinded("task fails", "look" in self.broken_parts.values())
 
-    def _break_part(self):
-        c, which = self.broken_part
-        if which is None:
-            return
+    def _break_part(self, c):
+        which = self.broken_parts[c]
         guard = self.charger.protections[c]
 
         def wrapped(fn, name):
             def call(*args):
-                if self.broken_part == (c, name):
+                if self.broken_parts.get(c) == name:
                     raise RuntimeError("injected in " + name)
                 return fn(*args)
 

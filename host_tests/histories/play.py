@@ -45,7 +45,7 @@ class Play(Mischief):
         self.quirks = {}
         self.factors = {}  # connector -> what its PWM makes of the duty
         self.adc_faults = {}
-        self.broken_part = (0, None)
+        self.broken_parts = {}  # connector -> what a task asks and raises
 
     def __enter__(self):
         self.charger.__enter__()
@@ -69,9 +69,10 @@ class Play(Mischief):
     def _built(self):
         """The program has been put together anew: what was broken still is."""
         self.judge.was_reset()
-        self._break_part()
+        for c in self.broken_parts:
+            self._break_part(c)
         inside.failing_tick(self)
-        if self.broken_part[1] == "look":
+        if "look" in self.broken_parts.values():
             self.judge.blinded("task fails", True)
 
     # -- time --------------------------------------------------------------------------

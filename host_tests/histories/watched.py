@@ -10,6 +10,7 @@ _SECOND = 1000.0
 STEADY = 65500  # of 65536: before MicroPython 1.26 steady +12 V is a duty of 65535
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
+_SEEN_MS = 10
 _OUT_MS = 80
 PLUGGED_MS = 150  # so long after it an EV has surely been seen
 
@@ -97,7 +98,7 @@ class Watched:
         self.out_ms = judge.charger.ms  # since when it has been out; None: it is in
         self.in_ms = self.let_ms = judge.charger.ms  # last seen out; last seen not asking
         self.proved = False  # the RCD has tripped at its test since the plug came in
-        self.stuck = self.pwm = False
+        self.stuck = self.pwm = self.temp_stuck = False
         self.closed_ms = 0.0  # when the relay was energised last
         self.since_plug = self.faults_in_plug = 0
         self.by_fault = []  # ms of closings that a fault has ended
@@ -124,9 +125,11 @@ class Watched:
         self.letter = circuit.letter
         self.asking = self.letter == "C"
         now = self.judge.charger.ms
-        if self.out_ms is not None and now - self.out_ms > _OUT_MS:
-            # Unplugged, or as good as that: what comes next is a session of its own.
+        if self.out_ms is not None and now - self.out_ms > _SEEN_MS:
+            # Two windows of state A: what comes next is a session of its own.
             self.forbidden = False
+        if self.out_ms is not None and now - self.out_ms > _OUT_MS:
+            # Unplugged, or as good as that.
             self.since_plug = self.faults_in_plug = 0
             if now - self.out_ms > PLUGGED_MS and self.letter == "A":
                 self.proved = False
@@ -143,7 +146,7 @@ class Watched:
         self.pwm = 0 < circuit.duty < STEADY
         charger = self.judge.charger
         world = charger.world
-        self.blind = self.stuck = temp_bad = temp_dead = False
+        self.blind = self.stuck = temp_bad = temp_dead = temp_hides = False
         for fault in world.adc.faults._list:
             dead = fault.stuck is None and fault.rate >= 1.0
             if fault.pin is None or fault.pin == ADC_PINS[self.c + 1]:
@@ -152,8 +155,11 @@ class Watched:
             if fault.pin is None or fault.pin == TEMP_PIN:
                 temp_bad = True
                 temp_dead = temp_dead or dead
+                temp_hides = temp_hides or fault.stuck is not None
         self.hot = world.celsius >= _HOT_C and not temp_bad
-        self.temp_dead = world.thermometer.sensor != "ok" or temp_dead
+        # A converter that stands still at a good value hides what the sensor has.
+        self.temp_stuck = temp_hides
+        self.temp_dead = temp_dead or (world.thermometer.sensor != "ok" and not temp_hides)
         meant = self.meant_duty
         self.duty_off_pm = abs(meant - circuit.duty) * 1000 // 65536 if self.pwm else 0
         amps = self.outlet.ev.amps if self.outlet.contactor.closed else 0.0

@@ -59,7 +59,7 @@ ROWS = [
         " lib/station/temperature.py"
         " firmware/hal/rcd.py firmware/hal/contact.py",
         "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
-        " unit/test_faults unit/test_connector unit/test_station unit/test_hal"
+        " unit/test_faults unit/test_recovery unit/test_connector unit/test_station unit/test_hal"
         " unit/test_guard_parts unit/test_ocpp16_status",
         "charger/test_protection_faults charger/test_protection_parts charger/test_guard"
         " charger/test_two_connectors",
@@ -90,7 +90,8 @@ ROWS = [
         "boot",
         "firmware/boot.py firmware/main.py firmware/safe_mode.py firmware/supervisor.py"
         " firmware/hal/system.py firmware/hal/kept.py",
-        "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers",
+        "unit/test_kept unit/test_supervisor unit/test_hal unit/test_boot unit/test_watchers"
+        " unit/test_safe_mode_parts",
         "charger/test_safe_mode charger/test_resets charger/test_last_words"
         " charger/test_update conformance/test_octt16_core_boot",
     ),

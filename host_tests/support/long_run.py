@@ -60,6 +60,8 @@ class Plug:
             assert self.rig.wait(self.lock.unlock()), "unlocked"
         if not pull:
             self.do("unplug")
+        else:
+            self.evse.reset_closings()  # so many that are pulled under load wait for a person
         self.evse.forbid()
         return took
 

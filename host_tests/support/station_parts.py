@@ -115,7 +115,7 @@ class FakeEvse:
         self.calls.append("out of service %s" % on)
 
     def clear(self, fault):
-        if fault in self.causes:
+        if not self.may_clear(fault):
             return False
         if fault in self.faults:
             self.faults.remove(fault)

@@ -47,7 +47,7 @@ def with_files(fn):
 class Writer:
     def __init__(self, fails=None):
         self.fails = fails
-        self.closed = 0
+        self.closed = self.waited = 0
 
     def close(self):
         self.closed += 1
@@ -55,7 +55,7 @@ class Writer:
             raise self.fails
 
     async def wait_closed(self):
-        pass
+        self.waited += 1
 
 
 class Bench:
@@ -175,6 +175,18 @@ def test_closing_never_fails_and_closes_once():
         assert bench.dialer.reader is None and bench.dialer.writer is None
     bench.dialer.writer = Writer(RuntimeError("a bug is told"))
     raises(RuntimeError, lambda: run(bench.dialer.close()))
+
+
+def test_closing_waits_where_only_that_closes_the_socket():
+    kept = dial.MICROPYTHON
+    try:
+        for dial.MICROPYTHON in (False, True):
+            bench = Bench("ws://10.0.0.7/x")
+            writer = bench.dialer.writer = Writer()
+            run(bench.dialer.close())
+            assert writer.closed == 1 and writer.waited == int(dial.MICROPYTHON)
+    finally:
+        dial.MICROPYTHON = kept
 
 
 def test_addresses_are_told_from_names():

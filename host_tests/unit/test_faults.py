@@ -224,12 +224,18 @@ def test_each_cause_that_comes_and_goes_is_an_event():
     run(story())
 
 
+async def _too_many(cause):
+    """A charging Charger that `cause` has opened three times before."""
+    c = Charger()
+    await c.charge()
+    for _ in range(3):
+        c.evse.closings.ended(c.clock.ms, cause)
+    return c
+
+
 def test_what_waits_for_a_person_outlives_a_restart_and_only_a_person_ends_it():
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         assert c.evse.closings.person
         c.connector.report_fault("EmergencyStop")
         await c.pass_s(3)
@@ -261,10 +267,7 @@ def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
     """A click forgot three trips of an RCD that was still tripped once."""
 
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         c.connector.report_fault("RcdTripped", "", True)
         c.connector.report_fault("ReaderLost", "", True)  # stops nothing, hinders nothing
         c.evse.unplug()
@@ -281,10 +284,7 @@ def test_the_bound_of_closings_is_not_reset_while_a_cause_that_opens_is_seen():
 
 def test_the_bound_of_closings_is_not_reset_while_the_pilot_is_still_shorted():
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "PilotWrong")
+        c = await _too_many("PilotWrong")
         c.evse.trip("PilotWrong")
         c.evse.causes.add("PilotWrong")
         await c.pass_s(1)
@@ -299,10 +299,7 @@ def test_a_held_emergency_stop_keeps_the_bound_of_closings_too():
     """The answer was "Reset." once, and half of it was true."""
 
     async def story():
-        c = Charger()
-        await c.charge()
-        for _ in range(3):
-            c.evse.closings.ended(c.clock.ms, "RcdTripped")
+        c = await _too_many("RcdTripped")
         c.connector.report_fault("EmergencyStop", "", True)
         await c.pass_s(10)
         assert not c.station.reset_faults() and c.evse.closings.person
@@ -449,3 +446,71 @@ def test_what_could_not_be_kept_is_kept_at_the_next_look():
 
     for failure in (JournalFull(), OSError(5)):
         run(story(failure))
+
+
+class Evse:
+    """The faults that an EVSE has latched; `clear` is done by a later window, as by the real one.
+    `seen`: causes that it still sees."""
+
+    closed = False
+    pwm = False
+
+    def __init__(self, *latched, seen=()):
+        self.faults = list(latched)
+        self.seen = seen
+
+    def trip(self, cause):
+        if cause not in self.faults:
+            self.faults.append(cause)
+
+    def may_clear(self, cause):
+        return cause not in self.seen
+
+    clear = may_clear
+
+
+def test_a_fault_is_told_to_be_over_once_when_the_evse_has_forgotten_it():
+    evse = Evse("PilotWrong")
+    book = Faults(evse)
+    book.step(0, True)
+    assert [(c, on) for c, _, on in book.changes()] == [("PilotWrong", True)]
+    for now in range(HOUR_MS, HOUR_MS + 5):
+        book.step(now, False)
+        assert book.changes() == [] and book.has("PilotWrong")
+    evse.faults.clear()
+    book.step(HOUR_MS + 5, False)
+    assert [(c, on) for c, _, on in book.changes()] == [("PilotWrong", False)]
+
+
+def test_another_fault_that_lasts_is_no_reason_not_to_reset_one():
+    book = Faults(Evse())
+    book.report("EmergencyStop", "", 0, True)
+    book.report("TemperatureStop", "", 0)
+    assert not book.reset(), "the button is still pressed"
+    book.gone("EmergencyStop")
+    assert book.reset() and book.for_person() == []
+    # The bound of closings is about all of them.
+    assert not book.reset(True)
+    book.gone("TemperatureStop")
+    assert book.reset(True)
+
+
+def test_the_bound_of_closings_itself_is_no_cause_that_is_still_there():
+    for latched, seen, may in (
+        (("ClosingsExceeded",), ("ClosingsExceeded",), True),
+        (("ClosingsExceeded", "RcdTripped"), ("ClosingsExceeded",), True),
+        (("ClosingsExceeded", "RcdTripped"), ("RcdTripped",), False),
+        (("RcdTripped",), ("RcdTripped",), False),
+    ):
+        assert Faults(Evse(*latched, seen=seen)).reset(True) is may, latched
+
+
+def test_of_equal_causes_the_first_of_the_table_is_the_worst():
+    for i, a in enumerate(CAUSES):
+        assert faults.is_known(a)
+        for b in CAUSES[i + 1 :]:
+            worse = b if faults.action(b) > faults.action(a) else a
+            assert faults.worst([a, b]) == faults.worst([b, a]) == worse, (a, b)
+    assert faults.worst([]) is None
+    for unknown in ("NoSuchCause", "", "|", None, 7, ["EmergencyStop"]):
+        assert not faults.is_known(unknown)

@@ -602,6 +602,14 @@ def test_a_source_is_blamed_only_with_state_a_before_and_after():
     assert observer.front_end.low_mv is None
 
 
+def test_a_short_behind_state_f_is_not_taken_for_the_weak_source():
+    observer = Observer(True)
+    observer.front_end.tested(-8800)
+    dark(observer)
+    assert observer.front_end.weak
+    assert look(observer, 1000, 80, high_mv=0, low_mv=0, alone=True) == "PilotWrong"
+
+
 def test_the_source_is_measured_when_an_ev_has_gone_before_pwm_ends():
     observer = Observer(True)
     look(observer, 500, 40)

@@ -127,6 +127,19 @@ def test_tests_of_one_rcd_do_not_overlap():
                 assert chip.log.count((14, 1)) == 1, "one test for all that ask during it"
 
 
+def test_only_a_test_that_was_passed_counts_for_its_plug_in():
+    class Evse:
+        closed, plug_count = False, 7
+
+    with Inputs("rcd") as module:
+        for works in (True, False):
+            rcd = module.Rcd({"trip": 13, "test": 14})
+            rcd.evse = Evse
+            chip.pins[14] = 0
+            chip.pins[13] = (lambda: chip.pins[14]) if works else 0
+            assert run(rcd.self_test()) is works and rcd.fresh() is works
+
+
 def test_a_call_that_waits_for_a_test_that_is_cut_short_tests_again():
     with Inputs("rcd") as module:
         rcd = module.Rcd({"trip": 13, "test": 14})

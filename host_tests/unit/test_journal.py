@@ -4,6 +4,7 @@
 from evse_base import log as console
 from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
+from store import norlog
 from store.journal import Journal, JournalFull
 from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID
 from store.norlog import NorLog
@@ -237,6 +238,20 @@ def test_keeping_the_same_value_writes_nothing():
     assert flash.programs == 0
     assert j.keep(SETTING, "A", ["A", "2"]) > seq
     assert flash.programs == 2
+
+
+def test_a_value_for_which_no_block_is_left_is_refused_and_the_old_one_stays():
+    """Blocks can turn bad between the count of the room and the write."""
+    flash = RamFlash(16, 1024)
+    j = journal(flash)
+    j.keep(SETTING, "A", ["A", "1"])
+
+    def append(*_):
+        raise norlog.NoSpace("no erased block")
+
+    j.log.append = append
+    raises(JournalFull, j.keep, SETTING, "A", ["A", "2"])
+    assert journal(flash).get(SETTING, "A") == ["A", "1"]
 
 
 def test_values_can_be_forgotten_one_or_all():

@@ -141,3 +141,45 @@ def test_causes_of_a_reset():
             chip.cause = cause
             assert system.last_reset() == told and system.boot_loops() == loops, (cause, mark)
             assert system._read() == (0, loops), "the marker is used up"
+
+
+class Times:
+    """The module time, with years that begin at 1970 or at 2000."""
+
+    def __init__(self, first):
+        import time
+
+        self._gmtime = time.gmtime
+        self.offset = 946684800 if first == 2000 else 0
+        self.now = 0
+
+    def gmtime(self, seconds):
+        return self._gmtime(seconds + self.offset)
+
+    def time(self):
+        return self.now - self.offset
+
+
+def test_the_clock_of_the_chip_is_set_whatever_year_its_seconds_begin_in():
+    """MicroPython counts from 2000 on a chip, and from 1970 on other ports."""
+    with Hal("system") as system:
+        kept, machine = system.time, system.machine
+        dates = []
+
+        class Rtc:
+            def datetime(self, date):
+                dates.append(date)
+
+        machine.RTC, rtc = Rtc, machine.RTC
+        try:
+            for first in (1970, 2000):
+                system.time = Times(first)
+                system.set_rtc(1700000000)  # 2023-11-14 22:13:20, a Tuesday
+                assert dates.pop() == (2023, 11, 14, 1, 22, 13, 20, 0)
+                for now, behind in ((1699999999, True), (1700000000, False), (1700000001, False)):
+                    system.time.now = now
+                    assert system.rtc_not_before(1700000000) is behind, (first, now)
+                    assert len(dates) == int(behind)
+                    dates.clear()
+        finally:
+            system.time, machine.RTC = kept, rtc

@@ -341,6 +341,23 @@ def test_a_write_that_does_not_read_back_goes_to_another_sector():
         assert [p for _, p in records(mounted(flash))] == found, stuck
 
 
+def test_a_sector_whose_header_is_damaged_in_one_copy_is_not_used():
+    """The second copy is for damage that comes later."""
+    tried = 0
+    for stuck in range(16, 64):  # two copies behind the stamp
+        flash = BadCells(8, BS)
+        log = mounted(flash)
+        flash.stuck = stuck
+        log.append(0, 1, 0, text(1))
+        clean = RamFlash(8, BS)
+        mounted(clean).append(0, 1, 0, text(1))
+        if flash.image[stuck] == clean.image[stuck]:
+            continue  # this byte was to stay 0xFF
+        tried += 1
+        assert log.bad_writes == 1 and log.blocks(0) != [0], stuck
+    assert tried > 20
+
+
 def test_a_block_that_does_not_erase_is_left_out():
     flash = BadCells(8, BS)
     log, seqs = filled(flash, 60)

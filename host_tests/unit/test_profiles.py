@@ -728,3 +728,34 @@ def test_what_was_told_before_is_not_told_again_each_by_itself():
     assert list(limits.claims())[0][2] == 10000 and limits.value(0)[0] == 10000
     put(limits, None, 7000000, (1, 2, 10000, 12000))
     assert list(limits.claims()) == [] and limits.value(0)[0] == 7000
+
+
+def test_the_connectors_look_again_when_something_has_changed_and_only_then():
+    c = Charger()
+    looked = []
+    c.connector.wake = lambda: looked.append(1)
+    profiles = c.station.profiles
+
+    def looks(fn, *arguments):
+        looked.clear()
+        fn(*arguments)
+        return len(looked)
+
+    assert looks(profiles.install, profile(16, id=3)) == 1
+    # A clock that is set right by a second moves every boundary by a second.
+    for step in (-3600, -1, 1, 3600):
+        assert looks(profiles._clock_set, step) == 1, step
+    assert looks(profiles._clock_set, 0) == 0
+    for name, wanted in (("Phases", 1), ("NominalVoltage", 1), ("FreeMode", 0)):
+        assert looks(profiles._on_setting, name, None) == wanted, name
+    written = c.flash.programs
+    assert looks(profiles.clear, 4) == 0 and c.flash.programs == written, "there is none"
+    assert looks(profiles.clear, 3) == 1
+
+
+def test_a_profile_without_a_period_or_with_part_of_one_is_refused():
+    whole = p.pack([(0, 160, 0), (60, 100, 0)])
+    assert p.Profile(1, 1, DEFAULT, 0, AMPS, None, 0, None, None, None, 0, whole)
+    for periods in (b"", whole[:-1], whole[1:], whole + b"\0"):
+        arguments = (1, 1, DEFAULT, 0, AMPS, None, 0, None, None, None, 0, periods)
+        raises(ValueError, lambda: p.Profile(*arguments))  # noqa: B023

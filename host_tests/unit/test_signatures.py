@@ -50,6 +50,27 @@ def test_p256_takes_the_vectors_of_the_standard_and_nothing_beside_them():
         assert keys.p256(X, Y, digest(b"sample"), cut) is False
 
 
+def multiple(k):
+    """k times the generator, affine."""
+    point = None
+    for i in range(255, -1, -1):
+        point = keys._double(point)
+        if k >> i & 1:
+            point = keys._add(point, (keys._GX, keys._GY, 1))
+    return affine(point)
+
+
+def test_a_number_that_is_right_but_for_a_multiple_of_the_order_is_refused():
+    """s and s + N are the same number to the arithmetic (SEC 1 section 4.1.4, step 1)."""
+    z = int.from_bytes(digest(b"sample"), "big")
+    r = multiple(5)[0] % N
+    for s in (1, 2):
+        # The private key for which the nonce 5 gives this s.
+        x, y = multiple((5 * s - z) * pow(r, N - 2, N) % N)
+        assert keys.p256(x, y, digest(b"sample"), pair(r, s)) is True
+        assert keys.p256(x, y, digest(b"sample"), pair(r, s + N)) is False
+
+
 def affine(point):
     x, y, z = point
     w = pow(z, P - 2, P)
@@ -213,6 +234,13 @@ def test_what_a_board_admits():
         {"format": "lfs2"},
     ):
         admit(**good)
+
+
+def test_a_header_too_long_for_its_block_is_not_made():
+    signed = lines()
+    room = HEADER - 32
+    assert len(bundle.header(signed + bytes(room - len(signed)))) == HEADER
+    raises(ValueError, bundle.header, signed + bytes(room - len(signed) + 1))
 
 
 def test_versions_are_numbers_in_their_order():

@@ -9,16 +9,16 @@ one of them no longer counts:
     anything, in one plug-in            50   2 min          unplugged
     a fault, in one plug-in              3  4 h             unplugged
     a restart, in one plug-in            6  1 h             unplugged
-    anything, over plug-ins            100   2 min          a person resets it
+    anything, over plug-ins            100  15 s            a person resets it
     a fault, over plug-ins              10  2 h             a person resets it
     unplugged while closed              15  30 min          a person resets it
     the RCD has tripped                  3  24 h            a person resets it
 
-All are counted over reboots as well: `counts` and `restore`. A restart is one that nobody commanded,
-with the EV asking: the supply may break down at each closing (station.held), but three flickers of
-it in an hour are none of that. Too hot is no fault: that has a hysteresis of its own. Unplugged is
-what shows state A for 2 s (evse.Evse.away). A broken wire of the pilot looks the same, so state A
-that comes out of C has a bound of its own; a connector with a latch shows B first.
+All are counted over reboots as well: `counts` and `restore`. A restart counts if nobody commanded
+it and the EV was asking (station.recovery): the supply may break down at each closing. Six are
+allowed because a supply may flicker, too. Heat counts as no fault: it has a hysteresis of its own.
+State A for 2 s means unplugged (evse.Evse.away). A broken wire of the pilot shows the same. So
+state A that follows C has a bound of its own; a connector with a latch shows B first.
 
 Sources: UL 2231-2 (section 14.4 of its decision on programmable components) lets a personnel
 protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
@@ -47,7 +47,7 @@ _DEBT_MAX = const(1 << 29)
 
 UNPLUGGED = "UnpluggedClosed"
 CUT = "SessionCut"
-# A person or the program wanted these, or they take their time: the closing is counted as no fault.
+# A person or the program wants these, and heat takes its time: such a closing counts as no fault.
 _NO_FAULT = const(("EmergencyStop", "ResetRequested", "ConsoleStop", "TemperatureStop"))
 
 

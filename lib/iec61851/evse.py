@@ -80,7 +80,7 @@ class Evse:
         # Closed: windows of A or B in a row; told to stop so long ago.
         self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # the contactor stays open so long
-        self._ended = False  # a closing has ended and is not counted yet
+        self._ended, self._ended_by = False, None  # a closing that is not counted yet; not a fault
         self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
@@ -255,7 +255,7 @@ class Evse:
                 asks = level != A and level != B
                 if wrong and asks:
                     self.trip(wrong)
-                self._open("GuardOpened" if asks else UNPLUGGED if level == A else True)
+                self._open("GuardOpened" if asks else UNPLUGGED if level == A else None)
                 return
         else:
             self._let_go = 0
@@ -275,19 +275,19 @@ class Evse:
             # begun this goes through: a new permission waits until the contactor is open.
             self._stop_ms = 0
 
-    def _open(self, ended=True):
+    def _open(self, cause=None):
         self._contactor.open()
         if self.closed:
             self.closed, self._dirty = False, True
-            self._hold_left, self._ended = RECLOSE_MS, ended
+            self._hold_left, self._ended, self._ended_by = RECLOSE_MS, True, cause
         self._stop_ms, self._let_go = -1, 0
         self._ready.over()
         self._evidence.bad.over()
 
     def _count_closing(self, now_ms):
         """A closing has ended: by the fault that is latched, or by the EV or the charger."""
-        ended, self._ended = self._ended, False
-        if self.closings.ended(now_ms, self.fault or (ended if ended is not True else None)):
+        self._ended = False
+        if self.closings.ended(now_ms, self.fault or self._ended_by):
             self.trip("ClosingsExceeded")
 
     def _close_if_allowed(self, seen_ms):

@@ -90,7 +90,6 @@ package(
         "declarations.py",
         "delivery.py",
         "faults.py",
-        "held.py",
         "jobs.py",
         "limits.py",
         "measurands.py",

@@ -7,7 +7,9 @@ does not wait for this table: the EVSE state machine opens it by itself. The tab
 becomes of the session, and when the fault is over.
 """
 
-from evse_base import const
+from evse_base import const, log
+from store import kinds
+from store.journal import JournalFull
 
 # What a fault does.
 WARN = 0  # told, nothing stops
@@ -234,6 +236,40 @@ class Faults:
 
     def has(self, cause):
         return cause in self._found or cause in self._evse.faults
+
+
+class Held:
+    """What keeps the contactor of a connector open over restarts, as one HELD record: causes that
+    a restart does not end, the counts of closings, the last session that was counted as cut, and
+    whether free mode waits for the cable. `recovery` reads it at boot."""
+
+    def __init__(self, connector, journal):
+        self._connector = connector
+        self._journal = journal
+        self.counted = 0  # the last session that was counted as cut
+        self.waits = 0  # 1: free mode waits until the cable has been out
+        self.on_flash = [], 0, 0  # causes and these two
+
+    def keep(self):
+        """Put on flash what has changed. Never while the contactor is closed."""
+        connector = self._connector
+        closings = connector.evse.closings
+        causes = connector.faults.for_person(True)
+        if connector.unplugged_since_stop:
+            self.waits = 0
+        wanted = causes, self.counted, self.waits
+        if connector.evse.closed or (wanted == self.on_flash and not closings.news):
+            return
+        closings.news, kept = False, False
+        try:
+            record = [connector.id, causes, closings.counts(), self.counted, self.waits]
+            self._journal.keep(kinds.HELD, connector.id, record)
+            self.on_flash, kept = wanted, True
+        except (JournalFull, OSError) as exc:
+            log.error("station", "faults not recorded: %r", exc)
+        finally:
+            if not kept:
+                closings.news = True  # again at the next look
 
 
 def _over(cause, since, now, plugged, released):

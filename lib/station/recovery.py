@@ -6,10 +6,11 @@ import asyncio
 
 from evse_base import log
 import evse_base as port
+from iec61851.closings import CUT
 from store import kinds
 from store.journal import JournalFull
 
-from . import measurands
+from . import faults, measurands
 from .connector import OPEN_TIMEOUT_MS
 from .session import trigger_of
 
@@ -80,15 +81,54 @@ def restore(station, journal, cause="SoftRestart", stop=False):
     for _, payload in journal.state(kinds.HELD):
         connector = station.connector(payload[0])
         if connector is not None:
-            connector.sequence.held.restore(payload)
+            _restore_held(connector, payload)
     cut = _find_cut(station, journal)
     # A stop that breaks the supply leaves no time to write: it looks like this.
     waits = stop and cause == "PowerUp"
     for connector in station.connectors:
         own = [session for session in cut if session.connector == connector.id]
-        connector.sequence.held.cut(own, cause in _COMMANDED, waits)
+        _count_cut(connector, own, cause in _COMMANDED, waits)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
+
+
+def _restore_held(connector, payload):
+    """What kept the contactor open before still does. A record of another version, or one that
+    cannot be read, never keeps the charger from starting, and never lets more happen either: a
+    person has to reset it then."""
+    causes = payload[1] if len(payload) > 1 and isinstance(payload[1], list) else [None]
+    evse, held = connector.evse, connector.sequence.held
+    evse.restore_closings(payload[2] if len(payload) > 2 else None)
+    for cause in causes:
+        if not faults.is_known(cause):
+            log.warn("station", "held by an unknown cause: %r", cause)
+            evse.closings.why, evse.closings.person = "fault", True  # `_count_cut` trips for it
+        elif faults.clearing(cause) in (faults.UNPLUG, faults.PERSON):
+            connector.faults.report(cause, "", 0)
+    if len(payload) > 3 and isinstance(payload[3], int):
+        held.counted = payload[3]
+    held.waits = int(len(payload) > 4 and payload[4] != 0)
+    connector.unplugged_since_stop = not held.waits
+    held.on_flash = causes, held.counted, held.waits
+
+
+def _count_cut(connector, sessions, commanded, waits):
+    """These sessions have no end. Where the EV was asking, and nobody commanded the restart, it
+    may be what the closing did: it counts, on flash before the next closing. Until a session has
+    its end it is found, but not counted again, at each start. `waits`: a stop may have cut the
+    supply."""
+    evse, held = connector.evse, connector.sequence.held
+    for session in sessions:
+        if session.number > held.counted:
+            held.counted = session.number
+            if session.asking and not commanded:
+                evse.closings.ended(port.ticks_ms(), CUT)
+            if waits:
+                held.waits = 1
+                connector.unplugged_since_stop = False
+    if evse.closings.why:
+        evse.trip("ClosingsExceeded")
+    held.keep()
 
 
 async def end_cut(station, cut, reason, journal, clock, rand):
@@ -142,9 +182,10 @@ def _find_cut(station, journal):
         # The journal keeps START until there is a STOP: whether a session is open is its word
         # alone. This only knows the energy better.
         session = running.get(number)
-        if session is not None:
-            session.asking = len(payload) < 5 or bool(payload[4])
-        if session is not None and meter_wh >= session.meter_wh:
+        if session is None:
+            continue
+        session.asking = len(payload) < 5 or bool(payload[4])  # unknown counts as asking
+        if meter_wh >= session.meter_wh:
             session.meter_wh, session.at = meter_wh, _later(session.at, at)
     return [running[number] for number in sorted(running)]
 

@@ -15,7 +15,7 @@ from store import kinds
 from store.journal import JournalFull
 
 from .connector import BEGIN, OPEN_TIMEOUT_MS, RECORD_STOP
-from .held import Held
+from .faults import Held
 from .session import Session, stamp
 
 # Within this time after opening `protection` reports a weld, where the poles are sensed.

@@ -1,0 +1,265 @@
+# Safe mode: what its page says and does, and that no broken part keeps the others from running.
+# MIT license; part of microevse
+"""The whole of it, on MicroPython, is in host_tests/test_safe_mode.py."""
+
+import asyncio
+import sys
+
+from evse_base import log
+from fake_chip import Hal, chip
+from helpers import raises, run
+from station.settings import Settings
+
+
+class Module:
+    """Has the attributes that it is given."""
+
+    def __init__(self, **members):
+        for name in members:
+            setattr(self, name, members[name])
+
+
+class Loaded:
+    """safe_mode over the fake chip; `lines` is what it logs."""
+
+    def __enter__(self):
+        self.hal = Hal("system")
+        self.system = self.hal.__enter__()
+        sys.modules.pop("safe_mode", None)
+        import safe_mode
+
+        self.lines = []
+        log.use_sink(self.lines.append)
+        return self
+
+    def __exit__(self, *exc):
+        log.use_sink(lambda line: None)
+        sys.modules.pop("safe_mode", None)
+        self.hal.__exit__()
+
+    def logged(self, text):
+        return [line for line in self.lines if text in line]
+
+
+def view(settings=None, lines=("0 E main: broken", "a traceback")):
+    import safe_mode
+
+    kept = Settings(None)
+    kept.factory(settings or {})
+    clock = Module(uptime=lambda: 77)
+    return safe_mode.View(kept, clock, {"name": "Garage"}, list(lines))
+
+
+def test_the_page_says_that_nothing_is_charged_and_why():
+    with Loaded() as loaded:
+        loaded.system._last, loaded.system._loops = "Crash", 3
+        state = view().snapshot()
+        assert "crashed 3 times in a row" in state["why"] and "broken" in state["why"]
+        assert state["fault"] == "TaskFailed: " + state["why"] and state["status"] == "faulted"
+        assert (state["plugged"], state["contactor"], state["session"]) == (False, False, None)
+        assert state["ocpp"] == {"state": "not started", "url_host": "", "last_error": ""}
+        assert state["name"] == "Garage" and state["uptime_s"] == 77
+        assert state["safe_mode"] is True and state["version"]
+        assert view({"ChargePointId": "CP1"}).snapshot()["name"] == "CP1"
+
+
+def test_what_needs_a_charger_is_refused_in_words():
+    with Loaded():
+        page = view()
+        for answer in (page.start("CARD"), page.stop(), page.reset_faults()):
+            words = run(answer)
+            assert isinstance(words, str) and words.endswith("."), words
+
+
+def test_the_log_holds_the_last_words_of_the_crash_then_its_own():
+    with Loaded():
+        log.warn("x", "later")
+        lines = view(lines=["first", "second"]).log_lines()
+        assert lines[:3] == ["first", "second", "-- safe mode --"] and "later" in lines[-1]
+
+
+def test_an_upload_that_is_refused_is_read_to_its_end_and_told():
+    class Conn:
+        skipped = 0
+
+        async def skip(self, size):
+            self.skipped += size
+
+    with Loaded():
+        conn, taken = Conn(), []
+
+        async def take(services, conn, size, error):
+            taken.append((services.allowed(), services.vacant(), size, error))
+            return "done"
+
+        import upkeep
+
+        upkeep.transfers = sys.modules["upkeep.transfers"] = Module(take_update=take)
+        try:
+            page = view()
+            assert run(page.update(conn, 500, "Not this one.", ValueError)) == "Not this one."
+            assert conn.skipped == 500 and not taken
+            assert run(page.update(conn, 600, None, ValueError)) == "done"
+            assert conn.skipped == 500 and taken == [(True, True, 600, ValueError)]
+        finally:
+            del upkeep.transfers, sys.modules["upkeep.transfers"]
+
+
+def test_an_update_restarts_as_one():
+    with Loaded() as loaded:
+        import safe_mode
+
+        run(safe_mode.Services(None).reboot())
+        assert chip.ends and loaded.system._read() == (3, 0)
+
+
+class Slots:
+    """hal.appslot, as far as it matters here."""
+
+    def __init__(self, trial=False, other=False, fails=None):
+        self.trial, self.other, self.fails = trial, other, fails
+        self.went_back = 0
+
+    def on_trial(self):
+        if self.fails:
+            raise self.fails
+        return self.trial
+
+    def go_back(self):
+        self.went_back += self.other
+        return self.other
+
+
+def asked(loaded, crashes, slots):
+    """(wanted(), crashes that are still counted, resets) after so many crashes in a row."""
+    import hal
+    import safe_mode
+
+    loaded.system._last, loaded.system._loops = "Crash", crashes
+    loaded.system._write(0, crashes)
+    sys.modules["hal.appslot"] = hal.appslot = slots
+    chip.ends.clear()
+    return safe_mode.wanted(), loaded.system.boot_loops(), len(chip.ends)
+
+
+def test_safe_mode_is_for_the_third_crash_in_a_row_of_a_version_without_another_one():
+    with Loaded() as loaded:
+        for crashes in range(5):
+            slots = Slots()
+            assert asked(loaded, crashes, slots) == (crashes >= 3, crashes, 0)
+            assert asked(loaded, crashes, Slots(fails=OSError(5)))[0] is (crashes >= 3)
+        # On trial the slot counts: here the count begins anew.
+        assert asked(loaded, 4, Slots(trial=True, other=True)) == (False, 0, 0)
+        slots = Slots(other=True)
+        assert asked(loaded, 2, slots) == (False, 2, 0) and not slots.went_back
+        wanted, crashes, resets = asked(loaded, 3, slots)
+        # The fake chip goes on after a reset.
+        assert slots.went_back == 1 and resets and crashes == 0 and not wanted
+        assert loaded.system._read() == (4, 0)
+        raises(ValueError, asked, loaded, 3, Slots(fails=ValueError("a bug is told")))
+
+
+def sleeps(story):
+    """Run `story()`; returns the seconds of each asyncio.sleep, which takes none. The story ends
+    by a KeyError."""
+    import safe_mode
+
+    waits, sleep = [], asyncio.sleep
+
+    async def noted(seconds):
+        waits.append(seconds)
+        if len(waits) >= 3:
+            raise KeyError("enough")
+        await sleep(0)
+
+    safe_mode.asyncio = Module(sleep=noted, create_task=asyncio.create_task)
+    try:
+        raises(KeyError, lambda: run(story()))
+    finally:
+        safe_mode.asyncio = asyncio
+    return waits
+
+
+def test_network_and_page_are_tried_again_whatever_ends_them():
+    with Loaded() as loaded:
+        import safe_mode
+
+        ends = [OSError(5), ValueError("x"), None]
+
+        async def part():
+            end = ends.pop(0)
+            if end:
+                raise end
+
+        assert sleeps(lambda: safe_mode._guarded("page", part)) == [5, 5, 5]
+        assert len(loaded.logged("page failed")) == 2 and not ends
+
+
+def test_another_try_begins_a_second_after_the_answer():
+    with Loaded() as loaded:
+        import safe_mode
+
+        loaded.system._last, loaded.system._loops = "Crash", 3
+
+        async def story():
+            waits = []
+
+            async def noted(seconds):
+                waits.append((seconds, len(chip.ends)))
+
+            tasks = []
+            safe_mode.asyncio = Module(sleep=noted, create_task=tasks.append)
+            words = safe_mode.restart()
+            assert not chip.ends and len(tasks) == 1
+            await tasks[0]
+            return words, waits
+
+        try:
+            words, waits = run(story())
+        finally:
+            safe_mode.asyncio = asyncio
+        assert words == "Starting again." and waits == [(1, 0)] and chip.ends
+        assert loaded.system._read() == (5, 2), "a retry counts one crash less"
+
+
+def test_what_cannot_be_loaded_is_named_and_does_without():
+    with Loaded() as loaded:
+        import safe_mode
+
+        def broken():
+            raise MemoryError("no room")
+
+        assert safe_mode._load("journal", broken, 5) == 5 and loaded.logged("no journal: MemoryError")
+        assert safe_mode._load("journal", lambda: 6, 5) == 6
+
+
+def test_pilots_say_not_available_as_far_as_the_profile_can_be_read():
+    with Loaded() as loaded:
+        import safe_mode
+
+        good = {"cp": {"pwm": 27}}
+        safe_mode._pilots_off({"connectors": [{}, {"cp": 5}, good]})
+        assert chip.pins[27] == 0 and len(loaded.logged("pilot: ")) == 2
+        safe_mode._pilots_off({})
+
+
+def test_a_wrong_fixed_address_is_named_and_the_link_asks_for_one():
+    class Link:
+        def __init__(self, *arguments):
+            self.arguments = arguments
+
+    with Loaded() as loaded:
+        import safe_mode
+
+        sys.modules["hal.wifi"] = sys.modules["hal.ethernet"] = Module(Link=Link)
+        for text, wanted in (("nonsense", None), ("", None)):
+            settings = Settings(None)
+            settings.factory({})
+            settings.text = lambda name: text if name == "StaticAddress" else ""  # noqa: B023
+            link = safe_mode._link({}, settings)
+            found, told, fixed, busy, allowed, more = link.arguments
+            assert (found, fixed, more) == (settings, wanted, None)
+            assert told(True) is None and busy() == 0 and allowed() is True
+        assert len(loaded.logged("no StaticAddress")) == 1
+        link = safe_mode._link({"network": "ethernet", "ethernet": {"phy": 1}}, settings)
+        assert link.arguments[0] == {"phy": 1} and link.arguments[1] is settings
