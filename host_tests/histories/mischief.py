@@ -132,6 +132,8 @@ class Mischief:
     def call_raises(self, name, where, count):
         """The next calls of the program into the board raise that."""
         self.charger.bench.happens("error", name=name, where=where, count=count)
+        if where == "task":
+            self.judge.raises(count)
 
     def hang(self, ms):
         if not self.charger.runs:
