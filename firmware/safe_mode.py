@@ -225,9 +225,7 @@ async def run():
     try:
         link = _link(board, settings)
         asyncio.create_task(_guarded("network", link.run))
-        asyncio.create_task(
-            _guarded("page", lambda: _serve(settings, clock, board, lines, link))
-        )
+        asyncio.create_task(_guarded("page", lambda: _serve(settings, clock, board, lines, link)))
     except Exception as exc:
         # Half an hour of this, and the application has its next chance.
         log.error("safe", "no network: %r", exc)

@@ -255,9 +255,7 @@ class Flasher:
             "getattr(sys.implementation, '_machine', ''))",
         )
         if platform != "esp32":
-            raise Trouble(
-                "this is MicroPython for %s, not for an ESP32: look at PORT=" % platform
-            )
+            raise Trouble("this is MicroPython for %s, not for an ESP32: look at PORT=" % platform)
         if tuple(version) < OLDEST:
             raise Trouble(
                 "MicroPython %d.%d is on the board, %d.%d or newer is needed: put it there with "

@@ -117,8 +117,7 @@ def apply(run, values, ca=None):
     # JSON has no quote that repr could not carry, and only ASCII: the line may be 7 bit.
     said = run(
         "import json\nfrom commissioning import provision\n"
-        "print('\\nANSWER', json.dumps(provision.apply(json.loads(%r))))"
-        % json.dumps(values)
+        "print('\\nANSWER', json.dumps(provision.apply(json.loads(%r))))" % json.dumps(values)
     )
     lines = [line for line in said.splitlines() if line.startswith("ANSWER ")]
     if not lines:

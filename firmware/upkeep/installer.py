@@ -176,9 +176,7 @@ class Installer:
             bundle.parse(self._head)  # says what is wrong with so few bytes
         flash = self._slot[1]
         if self._count != slots.HEADER + self._bundle.length:
-            raise ValueError(
-                "%d bytes of %d" % (self._count, slots.HEADER + self._bundle.length)
-            )
+            raise ValueError("%d bytes of %d" % (self._count, slots.HEADER + self._bundle.length))
         if bundle.parse(slots.header(flash)).sha256 != self._read_back(flash):
             raise ValueError("the image's checksum is wrong")
         records = [slots.read(device) for _, device in appslot.devices()]

@@ -143,7 +143,7 @@ async def test_text_that_is_no_message(b):
         '[9,"kind-2","Reset",{"type":"Soft"}]',
         '[3,"stray-1",{}]',
         '[4,"stray-2","GenericError","",{}]',
-        '[3]',
+        "[3]",
         '[4,"stray-3"]',
         "[" * 5000 + "]" * 5000,
         '[2,"deep","DataTransfer",' + '{"a":' * 300 + "1" + "}" * 300 + "]",

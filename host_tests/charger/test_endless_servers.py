@@ -52,8 +52,15 @@ def test_an_endless_server_fails_the_transfer_and_nothing_else(way):
             await update(b, server.url + "/f", retries=0)
             if way == "trailers":
                 # The file is whole: it is what it is, no image.
-                await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing",
-                               "InstallationFailed", within=90)
+                await statuses(
+                    b,
+                    FIRMWARE,
+                    "Downloading",
+                    "Downloaded",
+                    "Installing",
+                    "InstallationFailed",
+                    within=90,
+                )
             else:
                 await statuses(b, FIRMWARE, "Downloading", "DownloadFailed", within=90)
             await diagnostics(b, server.url + "/up", retries=0)
@@ -130,13 +137,16 @@ async def test_what_hangs_makes_room_for_the_other_kind(b):
         await statuses(b, FIRMWARE, "Downloading")
         await diagnostics(b, good.url + "/in/")
         await b.expect_all(
-            (DIAGNOSTICS, {"status": "Uploaded"}), (FIRMWARE, {"status": "DownloadFailed"}),
+            (DIAGNOSTICS, {"status": "Uploaded"}),
+            (FIRMWARE, {"status": "DownloadFailed"}),
             within=20,
         )
         await diagnostics(b, hung.url + "/f", retries=0)
         await b.expect(DIAGNOSTICS, within=10, status="Uploading")
         await update(b, good.url + "/fw.bin", retries=0)
         await b.expect_all(
-            (DIAGNOSTICS, {"status": "UploadFailed"}), (FIRMWARE, {"status": "Downloading"}),
-            (FIRMWARE, {"status": "Downloaded"}), within=20,
+            (DIAGNOSTICS, {"status": "UploadFailed"}),
+            (FIRMWARE, {"status": "Downloading"}),
+            (FIRMWARE, {"status": "Downloaded"}),
+            within=20,
         )

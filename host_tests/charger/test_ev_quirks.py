@@ -48,8 +48,7 @@ async def _ends(b, entry):
 
 
 def _faults(b):
-    return [c["errorCode"] for c in b.calls("StatusNotification")
-            if c["errorCode"] != "NoError"]
+    return [c["errorCode"] for c in b.calls("StatusNotification") if c["errorCode"] != "NoError"]
 
 
 def _closings(b):
@@ -151,8 +150,9 @@ async def test_taper(b):
 
 
 def _never_f(b):
-    return not [e for e in b.twin.events if e.get("event") == "duty" and e["value"] == 0
-                and e["t"] > 5]
+    return not [
+        e for e in b.twin.events if e.get("event") == "duty" and e["value"] == 0 and e["t"] > 5
+    ]
 
 
 @scenario

@@ -384,9 +384,7 @@ async def test_trap_timestamps_of_central_systems_come_in_many_forms(b):
     )
     await b.boot()
     for form in forms:
-        b.csms.always(
-            "BootNotification", lambda _, form=form: {"currentTime": form(b.unix())}
-        )
+        b.csms.always("BootNotification", lambda _, form=form: {"currentTime": form(b.unix())})
         b.csms.registration.clear()
         # A power cut, or the clock of the boot before would still be right.
         await b.twin.power_cut(1)

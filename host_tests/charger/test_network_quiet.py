@@ -300,5 +300,3 @@ def test_after_a_power_cut_certificates_are_checked_as_of_the_last_time_told():
             await b.start_of_day(60)
 
     asyncio.run(asyncio.wait_for(play(), 120))
-
-

@@ -47,7 +47,7 @@ async def test_the_default_samples_what_the_meter_measures_by_phase(b):
 
 @scenario
 async def test_an_odd_answer_registers_and_the_time_is_right_to_the_second(b):
-    """"+00" and an interval in quotes once kept a charger from registering for ever."""
+    """ "+00" and an interval in quotes once kept a charger from registering for ever."""
     b.csms.reply(
         "BootNotification",
         Payload(

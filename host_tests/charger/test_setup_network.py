@@ -225,7 +225,7 @@ def test_probes_lead_to_the_page_and_strangers_are_refused():
             (400, dict(body=b"a&" * 30, **own)),
             (413, dict(body=bytes(7000), **own)),
         ):
-                # What is too large is not read to its end: the answer may be lost with it.
+            # What is too large is not read to its end: the answer may be lost with it.
             status = (await phone.http("POST", **how))[0]
             assert status == expected or (expected == 413 and not status), how
         assert (await phone.http("DELETE"))[0] == 405

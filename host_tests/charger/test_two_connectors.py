@@ -192,12 +192,14 @@ async def test_availability_of_one_connector_and_of_all(b):
     # Connector 0 is the whole: all of them come back.
     assert await change(0, "Operative") == "Accepted"
     await b.until(
-        lambda: {
-            c["connectorId"]
-            for c in b.calls("StatusNotification", mark)
-            if c["status"] in ("Available", "Finishing", "Preparing")
-        }
-        == {0, 1, 2},
+        lambda: (
+            {
+                c["connectorId"]
+                for c in b.calls("StatusNotification", mark)
+                if c["status"] in ("Available", "Finishing", "Preparing")
+            }
+            == {0, 1, 2}
+        ),
         what="all back in service",
     )
     assert await change(3, "Inoperative") == "Rejected"

@@ -37,8 +37,6 @@ def test_cuts_of_an_update_of_the_whole_firmware():
         (None, "lfs2", 1, (80, 1800)),
         ("romfs", "romfs", 2, (1, 6)),
     ):
-        bundle = update_kit.make(
-            update_cut.NEW, format=format, broken=update_kit.QUICK_TRIAL
-        )
+        bundle = update_kit.make(update_cut.NEW, format=format, broken=update_kit.QUICK_TRIAL)
         life = update_cut.Life(bundle, layout)
         asyncio.run(life.play(rng.randrange(*points), start))

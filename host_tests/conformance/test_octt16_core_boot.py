@@ -91,9 +91,7 @@ async def _reset_ends_transaction(b, kind, reason):
     assert entry.stops == 1 and entry.wh > 0
     await b.until(lambda: b.calls("BootNotification", mark), 90, "BootNotification")
     boot = b.calls("BootNotification", mark)[0]
-    await b.until(
-        lambda: b.calls("StatusNotification", boot.index, connectorId=1), 30, "a status"
-    )
+    await b.until(lambda: b.calls("StatusNotification", boot.index, connectorId=1), 30, "a status")
     await b.advance(5)
     after = b.calls("StatusNotification", boot.index, connectorId=1)
     assert after[-1]["status"] in ("Finishing", "Preparing"), after

@@ -8,9 +8,7 @@ SOCKET = "esp32s2_diy_alpha"
 
 
 async def remote_start(b, tag="CARD1", **more):
-    answer = await b.call(
-        "RemoteStartTransaction", {"idTag": tag, "connectorId": 1, **more}
-    )
+    answer = await b.call("RemoteStartTransaction", {"idTag": tag, "connectorId": 1, **more})
     return answer["status"]
 
 

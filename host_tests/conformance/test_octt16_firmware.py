@@ -47,8 +47,15 @@ def some_bundle():
 def check_report(data):
     """It is what a service person needs, and nobody's secret."""
     text = data.decode()
-    for part in ("[state]", "[settings]", "[log]", "journal_queued: ", "connection_attempts: ",
-                 "HeartbeatInterval: ", "ocpp: "):
+    for part in (
+        "[state]",
+        "[settings]",
+        "[log]",
+        "journal_queued: ",
+        "connection_attempts: ",
+        "HeartbeatInterval: ",
+        "ocpp: ",
+    ):
         assert part in text, part
     for secret in ("twin-password", PASSWORD):
         assert secret not in text
@@ -266,7 +273,8 @@ async def test_nothing_of_it_happens_while_a_car_charges(b):
         assert (await b.status())["contactor"] is True and server.requests == []
         await b.call("RemoteStopTransaction", {"transactionId": entry.id})
         await b.expect_all(
-            (DIAGNOSTICS, {"status": "Uploaded"}), (FIRMWARE, {"status": "Installing"}),
+            (DIAGNOSTICS, {"status": "Uploaded"}),
+            (FIRMWARE, {"status": "Installing"}),
             within=60,
         )
     assert entry.stop

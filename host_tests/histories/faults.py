@@ -14,8 +14,6 @@ KINDS = {}
 _STUCK = (0, 560, 1250, 1620, 1930, 2250, 2560, 2870, 3250, 3750, 4095)
 
 
-
-
 def _none(rng):
     return ()
 
@@ -94,11 +92,13 @@ for _letter in ("E", "A", "B", "diode"):
             c, lambda on: _pilot(play, c, what, on), period, share
         ),
         lambda play, c, period, share: play.flicker_ends(c),
-        lambda rng: (0, rng.choice((2, 3, 4)))
-        if rng.random() < 0.4
-        else (
-            rng.choice((10, 13, 20, 27, 40, 55, 90, 150, 300, 600, 1000)),
-            rng.choice((10, 25, 40, 60, 75, 90)),
+        lambda rng: (
+            (0, rng.choice((2, 3, 4)))
+            if rng.random() < 0.4
+            else (
+                rng.choice((10, 13, 20, 27, 40, 55, 90, 150, 300, 600, 1000)),
+                rng.choice((10, 25, 40, 60, 75, 90)),
+            )
         ),
     )
 kind(
@@ -207,9 +207,7 @@ _fault("earth lost", "pe")
 _fault("emergency stop", "other")
 _fault("rcd trips", "rcd")
 _fault("too hot", "overtemp", lambda rng: (("celsius", rng.choice((75, 90, 110))),))
-_fault(
-    "temperature sensor", "overtemp", lambda rng: (("sensor", rng.choice(("open", "short"))),)
-)
+_fault("temperature sensor", "overtemp", lambda rng: (("sensor", rng.choice(("open", "short"))),))
 _fault("contacts weld", "weld")
 _fault("lock contact lost", "lock", contact=True)
 kind(

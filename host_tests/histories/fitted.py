@@ -41,9 +41,7 @@ def board(guard, connectors, socket, mirror):
         "name": "histories",
         "chip": "esp32",
         "guard": guard,
-        "connectors": [
-            _connector(n + 1, guarded, socket, mirror) for n in range(connectors)
-        ],
+        "connectors": [_connector(n + 1, guarded, socket, mirror) for n in range(connectors)],
         "temp": {"type": "mcp9700", "adc": TEMP_PIN},
         "pe": 0,
         "estop": 2,

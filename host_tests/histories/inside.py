@@ -128,5 +128,3 @@ def interrupt_at(play, c, what, line):
 def disarm(play):
     sys.settrace(None)
     play.traced = None
-
-

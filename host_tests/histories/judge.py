@@ -294,7 +294,5 @@ class Judge:
             self.fail("state F", "for %.0f ms only" % w.f_short[1])
 
 
-
-
 def _since(times, when):
     return len([t for t in times if t >= when])

@@ -188,6 +188,7 @@ class Mischief:
     def ask_reset(self, how):
         charger = self.charger
         if charger.runs:
+
             async def ask():
                 await charger.station.reset(how)
 

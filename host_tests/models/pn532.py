@@ -72,8 +72,10 @@ class Pn532:
         answer, ms = self._run(content[1], content[2:])
         if answer is None and ms:
             return  # looks for a card for ever
-        frame = _ERROR_FRAME if answer is None else _information(
-            bytes((0xD5, content[1] + 1)) + answer
+        frame = (
+            _ERROR_FRAME
+            if answer is None
+            else _information(bytes((0xD5, content[1] + 1)) + answer)
         )
         if self.swapped and answer is not None:
             self.swapped -= 1

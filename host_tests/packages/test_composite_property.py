@@ -27,9 +27,7 @@ def profiles(draw, number):
     most = 400 if unit == p.AMPS else 150000
     limits = st.one_of(st.integers(0, most), st.sampled_from((0, 59, 60, 61, 100, 160)))
     starts = draw(st.lists(st.integers(1, 200), max_size=4, unique=True))
-    periods = [
-        (start, draw(limits), draw(st.integers(0, 3))) for start in [0] + sorted(starts)
-    ]
+    periods = [(start, draw(limits), draw(st.integers(0, 3))) for start in [0] + sorted(starts)]
     purpose = draw(st.sampled_from((p.MAX, p.DEFAULT, p.DEFAULT, p.TX, p.TX)))
     start = draw(st.one_of(st.none(), times)) if purpose != p.MAX else draw(times)
     every = draw(st.sampled_from((0, 0, 40, 90, p.DAILY))) if start is not None else 0

@@ -188,9 +188,7 @@ def test_client_certificate(interpreter, tmp_path):
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(cert)
     given = {"ca": certs.paths().ca, "cert": cert, "key": key}
-    play(
-        whole_session(interpreter, lambda s: address(s, "localhost", "wss"), context, **given)
-    )
+    play(whole_session(interpreter, lambda s: address(s, "localhost", "wss"), context, **given))
 
 
 async def refusal(interpreter, server_options, url_of, handler=None, **given):

@@ -142,7 +142,9 @@ def test_every_shipped_board_is_in_the_list():
 
 
 def test_a_board_with_everything_lacks_nothing():
-    board = board_tool.load_toml(ROOT / "host_tests" / "support" / "boards" / "everything_fitted.toml")
+    board = board_tool.load_toml(
+        ROOT / "host_tests" / "support" / "boards" / "everything_fitted.toml"
+    )
     said = _lacks(board)
     assert "weld" not in said and "earth" not in said and "thermometer" not in said, said
     board["estop"], board["guard"] = 23, "interlock"

@@ -30,8 +30,15 @@ def test_from_a_directory_to_a_signed_bundle_and_back(tmp_path):
     for format in ("lfs2", "romfs"):
         out = tmp_path / ("bundle." + format)
         code, said = tool(
-            "make", folder, out, "--version", "1.2.3", "--format", format,
-            "--key", tmp_path / "key.pem",
+            "make",
+            folder,
+            out,
+            "--version",
+            "1.2.3",
+            "--format",
+            format,
+            "--key",
+            tmp_path / "key.pem",
         )
         assert code == 0 and "1.2.3 for garage" in said and "signed with key" in said
         code, said = tool("verify", out, "--board", "garage", "--keys", tmp_path / "update.pub")

@@ -288,12 +288,16 @@ TEST_FILES = sorted(TESTS.rglob("*.py"))
 def test_nothing_imports_a_test_module(path):
     """What several tests share is in support/."""
     for name, line in imports(path):
-        assert not name.startswith(("test_", "bench_", "conftest")), f"{path}:{line} imports {name}"
+        assert not name.startswith(("test_", "bench_", "conftest")), (
+            f"{path}:{line} imports {name}"
+        )
 
 
 def test_each_name_on_the_import_path_is_one_module():
     """Two `bench.py` on one path: which of them was imported depended on the order."""
-    line = re.search(r"^pythonpath = (\[.*\])", (ROOT / "pyproject.toml").read_text(), re.M).group(1)
+    line = re.search(r"^pythonpath = (\[.*\])", (ROOT / "pyproject.toml").read_text(), re.M).group(
+        1
+    )
     seen = {}
     for folder in ast.literal_eval(line):
         for path in (ROOT / folder).iterdir():

@@ -16,6 +16,7 @@ import pytest
 from csms import script
 from simulated import SIMULATE, Central, Control, Simulator, alive, descendants
 
+
 def test_a_session_from_outside():
     with Central(speed=10) as central:
         args = ("--csms", central.url, "--id", "EVSE 1/\u00fc", "--speed", "10")

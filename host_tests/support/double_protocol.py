@@ -5,14 +5,7 @@
 from ocppj.schema import Schema
 
 TABLE = (
-    b"\n"
-    b"!count Count\n"
-    b"!form Form\n"
-    b"!frame Frame\n"
-    b"!types 23456\n"
-    b"<Greet name!s5;\n"
-    b">Event \n"
-    b">Hello \n"
+    b"\n!count Count\n!form Form\n!frame Frame\n!types 23456\n<Greet name!s5;\n>Event \n>Hello \n"
 )
 
 

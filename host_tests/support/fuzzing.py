@@ -64,7 +64,9 @@ def _local_list(version, entries):
     kind = "Differential" if version % 2 else "Full"
     known = [{"idTag": card, "idTagInfo": {"status": "Blocked"}} for card in entries]
     return "SendLocalList", {
-        "listVersion": version, "updateType": kind, "localAuthorizationList": known
+        "listVersion": version,
+        "updateType": kind,
+        "localAuthorizationList": known,
     }
 
 
@@ -204,9 +206,7 @@ class Target:
         self.open = None  # [id, action] of the charger's CALL that has no answer yet
         self.starts = set()  # why the contactor may be closed
         self.calls = {}  # id: (action, payload) of what was sent to the charger
-        self.rpc = Rpc(
-            self._send, {}, None, message_ids(1), 30, charger.clock
-        )
+        self.rpc = Rpc(self._send, {}, None, message_ids(1), 30, charger.clock)
         identity = {"chargePointVendor": "v", "chargePointModel": "m"}
         self.ocpp = Ocpp16(
             self.rpc.call,

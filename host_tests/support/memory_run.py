@@ -60,7 +60,7 @@ async def session(b, seen=None, offline_s=0):
             seen[name] = await look(b)
 
     await b.boot()
-    await note('after boot')
+    await note("after boot")
     await b.advance(60)
     await note("connected, idle")
     entry = await b.charging()

@@ -290,8 +290,10 @@ class Heap:
 
     def tell_own(self, say):
         own = max(entry[4] for entry in self.seen)
-        say(f"  the twin's own, left out: {own / 1024:.1f} KB at most,"
-            f" {self.aside / 1024:.0f} set aside")
+        say(
+            f"  the twin's own, left out: {own / 1024:.1f} KB at most,"
+            f" {self.aside / 1024:.0f} set aside"
+        )
 
 
 def _tell_wear(erases, days, say):

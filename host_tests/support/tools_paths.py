@@ -18,9 +18,7 @@ for _folder in (SUPPORT, TESTS, *FIRMWARE_DIRS, ROOT / "tools"):
 import build  # noqa: E402
 
 # Every file that runs on the charger.
-DEVICE_FILES = sorted(
-    p for d in FIRMWARE_DIRS for p in d.rglob("*.py") if p.name != "manifest.py"
-)
+DEVICE_FILES = sorted(p for d in FIRMWARE_DIRS for p in d.rglob("*.py") if p.name != "manifest.py")
 
 
 def tool(name):

@@ -142,6 +142,7 @@ print("tls takes", gc.mem_alloc() - before)
 
 async def _measure_tls(program):
     """What one TLS connection has of the heap of `program`."""
+
     async def hold(reader, writer):
         await reader.read()  # until the other side has gone
         writer.close()

@@ -175,7 +175,9 @@ class Life:
 
 def whole(step, offset=0, say=print, seconds=None, layout=None):
     """The second sweep. Returns the number of cuts."""
-    bundle = update_kit.make(NEW, format=FORMATS[layout or "slots"]["format"], broken=update_kit.QUICK_TRIAL)
+    bundle = update_kit.make(
+        NEW, format=FORMATS[layout or "slots"]["format"], broken=update_kit.QUICK_TRIAL
+    )
     began = time.monotonic()
     ops, _ = asyncio.run(Life(bundle, layout).play())
     last = ops[1]

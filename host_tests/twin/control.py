@@ -165,7 +165,9 @@ class Control:
         if cmd.get("what") not in ("tick", "page", "setup") or tick is None:
             raise ValueError('"what" must be "tick", "page" or "setup", and the charger started')
         if cmd["what"] == "setup":
-            names = [name for name in sys.modules if name.startswith(("commissioning.", "hal.softap"))]
+            names = [
+                name for name in sys.modules if name.startswith(("commissioning.", "hal.softap"))
+            ]
             loaded = [name for name in names if name != "commissioning.setup"]
             return {"ok": True, "modules": loaded}, None
         if cmd["what"] == "page":

@@ -163,9 +163,7 @@ class Ev:
     def set_quirk(self, name):
         """Be this kind of EV from now on."""
         if name not in QUIRKS:
-            raise ValueError(
-                "quirk %s is not one of %s" % (name, ", ".join(sorted(QUIRKS)))
-            )
+            raise ValueError("quirk %s is not one of %s" % (name, ", ".join(sorted(QUIRKS))))
         self.quirk = name
         short = name == "diode_short"
         if self._pilot.ev_diode_short != short:

@@ -274,9 +274,7 @@ class Pacer:
             if activity != self._asked:
                 self._asked = activity
                 self._turn += 1
-                self.link.send(
-                    {"sync": self.clock.now_us, "s": self._turn, "tx": self.net.tx}
-                )
+                self.link.send({"sync": self.clock.now_us, "s": self._turn, "tx": self.net.tx})
             self._pause(PACED_WAIT_MS)
             return None
         if self._at_horizon():

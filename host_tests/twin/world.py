@@ -129,9 +129,7 @@ class Outlet:
                 world.outputs[pins["test"]] = self.rcd.test
         if cfg.get("lock"):
             pins = cfg["lock"]
-            self.lock = Lock(
-                clock, options, lambda: world.input_moved(pins["detect"]), pins
-            )
+            self.lock = Lock(clock, options, lambda: world.input_moved(pins["detect"]), pins)
             world.outputs[pins["a"]] = self.lock.wire_a
             world.outputs[pins["b"]] = self.lock.wire_b
             world.inputs[pins["detect"]] = lambda: self.lock.detect

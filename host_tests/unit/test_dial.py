@@ -67,7 +67,9 @@ class Bench:
         self.looked_up = []
         self.refuse = None
         resolver = Resolver(lookup or self._lookup, lambda: True)
-        self.dialer = dial.Dialer(config(address, **more), self._open, resolver, lambda: ("ocpp1.6",))
+        self.dialer = dial.Dialer(
+            config(address, **more), self._open, resolver, lambda: ("ocpp1.6",)
+        )
         self.resolver = resolver
 
     def _lookup(self, host, port):

@@ -712,7 +712,11 @@ def ends(bench):
 
 def test_a_cable_that_goes_without_a_b_before_counts_of_its_own():
     """A wire that came off under load closed 338 times in 90 minutes."""
-    for letters, counted in (("AAA", "UnpluggedClosed"), ("BBB", None), ("BAA", "UnpluggedClosed")):
+    for letters, counted in (
+        ("AAA", "UnpluggedClosed"),
+        ("BBB", None),
+        ("BAA", "UnpluggedClosed"),
+    ):
         bench = Bench().charging()
         found = ends(bench)
         for letter in letters:

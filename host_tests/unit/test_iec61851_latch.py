@@ -208,6 +208,7 @@ def test_interrupts_between_the_steps_of_a_trip_open_and_cannot_close():
     both = {"OverCurrentHard", "RcdTripped"}
     other = lambda b: b.evse.trip("RcdTripped")  # noqa: E731
     interrupted(charging, trip, other, lambda b, n: consistent(b, both, n))
+
     # And the clearing of another fault, which the window carries out in between.
     def cleared(bench):
         bench.evse.clear("RcdTripped")

@@ -463,7 +463,6 @@ def test_a_short_location_after_a_long_one_leaves_nothing_behind():
             assert station.again().jobs.update.waiting()
 
 
-
 def test_the_words_on_flash_are_neutral_and_those_of_the_first_version_are_read():
     for key, word, told in (
         (1, "Uploading", [(DIAGNOSTICS, "UploadFailed")]),

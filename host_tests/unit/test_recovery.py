@@ -409,7 +409,9 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         c, _ = restarted(journal((kinds.HELD, payload)), "PowerUp", 2)
         assert c.evse.closings.person is person, payload
         assert ("ClosingsExceeded" in c.evse.faults) is person, payload
-        assert c.connector.faults.has("EmergencyStop") is ("EmergencyStop" in str(payload)), payload
+        assert c.connector.faults.has("EmergencyStop") is ("EmergencyStop" in str(payload)), (
+            payload
+        )
         assert c.station.reset_faults() or not person, payload
         run(c.work())
         c, _ = restarted(c, "SoftRestart", 3)
@@ -428,7 +430,9 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
     c.journal.append(*stop(3))
     for boot, cause in ((3, "PowerUp"), (4, "SoftRestart"), (5, "Crash")):
         c, _ = restarted(c, cause, boot, True)
-        assert not c.connector.unplugged_since_stop, "until the cable has been out, over any restart"
+        assert not c.connector.unplugged_since_stop, (
+            "until the cable has been out, over any restart"
+        )
     c.evse.plug()
     run(c.work())
     assert not c.connector.unplugged_since_stop

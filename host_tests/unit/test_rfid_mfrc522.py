@@ -237,8 +237,13 @@ def test_noise_on_the_bus_never_makes_a_wrong_tag():
 def test_the_sak_decides_whether_a_uid_is_complete():
     # A UID of 4 bytes that begins like a cascade tag was taken for a contradiction once, and
     # its owner could never charge.
-    for uid in (b"\x88\x12\x34\x56", b"\x88\x88\x88\x88", b"\x88\x00\x00\x00",
-                UID7[:3] + b"\x88\x01\x02\x03", UID10[:6] + b"\x88\x01\x02\x03"):
+    for uid in (
+        b"\x88\x12\x34\x56",
+        b"\x88\x88\x88\x88",
+        b"\x88\x00\x00\x00",
+        UID7[:3] + b"\x88\x01\x02\x03",
+        UID10[:6] + b"\x88\x01\x02\x03",
+    ):
         for sak in (0x08, 0x18, 0x20, 0x28, 0x00, 0x09, 0x53):
             b = Bench()
             b.chip.put(Card(uid, sak))

@@ -31,9 +31,7 @@ class Bench:
         self.clock = Clock()
         if handlers is None:
             handlers = {"Reset": self.reset, "ClearCache": self.clear}
-        self.rpc = Rpc(
-            self.send, handlers, SCHEMA, rpc.message_ids(7), timeout_s, self.clock
-        )
+        self.rpc = Rpc(self.send, handlers, SCHEMA, rpc.message_ids(7), timeout_s, self.clock)
         self.rpc.connected()
 
     async def send(self, text):

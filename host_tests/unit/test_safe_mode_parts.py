@@ -26,7 +26,6 @@ class Loaded:
         self.hal = Hal("system")
         self.system = self.hal.__enter__()
         sys.modules.pop("safe_mode", None)
-        import safe_mode
 
         self.lines = []
         log.use_sink(self.lines.append)
@@ -229,7 +228,9 @@ def test_what_cannot_be_loaded_is_named_and_does_without():
         def broken():
             raise MemoryError("no room")
 
-        assert safe_mode._load("journal", broken, 5) == 5 and loaded.logged("no journal: MemoryError")
+        assert safe_mode._load("journal", broken, 5) == 5 and loaded.logged(
+            "no journal: MemoryError"
+        )
         assert safe_mode._load("journal", lambda: 6, 5) == 6
 
 

@@ -221,7 +221,10 @@ def test_the_newest_change_of_an_open_session_stays_whatever_is_reclaimed():
     for i in range(2, 40):
         j.done(j.append(CHANGE, [7, 1, "limit", "charging", [1, i, 0], i, [6000, 0]]))
     for other in range(100, 260):
-        for kind, rest in ((START, ["C", 0, None, [1, 1, 0]]), (STOP, [0, "x", None, [1, 1, 0], None])):
+        for kind, rest in (
+            (START, ["C", 0, None, [1, 1, 0]]),
+            (STOP, [0, "x", None, [1, 1, 0], None]),
+        ):
             j.done(j.append(kind, [other, 1] + rest))
         j.prepare()
     for journal in (j, Journal(norlog.NorLog(flash))):

@@ -70,9 +70,7 @@ def test_remote_start_without_and_with_authorization():
 
 def test_remote_start_uses_the_cache_where_that_is_allowed():
     async def story():
-        c = Charger(
-            settings={"AuthorizeRemoteTxRequests": "true", "LocalPreAuthorize": "true"}
-        )
+        c = Charger(settings={"AuthorizeRemoteTxRequests": "true", "LocalPreAuthorize": "true"})
         c.authorizer.learn("APP", {"status": "accepted", "expiry": None, "parent": None})
         c.evse.plug()
         assert await c.station.remote_start("APP", 1)

@@ -268,7 +268,9 @@ def test_a_parent_is_as_bounded_as_a_token():
     longest = "P" * taglist.TOKEN
     packed("CARD", {"status": "accepted", "expiry": None, "parent": longest})
     for parent in (longest + "P", "a\0b"):
-        raises(ValueError, packed, "CARD", {"status": "accepted", "expiry": None, "parent": parent})
+        raises(
+            ValueError, packed, "CARD", {"status": "accepted", "expiry": None, "parent": parent}
+        )
 
 
 def test_a_block_that_is_blank_is_not_erased_again():

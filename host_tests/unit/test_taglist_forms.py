@@ -43,7 +43,9 @@ class FirstVersion:
         best = 0
         for base in (0, half):
             head = bytes(image[base : base + 28])
-            magic, form, _, generation, version, count, crc = struct.unpack("<4sB3sIIII", head[:24])
+            magic, form, _, generation, version, count, crc = struct.unpack(
+                "<4sB3sIIII", head[:24]
+            )
             if magic != b"uTAG" or crc32(head[:24]) != struct.unpack("<I", head[24:])[0]:
                 continue
             if form != 1 or count > (half - 32) // 45 or generation <= best:
@@ -53,7 +55,9 @@ class FirstVersion:
                 continue
             best, self.version, self.found = generation, version, {}
             for i in range(count):
-                token, status, parent, expiry = struct.unpack("<20sB20sI", body[45 * i : 45 * i + 45])
+                token, status, parent, expiry = struct.unpack(
+                    "<20sB20sI", body[45 * i : 45 * i + 45]
+                )
                 entry = OLD_STATUSES[status], expiry or None, parent.rstrip(b"\0").decode() or None
                 self.found[token.rstrip(b"\0").decode()] = entry
 
@@ -62,7 +66,9 @@ def old_entries(names):
     out = []
     for i, name in enumerate(names):
         status = OLD_STATUSES[i % 5]
-        out.append((name, status, "FAMILY%d" % (i % 3) if i % 2 else "", 1800000000 + i if i % 4 else 0))
+        out.append(
+            (name, status, "FAMILY%d" % (i % 3) if i % 2 else "", 1800000000 + i if i % 4 else 0)
+        )
     return out
 
 

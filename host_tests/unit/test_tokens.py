@@ -82,7 +82,9 @@ def test_a_bad_token_gets_a_sentence_and_changes_nothing():
         for token in BAD:
             for kind in ALL_KINDS:
                 answer = await c.station.present_token(token, kind)
-                assert answer == "No card." or answer.startswith("Not accepted: a token has "), token
+                assert answer == "No card." or answer.startswith("Not accepted: a token has "), (
+                    token
+                )
             assert not await c.station.remote_start(token, 1, None, "Central")
             assert c.station.reservations.reserve(1, 1, token, None, NOON + 60) == "rejected"
         await c.pass_s(1)
@@ -215,7 +217,11 @@ def test_the_local_list_is_asked_with_the_kind_and_the_hash():
     c = Kinds(settings={"LocalPreAuthorize": "true"})
     c.online = False
     c.authorizer.tags = tags = TagList(RamFlash(4))
-    entries = [(UID, info(), "ISO14443"), (kept(LONG), info(parent="G"), "Central"), ("OLD", info())]
+    entries = [
+        (UID, info(), "ISO14443"),
+        (kept(LONG), info(parent="G"), "Central"),
+        ("OLD", info()),
+    ]
     run(tags.replace(1, entries))
     assert c.verdict(UID, "ISO14443") == ("accepted", "list")
     assert c.verdict(UID, "KeyCode") == ("offline", "offline")

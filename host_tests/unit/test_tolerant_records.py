@@ -9,7 +9,21 @@ from station_parts import NOON, Charger
 from store import cbor, kinds
 from store.kinds import SAMPLE, START, STOP
 
-HOSTILE = (None, True, -1, 1 << 63, (1 << 64) - 1, "", "x" * 60, b"\xff", [], [[]], [None] * 9, {}, {1: 2})
+HOSTILE = (
+    None,
+    True,
+    -1,
+    1 << 63,
+    (1 << 64) - 1,
+    "",
+    "x" * 60,
+    b"\xff",
+    [],
+    [[]],
+    [None] * 9,
+    {},
+    {1: 2},
+)
 AT = [1, 10, NOON]
 ENERGY = [[1, 0, 1500]]
 WHOLE = (
@@ -100,7 +114,11 @@ def test_a_kind_of_a_later_version_stays_and_holds_nobody_up():
     for kind in range(kinds.LAST_EVENT + 1, kinds.FIRST_STATE):
         for payload in ([7, 1, "new"], {"a": 1}, "text", [], None):
             c, _, told = story(WHOLE[0], (kind, payload), WHOLE[1], WHOLE[2])
-            assert [a for a, _ in told][:3] == ["StartTransaction", "MeterValues", "StopTransaction"]
+            assert [a for a, _ in told][:3] == [
+                "StartTransaction",
+                "MeterValues",
+                "StopTransaction",
+            ]
             assert c.journal.queued == 0 and c.journal.foreign == 1
             for _ in range(3):  # also through merges and restarts
                 c.journal.prepare()

@@ -158,7 +158,7 @@ def test_a_lost_connection_is_taken_up_where_it_broke():
     rest = ok(BODY[1000:], "Content-Range: bytes 1000-2303/2304", status="206 Partial")
     net, sink = get(first, Line(rest))
     assert sink.data == BODY
-    assert b"Range: bytes=1000-\r\nIf-Range: \"v1\"" in net.used[1].sent
+    assert b'Range: bytes=1000-\r\nIf-Range: "v1"' in net.used[1].sent
     # A server that knows no ranges sends everything again: what is there is passed over.
     _, sink = get(Line(ok(BODY[:1000], length=len(BODY))), Line(ok()))
     assert sink.data == BODY
@@ -316,8 +316,17 @@ def test_headers_of_old_servers_are_understood():
 def test_chunk_sizes_are_any_number_of_hex_digits():
     # "000003e8" was "chunks are broken".
     data = BODY[:1000]
-    for size in (b"3e8", b"3E8", b"000003e8", b"0" * 20 + b"3E8", b"0" * 500 + b"3e8",
-                 b"3e8;a=b", b"3e8 ;a=\"x;y\"", b"3e8;" + b"x" * 3000, b"00003e8\t"):
+    for size in (
+        b"3e8",
+        b"3E8",
+        b"000003e8",
+        b"0" * 20 + b"3E8",
+        b"0" * 500 + b"3e8",
+        b"3e8;a=b",
+        b'3e8 ;a="x;y"',
+        b"3e8;" + b"x" * 3000,
+        b"00003e8\t",
+    ):
         for last in (b"0", b"00", b"0" * 100, b"0;x=y"):
             body = size + b"\r\n" + data + b"\r\n0a\r\n0123456789\r\n" + last + b"\r\n\r\n"
             head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
@@ -352,8 +361,7 @@ def test_no_server_can_go_on_for_ever():
         lines = [Endless(script, again) for _ in range(9)]
         text = fails(*lines, limit=20000)
         assert word in text, (script, again[:9], text)
-        text = fails(*[Endless(script, again) for _ in range(9)], limit=20000,
-                     where="ftp://h/f")
+        text = fails(*[Endless(script, again) for _ in range(9)], limit=20000, where="ftp://h/f")
         assert "FTP" in text or "without end" in text, text
     # All of the file is there: what follows is not even read.
     _, sink = get(Endless(chunked + b"5\r\nhello\r\n0\r\n", b"Trailer: 1\r\n"))
@@ -380,8 +388,10 @@ def test_a_byte_now_and_then_is_no_progress():
 
     def body():
         for script, again in (
-            (ok_line, b"X: 1\r\n"), (ok_line + b"\r\n", b"x"),
-            (ok_line + b"Content-Length: 2000\r\n\r\n", b"x"), (chunked, b"1\r\nx\r\n"),
+            (ok_line, b"X: 1\r\n"),
+            (ok_line + b"\r\n", b"x"),
+            (ok_line + b"Content-Length: 2000\r\n\r\n", b"x"),
+            (chunked, b"1\r\nx\r\n"),
             (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
         ):
             text = fails(Endless(script, again, 0.01))
@@ -392,8 +402,12 @@ def test_a_byte_now_and_then_is_no_progress():
         text = fails(Line(login, "hang"), Endless(b"", b"x", 0.01), where="ftp://h/f")
         assert text.startswith("too slow"), text
         # The same on the way out: a server that takes what comes, and never says that it has.
-        text = raises(transfer.TransferError, lambda: Net(Endless(b"", b" ", 0.01)).do(
-            transfer.send("http://h/f", pieces, len(TEXT), "n")))
+        text = raises(
+            transfer.TransferError,
+            lambda: Net(Endless(b"", b" ", 0.01)).do(
+                transfer.send("http://h/f", pieces, len(TEXT), "n")
+            ),
+        )
         assert "too slow" in str(text)
 
     slowly(body)
@@ -431,8 +445,10 @@ def test_a_resumed_download_has_one_deadline_for_all_its_connections():
         lines = [Line(ok(b"x", length=99), "hang")]
         lines += [Line(again(i, 99), "hang") for i in range(1, 50)]
         net = Net(*lines)
-        exc = raises(transfer.TransferError, lambda: net.do(
-            transfer.fetch("http://h/f", Sink(), stall_s=0.05, resumes=99)))
+        exc = raises(
+            transfer.TransferError,
+            lambda: net.do(transfer.fetch("http://h/f", Sink(), stall_s=0.05, resumes=99)),
+        )
         assert "too slow" in str(exc) and len(net.used) < 12, (exc, len(net.used))
 
     slowly(body)
@@ -440,25 +456,42 @@ def test_a_resumed_download_has_one_deadline_for_all_its_connections():
 
 def test_a_newer_request_ends_what_hangs_or_creeps():
     def body():
-        for line in (Line(b"", "hang"), Line(ok(BODY[:9], length=99), "hang"),
-                     Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.01)):
+        for line in (
+            Line(b"", "hang"),
+            Line(ok(BODY[:9], length=99), "hang"),
+            Endless(b"HTTP/1.1 200 OK\r\n\r\n", b"x", 0.01),
+        ):
             wanted = [True, True, True]
             net = Net(line)
-            exc = raises(transfer.TransferError, lambda: net.do(transfer.fetch(  # noqa: B023
-                "http://h/f", Sink(), stop=lambda slow: not (wanted and wanted.pop()))))  # noqa: B023
+            exc = raises(
+                transfer.TransferError,
+                lambda: net.do(
+                    transfer.fetch(  # noqa: B023
+                        "http://h/f", Sink(), stop=lambda slow: not (wanted and wanted.pop())
+                    )
+                ),
+            )  # noqa: B023
             assert "newer request" in str(exc)
         for where in ("http://h/f", "ftp://h/f"):
             net = Net(Line(b"", "hang"))
-            exc = raises(transfer.TransferError, lambda: net.do(transfer.send(  # noqa: B023
-                where, pieces, None, "n", stop=lambda slow: slow)))  # noqa: B023
+            exc = raises(
+                transfer.TransferError,
+                lambda: net.do(
+                    transfer.send(  # noqa: B023
+                        where, pieces, None, "n", stop=lambda slow: slow
+                    )
+                ),
+            )  # noqa: B023
             assert "newer request" in str(exc)
 
         async def car():  # the gate stays shut
             await asyncio.Event().wait()
 
         net = Net()
-        exc = raises(transfer.TransferError, lambda: net.do(transfer.fetch(
-            "http://h/f", Sink(), gate=car, stop=lambda slow: True)))
+        exc = raises(
+            transfer.TransferError,
+            lambda: net.do(transfer.fetch("http://h/f", Sink(), gate=car, stop=lambda slow: True)),
+        )
         assert "newer request" in str(exc)
 
     slowly(body)
@@ -528,10 +561,14 @@ def test_a_source_that_is_not_as_long_as_told_is_no_upload():
 
 
 def test_an_ftp_server_that_talks_nonsense_is_left():
-    for said in (b"HTTP/1.1 400 no\r\n", b"421 full\r\n", b"220 hi\r\n331 pw\r\n530 no\r\n",
-                 b"220 hi\r\n230 in\r\n200 ok\r\n213 5\r\n227 =1,2,3\r\n500 no\r\n",
-                 b"220 hi\r\n230 in\r\n200 ok\r\n213 5\r\n502 \r\n229 (|||x|)\r\n",
-                 b"220-a\r\n" * 200):
+    for said in (
+        b"HTTP/1.1 400 no\r\n",
+        b"421 full\r\n",
+        b"220 hi\r\n331 pw\r\n530 no\r\n",
+        b"220 hi\r\n230 in\r\n200 ok\r\n213 5\r\n227 =1,2,3\r\n500 no\r\n",
+        b"220 hi\r\n230 in\r\n200 ok\r\n213 5\r\n502 \r\n229 (|||x|)\r\n",
+        b"220-a\r\n" * 200,
+    ):
         text = fails(Line(said), where="ftp://u:secret@h/f")
         assert "secret" not in text and "FTP" in text or "talking" in text, text
     assert "names no file" in fails(where="ftp://h/")
@@ -621,8 +658,10 @@ def test_an_ftp_download_goes_on_with_and_without_rest():
     pasv = b"227 (9,9,9,9,4,1)\r\n"
     for rest, part in ((b"350 from there\r\n", BODY[1000:]), (b"502 no REST\r\n", BODY)):
         net = Net(
-            Line(LOGIN + pasv + b"150 here\r\n", "hang"), Line(BODY[:1000]),
-            Line(LOGIN + pasv + rest + END, "hang"), Line(part),
+            Line(LOGIN + pasv + b"150 here\r\n", "hang"),
+            Line(BODY[:1000]),
+            Line(LOGIN + pasv + rest + END, "hang"),
+            Line(part),
         )
         sink = Sink()
         net.do(transfer.fetch("ftp://u:p@h/f", sink))
@@ -644,10 +683,25 @@ def test_urls():
     target = url.parse("https://h.example?q=/@")
     assert (target.port, target.path, target.user) == (443, "/?q=/@", None)
     assert str(url.parse("http://u:secret@h:8080/token")) == "http://h:8080"
-    for bad in ("", "x", "ws://h", "http://", "http:///f", "http://h:0/", "http://h:99999/",
-                "http://h:/f", "http://h o/", "http://h/\nx", "http://h\u00e4/", "http://[::1/",
-                "ftp://h/%0d%0aDELE x", "ftp://h/%zz", "http://a:%0a@h/", "http://h:+1/",
-                "ftp://h/%ff"):
+    for bad in (
+        "",
+        "x",
+        "ws://h",
+        "http://",
+        "http:///f",
+        "http://h:0/",
+        "http://h:99999/",
+        "http://h:/f",
+        "http://h o/",
+        "http://h/\nx",
+        "http://h\u00e4/",
+        "http://[::1/",
+        "ftp://h/%0d%0aDELE x",
+        "ftp://h/%zz",
+        "http://a:%0a@h/",
+        "http://h:+1/",
+        "ftp://h/%ff",
+    ):
         text = str(raises(ValueError, url.parse, bad))
         assert text.startswith("URL "), bad
 

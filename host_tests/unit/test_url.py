@@ -8,11 +8,19 @@ from ocppj import url
 def test_parts_and_default_ports():
     u = url.parse("ws://csms.example")
     assert (u.secure, u.host, u.port, u.path, u.authority) == (
-        False, "csms.example", 80, "/", "csms.example",
+        False,
+        "csms.example",
+        80,
+        "/",
+        "csms.example",
     )
     u = url.parse(" WSS://csms.example:8443/ocpp/v16?key=1 ")
     assert (u.secure, u.host, u.port, u.path, u.query) == (
-        True, "csms.example", 8443, "/ocpp/v16", "?key=1",
+        True,
+        "csms.example",
+        8443,
+        "/ocpp/v16",
+        "?key=1",
     )
     assert u.authority == "csms.example:8443"
     assert url.parse("wss://x").port == 443

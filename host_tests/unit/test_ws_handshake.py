@@ -151,7 +151,15 @@ def test_endless_or_missing_header():
 def test_back_off_grows_to_its_cap_and_starts_over():
     b = Backoff(lambda n: 0)
     assert [b.next_ms() for _ in range(9)] == [
-        2000, 4000, 8000, 16000, 32000, 64000, 120000, 120000, 120000,
+        2000,
+        4000,
+        8000,
+        16000,
+        32000,
+        64000,
+        120000,
+        120000,
+        120000,
     ]
     b.reset()
     assert b.next_ms() == 2000

@@ -5,17 +5,19 @@
 from evse_base import const
 
 # A key with one of these in it has a value that nobody else should read.
-_SECRETS = const((
-    "authorizationkey",
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "privatekey",
-    "private_key",
-    "apikey",
-    "api_key",
-))
+_SECRETS = const(
+    (
+        "authorizationkey",
+        "password",
+        "passwd",
+        "passphrase",
+        "secret",
+        "privatekey",
+        "private_key",
+        "apikey",
+        "api_key",
+    )
+)
 _MASK = const("***")
 _BLANK = const(" \t")
 

@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """Checks that several meter drivers share.
 
-    EnergyGuard  jumps, going back, single readings that are wrong
-    Frozen       the energy does not move although power flows: a gateway that repeats its
-                 last answer, a register read from the wrong place
-    Unwrap       a register of few bits begins again at zero
+EnergyGuard  jumps, going back, single readings that are wrong
+Frozen       the energy does not move although power flows: a gateway that repeats its
+             last answer, a register read from the wrong place
+Unwrap       a register of few bits begins again at zero
 """
 
 from evse_base import log
@@ -90,6 +90,7 @@ class EnergyGuard:
         self._offset = self._told
         self._mwh = mwh
         self._count = 0
+
 
 # So much energy may flow before a register that does not move is called frozen: twice the
 # coarsest step that is common (0.1 kWh), and 50 Wh for what starts slowly.

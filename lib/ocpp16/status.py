@@ -57,9 +57,7 @@ class Status:
         minimum = 1000 * self._settings.get("MinimumStatusDuration")
         if minimum:
             # A state that did not last long enough is not worth a message (section 9.1.20).
-            self._queue = [
-                q for q in self._queue if q[0] != connector or now - q[1] >= minimum
-            ]
+            self._queue = [q for q in self._queue if q[0] != connector or now - q[1] >= minimum]
         mine = [q for q in self._queue if q[0] == connector]
         if len(mine) >= MAX_QUEUED:
             self._queue.remove(mine[0])

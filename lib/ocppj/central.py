@@ -62,7 +62,7 @@ class Central:
 
     @property
     def state(self):
-        """"accepted", or the state of the connection."""
+        """ "accepted", or the state of the connection."""
         return "accepted" if self.accepted else self._connection.state
 
     def _offers(self):

@@ -41,9 +41,7 @@ async def open_stream(host, port, context, server_hostname):
     """Open TCP, or TLS if `context`: (reader, writer). MicroPython connects lazily."""
     if context is None:
         return await asyncio.open_connection(host, port)
-    return await asyncio.open_connection(
-        host, port, ssl=context, server_hostname=server_hostname
-    )
+    return await asyncio.open_connection(host, port, ssl=context, server_hostname=server_hostname)
 
 
 class Dialer:

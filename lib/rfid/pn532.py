@@ -50,12 +50,7 @@ _SAK_INCOMPLETE = 0x04
 def frame(body):
     """Normal information frame (6.2.1.1) around `body`, which begins with TFI."""
     length = len(body)
-    return (
-        b"\x00\x00\xff"
-        + bytes((length, -length & 0xFF))
-        + body
-        + bytes((-sum(body) & 0xFF, 0))
-    )
+    return b"\x00\x00\xff" + bytes((length, -length & 0xFF)) + body + bytes((-sum(body) & 0xFF, 0))
 
 
 class Parser:

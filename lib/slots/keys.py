@@ -11,9 +11,7 @@ import hashlib
 from binascii import hexlify
 
 # DigestInfo of SHA-256 up to the digest (RFC 8017 section 9.2, note 1).
-_DIGEST_INFO = (
-    b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
-)
+_DIGEST_INFO = b"\x30\x31\x30\x0d\x06\x09\x60\x86\x48\x01\x65\x03\x04\x02\x01\x05\x00\x04\x20"
 _RSA_BYTES = (256, 384, 512)
 
 # Curve P-256 (SP 800-186 section 3.2.1.3): y^2 = x^3 - 3x + b over the prime p, order n.

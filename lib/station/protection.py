@@ -48,15 +48,17 @@ _CURRENT = const(3)
 _HEAT = const(4)
 _RCD = const(5)
 _STOP = const(6)
-_CAUSES = const((
-    "ContactorWelded",
-    "ProtectiveEarthLost",
-    "LockLost",
-    "CurrentBlind",
-    "TemperatureSensor",
-    "RcdTripped",
-    "EmergencyStop",
-))
+_CAUSES = const(
+    (
+        "ContactorWelded",
+        "ProtectiveEarthLost",
+        "LockLost",
+        "CurrentBlind",
+        "TemperatureSensor",
+        "RcdTripped",
+        "EmergencyStop",
+    )
+)
 
 
 class Protection:

@@ -118,7 +118,7 @@ class Settings:
         return None
 
     def variable(self, name):
-        """"Component.Variable[instance]" of a setting, "" if it has no such face."""
+        """ "Component.Variable[instance]" of a setting, "" if it has no such face."""
         return _fields(name)[1]
 
     def unit(self, name):
@@ -291,7 +291,7 @@ class Settings:
         return ",".join(out)
 
     def _check_rotation(self, name, text):
-        """"connector.rotation" items (OCPP 1.6 section 9.1.6)."""
+        """ "connector.rotation" items (OCPP 1.6 section 9.1.6)."""
         out = []
         for word in text.split(","):
             word = word.strip()

@@ -246,7 +246,7 @@ class Station:
         return any([connector.sequence.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
-        """"unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
+        """ "unlocked", "failed" or "not_supported" (no lock, or no such connector)."""
         chosen = self.connector(connector)
         return await chosen.sequence.unlock() if chosen is not None else "not_supported"
 

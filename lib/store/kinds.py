@@ -10,7 +10,6 @@ of a kind that this version does not know stays on flash for a version that does
 delivered nor marked done (journal.py).
 """
 
-
 # Events: recorded once, delivered once, in this order.
 # The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
 # in its session, 0 for START; a number that is missing is that of a record given up for room.

@@ -108,9 +108,7 @@ async def fetch(
             log.info("file", "%s; going on at byte %d", words(exc), download.done)
 
 
-async def send(
-    url, source, size=None, name="", tls=None, gate=None, stop=None, stall_s=STALL_S
-):
+async def send(url, source, size=None, name="", tls=None, gate=None, stop=None, stall_s=STALL_S):
     """Put what `source()` yields at `url`; raises as `fetch`.
 
     size: bytes in all, None if nobody knows (HTTP then sends chunks). name: file name told

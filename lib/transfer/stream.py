@@ -134,9 +134,7 @@ async def open_stream(host, port_number, context):
     """(reader, writer) of a TCP connection, or of a TLS one where there is a context."""
     if context is None:
         return await asyncio.open_connection(host, port_number)
-    return await asyncio.open_connection(
-        host, port_number, ssl=context, server_hostname=host
-    )
+    return await asyncio.open_connection(host, port_number, ssl=context, server_hostname=host)
 
 
 class Channel:
