@@ -2,11 +2,10 @@
 # MIT license; part of microevse
 """Builds the charger from its board profile and starts its tasks.
 
-`charger` is what the console and the page look at; no other module uses it.
+`charger` is for the console; no module of the firmware uses it.
 """
 
 import asyncio
-import gc
 
 import blackbox
 from evse_base import log
@@ -22,6 +21,7 @@ from ocppj.rpc import Rpc, message_ids
 from evse_base import forget, release
 from station.authorization import Authorizer
 from station.settings import Settings
+from station.soft_pause import SoftPause
 from station.station import Station
 from supervisor import Supervisor
 from upkeep.transfers import Transfers
@@ -47,97 +47,100 @@ class Charger:
 
     def __init__(self, board, provision):
         self._board = board  # until all is made
-        self.clock = Clock()
-        log.use_clock(self.clock)
-        self.supervisor = Supervisor(self.clock)
+        self.clock = clock = Clock()
+        log.use_clock(clock)
+        self.supervisor = Supervisor(clock)
+        may_stall = self._may_stall
 
         # Memory that survives: who we are, what has been decided, what has been charged.
-        count = len(board["connectors"])
-        self.journal, self.journal_problem = open_journal(self.clock, count)
-        self.clock.on_set(self._clock_set)
-        self.settings = Settings(self.journal)
-        self.settings.provide("NumberOfConnectors", str(count))
+        profiles = board["connectors"]
+        self.journal, self.journal_problem = open_journal(clock, len(profiles))
+        clock.on_set(self._clock_set)
+        self.settings = settings = Settings(self.journal)
+        settings.provide("NumberOfConnectors", str(len(profiles)))
         # What the board can do, until an installer says what the house has.
-        self.settings.factory({"Phases": str(max(c["phases"] for c in board["connectors"]))})
-        layer_values(self.settings.factory, provision.get("settings", {}))
-        layer_values(self.settings.overlay, provision.get("start", {}))
-        self.features = Features(self.settings, board.get("features", "all"))
+        settings.factory({"Phases": str(max(c["phases"] for c in profiles))})
+        layer_values(settings.factory, provision.get("settings", {}))
+        layer_values(settings.overlay, provision.get("start", {}))
+        self.features = Features(settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
         from wiring import electrical, network
         from wiring.instruments import Instruments
 
-        self.adc = PilotAdc(board)
-        self.locks = [electrical.lock(c) for c in board["connectors"]]
-        self.rcds = [electrical.rcd(c) for c in board["connectors"]]
+        self.adc = adc = PilotAdc(board)
+        contactors = [electrical.contactor(c) for c in profiles]
+        locks = [electrical.lock(c) for c in profiles]
+        rcds = [electrical.rcd(c) for c in profiles]
+        mirrors = [electrical.poles(c) for c in profiles]
         self.stop = electrical.stop(board)
-        self.mirrors = [electrical.poles(c) for c in board["connectors"]]
-        self.contactors = []
-        self.evses = [electrical.evse(self, i) for i in range(count)]
+        wake_up_ms = 1000 * settings.get("WakeUpDelay")
+        self.evses = electrical.evses(
+            board, adc, contactors, rcds, locks, mirrors, self.stop, wake_up_ms
+        )
         self.guarded = electrical.guarded(board)
-        self.tick = electrical.tick(self)
-        instruments = Instruments(board, self.journal, self.clock)
-        self.meters = [instruments.meter(c) for c in board["connectors"]]
+        alive = self.supervisor.alive
+        self.tick = electrical.tick(board, adc, self.evses, contactors, alive, self.guarded)
+        instruments = Instruments(board, self.journal, clock)
 
         # What a charging station is.
-        self.authorizer = Authorizer(self.settings, self.journal, self.clock)
-        self.authorizer.tags = self.features.tags(self._may_stall)
-        self.station = Station(
-            self.settings, self.journal, self.clock, self.authorizer, self._reset
-        )
-        for i, profile in enumerate(board["connectors"]):
-            self.station.add(
-                self.evses[i],
-                self.meters[i],
-                self.locks[i],
-                self.rcds[i],
-                profile,
-                self._cable(i, profile),
-            )
+        self.authorizer = Authorizer(settings, self.journal, clock)
+        self.authorizer.tags = self.features.tags(may_stall)
+        self.station = Station(settings, self.journal, clock, self.authorizer, self._reset)
+        for i, profile in enumerate(profiles):
+            meter, cable = instruments.meter(profile), self._cable(i, profile)
+            self.station.add(self.evses[i], meter, locks[i], rcds[i], profile, cable)
         if instruments.volatile():
             self.station.listeners.append(instruments.on_event)
-        self.protections = electrical.protections(self)
+        self.protections = electrical.protections(
+            board, self.station.connectors, clock, settings, adc, rcds, mirrors, self.stop
+        )
 
         # The central system.
-        self.config = CsmsConfig(self.settings)
-        self.connection = Connection(
-            self.config, clock=self.clock, allowed=self._may_stall, resolve=network.lookup()
+        self.config = CsmsConfig(settings)
+        self.connection = connection = Connection(
+            self.config, clock=clock, allowed=may_stall, resolve=network.lookup()
         )
         self.rpc = Rpc(
-            self.connection.send,
+            connection.send,
             {},
             None,
-            message_ids(self.clock.boot),
+            message_ids(clock.boot),
             lambda: self.settings.get("MessageTimeout"),
-            self.clock,
+            clock,
         )
-        self.link = network.link(self)
+        self.link = network.link(
+            board, settings, self.on_network, connection.quiet_s, may_stall, self._reset_if_idle
+        )
         # With or without the profile: the page takes updates, and one on trial is watched.
-        self.transfers = Transfers(self, self._may_stall)
+        self.transfers = Transfers(self, may_stall)
         self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
             from station.jobs import Jobs
 
-            self.jobs = Jobs(self.settings, self.journal, self.clock, self.transfers)
+            self.jobs = Jobs(settings, self.journal, clock, self.transfers)
         self.central = Central(
-            self.connection, self.rpc, self.features.protocols, self._adapter, self._may_stall
+            connection, self.rpc, self.features.protocols, self._adapter, may_stall
         )
-        self.connection.on_failure = self.config.key.failed
-        self.station.farewell = self.connection.goodbye
-        self.soft_pause = network.soft_pause(self)
-        self.timekeeper = network.timekeeper(self)
+        connection.on_failure = self.config.key.failed
+        self.station.farewell = connection.goodbye
+        self.soft_pause = SoftPause(settings, clock, self.evses, connection, self.link)
+        resolver, secure = connection.resolver, self.config.secure
+        self.timekeeper = network.timekeeper(
+            settings, clock, self.link, may_stall, secure, resolver, self.journal
+        )
         self.user_interface = UserInterface(
-            board, self.station, instruments, self.link, self.settings, self.central
+            board, self.station, instruments, self.link, settings, self.central
         )
         self.setup = self.user_interface.setup = Setup(self)
-        self.settings.on_change(self._on_setting)
+        settings.on_change(self._on_setting)
         self._board = self.page = None
-        for name in ("wiring.instruments", "hal.uart"):
-            forget(name)
+        forget("wiring.instruments")
+        forget("hal.uart")
 
     @property
     def board(self):
-        """The profile; read again once all is made, for the few who ask then."""
+        """The profile; read again after the constructor, which few ask for."""
         return self._board or board_file.load()
 
     def _cable(self, i, profile):
@@ -190,6 +193,12 @@ class Charger:
             await asyncio.sleep(1)
         await self.connection.restart(why)
 
+    def _reset_if_idle(self):
+        """Reset, unless a car charges or is about to: what a dead link asks for at last."""
+        if self._may_stall() and not [c for c in self.station.connectors if c.session]:
+            log.error("net", "the network does not come back: reset")
+            self._reset("soft")
+
     def _reset(self, kind):
         self.tick.open_all("ResetRequested")
         why = "HardRestart" if kind == "hard" else "SoftRestart"
@@ -211,7 +220,7 @@ class Charger:
             supervisor.start("meter %d" % connector.id, connector.metering.run)
         from wiring import electrical
 
-        electrical.start_protections(self)
+        electrical.start_protections(supervisor, self.protections)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat, critical=True)
         supervisor.start("journal", self._keep_ready)
@@ -262,24 +271,6 @@ class Charger:
             await asyncio.sleep(1)
         self.page = Door(self)
         await self.page.run()
-
-    # -- for the console -----------------------------------------------------------------
-
-    def heap_free(self):
-        return gc.mem_free() if hasattr(gc, "mem_free") else 0
-
-    def status16(self, number):
-        """What a service person asks first: status and transaction in 1.6 terms."""
-        from ocpp16.names import CONNECTOR_STATUS
-
-        connector = self.station.connectors[number - 1]
-        session, adapter = connector.session, self.central.adapter
-        return {
-            "connector_status": CONNECTOR_STATUS[connector.status],
-            "transaction": adapter.transaction_id(session.id) if session and adapter else None,
-            "ocpp": self.central.accepted,
-            "heap_free": self.heap_free(),
-        }
 
 
 def build():

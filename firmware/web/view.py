@@ -2,6 +2,8 @@
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
+import gc
+
 from evse_base import log
 from version import VERSION
 from wiring.electrical import lacks
@@ -65,7 +67,7 @@ class View:
         out["reset"] = any(
             [c.evse.closings.person or c.faults.for_person() for c in charger.station.connectors]
         )
-        out["heap_free"] = charger.heap_free()
+        out["heap_free"] = gc.mem_free() if hasattr(gc, "mem_free") else 0
         return out
 
     def _brief(self, connector):

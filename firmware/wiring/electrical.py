@@ -107,56 +107,66 @@ def _may_close(lock, mirrors, stop):
     return may_close(lock, mirrors, stop)
 
 
-def evse(charger, i):
-    """The state machine of connector i of the profile, from 0."""
-    profile = charger.board["connectors"][i]
-    rcd = charger.rcds[i]
-    contactor = Contactor(profile["contactor"])
-    charger.contactors.append(contactor)
+def contactor(profile):
+    """The contactor of a connector, open."""
+    return Contactor(profile["contactor"])
+
+
+def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms):
+    """The state machine of each connector; the lists have one part for each, None where not
+    fitted. wake_up_ms: for iec61851.evse.Waker.after_ms."""
+    made = []
+    for i, contactor in enumerate(contactors):
+        may_close = _may_close(locks[i], mirrors[i], stop)
+        one = _evse(board["connectors"][i], contactor, rcds[i], may_close)
+        missing = lacks(board, i)
+        if missing:
+            log.warn("evse", "connector %d of this board has %s", i + 1, missing)
+        if i in adc.uncalibrated:
+            # 6 % of an ADC without calibration are enough to take B for C.
+            log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
+            one.trip("Uncalibrated")
+        low_mv = adc.low_mv(i)
+        if low_mv is not None:
+            one.front_end.tested(low_mv)
+        one.waker.after_ms = wake_up_ms
+        if stop:
+            stop.on_press(one.trip)
+        made.append(one)
+    return made
+
+
+def _evse(profile, contactor, rcd, may_close):
     made = Evse(
         Pilot(profile["cp"]),
         contactor,
         ventilated=profile.get("ventilated", False),
-        lock_ok=_may_close(charger.locks[i], charger.mirrors[i], charger.stop),
+        lock_ok=may_close,
         rcd_ok=rcd.is_ok if rcd else None,
         diode_check=profile["cp"].get("diode_check", True),
     )
-    missing = lacks(charger.board, i)
-    if missing:
-        log.warn("evse", "connector %d of this board has %s", i + 1, missing)
-    if i in charger.adc.uncalibrated:
-        # 6 % of an ADC without calibration are enough to take B for C.
-        log.error("evse", "connector %d: levels of the pilot cannot be trusted", i + 1)
-        made.trip("Uncalibrated")
     if "held" in profile["contactor"]:
         made.held = _closed(profile["contactor"]["held"])
-    low_mv = charger.adc.low_mv(i)
-    if low_mv is not None:
-        made.front_end.tested(low_mv)
-    made.waker.after_ms = 1000 * charger.settings.get("WakeUpDelay")
     if rcd:
         rcd.on_trip(made.trip)
         rcd.evse = made
-    if charger.stop:
-        charger.stop.on_press(made.trip)
     return made
 
 
-def tick(charger):
-    """The Tick of all connectors, not started. What boot.py is to open before it touches a file is
-    kept here; where it cannot be, nothing is closed: after a crash it would stay closed for as
-    long as a boot takes, or for good."""
-    dog = Watchdog(charger.board["chip"])
+def tick(board, adc, evses, contactors, alive, guarded):
+    """The Tick of all connectors, not started; see hal.tick. What boot.py is to open before it
+    touches a file is kept here; where it cannot be, nothing is closed: after a crash it would
+    stay closed for as long as a boot takes, or for good."""
+    dog = Watchdog(board["chip"])
     if dog.mem is None:
         log.warn(
             "electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it"
         )
-    alive = charger.supervisor.alive
-    made = Tick(charger.adc, charger.evses, charger.contactors, dog, alive, charger.guarded)
+    made = Tick(adc, evses, contactors, dog, alive, guarded)
     from hal import kept
 
     try:
-        kept.keep(charger.board)
+        kept.keep(board)
     except (OSError, ValueError) as exc:
         log.error("electrical", "the outputs cannot be kept for the next boot: %r", exc)
         made.open_all("StorageFailed")
@@ -164,46 +174,44 @@ def tick(charger):
     return made
 
 
-def start_protections(charger):
+def start_protections(supervisor, protections):
     """Run what watches the sensors: without back-off, and the watchdogs hang on its beat."""
-    supervisor = charger.supervisor
-    for i, guard in enumerate(charger.protections):
+    for i, guard in enumerate(protections):
         name = "protection %d" % (i + 1)
         if hasattr(guard, "beat"):
             guard.beat = supervisor.watch(name, _PROTECTION_LIMIT_MS)
         supervisor.start(name, guard.run, critical=True)
 
 
-def protections(charger):
-    """The Protection of each connector; earth, temperature and emergency stop are those of the
-    board."""
-    board = charger.board
-    thermometer, temp_dc, derating = _thermometer(board.get("temp"), charger.adc)
+def protections(board, connectors, clock, settings, adc, rcds, mirrors, stop):
+    """The Protection of each of `connectors`; earth, temperature and emergency stop are those of
+    the board."""
+    thermometer, temp_dc, derating = _thermometer(board.get("temp"), adc)
     earth_lost = None
     if "pe" in board:
         from hal.contact import tells
 
         earth_lost = tells(board["pe"])
     made = []
-    for i, connector in enumerate(charger.station.connectors):
+    for i, connector in enumerate(connectors):
         full_ma = 1000 * board["connectors"][i]["max_a"]
         made.append(
             Protection(
                 connector,
-                charger.clock,
+                clock,
                 full_ma,
-                charger.rcds[i],
-                charger.mirrors[i],
+                rcds[i],
+                mirrors[i],
                 earth_lost,
                 temp_dc,
                 derating and derating(),
-                charger.stop and charger.stop.pressed,
+                stop and stop.pressed,
             )
         )
-        if charger.rcds[i]:
+        if rcds[i]:
             from hal.rcd import test_interval
 
-            made[i].rcd_test_ms = test_interval(charger.settings)
+            made[i].rcd_test_ms = test_interval(settings)
     if thermometer is not None:
         made.append(thermometer)  # it has to be run, too
     return made

@@ -1,7 +1,7 @@
 # The firmware's parts list without its network, as firmware/app.py has it.
 # MIT license; part of microevse
-"""`Program` puts firmware/hal, firmware/wiring/electrical.py, lib/iec61851 and lib/station together. It
-follows app.Charger step by step: what is changed there has to be changed here."""
+"""`Program` puts firmware/hal, firmware/wiring/electrical.py, lib/iec61851 and lib/station
+together. It follows app.Charger step by step: what is changed there has to be changed here."""
 
 import asyncio
 import contextlib
@@ -81,7 +81,6 @@ class Program:
     def _build(self):
         """As the constructor of app.Charger."""
         board = self.board
-        count = len(board["connectors"])
         self.clock = Clock()
         self.clock.boot = self._boots
         self.clock.set(1798804800)
@@ -91,12 +90,16 @@ class Program:
         self.settings = Settings(self.journal)
         self.settings.overlay({"FreeMode": "true", "ResumeRandomDelay": "0"})
         self.adc = hal.adc.PilotAdc(board)
-        self.locks = [electrical.lock(c) for c in board["connectors"]]
-        self.rcds = [electrical.rcd(c) for c in board["connectors"]]
+        profiles = board["connectors"]
+        self.contactors = [electrical.contactor(c) for c in profiles]
+        locks = [electrical.lock(c) for c in profiles]
+        rcds = [electrical.rcd(c) for c in profiles]
         self.stop = electrical.stop(board)
-        self.mirrors = [electrical.poles(c) for c in board["connectors"]]
-        self.contactors = []
-        self.evses = [electrical.evse(self, i) for i in range(count)]
+        mirrors = [electrical.poles(c) for c in profiles]
+        self.evses = electrical.evses(
+            board, self.adc, self.contactors, rcds, locks, mirrors, self.stop,
+            1000 * self.settings.get("WakeUpDelay"),
+        )  # fmt: skip
         self.tick = self._tick()
         self.authorizer = Authorizer(self.settings, self.journal, self.clock)
         self.station = Station(
@@ -104,13 +107,18 @@ class Program:
         )
         for i, profile in enumerate(board["connectors"]):
             self.station.add(
-                self.evses[i], self.meter_parts[i], self.locks[i], self.rcds[i], profile,
+                self.evses[i], self.meter_parts[i], locks[i], rcds[i], profile,
                 self._cable(i) if "pp" in profile else None,
             )  # fmt: skip
-        self.protections = electrical.protections(self)
+        self.protections = electrical.protections(
+            board, self.station.connectors, self.clock, self.settings, self.adc, rcds, mirrors,
+            self.stop,
+        )  # fmt: skip
 
     def _tick(self):
-        return electrical.tick(self)
+        return electrical.tick(
+            self.board, self.adc, self.evses, self.contactors, self.supervisor.alive, self.guarded
+        )
 
     def _cable(self, i):
         return lambda: self.adc.cable_ma(i)
@@ -130,7 +138,7 @@ class Program:
             for connector in self.station.connectors:
                 supervisor.start("connector %d" % connector.id, connector.run)
                 supervisor.start("meter %d" % connector.id, connector.metering.run)
-            electrical.start_protections(self)
+            electrical.start_protections(supervisor, self.protections)
             supervisor.watch("loop", LOOP_LIMIT_MS)
             supervisor.start("loop", self._beat, critical=True)
 

@@ -106,7 +106,6 @@ def order(roots):
 RESIDENT_ROOTS = ("evse_base", "evse_base.log", "hal.board", "blackbox",
                   # What wiring/electrical.py, which is given up, has put together.
                   "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "iec61851.evse",
-                  "wiring.network",
                   "station.protection", "station.soft_pause", "app", "hal.panel", "ui.patterns",
                   "ui.button", "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line",
                   "ocpp16.client", "ocpp16.firmware", "station.jobs", "upkeep.transfers",

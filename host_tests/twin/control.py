@@ -66,10 +66,8 @@ class Control:
         answer.update(twin_state.world.status(connector))
         answer["t"] = twin_state.clock.now_us / 1000000
         charger = _charger()
-        if charger is not None and hasattr(charger, "status16"):
-            inside = charger.status16(connector)
-            if inside:
-                answer.update(inside)
+        if hasattr(charger, "central"):
+            answer.update(_status16(charger, connector))
         # What the firmware sees as free includes what is kept free for the twin.
         answer["heap_free"] = None
         if MICROPYTHON:
@@ -269,6 +267,19 @@ def settled():
         if not evse.quiet:
             return False
     return True
+
+
+def _status16(charger, number):
+    """Status and transaction in words of OCPP 1.6, as the commands of `make run` have them."""
+    from ocpp16.names import CONNECTOR_STATUS
+
+    connector = charger.station.connectors[number - 1]
+    session, adapter = connector.session, charger.central.adapter
+    return {
+        "connector_status": CONNECTOR_STATUS[connector.status],
+        "transaction": adapter.transaction_id(session.id) if session and adapter else None,
+        "ocpp": charger.central.accepted,
+    }
 
 
 def _charger():

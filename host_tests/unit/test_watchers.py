@@ -419,15 +419,9 @@ def test_nothing_is_closed_where_the_outputs_cannot_be_kept():
             forget("wiring")
             from wiring import electrical
 
-            class Charger:
-                board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
-                adc, evses, contactors = ticker._adc, [evse], ticker._contactors
-                guarded = False
-
-                class supervisor:
-                    alive = staticmethod(lambda: True)
-
-            electrical.tick(Charger).start()
+            board = dict(PROFILE, connectors=[{"contactor": {"pin": 26}, "cp": {"pwm": 27}}])
+            contactors = ticker._contactors
+            electrical.tick(board, ticker._adc, [evse], contactors, lambda: True, False).start()
             forget("wiring")
             del sys.modules["outputs"]
             chip.pilot = "B"

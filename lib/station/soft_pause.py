@@ -20,17 +20,17 @@ _LOOK_CLOSELY_S = const(0.2)
 
 
 class SoftPause:
-    """`waiting()`: True while only a closed contactor prevents a new connection; `connected()`:
-    True once there is one. The setting OfflinePauseDelay is the time offline in seconds after
-    which charging pauses, 0: never.
+    """connection: its `gated` is True while only a closed contactor prevents a new connection,
+    `connected` once there is one. link: its `connected` is True while there is a network. The
+    setting OfflinePauseDelay is the time offline in seconds after which charging pauses, 0: never.
     """
 
-    def __init__(self, settings, clock, evses, waiting, connected):
+    def __init__(self, settings, clock, evses, connection, link):
         self._settings = settings
         self._clock = clock
         self._evses = evses
-        self._waiting = waiting
-        self._connected = connected
+        self._connection = connection
+        self._link = link
         self._since_ms = None  # when the waiting began
         self._last_ms = None  # when the last pause began
         self.count = 0
@@ -45,7 +45,7 @@ class SoftPause:
     def due(self, now):
         """True if it is time for a pause, at uptime `now` ms. Call it regularly: it measures
         how long the connection has been waiting."""
-        if not self._waiting():
+        if not (self._connection.gated and self._link.connected):
             self._since_ms = None
             return False
         if self._since_ms is None:
@@ -72,6 +72,9 @@ class SoftPause:
         finally:
             for evse in self._evses:
                 evse.resume()
+
+    def _connected(self):
+        return self._connection.connected
 
     def _any_closed(self):
         for evse in self._evses:
