@@ -70,7 +70,7 @@ def test_the_start_record_is_on_flash_before_anything_is_offered():
 
         c.journal.append, c.evse.permit = spy_append, spy_permit
         await c.charge()
-        assert order == [kinds.START, "permit"]
+        assert order == [kinds.START, "permit", kinds.CHANGE]
 
     run(story())
 

@@ -1,4 +1,4 @@
-# The records of a session: numbers without gaps, what has changed and why, and how many there may be.
+# The records of a session: numbers without gaps, changes with their triggers, and their bound.
 # MIT license; part of microevse
 
 import asyncio
@@ -73,6 +73,58 @@ def test_a_session_tells_each_change_with_its_trigger():
     assert ("charging_state", "suspended_evse") in told
     assert ("unplugged", "idle") in told and [t for t, _ in told].count("plugged") == 1
     assert numbers(c) == list(range(len(numbers(c))))
+
+
+def test_a_change_is_recorded_by_the_look_that_sees_it():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        await c.charge()
+        told = len(c.records(CHANGE))
+        c.evse.release()
+        c.connector.metering.tick(c.clock.ms)
+        assert len(c.records(CHANGE)) == told, "metering has nothing to do with it"
+        c.clock.ms += 20
+        c.connector.look(c.clock.ms)
+        assert changes(c)[-1] == ("charging_state", "suspended_ev")
+        # The listeners of the station hear of the change before its record is announced.
+        kinds_of = [kind for kind, _, data in c.events if kind in ("changed", "journal")]
+        assert kinds_of[-2:] == ["changed", "journal"] and c.events[-1][2] == CHANGE
+        c.evse.request()
+        c.limits.claim("api", 50, 8000)
+        await c.work()
+        assert changes(c)[-1] == ("charging_state", "charging")
+        assert c.records(CHANGE)[-1][6] == [8000, 0]
+        c.station.deauthorized(1)
+        await c.work()
+        assert changes(c)[-1] == ("deauthorized", "suspended_evse")
+        c.connector.request_stop("remote")
+        await c.work()
+        return c
+
+    c = run(story())
+    told = changes(c)
+    assert numbers(c) == list(range(len(numbers(c)))) and len(c.records(STOP)) == 1
+    assert len(told) == len(set(told)) + told.count(("charging_state", "charging")) - 1, told
+
+
+def test_a_journal_that_cannot_be_written_holds_up_no_permission():
+    """The contactor is told first, then the flash is."""
+
+    async def story():
+        c = Charger(settings=SETTINGS)
+        await c.charge()
+
+        def broken(kind, payload):
+            assert "forbid" in c.evse.calls, "the journal was asked first"
+            raise OSError("flash")
+
+        c.journal.append = broken
+        c.evse.calls = []
+        c.limits.claim("api", 50, 0)
+        c.connector.look(c.clock.ms)
+        assert not c.evse.closed and c.connector.status == "suspended_evse"
+
+    run(story())
 
 
 def test_the_start_has_a_uuid_of_its_own_and_its_token_s_kind():

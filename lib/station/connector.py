@@ -12,10 +12,9 @@ The end of a session has four words. `request_stop(reason)` asks for it; the ses
 tells whether the EV of that session has left.
 """
 
-from evse_base import log
+from evse_base import Flag, const, log
 from iec61851 import proximity
 from iec61851.levels import C, D
-from evse_base import Flag, const
 
 from . import faults, telling
 from .authorization import ANY, same_token
@@ -241,6 +240,7 @@ class Connector:
             self.evse.permit(self.want_ma, self._protective)
         self._permitted, self._closed = self.want_ma, closed
         self.facts.tell()
+        self.metering.record_change(now)  # last: it takes about 1 ms of flash
         return todo
 
     def step(self, now):

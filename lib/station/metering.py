@@ -153,8 +153,6 @@ class Metering:
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
-        if running:
-            self._changes(session, now)
 
     def _periodic(self, session, now):
         interval = self._settings.get("MeterValueSampleInterval")
@@ -219,9 +217,13 @@ class Metering:
         self._station.emit("sample", self._connector.id, data)
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
 
-    def _changes(self, session, now):
-        """Record what has changed in the session since the last look, a second ago."""
-        record = session.change(self._connector, now, stamp(self._clock))
+    def record_change(self, now):
+        """Put what is different in the running session into the journal; for Connector.look,
+        which sees it first. What the journal refuses is tried again by the next look."""
+        session = self._connector.session
+        if session is None or session.stopping:
+            return
+        record = session.change(self._connector, now, self._clock)
         if record is None:
             return
         try:

@@ -135,9 +135,9 @@ class Session:
                 samples, self.seq, trigger_of(self.stopping), self.stop_kind]
         # fmt: on
 
-    def change(self, connector, now_ms, now):
+    def change(self, connector, now_ms, clock):
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
-        has had too many. `recorded` has to follow once it is on flash. now: stamp."""
+        has had too many. `recorded` has to follow once it is on flash."""
         plugged = connector.evse.plugged
         # idle (no car), connected, charging, suspended_ev or suspended_evse.
         state = connector.status if plugged else "idle"
@@ -159,7 +159,7 @@ class Session:
             return None
         self._seen = seen
         data = [seen[3], max(0, self._left_out - 1)]
-        return [self.id, self.connector, trigger, state, now, self.seq, data]
+        return [self.id, self.connector, trigger, state, stamp(clock), self.seq, data]
 
     def recorded(self, now_ms):
         """The record that `change` has given is on flash."""
