@@ -81,13 +81,13 @@ class Connector:
         self.wake_up.set()
 
     def authorize(self, token, group, now, kind=ANY, profile=None, remote_start=None):
-        """A token is accepted: a session begins as soon as there is a cable. False if it cannot;
-        see Waiting for the rest."""
+        """A token is accepted: with a cable a session begins. False if it cannot; see Waiting."""
         group = group or self._authorizer.parent_of(token, kind)
         if not self.free or not self._station.reservations.admits(self, token, group, kind):
             return False
         deadline_ms = now + 1000 * self._settings.get("ConnectionTimeOut")
-        self.waiting = Waiting(token, group, deadline_ms, kind, profile, remote_start)
+        plugged = self.evse.plugged
+        self.waiting = Waiting(token, group, deadline_ms, kind, profile, remote_start, plugged)
         self.look(now)
         self.wake()
         return True

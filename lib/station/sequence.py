@@ -90,7 +90,7 @@ class Sequence:
             number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
         )
         try:
-            self._journal.append(kinds.START, session.start(reserved))
+            self._journal.append(kinds.START, session.start(reserved, waiting.trigger))
         except (JournalFull, OSError) as exc:
             # A session that is not on flash cannot be billed: it does not begin.
             log.error("station", "session not recorded: %r", exc)

@@ -60,18 +60,28 @@ def trigger_of(reason):
 class Waiting:
     """An accepted token that waits for a cable: with one, a session begins.
 
-    kind: of the token, ANY where its protocol knows none; group: or None. deadline_ms: uptime
-    at which it is forgotten without a cable. profile, remote_start: the charging profile and
-    the number that came with a command to start, None without.
+    kind: of the token, ANY where its protocol knows none, hence of a remote command; group: or
+    None. deadline_ms: uptime at which it is forgotten without a cable. profile, remote_start: the
+    charging profile and the id that came with a remote command to start, None without. plugged:
+    the cable was in when the token was accepted.
+
+    `trigger`: what completes the conditions for a session: "plugged", "authorized" or
+    "remote_start".
     """
 
-    def __init__(self, token, group, deadline_ms, kind=ANY, profile=None, remote_start=None):
+    # fmt: off
+    def __init__(self, token, group, deadline_ms, kind=ANY, profile=None, remote_start=None,
+                 plugged=False):
+        # fmt: on
         self.token = token
         self.kind = kind
         self.group = group
         self.deadline_ms = deadline_ms
         self.profile = profile
         self.remote_start = remote_start
+        self.trigger = "plugged"
+        if plugged:
+            self.trigger = "authorized" if kind and remote_start is None else "remote_start"
 
 
 class Session:
@@ -121,11 +131,12 @@ class Session:
 
     # -- records ---------------------------------------------------------------------------
 
-    def start(self, reservation):
-        """Payload of the START record. reservation: its id or None."""
+    def start(self, reservation, trigger):
+        """Payload of the START record. reservation: its id or None. trigger: see Waiting."""
         # fmt: off
         return [self.id, self.connector, self.token, self.meter_start_wh, reservation,
-                self.started, self.uuid, self.kind or "Central", self.remote_start]
+                self.started, self.uuid, self.kind or "Central", self.remote_start,
+                trigger]
         # fmt: on
 
     def stop(self, now, samples):

@@ -162,12 +162,13 @@ class Station:
 
     # -- commands ------------------------------------------------------------------------
 
-    async def remote_start(self, token, connector=None, profile=None, kind=ANY):
+    async def remote_start(self, token, connector=None, profile=None, kind=ANY, start_id=None):
         """Start for a token, at a connector or the best free one. False if it cannot start.
 
         profile: a Profile (TX) for the session that begins by this. Where
         AuthorizeRemoteTxRequests is set the token is checked after this has returned.
-        kind: ANY where the protocol tells none; it is recorded as "Central" then.
+        kind: ANY where the protocol tells none; it is recorded as "Central" then. start_id: the
+        id of this command, recorded with the session; None where the protocol has none.
         """
         if self.resetting or bad_token(token):
             return False
@@ -183,17 +184,18 @@ class Station:
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            return chosen.authorize(token, parent, self._clock.uptime_ms(), kind, profile)
-        self._spawn(self._remote_check(token, chosen, profile, kind))
+            now = self._clock.uptime_ms()
+            return chosen.authorize(token, parent, now, kind, profile, start_id)
+        self._spawn(self._remote_check(token, chosen, profile, kind, start_id))
         return True
 
-    async def _remote_check(self, token, connector, profile, kind):
+    async def _remote_check(self, token, connector, profile, kind, start_id):
         verdict = await self.authorizer.check(token, kind)
         if not verdict.accepted:
             log.info("station", "remote start refused: %s", verdict.status)
             return
         now = self._clock.uptime_ms()
-        if not connector.authorize(token, verdict.parent, now, kind, profile):
+        if not connector.authorize(token, verdict.parent, now, kind, profile, start_id):
             log.info("station", "remote start refused: %s", connector.why)
 
     def remote_stop(self, session):

@@ -14,7 +14,7 @@ delivered nor marked done (journal.py).
 # The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
 # in its session, 0 for START; a number that is missing is that of a record given up for room.
 # [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
-# id|None]
+# id|None, trigger (station.session.Waiting)]
 START = 1
 SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
 # [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
