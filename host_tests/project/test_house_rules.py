@@ -255,6 +255,27 @@ def test_every_cause_that_is_reported_has_its_row():
     assert len(used) > 15 and not unknown, unknown
 
 
+def test_the_table_of_ends_says_truly_which_reasons_the_station_gives():
+    """Above its empty line each word is in the code; below it none is."""
+    from station import session
+
+    given, not_given = session._ENDS.strip().split("\n\n")
+    given = {line.split()[0] for line in given.split("\n")}
+    not_given = {line.split()[0] for line in not_given.split("\n")}
+    assert given and not_given and not given & not_given
+    used = set()
+    for path in CORE:
+        for node in literals(ast.parse(path.read_text())):
+            if "\n" in node.value:
+                # A table, one row a line; that of session.py is the one that is judged.
+                rows = node.value.split("\n") if path.name != "session.py" else []
+                used |= {row.split()[-1] for row in rows if row.strip()}
+            else:
+                used.add(node.value)
+    assert given <= used, given - used
+    assert not not_given & used, not_given & used
+
+
 # What lies directly in each folder of host_tests/; packages (twin, csms, ...) hold what they need.
 FOLDERS = {
     ".": r"conftest\.py",

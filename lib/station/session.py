@@ -9,15 +9,27 @@ from .authorization import ANY, same_group, same_token
 # Why a session ends, and the trigger that its record tells. The words are those of no protocol:
 # all that OCPP 1.6, 2.0.1 and 2.1 can say is in here, and an adapter maps what its version has no
 # word for to "other". They are on flash: never change one.
+# Above the empty line: what this station gives. Below it: what it cannot find, so that no code of
+# it gives the word, but an adapter may (`request_stop`). A time-out of the connection ends no
+# session: without a cable none has begun. Over the control pilot an EV only lets go, which pauses;
+# it tells no state of charge. Limits of a transaction, master pass, local credit and a watch over
+# the supply are not there.
 _ENDS = const("""
 local stop_authorized
-master_pass stop_authorized
 remote remote_stop
 ev_disconnected unplugged
 deauthorized deauthorized
 unlock unlock
 hard_reset reset
 soft_reset reset
+power_loss abnormal
+reboot abnormal
+emergency_stop abnormal
+ground_fault abnormal
+overcurrent_fault abnormal
+other abnormal
+
+master_pass stop_authorized
 timeout connect_timeout
 stopped_by_ev charging_state
 energy_limit energy_limit
@@ -26,13 +38,7 @@ soc_limit soc_limit
 cost_limit cost_limit
 local_out_of_credit abnormal
 energy_transfer_rejected abnormal
-power_loss abnormal
-reboot abnormal
 power_quality abnormal
-emergency_stop abnormal
-ground_fault abnormal
-overcurrent_fault abnormal
-other abnormal
 """)
 
 # How many CHANGE records a session may have: so many at once, and one more each minute; of the
