@@ -36,9 +36,9 @@ charger = None
 # The station's tasks look around every second; this much later something hangs.
 STATION_LIMIT_MS = 10000
 LOOP_LIMIT_MS = 5000
-# So long the answer to whoever changed a setting of the connection has to leave by it.
+# The answer to a changed setting of the connection has this long to leave by that connection.
 REPLY_S = 1
-# A start that lived so long is none of a row of crashes.
+# After this time a start counts as good: it ends a row of crashes.
 HEALTHY_S = 120
 
 
@@ -52,13 +52,13 @@ class Charger:
         self.supervisor = Supervisor(clock)
         may_stall = self._may_stall
 
-        # Memory that survives: who we are, what has been decided, what has been charged.
+        # Memory that outlasts a reset: identity, settings, records of sessions.
         profiles = board["connectors"]
         self.journal, self.journal_problem = open_journal(clock, len(profiles))
         clock.on_set(self._clock_set)
         self.settings = settings = Settings(self.journal)
         settings.provide("NumberOfConnectors", str(len(profiles)))
-        # What the board can do, until an installer says what the house has.
+        # The phases of the board, until an installer sets those of the house.
         settings.factory({"Phases": str(max(c["phases"] for c in profiles))})
         layer_values(settings.factory, provision.get("settings", {}))
         layer_values(settings.overlay, provision.get("start", {}))
@@ -83,7 +83,7 @@ class Charger:
         self.tick = electrical.tick(board, adc, self.evses, contactors, alive, self.guarded)
         instruments = Instruments(board, self.journal, clock)
 
-        # What a charging station is.
+        # The charging station, without any protocol.
         self.authorizer = Authorizer(settings, self.journal, clock)
         self.authorizer.tags = self.features.tags(may_stall)
         self.station = Station(settings, self.journal, clock, self.authorizer, self._reset)
@@ -194,7 +194,7 @@ class Charger:
         await self.connection.restart(why)
 
     def _reset_if_idle(self):
-        """Reset, unless a car charges or is about to: what a dead link asks for at last."""
+        """Reset unless there is a session: for a link that does not come back."""
         if self._may_stall() and not [c for c in self.station.connectors if c.session]:
             log.error("net", "the network does not come back: reset")
             self._reset("soft")
@@ -214,7 +214,7 @@ class Charger:
         supervisor = self.supervisor
         for connector in self.station.connectors:
             if self.journal_problem:
-                # What cannot be recorded cannot be billed: nothing is charged.
+                # A session that cannot be recorded cannot be billed: none may begin.
                 connector.report_fault("StorageFailed", self.journal_problem)
             supervisor.start("connector %d" % connector.id, connector.sequence.run, critical=True)
             supervisor.start("meter %d" % connector.id, connector.metering.run)
@@ -240,15 +240,15 @@ class Charger:
         if trial:
             supervisor.start("trial", trial)
         for package in ("wiring", "commissioning", "upkeep"):
-            release(package)  # what is in use stays, without an entry in sys.modules
+            release(package)  # objects in use stay, without an entry in sys.modules
 
     async def _connect(self):
         await self.timekeeper.before_tls()
         await self.connection.run()
 
     async def _beat(self):
-        """Proof for the watchdogs that asyncio runs and every connector is looked after; proof
-        for asyncio that the tick runs; and what is done every second anyway."""
+        """Tell the watchdogs that asyncio runs and every connector is served; open everything if
+        the tick has stopped; do the other work of every second."""
         healthy = False
         while True:
             if self.tick.stopped():

@@ -1,4 +1,4 @@
-# What the charger said last before a reset nobody asked for.
+# The last log lines before a reset that no command caused.
 # MIT license; part of microevse
 """The last log lines are kept in RTC memory while the charger runs, and the traceback when
 it crashes. The next start finds them there, shows them, and writes them to a file, so that
@@ -79,7 +79,7 @@ def _save():
     try:
         system.keep_words(log.last(system.WORDS_MAX))
     except MemoryError:
-        return  # whoever has logged goes on; `keep_up` tries it again
+        return  # the code that logs must go on; `keep_up` tries it again
     _unsaved = False
 
 

@@ -5,7 +5,7 @@ finds the reason in the RTC memory. A reset does not open the contactors, so thi
 of all, and without any module that is not part of MicroPython. After a few
 crashes in a row the application is left alone: the other slot's runs, or safe mode. This
 file lies in the file system and starts the application of any slot, also one that does not
-work: nothing is imported before somebody looks at what that raises."""
+work: every import is inside the code that handles its exceptions."""
 
 import gc
 import sys

@@ -3,10 +3,10 @@
 """Started by main.py instead of the application after so many crashes in a row.
 
 Every contactor stays open and the pilots are in state F, which an EV understands as "not
-available" (IEC 61851-1 table A.1). The page says why, gives the last words of the crash to
-whoever knows the password, and can start the application again; so does the clock, every
-half hour, because a charger in a garage has nobody who looks at it. As little as possible
-of the application is used here: what crashes it must not crash this, too.
+available" (IEC 61851-1 table A.1). The page says why, shows the last log lines before the crash
+behind the password, and can start the application again. That is also tried every half hour:
+in a garage no person looks at the charger. As little as possible of the application is used
+here: the fault that crashes it must not crash this, too.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from version import VERSION
 # Crashes in a row, each within two minutes of its start, that lead here.
 AFTER = 3
 RETRY_S = 1800
-# Nothing can be closed here, and whoever stops this from the console has so long.
+# Nothing can be closed here; a person who stops this from the console has this long.
 _WATCHDOG_MS = 60000
 _FEED_S = 2
 
@@ -164,7 +164,7 @@ def _load(what, make, otherwise):
 def _journal(clock):
     from wiring import journal
 
-    # Opened, nothing more: whoever crashed may have crashed at what recovering does.
+    # Opened only: the crash may have come from the recovery of sessions.
     return journal.look_up(clock)
 
 
@@ -178,7 +178,7 @@ def _settings(clock):
 
 
 def _link(board, settings):
-    """The board's link, with nobody to tell and nothing that would reset."""
+    """The board's link, without listeners and without the reset."""
     from station import netaddress
 
     fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)

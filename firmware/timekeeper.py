@@ -1,4 +1,4 @@
-# Asks a network time server where nobody else tells the time.
+# Asks a network time server where the central system does not tell the time.
 # MIT license; part of microevse
 """The central system's time always counts. A time server is asked only while the clock is
 not known, and when nothing was heard from the central system for half a day: two sources
@@ -6,8 +6,8 @@ that correct each other in turn would make time jump for ever.
 
 Certificates cannot be checked without a clock, so before the first wss:// connection of a
 start the time server is asked first. Where it does not answer, they are checked as of the last
-time that the central system told: it cannot be earlier than that. Nor is a time server believed
-that says so; its own word is never kept, for anybody may speak in its place.
+time that the central system told: it cannot be earlier than that. An earlier
+time from a time server is not believed. Its time is never kept: its packets are not authenticated.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Timekeeper:
         self._failed = False  # the last question had no answer
         self._asking = False
         self._kept_s = None  # uptime when the time was kept
-        self._told_s = None  # uptime when the time was last told, by whomever
+        self._told_s = None  # uptime when the time was last set, from any source
         self._next_s = 0
         self._wait_s = RETRY_S
         clock.on_set(self._on_set)

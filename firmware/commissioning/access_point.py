@@ -63,7 +63,7 @@ class Session:
         self.state = FORM
         self.values = {}  # as typed
         self.errors = {}  # field -> sentence
-        self.owner = None  # address of who typed: secrets are shown again to nobody else
+        self.owner = None  # address of the client that typed: only it is shown the secrets again
         self.ap_address = ap.address
         self.address = ""
         self.tries = 0
@@ -85,7 +85,7 @@ class Session:
         value = self.settings.text(name)
         if name == "ChargePointId" and not value:
             return self.name
-        # The circuit's current is asked for: nobody shall accept a default unseen.
+        # The circuit's current has to be typed: no default may be accepted unread.
         return "" if name == "MaxCurrent" and self.first else value
 
     def keep(self, values, who):

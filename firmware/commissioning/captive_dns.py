@@ -13,9 +13,9 @@ PORT = 53
 MAX_QUERY = 512  # RFC 1035 section 4.2.1
 _HEAD = 12
 _NAME_MAX = 255
-_TTL_S = 5  # soon forgotten: behind the next network the name is somebody else's
+_TTL_S = 5  # short: in the next network the name belongs to another host
 _POLL_S = 0.03
-# Questions answered between two sleeps: a flood must not keep everybody else from running.
+# Questions answered between two sleeps: a flood must not keep other tasks from running.
 _BURST = 8
 
 _TYPE_A = 1

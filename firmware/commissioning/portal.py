@@ -6,7 +6,7 @@ on a chip with little memory. What phones ask to find out whether there is the i
 redirect, which makes them show the page.
 
 Being in the network is the credential: it has a password of its own. So this server listens
-on the access point's address only, and answers nobody from elsewhere.
+on the access point's address only, and answers no client from elsewhere.
 """
 
 import asyncio

@@ -1,10 +1,9 @@
 # When the charger opens its own WiFi network for set-up.
 # MIT license; part of microevse
 """A charger that knows no network opens an access point at power-on; one that does, only when
-somebody holds its button. It never opens one by itself because a network is lost: whoever
-jams the WiFi must not get a door in exchange.
+its button is held. The loss of a network never opens one: jamming the WiFi must not give access.
 
-Only this file stays in memory. What serves the page (`access_point`, `portal` ...) is
+Only this module stays in memory. The modules of the page (`access_point`, `portal` ...) are
 imported when needed and dropped after.
 """
 
@@ -33,7 +32,7 @@ class Setup:
         return wifi and not charger.settings.text("WifiSsid")
 
     def request(self):
-        """Somebody holds the button: whoever can touch the charger may set it up."""
+        """The button is held: a person who can touch the charger may set it up."""
         if not self.open:
             self._asked.set()
 
@@ -68,7 +67,7 @@ class Setup:
     # -- the station's radio ------------------------------------------------------------------
 
     async def pause_network(self):
-        """The station is needed to try a network: whoever keeps it joined must let go."""
+        """Stop the task that keeps the station joined: the station is needed to try a network."""
         task = self._network
         # Again and again: a cancellation that meets a wait_for at its end can be lost.
         while task and not task.done():

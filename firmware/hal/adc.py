@@ -1,6 +1,6 @@
 # Owner of ADC1: windows of the control pilot, readings of the proximity pilot.
 # MIT license; part of microevse
-"""Nobody else reads an ADC. ADC2 belongs to the radio."""
+"""No other module reads an ADC. ADC2 belongs to the radio."""
 
 from array import array
 

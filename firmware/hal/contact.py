@@ -74,7 +74,8 @@ class Poles:
 
 
 def may_close(lock, poles, stop):
-    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. None is not asked."""
+    """fn(): plug locked, no pole sticks, emergency stop not pressed. A part that is None is left
+    out."""
     return lambda: (
         (lock is None or lock.is_locked())
         and (poles is None or not poles.any_closed())

@@ -1,7 +1,7 @@
 # Name resolution beside the main program.
 # MIT license; part of microevse
 """getaddrinfo() of the ESP32 waits for seconds, with the interpreter's lock released
-(ports/esp32/modsocket.c): in a thread of its own it stops nobody. MicroPython on a host has
+(ports/esp32/modsocket.c): in a thread of its own it stops no other code. MicroPython on a host has
 threads without such a lock, which must never be used; there the call is made as it is, and
 stalls."""
 

@@ -35,7 +35,7 @@ def packed(found):
 
 def keep(profile):
     """Let boot.py and every reset know the outputs of this profile. An OSError if the NVS does
-    not take them: then nothing may be closed, for after a crash nobody would open it early."""
+    not take them: then nothing may be closed, for after a crash no early code would open it."""
     import esp32
 
     sys.modules["outputs"] = found = outputs(profile)

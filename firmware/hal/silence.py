@@ -1,8 +1,8 @@
-# Is a network that says it is up dead? And what every network link has in common.
+# Finds a network link that is dead although its driver says it is up; parts of every link.
 # MIT license; part of microevse
 """An access point can keep a station associated and pass no packet of it; a switch can hang.
-Neither is told by the driver. What tells is that nobody answers: not the central system for a
-while, and then, asked once, not the router either."""
+The driver reports neither. A dead link is known by missing answers: the central system does not
+answer for a while, and then the router, asked once, does not either."""
 
 import asyncio
 import errno
@@ -31,7 +31,7 @@ def own_name(settings):
 
 
 async def answers(host):
-    """True if somebody at `host` (a number) answers a TCP SYN, if only with a refusal."""
+    """True if `host` (an address) answers a TCP SYN, if only with a refusal."""
     try:
         _, writer = await asyncio.wait_for(asyncio.open_connection(host, _PORT), ASK_S)
     except asyncio.TimeoutError:
@@ -44,8 +44,8 @@ async def answers(host):
 
 
 class Silence:
-    """quiet_s: fn() -> seconds for which nobody out there has answered, None while somebody
-    does or nobody is asked."""
+    """quiet_s: fn() -> seconds without any answer from the network, None while there are answers
+    or no questions."""
 
     def __init__(self, quiet_s):
         self._quiet_s = quiet_s

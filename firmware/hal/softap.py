@@ -1,4 +1,4 @@
-# Our own WiFi network for set-up, and the trial of somebody else's.
+# Our own WiFi network for set-up, and the trial of the network that the charger is to join.
 # MIT license; part of microevse
 """The access point and the station share one radio: when the station joins, the access point
 moves to its channel, and phones lose it for a moment."""

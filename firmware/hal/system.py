@@ -7,8 +7,8 @@ knows how; before that it opens.
 
 A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
 panic both end as HARD_RESET. A marker in RTC memory, which outlasts every reset but
-power-off, tells them apart. Behind the marker the last words of a life are kept: a crash
-that leaves no trace is found by nobody."""
+power-off, tells them apart. Behind the marker are the last log lines before the reset:
+without them the cause of a crash could not be found."""
 
 import gc
 import struct

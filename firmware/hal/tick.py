@@ -117,7 +117,7 @@ class Tick:
         system.reset()
 
     def rest(self):
-        """Nobody feeds the watchdogs from now on: a person is at the console."""
+        """Stop feeding the watchdogs: a person is at the console."""
         self.relaxed = True  # the next tick sets no time again
         self._dog.rest()
 
@@ -154,7 +154,7 @@ class Tick:
             if self._clockless > _CLOCKLESS:
                 # Without a clock asyncio sleeps for ever, and the task watchdog may be dead, too.
                 self.give_up("ClockStopped")
-            return  # and nobody feeds
+            return  # without feeding the watchdogs
         self._behind_ms = behind
         if queued:
             return  # behind a stall: this moment has been looked at

@@ -1,6 +1,6 @@
 # Serial ports of the board profile.
 # MIT license; part of microevse
-"""Ports are opened once; whoever owns the bus (Modbus master, reader) keeps the object."""
+"""A port is opened once; the owner of the bus (Modbus master, reader) keeps the object."""
 
 import machine
 

@@ -57,7 +57,7 @@ class Link:
     on_change: plain fn(up), called within two seconds of a loss or a return.
     fixed: (address, mask, gateway, DNS) or None for DHCP. quiet_s: see Silence. may_stall:
     fn() -> True while a stall of the interpreter does no harm. reboot: fn(), resets the chip
-    if nobody minds, and returns otherwise; None: never.
+    unless a car is charging, and returns then; None: never.
     """
 
     def __init__(self, settings, on_change, fixed, quiet_s, may_stall, reboot):

@@ -1,4 +1,4 @@
-# What the charger has for diagnostics and firmware updates; loaded when it is needed.
+# Sends diagnostics and fetches updates; the code for it is loaded when it is needed.
 # MIT license; part of microevse
 """The services of station.jobs.Jobs, from the parts of one charger.
 
@@ -33,7 +33,7 @@ class Transfers:
         self.reset_reason = None  # what the next reset is for, if it is for an update
 
     def vacant(self):
-        """True while nobody is being served either: the charger may go away for a while."""
+        """True while no session runs and no token waits, either: the charger may restart."""
         station = self._charger.station
         if station.recovering or not self.allowed():
             return False

@@ -26,8 +26,8 @@ class Bounded:
     """Stands for the connection's reader and writer and limits what a client can do.
 
     microdot reads lines of any length and waits for ever; it also sends every header in a
-    packet of its own. `wait_for` loses the bytes of a cancelled read: here nobody wants
-    them any more, since a late request ends the connection.
+    packet of its own. `wait_for` loses the bytes of a cancelled read: here they are
+    not needed any more, since a late request ends the connection.
     """
 
     def __init__(self, reader, writer, body_max):
@@ -84,7 +84,7 @@ class Bounded:
         return data
 
     async def skip(self, n):
-        """Read a body that nobody wants, in the time of one request: a client that is still
+        """Read a body that is not used, in the time of one request: a client that is still
         sending when the connection is closed does not see the answer."""
         self._left = n
         try:

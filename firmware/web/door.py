@@ -1,8 +1,8 @@
-# The page's door: listens always, and has the page brought when somebody comes.
+# Listens on the port of the page, and loads the page's code for a visitor.
 # MIT license; part of microevse
 """The page is the largest part of the program and the least used. Where its code lies in flash
 and is executed there (a ROM image, a frozen build) loading it takes milliseconds and what it
-takes is heap: so it is loaded for a visitor and dropped when nobody has come for a while.
+takes is heap: so it is loaded for a visitor and dropped after a while without one.
 Where modules are copied from files it is loaded at once and stays: to read them would stall
 the chip for half a second, maybe while a car charges.
 """

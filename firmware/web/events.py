@@ -35,7 +35,7 @@ class Events:
             changed = steady != self._sent
             if changed or waited >= _HEARTBEAT_S:
                 self._sent = steady
-                # The comment tells a heartbeat from news, for whoever watches the wire.
+                # The comment tells a heartbeat from news in a recording of the traffic.
                 return "%sdata: %s\n\n" % ("" if changed else ":\n", json.dumps(state))
             if await self._conn.gone(_EVENTS_S):
                 break

@@ -159,7 +159,7 @@ class Login:
         tries = self._addresses.get(address)
         if tries is None:
             if len(self._addresses) >= _MAX_ADDRESSES:
-                # Somebody with many addresses pushes out the others' counts with this, but
+                # A client with many addresses pushes out the others' counts with this, but
                 # all addresses together are limited, too.
                 oldest = min(self._addresses, key=lambda a: self._addresses[a].last)
                 del self._addresses[oldest]

@@ -1,8 +1,8 @@
 # The electrical parts of a board profile, put together.
 # MIT license; part of microevse
-"""State machines, the sensors a board has, and what watches them; app.py keeps the results.
-The code of what is not fitted is not loaded. This itself is given up once all runs: so no function
-that is made in here may be kept by a part, for it would keep all of this."""
+"""State machines, the sensors of a board, and the tasks that watch them; app.py keeps the results.
+The code of a part that is not fitted is not loaded. This module is given up once all runs: no part
+may keep a function that is made here, for that would keep the whole module."""
 
 from evse_base import log
 from hal.contactor import Contactor
@@ -18,8 +18,8 @@ _PROTECTION_LIMIT_MS = const(2000)
 
 
 def guarded(board):
-    """True where the pilot and the RCD open every contactor without the interpreter: what stalls
-    is allowed while charging then. Says so in the log, and why not."""
+    """True where the pilot and the RCD open every contactor without the interpreter: then the
+    interpreter may stall while charging. Writes the answer and its reason to the log."""
     kind = board["guard"]
     if kind == "none":
         return False
@@ -36,7 +36,7 @@ def guarded(board):
 
 
 def lacks(board, i):
-    """What connector i of this board cannot notice, in words; empty if there is nothing."""
+    """The protections that connector i of this board does not have, in words; "" if none."""
     profile = board["connectors"][i]
     relay, rcd, lock = profile["contactor"], profile.get("rcd"), profile.get("lock", {})
     meter = profile.get("meter", {})
@@ -70,7 +70,7 @@ def lock(profile):
 
 
 def rcd(profile):
-    """The residual current device that tells when it has tripped; None where not fitted."""
+    """The input of the residual current device; None where not fitted."""
     if "rcd" not in profile:
         return None
     from hal.rcd import Rcd
@@ -79,7 +79,7 @@ def rcd(profile):
 
 
 def poles(profile):
-    """What tells where the poles of the contactor are; None where not fitted."""
+    """The sensor of the contactor's poles; None where not fitted."""
     relay = profile["contactor"]
     if "feedback" not in relay and "sense" not in relay:
         return None
@@ -98,8 +98,8 @@ def stop(board):
 
 
 def _may_close(lock, mirrors, stop):
-    """fn(): plug locked, no pole sticks, nobody presses the emergency stop. What is not fitted
-    is not asked."""
+    """fn(): plug locked, no pole sticks, emergency stop not pressed. A part that is not fitted is
+    left out; None without any."""
     if mirrors is None and stop is None:
         return lock.is_locked if lock else None
     from hal.contact import may_close
@@ -154,9 +154,9 @@ def _evse(profile, contactor, rcd, may_close):
 
 
 def tick(board, adc, evses, contactors, alive, guarded):
-    """The Tick of all connectors, not started; see hal.tick. What boot.py is to open before it
-    touches a file is kept here; where it cannot be, nothing is closed: after a crash it would
-    stay closed for as long as a boot takes, or for good."""
+    """The Tick of all connectors, not started; see hal.tick. Keeps the list of outputs that
+    boot.py opens before it touches a file. Where that fails nothing is closed: after a crash a
+    contactor would stay closed for as long as a boot takes, or for good."""
     dog = Watchdog(board["chip"])
     if dog.mem is None:
         log.warn(
@@ -175,7 +175,8 @@ def tick(board, adc, evses, contactors, alive, guarded):
 
 
 def start_protections(supervisor, protections):
-    """Run what watches the sensors: without back-off, and the watchdogs hang on its beat."""
+    """Run the tasks that watch the sensors, without back-off. The watchdogs are fed only while
+    these tasks beat."""
     for i, guard in enumerate(protections):
         name = "protection %d" % (i + 1)
         if hasattr(guard, "beat"):
@@ -213,7 +214,7 @@ def protections(board, connectors, clock, settings, adc, rcds, mirrors, stop):
 
             made[i].rcd_test_ms = test_interval(settings)
     if thermometer is not None:
-        made.append(thermometer)  # it has to be run, too
+        made.append(thermometer)  # its task has to run, too
     return made
 
 
@@ -225,8 +226,8 @@ def _closed(pin):
 
 
 def _thermometer(cfg, adc):
-    """(what needs a task or None, fn() -> tenths of a degree or None, the class that derates)
-    for the `temp` table."""
+    """(sensor that needs a task or None, fn() -> tenths of a degree or None, the class that
+    derates) for the `temp` table."""
     if not cfg:
         return None, None, None
     from station import temperature

@@ -24,8 +24,8 @@ _FILE_PROTOCOLS = const("FTP,HTTP,HTTPS")
 # What can be switched off; the others are always there.
 _OPTIONAL = const(("Reservation", "LocalAuthListManagement", "FirmwareManagement"))
 _LISTS_PARTITION = const("lists")
-# Events kept where nobody bills, should a central system be configured later; and the most
-# that are dropped in one go.
+# Events kept where no central system bills, should one be configured later; and the most that are
+# dropped in one go.
 _HISTORY = const(200)
 _DROP = const(50)
 
@@ -76,7 +76,7 @@ class Features:
         return None
 
     def tidy(self, journal):
-        """A garage without a central system: records that nobody fetches must not fill the
-        flash until no session can begin."""
+        """A garage without a central system: records that are never sent must not fill the flash
+        until no session can begin."""
         if self._settings.get("FreeMode") and not self._settings.text("CentralSystemURI"):
             journal.give_up(_HISTORY, _DROP)

@@ -1,6 +1,6 @@
-# The journal's place in the running charger: opened, counted, kept ready to be written.
+# Opens the journal, counts the boots in it, and keeps flash ready to be written.
 # MIT license; part of microevse
-"""A flash that is full or broken is told; it never stops what guards the pilot."""
+"""A flash that is full or broken is reported; it never stops the watch over the pilot."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ _RAM_BLOCKS = const(12)
 _RAM_BLOCK = const(1024)
 _CHANCE = const(0x10000)  # boot numbers from here on are drawn, not counted
 _PREPARE_S = const(2)
-# Between two erases of 80 ms: the ticks have their turn, and a car may begin to charge.
+# Between two erases of 80 ms each: the ticks run, and a car may begin to charge.
 _PREPARE_NEXT_S = const(0.2)
 
 
@@ -87,7 +87,7 @@ def make_room(journal, erases):
 async def keep_ready(journal, may_stall, tidy):
     """Erase ahead of need for ever, only while `may_stall()`, one block at a time.
 
-    tidy(journal): forgets records that nobody needs any more.
+    tidy(journal): forgets records that are not needed any more.
     """
     while True:
         more = 0

@@ -1,4 +1,4 @@
-# What a person sees and touches: card reader, lamps, button.
+# The parts for people: card reader, lamps, button.
 # MIT license; part of microevse
 """Cards go to the station, its states to the lamps; the button ends a session or opens set-up."""
 
@@ -20,7 +20,7 @@ class UserInterface:
         station.listeners.append(self._on_event)
 
     def start(self, supervisor):
-        """Start the tasks of what is fitted."""
+        """Start the tasks of the parts that are fitted."""
         if self.reader:
             supervisor.start("reader", self._read_tokens)
         if self.panel:
@@ -79,7 +79,7 @@ class UserInterface:
 
     def _short_press(self):
         # A button knows no credential: it can end a session, never begin or change one. With
-        # several sessions nobody can tell which of them is meant.
+        # several sessions it is not known which of them is meant.
         running = [c for c in self._station.connectors if c.session and not c.session.stopping]
         if len(running) == 1:
             log.info("button", "ends the session of connector %d", running[0].id)

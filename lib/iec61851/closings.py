@@ -14,7 +14,7 @@ one of them no longer counts:
     unplugged while closed              15  30 min          a person resets it
     the RCD has tripped                  3  24 h            a person resets it
 
-All are counted over reboots as well: `counts` and `restore`. A restart counts if nobody commanded
+All are counted over reboots as well: `counts` and `restore`. A restart counts if no command caused
 it and the EV was asking (station.recovery): the supply may break down at each closing. Six are
 allowed because a supply may flicker, too. Heat counts as no fault: it has a hysteresis of its own.
 State A for 2 s means unplugged (evse.Evse.away). A broken wire of the pilot shows the same. So
@@ -24,7 +24,7 @@ Sources: UL 2231-2 (section 14.4 of its decision on programmable components) let
 protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
 intervenes; OpenEVSE retries 6 times after 5 minutes (3 times after 15 in its older versions);
 IEC 61851-1 names no number. Here no closing follows a trip of the RCD before the cable was out,
-so somebody stood there each time. The other numbers are ours. They stay clear of normal use: 12
+so a person was there each time. The other numbers are ours. They stay clear of normal use: 12
 pauses an hour for solar surplus, preconditioning, wake-ups; 30 an hour may go on for ever in one
 plug-in. Contactors stand 30,000 switchings under load and more: 50 cost less than two thousandths.
 """

@@ -9,7 +9,7 @@ relay pin nothing waits, queues or allocates. Everybody else only asks: `permit`
 The contactor closes when, all at once,
   - the EV has asked (state C; D where ventilated) for 500 ms without a break, PWM on,
   - its diode was seen in each of at least three windows of that time,
-  - somebody permits current, no fault is latched, plug locked, RCD tested and not tripped,
+  - current is permitted, no fault is latched, plug locked, RCD tested and not tripped,
   - five seconds have passed since it last opened, and it has not closed too often (closings).
 It opens
   - after two windows of A or B                       (seq 2.2, 8.1, 8.2: 100 ms in all),

@@ -55,8 +55,8 @@ _SHARE_PM = const(120)
 _DUTY_PM = const(10)
 _DUTY_WINDOWS = const(64)
 _MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
-# Somebody may plug in unseen while state F is sent. So the source is measured in its beginning, and
-# that is believed if state A was there before and is there again soon.
+# An EV may be plugged in unseen while state F is sent. So the source is measured in its beginning,
+# and that is believed if state A was there before and is there again soon.
 _ALONE_MS = const(500)
 _SOON_MS = const(2000)
 _AGAIN_MS = const(100)  # a plug that comes bounces for less
@@ -242,9 +242,9 @@ class Observer:
             self.cause = None
 
     def _look_at_source(self, n_low, low_mv, seen_ms, share_pm, alone):
-        """With nobody there the negative half is the charger's own: when an EV has gone, before
+        """Without an EV the negative half is the charger's own: when an EV has gone, before
         PWM ends, and when state F has just begun. An EV that comes meanwhile is seen after F: then
-        what was measured counts for nothing, for a shorted diode looks like a weak source."""
+        the measurement is dropped, for a shorted diode looks like a weak source."""
         dark, level = self._dark, self.level
         source = self._diode_check and n_low >= MIN_LOW
         if not share_pm and alone:

@@ -2,9 +2,8 @@
 # MIT license; part of microevse
 """Exponential back-off with jitter: a thousand chargers must not return at the same moment.
 
-A server that has refused gets its rest. One that is not there costs nobody anything by being
-asked: with an attempt of 30 s whose packets vanish, a wait of at most 24 s brings the charger
-back within a minute.
+A server that has refused is left alone for long. An attempt costs an absent server nothing: with
+an attempt of 30 s without answer and a wait of at most 24 s the charger is back within a minute.
 """
 
 FIRST_MS = 2000

@@ -73,7 +73,7 @@ class Connection:
         self._kick = asyncio.Event()  # a restart was asked for
         self._ended = asyncio.Event()
         self._reason = ""
-        self._mute = None  # ticks since when nobody out there answers
+        self._silence = None  # ticks of the first attempt without an answer
         self._cap_ms = CAP_MS
         self.connected = False
         self.gated = False  # only the `allowed` gate keeps it from connecting
@@ -95,8 +95,8 @@ class Connection:
         return self._rpc is not None and self._rpc.in_flight
 
     def quiet_s(self):
-        """Seconds for which nobody has answered; None if somebody did, or was not asked."""
-        return None if self._mute is None else ticks_diff(ticks_ms(), self._mute) // 1000
+        """Seconds since the first attempt in a row without any answer; None if there is none."""
+        return None if self._silence is None else ticks_diff(ticks_ms(), self._silence) // 1000
 
     async def send(self, message):
         """Send one message (see WebSocket.send). Raises Closed."""
@@ -116,7 +116,7 @@ class Connection:
             await self._ws.close(GOING_AWAY, "restart")
 
     def lost(self, reason):
-        """Whoever watches the network says that the line is dead: do not wait for pings."""
+        """The network is gone: end the connection without waiting for pings."""
         if self.connected:
             self._end(reason)
 
@@ -143,9 +143,9 @@ class Connection:
                 self.last_status = getattr(exc, "status", 0)
                 self._cap_ms = failure.longest_wait_ms(exc)
                 if failure.heard(exc):
-                    self._mute = None
-                elif self._mute is None:
-                    self._mute = began
+                    self._silence = None
+                elif self._silence is None:
+                    self._silence = began
                 release("ocppj.failure")
                 release("ocppj.tls")
                 # Without so much as an HTTP status the address itself may be the old one.
@@ -164,7 +164,7 @@ class Connection:
         return self.protocols() if callable(self.protocols) else self.protocols
 
     async def _wait_for_gate(self):
-        """Until an attempt would stall nobody, or there is nothing that stalls."""
+        """Wait until an attempt may stall the interpreter, or would not stall it."""
         while not self._offered() or not self._allowed() and self._dialer.would_stall():
             self.gated = True
             self._set_state("waiting: reconnects when no car is charging")
@@ -180,7 +180,7 @@ class Connection:
         try:
             # One limit for all of it: a closed port and TLS show only at the first exchange.
             protocol, pending = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
-            self.last_status = self._mute = None
+            self.last_status = self._silence = None
             self._dialer.answered(True)
             return await self._serve(protocol, pending)
         finally:
@@ -277,7 +277,7 @@ class Connection:
             if not interval:
                 continue
             if ws.silent_ms() > interval * 100 * _PING_DEADLINE_TENTHS:
-                self._mute = ticks_ms()
+                self._silence = ticks_ms()
                 return self._end("no answer to pings")
             if since_ping_s >= interval:
                 since_ping_s = 0

@@ -14,7 +14,7 @@ from .resolver import UnknownHost
 
 
 def heard(exc):
-    """True if this failure is somebody's answer; False where packets may just vanish."""
+    """True if the other side has answered or refused; False where packets may be lost."""
     if isinstance(exc, UnknownHost):
         return False
     if isinstance(exc, asyncio.TimeoutError):

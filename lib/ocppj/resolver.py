@@ -1,8 +1,8 @@
-# Host names to addresses: asked for once, remembered, and the last good one when nobody answers.
+# Host names to addresses: asked for once, remembered; without an answer the last good one counts.
 # MIT license; part of microevse
 """The interpreter is not told how long an address holds (getaddrinfo has no TTL), so it is kept
-for ten minutes: many services that move use 60 to 300 s, and a connection that stands does not
-ask. Whoever wants to be sure whom he reached checks a certificate: an address proves nothing.
+for ten minutes: many services that move use 60 to 300 s, and an open connection does not ask. An
+address proves nothing about who is there: only a certificate does.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ MOST = 4  # names remembered
 
 
 class UnknownHost(Exception):
-    """Nobody told the address of the host."""
+    """The address of the host is not known, and was not told."""
 
     status = 0  # as a HandshakeError without an answer
 
@@ -30,7 +30,7 @@ class Resolver:
         self._lookup = lookup
         self._allowed = allowed
         self._found = {}  # host: [address, ticks of the last answer, ticks of the last failure]
-        self._flights = {}  # host: Event, while somebody asks
+        self._flights = {}  # host: Event, while a task asks
 
     def known(self, host):
         """True if `address` has an answer without asking."""
@@ -39,7 +39,7 @@ class Resolver:
     async def address(self, host, port, fresh=False):
         """An address of `host`. fresh: the one remembered did not answer: ask if that is allowed.
 
-        Raises OSError if nobody knows any.
+        Raises OSError if none is known.
         """
         while True:
             entry = self._found.get(host)
@@ -47,7 +47,7 @@ class Resolver:
                 return entry[0]
             if host not in self._flights:
                 return await self._ask(host, port)
-            # Somebody is asking: the answer is for everybody.
+            # Another task is asking: its answer serves this one, too.
             await self._flights[host].wait()
             fresh = False
             if host not in self._found:

@@ -67,7 +67,7 @@ def _der(base64):
 
 
 def client_context(ca_der, cert_der=None, key_der=None):
-    """A context that trusts the CAs of `ca_der` (list of DER) and nobody else.
+    """A context that trusts the CAs of `ca_der` (list of DER) and no others.
 
     cert_der, key_der: our own certificate and key (security profile 3), or None.
     ValueError if no CA is given or something cannot be read.
@@ -114,7 +114,7 @@ else:
             # CPython takes a certificate and key from a PEM file only.
             folder = _os.environ.get("TMPDIR", "/tmp")
             name = "%s/client-%s.pem" % (folder, urandom(16).hex())
-            # Nobody else may read it, or have put something there before.
+            # No other user may read it, or have made a file of that name before.
             handle = _os.open(name, _os.O_WRONLY | _os.O_CREAT | _os.O_EXCL, 0o600)
             try:
                 with _os.fdopen(handle, "w") as f:

@@ -4,7 +4,7 @@
 
 One task calls `recv` and is never cancelled for a time-out: a cancelled read loses the bytes it
 had. One task of our own writes; `send` queues for it. So two senders cannot mix their bytes, a
-sender that is cancelled leaves no half frame behind, and a dead line blocks nobody who reads.
+sender that is cancelled leaves no half frame behind, and a dead line does not block the reader.
 """
 
 import asyncio

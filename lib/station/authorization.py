@@ -84,7 +84,7 @@ class Authorizer:
     """Decides about tokens.
 
     remote: async callable(token, kind) -> {"status", "expiry" (Unix s or None), "parent"} or
-    None when there is nobody to ask; set by the protocol adapter. A protocol with kinds adds
+    None without a central system; set by the protocol adapter. A protocol with kinds adds
     "kind": the one that the answer is about. With "passing" set an accepted token is not
     cached: its expiry could not be read. on_learn(token, info, kind): hook.
     tags: store.taglist.TagList, or None where no local list is fitted.
@@ -118,7 +118,7 @@ class Authorizer:
             try:
                 info = await self.remote(token, kind)
             except Exception as exc:
-                # Whatever broke on the way to the central system, the driver stands here now.
+                # Whatever has failed: the driver waits for an answer.
                 log.error("auth", "asking about a token failed: %r", exc)
         if info is not None:
             self.learn(token, info, info.get("kind", ANY))
@@ -153,7 +153,7 @@ class Authorizer:
         return Verdict(entry[1], entry[3], "cache") if entry else None
 
     def _past(self, expiry):
-        # Without a clock nobody can say that the expiry has passed.
+        # Without a clock it is not known whether the expiry has passed.
         now = self._clock.now()
         return expiry is not None and now is not None and now >= expiry
 

@@ -3,8 +3,8 @@
 """The composite schedule: profiles, claims and caps put together, moment by moment.
 
 It is made by the same two functions that make the offer (`Profiles.limits_at`, `put` into
-`Limits`), on a copy of the limits: what is reported is what the pilot will say, as long as
-nobody changes anything. Below 6 A it reports 0, because that is what the pilot does.
+`Limits`), on a copy of the limits: the report is what the pilot will offer, unless a profile or
+a limit changes. Below 6 A it reports 0, because the pilot then offers nothing.
 """
 
 from .profile import AMPS, MAX_PERIODS, sooner

@@ -20,7 +20,7 @@ END = 3  # the contactor opens at once, the session ends
 # When a fault is over (never before its cause is gone).
 AUTO = 0  # by itself
 UNPLUG = 1  # when the EV has been unplugged; a restart does not help (see `recovery`)
-RESTART = 2  # after a restart: somebody has to look first
+RESTART = 2  # after a restart: a person has to find the cause first
 PERSON = 3  # when a person who may says so; a restart does not help (see `recovery`)
 
 # A fault is shown at least this long, so that it is seen and does not chatter.

@@ -20,9 +20,9 @@ from evse_base import const
 
 CHECKPOINT_S = 300
 
-# Idle, nobody looks at the numbers every second.
+# Without a session the numbers are not needed every second.
 _IDLE_POLL_MS = const(5000)
-# While current may flow, whatever the setting: over-current is found by these readings.
+# While current may flow, for any setting: over-current is found by these readings.
 _CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = const(10000)
@@ -79,7 +79,7 @@ class Metering:
             try:
                 await self.meter.poll()
             except Exception as exc:
-                # Any driver error is the same to us: no reading this time.
+                # Every error of a driver means the same: no reading this time.
                 self._failures += 1
                 lost = self._clock.uptime_ms() - self._good_ms >= _LOST_MS
                 if lost and self._failures >= _LOST_POLLS:
@@ -162,7 +162,7 @@ class Metering:
             self._next_ms = now + 1000 * interval
         if not interval or now < self._next_ms:
             return
-        # After a stall the grid stays, and what was missed is not made up.
+        # After a stall the grid stays, and missed samples are not taken later.
         late = (now - self._next_ms) // (1000 * interval)
         due = self._next_ms + late * 1000 * interval
         self._next_ms = due + 1000 * interval
@@ -273,6 +273,6 @@ class Metering:
                         await self.refresh()
                 self.tick(self._clock.uptime_ms())
             except Exception as exc:
-                # Metering must not die of one bad sample; the meter fault has its own way.
+                # One bad sample must not end this task; `refresh` reports a meter that fails.
                 log.error("meter", "connector %d: %r", self._connector.id, exc)
             await asyncio.sleep(self.due_in_ms(self._clock.uptime_ms()) / 1000)

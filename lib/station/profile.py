@@ -115,7 +115,7 @@ class Profile:
         return min(tenths for tenths, _ in self.limits())
 
     def timed(self):
-        """True if only somebody who knows the time can tell what it says."""
+        """True if the limit of this profile depends on the time of day."""
         moments = self.start, self.valid_from, self.valid_to
         return moments != (None, None, None)
 

@@ -7,8 +7,8 @@ holds (OCPP 1.6 section 3.13). What they say becomes the claim "profile" and the
 "profile_max" of each connector's `Limits`, and changes at the next boundary. Currents in uA:
 fine enough for a limit in W to come back as the same W.
 
-While the time is not known (after a power cut, with no network) the smallest limit of all that
-may hold does: no limit that somebody has set goes away because a clock has stopped.
+While the time is not known (after a power cut, with no network) the smallest of all limits that
+may apply is applied: a stopped clock removes no limit.
 
 DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a restart.
 """
@@ -23,8 +23,8 @@ from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, careful, soo
 
 _MIN_UA = 1000 * MIN_MA
 
-# Energy managers send a new limit every few seconds, and flash is only erased while nobody
-# charges: what follows sooner than this is in force at once and on flash a little later.
+# Energy managers send a new limit every few seconds, and flash is only erased while no EV
+# charges: a profile that follows sooner than this applies at once and is on flash a little later.
 _STORE_EVERY_S = const(60)
 
 

@@ -1,14 +1,14 @@
-# What watches the parts of a connector while they work: poles, earth, lock, current, heat.
+# Watches the parts of a connector while they work: poles, earth, lock, current, heat.
 # MIT license; part of microevse
 """The EVSE state machine guards the pilot, the RCD acts by itself; everything slower is watched
 here, twice a second: `Protection` asks the sensors that are fitted and reports causes of faults
 to its connector, whose table (`faults`) decides what becomes of the session.
 
-Each sensor is asked by itself: one that raises, hangs or lies is no reading of that sensor and
-keeps nobody from asking the others. A sensor has points: what is wrong and what cannot be read
-add some, what is right takes some away. With _SURE points its cause is there, with none it is
-gone. So one disturbance does nothing, nor does one look in four; two looks in a row do, or every
-third one for 5 s. No reading counts a third of a wrong one.
+Each sensor is read by itself: one that raises, hangs or gives impossible values has no reading,
+and the others are read all the same. A sensor has points: a wrong reading and a missing one add
+some, a right one takes some away. With _SURE points its cause is reported, with none it is
+cleared. So one disturbance does nothing, nor does one wrong look in four; two looks in a row do,
+or every third one for 5 s. A missing reading counts a third of a wrong one.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ _CAUSES = const(
 
 
 class Protection:
-    """Watches one connector. What is not fitted is None.
+    """Watches one connector. A part that is not fitted is None.
 
     full_ma: the rating of the board. poles: has wrong(closed) -> number of the first pole that
     is not, and any_closed(). earth_lost(), stopped(): inputs of protective earth and emergency
@@ -118,7 +118,7 @@ class Protection:
         if evse.closed != self._closed:
             self._closed = evse.closed
             self._switched_ms = now
-            self._points[_POLES] = 0  # what was wrong may be right now
+            self._points[_POLES] = 0  # the poles have moved since the last reading
             self.over_current.begin()
         failure = None
         for sensor in range(len(_CAUSES)):
@@ -158,7 +158,7 @@ class Protection:
             self._connector.clear_fault(cause)
 
     def _look_pilot(self, evse):
-        """What the state machine found out about the charger itself."""
+        """Report the faults of the charger that the state machine has found."""
         if evse.front_end.weak:
             self._connector.report_fault("PilotFrontEnd", "%d mV" % evse.front_end.low_mv)
         if evse.disputed:
@@ -234,7 +234,7 @@ class Protection:
     # -- what takes time -----------------------------------------------------------------
 
     async def _do_chores(self):
-        """Test the RCD, and probe when nobody is there, for ever."""
+        """Test the RCD, and probe while no EV is plugged in, for ever."""
         while True:
             try:
                 now = self._clock.uptime_ms()

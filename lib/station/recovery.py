@@ -93,9 +93,9 @@ def restore(station, journal, cause="SoftRestart", stop=False):
 
 
 def _restore_held(connector, payload):
-    """What kept the contactor open before still does. A record of another version, or one that
-    cannot be read, never keeps the charger from starting, and never lets more happen either: a
-    person has to reset it then."""
+    """A fault that kept the contactor open before still does. A record of another version, or one
+    that cannot be read, does not keep the charger from starting and permits nothing more: a person
+    has to reset it then."""
     causes = payload[1] if len(payload) > 1 and isinstance(payload[1], list) else [None]
     evse, held = connector.evse, connector.sequence.held
     evse.restore_closings(payload[2] if len(payload) > 2 else None)
@@ -113,8 +113,8 @@ def _restore_held(connector, payload):
 
 
 def _count_cut(connector, sessions, commanded, waits):
-    """These sessions have no end. Where the EV was asking, and nobody commanded the restart, it
-    may be what the closing did: it counts, on flash before the next closing. Until a session has
+    """These sessions have no end. Where the EV was asking, and no command caused the restart, the
+    closing may have caused it: it counts, on flash before the next closing. Until a session has
     its end it is found, but not counted again, at each start. `waits`: a stop may have cut the
     supply."""
     evse, held = connector.evse, connector.sequence.held
@@ -179,8 +179,8 @@ def _find_cut(station, journal):
     for _, payload in journal.state(kinds.CHECKPOINT):
         _, number, meter_wh, at = payload[:4]
         station.seen_session(number)
-        # The journal keeps START until there is a STOP: whether a session is open is its word
-        # alone. This only knows the energy better.
+        # The journal keeps START until there is a STOP: only that decides whether a session is
+        # open. A checkpoint only has a newer energy.
         session = running.get(number)
         if session is None:
             continue
@@ -202,7 +202,7 @@ async def _end(station, session, reason, journal):
     meter_wh = session.meter_wh
     if register is not None and 0 <= register - meter_wh <= PLAUSIBLE_WH:
         meter_wh = register
-    # The time is that of the last record: nobody knows when exactly the power went.
+    # The time is that of the last record: the moment of the power cut is not known.
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
     record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)

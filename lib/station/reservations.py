@@ -109,10 +109,10 @@ class Reservations:
         self._drop(found, "cancelled")
         return True
 
-    # -- what a connector asks -----------------------------------------------------------
+    # -- questions of a connector -------------------------------------------------------
 
     def holding(self, connector):
-        """Reservations that keep this connector from everybody else; mostly none."""
+        """Reservations that keep this connector for their own tokens; mostly none."""
         if not self._all or not _eligible(connector):
             return ()
         own = self._of(connector.id)
@@ -131,22 +131,23 @@ class Reservations:
         return not holding or any(entry.matches(token, parent, kind) for entry in holding)
 
     def asks_for_group(self, connector):
-        """True if a group may use what this connector is held for: worth asking for it."""
+        """True if this connector is reserved for a group: the group of a token matters."""
         return any(entry.parent for entry in self.holding(connector))
 
     def best(self, token, parent, asked=False, kind=ANY):
         """The free connector where a session for this token should begin, None without one.
 
-        First what is reserved for it, then where a cable is in. One that is held for others
-        only if the token might be of their group, as long as nobody was asked for that.
+        A connector that is reserved for it goes first, then one with a cable in. One that is
+        reserved for a group counts until the central system was `asked` for that of the token.
         """
         found, rank = None, 0
         for connector in self._station.connectors:
             if not connector.free:
                 continue
             mine = any(entry.matches(token, parent, kind) for entry in self.holding(connector))
-            # The cable that came last: whoever has a card in hand has just done that. Then
-            # one without a car. Last one whose session is over: that car is somebody else's.
+            # A connector with a cable and no past session goes first: the driver has just plugged
+            # in. Then one without a car. One whose session has ended goes last: its car belongs to
+            # another driver.
             fit = 0 if not connector.unplugged_since_stop else 2 if connector.evse.plugged else 1
             if mine or self.admits(connector, token, parent, kind):
                 value = 8 * mine + 2 + 2 * fit

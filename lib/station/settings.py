@@ -174,7 +174,7 @@ class Settings:
         return True
 
     def keep_own(self, name, value):
-        """Keep a value that the station itself has chosen; nobody is told. False: not stored."""
+        """Keep a value of the station's own without telling the listeners. False: not stored."""
         return self.text(name) == value or self._keep(name, value)
 
     def factory(self, values):

@@ -50,7 +50,7 @@ class Station:
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
         self.system_reset = system_reset
-        self.farewell = None  # async fn(): somebody out there is to hear that it goes away
+        self.farewell = None  # async fn(): tells the central system that the station goes away
         self._journal = journal
         self._clock = clock
         self._rand = rand
