@@ -24,7 +24,7 @@ _previous = []
 
 
 def start():
-    """Take over what the life before left, then watch the log."""
+    """Take over the lines of the start before, then watch the log."""
     global _previous
     if not hasattr(gc, "mem_free") or gc.mem_free() >= _PLENTY:
         log.use_room(_MORE)
@@ -58,7 +58,7 @@ def keep_up():
 
 
 def reason(lines):
-    """What a person asks first, of such lines: the exception's own, else the last warning."""
+    """The most telling of such lines: the exception's own, else the last warning."""
     for line in reversed(lines):
         _, level, text = (line.split(" ", 2) + ["", "", ""])[:3]
         if level in ("E", "W"):

@@ -69,7 +69,7 @@ try:
 except Exception as exc:
     print("boot: no application slot:", repr(exc))
 
-# The application brings its own: what was imported here may be of another version.
+# The application brings its own: the modules imported here may be of another version.
 for _name in list(sys.modules):
     if _name.split(".")[0] in ("hal", "slots"):
         del sys.modules[_name]

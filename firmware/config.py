@@ -1,4 +1,4 @@
-# Settings -> what the connection to the central system needs.
+# Settings -> configuration of the connection to the central system.
 # MIT license; part of microevse
 """Read anew at each attempt, so that a changed setting holds from the next one on.
 
@@ -31,7 +31,7 @@ def layer_values(layer, values):
 
 
 def _parse(text):
-    """The Url of `text`; what reads it is of no use while a connection stands. ValueError."""
+    """The Url of `text`; its parser is given up after. ValueError."""
     from ocppj import url
 
     try:

@@ -66,7 +66,7 @@ def main():
             system.mark("Crash")
             system.reset()
         except BaseException as worse:
-            # Not even what tells and resets works: this needs no module.
+            # Not even the modules for the log and the reset work: this needs none.
             open_outputs()
             try:
                 print("main: %r, then %r" % (exc, worse))

@@ -73,7 +73,7 @@ class View:
         if refused:
             await conn.skip(size)
             return refused
-        # Another version may be what it takes.
+        # Another version may mend it.
         from upkeep import transfers
 
         return await transfers.take_update(Services(self._settings), conn, size, error)
@@ -83,7 +83,7 @@ class View:
 
 
 class Services:
-    """What web.update needs of upkeep.transfers.Transfers, where nothing is ever charged."""
+    """The verbs of upkeep.transfers.Transfers that web.update needs; here no EV charges."""
 
     def __init__(self, settings):
         self._settings = settings
@@ -153,7 +153,7 @@ def _pilots_off(board):
 
 
 def _load(what, make, otherwise):
-    """`make()`, or `otherwise` if that is what the application crashes at."""
+    """`make()`, or `otherwise` if that raises: the application may crash at it."""
     try:
         return make()
     except Exception as exc:

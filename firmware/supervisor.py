@@ -17,7 +17,7 @@ _FIRST_DELAY_S = const(1)
 _MAX_DELAY_S = const(60)
 # A task that ran this long before it failed starts again with the first delay.
 HEALTHY_S = 120
-# Before a critical task starts again: what fails at once must not take all the time there is.
+# Wait before a critical task starts again: one that fails at once must not take all the time.
 CRITICAL_S = 0.1
 
 

@@ -27,7 +27,7 @@ _LOOK_S = 0.5
 _SCAN_AGAIN_S = 10
 
 FORM, TRYING, DONE = 0, 1, 2
-# What the form asks for; the network last: with it the charger counts as set up.
+# Fields of the form; the network last: with it the charger counts as set up.
 FIELDS = (
     "CentralSystemURI",
     "ChargePointId",
@@ -48,7 +48,7 @@ _WHY = {
 
 
 class Session:
-    """What is being set up. The page shows this and calls `submit` and `scan`."""
+    """The state of one set-up. The page shows it and calls `submit` and `scan`."""
 
     def __init__(self, charger, setup, ap):
         self.charger = charger
@@ -79,7 +79,7 @@ class Session:
             self.networks = self._ap.scan()
 
     def text(self, name):
-        """What a field of the form begins with."""
+        """The first text of a field of the form."""
         if name in SECRET:
             return ""
         value = self.settings.text(name)
@@ -89,12 +89,12 @@ class Session:
         return "" if name == "MaxCurrent" and self.first else value
 
     def keep(self, values, who):
-        """What was typed so far; checked when it is sent."""
+        """Keep the text typed so far; it is checked when it is sent."""
         if self.state == FORM:
             self.owner, self.values, self.errors = who, values, {}
 
     def submit(self, values, who):
-        """Check what was typed, and try it; `state` and `errors` tell the rest."""
+        """Check the values typed, and try them; `state` and `errors` tell the rest."""
         if self.state != FORM:
             return
         now = self.charger.clock.uptime()
@@ -111,7 +111,7 @@ class Session:
             asyncio.create_task(self._try())
 
     def _wanted(self):
-        """{setting: text} of what was typed. An empty secret means: as it was."""
+        """{setting: text} of the values typed. An empty secret means: as it was."""
         wanted = {}
         for name in FIELDS:
             value = self.values.get(name, "")
@@ -182,7 +182,7 @@ class Session:
         log.info("setup", "done, address %s", self.address)
 
     def _store(self, wanted):
-        """Into the journal; {} or what could not be kept."""
+        """Store into the journal; {} or {setting: why it could not be kept}."""
         settings = self.settings
         if self.values.get("Ca"):
             if not self.charger._may_stall():

@@ -1,4 +1,4 @@
-# What a new charger is told by its owner, and whether it can be right.
+# Checks the settings that an owner gives a new charger.
 # MIT license; part of microevse
 """The same checks for the set-up page, for the console and for the tool on the host.
 

@@ -1,6 +1,6 @@
 # Name and password of the charger's own network, as its label has them.
 # MIT license; part of microevse
-"""The host makes the label from the same two values: what `SetupKey` is set to, and the
+"""The host makes the label from the same two values: the setting `SetupKey`, and the
 chip's unique id."""
 
 from binascii import hexlify

@@ -1,4 +1,4 @@
-# What a browser sends of a form, and text for its page.
+# Reads the form that a browser sends, and makes text safe for its page.
 # MIT license; part of microevse
 """application/x-www-form-urlencoded both ways to plain text; nothing here knows a field."""
 

@@ -26,7 +26,7 @@ PATH = "config.json"
 
 
 def setup(**values):
-    """Check and keep `values`; prints what was done, or what is wrong (then nothing is)."""
+    """Check and keep `values`; prints the result, or the mistakes (then nothing is kept)."""
     answer = apply(values)
     for name in sorted(answer["errors"]):
         print(answer["errors"][name])
@@ -52,7 +52,7 @@ def apply(values):
             json.dump(config, f)
         os.rename(PATH + ".new", PATH)
         layer_values(settings.factory, values)
-        # What was set since the file was written counts more than the file.
+        # A setting made since the file was written counts more than the file.
         for name in values:
             if kept and settings.text(name) != values[name]:
                 if settings.set(name, values[name], True) not in ("accepted", "reboot"):

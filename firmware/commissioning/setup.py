@@ -14,7 +14,7 @@ from evse_base import log
 import evse_base as port
 
 # Imported by set-up alone, hence dropped with it.
-_RARE = ("commissioning", "hal.softap")
+_MODULES = ("commissioning", "hal.softap")
 
 
 class Setup:
@@ -60,7 +60,7 @@ class Setup:
             await hold(charger, self)
         finally:
             self.open = False
-            for name in _RARE:
+            for name in _MODULES:
                 port.forget(name)
             gc.collect()
 
@@ -75,6 +75,6 @@ class Setup:
             await asyncio.sleep(0)
 
     def resume_network(self):
-        """Join what the settings say, and stay there."""
+        """Join the network of the settings, and stay there."""
         charger = self._charger
         self._network = charger.supervisor.start("network", charger.link.run)

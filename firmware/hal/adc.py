@@ -23,7 +23,7 @@ _PAIRS = const(9)  # readings for one voltage, an odd number
 _EMPTY = const(150)  # counts of 65535: below the converter sees nothing
 _FULL_FROM = const(65500)  # counts above mean a full converter
 _NOMINAL_UV = const(48)
-_INTERCEPT_UV = const(142000)  # what a count of 0 means on an ESP32; other chips start at 0
+_INTERCEPT_UV = const(142000)  # voltage of a count of 0 on an ESP32; other chips start at 0
 
 
 class PilotAdc:
@@ -35,7 +35,7 @@ class PilotAdc:
         self._pps = []
         self._plateaus = []
         self._starts = []
-        self._skips = []  # what of `_skipped_ms` each connector has accounted for
+        self._skips = []  # the part of `_skipped_ms` that each connector has accounted for
         self._skipped_ms = 0
         self.gap_ms = 0
         self.now_ms = 0
@@ -64,7 +64,7 @@ class PilotAdc:
         forget("iec61851.calibration")
 
     def window(self, index, ma=0):
-        """Sample one pilot; returns its Plateau. `ma`: what is being offered."""
+        """Sample one pilot; returns its Plateau. `ma`: the current offered."""
         start = ticks_ms()
         self.gap_ms = self.age_ms(index)
         self._starts[index] = start

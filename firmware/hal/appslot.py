@@ -105,7 +105,7 @@ def _mount(name, flash, record):
 
 
 def _try(name, flash, record):
-    """True if this slot is what starts."""
+    """True if this slot is the one that starts."""
     trial = not record.confirmed
     print("boot: %s %s, %s" % (name, record.field("version"), slots.why(record)))
     if trial:
@@ -155,13 +155,13 @@ def record(name):
 
 
 def on_trial():
-    """True if what runs has not been confirmed yet."""
+    """True if the running version has not been confirmed yet."""
     name = running()
     return name is not None and not record(name)[1].confirmed
 
 
 def confirm():
-    """What runs is good. One program operation, no erase."""
+    """Confirm the running version. One program operation, no erase."""
     name = running()
     if name is not None:
         slots.confirm(record(name)[0])

@@ -1,4 +1,4 @@
-# SPI and I2C ports, and pulse inputs, for what the profile connects to them.
+# SPI and I2C ports, and pulse inputs, as the profile connects them.
 # MIT license; part of microevse
 
 import machine

@@ -56,7 +56,7 @@ class EmergencyStop:
 
 
 class Poles:
-    """What tells where the poles of a contactor are. `mirrors`: pins of mirror contacts (open
+    """Sensor of the poles of a contactor. `mirrors`: pins of mirror contacts (open
     while a pole is closed); `senses`: pins that are low while there is voltage behind a pole.
     Each may be one pin or a list with one for each pole. Reading does not allocate."""
 

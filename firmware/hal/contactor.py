@@ -1,4 +1,4 @@
-# The relay pin. Nothing else writes to it but what opens it before a reset.
+# The relay pin. No other code writes to it, except to open it before a reset.
 # MIT license; part of microevse
 """One Contactor for each relay; only iec61851.Evse closes it."""
 

@@ -16,7 +16,7 @@ EVERY_S = 2
 STALE_MS = 10000  # older is no reading, whatever has become of the task
 CONVERT_S = 0.8  # 12 bits: at most 750 ms
 TRIES = 3  # readings lost in a row before nothing is known any more
-# What it holds after power-on. A sensor that lost its supply during a conversion says this,
+# Its value after power-on. A sensor that lost its supply during a conversion says this,
 # too: taken for true only next to a reading like it.
 _POWER_ON_DC = 850
 _NEAR_DC = 50
@@ -57,7 +57,7 @@ class Ds18b20:
         except asyncio.CancelledError:
             raise
         except OneWireError:
-            self._rom = None  # gone; what comes back may be another one
+            self._rom = None  # gone; the next one may be another sensor
         except Exception as exc:
             # The driver raises a bare Exception for a wrong checksum.
             log.info("temp", "DS18B20: %s", exc)

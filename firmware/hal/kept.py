@@ -1,4 +1,4 @@
-# What the chip keeps of the board profile: which outputs are opened before any file is touched.
+# The outputs of the board, kept on the chip: they are opened before any file is touched.
 # MIT license; part of microevse
 """boot.py, and board.c of our own image, drive the outputs from a value in the chip's NVS
 (namespace `microevse`, key `outputs`): a byte 1, a byte for each output (pin, plus 128 if its
@@ -28,7 +28,7 @@ def outputs(profile):
 
 
 def packed(found):
-    """What is kept of `outputs`."""
+    """The bytes that are kept for `outputs`."""
     body = bytes([1] + [pin | level << 7 for pin, level in found])
     return body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
 

@@ -12,7 +12,7 @@ MAX_CLIENTS = 4
 JOIN_MS = 20000
 _STEP_S = 0.25
 _WPA2 = 3  # WIFI_AUTH_WPA2_PSK; the name of the constant has changed between versions
-# ESP-IDF's wifi_err_reason_t: what a wrong password looks like, depending on the router.
+# ESP-IDF's wifi_err_reason_t for a wrong password, depending on the router.
 _REFUSED = (2, 15, 202, 204)
 _NOT_FOUND = 201
 

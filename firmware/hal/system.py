@@ -27,7 +27,7 @@ _MARKS = const(("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Re
 _HEAD = struct.calcsize(_FORMAT) + 4
 _WORDS = const("<II")  # length and CRC-32 of the last words, which follow
 _WORDS_AT = _HEAD + struct.calcsize(_WORDS)
-# The chip keeps 2048 bytes; what a log line costs grows with what is kept.
+# The chip keeps 2048 bytes; a log line takes longer the more is kept.
 WORDS_MAX = 1400
 _2000 = const(946684800)  # Unix time of the chip's epoch
 # RTC_CNTL_OPTIONS0 of an ESP32 and its bit for a reset of the system: ESP-IDF,
@@ -65,7 +65,7 @@ def keep_words(words):
 
 
 def kept_words():
-    """What `keep_words` kept last; "" if nothing did, or the memory was not powered."""
+    """The text that `keep_words` kept last; "" without one, or if the memory was not powered."""
     data = machine.RTC().memory()
     if len(data) < _WORDS_AT:
         return ""

@@ -37,7 +37,7 @@ OPEN_MS = const(20)  # between two looks while every contactor is open
 _BEHIND_MS = const(120)
 # Then so many ticks more, and the chip is reset, if the watchdogs have not done it: 3 s.
 _CLOCKLESS = const(300)
-# What gaps beyond GAP_MS add up to while closed, less 1 ms for each tick (a tenth of the time):
+# The sum of gaps beyond GAP_MS while closed, less 1 ms for each tick (a tenth of the time):
 # gaps of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms
 # five times a second never do. A single gap of this length is the watchdog's.
 _LATE_MS = const(1000)
@@ -110,7 +110,7 @@ class Tick:
         return asked == self.beats and not burst.left_out()
 
     def give_up(self, cause):
-        """Open, and start the chip anew: for what watches the tick, and for what it watches."""
+        """Open, and restart the chip: for the watch over the tick, and for the tick itself."""
         self.open_all(cause)
         log.error("tick", "%s: reset", cause)
         system.mark("Crash")

@@ -40,7 +40,7 @@ _REASONS = {
 
 
 def ordered(known, seen):
-    """`known` [(ssid, key)] by strength as `seen` (of scan()); what is not seen comes last.
+    """`known` [(ssid, key)] by strength as `seen` (of scan()); those not seen come last.
 
     A hidden network is never seen.
     """

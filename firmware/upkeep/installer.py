@@ -1,4 +1,4 @@
-# Writes an update into the slot that does not run, and says afterwards what became of it.
+# Writes an update into the slot that does not run, and tells its result afterwards.
 # MIT license; part of microevse
 """A bundle (lib/slots/bundle.py) is looked at before anything is erased, goes to the flash as
 it comes, and is read back and compared before one program operation makes it the newest.
@@ -202,7 +202,7 @@ class Installer:
         return digest.digest()
 
     def what(self):
-        """What is being installed, to be asked for by `installed`; None before its header."""
+        """Name of the version being installed, for `installed`; None before its header."""
         return hexlify(self._digest[:8]).decode() if self._digest else None
 
     def version(self):

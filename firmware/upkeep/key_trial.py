@@ -43,7 +43,7 @@ class KeyTrial:
         self._refused = 0 if self._old else self._refused + 1
 
     def works(self):
-        """The central system has accepted us with what `password()` last gave."""
+        """The central system has accepted us with the key that `password()` last gave."""
         before = self._settings.text(BEFORE)
         if not before or not self._tried:
             return  # the connection that brought the new key says nothing about it

@@ -1,4 +1,4 @@
-# The diagnostics file: what a service person asks for first, without any secret.
+# The diagnostics file for a service person, without any secret.
 # MIT license; part of microevse
 """Plain text: state, counters, settings, the last log lines."""
 

@@ -30,7 +30,7 @@ class Transfers:
     def __init__(self, charger, allowed):
         self._charger = charger
         self.allowed = allowed
-        self.reset_reason = None  # what the next reset is for, if it is for an update
+        self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
         """True while no session runs and no token waits, either: the charger may restart."""
@@ -99,8 +99,8 @@ class Transfers:
         return installer.fitted(self._charger.settings)
 
     def trial(self):
-        """What watches over a version that has not been confirmed yet: a task's factory, None
-        where there is nothing to be watched."""
+        """The task that watches a version that has not been confirmed yet: its factory, None
+        where there is none."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return None  # no slot runs: nothing is imported to find that out
         from hal import appslot
@@ -117,11 +117,11 @@ class Transfers:
         return None
 
     async def take_update(self, conn, size, error):
-        """What is to be answered to the page that sends an update."""
+        """The answer to the page that sends an update."""
         return await take_update(self, conn, size, error)
 
     async def reboot(self):
-        """Restart into what was installed."""
+        """Restart into the version that was installed."""
         self.reset_reason = "FirmwareUpdate"
         await self._charger.station.reset("soft")
 

@@ -27,7 +27,7 @@ class Trial:
 
     def __init__(self, charger):
         self._charger = charger
-        self._seen = None  # what must not have changed
+        self._seen = None  # the counts that must not change
         self._since = 0
 
     def _marks(self):
@@ -64,6 +64,6 @@ class Trial:
                     system.reset()
                 break
             await asyncio.sleep(1)
-        # The supervisor starts again what ends: there is nothing left to be done.
+        # The supervisor would restart a task that ends: this one only waits now.
         while True:
             await asyncio.sleep(3600)

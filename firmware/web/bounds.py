@@ -1,4 +1,4 @@
-# Limits on what a client of the web server can make it do.
+# Limits for the clients of the web server.
 # MIT license; part of microevse
 """`Bounded` stands for a connection's reader and writer: sizes and times are limited."""
 
@@ -23,7 +23,7 @@ class Disconnected(OSError):
 
 
 class Bounded:
-    """Stands for the connection's reader and writer and limits what a client can do.
+    """Stands for the connection's reader and writer and limits the client.
 
     microdot reads lines of any length and waits for ever; it also sends every header in a
     packet of its own. `wait_for` loses the bytes of a cancelled read: here they are

@@ -16,7 +16,7 @@ import evse_base as port
 PORT = 80
 IDLE_S = 300
 LOOK_S = 1
-# What goes with the page; `web.login` stays: it counts the wrong passwords.
+# Dropped with the page; `web.login` stays: it counts the wrong passwords.
 _PAGE = (
     "web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot",
     "wiring",
@@ -63,7 +63,7 @@ class Door:
                 self._load()
             await self._app.handle_request(reader, writer)
         except MemoryError:
-            # The page is a guest: what charges goes on, the visitor may come again.
+            # Charging matters more than the page: the visitor may come again.
             log.error("web", "no memory for the page")
             self._drop()
             writer.close()

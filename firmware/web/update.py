@@ -20,7 +20,7 @@ _REBOOT_S = 1
 
 
 async def receive(conn, size, services, error):
-    """Take `size` bytes of bundle from `conn`; what is to be answered.
+    """Take `size` bytes of bundle from `conn`; returns the answer.
 
     conn: has `async some(n)`. error: fn(status, code, message) -> answer.
     """

@@ -1,4 +1,4 @@
-# What the page shows of the charger, and what it may ask for.
+# The numbers that the page shows, and the commands that it has.
 # MIT license; part of microevse
 """Collects the page's numbers; no HTTP here."""
 
@@ -9,7 +9,7 @@ from version import VERSION
 from wiring.electrical import lacks
 
 
-# What is shown of every connector where there are several.
+# Shown of every connector where there are several.
 BRIEF = ("id", "status", "why", "plugged", "contactor", "current_a", "current_offered_a")
 
 

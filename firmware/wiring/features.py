@@ -12,16 +12,16 @@ from evse_base import const
 # Sub-protocols that this firmware speaks, the one that it prefers first.
 PROTOCOLS = ("ocpp1.6",)
 # Most tokens in one message with the local list: with every field as long as it may be, this many
-# are what one WebSocket message holds.
+# fit one WebSocket message.
 _MAX_ENTRIES = const(100)
-# What this firmware has.
+# The profiles of this firmware.
 FEATURE_PROFILES = (
     "Core,FirmwareManagement,RemoteTrigger,Reservation,LocalAuthListManagement,SmartCharging"
 )
-# What a board has that says so (features = "named"): for chips whose heap the whole would fill.
+# Those of a board with features = "named": for chips whose heap is too small for all.
 NAMED = "Core,RemoteTrigger,LocalAuthListManagement,SmartCharging"
 _FILE_PROTOCOLS = const("FTP,HTTP,HTTPS")
-# What can be switched off; the others are always there.
+# Those that can be switched off; the others are always there.
 _OPTIONAL = const(("Reservation", "LocalAuthListManagement", "FirmwareManagement"))
 _LISTS_PARTITION = const("lists")
 # Events kept where no central system bills, should one be configured later; and the most that are
@@ -31,7 +31,7 @@ _DROP = const(50)
 
 
 class Features:
-    """`profiles`: names of what is offered; SupportedFeatureProfiles says the same.
+    """`profiles`: names of those that are offered; SupportedFeatureProfiles says the same.
     `protocols`: sub-protocols that are offered to the central system.
 
     features: the set of the board's class, "all" or "named".

@@ -16,7 +16,7 @@ _VOLATILE = const(("s0", "hlw8032", "cse7766"))
 
 
 class Instruments:
-    """Makes what is on the buses of `board`; `journal` has the registers of meters."""
+    """Makes the meters and readers of `board`; `journal` has the registers of meters."""
 
     def __init__(self, board, journal, clock):
         self._board = board
@@ -86,8 +86,8 @@ class Instruments:
     def on_event(self, kind, number, data):
         """Listener of the station: keeps the registers of meters that forget theirs.
 
-        During a session its checkpoints do that: a power cut costs what has flowed since
-        the last one (metering.CHECKPOINT_S).
+        During a session its checkpoints do that: a power cut costs the energy since the last
+        one (metering.CHECKPOINT_S).
         """
         if kind != "session_ended":
             return
@@ -103,7 +103,7 @@ class Instruments:
     def reader(self, report):
         """The tag reader, None without one.
 
-        report(text or None): what is wrong with it; only readers that can be asked know.
+        report(text or None): its fault; only readers that are polled can report one.
         """
         cfg = self._board.get("reader")
         if not cfg:

@@ -29,7 +29,7 @@ def open_journal(clock, connectors):
     Takes as long as it takes: no tick runs yet that could wait for it. Where the partition
     is missing or holds something else, the second is why in a few words: the journal is one
     in RAM then, for the page and the connection to work; nothing may be charged with it.
-    What is on the flash is not touched.
+    The content of the flash is not touched.
     """
     problem = None
     try:

@@ -94,7 +94,7 @@ class Closings:
             self.person = True
 
     def passed(self, now_ms):
-        """Let what has lain long enough be forgotten. To be called now and then: the clock of
+        """Forget closings that are long enough ago. To be called now and then: the clock of
         `now_ms` (ticks_ms) wraps, and time that cannot be told counts as none."""
         gone = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
         self._last_ms = now_ms
@@ -130,11 +130,11 @@ class Closings:
         )
 
     def counts(self):
-        """What must outlast a reboot, in whole seconds, and 0 or 1 for `person`: see _ORDER."""
+        """The values that outlast a reboot: whole seconds, 0 or 1 for `person`; see _ORDER."""
         return [int(self.person) if i < 0 else self._debts[i] // 1000 for i in _ORDER]
 
     def restore(self, counts):
-        """After a reboot, with what `counts` gave. The time in between counts as none, numbers
+        """After a reboot, with the list of `counts`. The time in between counts as none, numbers
         that are missing as 0, more of them are left alone, and what cannot be read is the most
         there is. Returns `why`."""
         if not isinstance(counts, (list, tuple)) or len(counts) < 3:

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Duty of the 1 kHz pilot in 1/65536, current in mA (IEC 61851-1 Tables A.7 and A.8).
 
-What is offered is never rounded up: the EV's tolerance is the EV's. All products stay
+The offer is never rounded up: the EV's tolerance is the EV's. All products stay
 below 2**30, so that nothing here allocates.
 """
 
@@ -36,7 +36,7 @@ def duty_u16(ma):
 
 
 def ma_offered(duty):
-    """What an EV may draw at `duty` (of 65536), in mA; 0 where charging is not allowed.
+    """The current an EV may draw at `duty` (of 65536), in mA; 0 where charging is not allowed.
 
     3 to 7 % (digital communication) counts as not allowed: there is none here.
     """

@@ -1,9 +1,9 @@
-# What windows in a row, and windows with others in between, say about a pilot.
+# Judges a pilot by its bad windows, in a row and with good ones in between.
 # MIT license; part of microevse
-"""A single window may have caught a disturbance. What counts is how long something has been so
-without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of the last
-time was bad (`Evidence`). Time is what was observed, never a number of ticks. Nothing here
-allocates.
+"""A single window may have caught a disturbance. So two things count: how long a pilot has been
+bad without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of
+the last time was bad (`Evidence`). Only observed time counts, never a number of ticks. This
+module does not allocate.
 """
 
 from evse_base import const

@@ -17,7 +17,7 @@ It opens
   - when half of a second was neither, in whatever pieces   (seq 12: within that second),
   - when a stopped EV has let go, or after six seconds whatever it does       (seq 10.2),
   - at once on a fault that is tripped from outside: RCD, over-current, a failed tick.
-Times are sums of what passed between windows: more or fewer ticks change nothing.
+Times are sums of the times between windows: more or fewer ticks change nothing.
 """
 
 from evse_base import Flag, const, ticks_diff
@@ -37,7 +37,7 @@ RECLOSE_MS = const(5000)  # an EV that comes and goes must not wear the contacto
 _LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
 RELEASE_MS = const(6000)  # seq 10.2
 # -- pilot
-_DEBOUNCE_MS = const(100)  # what `state` and `plugged` show (Leafs bounce when unplugged)
+_DEBOUNCE_MS = const(100)  # of `state` and `plugged` (Leafs bounce when unplugged)
 _AWAY_MS = const(2000)  # state A for so long is an unplugged cable, and no wire that bounces
 F_MS = const(300)  # note to A.5: after a fault the EV sees F at least this long
 GAP_MS = const(30)  # of a longer gap between windows only this much counts as observed
@@ -156,7 +156,7 @@ class Evse:
         return self.clear("ClosingsExceeded")
 
     def restore_closings(self, counts):
-        """After a start, with what `closings.counts()` gave before it."""
+        """After a start, with the list that `closings.counts()` gave before it."""
         if self.closings.restore(counts):
             self.trip("ClosingsExceeded")
 
@@ -246,7 +246,7 @@ class Evse:
             return
         level, cause = self._seen.level, self._seen.cause
         asking = cause is None and (level == C or (level == D and self._ventilated))
-        # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2); what the guard opened stays open.
+        # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2). Opened by the guard it stays open.
         if level == A or level == B or (self.held and self.held()):
             asking = False
             self._let_go += 1

@@ -48,7 +48,7 @@ CAUSES = (
     "CableUnreadable",
     "UnknownCause",  # and every word that is not in this list
 )
-# What the pilot shows: the state machine sees for itself whether it is gone.
+# Causes seen on the pilot: the state machine sees for itself whether they are gone.
 OF_THE_PILOT = (
     "PilotBlind",
     "PilotOutput",

@@ -1,4 +1,4 @@
-# Control pilot volts -> states A to F, and what is wrong with a pilot.
+# Control pilot volts -> states A to F, and the faults of a pilot.
 # MIT license; part of microevse
 """Levels of the control pilot at the EVSE, in millivolts (IEC 61851-1 Annex A, Table A.2), and
 what one window of samples says about the EV, its diode and the charger's own front end. No
@@ -167,8 +167,8 @@ class Observer:
     """Findings of the last window; `look()` does not allocate.
 
     `level`: state A to F or UNKNOWN; `run`: how long it has been that. `diode_good`: a
-    negative half wave as a diode makes it. `cause`: what is wrong, or None.
-    `front_end`: what is known of the charger's own -12 V.
+    negative half wave as a diode makes it. `cause`: the fault, or None.
+    `front_end`: the measurements of the charger's own -12 V.
     """
 
     def __init__(self, diode_check):
@@ -178,12 +178,12 @@ class Observer:
         self.diode_good = False
         self.cause = None
         self.front_end = FrontEnd()
-        self._dark = Run()  # state F, and what was measured in it is not judged yet
+        self._dark = Run()  # state F, whose measurement is not judged yet
         self._low_mv = self._low_before_mv = 0  # the last two measurements in it, 0: none
         self._after_a = False  # the level before this one was A
         # Since the duty was changed: windows, samples, and those of the upper half.
         self._share_pm = self._windows = self._n = self._n_high = 0
-        self._duty_off = False  # their share is not what was sent
+        self._duty_off = False  # their share is not the duty that was sent
 
     def look(self, plateau, seen_ms, pwm, share_pm, alone=False):
         """`seen_ms`: observed time since the last window; `share_pm`: duty sent, per mille;
@@ -267,6 +267,6 @@ class Observer:
 
     @property
     def sure(self):
-        """The duty measured so far is what was sent."""
+        """The duty measured so far is the one that was sent."""
         off = abs(self._n_high * 1000 - self._n * self._share_pm)
         return off <= self._n * _DUTY_PM + 1000 * self._windows

@@ -6,7 +6,7 @@
 
 from evse_base import const
 
-# What is no rating.
+# Results that are no rating.
 OPEN = const(0)  # no plug
 SHORT = -1
 INVALID = -2  # between a cable and nothing: dirt, a broken resistor

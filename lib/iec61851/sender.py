@@ -1,4 +1,4 @@
-# What the EVSE sends on the control pilot, and when.
+# The output of the EVSE on the control pilot, and its timing.
 # MIT license; part of microevse
 """+12 V (x1 states), PWM (x2 states) or -12 V (F), and how fast the duty may change."""
 
@@ -24,7 +24,7 @@ class Sender:
     """`output`: one of the above; `ma`: offered now; `share_pm`: duty in per mille, to compare
     with what comes back; `left_ms`: so long the duty must stay as it is.
 
-    What was asked for: `want_ma`: permitted, 0: nothing; `protect`: less of it is offered at
+    The request: `want_ma`: permitted, 0: nothing; `protect`: less of it is offered at
     once; `in_service`; `paused`: no PWM for now; `f_left`: state F goes on for so many ms.
 
     `pilot` has `steady()`, `offer(ma)`, `fault()`. Each verb returns True if anything changed.
@@ -56,7 +56,7 @@ class Sender:
                 self.paused = False
 
     def drive(self, seen, plugged, closed, ending):
-        """Send what the state of affairs asks for. `ending`: a fault is latched, or the EV has
+        """Send the output that the state asks for. `ending`: a fault is latched, or the EV has
         been told to stop."""
         refused = self._refused(seen)
         if refused:

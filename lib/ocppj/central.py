@@ -9,7 +9,7 @@ An adapter knows one version of OCPP. It has
     handlers      as `rpc.Rpc` takes them
     attach(wake)  connect to the station; wake(): there may be something new to send
     detach()      undo all of that
-    parts()       what may send now, most important first (see `sender`)
+    parts()       those that may send now, most important first (see `sender`)
     registered    True once the central system has accepted this charger
 
 It is attached before the first message of a connection is read, and detached when the connection

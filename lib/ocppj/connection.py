@@ -26,7 +26,7 @@ _CONNECT_TIMEOUT_S = const(30)
 _LASTED_S = const(30)
 # A dead line is one without a byte for this many ping intervals (in tenths).
 _PING_DEADLINE_TENTHS = const(35)
-# Longest interval, in s: 3.5 times it is still within what the tick counter can tell.
+# Longest interval, in s: 3.5 times it is still within the range of the tick counter.
 _PING_LIMIT_S = const(86400)
 # How often the keeper looks, so that a changed interval soon holds.
 LOOK_S = 10
@@ -70,7 +70,7 @@ class Connection:
         self._rpc = None
         self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
         self._ws = None
-        self._kick = asyncio.Event()  # a restart was asked for
+        self._connect_now = asyncio.Event()  # set: no wait before the next attempt
         self._ended = asyncio.Event()
         self._reason = ""
         self._silence = None  # ticks of the first attempt without an answer
@@ -85,7 +85,7 @@ class Connection:
         self.attempts = 0
 
     def attach(self, rpc):
-        """The Rpc that gets what comes in; its `send` should be our `send`."""
+        """The Rpc that gets the messages; its `send` should be our `send`."""
         self._rpc = rpc
         rpc.on_timeout = self._on_call_timeout
 
@@ -107,7 +107,7 @@ class Connection:
     async def restart(self, reason):
         """Close, and connect again at once with the configuration as it then is."""
         log.info("net", "restart: %s", reason)
-        self._kick.set()
+        self._connect_now.set()
         self._end(reason)
 
     async def goodbye(self):
@@ -123,7 +123,7 @@ class Connection:
     def retry(self):
         """The network is back: connect now instead of at the end of the back-off."""
         if not self.connected:
-            self._kick.set()
+            self._connect_now.set()
 
     async def run(self):
         """For ever; cancel it to end the connection."""
@@ -131,7 +131,7 @@ class Connection:
             reason = ""
             try:
                 await self._wait_for_gate()
-                self._kick.clear()
+                self._connect_now.clear()
                 self.attempts += 1
                 self._cap_ms = CAP_MS
                 began = ticks_ms()
@@ -154,7 +154,7 @@ class Connection:
                     self.on_failure(self.last_status)
             self.last_error = reason
             log.warn("net", "%s", reason)
-            # What the failed attempt held, TLS buffers above all, must be free for the next.
+            # The memory of the failed attempt, TLS buffers above all, must be free for the next.
             gc.collect()
             await self._pause()
 
@@ -208,7 +208,7 @@ class Connection:
             tasks.append(asyncio.create_task(self._keep(ws)))
             if self.on_up:
                 tasks.append(asyncio.create_task(self._user(protocol)))
-            if self._kick.is_set():
+            if self._connect_now.is_set():
                 self._end("restart")  # asked for while the handshake went on
             await self._ended.wait()
         finally:
@@ -217,7 +217,7 @@ class Connection:
             if self._rpc:
                 self._rpc.disconnected()
             try:
-                if self._kick.is_set():
+                if self._connect_now.is_set():
                     await ws.close(NORMAL, "restart")
             finally:
                 ws.abort(self._reason)
@@ -302,13 +302,13 @@ class Connection:
     # ---- between attempts
 
     async def _pause(self):
-        if self._kick.is_set():
+        if self._connect_now.is_set():
             self._backoff.reset()
             return
         wait_ms = self._backoff.next_ms(self._cap_ms)
         self._set_state("waiting %d s before the next attempt" % ((wait_ms + 999) // 1000))
         try:
-            await asyncio.wait_for(self._kick.wait(), wait_ms / 1000)
+            await asyncio.wait_for(self._connect_now.wait(), wait_ms / 1000)
             self._backoff.reset()
         except asyncio.TimeoutError:
             pass

@@ -129,7 +129,7 @@ class Dialer:
         )
 
     async def close(self):
-        """Close what is open. Never raises."""
+        """Close the open sockets. Never raises."""
         writer, self.writer = self.writer, None
         self.reader = None
         if writer is None:

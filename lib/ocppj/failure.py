@@ -1,4 +1,4 @@
-# What a failed attempt to connect means.
+# The meaning of a failed attempt to connect.
 # MIT license; part of microevse
 """Loaded when an attempt has failed. A HandshakeError is known by its `status` (HTTP, 0 if none
 was read), for its class goes and comes with its module."""

@@ -34,7 +34,7 @@ class Closed(Exception):
 
 
 def header_fault(head, in_message):
-    """What is wrong with the first two bytes of a server's frame, or None.
+    """The error in the first two bytes of a server's frame, or None.
 
     in_message: True between the fragments of a message (RFC 6455 sections 5.2, 5.4, 5.5).
     """

@@ -15,7 +15,7 @@ from .frames import decode_utf8, header_fault
 
 # Largest piece read at once.
 READ = 512
-# What is kept of a message that is thrown away: room for the id of a CALL.
+# Bytes that are kept of a message that is thrown away: room for the id of a CALL.
 HEAD = 320
 
 
@@ -131,7 +131,7 @@ class Intake:
         return part
 
     async def _skip(self, head):
-        """Throw away what is left of this frame; returns `head` with what it lacked."""
+        """Throw away the rest of this frame; returns `head` with what it lacked."""
         while self._left:
             part = await self._piece()
             if len(head) < HEAD:

@@ -1,6 +1,6 @@
 # The text of OCPP-J messages: types, ids, errors (OCPP-J 1.6 section 4, 2.1 part 4 section 4).
 # MIT license; part of microevse
-"""What is written and read, without any idea of a connection."""
+"""Frames of OCPP-J as text, without any connection."""
 
 import json
 from evse_base import const

@@ -30,7 +30,7 @@ class Resolver:
         self._lookup = lookup
         self._allowed = allowed
         self._found = {}  # host: [address, ticks of the last answer, ticks of the last failure]
-        self._flights = {}  # host: Event, while a task asks
+        self._asking = {}  # host: Event, while a task asks
 
     def known(self, host):
         """True if `address` has an answer without asking."""
@@ -45,10 +45,10 @@ class Resolver:
             entry = self._found.get(host)
             if entry and (self._good(entry, fresh) or not self._allowed()):
                 return entry[0]
-            if host not in self._flights:
+            if host not in self._asking:
                 return await self._ask(host, port)
             # Another task is asking: its answer serves this one, too.
-            await self._flights[host].wait()
+            await self._asking[host].wait()
             fresh = False
             if host not in self._found:
                 raise OSError("no address of %s" % host)
@@ -61,7 +61,7 @@ class Resolver:
         return not fresh and 0 <= ticks_diff(now, entry[1]) < TTL_MS
 
     async def _ask(self, host, port):
-        landed = self._flights[host] = asyncio.Event()
+        answered = self._asking[host] = asyncio.Event()
         try:
             address = self._lookup(host, port)
             if not isinstance(address, str):
@@ -76,8 +76,8 @@ class Resolver:
             log.warn("net", "no answer about %s (%s): still %s", host, exc, entry[0])
             return entry[0]
         finally:
-            del self._flights[host]
-            landed.set()
+            del self._asking[host]
+            answered.set()
 
     def _remember(self, host, address):
         old = self._found.pop(host, None)

@@ -79,7 +79,7 @@ class Rpc:
     def disconnected(self):
         """The transport is gone: ends the CALL in flight, forgets unanswered ones of theirs.
 
-        A handler that is running is left to finish what it began; its answer is dropped.
+        A handler that is running runs to its end; its answer is dropped.
         """
         self._up = False
         self._era += 1
@@ -134,7 +134,7 @@ class Rpc:
         if era == self._era:
             await slot[2].wait()
 
-    # ---- what comes in
+    # ---- incoming
 
     async def on_text(self, text):
         """Take one message. Never raises for bad input, never waits for a handler."""

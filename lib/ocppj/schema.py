@@ -70,7 +70,7 @@ def _mark(line, i):
 
 
 class Schema:
-    """What may come in, from a table such as `ocpp16.schemas.TABLE`."""
+    """The messages that may come in, from a table such as `ocpp16.schemas.TABLE`."""
 
     def __init__(self, table):
         self._table = table

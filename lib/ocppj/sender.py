@@ -1,10 +1,10 @@
-# What a charger sends by itself: the most important message that is due goes first.
+# Sends the messages of the charger: the most important one that is due goes first.
 # MIT license; part of microevse
 """One task sends everything that the charger starts by itself, so the order on the wire is the
 order of the parts. The Rpc lets one CALL at a time on the wire.
 
 A part has `due_in_ms()`, the milliseconds until it has something to send (None: nothing), and
-`async step()`, which sends one thing and raises what Rpc.call raises.
+`async step()`, which sends one message and raises the exceptions of Rpc.call.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
 # The address of a central system: ws:// and wss:// URLs.
 # MIT license; part of microevse
-"""Parse what a person typed as CentralSystemURI; errors name what is wrong with it."""
+"""Parse the CentralSystemURI that a person has typed; errors name the mistake."""
 
 _UNRESERVED = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"
 _DEFAULT_PORTS = {"ws": 80, "wss": 443}
@@ -39,7 +39,7 @@ class Url:
         return "%s:%d" % (host, self.port)
 
     def target(self, charge_point_id):
-        """What is asked for: the path with the percent-encoded id added, and the query."""
+        """The target of the request: the path with the percent-encoded id added, and the query."""
         path = self.path if self.path.endswith("/") else self.path + "/"
         return path + percent_encode(charge_point_id) + self.query
 

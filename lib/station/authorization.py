@@ -5,7 +5,7 @@
 A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCode",
 "MacAddress" or "NoAuthorization", as its source knows it. ANY is the kind of a token that
 came by a protocol without kinds (1.6): it is the same as every kind. docs/tokens.md has the
-rules. What the local list says goes before what the cache says (section 3.5.3), and a list
+rules. The local list goes before the cache (section 3.5.3), and a list
 entry that is not accepted is the last word: the central system is not asked.
 """
 
@@ -40,7 +40,7 @@ def kept(token):
     Up to 36 characters: the token itself. A longer one (2.1 allows 255): a control character,
     which no token has, and 35 hexadecimal digits of the SHA-256 of its upper-case text. Two
     long tokens with the same 140 bits would count as one; by chance that takes 2^70 tokens. A
-    hash is for comparing only: what the central system must be told is in START and STOP.
+    hash is for comparing only: the token for the central system is in START and STOP.
     """
     if len(token) <= _KEPT:
         return token
@@ -63,7 +63,7 @@ def same_group(a, b):
 
 
 class Verdict:
-    """What is decided about a token.
+    """The decision about a token.
 
     status: "accepted", "blocked", "expired", "invalid", "concurrent", "no_credit",
     "not_allowed_type", "not_at_this_location", "not_at_this_time", "unknown", or "offline":

@@ -1,4 +1,4 @@
-# What the charger will offer over time, as far as it can be told now.
+# The current that the charger will offer over time, as far as it is known now.
 # MIT license; part of microevse
 """The composite schedule: profiles, claims and caps put together, moment by moment.
 
@@ -81,7 +81,7 @@ class _Line:
             if until is not None:
                 left = sooner(left, (until - at + 999) // 1000)
         ua, n = 1000 * ma, phases
-        # What a profile said is reported as it said it, not as what is left after rounding.
+        # A limit is reported as the profile has it, not after rounding.
         if claim is not None and ma and claim // 1000 == ma:
             ua = claim
         elif cap is not None and ma and cap // 1000 == ma:

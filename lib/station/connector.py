@@ -1,11 +1,11 @@
-# One connector: its state, and what follows from what is known now.
+# One connector: its state, and the actions that follow from the present facts.
 # MIT license; part of microevse
 """The logical state of a connector, in words of no protocol.
 
 The EVSE state machine decides when the contactor may be closed; this only permits and forbids.
 `step` is pure: it looks at the EVSE, faults, limits, tokens and the session, changes the state
-of this connector alone, and returns what is to be done. `look` calls it and does at once what
-takes no time. What takes time (lock motor, RCD self-test, meter, records) is in `sequence`.
+of this connector alone, and returns the actions that are due. `look` calls it and does at once
+those that take no time. Those that take time (lock motor, RCD self-test, meter) are in `sequence`.
 
 The end of a session has four words. `request_stop(reason)` asks for it; the session is then
 `stopping` until its end is on flash, and afterwards `stop_recorded`; `unplugged_since_stop`
@@ -21,11 +21,11 @@ from .authorization import ANY, same_token
 from .metering import Metering
 from .session import Waiting
 
-# What is to be done after a step: at once by `look` ...
+# Actions that are due after a step: done at once by `look` ...
 _FORBID = const(1)  # offer nothing any more
 _PERMIT = const(2)  # offer `want_ma`
 _CHECKPOINT = const(4)  # put the energy of the session on flash
-# ... or in its time by `sequence`.
+# ... or by `sequence`, which takes time.
 BEGIN = const(16)  # a token and a cable are there: begin a session
 RECORD_STOP = const(32)  # put the end of the session on flash
 
@@ -59,7 +59,7 @@ class Connector:
         self.unplugged = False  # during a session that goes on nevertheless
         self.kept_for = None  # token that may have the cable back; only where a lock is
         self.stop_by_ms = 0  # when a stop is recorded even if the contactor has not opened
-        self.want_ma = 0  # what is to be permitted
+        self.want_ma = 0  # mA that are to be permitted
         self.status, self.info = "available", None  # see telling.Facts
         self.faults = faults.Faults(evse)
         self.facts = telling.Facts(self, station)
@@ -121,7 +121,7 @@ class Connector:
         self.wake()
 
     def report_fault(self, cause, info="", watched=False):
-        """A part has failed: a cause of `faults`, and what it does not say; see Faults.report."""
+        """A part has failed: a cause of `faults`, and a detail; see Faults.report."""
         now = self._clock.uptime_ms()
         if self.faults.report(cause, info, now, watched):
             self.look(now)
@@ -214,7 +214,7 @@ class Connector:
 
     @property
     def why(self):
-        """One sentence for a person: what the connector does and why."""
+        """One sentence for a person: the state of the connector and its reason."""
         return telling.why(self, self._clock.uptime_ms())
 
     @property
@@ -225,11 +225,11 @@ class Connector:
     # -- the state machine ---------------------------------------------------------------
 
     def look(self, now):
-        """Take in what has changed by uptime `now` ms, do what takes no time, return `step`'s."""
+        """Take in the facts at uptime `now` ms and act; returns the actions of `step`."""
         self.faults.step(now, not self.evse.away)
         self._station.profiles.apply(self, now)
         self.limits.expire(now)
-        closed = self.evse.closed  # a tick may come: what it opens after this is seen next time
+        closed = self.evse.closed  # a tick that opens it after this is seen by the next look
         todo = self.step(now)
         if todo & _FORBID:
             self.evse.forbid()
@@ -244,7 +244,7 @@ class Connector:
         return todo
 
     def step(self, now):
-        """The state at uptime `now` ms; returns what is to be done, bits of _FORBID and so on."""
+        """Update the state at uptime `now` ms; returns the due actions, bits such as _FORBID."""
         evse, session = self.evse, self.session
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:

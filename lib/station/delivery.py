@@ -1,7 +1,7 @@
-# Delivery: what the journal has recorded goes out in order, each event until it is answered.
+# Delivery: the events of the journal are sent in order, each until it is answered.
 # MIT license; part of microevse
-"""The head of the queue, attempts, waits, and the time of each event. What a message looks like,
-and what its answer means, is the business of a renderer, which a protocol attaches:
+"""The head of the queue, attempts, waits, and the time of each event. A renderer, which a protocol
+attaches, makes the messages and understands the answers:
 
     family                          1 or 2, see kinds.TXID: who acknowledges a START
     no_id                           id of a session whose START was given up, or None
@@ -30,10 +30,10 @@ from store.kinds import SAMPLE, START, STOP, TIME, TXID  # noqa: F401 (SAMPLE: f
 # The wait after an unanswered message, when the interval setting says 0.
 MIN_RETRY_S = 5
 
-# What a record of another shape than it should have can raise.
+# Exceptions that a record of a wrong shape can raise.
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
 
-# Fields of what is known of a session whose START was answered.
+# Fields of a session whose START was answered.
 _ID = const(0)
 _FAMILIES = const(1)
 _UUID = const(2)
@@ -97,7 +97,7 @@ class Delivery:
         return max(0, self._not_before_ms - self._clock.uptime_ms())
 
     async def step(self):
-        """Send the oldest event. Raises what a lost connection raises."""
+        """Send the oldest event. Raises the exceptions of a lost connection."""
         record = self._journal.pending()
         renderer = self._renderer
         if record is None or renderer is None:

@@ -1,4 +1,4 @@
-# What can go wrong, in one table: what it means and what the station does.
+# The causes of faults in one table: their meaning and the reaction of the station.
 # MIT license; part of microevse
 """The causes of faults, and the policy for each.
 
@@ -11,7 +11,7 @@ from evse_base import const, log
 from store import kinds
 from store.journal import JournalFull
 
-# What a fault does.
+# The reaction to a fault.
 WARN = 0  # told, nothing stops
 PAUSE = 1  # the EV is asked to let go, the session waits
 OPEN = 2  # the contactor opens at once, the session waits
@@ -26,7 +26,7 @@ PERSON = 3  # when a person who may says so; a restart does not help (see `recov
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
 
-# Cause, what it does, when it is over, what a person reads. Of causes that do the same the first
+# Cause, reaction, when it is over, sentence for a person. Of causes that do the same the first
 # one in this table is told. One text: as a dict it would take ten times the heap.
 _TABLE = """
 EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
@@ -98,7 +98,7 @@ def clearing(cause):
 
 
 def sentence(cause, info=""):
-    """What a person should read; `info` adds what the cause does not say."""
+    """The sentence for a person; `info` adds a detail."""
     at = _row(cause)
     text = _TABLE[at + 2 : _TABLE.find("\n", at)] if at else "Fault %s." % cause
     return "%s (%s)" % (text, info) if info else text
@@ -113,7 +113,7 @@ def worst(causes):
     return best
 
 
-# Fields of what is known of one fault.
+# Fields of the state of one fault.
 _INFO = const(0)
 _SINCE = const(1)
 _PRESENT = const(2)
@@ -157,7 +157,7 @@ class Faults:
             self._evse.trip(cause)
 
     def step(self, now, plugged):
-        """Act on what there is; clear what may be cleared by now."""
+        """React to the faults there are; clear those that may be cleared by now."""
         found = self._found
         for cause in self._evse.faults:
             if cause not in found:
@@ -216,7 +216,7 @@ class Faults:
 
     @property
     def action(self):
-        """What the worst fault does; WARN also when there is none."""
+        """The reaction to the worst fault; WARN also when there is none."""
         current = self.current
         return action(current[0]) if current else WARN
 
@@ -231,7 +231,7 @@ class Faults:
 
     @property
     def may_be_live(self):
-        """True if the contactor does not do what it is told: there may be voltage on the pins."""
+        """True if the contactor does not obey: there may be voltage on the pins."""
         return self.has("ContactorWelded") or self.has("ContactorNotClosing")
 
     def has(self, cause):
@@ -239,7 +239,7 @@ class Faults:
 
 
 class Held:
-    """What keeps the contactor of a connector open over restarts, as one HELD record: causes that
+    """The reasons that keep the contactor open over restarts, as one HELD record: causes that
     a restart does not end, the counts of closings, the last session that was counted as cut, and
     whether free mode waits for the cable. `recovery` reads it at boot."""
 
@@ -251,7 +251,7 @@ class Held:
         self.on_flash = [], 0, 0  # causes and these two
 
     def keep(self):
-        """Put on flash what has changed. Never while the contactor is closed."""
+        """Put the changes on flash. Never while the contactor is closed."""
         connector = self._connector
         closings = connector.evse.closings
         causes = connector.faults.for_person(True)

@@ -1,6 +1,6 @@
 # Jobs that move files: the log out, a new program in, and both told step by step.
 # MIT license; part of microevse
-"""One job at a time, and only while every contactor is open: what they need stalls the
+"""One job at a time, and only while every contactor is open: its imports and files stall the
 interpreter (name resolution, TLS, flash). A job that has to wait says so in the log. The last
 word on each survives a restart, and so does an update that is still to come.
 
@@ -31,7 +31,7 @@ _OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", 
 class Jobs:
     """Both jobs, and the news about them in order.
 
-    services: what the charger has for this:
+    services: the functions of the charger for this:
         allowed() True while no contactor is closed; vacant() True while there is no session
         report() -> (source, size) of the log, source() yielding bytes
         async fetch(location, sink, stop), async send(location, source, size, name, stop);
@@ -79,7 +79,7 @@ class Jobs:
         return None
 
     async def wake(self):
-        """Begin with what was asked for. Only when the answer is on its way: it comes before
+        """Begin the job that was asked for. Only when the answer is on its way: it comes before
         the first news."""
         self._work.set()
 
@@ -101,7 +101,7 @@ class Jobs:
             release("station.upload")
 
     async def run(self):
-        """Do what was asked for, one thing after the other, for ever."""
+        """Do the jobs that were asked for, one after the other, for ever."""
         while True:
             wait = _LONG_LOOK_S
             if self.upload or self.update:
@@ -114,7 +114,7 @@ class Jobs:
                 pass
 
     async def work(self):
-        """The next step of what is due, if anything is."""
+        """Do the next step of the job that is due, if one is."""
         if self.upload_due():
             await self.upload.work()
         elif self.update_due():
@@ -160,7 +160,7 @@ class Jobs:
             self.on_news()
 
     def _restore(self):
-        """What a restart has left: something to tell, or something that it has cut."""
+        """Take up a job that a restart has cut, and a word that it has left untold."""
         for key, payload in list(self._journal.state(kinds.FIRMWARE)):
             word = ""
             for letter in payload[1] if isinstance(payload[1], str) else "":

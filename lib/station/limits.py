@@ -17,7 +17,7 @@ PRIORITY_WEB = const(1000)
 PRIORITY_SOLAR = const(50)
 
 # Sources and their names for people. One text: as a dict it would take ten times the heap.
-_WHO = const("""
+_SOURCES = const("""
 board|the board
 cable|the cable
 setting|the setting MaxCurrent
@@ -33,9 +33,9 @@ profile_max|the station's charging profile
 _PROTECTIVE = const(("board", "cable", "site", "temperature", "guard"))
 
 
-def _by(source):
-    at = _WHO.find("\n%s|" % source)
-    return _WHO[at + len(source) + 2 :].partition("\n")[0] if at >= 0 else source
+def _words_for(source):
+    at = _SOURCES.find("\n%s|" % source)
+    return _SOURCES[at + len(source) + 2 :].partition("\n")[0] if at >= 0 else source
 
 
 def amps(ma):
@@ -117,9 +117,9 @@ class Limits:
         protective = cap_name in _PROTECTIVE
         if best is not None and best[1] < cap:
             protective = False
-            ma, by = best[1], _by(best[2])
+            ma, by = best[1], _words_for(best[2])
         else:
-            ma, by = cap, _by(cap_name)
+            ma, by = cap, _words_for(cap_name)
         if ma == 0:
             return 0, "Paused by %s." % by, protective
         if ma < MIN_MA:
@@ -135,12 +135,12 @@ class Limits:
         asked, who = (best[1], best[2]) if best is not None else (0, None)
         if asked <= ma:
             asked, who = self._caps.get("profile_max", 0), "profile_max"
-        return "; %s asks for %s" % (_by(who), amps(asked)) if asked > ma else ""
+        return "; %s asks for %s" % (_words_for(who), amps(asked)) if asked > ma else ""
 
     def bound(self):
         """(mA, words) of the smallest cap that is not a charging profile's."""
         ma, by = MAX_MA, "the pilot"
         for name in sorted(self._caps):
             if name != "profile_max" and self._caps[name] < ma:
-                ma, by = self._caps[name], _by(name)
+                ma, by = self._caps[name], _words_for(name)
         return ma, by

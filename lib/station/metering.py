@@ -1,10 +1,10 @@
-# Reading the meter and recording what it says.
+# Reads the meter and records its values.
 # MIT license; part of microevse
 """Polls the meter of one connector and takes periodic and clock-aligned samples.
 
 Samples of a session are journal records; the adapter delivers them. Independent of the
 sample settings the energy of a running session is put on flash every CHECKPOINT_S and
-whenever the contactor opens: that bounds what a power cut can cost where the meter cannot
+whenever the contactor opens: that bounds the loss by a power cut where the meter cannot
 be read afterwards.
 """
 
@@ -218,8 +218,8 @@ class Metering:
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
 
     def record_change(self, now):
-        """Put what is different in the running session into the journal; for Connector.look,
-        which sees it first. What the journal refuses is tried again by the next look."""
+        """Put a change of the running session into the journal; called by Connector.look, which
+        sees it first. A record that the journal refuses is tried again by the next look."""
         session = self._connector.session
         if session is None or session.stopping:
             return

@@ -1,6 +1,6 @@
 # More current than was offered: from a meter's readings to a cause.
 # MIT license; part of microevse
-"""What cables and meters tolerate, and for how long; times are those of the readings."""
+"""The over-current that cables and meters tolerate, and for how long, by the times of readings."""
 
 from evse_base import const
 
@@ -29,7 +29,7 @@ class OverCurrent:
         self._soft_ms = self._hard_ms = 0  # evidence
 
     def begin(self):
-        """The contactor is open: what was read before says nothing about the next closing."""
+        """The contactor is open: earlier readings say nothing about the next closing."""
         self._offers = []
         self._read_ms = None
         self._soft_ms = self._hard_ms = 0

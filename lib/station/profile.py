@@ -29,7 +29,7 @@ _MAX_S = const(1 << 30)
 
 
 def pack(periods):
-    """[(start s, limit in tenths, phases or 0), ...] as bytes; ValueError says what is wrong."""
+    """[(start s, limit in tenths, phases or 0), ...] as bytes; ValueError names the mistake."""
     if not 1 <= len(periods) <= MAX_PERIODS:
         raise ValueError("%d periods" % len(periods))
     out = bytearray(_PERIOD_SIZE * len(periods))

@@ -1,4 +1,4 @@
-# Charging profiles: how they stack, and what follows for the limits of the connectors.
+# Charging profiles: how they stack, and the limits of the connectors that follow.
 # MIT license; part of microevse
 """The set of profiles of a station.
 
@@ -29,7 +29,7 @@ _STORE_EVERY_S = const(60)
 
 
 class Profiles:
-    """All profiles of a station, and what follows from them for its connectors' limits."""
+    """All profiles of a station; they set the limits of its connectors."""
 
     def __init__(self, station, settings, journal, clock):
         self._station = station
@@ -56,7 +56,7 @@ class Profiles:
     # -- the set of profiles -------------------------------------------------------------
 
     def _rivals(self, new):
-        """What a new profile replaces: same id, or same purpose, level and connector."""
+        """The profiles that a new one replaces: same id, or same purpose, level and connector."""
         return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]
 
     def _add(self, profile, rivals):
@@ -67,7 +67,7 @@ class Profiles:
         self._all.sort(key=lambda p: (-p.stack, -p.connector))
 
     def _store(self, now=True):
-        """Write what waits, if its time has come or `now`; the new before the old goes."""
+        """Write the profiles that wait, if it is time or `now`; the new before the old goes."""
         uptime = self._clock.uptime()
         for p in list(self._later):
             last = self._written.get(p.slot())
@@ -83,7 +83,7 @@ class Profiles:
         self._tidy()
 
     def _tidy(self):
-        """Forget what is on flash but no longer in force, unless its successor still waits."""
+        """Forget profiles on flash that no longer apply, unless their successor still waits."""
         if self._later:
             return
         ids = [p.id for p in self._all if p.purpose != TX]
@@ -130,7 +130,7 @@ class Profiles:
         return len(gone)
 
     def _above(self, profile):
-        """What a person should know of a profile that allows more than there can be, or ""."""
+        """A note for a person on a profile that allows more than there can be, or ""."""
         asked = max(self.ua(profile, tenths, phases)[0] for tenths, phases in profile.limits())
         bounds = [
             c.limits.bound() for c in self._station.connectors if profile.connector in (0, c.id)
@@ -162,7 +162,7 @@ class Profiles:
             self._store()
         self.changed()
 
-    # -- what follows --------------------------------------------------------------------
+    # -- the limits ----------------------------------------------------------------------
 
     def _of(self, purpose, connector, session):
         """Iterate the profiles of a purpose that concern a connector and its session."""
@@ -289,7 +289,7 @@ def milliamps(ua):
 
 
 def put(limits, claim, cap, before=None):
-    """What the profiles say (uA or None) as claim and cap; `before` saves telling it twice."""
+    """The limits of the profiles (uA or None) as claim and cap, unless they are as `before`."""
     claim, cap = milliamps(claim), milliamps(cap)
     if before is None or before[2] != claim:
         if claim is None:

@@ -1,6 +1,6 @@
 # Ending sessions around a restart: before it on purpose, after it from the journal.
 # MIT license; part of microevse
-"""What happens to sessions when the controller restarts."""
+"""Takes up and ends the sessions that a restart of the controller has cut."""
 
 import asyncio
 
@@ -71,7 +71,7 @@ class _Cut:
 
 
 def restore(station, journal, cause="SoftRestart", stop=False):
-    """Restore availability, what is held, reservations and session numbers, before anything can
+    """Restore availability, held faults, reservations and session numbers, before anything can
     close. cause: of the restart, as in hal/system.py; stop: there is an emergency stop.
 
     Returns the sessions that the restart has cut.

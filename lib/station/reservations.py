@@ -97,7 +97,7 @@ class Reservations:
             return "rejected"
         self._all = others + [new]
         log.info("station", "reservation %d: connector %d", number, connector)
-        self._kick()
+        self._wake_all()
         return "accepted"
 
     def cancel(self, number):
@@ -238,8 +238,8 @@ class Reservations:
             self._journal.forget(kinds.RESERVATION, entry.id)
         except OSError as exc:
             log.error("station", "reservation not taken away: %r", exc)
-        self._kick()
+        self._wake_all()
 
-    def _kick(self):
+    def _wake_all(self):
         for connector in self._station.connectors:
             connector.wake()

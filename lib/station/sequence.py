@@ -1,6 +1,6 @@
 # How a session begins and ends: meter, lock, self-test, record, in this order.
 # MIT license; part of microevse
-"""What a connector does that takes time; only this writes the records of its sessions.
+"""The actions of a connector that take time; only this writes START and STOP of its sessions.
 
 It reads the state of the connector and gives it commands; the connector does not know it.
 START is on flash before the EV is offered anything; STOP is on flash before a listener is told
@@ -75,7 +75,7 @@ class Sequence:
         if self._rcd is not None and not await self._rcd.self_test():
             connector.report_fault("RcdTestFailed", "", True)  # until it has passed a test
             return
-        # All that took time: what was true before must still be true.
+        # All that took time: the conditions must still hold.
         if connector.waiting is not waiting or not connector.usable:
             return
         if not connector.evse.plugged:
@@ -225,7 +225,7 @@ class Sequence:
     # -- the task ------------------------------------------------------------------------
 
     async def work(self):
-        """Do what the state of the connector asks for."""
+        """Do the actions that the state of the connector asks for."""
         connector = self._connector
         self._station.reservations.sweep()
         todo = connector.look(self._clock.uptime_ms())
@@ -247,7 +247,7 @@ class Sequence:
             try:
                 await self.work()
             except Exception as exc:
-                # Nothing is known now about what is permitted: permit nothing.
+                # The state is not known now: permit nothing.
                 log.error("station", "connector %d: %r", connector.id, exc)
                 connector.evse.trip("TaskFailed")
             try:

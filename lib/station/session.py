@@ -9,8 +9,8 @@ from .authorization import ANY, same_group, same_token
 # Why a session ends, and the trigger that its record tells. The words are those of no protocol:
 # all that OCPP 1.6, 2.0.1 and 2.1 can say is in here, and an adapter maps what its version has no
 # word for to "other". They are on flash: never change one.
-# Above the empty line: what this station gives. Below it: what it cannot find, so that no code of
-# it gives the word, but an adapter may (`request_stop`). A time-out of the connection ends no
+# Above the empty line: the reasons that this station gives. Below it: those that it cannot find;
+# only an adapter may give them (`request_stop`). A time-out of the connection ends no
 # session: without a cable none has begun. Over the control pilot an EV only lets go, which pauses;
 # it tells no state of charge. Limits of a transaction, master pass, local credit and a watch over
 # the supply are not there.
@@ -42,8 +42,8 @@ power_quality abnormal
 """)
 
 # How many CHANGE records a session may have: so many at once, and one more each minute; of the
-# limit alone, one when there was none for a minute. What is left out is counted in the next one,
-# which tells what is true by then.
+# limit alone, one when there was none for a minute. Changes that are left out are counted in the
+# next one, which tells the state of its own time.
 _BURST = const(20)
 _EACH_MS = const(60000)
 # The offer has to change by this much to be worth a record.
@@ -71,7 +71,7 @@ class Waiting:
     charging profile and the id that came with a remote command to start, None without. plugged:
     the cable was in when the token was accepted.
 
-    `trigger`: what completes the conditions for a session: "plugged", "authorized" or
+    `trigger`: the event that completes the conditions for a session: "plugged", "authorized" or
     "remote_start".
     """
 
@@ -187,7 +187,7 @@ class Session:
 
 
 def _trigger(before, now):
-    """The word for what is different, None if nothing is. The offer counts while it is used."""
+    """The word for the difference, None if there is none. The offer counts while it is used."""
     if before[1] != now[1]:
         return "plugged" if now[1] else "unplugged"
     if before[2] != now[2]:

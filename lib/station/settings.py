@@ -182,7 +182,7 @@ class Settings:
         self._layer(self._factory, values)
 
     def overlay(self, values):
-        """Values for this start only, above what the journal holds until set again."""
+        """Values for this start only; they hide those of the journal until set again."""
         self._layer(self._overlay, values)
         for i, name in enumerate(_PASSWORDS):
             if values.get(name) and not values.get(_PASSWORDS[1 - i]):
@@ -204,7 +204,7 @@ class Settings:
             self._tell(name)
 
     def provide(self, name, value):
-        """Fix a setting to what the hardware or software is: text, or callable giving it."""
+        """Fix a setting to a fact of the hardware or software: text, or callable giving it."""
         _fields(name)
         self._provided[name] = value
 

@@ -3,8 +3,8 @@
 """Each connector gets a cap "site". The parts are equal, and none is below 6 A, which is the
 least that a pilot can offer (IEC 61851-1 annex A): who came too late for that waits.
 
-A part grows only when the others have had time to follow what was taken from them: the sum
-of what EVs may still be drawing never exceeds the supply. Without a session a connector has
+A part grows only when the others have had time to follow their smaller parts: the sum of the
+currents that EVs may still be drawing never exceeds the supply. Without a session a connector has
 nothing; its first part is given when its session has begun.
 """
 
@@ -65,7 +65,7 @@ class Sharing:
                 self._give(connector, more)
 
     def _drawn(self, connector, before, now):
-        """What an EV may be drawing at the moment its part is made smaller."""
+        """The current that an EV may be drawing when its part is made smaller."""
         if connector.session is None and not connector.evse.closed:
             return 0
         still, until = self._until.get(connector.id, (0, 0))

@@ -1,6 +1,6 @@
 # The charging station: connectors, tokens, commands, events.
 # MIT license; part of microevse
-"""What a protocol adapter, a page and a card reader talk to.
+"""The part that a protocol adapter, a page and a card reader talk to.
 
 Events go to `listeners` as fn(kind, connector id, data), called at once:
     "status"           {"status", "error", "info"}; connector 0 is the station itself
@@ -64,7 +64,7 @@ class Station:
         settings.on_change(self._on_setting)
 
     def add(self, evse, meter, lock, rcd, profile, cable=None):
-        """Make the next connector (1, 2, ...) of its parts; None for what is not fitted.
+        """Make the next connector (1, 2, ...) of its parts; None for one that is not fitted.
 
         profile: its part of the board file; "max_a" and "phases" are used. cable: callable,
         rating in mA of the cable in the socket, not above 0 if it cannot be told.
@@ -243,8 +243,8 @@ class Station:
             self.emit("status", 0, {"status": self.status, "error": None, "info": None})
 
     def reset_faults(self):
-        """A person who may (page, console; never a central system) resets what waits for that.
-        False if nothing does, or its cause is still there."""
+        """A person who may (page, console; never a central system) resets the faults that wait for
+        that. False if none does, or a cause is still there."""
         return any([connector.sequence.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
@@ -282,7 +282,7 @@ class Station:
     # -- life ----------------------------------------------------------------------------
 
     def recover(self, cause="PowerUp", stop=False):
-        """Once at boot, after all connectors were added: what the journal remembers.
+        """Once at boot, after all connectors were added: restore the state in the journal.
         stop: the station has an emergency stop.
 
         Sessions that were cut are ended by a task of its own, once the meter has been read;

@@ -1,8 +1,8 @@
-# What a connector tells about itself: facts, status, sentences, numbers for a page.
+# The facts, the status and the sentences of a connector, and its numbers for a page.
 # MIT license; part of microevse
 """Neutral facts and words for the state of a connector; a protocol translates them.
 
-`Facts` is what listeners of the station are told; the functions below only read.
+`Facts` tells the listeners of the station; the functions below only read.
 """
 
 from evse_base import log
@@ -17,7 +17,7 @@ PLUGGED = const(1)  # the cable of an EV is in
 AUTHORIZED = const(2)  # a token is accepted: it waits for the cable, or its session runs
 OFFERING = const(4)  # the EV may draw current
 DRAWING = const(8)  # the contactor is closed: the EV draws current, or could
-# What else the event "changed" may tell.
+# Further bits of the event "changed".
 CHARGING_STATE = const(16)  # `charging_state` is another one
 LIMIT = const(32)  # `Connector.want_ma` is another one
 
@@ -26,11 +26,11 @@ _ASK_MS = const(5000)
 # From the EV's asking to the closed contactor: 500 ms, and 5 s more if it had just opened.
 _CLOSE_MS = const(6500)
 
-_LEFT = const("EV side disconnected")
+_UNPLUGGED_AT_EV = const("EV side disconnected")
 
 
 class Facts:
-    """What is known about `connector`, without moments that pass by themselves.
+    """The facts about `connector`, without states that last a moment only.
 
     charging_state: "idle" without an EV, "connected" until it has asked for energy, "charging",
     "suspended_ev", "suspended_evse".
@@ -51,7 +51,7 @@ class Facts:
     def update(self, now):
         """Bring all of it up to date at uptime `now` ms.
 
-        Returns (status, info): one word for all of it, and what that word does not say or None.
+        Returns (status, info): one word for all of it, and a detail beyond it or None.
         """
         connector = self._connector
         session, ma = connector.session, connector.want_ma
@@ -109,7 +109,7 @@ class Facts:
             if session.stopping:
                 return "finishing", None
             if connector.unplugged:
-                return "suspended_ev", _LEFT
+                return "suspended_ev", _UNPLUGGED_AT_EV
             state = self.charging_state
             return "preparing" if state == "connected" else state, None
         if not connector.operative:
@@ -123,7 +123,7 @@ class Facts:
         return "preparing" if plugged or connector.waiting else "available", None
 
     def tell(self):
-        """Tell the listeners of the station what they do not know yet."""
+        """Tell the listeners of the station the facts that are new."""
         connector, emit = self._connector, self._station.emit
         number, status, fault = connector.id, connector.status, connector.fault
         for cause, info, on in connector.faults.changes():
@@ -142,7 +142,7 @@ class Facts:
 
 
 def why(connector, now):
-    """One sentence: what the connector does, and why it is so."""
+    """One sentence: the state of the connector, and its reason."""
     fault = connector.fault
     status = connector.status
     session = connector.session

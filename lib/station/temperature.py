@@ -1,4 +1,4 @@
-# Temperature: from millivolts to tenths of a degree, and what it takes from the current.
+# Temperature: from millivolts to tenths of a degree, and the current that it permits.
 # MIT license; part of microevse
 """MCP9700(A): 500 mV at 0 degrees Celsius, 10 mV per kelvin. NTC: to ground, pull-up to the
 supply; B equation."""
@@ -30,7 +30,7 @@ class Derating:
         return self.step == STOP
 
     def possible(self, temp_dc):
-        """False for what is no temperature of a working sensor."""
+        """False for a value that no working sensor gives."""
         return temp_dc is not None and _SENSOR_DC[0] <= temp_dc <= _SENSOR_DC[1]
 
     def look(self, temp_dc):
@@ -44,7 +44,7 @@ class Derating:
         return step
 
     def cap(self, full_ma):
-        """What is left of `full_ma`: None for no cap, 0 for none of it."""
+        """The current in mA that is permitted of `full_ma`: None for no cap, 0 for none."""
         if not self.step:
             return None
         if self.step == STOP:

@@ -1,10 +1,10 @@
 # Cards shown to the station: which connector they mean, and whether they start or end.
 # MIT license; part of microevse
-"""What happens when a token is presented."""
+"""Answers to a token that is presented."""
 
 from .authorization import bad_token, same_token
 
-# A card held a moment too long must not start again what it has just ended.
+# A card held a moment too long must not start again the session that it has just ended.
 SAME_CARD_MS = 5000
 
 

@@ -31,7 +31,7 @@ _TELL_S = const(10)
 
 
 def _readable(record, fields):
-    """A request as it is on flash; None for what this version cannot read."""
+    """A request as it is on flash; None if this version cannot read it."""
     if record is None or len(record) < fields or not isinstance(record[1], str):
         return None
     for number in record[2:5] if fields == 5 else record[2:3]:
@@ -70,9 +70,9 @@ class Update:
         self._clock = clock
         self._job = None
         self._at = 0  # Unix time before which it must not be fetched
-        self._name = None  # what the records say instead of a long location
+        self._name = None  # the name that the records have instead of a long location
         self._fetched = None  # installer that has a complete download
-        self._begun = None  # [_INSTALLING, ...]: what runs is on trial, nothing told yet
+        self._begun = None  # [_INSTALLING, ...]: the running version is on trial, nothing told yet
 
     # -- asked for -----------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class Update:
             self._take(self._location(request), request[1], request[2], request[3], request[4])
 
     def _outcome(self):
-        """True: what was installed runs for good; None: it is on trial; False: it does not."""
+        """True: the installed version runs for good; None: on trial; False: it does not run."""
         installer = self._jobs.services.installer()
         if installer is None:
             return False

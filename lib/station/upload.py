@@ -1,4 +1,4 @@
-# Sending the log: its file name, its tries, and what is said about it.
+# Sending the log: its file name, its tries, and its status.
 # MIT license; part of microevse
 """Loaded while a log is to be sent; `Job` is shared with update.py."""
 
@@ -8,7 +8,7 @@ from evse_base import const
 
 from .jobs import LOG
 
-# What the requests leave to us (OCPP 1.6 section 5.8: "left to Charge Point to decide").
+# The requests leave this to the station (OCPP 1.6 section 5.8: "left to Charge Point to decide").
 _RETRIES = const(2)
 _RETRY_S = const(60)
 _MAX_RETRIES = const(20)
