@@ -50,7 +50,7 @@ class Charger:
         self.clock = clock = Clock()
         log.use_clock(clock)
         self.supervisor = Supervisor(clock)
-        may_stall = self._may_stall
+        may_stall = self.may_stall  # one bound method for all
 
         # Memory that outlasts a reset: identity, settings, records of sessions.
         profiles = board["connectors"]
@@ -148,7 +148,7 @@ class Charger:
 
     # -- decisions that need several parts -----------------------------------------------
 
-    def _may_stall(self):
+    def may_stall(self):
         """True while a stall of the interpreter is harmless: every contactor is open, or a
         guard opens them without us."""
         return self.guarded or self.tick.relaxed and not [e for e in self.evses if e.closed]
@@ -169,7 +169,7 @@ class Charger:
         """The network has come or gone."""
         if up:
             self.connection.retry()
-        elif self._may_stall() or not self.config.secure():
+        elif self.may_stall() or not self.config.secure():
             # A TLS connection is kept while a car charges: it could not be made again before
             # the contactor opens, and it may survive a short loss.
             self.connection.lost("network lost")
@@ -189,13 +189,13 @@ class Charger:
     async def _reconnect(self, why):
         await asyncio.sleep(REPLY_S)
         # A TLS connection could not be made again before the contactor opens.
-        while self.connection.connected and self.config.secure() and not self._may_stall():
+        while self.connection.connected and self.config.secure() and not self.may_stall():
             await asyncio.sleep(1)
         await self.connection.restart(why)
 
     def _reset_if_idle(self):
         """Reset unless there is a session: for a link that does not come back."""
-        if self._may_stall() and not [c for c in self.station.connectors if c.session]:
+        if self.may_stall() and not [c for c in self.station.connectors if c.session]:
             log.error("net", "the network does not come back: reset")
             self._reset("soft")
 
@@ -264,7 +264,7 @@ class Charger:
             await asyncio.sleep(1)
 
     async def _keep_ready(self):
-        await keep_ready(self.journal, self._may_stall, self.features.tidy)
+        await keep_ready(self.journal, self.may_stall, self.features.tidy)
 
     async def _serve_page(self):
         while self.setup.open:

@@ -74,7 +74,7 @@ class Session:
         """Look for networks again, if that does no harm now."""
         now = self.charger.clock.uptime()
         recent = self._scanned is not None and now - self._scanned < _SCAN_AGAIN_S
-        if not recent and self.charger._may_stall():
+        if not recent and self.charger.may_stall():
             self._scanned = now
             self.networks = self._ap.scan()
 
@@ -185,7 +185,7 @@ class Session:
         """Store into the journal; {} or {setting: why it could not be kept}."""
         settings = self.settings
         if self.values.get("Ca"):
-            if not self.charger._may_stall():
+            if not self.charger.may_stall():
                 return {"CaFile": "CaFile: cannot be stored while a car charges"}
             # Renamed when complete: a power cut leaves the old one or the new one.
             with open(CA_FILE + ".new", "w") as f:
@@ -229,7 +229,7 @@ async def hold(charger, setup):
         began = charger.clock.uptime()
         while not session.over() and charger.clock.uptime() - began < LONGEST_S:
             await asyncio.sleep(_LOOK_S)
-        while not charger._may_stall():
+        while not charger.may_stall():
             await asyncio.sleep(_LOOK_S)
     finally:
         for task in tasks:

@@ -44,7 +44,7 @@ class Setup:
             if self.open:
                 await self._hold()
             await self._asked.wait()
-            if self._charger._may_stall():
+            if self._charger.may_stall():
                 self.open = True
             else:
                 log.warn("setup", "not while a car charges")
