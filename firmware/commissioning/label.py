@@ -20,7 +20,7 @@ def unit_name(unique_id):
 def password(unique_id, secret):
     """WPA2 password of this charger's access point: xxxx-xxxx-xxxx, 60 bits.
 
-    unique_id: the chip's, in hex. It is the MAC address, which everybody near can hear: so
+    unique_id: the chip's, in hex. It is the MAC address, which any receiver near can hear: so
     `secret` (hex) of this one charger goes in as well (ETSI EN 303 645, 5.1-2).
     """
     digest = sha256(("microevse access point|%s|%s" % (unique_id, secret)).encode()).digest()

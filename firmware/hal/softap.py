@@ -30,7 +30,7 @@ class SoftAp:
 
     def open(self, ssid, key):
         """Start the access point with WPA2. OSError if the driver refuses."""
-        # Configured first: there is no moment in which it is open to everybody.
+        # Configured first: at no moment is it open without a password.
         self._ap.config(ssid=ssid, security=_WPA2, key=key, max_clients=MAX_CLIENTS)
         self._ap.active(True)
 

@@ -52,7 +52,7 @@ _NO_FAULT = const(("EmergencyStop", "ResetRequested", "ConsoleStop", "Temperatur
 
 
 class Closings:
-    """For everybody to read: `why`: None while the contactor may close, else "often", "fault" or
+    """To be read by others: `why`: None while the contactor may close, else "often", "fault" or
     "rcd"; `person`: unplugging is not enough; `cause`: the last fault that ended a closing;
     `news`: `counts()` has changed and should be kept.
     """

@@ -3,7 +3,7 @@
 """IEC 61851-1 Annex A, the charger's side. "seq" numbers are those of Table A.6.
 
 The timer tick calls `window()` with every look at the control pilot; from there to the
-relay pin nothing waits, queues or allocates. Everybody else only asks: `permit`, `forbid`,
+relay pin nothing waits, queues or allocates. All other code only asks: `permit`, `forbid`,
 `trip`, `clear`, `out_of_service`. No request closes the contactor; only `window` does.
 
 The contactor closes when, all at once,
@@ -62,7 +62,7 @@ class Evse:
         self._rcd_ok = rcd_ok
         self.held = None
         self._seen = Observer(diode_check)
-        # For everybody to read; `changed` is set when one of them has changed.
+        # To be read by others; `changed` is set when one of them has changed.
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
         self.away = False  # A has lasted, and nothing came since: bounds and faults go by it

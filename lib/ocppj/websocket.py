@@ -188,7 +188,7 @@ class WebSocket(Intake):
                 self.on_broken(self._over)
 
     def _give_up(self, item):
-        """Tell `item` and everybody who waits that their message was not sent."""
+        """Tell `item` and all waiting senders that their message was not sent."""
         for waiting in ([item] if item else []) + self._out:
             waiting[3] = self._over or Closed(ABNORMAL, "not sent")
             if waiting[2]:
@@ -226,7 +226,7 @@ class WebSocket(Intake):
             at += CHUNK
 
     def _end(self, over):
-        """Make the connection unusable, once: stop the writer, release everybody.
+        """Make the connection unusable, once: stop the writer, release all waiting tasks.
 
         The streams are closed by who opened them; a reader still in `recv` is theirs too.
         """

@@ -31,7 +31,7 @@ class Sharing:
         self._until = {}  # connector id -> (mA it may still draw, uptime ms until when)
 
     def parts(self, site_ma):
-        """{connector id: mA} for everybody, in the order in which their sessions began."""
+        """{connector id: mA} of all connectors, in the order in which their sessions began."""
         using = [c for c in self._station.connectors if c.session and not c.session.stopping]
         using.sort(key=lambda c: c.session.id)
         served = using[: max(0, site_ma // MIN_MA)]
