@@ -1,7 +1,7 @@
 # The firmware's parts list without its network, as firmware/app.py has it.
 # MIT license; part of microevse
-"""`Program` puts firmware/hal, firmware/wiring/electrical.py, lib/iec61851 and lib/station together. It
-follows app.Charger step by step: what is changed there has to be changed here."""
+"""`Program` puts firmware/hal, firmware/wiring/electrical.py, lib/iec61851 and lib/station
+together. It follows app.Charger step by step: what is changed there has to be changed here."""
 
 import asyncio
 import contextlib

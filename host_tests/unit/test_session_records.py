@@ -1,4 +1,4 @@
-# The records of a session: numbers without gaps, what has changed and why, and how many there may be.
+# The records of a session: numbers without gaps, what has changed and why, how many may be kept.
 # MIT license; part of microevse
 
 import asyncio

@@ -1,8 +1,8 @@
 # What windows in a row, and windows with others in between, say about a pilot.
 # MIT license; part of microevse
 """A single window may have caught a disturbance. What counts is how long something has been so
-without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of the last
-time was bad (`Evidence`). Time is what was observed, never a number of ticks. Nothing here
+without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of the
+last time was bad (`Evidence`). Time is what was observed, never a number of ticks. Nothing here
 allocates.
 """
 

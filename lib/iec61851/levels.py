@@ -55,8 +55,8 @@ _SHARE_PM = const(120)
 _DUTY_PM = const(10)
 _DUTY_WINDOWS = const(64)
 _MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
-# Somebody may plug in unseen while state F is sent. So the source is measured in its beginning, and
-# that is believed if state A was there before and is there again soon.
+# Somebody may plug in unseen while state F is sent. So the source is measured in its beginning,
+# and that is believed if state A was there before and is there again soon.
 _ALONE_MS = const(500)
 _SOON_MS = const(2000)
 _AGAIN_MS = const(100)  # a plug that comes bounces for less
