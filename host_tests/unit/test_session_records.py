@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 
 import asyncio
+import sys
 
 from helpers import run
 from ocpp16 import names
@@ -240,7 +241,14 @@ def test_every_reason_has_a_trigger_and_a_word_of_1_6():
         "EmergencyStop EVDisconnected HardReset Local Other PowerLoss Reboot Remote SoftReset "
         "UnlockCommand DeAuthorized".split()
     )
-    reasons = [line.split()[0] for line in session._ENDS.split("\n") if line]
+    reasons = (
+        "local master_pass remote ev_disconnected deauthorized unlock hard_reset soft_reset "
+        "timeout stopped_by_ev energy_limit time_limit soc_limit cost_limit local_out_of_credit "
+        "energy_transfer_rejected power_loss reboot power_quality emergency_stop ground_fault "
+        "overcurrent_fault other".split()
+    )
+    if sys.implementation.name == "cpython":  # MicroPython does not keep the name of the table
+        assert [line.split()[0] for line in session._ENDS.split("\n") if line] == reasons
     assert len(reasons) == 23
     assert {names.stop_reason(reason) for reason in reasons} == told
     for reason in reasons:
