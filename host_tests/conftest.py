@@ -4,8 +4,8 @@
 
 A test named `test_TC_003_CS` is the case TC_003_CS of the OCPP 1.6 certification documents;
 ids, profiles and titles are in conformance/octt16_cases.tsv. Whenever such tests ran, the table
-with all results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its sums
-to the terminal. So does the number of unit tests on each interpreter.
+with all results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its
+sums to the terminal. So does the number of unit tests on each interpreter.
 """
 
 import os

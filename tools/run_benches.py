@@ -1,6 +1,6 @@
 # `make bench`: every claim of speed, time, wear and memory, measured.
 # MIT license; part of microevse
-"""usage: run_benches.py [NAME ...]    runs host_tests/benches/bench_NAME.py, all of them by default
+"""usage: run_benches.py [NAME ...]   runs host_tests/benches/bench_NAME.py, by default all of them
 
 What they print goes to the terminal and to build/bench/NAME.txt, headed by the machine it was
 measured on. Host figures are never on-chip figures: what a number means is said beside it.

@@ -15,9 +15,14 @@ from ocppj.rpc import Rpc
 from ocppj.schema import Schema
 
 # What the central system may send us, and what it answers: `name!type` is required, `name?type`
-# optional; i integer, sN text of at most N characters, t time, e list of words, [] list.
+# optional; i integer, sN text of at most N characters, t time, e list of words, [] list. Lines
+# with `!` are the dialect of OCPP-J 1.6: its error codes, and its message types 2, 3 and 4.
 TABLE = (
     b"\n"
+    b"!count OccurenceConstraintViolation\n"
+    b"!form FormationViolation\n"
+    b"!frame FormationViolation\n"
+    b"!types 234\n"
     b"<GetConfiguration key?[s50];\n"
     b"<Reset type!eHard|Soft|;\n"
     b">BootNotification currentTime!t;interval!i;status!eAccepted|Pending|Rejected|;\n"

@@ -3,10 +3,10 @@
 """usage: micropython bench_taglist.py [entries ...]   (CPython works too, without the RAM)
 
 `measure(entries, form)` is for other programs: form 1 is what OCPP 1.6 needs (UIDs of 8 digits,
-no kinds), 2 the same with kinds, "long" form 2 with 36 characters for every token and parent. Flash is a plain byte array here: on a chip each read
-costs 20 to 100 us more, and `reads` says how many there are. RAM is what the look-up leaves
-in the heap before a collection (`garbage`), and what the open list keeps (`kept`), in bytes
-of this interpreter: halve them for a 32-bit one.
+no kinds), 2 the same with kinds, "long" form 2 with 36 characters for every token and parent.
+Flash is a plain byte array here: on a chip each read costs 20 to 100 us more, and `reads` says
+how many there are. RAM is what the look-up leaves in the heap before a collection (`garbage`),
+and what the open list keeps (`kept`), in bytes of this interpreter: halve them for a 32-bit one.
 """
 
 import asyncio
@@ -108,8 +108,9 @@ def table(sizes=(1000, 5000)):
     for size, form in [(size, form) for form in (1, 2, "long") for size in sizes]:
         m = measure(size, form)
         print(
-            "form %s, %d bytes each, %5d entries: look-up %4d us, %4.1f reads, %4d bytes of garbage; open list keeps "
-            "%d bytes; mount %d ms; filled in messages of 100 in %d ms; %d KiB of flash"
+            "form %s, %d bytes each, %5d entries: look-up %4d us, %4.1f reads, "
+            "%4d bytes of garbage; open list keeps %d bytes; mount %d ms; "
+            "filled in messages of 100 in %d ms; %d KiB of flash"
             % (
                 m["form"],
                 m["size"],

@@ -1,4 +1,4 @@
-# What a look at the pilots costs: executed bytecodes of the timer tick, from callback to relay pin.
+# What a look at the pilots costs: executed bytecodes of the timer tick, callback to relay pin.
 # MIT license; part of microevse
 """usage: bench_window.py [--against CHECKOUT]
 

@@ -50,7 +50,8 @@ def life(root, what, image, boot):
         command = [sys.executable]
     done = subprocess.run(
         [*command, child, what, image, str(boot)],
-        cwd=parts, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120,
+        cwd=parts, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout
     return json.loads(done.stdout.splitlines()[-1])

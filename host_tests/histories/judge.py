@@ -25,6 +25,7 @@ class Judge:
         self.blind = {}  # name -> since ms
         self.seen = [Watched(self, c) for c in range(len(charger.outlets))]
         self.slack_ms = 0.0  # a tick that is late by so much
+        self._late_until_ms = 0.0
         self.lost_looks_ms = 0  # looks of the tasks that an exception costs
         self.closed_ever = False
         self.closings = 0
@@ -58,10 +59,14 @@ class Judge:
     def late(self, ms, count):
         """The next `count` ticks are late by so much."""
         self.slack_ms = max(self.slack_ms, 2.0 * ms)
-        self.charger.twin_clock.after((count + 2) * (ms + 20) * 1000, self._punctual)
+        lasts_ms = (count + 2) * (ms + 20)
+        self._late_until_ms = max(self._late_until_ms, self.charger.ms + lasts_ms)
+        self.charger.twin_clock.after(lasts_ms * 1000, self._punctual)
 
     def _punctual(self):
-        self.slack_ms = 0.0
+        # A second lateness may have begun before the first was over.
+        if self.charger.ms >= self._late_until_ms - 1:
+            self.slack_ms = 0.0
 
     def raises(self, count):
         """So many calls of the tasks raise: each may cost one look at one sensor. After six in a

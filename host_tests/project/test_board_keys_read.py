@@ -13,8 +13,8 @@ from tools_paths import ROOT
 READERS = {
     "board": "app.py wiring/electrical.py wiring/user_interface.py wiring/network.py"
     " wiring/instruments.py wiring/features.py wiring/journal.py commissioning/setup.py"
-    " commissioning/access_point.py hal/uart.py hal/adc.py hal/wifi.py hal/ethernet.py hal/board.py"
-    " blackbox.py",
+    " commissioning/access_point.py hal/uart.py hal/adc.py hal/wifi.py hal/ethernet.py"
+    " hal/board.py blackbox.py",
     "connector": "app.py wiring/electrical.py wiring/instruments.py hal/board.py",
     "cp": "hal/pilot.py hal/adc.py wiring/electrical.py ../lib/iec61851/calibration.py",
     "disconnect": "hal/pilot.py",

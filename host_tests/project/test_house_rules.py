@@ -1,7 +1,7 @@
 # The rules of the house: who may import whom, and everything compiles for the chip.
 # MIT license; part of microevse
-"""Import rules, what the folders of the tests hold, module size, and mpy-cross over every file that
-goes on a board."""
+"""Import rules, what the folders of the tests hold, module size, and mpy-cross over every file
+that goes on a board."""
 
 import ast
 import enum

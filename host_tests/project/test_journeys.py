@@ -1,6 +1,7 @@
 # How many files a reader has to open to follow a volt, a kilowatt-hour, an operator's word.
 # MIT license; part of microevse
-"""The three journeys through the code, recorded while it runs, and how many files each may have.
+"""The three journeys through the code, recorded while it runs: how many files each may have, and
+that docs/architecture.md names the same ones.
 
 A volt: every file in which a function is entered from the timer's callback on, in the tick that
 opens the contactor because the EV has let go, until the level of the relay pin changes. The
@@ -20,6 +21,7 @@ clock, log, dates), cbor; nor store/ramflash.py, which stands for the flash chip
 
 import asyncio
 import pathlib
+import re
 import sys
 
 import rig as rigs
@@ -122,6 +124,18 @@ class Dye:
         return False
 
 
+def in_document(beginning):
+    """Names of the files in the table of docs/architecture.md for the journey that begins so."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    _, table, _ = text.split("**%s " % beginning)[1].split("\n\n", 2)
+    steps = [line.split("|")[1] for line in table.splitlines()[2:]]
+    return sorted(re.findall(r"`([a-z0-9_]+\.py)`", " ".join(steps)))
+
+
+def names(files):
+    return sorted(pathlib.Path(file).name for file in files)
+
+
 def tell(what, files, most):
     print("%s: %d files, at most %s\n    %s" % (what, len(files), most, " -> ".join(files)))
 
@@ -167,6 +181,7 @@ def test_a_volt_is_followed_to_the_relay_through_few_files():
     assert opening.files[0] == "hal/tick.py" and opening.files[-1] == "hal/contactor.py"
     assert len(opening.files) <= TO_THE_RELAY, opening.files
     assert set(opening.files) <= set(closing.files)
+    assert names(opening.files) == in_document("A volt")
 
 
 # -- a kilowatt-hour becomes a bill ------------------------------------------------------
@@ -218,6 +233,7 @@ def test_a_kilowatt_hour_is_followed_to_stop_transaction_through_few_files():
     assert "store/journal.py" in dye.files and dye.files[0].startswith("station/"), dye.files
     assert dye.files[-1].startswith("ocpp16/")
     assert len(dye.files) <= TO_THE_BILL, dye.files
+    assert names(dye.files) == in_document("A kilowatt-hour")
 
 
 # -- an operator's word becomes amperes --------------------------------------------------
@@ -269,3 +285,4 @@ def test_a_charging_profile_is_followed_to_the_pwm_through_few_files():
     assert dye.files[0] == "ocpp16/on_demand.py" and "hal/pilot.py" in dye.files, dye.files
     assert "station/limits.py" in dye.files and "iec61851/evse.py" in dye.files
     assert len(dye.files) <= TO_THE_PWM, dye.files
+    assert names(dye.files) == in_document("An operator's word")

@@ -1,7 +1,7 @@
 # Random frames and payloads against a charger in this process.
 # MIT license; part of microevse
-"""`fuzz(examples)`: each example plays `attack`, which asserts. `TALLY` counts the actions that were
-carried out."""
+"""`fuzz(examples)`: each example plays `attack`, which asserts. `TALLY` counts the actions that
+were carried out."""
 
 import asyncio
 import collections

@@ -1,7 +1,7 @@
 # Streams of a WebSocket without a socket, and frames of RFC 6455.
 # MIT license; part of microevse
-"""`Streams` stands for what asyncio.open_connection returns; `response` is a server's answer to the
-upgrade."""
+"""`Streams` stands for what asyncio.open_connection returns; `response` is a server's answer to
+the upgrade."""
 
 import asyncio
 

@@ -395,8 +395,8 @@ def test_lock_that_senses_only_under_power_is_not_assumed():
 
 
 def test_looking_at_a_lock_under_power_never_moves_it_back():
-    """The tick may run between two lines, and one wire alone moves the bolt: after locking the wire
-    that pulls it out is never high alone, after unlocking never the other one."""
+    """The tick may run between two lines, and one wire alone moves the bolt: after locking the
+    wire that pulls it out is never high alone, after unlocking never the other one."""
     with Hal("lock") as lock_:
         quick(lock_)
         lock = lock_.Lock({"a": 20, "b": 19, "detect": 34, "detect_drive": True})

@@ -556,8 +556,8 @@ def test_the_source_is_measured_in_the_first_500_ms_of_f_with_nobody_there():
     # A source that is known to be weak is told in state F, and only there.
     assert steady(observer) is None and weak(observer) == "PilotFrontEnd"
     observer = dark(Observer(True), (-11000,))
-    for ms, seen in ((499, -11001), (1, -11001)):
-        weak(observer, -11002 if ms == 1 else -11001, ms=ms)
+    for ms, low_mv in ((499, -11001), (1, -11002)):
+        weak(observer, low_mv, ms=ms)
     steady(observer, windows=20)
     assert observer.front_end.low_mv == -11001
     observer = dark(Observer(True), (-11000,))
@@ -573,7 +573,7 @@ def test_the_source_is_measured_in_the_first_500_ms_of_f_with_nobody_there():
 
 
 def test_a_source_is_blamed_only_with_state_a_before_and_after():
-    """A car with a shorted diode that is plugged in while state F is sent looks like a weak source."""
+    """A car with a shorted diode looks like a weak source if it is plugged in during state F."""
     for high_mv in (9000, 6000, 3000):
         observer = dark(Observer(True), [-8800] * 20)
         steady(observer, high_mv, 1)

@@ -279,8 +279,8 @@ def test_a_full_journal_costs_samples_and_nothing_else():
 
 
 def test_two_samples_in_a_row_never_have_the_same_time():
-    """The first was taken when it was due, the second late: over the end of a second of uptime, and
-    not over that of one of the time. Both once had the same time."""
+    """The first was taken when it was due, the second late: over the end of a second of uptime,
+    and not over that of one of the time. Both once had the same time."""
     from evse_base.clock import Clock
 
     for part in (0, 300, 600, 900):

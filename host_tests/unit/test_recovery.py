@@ -293,8 +293,10 @@ def cuts(c):
 
 def test_a_restart_that_cuts_a_session_whose_ev_asks_counts_as_a_closing():
     """The supply broke down at each closing: 111 closings in four minutes."""
-    for cause, counted in (("PowerUp", 1), ("Watchdog", 1), ("Crash", 1), ("Retry", 1),
-                           ("SoftRestart", 0), ("HardRestart", 0), ("FirmwareUpdate", 0)):  # fmt: skip
+    for cause, counted in (
+        ("PowerUp", 1), ("Watchdog", 1), ("Crash", 1), ("Retry", 1),
+        ("SoftRestart", 0), ("HardRestart", 0), ("FirmwareUpdate", 0),
+    ):  # fmt: skip
         c, cut = restarted(journal(start(3), asking(3)), cause, 2)
         assert len(cut) == 1 and c.evse.closings.left == (50 - counted, 3), cause
         assert cuts(c) == counted, cause

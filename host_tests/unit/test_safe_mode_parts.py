@@ -1,6 +1,6 @@
 # Safe mode: what its page says and does, and that no broken part keeps the others from running.
 # MIT license; part of microevse
-"""The whole of it, on MicroPython, is in host_tests/test_safe_mode.py."""
+"""The whole of it, on MicroPython, is in host_tests/charger/test_safe_mode.py."""
 
 import asyncio
 import sys

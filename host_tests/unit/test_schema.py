@@ -1,6 +1,6 @@
 # The table of incoming messages, checked by hand-made examples on both interpreters.
 # MIT license; part of microevse
-"""The comparison with the official schemas at large is in host_tests/packages/test_schema_official.py."""
+"""packages/test_schema_official.py compares the table with all of the official schemas."""
 
 import json
 

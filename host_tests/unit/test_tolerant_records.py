@@ -205,7 +205,7 @@ def test_truncated_records_and_such_that_are_no_list():
 def test_what_cannot_be_read_is_told_once_and_stays_but_for_a_start():
     from evse_base import log
 
-    for at, (kind, payload) in enumerate(WHOLE):
+    for kind, payload in WHOLE:
         c = Charger()
         put(c.journal, START, BOUNDS[START])
         put(c.journal, kind, payload[:3])

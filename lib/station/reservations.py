@@ -18,7 +18,8 @@ from .authorization import ANY, bad_token, kept, same_group, same_token
 
 
 class Reservation:
-    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None. kind: of token."""
+    """`connector` 0: any. expiry: Unix s. parent: group that may use it, or None. kind: of the
+    token."""
 
     def __init__(self, id, connector, token, parent, expiry, kind=ANY):
         self.id = id

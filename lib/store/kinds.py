@@ -11,8 +11,9 @@ delivered nor marked done (journal.py).
 """
 
 # Events: recorded once, delivered once, in this order.
-# The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the record
-# in its session, 0 for START; a number that is missing is that of a record given up for room.
+# The fields behind the semicolon are missing in records of version 0.1.0. seq: number of the
+# record in its session, 0 for START; a number that is missing is that of a record given up for
+# room.
 # [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
 # id|None, trigger (station.session.Waiting)]
 START = 1
@@ -31,13 +32,14 @@ FIRST_STATE = 16
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
-# Who has acknowledged a START, until its STOP is delivered: [session, id|None; families, uuid|None],
-# key session. families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
+# Who has acknowledged a START, until its STOP is delivered:
+# [session, id|None; families, uuid|None], key session.
+# families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
 TXID = 18
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
-# The kind is there only where the protocol told one; then the key is token, line feed, kind. A token
-# or parent of more than 36 characters is a hash (station.authorization.kept).
+# The kind is there only where the protocol told one; then the key is token, line feed, kind.
+# A token or parent of more than 36 characters is a hash (station.authorization.kept).
 CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
 # Bounds the energy that a power cut can cost, and outlives the records of delivered
 # sessions, so that no session number is given twice.

@@ -64,7 +64,8 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        self.running = {}  # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
+        # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
+        self.running = {}
         self.told_full = False
         self._space = Space(self, connectors)
 
