@@ -22,7 +22,7 @@ def provisioning(path="config.json"):
 
 
 def layer_values(layer, values):
-    """A wrong value in the file is said and left out: no reason to start over and over."""
+    """Log a wrong value in the file and leave it out: it must not crash every start."""
     for name in values:
         try:
             layer({name: values[name]})

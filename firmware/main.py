@@ -13,9 +13,9 @@ import sys
 import machine
 
 # Garbage of this part of what is free is collected: what stays is then packed together, and
-# large blocks can be had where it counts (a message, a TLS record).
+# there are large free blocks for a message or a TLS record.
 COLLECT_AT = 16
-# With PSRAM there is room, and a collection takes tens of milliseconds: as seldom as may be.
+# With PSRAM there is room, and a collection takes tens of milliseconds: so it is rare there.
 SMALL = 1 << 20
 
 

@@ -13,7 +13,7 @@ from onewire import OneWire, OneWireError
 from evse_base import ticks_diff, ticks_ms
 
 EVERY_S = 2
-STALE_MS = 10000  # older is no reading, whatever has become of the task
+STALE_MS = 10000  # an older reading counts as none, also if the task has stopped
 CONVERT_S = 0.8  # 12 bits: at most 750 ms
 TRIES = 3  # readings lost in a row before nothing is known any more
 # Its value after power-on. A sensor that lost its supply during a conversion says this,

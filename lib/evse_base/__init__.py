@@ -110,7 +110,7 @@ def random_below(n):
 
 def forget(name):
     """Drop a module, what is inside of it and its place in its package: its memory can be used
-    again once nobody holds anything of it."""
+    again once no object of it is in use."""
     for known in list(sys.modules):
         if known == name or known.startswith(name + "."):
             del sys.modules[known]
@@ -121,7 +121,7 @@ def forget(name):
 
 
 def release(name):
-    """`forget`, but only where the module can be had again in no time."""
+    """`forget`, but only where the module can be loaded again within milliseconds."""
     if IN_PLACE:
         forget(name)
 

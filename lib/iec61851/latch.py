@@ -11,7 +11,7 @@ in the tick, forgets it only if it has not been latched again since.
 
 from evse_base import const
 
-# All causes, those that matter most first: of several the first one is told.
+# All causes, those that matter most first: of several the first one is shown.
 CAUSES = (
     "EmergencyStop",
     "RcdTripped",

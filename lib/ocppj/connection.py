@@ -48,7 +48,7 @@ class Connection:
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
     clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
         matter if the interpreter stalls. resolve: as dial.resolve, or Dns.lookup.
-    protocols: sub-protocols, most preferred first; or fn() -> those that can be had now.
+    protocols: sub-protocols, most preferred first; or fn() -> those available now.
     Give it the Rpc with `attach` before `run`; a `Central` does that, and sets the hooks.
     """
 

@@ -1,4 +1,4 @@
-# Who may charge: list, cache, the word of the central system, and the rules for being offline.
+# Decides who may charge: list, cache, central system, and the rules for being offline.
 # MIT license; part of microevse
 """Authorization of tokens (OCPP 1.6 sections 3.5, 4.1; the same rules hold in 2.x C01-C15).
 
@@ -184,8 +184,8 @@ class Authorizer:
         return entry
 
     def learn(self, token, info, kind=ANY):
-        """The central system has said something about a token; by a protocol without kinds it
-        is said of every kind, and takes the place of all that was said before."""
+        """Keep an answer of the central system about a token. By a protocol without kinds it holds
+        for every kind, and replaces all earlier answers about that text."""
         if self.on_learn is not None:
             self.on_learn(token, info, kind)
         if not token or not self._settings.get("AuthorizationCacheEnabled"):

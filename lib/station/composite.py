@@ -18,8 +18,8 @@ def composite(station, number, duration, unit, clock):
     """(seconds covered, [[start s, limit in tenths of `unit`, phases], ...]) from now on.
 
     number: of a connector, 0: the whole station with a car at every connector. A connector
-    without a session is told as if one began now. At most MAX_PERIODS periods: a schedule
-    with more of them is told up to there (seconds covered < duration).
+    without a session is treated as if one began now. At most MAX_PERIODS periods: a schedule
+    with more of them ends there (seconds covered < duration).
     """
     unix, uptime = clock.now(), clock.uptime()
     lines = [_Line(c, uptime) for c in station.connectors if number in (0, c.id)]

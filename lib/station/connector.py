@@ -207,8 +207,8 @@ class Connector:
         return self.evse.offered_ma if self.evse.pwm else 0
 
     def may_be_live(self):
-        """True if there may be voltage on the pins although the contactor is told to be open. The
-        poles tell of a weld before it is reported; a reported one counts whatever they tell."""
+        """True if there may be voltage on the pins although the contactor should be open. The
+        poles show a weld before it is reported; a reported one counts even if they show none."""
         poles = self.poles_closed
         return self.faults.may_be_live or (poles is not None and poles())
 

@@ -26,8 +26,8 @@ PERSON = 3  # when a person who may says so; a restart does not help (see `recov
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
 
-# Cause, reaction, when it is over, sentence for a person. Of causes that do the same the first
-# one in this table is told. One text: as a dict it would take ten times the heap.
+# Cause, reaction, when it is over, sentence for a person. Of causes with the same reaction
+# the first one in this table is shown. One text: as a dict it would take ten times the heap.
 _TABLE = """
 EmergencyStop|33Emergency stop: release it, then reset it on the page or by a long press of the button.
 RcdTripped|31Earth leakage: unplug and have car and cable checked.

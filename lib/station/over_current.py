@@ -18,7 +18,7 @@ BLIND_MS = const(10000)
 class OverCurrent:
     """Soft: above (limit + 0.5 A) * 1.1, 8 s of evidence. Hard: above 1.25 * limit, 3 s of it.
 
-    Current that is too high for half of the time is told after 12 s (hard) or 32 s (soft) at
+    Current that is too high for half of the time is reported after 12 s (hard) or 32 s (soft) at
     most. A third of the readings, evenly spread, is never enough. The limit is the most that was
     offered in the last 6 s: the EV has this time to follow each step down.
     """

@@ -194,7 +194,7 @@ class Protection:
                 log.warn("station", "%d mA drawn at %d mA", highest, offered)
                 self._connector.report_fault(cause)
         if not self._phases:
-            return _GOOD  # it never told a current: `lacks` says so
+            return _GOOD  # its meter never gave a current: `lacks` lists that
         if self._closed and now - max(read_ms, self._switched_ms) >= BLIND_MS:
             return _SURE
         if read_ms == self._read_ms:

@@ -60,7 +60,7 @@ class Upload:
         except jobs.services.errors as exc:
             log.warn("file", "log not sent: %s", log.redact(exc))
             if jobs.upload is not self:
-                return  # another one is wanted by now, and its words will be told
+                return  # a newer request has taken its place, and reports its own status
             word = "upload_failed" if job.failed(self._clock.uptime_ms()) else None
         if word:
             jobs.say(LOG, word)
