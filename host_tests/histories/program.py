@@ -128,7 +128,9 @@ class Program:
             self.tick.start()
             supervisor = self.supervisor
             for connector in self.station.connectors:
-                supervisor.start("connector %d" % connector.id, connector.run)
+                supervisor.start(
+                    "connector %d" % connector.id, connector.sequence.run, critical=True
+                )
                 supervisor.start("meter %d" % connector.id, connector.metering.run)
             electrical.start_protections(self)
             supervisor.watch("loop", LOOP_LIMIT_MS)
