@@ -105,8 +105,8 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection"
-        " unit/test_ws_handshake"
+        "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial"
+        " unit/test_ws_connection unit/test_ws_handshake"
         " packages/test_certificate_names",
         "charger/test_tls_sessions charger/test_start_interface charger/test_setup_network"
         " micropython:test_tls_pem"
@@ -115,7 +115,7 @@ ROWS = [
     (
         "signatures",
         "lib/slots/*",
-        "unit/test_signatures unit/test_installer unit/test_slots",
+        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots",
         "charger/test_update charger/test_first_flash micropython:test_slots"
         " micropython:test_installer",
     ),

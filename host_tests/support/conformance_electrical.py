@@ -637,7 +637,7 @@ def another_duty(rig, sent_ma):
 def wrong_duty(meant, sent):
     what = "PWM sends %d A where %d A is meant" % (sent, meant)
 
-    @row("duty", what + ", from one moment on: told and contactor open", 1500)
+    @row("duty", what + ", from one moment on: told and contactor open", 2000)
     def measure(rig):
         rig.charge(1000 * meant)
         rig.finely()

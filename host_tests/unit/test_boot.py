@@ -42,6 +42,14 @@ def compiled(name):
 BOOT, MAIN = compiled("boot"), compiled("main")
 
 
+class Module:
+    """Has the attributes that it is given."""
+
+    def __init__(self, **members):
+        for name in members:
+            setattr(self, name, members[name])
+
+
 class Start:
     """A start of the chip in an empty directory; everything is put back afterwards."""
 
@@ -155,6 +163,63 @@ def test_a_pin_that_cannot_be_driven_keeps_no_other_one_closed():
         assert is_open() and sys.modules["outputs"] == [(26, 0), (25, 1)]
 
 
+def test_a_value_of_another_format_drives_no_pin_of_its_own():
+    with Start(checked(bytes([2, 13 | 128, 14])), BOARD):
+        boot()
+        assert is_open() and sys.modules["outputs"] == SAFE
+        assert not [pin for pin, _ in chip.log if pin in (13, 14)]
+
+
+def test_boot_reads_the_longest_value_that_is_ever_kept_and_no_longer_one():
+    """Seventeen connectors are 39 bytes. Each pin of the value is driven, or none."""
+    pins = list(range(34))
+    with Start(checked(bytes([1] + pins)), None):
+        boot()
+        assert sys.modules["outputs"] == [(pin, 0) for pin in pins]
+    for more in (2, 3, 6):  # 41, 42 and 45 bytes
+        with Start(checked(bytes([1] + pins + [40] * more)), BOARD):
+            boot()
+            assert sys.modules["outputs"] == SAFE, more
+
+
+def test_an_output_of_the_nvs_and_of_the_board_file_is_listed_once():
+    with Start(checked(KEPT), BOARD):
+        boot()
+        assert chip.log == SAFE * 2, "each is driven by both"
+        assert sys.modules["outputs"] == SAFE
+
+
+def test_boot_starts_an_application_slot_and_goes_on_without_one():
+    for fails in (None, OSError(5), MemoryError()):
+        with Start(checked(KEPT), BOARD):
+            import hal
+
+            began = []
+
+            def start():
+                began.append(is_open())
+                if fails is not None:  # noqa: B023
+                    raise fails  # noqa: B023
+
+            sys.modules["hal.appslot"] = hal.appslot = Module(start=start)
+            boot()
+            assert began == [True], "once, with the contactors open"
+
+
+def test_boot_leaves_none_of_its_own_modules_to_the_application():
+    """The slot brings its own; those of boot.py may be of another version."""
+    with Start(checked(KEPT), BOARD):
+        others = "station.hal", "halyard", "slotshop.slots"
+        for name in others:
+            sys.modules[name] = Module()
+        boot()
+        left = [n for n in sys.modules if n.split(".")[0] in ("hal", "slots")]
+        assert not left, left
+        for name in others:
+            assert name in sys.modules, name
+            del sys.modules[name]
+
+
 def test_frozen_modules_go_before_files_of_the_same_name():
     """A leftover /hal of an older version went before the frozen one."""
     with Start(checked(KEPT)):
@@ -167,12 +232,12 @@ def test_frozen_modules_go_before_files_of_the_same_name():
         assert sys.path == ["/app_a", "/app_a/lib", ".frozen", "", "/lib"]
 
 
-class Module:
-    """Has the attributes that it is given."""
-
-    def __init__(self, **members):
-        for name in members:
-            setattr(self, name, members[name])
+def test_a_module_path_without_frozen_modules_or_without_files_stays_as_it_is():
+    for path in (["", "/lib"], [".frozen", "/lib"], ["/lib"]):
+        with Start(checked(KEPT)):
+            sys.path[:] = path
+            boot()
+            assert is_open() and sys.path == path
 
 
 class Asyncio:
@@ -301,3 +366,75 @@ def test_safe_mode_runs_instead_of_the_application():
             )
             assert began == ["safe" if safe else "app"]
             assert ("safe_mode" in sys.modules) is safe, "its memory is given back"
+
+
+def test_the_application_runs_where_the_collector_has_only_half_of_its_functions():
+    """Then nothing is set."""
+    for half in ({"mem_free": lambda: 160}, {"threshold": lambda amount: 1 // 0}, {}):
+        with Start(checked(KEPT), BOARD):
+            boot()
+            chip.log.clear()
+            start_main(None, gc=Module(**half))
+            assert chip.log == ["application"] and not chip.ends, half
+
+
+def early(exc):
+    """A blackbox module at whose start `exc` is raised: the application is not there yet."""
+
+    def start():
+        chip.pins[26], chip.pins[25] = 1, 0
+        chip.log.append("application")
+        raise exc
+
+    return Module(start=start, crashed=lambda exc: chip.log.append("kept"))
+
+
+def test_ctrl_c_before_there_is_an_application_leaves_the_prompt():
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(None, blackbox=early(KeyboardInterrupt()), app=None)
+        assert opened_first() and not chip.ends
+
+
+def test_a_failure_before_there_is_an_application_is_a_crash_like_any_other():
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(None, blackbox=early(ValueError("broken")), app=None)
+        assert opened_first() and chip.ends == ["cpu"] and "kept" in chip.log
+        from hal import system
+
+        assert system._read()[0] == 4
+
+
+def test_a_failed_application_is_stopped_before_the_reset():
+    """The tick runs on after the failure, and could close a contactor again."""
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(ValueError("broken"))
+        assert opened_first() and "stopped" in chip.log
+        assert chip.log.index("stopped") < chip.log.index("kept")
+
+
+def test_what_closes_while_the_application_is_stopped_is_opened_before_the_reset():
+    def stop():
+        chip.pins[26], chip.pins[25] = 1, 0
+        chip.log.append("closed")
+        raise OSError(5)
+
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(ValueError("broken"), app=Module(run=lambda: None, stop=stop))
+        assert is_open() and chip.ends == ["cpu"]
+        assert chip.log[chip.log.index("closed") + 1 :] == SAFE + ["cpu reset"]
+
+
+def test_the_last_words_are_watched_from_before_the_application_runs():
+    with Start(checked(KEPT), BOARD):
+        boot()
+        chip.log.clear()
+        start_main(None, blackbox=Module(start=lambda: chip.log.append("watched")))
+        assert chip.log == ["watched", "application"]

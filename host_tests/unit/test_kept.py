@@ -48,6 +48,33 @@ def test_so_many_outputs_fit():
         del sys.modules["outputs"]
 
 
+def test_what_is_kept_are_the_outputs_and_the_checksum_of_zlib():
+    """boot.py and board.c compute the same checksum: with another one they open nothing."""
+    with Hal("kept") as kept:
+        for pins, wanted in (
+            (((26, 0), (27, 1)), "011a9b32037329"),
+            (((25, 1), (19, 1)), "01999388400637"),
+            (((2, 1), (4, 1)), "018284d50ee31d"),
+            (((18, 0), (5, 1)), "01128559b4a51b"),
+        ):
+            assert kept.packed(pins).hex() == wanted, pins
+
+
+def test_what_is_no_failure_of_the_nvs_is_told_and_nothing_is_written():
+    with Hal("kept") as kept:
+
+        class Nvs(sys.modules["esp32"].NVS):
+            def get_blob(self, key, buf):
+                raise ValueError("a bug")
+
+        sys.modules["esp32"].NVS = Nvs
+        try:
+            raises(ValueError, kept.keep, PROFILE)
+            assert not chip.nvs
+        finally:
+            del sys.modules["outputs"]
+
+
 def crashed(system, times):
     """The number of starts that went wrong in a row, after one more."""
     system._last = None
@@ -82,7 +109,48 @@ def test_a_marker_says_why_and_a_retry_counts_one_less():
             number, loops = system._read()
             assert (MARKS[number], loops) == (mark, kept)
         for wrong in ("", "Whatever", None):
-            raises(ValueError, system.mark, wrong)
+            assert str(raises(ValueError, system.mark, wrong)) == "no reset reason: %s" % wrong
+
+
+def started_with(system, mark, loops):
+    """As after a reset with this marker: nothing has been found out yet."""
+    system._write(mark, loops)
+    system._last, system._loops = None, 0
+    chip.cause = 2
+
+
+def test_whatever_is_asked_first_the_reason_of_this_start_is_kept_in_mind():
+    with Hal("system") as system:
+        started_with(system, 4, 2)
+        assert system.boot_loops() == 3
+        started_with(system, 3, 0)
+        system.mark("Crash")
+        assert system.last_reset() == "FirmwareUpdate" and system._read() == (4, 0)
+        started_with(system, 4, 2)
+        system.mark("Crash")
+        assert system.last_reset() == "Crash" and system._read() == (4, 3)
+        started_with(system, 4, 2)
+        system.healthy()
+        assert system.last_reset() == "Crash" and system.boot_loops() == 0
+        assert system._read() == (0, 0)
+
+
+def test_a_healthy_start_forgets_no_marker_of_the_reset_to_come():
+    with Hal("system") as system:
+        started_with(system, 4, 1)
+        system.mark("FirmwareUpdate")
+        assert system._read() == (3, 2)
+        system.healthy()
+        assert system._read() == (3, 0)
+
+
+def test_a_reset_of_the_system_sets_one_bit_of_the_register():
+    """The others of OPTIONS0 hold the second core and the oscillators."""
+    with Hal("system", "watchdog") as (system, watchdog):
+        before = chip.mem.options0
+        watchdog.Watchdog("esp32")
+        system.reset()
+        assert chip.ends[0] == "system" and chip.mem.options0 == before | 1 << 31
 
 
 def test_what_is_no_marker_of_ours_is_none():
@@ -95,9 +163,11 @@ def test_what_is_no_marker_of_ours_is_none():
             assert system._read() == (0, 0), i
         chip.memory = good[:9]
         assert system._read() == (0, 0)
-        body = struct.pack("<4sBB", b"mEVS", 6, 1)  # no such reason, with a checksum that is right
-        chip.memory = body + struct.pack("<I", system.crc32(body) & 0xFFFFFFFF)
-        assert system._read() == (0, 0)
+        # No such reason, and a magic of somebody else, with checksums that are right.
+        for magic, reason in ((b"mEVS", 6), (b"mEVT", 2)):
+            body = struct.pack("<4sBB", magic, reason, 1)
+            chip.memory = body + struct.pack("<I", system.crc32(body) & 0xFFFFFFFF)
+            assert system._read() == (0, 0), magic
 
 
 def test_last_words_are_the_last_1400_bytes_and_begin_with_a_character():
@@ -110,6 +180,8 @@ def test_last_words_are_the_last_1400_bytes_and_begin_with_a_character():
             ("\u20ac".encode() + b"z" * 1398, "z" * 1398),
             ("\u20ac".encode() + b"z" * 1397, "\u20ac" + "z" * 1397),
             (b"", ""),
+            ("\u00e9".encode() + b"z" * 1399, "z" * 1399),
+            ("\u2041".encode() + b"z" * 1398, "z" * 1398),
         ):
             system._write(3, 5)
             system.keep_words(words)
@@ -127,6 +199,50 @@ def test_last_words_are_the_last_1400_bytes_and_begin_with_a_character():
             chip.memory = good
         chip.memory = chip.memory[:17]
         assert system.kept_words() == ""
+
+
+def test_more_words_than_are_ever_kept_are_none_of_ours():
+    with Hal("system") as system:
+        for count in (1400, 1401):
+            words = b"x" * count
+            head = struct.pack("<II", count, system.crc32(words) & 0xFFFFFFFF)
+            chip.memory = bytes(10) + head + words
+            assert system.kept_words() == ("x" * 1400 if count == 1400 else ""), count
+
+
+class Figures:
+    """The modules gc and esp32, as far as they count memory."""
+
+    HEAP_DATA = 4
+
+    def __init__(self, regions):
+        self.regions = regions
+
+    def mem_free(self):
+        return 1234
+
+    def idf_heap_info(self, capabilities):
+        assert capabilities == 4
+        if isinstance(self.regions, Exception):
+            raise self.regions
+        return self.regions
+
+
+def test_the_heaps_are_told_apart():
+    """A region: (bytes, free, largest free block, least ever free)."""
+    with Hal("system") as system:
+        real = system.gc
+        system.gc = figures = Figures([(900, 90, 50, 7), (800, 200, 60, 600), (700, 5, 5, 1)])
+        try:
+            assert system.heap() == {"free": 1234}, "without an esp32 that counts"
+            sys.modules["esp32"] = figures
+            assert system.heap() == {"free": 1234, "idf_free": 295, "idf_largest": 60}
+            system.gc = object()
+            assert system.heap()["free"] == 0
+            figures.regions = RuntimeError("a bug is told")
+            raises(RuntimeError, system.heap)
+        finally:
+            system.gc = real
 
 
 def test_causes_of_a_reset():

@@ -4,6 +4,8 @@
 these comparisons; each is asked at its bound."""
 
 import evse_base as port
+import sys
+
 from helpers import run
 from station import measurands, recovery
 from station_parts import Charger, FakeMeter
@@ -74,6 +76,14 @@ def test_a_checkpoint_knows_the_energy_better_unless_it_is_older():
     assert cut(start(3), checkpoint(3, 999)) == [(3, 1000, [1, 10, 0])]
     assert cut(start(3), checkpoint(4, 1300)) == [(3, 1000, [1, 10, 0])]
     assert cut(checkpoint(3, 1300)) == [] == cut(start(3), checkpoint(3, 1300), stop(3))
+
+
+def test_a_checkpoint_without_a_session_hides_none_of_another_connector():
+    other = kinds.CHECKPOINT, [2, 4, 1300, [1, 30, 0], 0]
+    for first, last in ((checkpoint(3, 1200), other), (other, checkpoint(3, 1200))):
+        for number, connector, wh in ((4, 2, 1300), (3, 1, 1200)):
+            found = cut(start(number, connector), first, last)
+            assert found == [(number, wh, [1, 30, 0])]
 
 
 def test_the_later_stamp_counts_boots_before_seconds():
@@ -211,6 +221,7 @@ def test_free_mode_waits_only_after_a_power_cut():
 def test_random_numbers_are_below_their_bound():
     assert port.random_below(0) == 0 == port.random_below(-1) == port.random_below(1)
     assert {port.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
+    assert any(port.random_below(1 << 32) >> 24 for _ in range(50)), "32 bits are drawn"
 
 
 class Ending:
@@ -224,6 +235,11 @@ class Ending:
         self.told = []
         self.evse = self
         self.sequence = self
+        self.held = self
+
+    def keep(self):
+        assert self._clock.ms > self._begun, "a window has counted the closing"
+        self.told.append("kept")
 
     @property
     def session(self):
@@ -266,12 +282,13 @@ def ends(kind, *connectors):
 
 
 def test_a_reset_waits_until_every_session_has_ended_and_every_contactor_is_open():
-    assert ends("soft", (0, 0)) == ([["end soft_reset"]], 0)
-    assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset"]] * 2, 0)
-    assert ends("soft", (0, 0), (1000, 0)) == ([["end soft_reset"]] * 2, 1000)
-    assert ends("soft", (0, 1100)) == ([["end soft_reset"]], 1100)
-    assert ends("soft", (0, 1000), (0, 0)) == ([["end soft_reset"]] * 2, 1000)
-    assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset"]], 8000)
+    end = ["end soft_reset", "kept"]
+    assert ends("soft", (0, 0)) == ([end], 100)
+    assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset", "kept"]] * 2, 100)
+    assert ends("soft", (0, 0), (1000, 0)) == ([end] * 2, 1000)
+    assert ends("soft", (0, 1100)) == ([end], 1100)
+    assert ends("soft", (0, 1000), (0, 0)) == ([end] * 2, 1000)
+    assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset", "kept"]], 8100)
 
 
 # -- a closing that ends in a restart ----------------------------------------------------
@@ -308,6 +325,12 @@ def test_a_restart_that_cuts_a_session_whose_ev_asks_counts_as_a_closing():
     assert c.evse.closings.left == (50, 3) and not held(c)
     c, _ = restarted(journal(start(3, 7)), "PowerUp", 2)  # a connector that is gone
     assert c.evse.closings.left == (50, 3) and not held(c)
+
+
+def test_a_restart_of_unknown_cause_counts_as_commanded():
+    c = journal(start(3), asking(3))
+    recovery.restore(c.station, c.journal)
+    assert cuts(c) == 0 and c.evse.closings.left == (50, 3)
 
 
 def test_flickers_of_the_supply_do_not_lock_out_a_car_that_does_not_ask():
@@ -386,10 +409,100 @@ def test_an_ev_that_asks_is_on_flash_before_the_contactor_closes():
         assert not c.evse.closed
         found += [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
         c.evse.state = 2
-        c.connector.look(c.clock.ms)
-        return found + [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
+        for ms in (0, 4999, 1):
+            c.clock.ms += ms
+            c.connector.look(c.clock.ms)
+            found += [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
+        return found
 
-    assert run(story()) == [0, 1, 0]
+    assert run(story()) == [0, 1, 1, 1, 0]
+
+
+def begun():
+    """A charger whose session has begun, nothing asked for yet."""
+    c = Charger()
+    c.known["CARD"] = ("accepted", None)
+
+    async def story():
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token("CARD")
+        await c.pass_s(1)
+
+    run(story())
+    return c
+
+
+def test_an_ev_that_toggles_does_not_fill_the_flash():
+    """Five records a second filled a flash that could not be erased, as another car charged."""
+    c = begun()
+    written = []
+    keep = c.journal.keep
+    c.journal.keep = lambda *record: written.append(record) or keep(*record)
+    for i in range(300):
+        c.evse.state = 3 - i % 2
+        c.clock.ms += 200
+        c.connector.look(c.clock.ms)
+    assert [payload[4] for _, _, payload in written] == [1]
+
+
+def test_a_refused_checkpoint_is_written_at_the_next_look():
+    """What says that the EV asks was tried once: nine cut sessions in a row did not count."""
+    c = begun()
+    keep = c.journal.keep
+    tries = []
+
+    def refuses(*record):
+        tries.append(record)
+        raise OSError(5)
+
+    c.journal.keep = refuses
+    c.evse.state = 3
+    for _ in range(3):
+        c.connector.look(c.clock.ms)
+    assert len(tries) == 3
+    c.journal.keep = keep
+    c.connector.look(c.clock.ms)
+    assert [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)] == [1]
+
+
+def test_numbers_of_sessions_go_on_where_nothing_but_the_held_one_is_left():
+    """A session with a number of before was taken for one that had been counted."""
+    c, _ = restarted(journal((kinds.HELD, [1, [], [0] * 8, 20, 0])), "PowerUp", 2)
+    assert c.station.next_session() == 21
+    c.journal.append(*start(21))
+    c.journal.keep(kinds.CHECKPOINT, 1, asking(21)[1])
+    c, _ = restarted(c, "PowerUp", 3)
+    assert cuts(c) == 1
+
+
+def test_a_held_record_that_is_no_list_is_for_a_person():
+    for payload in ({}, 5, "EmergencyStop", None, True, [], ["1"], [None, ["EmergencyStop"]]):
+        c = journal()
+        c.journal.keep(kinds.HELD, 1, payload)
+        c, _ = restarted(c, "PowerUp", 2)
+        assert c.evse.closings.person and "ClosingsExceeded" in c.evse.faults, payload
+        if isinstance(payload, list) and len(payload) > 1:
+            assert c.connector.faults.has("EmergencyStop")
+
+
+def test_a_stop_is_waited_for_though_the_cut_session_had_been_counted():
+    """A crash, then the stop breaks the supply before the end of the session is on flash."""
+    c, _ = restarted(journal(start(3), asking(3)), "Crash", 2)
+    assert c.connector.unplugged_since_stop
+    c, _ = restarted(c, "PowerUp", 3, True)
+    assert not c.connector.unplugged_since_stop and cuts(c) == 1
+
+
+def test_what_the_evse_alone_has_found_is_held_too():
+    """The connector's task waited for a meter: the record was written without the trip."""
+    c = Charger()
+    c.evse.trip("RcdTripped")
+    c.evse.trip("PilotOutput")  # a restart ends it
+    c.connector.sequence.held.keep()
+    assert held(c)[0][1] == ["RcdTripped"]
+    run(c.work())
+    assert held(c)[0][1] == ["RcdTripped"]
 
 
 def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
@@ -403,6 +516,7 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         ([1, [], [0, 0, 0, 0]], False),
         ([1, [], [0, 0]], True),
         ([1, []], True),
+        ([1, ["EmergencyStop"]], True),
         ([1], True),
         ([1, None, [0, 0, 0]], True),
         ([1, [None, 7, ["x"]], [0, 0, 0]], True),
@@ -411,13 +525,65 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         c, _ = restarted(journal((kinds.HELD, payload)), "PowerUp", 2)
         assert c.evse.closings.person is person, payload
         assert ("ClosingsExceeded" in c.evse.faults) is person, payload
-        assert c.connector.faults.has("EmergencyStop") is ("EmergencyStop" in str(payload)), (
-            payload
-        )
+        stop = "EmergencyStop" in str(payload)
+        assert c.connector.faults.has("EmergencyStop") is stop, payload
         assert c.station.reset_faults() or not person, payload
         run(c.work())
         c, _ = restarted(c, "SoftRestart", 3)
         assert not c.evse.closings.person, payload
+
+
+def test_a_cause_that_ends_by_itself_is_not_restored():
+    record = [1, ["TemperatureStop", "TickFailed"], [0, 0, 0], 4, 0]
+    c, _ = restarted(journal((kinds.HELD, record)), "PowerUp", 2)
+    assert not c.connector.faults.has("TemperatureStop")
+    assert not c.connector.faults.has("TickFailed") and c.connector.usable
+    assert held(c)[0][1] == [], "the record says what holds now"
+    assert held(c)[0][3] == 4
+
+
+def test_a_restored_fault_is_shown_for_five_seconds():
+    for cause in ("EmergencyStop", "RcdTripped"):
+        c, _ = restarted(journal((kinds.HELD, [1, [cause], [0, 0, 0], 0, 0])), "PowerUp", 2)
+        faults = c.connector.faults
+        faults.reset()
+        faults.step(4999, False)
+        assert faults.has(cause)
+        faults.step(5000, False)
+        assert not faults.has(cause)
+
+
+def test_a_record_that_says_what_holds_is_not_written_again():
+    """Each start would cost flash."""
+    for record in ([1, ["RcdTripped"], [0, 0, 0], 0, 0], [1, [], [0, 0, 0], 7, 0],
+                   [1, [], [0, 0, 0], 0, 1], [1, ["EmergencyStop"], [0, 0, 0], 7, 1]):  # fmt: skip
+        c = Charger(journal((kinds.HELD, record)).flash, boot=2)
+        kept = []
+        c.journal.keep = lambda *arguments: kept.append(arguments)  # noqa: B023
+        c.evse.plug()
+        recovery.restore(c.station, c.journal, "PowerUp")
+        run(c.work())
+        assert [k for k in kept if k[0] == kinds.HELD] == [], record
+
+
+def test_a_record_without_its_last_fields_is_read_as_far_as_it_goes():
+    for tail, counted, finished in (
+        ([], 0, False), ([4], 4, False), ([4, 0], 4, False), ([4, 1], 4, True),
+        ([None, 1], 0, True), (["4", 0], 0, False), ([4, None], 4, True), ([4, "x"], 4, True),
+    ):  # fmt: skip
+        c = journal((kinds.HELD, [1, [], [0, 0, 0]] + tail), start(4), asking(4))
+        c, _ = restarted(c, "PowerUp", 2)
+        assert cuts(c) == (0 if counted == 4 else 1), (tail, "session 4 was counted before")
+        assert c.connector.sequence.held.counted == 4
+        assert c.connector.unplugged_since_stop is not finished, tail
+        assert not c.evse.closings.person, tail
+
+
+def test_the_record_says_that_free_mode_waits():
+    c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
+    assert held(c)[0][3:] == [3, 1]
+    c, _ = restarted(c, "PowerUp", 3, True)
+    assert held(c)[0][3:] == [3, 1]
 
 
 def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
@@ -444,3 +610,29 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
     assert c.connector.unplugged_since_stop
     c, _ = restarted(c, "PowerUp", 6, True)
     assert c.connector.unplugged_since_stop
+
+
+# -- the start of a station --------------------------------------------------------------
+
+
+def test_a_start_without_a_cut_session_is_over_at_once():
+    async def story(*records):
+        c = journal(*records)
+        c.station.recover("PowerUp")
+        return c.station.recovering
+
+    assert run(story()) is False
+    assert run(story(start(3), stop(3))) is False
+    assert run(story(start(3))) is True
+
+
+def test_what_a_start_alone_needs_does_not_stay_in_memory():
+    """On the chip a module is let go of; elsewhere it stays."""
+    station = sys.modules["station.station"]
+    real, released = station.release, []
+    station.release = released.append
+    try:
+        run(journal().recover("PowerUp"))
+    finally:
+        station.release = real
+    assert released == ["station.recovery"]

@@ -146,7 +146,8 @@ def test_safe_mode_is_for_the_third_crash_in_a_row_of_a_version_without_another_
         for crashes in range(5):
             slots = Slots()
             assert asked(loaded, crashes, slots) == (crashes >= 3, crashes, 0)
-            assert asked(loaded, crashes, Slots(fails=OSError(5)))[0] is (crashes >= 3)
+            for fails in (OSError(5), KeyError("app_a")):  # the table cannot be read now
+                assert asked(loaded, crashes, Slots(fails=fails))[0] is (crashes >= 3)
         # On trial the slot counts: here the count begins anew.
         assert asked(loaded, 4, Slots(trial=True, other=True)) == (False, 0, 0)
         slots = Slots(other=True)
@@ -240,8 +241,10 @@ def test_pilots_say_not_available_as_far_as_the_profile_can_be_read():
 
         good = {"cp": {"pwm": 27}}
         safe_mode._pilots_off({"connectors": [{}, {"cp": 5}, good]})
-        assert chip.pins[27] == 0 and len(loaded.logged("pilot: ")) == 2
-        safe_mode._pilots_off({})
+        assert chip.pins[27] == 0 and len(loaded.logged("no pilot: ")) == 2
+        for broken in ({}, {"connectors": None}, {"connectors": 5}):
+            safe_mode._pilots_off(broken)
+        assert len(loaded.logged("no connectors: ")) == 3
 
 
 def test_a_wrong_fixed_address_is_named_and_the_link_asks_for_one():
@@ -264,3 +267,263 @@ def test_a_wrong_fixed_address_is_named_and_the_link_asks_for_one():
         assert len(loaded.logged("no StaticAddress")) == 1
         link = safe_mode._link({"network": "ethernet", "ethernet": {"phy": 1}}, settings)
         assert link.arguments[0] == {"phy": 1} and link.arguments[1] is settings
+
+
+def replaced(modules, story):
+    """The result of `story()` while {name: module} stand in place of the modules' own."""
+    kept = {name: sys.modules.get(name) for name in modules}
+    sys.modules.update(modules)
+    homes = []  # (package, name in it, its value there)
+    for name in modules:
+        package, _, own = name.rpartition(".")
+        if package:
+            home = __import__(package)
+            homes.append((home, own, getattr(home, own, None)))
+            setattr(home, own, modules[name])
+    try:
+        return story()
+    finally:
+        for home, own, value in homes:
+            setattr(home, own, value) if value is not None else delattr(home, own)
+        for name in kept:
+            if kept[name] is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = kept[name]
+
+
+def test_the_button_of_the_page_restarts_and_says_so():
+    with Loaded() as loaded:
+        import safe_mode
+
+        loaded.system._last, loaded.system._loops = "Crash", 3
+        tasks = []
+        safe_mode.asyncio = Module(create_task=tasks.append)
+        try:
+            assert run(view().restart()) == "Starting again."
+        finally:
+            safe_mode.asyncio = asyncio
+        assert len(tasks) == 1 and loaded.system._read() == (5, 2)
+        tasks[0].close()
+
+
+def test_an_upload_goes_to_the_installer_of_the_board():
+    with Loaded():
+        import safe_mode
+
+        asked = []
+
+        def fitted(settings):
+            asked.append(settings)
+            return "the installer"
+
+        services = safe_mode.Services("the settings")
+        found = replaced({"upkeep.installer": Module(fitted=fitted)}, services.installer)
+        assert found == "the installer" and asked == ["the settings"]
+
+
+def test_a_start_without_a_crash_before_it_asks_no_slot():
+    """Every good start goes this way: no record is read, and no slot keeps it from charging."""
+    with Loaded() as loaded:
+        assert asked(loaded, 0, Slots(fails=ValueError("asked")))[:2] == (False, 0)
+
+
+class Journal:
+    """The settings that a charger has stored."""
+
+    def __init__(self, **stored):
+        self.stored = stored
+
+    def state(self, kind):
+        return [(0, (name, self.stored[name])) for name in self.stored]
+
+
+def settings_of(journal, provision):
+    """safe_mode's settings; each of the two a value, or the exception that reading it raises."""
+    import safe_mode
+
+    def value(it):
+        if isinstance(it, Exception):
+            raise it
+        return it
+
+    clock = object()
+
+    def look_up(given):
+        assert given is clock
+        return value(journal)
+
+    real = safe_mode.provisioning
+    safe_mode.provisioning = lambda: value(provision)
+    try:
+        opened = {"wiring.journal": Module(look_up=look_up)}
+        return replaced(opened, lambda: safe_mode._settings(clock))
+    finally:
+        safe_mode.provisioning = real
+
+
+def test_settings_are_those_of_the_journal_and_of_the_provisioning_file():
+    with Loaded() as loaded:
+        provision = {
+            "settings": {"ChargePointId": "FACTORY", "HeartbeatInterval": "111"},
+            "start": {"MeterValueSampleInterval": "33"},
+        }
+        names = ("ChargePointId", "HeartbeatInterval", "MeterValueSampleInterval")
+        for journal, given, wanted in (
+            (Journal(ChargePointId="STORED"), provision, ("STORED", "111", "33")),
+            (Journal(MeterValueSampleInterval="44"), provision, ("FACTORY", "111", "33")),
+            (OSError(19), provision, ("FACTORY", "111", "33")),
+            (Journal(HeartbeatInterval="222"), ValueError("no JSON"), ("", "222", None)),
+            (Journal(HeartbeatInterval="222"), {}, ("", "222", None)),
+        ):
+            settings = settings_of(journal, given)
+            for name, value in zip(names, wanted):
+                assert value is None or settings.text(name) == value, (name, settings.text(name))
+        assert len(loaded.logged("no journal: OSError")) == 1
+        assert len(loaded.logged("no config.json: ValueError")) == 1
+
+
+def test_the_page_is_served_on_port_80_of_every_address():
+    served, made = [], []
+
+    class App:
+        async def start_server(self, host, port):
+            served.append((host, port))
+
+    def make_app(page, account, hosts):
+        made.append((page, account, hosts))
+        return App()
+
+    web = Module(
+        login=Module(from_settings=lambda settings, clock: (settings, clock)),
+        server=Module(make_app=make_app),
+    )
+    with Loaded():
+        import safe_mode
+
+        serve = lambda: run(  # noqa: E731
+            safe_mode._serve("settings", "clock", {}, ["last words"], Module(name="garage"))
+        )
+        replaced({"web": web, "web.login": web.login, "web.server": web.server}, serve)
+        assert served == [("0.0.0.0", 80)]
+        page, account, hosts = made[0]
+        assert account == ("settings", "clock") and hosts == ("garage",)
+        assert isinstance(page, safe_mode.View)
+        assert page.log_lines()[:2] == ["last words", "-- safe mode --"]
+
+
+class HalfHour:
+    """Clock and asyncio of a safe mode whose waits take no time; notes what happens."""
+
+    def __init__(self):
+        self.s = 0
+        self.looks = 0
+        self.waits = []  # (seconds, feeds of the watchdog so far)
+        self.tasks = []
+
+    def uptime(self):
+        self.looks += 1
+        assert self.looks < 10000, "no time passes"
+        return self.s
+
+    def unix(self):
+        return None
+
+    async def sleep(self, seconds):
+        self.waits.append((seconds, chip.feeds))
+        self.s += seconds
+
+    def create_task(self, coro):
+        self.tasks.append(coro)
+
+
+def lived(loaded, link=None, board=None):
+    """The HalfHour that safe_mode.run() has lived through. `link` stands in for its _link.
+
+    It has `guarded`, [(name, factory)] of the parts that are tried again, and `served`, what
+    _serve was given."""
+    import safe_mode
+
+    half = HalfHour()
+    guarded = []
+
+    def guard(name, factory):
+        guarded.append((name, factory))
+        return "task of the " + name
+
+    async def serve(*given):
+        half.served = given
+
+    loaded.system._last, loaded.system._loops = "Crash", 3
+    half.settings = Settings(None)
+    # An attribute of safe_mode: what stands in for it.
+    parts = {
+        "asyncio": half,
+        "Clock": lambda: half,
+        "board_file": Module(load=lambda: board or {}),
+        "blackbox": Module(previous=lambda: ["last words"]),
+        "_settings": lambda clock: half.settings,
+        "_link": link or (lambda board, settings: Module(run="runs", name="garage")),
+        "_guarded": guard,
+        "_serve": serve,
+        "_reset": lambda: "reset",
+    }
+    for name in parts:
+        setattr(safe_mode, name, parts[name])
+    log_clock, log.use_clock = log.use_clock, lambda clock: None
+    try:
+        run(safe_mode.run())
+    finally:
+        log.use_clock = log_clock
+    half.guarded = guarded
+    return half
+
+
+def test_safe_mode_lasts_half_an_hour_and_feeds_the_watchdog_every_two_seconds():
+    with Loaded() as loaded:
+        half = lived(loaded)
+        assert chip.wdt_ms == 60000
+        assert half.waits[:-1] == [(2, feeds + 1) for feeds in range(900)]
+        # Another try: the reset is a task of its own, and has a minute.
+        assert half.waits[-1][0] == 60 and half.tasks[-1] == "reset"
+        assert loaded.logged("safe mode after 3") and loaded.logged("another try")
+        assert loaded.system._read() == (5, 2)
+
+
+def test_safe_mode_holds_the_pilots_first_and_runs_network_and_page():
+    with Loaded() as loaded:
+        chip.pins[27] = 1
+
+        def link(board, settings):
+            assert chip.pins[27] == 0 and board["name"] == "Garage"
+            return Module(run="runs", name="garage")
+
+        board = {"name": "Garage", "connectors": [{"cp": {"pwm": 27}}]}
+        half = lived(loaded, link, board)
+        assert half.tasks[:-1] == ["task of the network", "task of the page"]
+        assert [name for name, _ in half.guarded] == ["network", "page"]
+        assert half.guarded[0][1] == "runs"
+        run(half.guarded[1][1]())
+        settings, clock, found, lines, link = half.served
+        assert settings is half.settings and clock is half and found == board
+        assert lines == ["last words"] and link.name == "garage"
+
+
+def test_safe_mode_without_a_network_tries_again_after_half_an_hour_all_the_same():
+    for fails in (OSError(5), KeyError("ethernet"), MemoryError()):
+        with Loaded() as loaded:
+
+            def link(board, settings):
+                raise fails  # noqa: B023
+
+            half = lived(loaded, link)
+            assert len(loaded.logged("no network")) == 1 and half.tasks == ["reset"]
+            assert len(half.waits) == 901 and chip.feeds == 900
+
+
+def test_a_board_file_that_is_no_profile_is_as_good_as_none():
+    """A list once ended safe mode: the charger restarted for ever, without a page."""
+    for board in ([1], 5, "x", {"connectors": 5}):
+        with Loaded() as loaded:
+            half = lived(loaded, board=board)
+            assert len(half.guarded) == 2 and len(half.waits) == 901, board

@@ -77,14 +77,13 @@ def test_a_critical_task_is_started_again_at_once_however_often_it_fails():
     async def fails(clock):
         raise OSError(263)
 
-    assert waits(fails, 20, True, reasons) == [supervisor.CRITICAL_S] * 20
-    assert supervisor.CRITICAL_S <= 0.1
+    assert waits(fails, 20, True, reasons) == [0.1] * 20
     assert reasons[0][0] == 20 and reasons[0][1].startswith("OSError(263")
 
     async def ends(clock):
         pass
 
-    assert waits(ends, 3, True, reasons) == [supervisor.CRITICAL_S] * 3
+    assert waits(ends, 3, True, reasons) == [0.1] * 3
     assert reasons[1] == (3, "ended")
 
 
@@ -96,6 +95,70 @@ def test_after_a_healthy_time_the_first_wait_is_short_again():
         raise OSError(5)
 
     assert waits(lives_a_while, 4) == [1, 2, 1, 2]
+
+
+def test_a_healthy_time_is_more_than_two_minutes():
+    for lived, wait in ((120, 4), (121, 1)):
+        lives = [0, 0, lived]
+
+        async def lives_so_long(clock):
+            clock.s += lives.pop(0)  # noqa: B023
+            raise OSError(5)
+
+        assert waits(lives_so_long, 3) == [1, 2, wait], lived
+
+
+def test_a_task_that_is_cancelled_ends_and_is_not_started_again():
+    began = []
+
+    async def cancelled(clock):
+        began.append(clock.s)
+        raise asyncio.CancelledError
+
+    assert waits(cancelled, 3) == [] and began == [0]
+
+
+def test_start_returns_the_task_which_can_be_cancelled():
+    began = []
+
+    async def factory():
+        began.append(1)
+        await asyncio.sleep(60)
+
+    async def story():
+        made = Supervisor(FakeClock())
+        task = made.start("task", factory)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            return made.restarts
+        raise AssertionError("not cancelled")
+
+    assert run(story()) == {} and began == [1]
+
+
+def test_a_task_is_critical_only_where_that_is_said():
+    async def fails():
+        raise ValueError("broken")
+
+    async def story(*critical):
+        clock = FakeClock()
+        sleeps = Sleeps(clock, 3)
+        real, supervisor.asyncio = supervisor.asyncio, FakeAsyncio(sleeps)
+        supervisor.asyncio.create_task = asyncio.create_task
+        try:
+            await Supervisor(clock).start("task", fails, *critical)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            supervisor.asyncio = real
+        return sleeps.waits
+
+    assert run(story()) == [1, 2, 4]
+    assert run(story(True)) == [0.1, 0.1, 0.1]
 
 
 def test_alive_only_while_every_watched_task_beats_in_time():
@@ -117,6 +180,26 @@ def test_alive_only_while_every_watched_task_beats_in_time():
         assert s.alive()
         now[0] += 1500
         assert not s.alive(), "a never beat"
+    finally:
+        port.ticks_ms = real
+
+
+def test_what_watch_returns_is_the_beat_of_that_task():
+    now = [1000]
+    real = port.ticks_ms
+    port.ticks_ms = lambda: now[0]
+    try:
+        s = Supervisor(FakeClock())
+        s.watch("a", 5000)
+        beat = s.watch("b", 2000)
+        now[0] += 2000
+        assert s.alive(), "at its limit it is not late yet"
+        now[0] += 1
+        assert not s.alive()
+        beat()
+        assert s.alive()
+        now[0] += 2001
+        assert not s.alive()
     finally:
         port.ticks_ms = real
 

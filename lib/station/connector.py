@@ -29,6 +29,7 @@ _CHECKPOINT = const(4)  # put the energy of the session on flash
 BEGIN = const(16)  # a token and a cable are there: begin a session
 RECORD_STOP = const(32)  # put the end of the session on flash
 
+_ASKING_MS = const(5000)
 # The EVSE gives the EV 6 s to let go before it opens by itself; then something is wrong.
 OPEN_TIMEOUT_MS = 8000
 
@@ -44,8 +45,7 @@ class Connector:
                  station, cable=None):  # fmt: skip
         self.id = id
         self.evse = evse
-        self.lock = lock
-        self.cable = cable
+        self.lock, self.cable = lock, cable
         self.poles_closed = None  # fn(): the mirror contact says that they are
         self.limits = limits
         self.sequence = None  # Sequence: set by Station.add, not used in here
@@ -64,12 +64,10 @@ class Connector:
         self.faults = faults.Faults(evse)
         self.facts = telling.Facts(self, station)
         self.metering = Metering(self, meter, settings, journal, clock, station)
-        self._settings = settings
-        self._clock = clock
-        self._authorizer = authorizer
-        self._station = station
-        self._unplugs = evse.unplug_count
-        self._permitted = 0  # mA, as the EVSE was told
+        self._settings, self._clock = settings, clock
+        self._authorizer, self._station = authorizer, station
+        self._unplugs, self._permitted = evse.unplug_count, 0  # mA, as the EVSE was told
+        self._asking_ms = 0  # when the EV was last seen to ask
         self._protective = self._closed = False
         self._free_after_ms = 0
         self._cable_left = False  # the cable of a session may still be in the socket
@@ -249,7 +247,6 @@ class Connector:
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:
             self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it, too
-            self.unplugged_since_stop = True
             if session is not None and not session.stopping:
                 self._unplugged(session, now)
         if evse.away:
@@ -268,6 +265,9 @@ class Connector:
             if plugged:
                 self.unplugged = False
             asks = evse.closed or C <= evse.state <= D
+            self._asking_ms = now if asks else self._asking_ms
+            # An EV that toggles S2 must not fill the flash: it asks for a while longer.
+            asks = asks or (session.asking and now - self._asking_ms < _ASKING_MS)
             if asks != session.asking or (self._closed and not evse.closed):
                 session.asking, todo = asks, _CHECKPOINT
         self.want_ma, self._protective = self._wanted(now)

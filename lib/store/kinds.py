@@ -65,7 +65,8 @@ HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
 # Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
-# b yes or no, w stamp, l list, . anything. A payload that does not is not readable.
+# b yes or no, w stamp, l list, . anything. A payload that does not is not readable. HELD is not in
+# here: `recovery` reads a damaged one as the worst there is.
 SHAPES = """
 1 iisi.w
 2 ii.wl
@@ -82,7 +83,6 @@ SHAPES = """
 40 i.
 41 i
 42 i
-45 i
 """
 
 
