@@ -43,17 +43,15 @@ class Connector:
 
     def __init__(self, id, evse, meter, lock, limits, settings, journal, clock, authorizer,
                  station, cable=None):  # fmt: skip
-        self.id = id
-        self.evse = evse
+        self.id, self.evse = id, evse
         self.lock, self.cable = lock, cable
         self.poles_closed = None  # fn(): the mirror contact says that they are
         self.limits = limits
-        self.sequence = None  # Sequence: set by Station.add, not used in here
+        self.sequence = None  # Sequence: set by Station.add
         self.wake_up = Flag()  # set: the task looks again now. The EVSE is one of its sources.
         evse.changed = self.wake_up
         limits.on_change = self.wake
-        self.operative = True
-        self.session = None
+        self.operative, self.session = True, None
         self.waiting = None  # Waiting: a token is accepted and no session has begun
         self.unplugged_since_stop = True
         self.unplugged = False  # during a session that goes on nevertheless
@@ -247,6 +245,8 @@ class Connector:
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:
             self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it, too
+            # After a stop a bounce is not enough.
+            self.unplugged_since_stop = not self.sequence.held.waits
             if session is not None and not session.stopping:
                 self._unplugged(session, now)
         if evse.away:
