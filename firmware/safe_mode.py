@@ -124,7 +124,7 @@ def wanted():
             system.healthy()
             system.mark("Crash")
             system.reset()
-    except OSError as exc:
+    except (OSError, KeyError) as exc:
         log.error("safe", "slots: %r", exc)
     return system.boot_loops() >= AFTER
 
@@ -145,11 +145,8 @@ def _pilots_off(board):
     """State F on every pilot, as far as the profile can be read."""
     from hal.pilot import hold
 
-    for connector in board.get("connectors", ()):
-        try:
-            hold(connector["cp"], False)
-        except (OSError, ValueError, KeyError, TypeError) as exc:
-            log.error("safe", "pilot: %r", exc)
+    for connector in _load("connectors", lambda: list(board["connectors"]), []):
+        _load("pilot", lambda: hold(connector["cp"], False), None)  # noqa: B023
 
 
 def _load(what, make, otherwise):
@@ -216,6 +213,8 @@ async def run():
     lines = blackbox.previous()
     log.error("safe", "safe mode after %d crashes in a row", system.boot_loops())
     board = _load("board profile", board_file.load, {})
+    if not isinstance(board, dict):
+        board = {}
     _pilots_off(board)
     watchdog = Watchdog()
     watchdog.set(_WATCHDOG_MS)

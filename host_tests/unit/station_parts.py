@@ -202,7 +202,9 @@ class FakeRcd:
 class Charger:
     """A station with one connector; `image` continues on the flash of another one."""
 
-    def __init__(self, flash=None, boot=1, lock=None, rcd=None, meter=None, settings=None):
+    def __init__(
+        self, flash=None, boot=1, lock=None, rcd=None, meter=None, settings=None, evse=None
+    ):
         self.flash = flash or RamFlash(blocks=16)
         if flash is None:
             norlog.format(self.flash)
@@ -227,7 +229,7 @@ class Charger:
         )
         self.events = []
         self.station.listeners.append(self._on_event)
-        self.evse = FakeEvse()
+        self.evse = evse or FakeEvse()
         self.meter = meter or FakeMeter()
         self.lock = lock
         profile = {"max_a": 16, "phases": 1}

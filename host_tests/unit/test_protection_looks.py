@@ -3,6 +3,8 @@
 """Bounds that were off by one, a sensor that was not asked and phases that were left out went
 unnoticed while whole sessions were played."""
 
+import asyncio
+
 from helpers import raises, run
 from station import faults, protection
 from station.faults import Faults
@@ -628,6 +630,51 @@ def test_the_chores_test_and_probe_when_they_are_due_and_go_on_after_a_failure()
     bench.protection.probe_is_due = lambda: len(done) in (0, 2)
     assert rounds(bench.protection._do_chores, 5) == [0.5] * 5
     assert done == ["probe", ("test", bench.now), "probe"]
+
+
+def test_chores_that_die_are_begun_again():
+    """A second MemoryError, in the line that tells the first one, ended the tests of the RCD."""
+    bench = Bench()
+    begun = []
+
+    async def dies():
+        begun.append(1)
+        if len(begun) < 3:
+            raise MemoryError
+        await asyncio.sleep(60)
+
+    async def story():
+        bench.protection._do_chores = dies
+        task = asyncio.create_task(bench.protection.run())
+        await asyncio.sleep(0.1)
+        bench.protection._chores.cancel()
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+
+    look_s, protection.LOOK_S = protection.LOOK_S, 0.005
+    try:
+        run(story())
+    finally:
+        protection.LOOK_S = look_s
+    assert len(begun) == 3, "and only one at a time"
+
+
+def test_a_trip_with_nobody_there_is_tested_for_so_that_it_can_end():
+    """It stood for a day: the next sound car was refused until it had been plugged in twice."""
+    bench = Bench()
+    bench.rcd.evse = bench.evse
+    assert not bench.protection.test_is_due(bench.now)
+    bench.evse.trip("RcdTripped")
+    bench.says["rcd"] = True
+    assert not bench.protection.test_is_due(bench.now), "it still trips"
+    bench.says["rcd"] = False
+    bench.rcd.expire()
+    assert bench.protection.test_is_due(bench.now)
+    run(bench.protection.test_rcd(bench.now))
+    assert not bench.protection.test_is_due(bench.now)
 
 
 def test_the_same_heat_is_told_once():

@@ -220,6 +220,11 @@ class Ending:
         self.told = []
         self.evse = self
         self.lifecycle = self
+        self.held = self
+
+    def keep(self):
+        assert self._clock.ms > self._begun, "a window has counted the closing"
+        self.told.append("kept")
 
     @property
     def session(self):
@@ -259,12 +264,13 @@ def ends(kind, *connectors):
 
 
 def test_a_reset_waits_until_every_session_has_ended_and_every_contactor_is_open():
-    assert ends("soft", (0, 0)) == ([["end soft_reset"]], 0)
-    assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset"]] * 2, 0)
-    assert ends("soft", (0, 0), (1000, 0)) == ([["end soft_reset"]] * 2, 1000)
-    assert ends("soft", (0, 1100)) == ([["end soft_reset"]], 1100)
-    assert ends("soft", (0, 1000), (0, 0)) == ([["end soft_reset"]] * 2, 1000)
-    assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset"]], 8000)
+    end = ["end soft_reset", "kept"]
+    assert ends("soft", (0, 0)) == ([end], 100)
+    assert ends("hard", (0, 0), (0, 0)) == ([["open hard_reset", "kept"]] * 2, 100)
+    assert ends("soft", (0, 0), (1000, 0)) == ([end] * 2, 1000)
+    assert ends("soft", (0, 1100)) == ([end], 1100)
+    assert ends("soft", (0, 1000), (0, 0)) == ([end] * 2, 1000)
+    assert ends("soft", (0, 99999)) == ([["end soft_reset", "open soft_reset", "kept"]], 8100)
 
 
 # -- a closing that ends in a restart ----------------------------------------------------
@@ -377,10 +383,100 @@ def test_an_ev_that_asks_is_on_flash_before_the_contactor_closes():
         assert not c.evse.closed
         found += [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
         c.evse.state = 2
-        c.connector.step(c.clock.ms)
-        return found + [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
+        for ms in (0, 4999, 1):
+            c.clock.ms += ms
+            c.connector.step(c.clock.ms)
+            found += [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)]
+        return found
 
-    assert run(story()) == [0, 1, 0]
+    assert run(story()) == [0, 1, 1, 1, 0]
+
+
+def begun():
+    """A charger whose session has begun, nothing asked for yet."""
+    c = Charger()
+    c.known["CARD"] = ("accepted", None)
+
+    async def story():
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token("CARD")
+        await c.pass_s(1)
+
+    run(story())
+    return c
+
+
+def test_an_ev_that_toggles_does_not_fill_the_flash():
+    """Five records a second once filled a flash that nobody could erase, as another car charged."""
+    c = begun()
+    written = []
+    keep = c.journal.keep
+    c.journal.keep = lambda *record: written.append(record) or keep(*record)
+    for i in range(300):
+        c.evse.state = 3 - i % 2
+        c.clock.ms += 200
+        c.connector.step(c.clock.ms)
+    assert [payload[4] for _, _, payload in written] == [1]
+
+
+def test_a_refused_checkpoint_is_written_at_the_next_look():
+    """What says that the EV asks was tried once: nine cut sessions in a row did not count."""
+    c = begun()
+    keep = c.journal.keep
+    tries = []
+
+    def refuses(*record):
+        tries.append(record)
+        raise OSError(5)
+
+    c.journal.keep = refuses
+    c.evse.state = 3
+    for _ in range(3):
+        c.connector.step(c.clock.ms)
+    assert len(tries) == 3
+    c.journal.keep = keep
+    c.connector.step(c.clock.ms)
+    assert [payload[4] for _, payload in c.journal.state(kinds.CHECKPOINT)] == [1]
+
+
+def test_numbers_of_sessions_go_on_where_nothing_but_the_held_one_is_left():
+    """A session with a number of before was taken for one that had been counted."""
+    c, _ = restarted(journal((kinds.HELD, [1, [], [0] * 8, 20, 0])), "PowerUp", 2)
+    assert c.station.next_session() == 21
+    c.journal.append(*start(21))
+    c.journal.keep(kinds.CHECKPOINT, 1, asking(21)[1])
+    c, _ = restarted(c, "PowerUp", 3)
+    assert cuts(c) == 1
+
+
+def test_a_held_record_that_is_no_list_is_for_a_person():
+    for payload in ({}, 5, "EmergencyStop", None, True, [], ["1"], [None, ["EmergencyStop"]]):
+        c = journal()
+        c.journal.keep(kinds.HELD, 1, payload)
+        c, _ = restarted(c, "PowerUp", 2)
+        assert c.evse.closings.person and "ClosingsExceeded" in c.evse.faults, payload
+        if isinstance(payload, list) and len(payload) > 1:
+            assert c.connector.faults.has("EmergencyStop")
+
+
+def test_a_stop_is_waited_for_though_the_cut_session_had_been_counted():
+    """A crash, then the stop breaks the supply before the end of the session is on flash."""
+    c, _ = restarted(journal(start(3), asking(3)), "Crash", 2)
+    assert not c.connector.finished
+    c, _ = restarted(c, "PowerUp", 3, True)
+    assert c.connector.finished and cuts(c) == 1
+
+
+def test_what_the_evse_alone_has_found_is_held_too():
+    """The connector's task waited for a meter: the record was written without the trip."""
+    c = Charger()
+    c.evse.trip("RcdTripped")
+    c.evse.trip("PilotOutput")  # a restart ends it
+    c.connector.lifecycle.held.keep()
+    assert held(c)[0][1] == ["RcdTripped"]
+    run(c.connector.lifecycle.work())
+    assert held(c)[0][1] == ["RcdTripped"]
 
 
 def test_what_another_version_holds_is_for_a_person_and_never_for_ever():

@@ -148,7 +148,8 @@ def test_safe_mode_is_for_the_third_crash_in_a_row_of_a_version_without_another_
         for crashes in range(5):
             slots = Slots()
             assert asked(loaded, crashes, slots) == (crashes >= 3, crashes, 0)
-            assert asked(loaded, crashes, Slots(fails=OSError(5)))[0] is (crashes >= 3)
+            for fails in (OSError(5), KeyError("app_a")):  # the table cannot be read now
+                assert asked(loaded, crashes, Slots(fails=fails))[0] is (crashes >= 3)
         # On trial the slot counts: here the count begins anew.
         assert asked(loaded, 4, Slots(trial=True, other=True)) == (False, 0, 0)
         slots = Slots(other=True)
@@ -240,8 +241,10 @@ def test_pilots_say_not_available_as_far_as_the_profile_can_be_read():
 
         good = {"cp": {"pwm": 27}}
         safe_mode._pilots_off({"connectors": [{}, {"cp": 5}, good]})
-        assert chip.pins[27] == 0 and len(loaded.logged("pilot: ")) == 2
-        safe_mode._pilots_off({})
+        assert chip.pins[27] == 0 and len(loaded.logged("no pilot: ")) == 2
+        for broken in ({}, {"connectors": None}, {"connectors": 5}):
+            safe_mode._pilots_off(broken)
+        assert len(loaded.logged("no connectors: ")) == 3
 
 
 def test_a_wrong_fixed_address_is_named_and_the_link_asks_for_one():
@@ -508,3 +511,11 @@ def test_safe_mode_without_a_network_tries_again_after_half_an_hour_all_the_same
             half = lived(loaded, link)
             assert len(loaded.logged("no network")) == 1 and half.tasks == ["reset"]
             assert len(half.waits) == 901 and chip.feeds == 900
+
+
+def test_a_board_file_that_is_no_profile_is_as_good_as_none():
+    """A list once ended safe mode: the charger restarted for ever, without a page."""
+    for board in ([1], 5, "x", {"connectors": 5}):
+        with Loaded() as loaded:
+            half = lived(loaded, board=board)
+            assert len(half.guarded) == 2 and len(half.waits) == 901, board

@@ -5,6 +5,7 @@ import asyncio
 import port
 from helpers import run
 from port import ticks_add
+from station import recovery
 from station.reservations import Reservations
 from station_parts import Charger, FakeClock, FakeLock, FakeMeter
 from store import kinds
@@ -333,6 +334,65 @@ def test_reset_ends_sessions_records_them_and_then_restarts():
             again = Charger(flash=c.flash, boot=2)
             await again.recover(kind[0].upper() + kind[1:] + "Reset")
             assert len(again.records(kinds.STOP)) == 1
+
+    run(story())
+
+
+def test_a_reset_comes_though_something_fails_on_the_way():
+    """One MemoryError left the station waiting for a reset that never came."""
+
+    async def story(what):
+        c = Charger()
+        await c.charge()
+
+        async def fails(*_):
+            raise MemoryError
+
+        if what == "farewell":
+            c.station.farewell = fails
+        else:
+            end_all, recovery.end_all = recovery.end_all, fails
+        try:
+            await c.station.reset("soft")
+            for _ in range(60):
+                await asyncio.sleep(0.05)
+                await c.pass_s(1)
+                if c.resets:
+                    break
+        finally:
+            if what != "farewell":
+                recovery.end_all = end_all
+        assert c.resets == ["soft"]
+
+    for what in ("farewell", "sessions"):
+        run(story(what))
+
+
+def test_cut_sessions_that_cannot_be_ended_do_not_keep_the_station_waiting():
+    """One MemoryError locked it until the power went, and nothing was told."""
+
+    async def story():
+        c = Charger()
+        await c.charge()
+        again = Charger(flash=c.flash, boot=2)
+
+        def fails(*_):
+            raise MemoryError
+
+        append, again.journal.append = again.journal.append, fails
+        again.station.recover("PowerUp")
+        for _ in range(100):
+            await asyncio.sleep(0.01)
+            if not again.station.recovering:
+                break
+        assert not again.station.recovering
+        again.journal.append = append
+        again.known["CARD"] = ("accepted", None)
+        again.evse.plug()
+        await again.pass_s(1)
+        await again.station.present_token("CARD")
+        await again.pass_s(1)
+        assert again.connector.session
 
     run(story())
 

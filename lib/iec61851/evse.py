@@ -196,7 +196,7 @@ class Evse:
         self._seen.look(plateau, seen_ms, self.pwm, send.share_pm, not self.plugged)
         if self._seen.level != self.state and self._seen.run.lasts(2, _DEBOUNCE_MS):
             self._follow(now_ms)
-        if self.state == A and not self.away and ticks_diff(now_ms, self.since_ms) >= _AWAY_MS:
+        if not self.away and self.state == A == self._seen.level and self._seen.run.ms >= _AWAY_MS:
             self.away = self._dirty = True
             self.closings.unplugged(now_ms)
         if self.closed:

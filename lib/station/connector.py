@@ -41,13 +41,11 @@ class Connector:
         self.limits = limits
         self.operative = True
         self.session = None
-        self.status = "available"
-        self.info = None
+        self.status, self.info = "available", None
         self.faults = faults.Faults(evse)
         self.metering = Metering(self, meter, settings, journal, clock, station)
         self.lifecycle = Lifecycle(self, lock, rcd, cable, journal, clock, station)
-        self._settings = settings
-        self._clock = clock
+        self._settings, self._clock = settings, clock
         self._authorizer = authorizer
         self._station = station
         self.end_by_ms = 0  # when a session that ends is recorded even if nothing opened
@@ -57,7 +55,7 @@ class Connector:
         self.left = False  # unplugged during a session that survives it
         self._unplugs, self._permitted = evse.unplug_count, 0
         self._offered_ms = self._asked_ms = None  # first offer; the EV asks, and it is open
-        self._closed = False
+        self._closed, self._asking_ms = False, 0  # when the EV was last seen to ask
         self._free_after_ms = 0
         self._told = None  # (status, fault, info) as last told to the listeners
         limits.on_change = self.kick
@@ -188,6 +186,9 @@ class Connector:
                 self.left = False
         if session is not None and not session.ending:
             asks, opened = evse.closed or C <= evse.state <= D, self._closed and not evse.closed
+            self._asking_ms = now if asks else self._asking_ms
+            # An EV that toggles S2 must not fill the flash: it asks for a while longer.
+            asks = asks or (session.asking and now - self._asking_ms < _ASK_MS)
             if opened or asks != session.asking:
                 session.asking = asks
                 self.metering.checkpoint(now)
@@ -197,7 +198,6 @@ class Connector:
         self._tell(now, plugged)
 
     def _unplugged(self):
-        self.finished = False
         session = self.session
         if session is None or session.ending:
             return

@@ -181,7 +181,10 @@ class Faults:
         all that a restart does not end."""
         found = self._found
         waits = (PERSON, UNPLUG) if kept else (PERSON,)
-        return [c for c in found if clearing(c) in waits and not found[c][_RELEASED]]
+        causes = [c for c in found if clearing(c) in waits and not found[c][_RELEASED]]
+        if kept:  # and those that `step` has not met yet
+            causes += [c for c in self._evse.faults if c not in found and clearing(c) in waits]
+        return causes
 
     def reset(self, closings=False):
         """A person who may says that all is well; `closings`: the bound of closings has to be

@@ -117,6 +117,7 @@ class Lifecycle:
         try:
             self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
         except (JournalFull, OSError) as exc:
+            session.asking = False  # flash may say so: tried again when it is asking
             log.error("station", "checkpoint not recorded: %r", exc)
 
     # -- ending --------------------------------------------------------------------------

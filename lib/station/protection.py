@@ -94,12 +94,13 @@ class Protection:
 
     async def run(self):
         """Look for ever. Tests that take time run beside it: nothing here waits for them."""
-        self._chores = asyncio.create_task(self._do_chores())
         while True:
             try:
                 self.look(self._clock.uptime_ms())
                 # Here too: the connector's own task may wait for a lock, a meter or a test.
                 self._connector.lifecycle.held.keep()
+                if self._chores is None or self._chores.done():  # at first, or it has died
+                    self._chores = asyncio.create_task(self._do_chores())
                 self._failed_looks = 0
                 self.beat()
             except Exception as exc:
@@ -274,8 +275,10 @@ class Protection:
         failed = self._connector.faults.has("RcdTestFailed")
         if now - self._tested_ms >= (_RETEST_MS if failed else self.rcd_test_ms()):
             return True
-        # One that has tripped lets nothing close, and is a fault of its own.
-        return not failed and evse.plugged and not rcd.fresh() and not rcd.standing()
+        # One that has tripped lets nothing close, and is a fault of its own, which ends only once
+        # a test has passed.
+        wanted = evse.plugged or "RcdTripped" in evse.faults
+        return not failed and wanted and not rcd.fresh() and not rcd.standing()
 
     async def test_rcd(self, now):
         """Test the RCD; a failure is a fault until it has passed. A trip that is latched already

@@ -46,11 +46,15 @@ async def end_all(station, kind, clock):
             connector.end(reason)
     give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
     while clock.uptime_ms() < give_up:
+        await asyncio.sleep(0.1)  # at least one window: it counts the closing that has ended
         if all(c.session is None and not c.evse.closed for c in station.connectors):
-            return
+            break
+    else:
+        for connector in station.connectors:
+            connector.lifecycle.open_now(reason)
         await asyncio.sleep(0.1)
     for connector in station.connectors:
-        connector.lifecycle.open_now(reason)
+        connector.lifecycle.held.keep()
 
 
 class _Cut:
@@ -74,10 +78,12 @@ def restore(station, journal, cause="SoftReset", stop=False):
     """
     for _, payload in journal.state(kinds.AVAILABILITY):
         station.restore_availability(payload[0], payload[1])
-    for _, payload in journal.state(kinds.HELD):
-        connector = station.connector(payload[0])
+    for number, payload in journal.state(kinds.HELD):
+        connector = station.connector(number)
         if connector is not None:
-            _restore_held(connector, payload)
+            _restore_held(connector, payload if isinstance(payload, list) else [])
+            # Should all else be lost: no number is given twice, or its cut would not count.
+            station.seen_session(connector.lifecycle.held.counted)
     cut = _find_cut(station, journal)
     # A stop that breaks the supply leaves no time to write: it looks like this.
     waits = stop and cause == "PowerUp"
@@ -119,9 +125,9 @@ def _count_cut(connector, sessions, commanded, waits):
             held.counted = session.number
             if session.asking and not commanded:
                 evse.closings.ended(port.ticks_ms(), CUT)
-            if waits:
-                held.waits = 1
-                connector.finished = True
+        if waits:
+            held.waits = 1
+            connector.finished = True
     if evse.closings.why:
         evse.trip("ClosingsExceeded")
     held.keep()

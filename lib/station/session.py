@@ -39,7 +39,7 @@ class Session:
         self.ending = None  # reason, from the decision to end until the record is written
         self.ended = None  # reason, once the STOP record is on flash
         self.stop_token = None  # the token that ended it, if one did
-        self.asking = False  # the EV asks for power: the contactor is closed, or will be
+        self.asking = False  # as on flash: the EV asks, the contactor is closed or will be
         self.deauthorized = False  # the central system no longer accepts the token
 
     @property

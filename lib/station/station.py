@@ -250,15 +250,17 @@ class Station:
             self._spawn(self._reset(kind))
 
     async def _reset(self, kind):
-        from . import recovery
+        try:
+            from . import recovery
 
-        await asyncio.sleep(REPLY_S)
-        await recovery.end_all(self, kind, self._clock)
-        self.resetting = "done"
-        log.info("station", "%s reset", kind)
-        await self.leave()
-        if self.system_reset is not None:
-            self.system_reset(kind)
+            await asyncio.sleep(REPLY_S)
+            await recovery.end_all(self, kind, self._clock)
+            self.resetting = "done"
+            log.info("station", "%s reset", kind)
+            await self.leave()
+        finally:
+            if self.system_reset is not None:
+                self.system_reset(kind)
 
     async def leave(self):
         """Say farewell before a restart: with the contactors open, in FAREWELL_S at most."""
@@ -290,11 +292,13 @@ class Station:
     async def _end_cut(self, cut, reason):
         from . import recovery
 
-        await recovery.end_cut(self, cut, reason, self._journal, self._clock, self._rand)
-        release("station.recovery")
-        self.recovering = False
-        for connector in self.connectors:
-            connector.kick()
+        try:
+            await recovery.end_cut(self, cut, reason, self._journal, self._clock, self._rand)
+            release("station.recovery")
+        finally:
+            self.recovering = False
+            for connector in self.connectors:
+                connector.kick()
 
     def _spawn(self, coro):
         """Run beside everything else; kept, or the collector takes the task."""
