@@ -131,7 +131,7 @@ async def close_often(b, plug_ins):
             await b.do("release", connector=n)
             await b.until(lambda n=n: _unplug(b, n), 15, "the plug is free")
             await b.expect_status("Available", connector=n, within=15)
-        await b.advance(60)
+        await b.advance(15 * CLOSINGS)  # one closing of all is forgotten each 15 s
         await begin(b)
 
 
