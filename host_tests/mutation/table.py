@@ -101,8 +101,8 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_config unit/test_dial unit/test_ws_connection"
-        " unit/test_ws_handshake"
+        "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial"
+        " unit/test_ws_connection unit/test_ws_handshake"
         " test_certificate_names",
         "test_tls_sessions test_start_interface test_setup_network micropython:test_tls_pem"
         " micropython:test_ws_connection",
@@ -110,7 +110,7 @@ ROWS = [
     (
         "signatures",
         "lib/slots/*",
-        "unit/test_signatures unit/test_installer unit/test_slots",
+        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots",
         "test_update test_first_flash micropython:test_slots micropython:test_installer",
     ),
 ]

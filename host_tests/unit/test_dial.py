@@ -4,6 +4,7 @@
 connection is looked at here."""
 
 import os
+import sys
 
 from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
@@ -147,6 +148,14 @@ def test_an_unknown_name_is_told_as_such():
     assert "csms.example" in str(exc) and bench.opened == []
 
 
+def test_a_search_that_fails_otherwise_is_not_told_as_an_unknown_name():
+    def lookup(host, port):
+        raise MemoryError()
+
+    bench = Bench("ws://csms.example/ocpp", lookup)
+    raises(MemoryError, lambda: run(bench.dialer.open()))
+
+
 def test_without_an_address_nothing_is_tried():
     bench = Bench("")
     assert "no central system" in str(raises(ValueError, lambda: run(bench.dialer.open())))
@@ -216,6 +225,16 @@ def test_the_configuration_reads_files_and_settings_anew():
     assert cfg.ca_der == [] and cfg.cert_der is None and cfg.key_der is None
 
 
+def test_a_damaged_file_is_told_as_damaged_and_not_as_missing():
+    def look():
+        with open(CA, "w") as file:
+            file.write(FILES[CA][:-30])
+        told = str(raises(ValueError, lambda: config("wss://h", **NAMED).ca_der))
+        assert "PEM" in told and "no file" not in told
+
+    with_files(look)
+
+
 def test_a_key_file_without_a_key_gives_none():
     def look():
         cfg = config("wss://h", ClientKeyFile=CA, ClientCertFile=CA)
@@ -264,19 +283,82 @@ def test_one_wrong_value_of_a_file_keeps_none_of_the_others_out():
     assert settings.get("ChargePointId") == "CP7" and settings.get("WebSocketPingInterval") == 44
 
 
-def test_of_several_addresses_the_first_is_taken():
-    import socket
+class Sockets:
+    """The module `socket`: getaddrinfo gives `answers`. `packed` is {packed address: its parts}
+    where addresses come packed, as from the unix port."""
 
-    real = socket.getaddrinfo
-    answers = [(2, 1, 6, "", ("192.0.2.1", 80)), (2, 1, 6, "", ("192.0.2.2", 80))]
+    SOCK_STREAM = 1
+
+    def __init__(self, answers, packed=None):
+        self.asked = []
+        self._answers = [(2, 1, 6, "", address) for address in answers]
+        self._packed = packed
+
+    def getaddrinfo(self, *arguments):
+        self.asked.append(arguments)
+        return self._answers
+
+    def sockaddr(self, address):
+        return self._packed[address]
+
+    def inet_ntop(self, family, packed):
+        return "%d %s" % (family, packed)
+
+
+def resolved(sockets):
+    kept = sys.modules.get("socket")
+    sys.modules["socket"] = sockets
     try:
-        socket.getaddrinfo = lambda *arguments: answers
-    except AttributeError:
-        return  # a module of MicroPython that cannot be changed
-    try:
-        assert dial.resolve("csms.example", 80) == "192.0.2.1"
+        return dial.resolve("csms.example", 4433)
     finally:
-        socket.getaddrinfo = real
+        if kept is None:
+            del sys.modules["socket"]
+        else:
+            sys.modules["socket"] = kept
+
+
+def test_of_several_addresses_the_first_is_taken():
+    for answers in (
+        [("192.0.2.1", 80), ("192.0.2.2", 80)],
+        [("192.0.2.1", 80)],
+        [("2001:db8::7", 80, 0, 0), ("192.0.2.2", 80)],
+    ):
+        sockets = Sockets(answers)
+        assert resolved(sockets) == answers[0][0]
+        assert sockets.asked == [("csms.example", 4433, 0, 1)]
+
+
+def test_a_packed_address_of_either_family_becomes_text():
+    parts = {b"four": (2, "v4", 80), b"six": (10, "v6", 80, 0, 0)}
+    assert resolved(Sockets([b"four", b"six"], parts)) == "2 v4"
+    assert resolved(Sockets([b"six", b"four"], parts)) == "10 v6"
+
+
+def test_an_address_that_is_a_number_resolves_to_itself():
+    assert dial.resolve("127.0.0.1", 80) == "127.0.0.1"
+
+
+def test_a_stream_is_opened_in_the_open_only_without_a_context():
+    async def story(context):
+        opened = []
+
+        async def open_connection(*arguments, **named):
+            opened.append((arguments, named))
+            return "reader", "writer"
+
+        real = dial.asyncio.open_connection
+        dial.asyncio.open_connection = open_connection
+        try:
+            streams = await dial.open_stream("192.0.2.1", 4433, context, "csms.example")
+        finally:
+            dial.asyncio.open_connection = real
+        assert streams == ("reader", "writer")
+        [(arguments, named)] = opened
+        return arguments, named
+
+    assert run(story(None)) == (("192.0.2.1", 4433), {})
+    named = {"ssl": "context", "server_hostname": "csms.example"}
+    assert run(story("context")) == (("192.0.2.1", 4433), named)
 
 
 def test_without_an_address_no_profile_is_too_weak_for_it():

@@ -3,6 +3,8 @@
 """Energy that is billed twice or not at all, and a session that never ends, came from one of
 these comparisons; each is asked at its bound."""
 
+import sys
+
 from helpers import run
 from station import measurands, recovery
 from station_parts import Charger, FakeMeter
@@ -73,6 +75,14 @@ def test_a_checkpoint_knows_the_energy_better_unless_it_is_older():
     assert cut(start(3), checkpoint(3, 999)) == [(3, 1000, [1, 10, 0])]
     assert cut(start(3), checkpoint(4, 1300)) == [(3, 1000, [1, 10, 0])]
     assert cut(checkpoint(3, 1300)) == [] == cut(start(3), checkpoint(3, 1300), stop(3))
+
+
+def test_a_checkpoint_without_a_session_hides_none_of_another_connector():
+    other = kinds.CHECKPOINT, [2, 4, 1300, [1, 30, 0], 0]
+    for first, last in ((checkpoint(3, 1200), other), (other, checkpoint(3, 1200))):
+        for number, connector, wh in ((4, 2, 1300), (3, 1, 1200)):
+            found = cut(start(number, connector), first, last)
+            assert found == [(number, wh, [1, 30, 0])]
 
 
 def test_the_later_stamp_counts_boots_before_seconds():
@@ -207,6 +217,7 @@ def test_free_mode_waits_only_after_a_power_cut():
 def test_random_numbers_are_below_their_bound():
     assert recovery.random_below(0) == 0 == recovery.random_below(-1) == recovery.random_below(1)
     assert {recovery.random_below(4) for _ in range(200)} == {0, 1, 2, 3}
+    assert any(recovery.random_below(1 << 32) >> 24 for _ in range(50)), "32 bits are drawn"
 
 
 class Ending:
@@ -305,6 +316,12 @@ def test_a_restart_that_cuts_a_session_whose_ev_asks_counts_as_a_closing():
     assert c.evse.closings.left == (50, 3) and not held(c)
     c, _ = restarted(journal(start(3, 7)), "PowerUp", 2)  # a connector that is gone
     assert c.evse.closings.left == (50, 3) and not held(c)
+
+
+def test_a_restart_of_unknown_cause_counts_as_commanded():
+    c = journal(start(3), asking(3))
+    recovery.restore(c.station, c.journal)
+    assert cuts(c) == 0 and c.evse.closings.left == (50, 3)
 
 
 def test_flickers_of_the_supply_do_not_lock_out_a_car_that_does_not_ask():
@@ -490,6 +507,7 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         ([1, [], [0, 0, 0, 0]], False),
         ([1, [], [0, 0]], True),
         ([1, []], True),
+        ([1, ["EmergencyStop"]], True),
         ([1], True),
         ([1, None, [0, 0, 0]], True),
         ([1, [None, 7, ["x"]], [0, 0, 0]], True),
@@ -498,11 +516,65 @@ def test_what_another_version_holds_is_for_a_person_and_never_for_ever():
         c, _ = restarted(journal((kinds.HELD, payload)), "PowerUp", 2)
         assert c.evse.closings.person is person, payload
         assert ("ClosingsExceeded" in c.evse.faults) is person, payload
-        assert c.connector.faults.has("EmergencyStop") is ("EmergencyStop" in str(payload)), payload
+        stop = "EmergencyStop" in str(payload)
+        assert c.connector.faults.has("EmergencyStop") is stop, payload
         assert c.station.reset_faults() or not person, payload
         run(c.connector.lifecycle.work())
         c, _ = restarted(c, "SoftReset", 3)
         assert not c.evse.closings.person, payload
+
+
+def test_a_cause_that_ends_by_itself_is_not_restored():
+    record = [1, ["TemperatureStop", "TickFailed"], [0, 0, 0], 4, 0]
+    c, _ = restarted(journal((kinds.HELD, record)), "PowerUp", 2)
+    assert not c.connector.faults.has("TemperatureStop")
+    assert not c.connector.faults.has("TickFailed") and c.connector.usable
+    assert held(c)[0][1] == [], "the record says what holds now"
+    assert held(c)[0][3] == 4
+
+
+def test_a_restored_fault_is_shown_for_five_seconds():
+    for cause in ("EmergencyStop", "RcdTripped"):
+        c, _ = restarted(journal((kinds.HELD, [1, [cause], [0, 0, 0], 0, 0])), "PowerUp", 2)
+        faults = c.connector.faults
+        faults.reset()
+        faults.step(4999, False)
+        assert faults.has(cause)
+        faults.step(5000, False)
+        assert not faults.has(cause)
+
+
+def test_a_record_that_says_what_holds_is_not_written_again():
+    """Each start would cost flash."""
+    for record in ([1, ["RcdTripped"], [0, 0, 0], 0, 0], [1, [], [0, 0, 0], 7, 0],
+                   [1, [], [0, 0, 0], 0, 1], [1, ["EmergencyStop"], [0, 0, 0], 7, 1]):  # fmt: skip
+        c = Charger(journal((kinds.HELD, record)).flash, boot=2)
+        kept = []
+        c.journal.keep = lambda *arguments: kept.append(arguments)  # noqa: B023
+        c.evse.plug()
+        recovery.restore(c.station, c.journal, "PowerUp")
+        run(c.connector.lifecycle.work())
+        assert [k for k in kept if k[0] == kinds.HELD] == [], record
+
+
+def test_a_record_without_its_last_fields_is_read_as_far_as_it_goes():
+    for tail, counted, finished in (
+        ([], 0, False), ([4], 4, False), ([4, 0], 4, False), ([4, 1], 4, True),
+        ([None, 1], 0, True), (["4", 0], 0, False), ([4, None], 4, True), ([4, "x"], 4, True),
+    ):  # fmt: skip
+        c = journal((kinds.HELD, [1, [], [0, 0, 0]] + tail), start(4), asking(4))
+        c, _ = restarted(c, "PowerUp", 2)
+        assert cuts(c) == (0 if counted == 4 else 1), (tail, "session 4 was counted before")
+        assert c.connector.lifecycle.held.counted == 4
+        assert c.connector.finished is finished, tail
+        assert not c.evse.closings.person, tail
+
+
+def test_the_record_says_that_free_mode_waits():
+    c, _ = restarted(journal(start(3)), "PowerUp", 2, True)
+    assert held(c)[0][3:] == [3, 1]
+    c, _ = restarted(c, "PowerUp", 3, True)
+    assert held(c)[0][3:] == [3, 1]
 
 
 def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
@@ -527,3 +599,29 @@ def test_a_stop_that_breaks_the_supply_is_no_power_cut_to_resume_after():
     assert not c.connector.finished
     c, _ = restarted(c, "PowerUp", 6, True)
     assert not c.connector.finished
+
+
+# -- the start of a station --------------------------------------------------------------
+
+
+def test_a_start_without_a_cut_session_is_over_at_once():
+    async def story(*records):
+        c = journal(*records)
+        c.station.recover("PowerUp")
+        return c.station.recovering
+
+    assert run(story()) is False
+    assert run(story(start(3), stop(3))) is False
+    assert run(story(start(3))) is True
+
+
+def test_what_a_start_alone_needs_does_not_stay_in_memory():
+    """On the chip a module is let go of; elsewhere it stays."""
+    station = sys.modules["station.station"]
+    real, released = station.release, []
+    station.release = released.append
+    try:
+        run(journal().recover("PowerUp"))
+    finally:
+        station.release = real
+    assert released == ["station.recovery"]

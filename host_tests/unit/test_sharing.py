@@ -3,6 +3,7 @@
 
 import random
 
+from helpers import raises, run
 from station.limits import Limits
 from station.sharing import Sharing
 from station_parts import FakeClock
@@ -114,6 +115,36 @@ def test_zero_means_no_such_limit():
     assert site.limits() == [32000, 32000]
 
 
+def test_one_connector_shares_with_nobody():
+    site = Site(1, 20)
+    for session in (None, Session(1)):
+        site.connectors[0].session = session
+        site.seconds(2)
+        assert site.limits() == [32000]
+
+
+def test_a_supply_below_nothing_serves_nobody():
+    site = Site(2, 20)
+    for connector in site.connectors:
+        connector.session = Session(connector.id)
+    assert site.sharing.parts(-1) == {1: 0, 2: 0} == site.sharing.parts(-6000)
+
+
+def test_what_is_left_below_6_a_is_given_to_nobody():
+    site = Site(2, 20)
+    one, two = site.connectors
+    one.session = Session(1)
+    site.seconds(2)
+    two.session = Session(2)
+    site.settings.site = 24  # 4 A are left until the first car has followed
+    for _ in range(6):
+        site.seconds(1)
+        assert site.limits() == [12000, 0]
+        assert two.limits.value(0)[1].startswith("Paused by the supply")
+    site.seconds(1)
+    assert site.limits() == [12000, 12000]
+
+
 def test_whoever_comes_and_goes_the_supply_is_never_exceeded():
     random.seed(7)
     site = Site(3, 25)
@@ -204,7 +235,31 @@ def test_what_may_still_be_drawn():
         assert sharing._drawn(Drawing("one", True), before, now) == drawn
 
 
+class Enough(Exception):
+    """Ends what runs for ever."""
+
+
 def test_it_looks_once_a_second():
     from station import sharing
 
-    assert sharing.LOOK_S == 1
+    done = []
+    site = Site(2, 20)
+
+    def step():
+        done.append("look")
+        if len(done) > 9:
+            raise Enough()
+
+    async def sleep(seconds):
+        done.append(seconds)
+        if len(done) > 5:
+            raise Enough()
+
+    site.sharing.step = step
+    real = sharing.asyncio.sleep
+    sharing.asyncio.sleep = sleep
+    try:
+        raises(Enough, lambda: run(site.sharing.run()))
+    finally:
+        sharing.asyncio.sleep = real
+    assert done == ["look", 1] * 3
