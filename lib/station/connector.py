@@ -39,8 +39,7 @@ class Connector:
         self.lock = lock
         self.poles_closed = None  # fn(): the mirror contact says that they are
         self.limits = limits
-        self.operative = True
-        self.session = None
+        self.operative, self.session = True, None
         self.status, self.info = "available", None
         self.faults = faults.Faults(evse)
         self.metering = Metering(self, meter, settings, journal, clock, station)
@@ -198,6 +197,7 @@ class Connector:
         self._tell(now, plugged)
 
     def _unplugged(self):
+        self.finished = self.lifecycle.held.waits > 0  # after a stop a bounce is not enough
         session = self.session
         if session is None or session.ending:
             return
