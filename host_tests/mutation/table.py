@@ -110,7 +110,8 @@ ROWS = [
     (
         "signatures",
         "lib/slots/*",
-        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots",
+        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
+        " unit/test_slots_record",
         "test_update test_first_flash micropython:test_slots micropython:test_installer",
     ),
 ]
