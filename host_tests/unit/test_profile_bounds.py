@@ -49,6 +49,21 @@ def test_a_period_begins_before_two_to_the_thirtieth():
         raises(ValueError, p.pack, [(0, 160, 0), (start, 60, 0)])
 
 
+def test_a_look_reads_no_period_behind_the_next_one():
+    """It is made again and again while the composite is; a plan of a day has 96."""
+
+    class Counting(p.Profile):
+        read = 0
+
+        def _period(self, i):
+            self.read += 1
+            return p.Profile._period(self, i)
+
+    plan = p.pack([(900 * i, 60 + i, 0) for i in range(96)])
+    one = Counting(1, 1, p.DEFAULT, 0, p.AMPS, None, 0, None, None, None, 0, plan)
+    assert one.at(None, 900 * 3 + 1) == (63, 0, 899) and one.read == 5
+
+
 def test_limits_of_24_bits_are_taken_and_no_others():
     for tenths in (0, 1, 300000, BIG):
         one = p.Profile(1, 1, p.DEFAULT, 0, p.WATTS, None, 0, None, None, None, tenths,
