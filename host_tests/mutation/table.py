@@ -28,7 +28,7 @@ _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdo
 _RIGS = "test_model test_conformance_electrical test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
-    " unit/test_cbor unit/test_space unit/test_kinds"
+    " unit/test_cbor unit/test_space unit/test_kinds unit/test_norlog_bytes"
 )
 
 ROWS = [
