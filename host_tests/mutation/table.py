@@ -73,7 +73,7 @@ ROWS = [
         "limits",
         "lib/station/profile.py lib/station/profiles.py lib/station/composite.py",
         "unit/test_profiles unit/test_profile_bounds unit/test_ocpp16_smart_charging"
-        " unit/test_profiles_set test_composite_property",
+        " unit/test_profiles_set unit/test_composite test_composite_property",
         "test_octt16_smart_charging",
     ),
     (
