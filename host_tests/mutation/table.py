@@ -28,7 +28,7 @@ _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdo
 _RIGS = "test_model test_conformance_electrical test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
-    " unit/test_cbor unit/test_space unit/test_kinds"
+    " unit/test_cbor unit/test_space unit/test_kinds unit/test_norlog_bytes"
 )
 
 ROWS = [
@@ -72,7 +72,8 @@ ROWS = [
     (
         "limits",
         "lib/station/profile.py lib/station/profiles.py lib/station/composite.py",
-        "unit/test_profiles unit/test_ocpp16_smart_charging test_composite_property",
+        "unit/test_profiles unit/test_profile_bounds unit/test_ocpp16_smart_charging"
+        " unit/test_profiles_set unit/test_composite test_composite_property",
         "test_octt16_smart_charging",
     ),
     (
@@ -110,7 +111,8 @@ ROWS = [
     (
         "signatures",
         "lib/slots/*",
-        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots",
+        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
+        " unit/test_slots_record",
         "test_update test_first_flash micropython:test_slots micropython:test_installer",
     ),
 ]
