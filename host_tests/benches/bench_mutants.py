@@ -37,11 +37,11 @@ class Bench:
         self.sound = True  # every test passes without a mutant
         self.rows = table.rows()
         self.pool = Pool(workers)
-        self.equivalent = listed.Equivalent()
         self.mutants = []
         for row in self.rows:
             if row.group in groups:
                 self.mutants += table.mutants(row)
+        self.equivalent = listed.Equivalent(mutants=self.mutants)
         self._row = {path: row for row in self.rows for path in row.paths}
         self._learned = {}
         self.phases = [("", time.monotonic())]  # (name, when it ended)

@@ -2,7 +2,8 @@
 # MIT license; part of microevse
 """named.json: [{"what", "path", "before", "after"}, ...]: `before`, which the file holds once, is
 replaced. equivalent.json: [{"path", "before", "operator", "after", "why"}, ...] as the operators
-find them, by the text of the line: it may move, but when it changes it is looked at anew.
+find them, by the text of the line: it may move, but when it changes it is looked at anew. Of equal
+lines of a file an entry is for the first one, or for the first "times".
 """
 
 import json
@@ -38,16 +39,26 @@ def named(rows):
 
 
 class Equivalent:
-    """The list of mutants that change nothing."""
+    """Mutants that change nothing. `mutants`: all of the files that it is asked about."""
 
-    def __init__(self, entries=None):
-        self._why = {}
+    def __init__(self, entries=None, mutants=()):
+        self._why, self._lines = {}, {}
         for entry in load("equivalent") if entries is None else entries:
             key = tuple(entry[name] for name in ("path", "before", "operator", "after"))
             self._why[key] = entry["why"]
+            self._lines[key] = entry.get("times", 1)
+        lines = {}
+        for mutant in mutants:
+            if mutant.key in self._why:
+                lines.setdefault(mutant.key, set()).add(mutant.line)
+        for key in lines:
+            self._lines[key] = sorted(lines[key])[: self._lines[key]]
 
     def why(self, mutant):
         """The reason, or None."""
+        lines = self._lines.get(mutant.key)
+        if isinstance(lines, list) and mutant.line not in lines:
+            return None
         return self._why.get(mutant.key)
 
     def stale(self, mutants):

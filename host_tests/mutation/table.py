@@ -28,7 +28,7 @@ _HAL = "unit/test_hal unit/test_guard_parts unit/test_watchers unit/test_watchdo
 _RIGS = "charger/test_model conformance/test_conformance_electrical charger/test_guard"
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
-    " unit/test_cbor unit/test_space unit/test_kinds"
+    " unit/test_cbor unit/test_space unit/test_kinds unit/test_norlog_bytes"
 )
 
 ROWS = [
@@ -74,7 +74,8 @@ ROWS = [
     (
         "limits",
         "lib/station/profile.py lib/station/profiles.py lib/station/composite.py",
-        "unit/test_profiles unit/test_ocpp16_smart_charging packages/test_composite_property",
+        "unit/test_profiles unit/test_profile_bounds unit/test_ocpp16_smart_charging"
+        " unit/test_profiles_set unit/test_composite packages/test_composite_property",
         "conformance/test_octt16_smart_charging",
     ),
     (
@@ -115,7 +116,8 @@ ROWS = [
     (
         "signatures",
         "lib/slots/*",
-        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots",
+        "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
+        " unit/test_slots_record",
         "charger/test_update charger/test_first_flash micropython:test_slots"
         " micropython:test_installer",
     ),

@@ -186,6 +186,17 @@ def test_a_listed_mutant_is_known_by_its_text_and_not_by_its_line():
     assert list_.stale(operators.mutants("x.py", "a = 5\n"))
 
 
+def test_of_equal_lines_as_many_are_listed_as_the_entry_says():
+    """An entry for one line once hid a mutant of another line that read the same."""
+    entry = {"path": "x.py", "before": "a = 1", "operator": "constant", "why": "-"}
+    entry["after"] = "a = 2"
+    found = operators.mutants("x.py", "a = 1\nb = 0\na = 1\na = 1\n")
+    for times in (1, 2, 3):
+        list_ = listed.Equivalent([dict(entry, times=times)], found)
+        lines = [m.line for m in found if list_.why(m)]
+        assert lines == [1, 3, 4][:times]
+
+
 def test_every_safety_relevant_file_is_in_a_group():
     paths = {path for row in table.rows() for path in row.paths}
     assert set(table.STRICT) <= set(table.groups())

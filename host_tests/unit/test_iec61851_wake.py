@@ -5,7 +5,8 @@
 They take minutes in which nothing moves: fewer conversions in each window than on a chip.
 """
 
-from iec61851.sender import MAX_WAKES
+from iec61851.levels import A, B
+from iec61851.sender import MAX_WAKES, Waker
 from pilot_bench import Bench
 
 
@@ -134,3 +135,16 @@ def test_unplugging_ends_what_a_pause_waits_for():
     assert bench.until(lambda: not bench.evse.closed, 60) <= 30
     bench.run(300)
     assert not bench.evse.plugged and bench.evse.unplug_count == 1
+
+
+def test_the_time_to_wake_begins_at_nought_with_each_offer():
+    waker = Waker()
+    waker.after_ms = 100
+    for offers in range(3):
+        assert waker.look(1, True, False, B) is False
+        asked = [waker.look(1, True, True, B) for _ in range(100)]
+        assert asked.index(True) == 99, offers
+        # State F that wakes is ours, and arms nothing.
+        assert waker.look(1, True, False, B) is False
+        assert not any([waker.look(1, True, True, B) for _ in range(200)])
+        waker.look(1, False, False, A)

@@ -19,6 +19,8 @@ TEST = (
     0x019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083,
 )
 P, N = keys._P, keys._N
+# x of a point of the curve at y = -1.
+MINUS_ONE = 0x9E78D4EF60D05F750F6636209092BC43CBDD6B47E11A9DE20A9FEB2A50BB96C
 
 
 def pair(r, s):
@@ -71,6 +73,51 @@ def test_a_number_that_is_right_but_for_a_multiple_of_the_order_is_refused():
         assert keys.p256(x, y, digest(b"sample"), pair(r, s + N)) is False
 
 
+def test_a_signature_has_64_bytes_though_the_numbers_would_fit_into_others():
+    z = int.from_bytes(digest(b"sample"), "big")
+    r = multiple(5)[0] % N
+    x, y = multiple((5 - z) * pow(r, N - 2, N) % N)
+    good = pair(r, 1)
+    assert keys.p256(x, y, digest(b"sample"), good) is True
+    for second in (b"\x01", bytes(30) + b"\x01", bytes(32) + b"\x01"):
+        cut = good[:32] + second
+        assert keys.p256(x, y, digest(b"sample"), cut) is False, len(cut)
+
+
+def test_a_sum_that_is_infinity_is_no_signature():
+    """u G + v Q is infinity for each s, where z + r d is nought (SEC 1 section 4.1.4, step 5)."""
+    z = int.from_bytes(digest(b"sample"), "big")
+    for r in (5, multiple(5)[0] % N):
+        x, y = multiple(-z * pow(r, N - 2, N) % N)
+        for s in (1, SAMPLE[1]):
+            assert keys.p256(x, y, digest(b"sample"), pair(r, s)) is False
+
+
+def test_a_number_that_is_nought_is_refused_by_itself():
+    """The point at x = 0 in place of the generator: its x is the r of nought."""
+    x, y = keys._GX, keys._GY
+    keys._GX, keys._GY = 0, root()
+    try:
+        assert keys.p256(X, Y, (1).to_bytes(32, "big"), pair(0, 1)) is False
+    finally:
+        keys._GX, keys._GY = x, y
+
+
+def root():
+    """y of a point of the curve at x = 0."""
+    y = pow(keys._B, (P + 1) // 4, P)
+    assert y * y % P == keys._B
+    return y
+
+
+def test_a_point_at_nought_is_doubled_as_any_other():
+    y = root()
+    m = -3 * pow(2 * y, P - 2, P) % P
+    twice = (m * m % P, (-m * m * m - y) % P)
+    point = (0, y, 1)
+    assert affine(keys._double(point)) == affine(keys._add(point, point)) == twice
+
+
 def affine(point):
     x, y, z = point
     w = pow(z, P - 2, P)
@@ -112,6 +159,10 @@ def test_rsa_wants_the_whole_padding_and_a_number_below_the_modulus():
             assert keys.rsa(n, 1, digest(b"x"), wrong) is False
     assert keys.rsa((1 << 2048) - 1, 1, digest(b"x"), padded(384)) is False
     assert keys.rsa((1 << 3072) - 1, 1, digest(b"x"), padded(256)) is False
+    for size in (256, 384, 512):
+        # A modulus of a byte less or more has signatures of a byte less or more.
+        for n in ((1 << (8 * size - 8)) - 1, (1 << (8 * size)) + 1):
+            assert keys.rsa(n, 1, digest(b"x"), padded(size)) is False, size
     for size in (128, 320, 1024):
         assert keys.rsa((1 << (8 * size)) - 1, 1, digest(b"x"), padded(size)) is False, size
     # The same number once more round the modulus is another signature.
@@ -123,12 +174,11 @@ def test_rsa_wants_the_whole_padding_and_a_number_below_the_modulus():
 
 
 def test_numbers_that_can_be_no_key_are_refused():
-    root = pow(keys._B, (P + 1) // 4, P)  # on the curve at x = 0
-    assert root * root % P == keys._B
     big = (1 << 2047) + 1
     for line, good in (
-        ("p256 %x %x" % (X, Y), True), ("p256 %x %x" % (0, root), True),
-        ("p256 %x %x" % (P, root), False),
+        ("p256 %x %x" % (X, Y), True), ("p256 %x %x" % (0, root()), True),
+        ("p256 %x %x" % (P, root()), False),
+        ("p256 %x %x" % (MINUS_ONE, P - 1), True), ("p256 %x -1" % MINUS_ONE, False),
         ("p256 %x %x" % (X, Y + P), False), ("p256 %x %x" % (X + P, Y), False),
         ("p256 %x %x" % (X, Y + 1), False),
         ("p256 -1 %x" % Y, False), ("p256 %x" % X, False), ("p256 x y", False),
@@ -143,6 +193,25 @@ def test_numbers_that_can_be_no_key_are_refused():
             assert keys._numbers(line)[0] == line.split(" ")[0]
         else:
             raises(ValueError, keys._numbers, line)
+
+
+def test_empty_lines_and_remarks_of_a_key_file_are_no_keys():
+    line = "p256 %x %x" % (X, Y)
+    for content in (line, line + "\n", "# ours\n\n  " + line + " \r\n\n"):
+        assert keys.load(content) == [line]
+    for content in ("", "\n\n", "# ours\n", line + "\np256 1\n"):
+        raises(ValueError, keys.load, content)
+
+
+def test_too_little_memory_is_not_told_as_a_wrong_key():
+    def full(*_):
+        raise MemoryError()
+
+    keys.int = full
+    try:
+        raises(MemoryError, keys.load, "p256 1 2")
+    finally:
+        del keys.int
 
 
 def test_only_the_key_that_is_named_may_have_signed():
