@@ -17,7 +17,8 @@ from hal import system
 from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.connection import Connection
-from ocppj.rpc import Rpc, message_ids
+from ocppj.messages import message_ids
+from ocppj.rpc import Rpc
 from evse_base import forget, release
 from station.authorization import Authorizer
 from station.settings import Settings

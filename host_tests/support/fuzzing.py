@@ -16,7 +16,8 @@ from ocpp16 import on_demand
 from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
 from ocppj import sender
-from ocppj.rpc import Rpc, message_ids
+from ocppj.messages import message_ids
+from ocppj.rpc import Rpc
 from station.jobs import Jobs
 from payloads import OFFICIAL, REQUESTS, RESPONSES, junk, mostly, near
 from station.settings import Settings
