@@ -165,6 +165,7 @@ class Charger:
             )  # fmt: skip
         finally:
             forget("wiring.adapters")
+            release("wiring")
 
     def on_network(self, up):
         """The network has come or gone."""
