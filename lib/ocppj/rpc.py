@@ -10,11 +10,10 @@ own, so a handler may itself wait for the CSMS; whatever goes wrong becomes a CA
 import asyncio
 import json
 
-from evse_base import log
-from evse_base import const, crc32, print_exception
+from evse_base import const, crc32, log, print_exception
 
 from . import messages
-from .messages import CallError, Disconnected
+from .messages import CALL, CallError, Disconnected
 
 _CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
 _SEND = const(6)  # of 2.1: as a CALL, but never answered
@@ -107,8 +106,7 @@ class Rpc:
             slot = self._slot = [self._next_id(), action, asyncio.Event(), None, None]
             timeout = self._timeout_s() if callable(self._timeout_s) else self._timeout_s
             try:
-                text = messages.dumps(payload)
-                text = '[%d,"%s","%s",%s]' % (messages.CALL, slot[0], action, text)
+                text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, messages.dumps(payload))
                 # The wait is on an Event, never on the stream: nothing is lost by ending it.
                 await asyncio.wait_for(self._exchange(text, slot, era), timeout)
             except asyncio.TimeoutError:
@@ -154,7 +152,7 @@ class Rpc:
         if not self.schema.has_type(kind):
             # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
             self._bad(None, "unknown message type")
-        elif kind == messages.CALL or kind == _SEND:
+        elif kind == CALL or kind == _SEND:
             self._on_call(message, crc)
         elif kind == _CALLRESULTERROR:
             self._bad(None, "an answer of ours was refused", message[2:4])
@@ -163,8 +161,8 @@ class Rpc:
 
     def too_large(self, head, size):
         """A message of `size` bytes was not kept; `head` is how it began."""
-        why = "message of %d bytes is too large" % size
-        self._bad(messages.call_id_of(head), why, code="GenericError")
+        call_id = messages.call_id_of(head)
+        self._bad(call_id, "message of %d bytes is too large" % size, code="GenericError")
 
     def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1
