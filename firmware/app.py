@@ -17,7 +17,8 @@ from hal import system
 from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.connection import Connection
-from ocppj.rpc import Rpc, message_ids
+from ocppj.messages import message_ids
+from ocppj.rpc import Rpc
 from evse_base import forget, release
 from station.authorization import Authorizer
 from station.settings import Settings
@@ -164,6 +165,7 @@ class Charger:
             )  # fmt: skip
         finally:
             forget("wiring.adapters")
+            release("wiring")
 
     def on_network(self, up):
         """The network has come or gone."""

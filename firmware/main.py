@@ -25,6 +25,17 @@ def open_outputs():
         machine.Pin(pin, machine.Pin.OUT, value=level)
 
 
+def wants_safe_mode():
+    """True if safe mode is to run. If not, its module is given up: in a function of its own, or
+    what is left of it on the stack of main() keeps its memory for ever."""
+    import safe_mode
+
+    wanted = safe_mode.wanted()
+    if not wanted:
+        del sys.modules["safe_mode"]
+    return wanted
+
+
 def main():
     try:
         free = gc.mem_free() if hasattr(gc, "threshold") and hasattr(gc, "mem_free") else SMALL
@@ -35,13 +46,11 @@ def main():
         import blackbox
 
         blackbox.start()
-        import safe_mode
+        if wants_safe_mode():
+            import safe_mode
 
-        if safe_mode.wanted():
             asyncio.run(safe_mode.run())
         else:
-            # It is not needed any more, and its memory is.
-            del safe_mode, sys.modules["safe_mode"]
             import app
 
             asyncio.run(app.run())

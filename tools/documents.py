@@ -119,7 +119,7 @@ The answer to an action that is not there is the error NotImplemented or NotSupp
 |---|---|---|---|"""
 
 # Modules that name what other modules do, or only answer.
-TABLES = ("client.py", "data_transfer.py", "on_demand.py", "trigger.py")
+TABLES = ("data_transfer.py", "on_demand.py", "trigger.py")
 
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
 

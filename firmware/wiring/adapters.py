@@ -25,7 +25,7 @@ def ocpp16(call, station, settings, clock, link, profiles, jobs):
     if jobs:
         from ocpp16.firmware import Firmware
 
-        adapter.attach_firmware(Firmware(call, jobs))
+        adapter.firmware = Firmware(call, jobs)
     return adapter
 
 

@@ -276,7 +276,7 @@ def test_a_charging_profile_is_followed_to_the_pwm_through_few_files():
         dye.arrived = lambda: r.evse.offered_ma == 13700
         with dye.recorder():
             request = {"connectorId": 2, "csChargingProfiles": profile}
-            assert await ocpp.handlers.get("SetChargingProfile")(request) == {"status": "Accepted"}
+            assert await ocpp.get("SetChargingProfile")(request) == {"status": "Accepted"}
             await until(dye.arrived)
 
     with Rig() as r:

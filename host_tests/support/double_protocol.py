@@ -23,7 +23,9 @@ class Double:
         self.registered = False
         self.asked = []
         self.schema = Schema(TABLE)
-        self.handlers = {"Greet": self._greet}
+
+    def get(self, action):
+        return self._greet if action == "Greet" else None
 
     async def _greet(self, payload):
         return {"text": "hello " + payload["name"]}

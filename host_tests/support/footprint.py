@@ -104,9 +104,11 @@ def order(roots):
 
 # What a running esp32_devkitc with all features has imported while nobody looks at its page.
 RESIDENT_ROOTS = ("evse_base", "evse_base.log", "hal.board", "blackbox",
-                  # What wiring/electrical.py, which is given up, has put together.
-                  "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "iec61851.evse",
-                  "station.protection", "station.soft_pause", "app", "hal.panel", "ui.patterns",
+                  # What wiring/electrical.py and wiring/network.py, which are given up, have put
+                  # together.
+                  "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "hal.rcd",
+                  "iec61851.evse", "station.protection", "station.soft_pause", "hal.dns",
+                  "hal.wifi", "timekeeper", "app", "hal.panel", "ui.patterns",
                   "ui.button", "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line",
                   "ocpp16.client", "ocpp16.firmware", "station.jobs", "upkeep.transfers",
                   "store.taglist", "safe_mode")  # fmt: skip

@@ -15,8 +15,9 @@ from iec61851 import levels
 from ocpp16 import on_demand
 from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
-from ocppj import sender
-from ocppj.rpc import Rpc, message_ids
+from ocppj.central import send_parts
+from ocppj.messages import message_ids
+from ocppj.rpc import Rpc
 from station.jobs import Jobs
 from payloads import OFFICIAL, REQUESTS, RESPONSES, junk, mostly, near
 from station.settings import Settings
@@ -216,13 +217,9 @@ class Target:
             identity,
             profiles=("Reservation", "LocalAuthListManagement"),
         )
-        self.ocpp.attach_firmware(
-            Firmware(
-                self.rpc.call,
-                Jobs(charger.settings, charger.journal, charger.clock, NoNetwork()),
-            )
-        )
-        self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp.handlers
+        jobs = Jobs(charger.settings, charger.journal, charger.clock, NoNetwork())
+        self.ocpp.firmware = Firmware(self.rpc.call, jobs)
+        self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp
         self.problems = []
 
     async def _send(self, text):
@@ -238,7 +235,7 @@ class Target:
 
     def _answered(self, message):
         action, payload = self.calls.get(message[1], ("", None))
-        if isinstance(action, str) and self.ocpp.handlers.get(action):
+        if isinstance(action, str) and self.ocpp.get(action):
             TALLY["answered " + action] += 1
         if action == "RemoteStartTransaction" and message[2] == {"status": "Accepted"}:
             self.starts.add(action)
@@ -285,7 +282,7 @@ class Target:
         self.rpc.connected()
         work = asyncio.Event()
         self.ocpp.attach(work.set)
-        serving = asyncio.ensure_future(sender.run(self.ocpp.parts, work))
+        serving = asyncio.ensure_future(send_parts(self.ocpp.parts, work))
         try:
             await self.answer()
             charger.evse.plug()

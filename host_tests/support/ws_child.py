@@ -12,7 +12,7 @@ import json
 import sys
 
 from ocpp16 import schemas
-from ocppj import rpc, tls
+from ocppj import messages, rpc, tls
 from ocppj.connection import Connection
 from ocppj.schema import Schema
 
@@ -122,7 +122,7 @@ async def main(given):
             "Reset": reset,
         },
         Schema(schemas.TABLE),
-        rpc.message_ids(1),
+        messages.message_ids(1),
         lambda: config.message_timeout,
         Uptime(),
     )

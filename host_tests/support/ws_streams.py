@@ -5,7 +5,7 @@ the upgrade."""
 
 import asyncio
 
-from ocppj import websocket
+from ocppj import frames
 
 EOF = b"<end of stream>"
 
@@ -86,7 +86,7 @@ def frames_of(data):
         key = data[at : at + 4]
         body = data[at + 4 : at + 4 + size]
         assert len(body) == size
-        out.append((first, websocket.mask(body, key)))
+        out.append((first, frames.mask(body, key)))
         data = data[at + 4 + size :]
     return out
 

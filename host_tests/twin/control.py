@@ -271,12 +271,12 @@ def settled():
 
 def _status16(charger, number):
     """Status and transaction in words of OCPP 1.6, as the commands of `make run` have them."""
-    from ocpp16.names import CONNECTOR_STATUS
+    from ocpp16.names import connector_status
 
     connector = charger.station.connectors[number - 1]
     session, adapter = connector.session, charger.central.adapter
     return {
-        "connector_status": CONNECTOR_STATUS[connector.status],
+        "connector_status": connector_status(connector.status),
         "transaction": adapter.transaction_id(session.id) if session and adapter else None,
         "ocpp": charger.central.accepted,
     }

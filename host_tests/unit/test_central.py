@@ -10,9 +10,10 @@ import json
 import sys
 
 from helpers import run
-from ocppj import central, handshake, websocket
+from ocppj import central, frames, handshake
 from ocppj.connection import Connection
-from ocppj.rpc import Rpc, message_ids
+from ocppj.messages import message_ids
+from ocppj.rpc import Rpc
 from station_parts import NOON, Charger
 
 BOTH = ("test1.0", "ocpp1.6")
@@ -76,7 +77,7 @@ class Line:
             key, body = self._in[at : at + 4], self._in[at + 4 : at + 4 + size]
             kind, self._in = self._in[0], self._in[at + 4 + size :]
             if kind & 15 == 1:
-                self.csms.hears(self, json.loads(websocket.mask(body, key)))
+                self.csms.hears(self, json.loads(frames.mask(body, key)))
 
     async def drain(self):
         await asyncio.sleep(0)

@@ -14,6 +14,6 @@ def test_no_kind_of_record_is_ever_renumbered():
     """A new kind gets a new number; what an old version wrote is read by every later one."""
     for name in NUMBERS:
         assert getattr(kinds, name) == NUMBERS[name], name
-    assert kinds.CURRENT_SCHEMA == 1 and kinds.FIRST_STATE == 16
+    assert kinds.CURRENT_SCHEMA == 1 and kinds.BOOT == 16
     for name in NUMBERS:
         assert kinds.is_event(NUMBERS[name]) is (NUMBERS[name] < 16)

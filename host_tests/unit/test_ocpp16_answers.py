@@ -4,8 +4,8 @@
 
 from helpers import run
 from ocpp16 import names
-from ocpp16.authorize import remote
 from ocpp16.boot import RETRY_S, Boot
+from ocpp16.client import Ocpp16
 from ocpp16.schemas import TABLE
 from ocpp16.transactions import Transactions
 from ocppj.rpc import CallError
@@ -29,6 +29,13 @@ class Central:
         except CallError as exc:
             raise CallError("FormationViolation", str(exc))
         return answer
+
+
+def registered(c, central):
+    """An Ocpp16 that this central system has accepted."""
+    client = Ocpp16(central.call, c.station, c.settings, c.clock, {})
+    client.boot.status = "Accepted"
+    return client
 
 
 # -- StartTransaction --------------------------------------------------------------------
@@ -150,11 +157,11 @@ def test_a_token_that_is_too_long_for_an_id_tag_is_refused_and_not_asked_about()
     async def body():
         c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
         central = Central({"idTagInfo": {"status": "Accepted"}})
-        online = [True]
-        c.authorizer.remote = remote(central.call, lambda: online[0])
+        client = registered(c, central)
+        c.authorizer.remote = client.ask
         assert (await c.authorizer.check("x" * 20, "Central")).status == "accepted"
         assert central.asked == [("Authorize", {"idTag": "x" * 20})]
-        for online[0] in (True, False):
+        for client.boot.status in ("Accepted", "Pending"):
             verdict = await c.authorizer.check("x" * 21, "Central")
             assert (verdict.status, verdict.accepted) == ("invalid", False)
         assert len(central.asked) == 1
@@ -180,7 +187,7 @@ def test_the_five_words_of_1_6_and_no_other_are_verdicts():
 async def ask(info, before=None):
     """(token info or None, cache entry or None) of CARD once Authorize was answered."""
     c = Charger()
-    c.authorizer.remote = remote(Central({"idTagInfo": info}).call, lambda: True)
+    c.authorizer.remote = registered(c, Central({"idTagInfo": info})).ask
     if before:
         c.authorizer.learn("CARD", before)
     verdict = await c.authorizer.check("CARD")

@@ -4,7 +4,7 @@
 import asyncio
 
 from helpers import run
-from ocpp16 import faults, names
+from ocpp16 import names
 from ocpp16.status import MAX_QUEUED, Status
 from ocppj.rpc import CallError
 from station import faults as causes
@@ -113,7 +113,7 @@ def test_what_is_told_after_a_boot_is_what_holds_when_it_is_sent():
         station.status = "unavailable"
         status.changed(0)
         drain(status)
-        told = names.CONNECTOR_STATUS[then]
+        told = names.connector_status(then)
         assert sent == [(0, "Available"), (1, told), (2, told), (0, "Unavailable")]
 
 
@@ -250,12 +250,12 @@ def test_each_cause_has_its_error_code_and_is_named_to_the_vendor():
     for code in CAUSES:
         for cause in CAUSES[code].split():
             seen.add(cause)
-            assert faults.error_code(cause) == code, cause
+            assert names.error_code(cause) == code, cause
             plain = cause in ("MeterLost", "ReaderLost")
-            assert faults.vendor_code(cause) == (None if plain else cause)
+            assert names.vendor_code(cause) == (None if plain else cause)
     rows = {line.split("|")[0] for line in causes._TABLE.strip().split("\n")}
     assert rows == seen, rows ^ seen
-    assert faults.error_code(None) == "NoError" and faults.vendor_code(None) is None
+    assert names.error_code(None) == "NoError" and names.vendor_code(None) is None
 
 
 def test_values_are_text_without_float_rounding():

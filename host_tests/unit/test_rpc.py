@@ -31,7 +31,7 @@ class Bench:
         self.clock = Clock()
         if handlers is None:
             handlers = {"Reset": self.reset, "ClearCache": self.clear}
-        self.rpc = Rpc(self.send, handlers, SCHEMA, rpc.message_ids(7), timeout_s, self.clock)
+        self.rpc = Rpc(self.send, handlers, SCHEMA, messages.message_ids(7), timeout_s, self.clock)
         self.rpc.connected()
 
     async def send(self, text):
@@ -564,7 +564,7 @@ def test_echoed_surrogates_are_valid_utf8():
 
 
 def test_ids_are_unique_over_reboots():
-    first, second = rpc.message_ids(1), rpc.message_ids(2)
+    first, second = messages.message_ids(1), messages.message_ids(2)
     ids = [first() for _ in range(50)] + [second() for _ in range(50)]
     assert len(set(ids)) == 100 and max([len(i) for i in ids]) <= 36
 

@@ -5,8 +5,9 @@
 import asyncio
 
 from helpers import raises, run
-from ocppj import intake, websocket
-from ocppj.websocket import Closed, WebSocket
+from ocppj import frames, intake, websocket
+from ocppj.frames import Closed
+from ocppj.websocket import WebSocket
 from ws_streams import EOF, Streams, frame, frames_of
 
 
@@ -102,7 +103,7 @@ def test_valid_close_codes_are_echoed():
         _, end, sent = received(frame(8, code.to_bytes(2, "big")))
         assert end.code == code and sent == [(0x88, code.to_bytes(2, "big"))]
     _, end, sent = received(frame(8))
-    assert end.code == websocket.NO_CODE and sent == [(0x88, b"")]
+    assert end.code == frames.NO_CODE and sent == [(0x88, b"")]
 
 
 def test_text_that_is_not_utf8_closes_with_1007():
@@ -128,8 +129,8 @@ def test_text_that_is_not_utf8_closes_with_1007():
 
 def test_every_border_of_utf8_is_accepted():
     for code in (0x7F, 0x80, 0x7FF, 0x800, 0xFFF, 0x1000, 0xD7FF, 0xE000, 0xFFFF, 0x10000):
-        assert websocket.decode_utf8(chr(code).encode()) == chr(code)
-    assert websocket.decode_utf8(b"\xf4\x8f\xbf\xbf") == chr(0x10FFFF)
+        assert frames.decode_utf8(chr(code).encode()) == chr(code)
+    assert frames.decode_utf8(b"\xf4\x8f\xbf\xbf") == chr(0x10FFFF)
 
 
 def test_too_long_message_is_refused_from_its_header():
@@ -301,8 +302,8 @@ def test_pieces_become_fragments_of_one_message():
 
 
 def test_lone_surrogates_never_leave():
-    assert websocket.encode_utf8("a\ud83db") == "a\ufffdb".encode()
-    assert websocket.encode_utf8("\ud7ff\ue000") == b"\xed\x9f\xbf\xee\x80\x80"
+    assert frames.encode_utf8("a\ud83db") == "a\ufffdb".encode()
+    assert frames.encode_utf8("\ud7ff\ue000") == b"\xed\x9f\xbf\xee\x80\x80"
 
 
 def test_two_senders_do_not_mix_and_a_cancelled_one_leaves_no_half_frame():
@@ -425,10 +426,10 @@ def test_ping_is_queued_once_while_the_line_is_stuck():
 
 def test_mask_is_its_own_inverse():
     # The example of RFC 6455 section 5.7.
-    assert websocket.mask(b"Hello", b"\x37\xfa\x21\x3d") == b"\x7f\x9f\x4d\x51\x58"
+    assert frames.mask(b"Hello", b"\x37\xfa\x21\x3d") == b"\x7f\x9f\x4d\x51\x58"
     data = bytes(range(256)) * 3 + b"tail"
     for size in (0, 1, 2, 3, 5, 255, len(data)):
-        masked = websocket.mask(data[:size], b"\x00\x80\xff\x01")
+        masked = frames.mask(data[:size], b"\x00\x80\xff\x01")
         assert len(masked) == size
-        assert websocket.mask(masked, b"\x00\x80\xff\x01") == data[:size]
-    assert raises(ValueError, websocket.decode_utf8, b"\xc0\x80")
+        assert frames.mask(masked, b"\x00\x80\xff\x01") == data[:size]
+    assert raises(ValueError, frames.decode_utf8, b"\xc0\x80")

@@ -10,7 +10,7 @@ Unwrap       a register of few bits begins again at zero
 
 from evse_base import log
 import evse_base as port
-from meters import NEW_MS, NEW_READINGS, STALE_MS, MeterError
+import meters
 from evse_base import const
 
 # A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
@@ -55,12 +55,12 @@ class EnergyGuard:
         contradicts what it said before. Nothing is believed before `keep(mwh)`.
         """
         if mwh < 0:
-            raise MeterError("energy register is negative")
+            raise meters.MeterError("energy register is negative")
         base = self._mwh
         self._told = self._offset
         # After days of silence nobody knows how long it was.
         fits = base is None or (
-            mwh >= base and (age_ms >= STALE_MS or mwh - base <= self._most(age_ms))
+            mwh >= base and (age_ms >= meters.STALE_MS or mwh - base <= self._most(age_ms))
         )
         if not fits or base is None or age_ms > _GAP_MS:
             most = self._most(port.ticks_diff(now, self._seen))
@@ -76,9 +76,9 @@ class EnergyGuard:
         if not fits:
             for_ms = port.ticks_diff(now, self._since)
             slow = 0 <= mwh - base <= self._most(_SLOW_MS)
-            if slow or self._count < NEW_READINGS or for_ms < NEW_MS:
+            if slow or self._count < meters.NEW_READINGS or for_ms < meters.NEW_MS:
                 how = "went back" if mwh < base else "jumped"
-                raise MeterError("energy register %s from %d to %d mWh" % (how, base, mwh))
+                raise meters.MeterError("energy register %s from %d to %d mWh" % (how, base, mwh))
             # Another register. What flowed before its first reading is not known.
             self._told += base - self._first
         return mwh + self._told
@@ -118,7 +118,7 @@ class Frozen:
             self._expected += power_w * age_ms
         # 1 W makes 1 mWh in 3600 ms.
         if self._expected // 3600 > self._limit:
-            raise MeterError(
+            raise meters.MeterError(
                 "energy register stands still at %d mWh while %d W flow" % (mwh, power_w)
             )
 
@@ -143,7 +143,7 @@ class Unwrap:
         Nothing is kept before `keep(raw)`.
         """
         if not 0 <= raw < self._modulus:
-            raise MeterError("register value %d is outside of its range" % raw)
+            raise meters.MeterError("register value %d is outside of its range" % raw)
         return (self._lift(raw, age_ms) + raw) * self._unit_mwh
 
     def _lift(self, raw, age_ms):

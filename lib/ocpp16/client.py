@@ -4,12 +4,16 @@
 transaction events, status, file notifications, heartbeat. Only Authorize is sent from elsewhere.
 """
 
+import asyncio
+
+from evse_base import log
+from ocppj.messages import CallError, Disconnected
 from ocppj.schema import Schema
 
-from . import authorize, on_demand, schemas
+from . import names, on_demand, schemas
 from .boot import Boot
 from .status import Status
-from .transactions import Transactions
+from .transactions import Transactions, token_info
 
 
 class Ocpp16:
@@ -23,7 +27,8 @@ class Ocpp16:
     profiles: names of the feature profiles that are offered.
     passing: True to load the code of requests when they come (see on_demand).
 
-    The attributes without underscore are what the handlers of requests work with.
+    The attributes without underscore are what the handlers of requests work with. `firmware`: a
+    firmware.Firmware, where FirmwareManagement is fitted; to be set before `attach`.
     """
 
     package = "ocpp16"
@@ -42,33 +47,53 @@ class Ocpp16:
         self.status = Status(call, station, settings, clock)
         self.transactions = Transactions(call, station)
         self.firmware = None
-        self.handlers = on_demand.Handlers(self, passing)
+        self.passing = passing
+        if not passing:
+            on_demand.load_all()
         self._link = link
         self._wake = None
-
-    def attach_firmware(self, firmware):
-        """Fit FirmwareManagement (see firmware.Firmware): its requests and notifications."""
-        self.firmware = firmware
 
     @property
     def registered(self):
         """The central system has accepted our BootNotification."""
         return self.boot.accepted
 
-    def _may_ask(self):
-        # Only while attached, hence connected.
-        return self.boot.accepted and (self._link is None or self._link.connected)
-
     def transaction_id(self, session):
         """transactionId of a session, None while there is none."""
         return self.transactions.transaction_id(session)
 
+    async def ask(self, token, kind):
+        """Authorize.req (section 4.1): what the central system says about a token, see
+        `transactions.token_info`; None while it cannot be asked. Of a token only its text is said:
+        1.6 knows no kinds, so the answer holds for a token of every kind."""
+        # An answer without a status is no leave to charge.
+        refused = {"status": "invalid", "expiry": None, "parent": None}
+        if len(token) > names.ID_TAG:
+            # What cannot be said to the central system cannot be billed by it.
+            return refused
+        # Only while attached, hence connected.
+        if not self.boot.accepted or self._link is not None and not self._link.connected:
+            return None
+        try:
+            answer = await self.call("Authorize", {"idTag": token})
+        except (asyncio.TimeoutError, Disconnected):
+            # No answer is "offline" for the rules of LocalAuthorizeOffline (section 3.5).
+            return None
+        except CallError as exc:
+            log.warn("ocpp", "Authorize refused: %s", exc.code)
+            answer = {}
+        return token_info(answer.get("idTagInfo")) or refused
+
     # -- for ocppj.central ---------------------------------------------------------------
+
+    def get(self, action):
+        """The handler of an action, as rpc.Rpc wants it; None if it has none."""
+        return on_demand.handler(self, action)
 
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
-        self.station.authorizer.remote = authorize.remote(self.call, self._may_ask)
+        self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()

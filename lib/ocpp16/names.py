@@ -8,17 +8,18 @@ Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
 from evse_base import const
 from station import measurands
 
-CONNECTOR_STATUS = {
-    "available": "Available",
-    "preparing": "Preparing",
-    "charging": "Charging",
-    "suspended_ev": "SuspendedEV",
-    "suspended_evse": "SuspendedEVSE",
-    "finishing": "Finishing",
-    "reserved": "Reserved",
-    "unavailable": "Unavailable",
-    "faulted": "Faulted",
-}
+# One text each: a dict would take ten times the heap.
+_CONNECTOR_STATUS = const("""
+available Available
+preparing Preparing
+charging Charging
+suspended_ev SuspendedEV
+suspended_evse SuspendedEVSE
+finishing Finishing
+reserved Reserved
+unavailable Unavailable
+faulted Faulted
+""")
 
 # StopTransaction.reason. "local" is the default of the schema, but saying it costs little
 # and some central systems show an empty reason as an error. All other words are "Other".
@@ -35,6 +36,22 @@ unlock UnlockCommand
 emergency_stop EmergencyStop
 master_pass Local
 """)
+
+# Of a StatusNotification: errorCode|its causes in station.faults (section 7.6).
+_CODES = const("""
+ConnectorLockFailure|LockJammed|LockLost|
+EVCommunicationError|PilotWrong|DiodeLost|PilotUnsteady|
+GroundFailure|RcdTripped|RcdTestFailed|ProtectiveEarthLost|
+HighTemperature|TemperatureStop|TemperatureSensor|
+InternalError|PilotOutput|PilotDuty|PilotBlind|PilotFrontEnd|Uncalibrated|
+InternalError|GuardDisagrees|TickFailed|ClockStopped|TaskFailed|ConsoleStop|StorageFailed|
+OverCurrentFailure|OverCurrentSoft|OverCurrentHard|
+PowerMeterFailure|MeterLost|CurrentBlind|
+PowerSwitchFailure|ContactorWelded|ContactorNotClosing|ClosingsExceeded|
+ReaderFailure|ReaderLost|
+""")
+# The errorCode says all of these.
+_PLAIN = const(("MeterLost", "ReaderLost"))
 
 # Characters of an idTag (CiString20Type, section 7.28).
 ID_TAG = 20
@@ -55,12 +72,35 @@ def id_tag(token):
     return token if len(token) <= ID_TAG else token[: ID_TAG - 1] + "~"
 
 
+def _of(table, word):
+    at = table.find("\n%s " % word)
+    return table[at + len(word) + 2 : table.find("\n", at + 1)] if at >= 0 else None
+
+
+def connector_status(status):
+    """StatusNotification.status of a neutral word."""
+    return _of(_CONNECTOR_STATUS, status)
+
+
 def stop_reason(reason):
     """StopTransaction.reason of a neutral word; Other for one that 1.6 has no word for."""
-    at = _STOP_REASON.find("\n%s " % reason)
+    return _of(_STOP_REASON, reason) or "Other"
+
+
+def error_code(cause):
+    """errorCode of a cause; None means that there is no fault."""
+    if not cause:
+        return "NoError"
+    at = _CODES.find("|%s|" % cause)
     if at < 0:
-        return "Other"
-    return _STOP_REASON[at + len(reason) + 2 : _STOP_REASON.find("\n", at + 1)]
+        return "OtherError"
+    line = _CODES.rfind("\n", 0, at) + 1
+    return _CODES[line : _CODES.find("|", line)]
+
+
+def vendor_code(cause):
+    """vendorErrorCode of a cause, None where the errorCode says it all."""
+    return cause if cause and cause not in _PLAIN else None
 
 
 def decimal(value, scale):

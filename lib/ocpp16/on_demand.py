@@ -58,33 +58,27 @@ def _forget():
     forget("station.composite")  # only they use it
 
 
-class Handlers:
-    """What Rpc wants of a {action: async fn(payload)}.
+def load_all():
+    """Load the modules of all handlers, to stay."""
+    for _, module, _ in rows():
+        _load(module)
 
-    passing: True to load the code for each request, False to load all of it now.
-    """
 
-    def __init__(self, point, passing):
-        self._point = point
-        self._passing = passing
-        if not passing:
-            for _, module, _ in rows():
-                _load(module)
+def handler(point, action):
+    """The handler of an action; None if it has none. `point.passing`: True to load its code for
+    the one request."""
+    firmware = point.firmware
+    if firmware and action in firmware.handlers:
+        return firmware.handlers[action]  # with a state of their own: always there
+    at = ACTIONS.find("\n%s " % action) + len(action) + 2
+    if at < len(action) + 2:
+        return None
+    module, _, function = ACTIONS[at : ACTIONS.find("\n", at)].partition(".")
 
-    def get(self, action):
-        """The handler of an action; None if it has none."""
-        firmware = self._point.firmware
-        if firmware and action in firmware.handlers:
-            return firmware.handlers[action]  # with a state of their own: always there
-        at = ACTIONS.find("\n%s " % action) + len(action) + 2
-        if at < len(action) + 2:
-            return None
-        module, _, function = ACTIONS[at : ACTIONS.find("\n", at)].partition(".")
+    async def handle(payload):
+        fn = getattr(_load(module), function)
+        if point.passing:
+            _forget()
+        return await fn(point, payload)
 
-        async def handle(payload):
-            handler = getattr(_load(module), function)
-            if self._passing:
-                _forget()
-            return await handler(self._point, payload)
-
-        return handle
+    return handle

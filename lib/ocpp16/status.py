@@ -14,8 +14,7 @@ from evse_base import log
 from ocppj.rpc import CallError
 from station.faults import sentence
 
-from .faults import error_code, vendor_code
-from .names import CONNECTOR_STATUS
+from . import names
 from evse_base import const
 
 # Changes kept per connector while the link is slow; the oldest are dropped beyond this.
@@ -114,13 +113,13 @@ class Status:
         fault = source.fault
         payload = {
             "connectorId": connector,
-            "status": CONNECTOR_STATUS[source.status],
-            "errorCode": error_code(fault[0] if fault else None),
+            "status": names.connector_status(source.status),
+            "errorCode": names.error_code(fault[0] if fault else None),
         }
         info = sentence(*fault) if fault else getattr(source, "info", None)
         if info:
             payload["info"] = info[:_INFO_LENGTH]
-        vendor = vendor_code(fault[0]) if fault else None
+        vendor = names.vendor_code(fault[0]) if fault else None
         if vendor:
             payload["vendorErrorCode"] = vendor[:_ERROR_LENGTH]
         now = self._clock.now()

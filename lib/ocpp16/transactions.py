@@ -12,7 +12,7 @@ from ocppj.rpc import CallError
 from evse_base import const
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 
-from .names import AUTHORIZATION, id_tag, sampled_values, stop_reason, whole, word
+from . import names
 
 # An IdToken of 1.6 (CiString20Type); longer ones as later versions have them do no harm.
 _TOKEN_LENGTH = const(36)
@@ -57,7 +57,7 @@ class Transactions:
             self._learn(payload[4], info)
         if kind != START:
             return
-        number = whole(answer.get("transactionId"))
+        number = names.whole(answer.get("transactionId"))
         refused = info is not None and info["status"] != "accepted"
         if number is None and not refused:
             raise Refused("no transactionId")
@@ -94,7 +94,7 @@ class Transactions:
         _, connector, token, meter_wh, reservation, stamp = payload[:6]
         message = {
             "connectorId": connector,
-            "idTag": id_tag(token),
+            "idTag": names.id_tag(token),
             "meterStart": meter_wh,
             "timestamp": self._time(stamp),
         }
@@ -106,7 +106,7 @@ class Transactions:
         session, connector, context, stamp, values = payload[:5]
         if not isinstance(context, str):
             raise ValueError("context")
-        sampled = sampled_values(values, context)
+        sampled = names.sampled_values(values, context)
         if not sampled:
             # Nothing that this version knows the measurand of.
             return None
@@ -124,10 +124,10 @@ class Transactions:
             "transactionId": self._id(session),
             "meterStop": meter_wh,
             "timestamp": self._time(stamp),
-            "reason": stop_reason(reason),
+            "reason": names.stop_reason(reason),
         }
         if token and isinstance(token, str):
-            message["idTag"] = id_tag(token)
+            message["idTag"] = names.id_tag(token)
         data = self._data(samples) if samples else None
         if data:
             message["transactionData"] = data
@@ -140,7 +140,7 @@ class Transactions:
         try:
             for sample in samples:
                 context, at, values = sample[:3]
-                values = sampled_values(values, context)
+                values = names.sampled_values(values, context)
                 if values:
                     data.append({"timestamp": self._time(at), "sampledValue": values})
         except UNREADABLE as exc:
@@ -159,7 +159,7 @@ def token_info(info):
     """
     if not isinstance(info, dict) or info.get("status") is None:
         return None
-    status = AUTHORIZATION.get(word(info["status"], AUTHORIZATION), "invalid")
+    status = names.AUTHORIZATION.get(names.word(info["status"], names.AUTHORIZATION), "invalid")
     parent = info.get("parentIdTag")
     if not isinstance(parent, str) or not 0 < len(parent) <= _TOKEN_LENGTH:
         parent = None

@@ -6,10 +6,10 @@ An adapter knows one version of OCPP. It has
 
     package       name of its Python package, which is given up with it
     schema        a `schema.Schema`: payloads, spelling of errors, message types
-    handlers      as `rpc.Rpc` takes them
+    get(action)   handler of a request, as `rpc.Rpc` takes them
     attach(wake)  connect to the station; wake(): there may be something new to send
     detach()      undo all of that
-    parts()       those that may send now, most important first (see `sender`)
+    parts()       those that may send now, most important first (see `send_parts`)
     registered    True once the central system has accepted this charger
 
 It is attached before the first message of a connection is read, and detached when the connection
@@ -26,7 +26,10 @@ import gc
 from evse_base import log
 from evse_base import IN_PLACE, forget
 
-from . import sender
+from .messages import CallError
+
+# Longest wait without looking again: a lost wake-up must not stop the queue for ever.
+LOOK_AGAIN_S = 30
 
 
 class Central:
@@ -85,7 +88,7 @@ class Central:
                 log.info("ocpp", "%s is spoken now", protocol)
             self.adapter = self._make(protocol)
             self.protocol = protocol
-        self._rpc.schema, self._rpc.handlers = self.adapter.schema, self.adapter.handlers
+        self._rpc.schema, self._rpc.handlers = self.adapter.schema, self.adapter
         self._attached = True
         self.adapter.attach(self._work.set)
 
@@ -95,4 +98,39 @@ class Central:
             self.adapter.detach()
 
     async def _serve(self, protocol):
-        await sender.run(self.adapter.parts, self._work)
+        await send_parts(self.adapter.parts, self._work)
+
+
+async def send_parts(parts, work):
+    """Send until the connection is lost (raises Disconnected) or the task is cancelled: all that
+    the charger starts by itself, so the order on the wire is the order of the parts. The Rpc lets
+    one CALL at a time on the wire.
+
+    A part has `due_in_ms()`, the milliseconds until it has something to send (None: nothing), and
+    `async step()`, which sends one message and raises the exceptions of Rpc.call.
+
+    parts: fn() -> the parts that may send now, most important first. work: asyncio.Event, set
+    when there may be something new to send.
+    """
+    while True:
+        shortest = 1000 * LOOK_AGAIN_S
+        for part in parts():
+            due = part.due_in_ms()
+            if due is not None and due < shortest:
+                shortest = due
+            if due == 0:
+                break
+        if shortest:
+            work.clear()
+            try:
+                await asyncio.wait_for(work.wait(), shortest / 1000)
+            except asyncio.TimeoutError:
+                pass
+            continue
+        try:
+            await part.step()
+        except asyncio.TimeoutError:
+            # The message stays queued; the ping finds out whether the line is dead.
+            log.warn("ocpp", "no answer in time")
+        except CallError as exc:
+            log.warn("ocpp", "refused: %s %s", exc.code, exc.description)

@@ -1,6 +1,8 @@
 # Types of central.py; names and parameters by `make stubs`.
 from typing import Any
 
+LOOK_AGAIN_S: int
+
 class Central:
     adapter: Any
     protocol: str | None
@@ -11,3 +13,5 @@ class Central:
     def accepted(self) -> Any: ...
     @property
     def state(self) -> Any: ...
+
+async def send_parts(parts: Any, work: Any) -> None: ...

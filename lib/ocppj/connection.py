@@ -12,13 +12,12 @@ import gc
 from evse_base import log
 from evse_base import const, ended, print_exception, random_below, release, ticks_diff, ticks_ms
 
-from . import dial
+from . import dial, frames
 from .backoff import CAP_MS, Backoff
-from .frames import GOING_AWAY
 from .intake import TooLarge
 from .messages import Disconnected
 from .resolver import Resolver
-from .websocket import MAX_SIZE, NORMAL, Closed, WebSocket
+from .websocket import MAX_SIZE, WebSocket
 
 _CONNECT_TIMEOUT_S = const(30)
 # Only a connection that held this long shortens the next wait again: a server that accepts and
@@ -101,7 +100,7 @@ class Connection:
     async def send(self, message):
         """Send one message (see WebSocket.send). Raises Closed."""
         if not self.connected:
-            raise Closed(NORMAL, "not connected")
+            raise frames.Closed(frames.NORMAL, "not connected")
         await self._ws.send(message)
 
     async def restart(self, reason):
@@ -113,7 +112,7 @@ class Connection:
     async def goodbye(self):
         """Close because the station goes away, and wait until the other side has done so."""
         if self.connected:
-            await self._ws.close(GOING_AWAY, "restart")
+            await self._ws.close(frames.GOING_AWAY, "restart")
 
     def lost(self, reason):
         """The network is gone: end the connection without waiting for pings."""
@@ -218,7 +217,7 @@ class Connection:
                 self._rpc.disconnected()
             try:
                 if self._connect_now.is_set():
-                    await ws.close(NORMAL, "restart")
+                    await ws.close(frames.NORMAL, "restart")
             finally:
                 ws.abort(self._reason)
                 self._ws = None
@@ -257,7 +256,7 @@ class Connection:
                 else:
                     log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
                 message = None  # it may be long until the next one
-        except Closed as exc:
+        except frames.Closed as exc:
             self._end(str(exc))
         except Exception as exc:
             print_exception(exc)
@@ -283,14 +282,14 @@ class Connection:
                 since_ping_s = 0
                 try:
                     await ws.ping()
-                except Closed as exc:
+                except frames.Closed as exc:
                     self._end(str(exc))
                     return
 
     async def _user(self, protocol):
         try:
             await self.on_up(protocol)
-        except (Disconnected, Closed):
+        except (Disconnected, frames.Closed):
             # The line is gone. The reader knows why and will say so; only if it does not:
             await asyncio.sleep(GRACE_S)
             self._end("cannot send")

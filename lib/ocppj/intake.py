@@ -10,8 +10,7 @@ import gc
 
 from evse_base import ticks_ms
 
-from .frames import ABNORMAL, BINARY, CLOSE, INVALID_DATA, PROTOCOL_ERROR, TOO_BIG, Closed
-from .frames import decode_utf8, header_fault
+from . import frames
 
 # Largest piece read at once.
 READ = 512
@@ -44,14 +43,14 @@ class Intake:
         kind = total = 0
         while True:
             fin, opcode, size = await self._header(kind > 0)
-            if opcode >= CLOSE:
+            if opcode >= frames.CLOSE:
                 await self._control(opcode, await self._payload(size))
                 continue
             kind = opcode or kind
             total += size
             # From the header alone: not a byte of it has been allocated or read.
             if total > self._skip_size:
-                await self._fail(TOO_BIG, "message of more than %d bytes" % self._skip_size)
+                await self._fail(frames.TOO_BIG, "message of more than %d bytes" % self._skip_size)
             if head is None and total <= self._max_size:
                 try:
                     # All that is needed is allocated before anything is read.
@@ -74,19 +73,19 @@ class Intake:
                 return TooLarge(_readable(head), total)
 
     async def _finish(self, kind, data):
-        if kind == BINARY:
+        if kind == frames.BINARY:
             return bytes(data)
         try:
-            return decode_utf8(data)
+            return frames.decode_utf8(data)
         except ValueError:
-            await self._fail(INVALID_DATA, "text is not UTF-8")
+            await self._fail(frames.INVALID_DATA, "text is not UTF-8")
 
     async def _header(self, in_message):
         """Read one frame header and check it; returns (fin, opcode, payload size)."""
         head = await self._exactly(2)
-        fault = header_fault(head, in_message)
+        fault = frames.header_fault(head, in_message)
         if fault:
-            await self._fail(PROTOCOL_ERROR, fault)
+            await self._fail(frames.PROTOCOL_ERROR, fault)
         size = head[1]
         if size == 126:
             size = int.from_bytes(await self._exactly(2), "big")
@@ -97,7 +96,7 @@ class Intake:
         else:
             least = 0
         if size < least or size >> 63:
-            await self._fail(PROTOCOL_ERROR, "length not in its shortest form")
+            await self._fail(frames.PROTOCOL_ERROR, "length not in its shortest form")
         self._left = size
         return bool(head[0] & 0x80), head[0] & 15, size
 
@@ -141,7 +140,7 @@ class Intake:
     async def _read(self, size):
         data = await self._reader.read(size)
         if not data:
-            raise Closed(ABNORMAL, "connection lost")
+            raise frames.Closed(frames.ABNORMAL, "connection lost")
         self.last_rx = ticks_ms()
         return data
 

@@ -20,7 +20,6 @@ package(
         "resolver.py",
         "rpc.py",
         "schema.py",
-        "sender.py",
         "tls.py",
         "url.py",
         "websocket.py",

@@ -10,12 +10,10 @@ own, so a handler may itself wait for the CSMS; whatever goes wrong becomes a CA
 import asyncio
 import json
 
-from evse_base import log
-from evse_base import const, crc32, print_exception
+from evse_base import const, crc32, log, print_exception
 
-from .messages import CALL, CALLERROR, CALLRESULT, ID_LIMIT, CallError, Disconnected, Memo
-from .messages import call_id_of, dumps, error_text, join_surrogates, result_pieces
-from .messages import message_ids  # noqa: F401 (for users of Rpc)
+from . import messages
+from .messages import CALL, CallError, Disconnected
 
 _CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
 _SEND = const(6)  # of 2.1: as a CALL, but never answered
@@ -55,7 +53,7 @@ class Rpc:
         self._queue = []
         self._wake = asyncio.Event()
         self._worker = None
-        self._memo = Memo()
+        self._memo = messages.Memo()
         self.on_timeout = None  # plain function, told of every CALL of ours that timed out
         self.unknown_ids = 0
         self.malformed = 0
@@ -108,7 +106,7 @@ class Rpc:
             slot = self._slot = [self._next_id(), action, asyncio.Event(), None, None]
             timeout = self._timeout_s() if callable(self._timeout_s) else self._timeout_s
             try:
-                text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, dumps(payload))
+                text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, messages.dumps(payload))
                 # The wait is on an Event, never on the stream: nothing is lost by ending it.
                 await asyncio.wait_for(self._exchange(text, slot, era), timeout)
             except asyncio.TimeoutError:
@@ -141,11 +139,11 @@ class Rpc:
         try:
             if text.count("[") + text.count("{") > _CONTAINER_LIMIT:
                 raise ValueError("too many lists and objects")
-            message = json.loads(join_surrogates(text))
+            message = json.loads(messages.join_surrogates(text))
             crc = crc32(text.encode())
         except (ValueError, RuntimeError, MemoryError) as exc:
             # RuntimeError: too deep. The id may be readable at the front.
-            self._bad(call_id_of(text), "message cannot be read as JSON", exc)
+            self._bad(messages.call_id_of(text), "message cannot be read as JSON", exc)
             return
         if not isinstance(message, list) or not message:
             self._bad(None, "message is not a list")
@@ -163,7 +161,8 @@ class Rpc:
 
     def too_large(self, head, size):
         """A message of `size` bytes was not kept; `head` is how it began."""
-        self._bad(call_id_of(head), "message of %d bytes is too large" % size, code="GenericError")
+        call_id = messages.call_id_of(head)
+        self._bad(call_id, "message of %d bytes is too large" % size, code="GenericError")
 
     def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1
@@ -171,10 +170,11 @@ class Rpc:
         if call_id is not None:
             self._refuse(call_id, code or self.schema.code("!frame"), text)
 
-    def _refuse(self, call_id, code, text, kind=CALLERROR):
+    def _refuse(self, call_id, code, text, kind=messages.CALLERROR):
         log.warn("ocpp", "refused: %s %s", code, text)
         if call_id is not None:
-            self._enqueue(call_id, "", None, 0, error_text(call_id, CallError(code, text), kind))
+            text = messages.error_text(call_id, CallError(code, text), kind)
+            self._enqueue(call_id, "", None, 0, text)
 
     def _enqueue(self, call_id, action, payload, crc, answer):
         # Ready answers take the same way: the reader never waits for room to write, and the
@@ -196,7 +196,7 @@ class Rpc:
 
     def _on_call(self, message, crc):
         call_id = message[1] if len(message) > 1 else None
-        if not isinstance(call_id, str) or len(call_id) > ID_LIMIT:
+        if not isinstance(call_id, str) or len(call_id) > messages.ID_LIMIT:
             self._bad(None, "CALL without a usable id")
             return
         if message[0] == _SEND:
@@ -223,7 +223,7 @@ class Rpc:
             log.info("ocpp", "answer to no CALL of ours ignored")
             return
         action = slot[1]
-        if kind == CALLERROR:
+        if kind == messages.CALLERROR:
             code = message[2] if len(message) > 2 else None
             text = message[3] if len(message) > 3 else ""
             slot[4] = CallError(
@@ -277,20 +277,21 @@ class Rpc:
             if isinstance(reply, tuple):
                 reply, after = reply
             if reply is None or isinstance(reply, dict):
-                text = "[%d,%s,%s]" % (CALLRESULT, json.dumps(call_id), dumps(reply or {}))
+                text = messages.dumps(reply or {})
+                text = "[%d,%s,%s]" % (messages.CALLRESULT, json.dumps(call_id), text)
             else:
-                text = result_pieces(call_id, reply)
+                text = messages.result_pieces(call_id, reply)
         except CallError as exc:
             log.warn("ocpp", "%s: %s", action, exc)
-            text = error_text(call_id, exc)
+            text = messages.error_text(call_id, exc)
         except asyncio.TimeoutError:
             log.error("ocpp", "%s: handler took more than %d s", action, HANDLER_LIMIT_S)
-            text = error_text(call_id, CallError("InternalError", "not done in time"))
+            text = messages.error_text(call_id, CallError("InternalError", "not done in time"))
         except Exception as exc:
             # The text of the exception may hold anything: it stays in our own log.
             print_exception(exc)
             log.error("ocpp", "%s: handler failed: %s", action, type(exc).__name__)
-            text = error_text(call_id, CallError("InternalError", "handler failed"))
+            text = messages.error_text(call_id, CallError("InternalError", "handler failed"))
         if call_id is None:
             text = None
         elif era == self._era and isinstance(text, str):

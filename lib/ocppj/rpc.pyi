@@ -2,7 +2,6 @@
 from collections.abc import Callable
 from typing import Any
 
-message_ids: Any
 QUEUE_LIMIT: int
 HANDLER_LIMIT_S: int
 

@@ -11,10 +11,7 @@ import asyncio
 
 from evse_base import ticks_diff, ticks_ms, urandom
 
-from .frames import ABNORMAL, BINARY, CLOSE, CONTINUATION, CONTROL_LIMIT, INVALID_DATA
-from .frames import NO_CODE, NORMAL, PING, PONG, PROTOCOL_ERROR, TEXT, Closed
-from .frames import client_header, decode_utf8, encode_utf8, mask
-from .frames import valid_close_code
+from . import frames
 from .intake import Intake
 
 MAX_SIZE = 16384
@@ -55,43 +52,44 @@ class WebSocket(Intake):
             raise self._over
         try:
             return await self._message()
-        except Closed as exc:
+        except frames.Closed as exc:
             over = exc
         except (OSError, EOFError, ValueError) as exc:
             # ValueError: TLS errors on MicroPython. Protocol errors never get here as such.
-            over = Closed(ABNORMAL, "connection lost (%s)" % (exc.args[0] if exc.args else exc))
+            why = "connection lost (%s)" % (exc.args[0] if exc.args else exc)
+            over = frames.Closed(frames.ABNORMAL, why)
         self._end(over)
         raise over
 
     async def _control(self, opcode, data):
-        if opcode == PING:
+        if opcode == frames.PING:
             # Only the latest ping needs an answer (RFC 6455 section 5.5.3): a peer that sends
             # pings faster than it reads must not fill our memory.
             for item in self._out:
-                if item[0] == PONG:
+                if item[0] == frames.PONG:
                     item[1] = data
                     return
-            self._queue(PONG, data)
-        elif opcode == CLOSE:
-            code, reason = NO_CODE, ""
+            self._queue(frames.PONG, data)
+        elif opcode == frames.CLOSE:
+            code, reason = frames.NO_CODE, ""
             if len(data) == 1:
-                await self._fail(PROTOCOL_ERROR, "close frame of one byte")
+                await self._fail(frames.PROTOCOL_ERROR, "close frame of one byte")
             if data:
                 code = int.from_bytes(data[:2], "big")
-                if not valid_close_code(code):
-                    await self._fail(PROTOCOL_ERROR, "invalid close code")
+                if not frames.valid_close_code(code):
+                    await self._fail(frames.PROTOCOL_ERROR, "invalid close code")
                 try:
-                    reason = decode_utf8(data[2:])
+                    reason = frames.decode_utf8(data[2:])
                 except ValueError:
-                    await self._fail(INVALID_DATA, "close reason is not UTF-8")
+                    await self._fail(frames.INVALID_DATA, "close reason is not UTF-8")
             self._peer_closed.set()
             await self._send_close(data[:2])
-            raise Closed(code, reason)
+            raise frames.Closed(code, reason)
 
     async def _fail(self, code, reason):
         """Our side refuses to go on (RFC 6455 section 7.1.7): tell the peer and raise."""
         await self._send_close(code.to_bytes(2, "big") + reason.encode())
-        raise Closed(code, reason)
+        raise frames.Closed(code, reason)
 
     async def send(self, message):
         """Send text (str), binary (bytes), or an iterator of str pieces as one text message.
@@ -99,38 +97,38 @@ class WebSocket(Intake):
         Returns when the message has been handed to the network. Raises Closed.
         """
         if isinstance(message, str):
-            await self._put(TEXT, encode_utf8(message))
+            await self._put(frames.TEXT, frames.encode_utf8(message))
         else:
-            await self._put(BINARY if isinstance(message, bytes) else TEXT, message)
+            await self._put(frames.BINARY if isinstance(message, bytes) else frames.TEXT, message)
 
     async def ping(self):
         """Queue a ping; does not wait for it to be sent or answered (see `last_rx`)."""
         if self._over:
             raise self._over
         for item in self._out:
-            if item[0] == PING:
+            if item[0] == frames.PING:
                 return  # one still waits: the line is slow or dead
-        self._queue(PING, b"")
+        self._queue(frames.PING, b"")
 
-    async def close(self, code=NORMAL, reason=""):
+    async def close(self, code=frames.NORMAL, reason=""):
         """Closing handshake, then the end. Another task must be in `recv`. Never raises."""
         if not self._over and not self._close_sent:
-            await self._send_close(code.to_bytes(2, "big") + encode_utf8(reason)[:120])
+            await self._send_close(code.to_bytes(2, "big") + frames.encode_utf8(reason)[:120])
             try:
                 await asyncio.wait_for(self._peer_closed.wait(), CLOSE_TIMEOUT_S)
             except asyncio.TimeoutError:
                 pass
-        self._end(Closed(code, reason))
+        self._end(frames.Closed(code, reason))
 
     def abort(self, reason="aborted"):
         """End at once, without a close frame."""
-        self._end(Closed(ABNORMAL, reason))
+        self._end(frames.Closed(frames.ABNORMAL, reason))
 
     async def _put(self, opcode, payload):
         if self._over:
             raise self._over
         if self._close_sent:
-            raise Closed(NORMAL, "closing")
+            raise frames.Closed(frames.NORMAL, "closing")
         item = self._queue(opcode, payload, asyncio.Event())
         # The wait is on an Event: cancelling it leaves the frame whole.
         await item[2].wait()
@@ -141,9 +139,9 @@ class WebSocket(Intake):
         item = [opcode, payload, done, None]
         # Control frames go between messages, ahead of those that wait.
         at = len(self._out)
-        if opcode >= CLOSE:
+        if opcode >= frames.CLOSE:
             at = 0
-            while at < len(self._out) and self._out[at][0] >= CLOSE:
+            while at < len(self._out) and self._out[at][0] >= frames.CLOSE:
                 at += 1
         self._out.insert(at, item)
         self._wake.set()
@@ -154,7 +152,7 @@ class WebSocket(Intake):
         if self._close_sent or self._over:
             return
         self._close_sent = True
-        item = self._queue(CLOSE, payload[:CONTROL_LIMIT], asyncio.Event())
+        item = self._queue(frames.CLOSE, payload[: frames.CONTROL_LIMIT], asyncio.Event())
         try:
             await asyncio.wait_for(item[2].wait(), FLUSH_TIMEOUT_S)
         except asyncio.TimeoutError:
@@ -172,7 +170,7 @@ class WebSocket(Intake):
                 await self._write_message(item[0], item[1])
                 if item[2]:
                     item[2].set()
-                if item[0] == CLOSE:
+                if item[0] == frames.CLOSE:
                     self._give_up(None)  # nothing may follow a close frame
                     return
                 item = None
@@ -182,7 +180,7 @@ class WebSocket(Intake):
         except Exception as exc:
             # A message cut off in the middle cannot be mended: the connection is over. The
             # reader may not notice, so the owner is told.
-            self._over = self._over or Closed(ABNORMAL, "cannot write (%s)" % exc)
+            self._over = self._over or frames.Closed(frames.ABNORMAL, "cannot write (%s)" % exc)
             self._give_up(item)
             if self.on_broken:
                 self.on_broken(self._over)
@@ -190,7 +188,7 @@ class WebSocket(Intake):
     def _give_up(self, item):
         """Tell `item` and all waiting senders that their message was not sent."""
         for waiting in ([item] if item else []) + self._out:
-            waiting[3] = self._over or Closed(ABNORMAL, "not sent")
+            waiting[3] = self._over or frames.Closed(frames.ABNORMAL, "not sent")
             if waiting[2]:
                 waiting[2].set()
         self._out = []
@@ -202,10 +200,10 @@ class WebSocket(Intake):
         # Pieces of text: one frame each CHUNK or so, the last one with FIN.
         part = b""
         for piece in payload:
-            part += encode_utf8(piece)
+            part += frames.encode_utf8(piece)
             if len(part) >= CHUNK:
                 await self._write_frame(opcode, part)
-                opcode = CONTINUATION
+                opcode = frames.CONTINUATION
                 part = b""
         await self._write_frame(0x80 | opcode, part)
 
@@ -215,14 +213,14 @@ class WebSocket(Intake):
         key = urandom(4)
         view = memoryview(payload)
         # Header and first piece in one write: one TLS record for nearly every message.
-        data = client_header(first, size, key) + mask(view[:CHUNK], key)
+        data = frames.client_header(first, size, key) + frames.mask(view[:CHUNK], key)
         at = CHUNK
         while True:
             self._writer.write(data)
             await self._writer.drain()
             if at >= size:
                 return
-            data = mask(view[at : at + CHUNK], key)
+            data = frames.mask(view[at : at + CHUNK], key)
             at += CHUNK
 
     def _end(self, over):

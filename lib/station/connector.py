@@ -13,8 +13,7 @@ tells whether the EV of that session has left.
 """
 
 from evse_base import Flag, const, log
-from iec61851 import proximity
-from iec61851.levels import C, D
+from iec61851 import levels, proximity
 
 from . import faults, telling
 from .authorization import ANY, same_token
@@ -264,7 +263,7 @@ class Connector:
         else:
             if plugged:
                 self.unplugged = False
-            asks = evse.closed or C <= evse.state <= D
+            asks = evse.closed or levels.C <= evse.state <= levels.D
             self._asking_ms = now if asks else self._asking_ms
             # An EV that toggles S2 must not fill the flash: it asks for a while longer.
             asks = asks or (session.asking and now - self._asking_ms < _ASKING_MS)

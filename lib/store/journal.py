@@ -11,8 +11,7 @@ RAM but the running sessions; events are found by cursors, state by a walk (stat
 
 from evse_base import log as console
 
-from store import cbor, norlog
-from store.kinds import CHANGE, LAST_EVENT, SAMPLE, START, STOP, TIME, is_event
+from store import cbor, kinds, norlog
 from store.state import STATE, JournalFull, StateLog, key_hash
 
 _EVENTS = 0  # the stream
@@ -60,14 +59,14 @@ class Journal(StateLog):
             return
         kind, seq, flags = log.kind, log.seq, log.flags
         self._count(kind, flags)
-        if kind == START and norlog.is_held(flags):
+        if kind == kinds.START and norlog.is_held(flags):
             payload = self._load(log.block, log.off)
             if payload:
                 self.running[payload[0]] = [seq, 0, 0]
 
     def _count(self, kind, flags):
         if not norlog.is_done(flags):
-            if kind > LAST_EVENT:
+            if kind > kinds.LAST_EVENT:
                 self.foreign += 1
             else:
                 self.queued += 1
@@ -86,11 +85,11 @@ class Journal(StateLog):
                     # A torn record is still there, marked done: it does not count.
                     payload = self._load(log.block, log.off, False)
                     if payload and payload[0] == session:
-                        if log.kind == SAMPLE:
+                        if log.kind == kinds.SAMPLE:
                             self.running[session][1] = seq - 1
-                        elif log.kind == CHANGE:
+                        elif log.kind == kinds.CHANGE:
                             self.running[session][2] = seq - 1
-                        elif log.kind == STOP:
+                        elif log.kind == kinds.STOP:
                             # The STOP was written, the START not released yet.
                             self._release(session)
 
@@ -125,7 +124,7 @@ class Journal(StateLog):
             done = norlog.is_done(log.flags)
             if done and (cursor is state or log.key not in hashes):
                 continue
-            if cursor is events and kind > LAST_EVENT:
+            if cursor is events and kind > kinds.LAST_EVENT:
                 continue
             # A torn record was marked done at boot: no damage to report.
             payload = self._load(log.block, log.off, not done)
@@ -145,21 +144,21 @@ class Journal(StateLog):
         if entry is None or not self.log.find(_EVENTS, entry[0]):
             return None
         payload = self._load(self.log.block, self.log.off)
-        return None if payload is None else (entry[0], START, payload)
+        return None if payload is None else (entry[0], kinds.START, payload)
 
     # --- reading ----------------------------------------------------------------------
 
     def _undelivered(self, cursor):
         log = self.log
         while log.seek(cursor):
-            if not norlog.is_done(log.flags) and log.kind <= LAST_EVENT:
+            if not norlog.is_done(log.flags) and log.kind <= kinds.LAST_EVENT:
                 seq, kind = log.seq, log.kind
                 cursor.seq = seq
                 payload = self._load(log.block, log.off)
                 if payload is not None:
                     return seq, kind, payload
                 damaged = log.payload(cursor.block, cursor.off, False) is None
-                if damaged or kind == START:
+                if damaged or kind == kinds.START:
                     # Such a START, too: delivered by a later version, behind the rest of its
                     # session, it would begin a transaction that has no end.
                     console.error("journal", "event %d is damaged and lost", seq)
@@ -201,30 +200,30 @@ class Journal(StateLog):
         Raises JournalFull (a SAMPLE or CHANGE long before a START, a STOP never while the
         rules were kept), ValueError for a payload above `max_payload` bytes.
         """
-        if not is_event(kind):
+        if not kinds.is_event(kind):
             raise ValueError("kind %d is state" % kind)
         log = self.log
         data = cbor.dumps(payload)
         if len(data) > self.max_payload:
             raise ValueError("record of %d bytes" % len(data))
         session = payload[0]
-        if kind == START and session in self.running:
+        if kind == kinds.START and session in self.running:
             raise ValueError("session %s is running" % session)
         if not self._space.admits(kind, len(data)):
             self._full(kind)
         try:
-            seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == START)
+            seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == kinds.START)
         except norlog.NoSpace:
             self._full(kind)
         self._count(kind, 0xFF)
-        if kind == START:
+        if kind == kinds.START:
             self.running[session] = [seq, 0, 0]
         elif session in self.running:
-            if kind == STOP:
+            if kind == kinds.STOP:
                 self._release(session)
-            elif kind == SAMPLE:
+            elif kind == kinds.SAMPLE:
                 self.running[session][1] = seq
-            elif kind == CHANGE:
+            elif kind == kinds.CHANGE:
                 self.running[session][2] = seq
         return seq
 
@@ -239,7 +238,7 @@ class Journal(StateLog):
                 return False
         if not norlog.is_done(log.flags):
             log.mark(log.block, log.off, norlog.DONE)
-            if log.kind <= LAST_EVENT:
+            if log.kind <= kinds.LAST_EVENT:
                 self.queued -= 1
         return True
 
@@ -279,7 +278,7 @@ class Journal(StateLog):
         """
         if stamp[2]:
             return stamp[2]
-        time = self.get(TIME, stamp[0])
+        time = self.get(kinds.TIME, stamp[0])
         return None if time is None else time[1] + stamp[1]
 
     def _clock_set(self, step):
@@ -287,7 +286,7 @@ class Journal(StateLog):
         clock = self._clock
         if step is None and clock.boot is not None:
             try:
-                self.keep(TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
+                self.keep(kinds.TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
             except JournalFull:
                 pass  # told and counted; stamps of before now wait for the next boot
         elif step and abs(step) > 60:

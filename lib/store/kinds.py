@@ -26,11 +26,10 @@ STOP = 3
 CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
-FIRST_STATE = 16
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
-BOOT = 16  # [boot, cause]; key 0
+BOOT = 16  # [boot, cause]; key 0. The lowest of them: see is_event
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
 # Who has acknowledged a START, until its STOP is delivered:
 # [session, id|None; families, uuid|None], key session.
@@ -88,4 +87,4 @@ SHAPES = """
 
 def is_event(kind):
     """True for records that are delivered and then done with."""
-    return kind < FIRST_STATE
+    return kind < BOOT

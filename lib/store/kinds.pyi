@@ -4,7 +4,6 @@ SAMPLE: int
 STOP: int
 CHANGE: int
 LAST_EVENT: int
-FIRST_STATE: int
 BOOT: int
 TIME: int
 TXID: int

@@ -9,8 +9,7 @@ that is not enough changes (never a START or a STOP). Of an open session the new
 
 from evse_base import log as console
 
-from store import norlog
-from store.kinds import CHANGE, SAMPLE, START, STOP, TIME, TXID, is_event
+from store import kinds, norlog
 from evse_base import const
 
 _EVENTS = const(0)
@@ -48,7 +47,7 @@ class Space:
         """May a record of this kind and payload length be written now?"""
         size = norlog.record_size(length)
         left = self.log.ready
-        if not is_event(kind):
+        if not kinds.is_event(kind):
             if size <= self.log.room(_STATE):
                 return True
             running = len(self.journal.running)
@@ -57,11 +56,11 @@ class Space:
         if size > room:
             room = self.log.capacity
             left -= 1
-        if kind == STOP:
+        if kind == kinds.STOP:
             return left >= 0  # what everything else is kept away from
-        sessions = max(self.connectors, len(self.journal.running) + (kind == START))
+        sessions = max(self.connectors, len(self.journal.running) + (kind == kinds.START))
         floor = _FOR_MERGE + _FOR_STATE + self._for_stops(sessions, room - size)
-        if kind in (SAMPLE, CHANGE):
+        if kind in (kinds.SAMPLE, kinds.CHANGE):
             floor += _FOR_STARTS
         return left >= floor
 
@@ -76,12 +75,12 @@ class Space:
         return False
 
     def _wanted_without_samples(self, kind, seq, flags):
-        if kind == SAMPLE and not norlog.is_done(flags):
+        if kind == kinds.SAMPLE and not norlog.is_done(flags):
             return self._newest(seq)
         return self._wanted(kind, seq, flags)
 
     def _wanted_without_changes(self, kind, seq, flags):
-        if kind == CHANGE and not norlog.is_done(flags):
+        if kind == kinds.CHANGE and not norlog.is_done(flags):
             return self._newest(seq)
         return self._wanted_without_samples(kind, seq, flags)
 
@@ -145,10 +144,10 @@ class Space:
         journal = self.journal
         if journal.queued or journal.running or journal.foreign:
             return
-        journal.forget(TXID)
-        for key, _ in journal.state(TIME):
+        journal.forget(kinds.TXID)
+        for key, _ in journal.state(kinds.TIME):
             if key != journal.boot():
-                journal.forget(TIME, key)
+                journal.forget(kinds.TIME, key)
 
     def prepare(self, erases=None):
         """See Journal.prepare."""

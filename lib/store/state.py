@@ -10,8 +10,7 @@ key in each record header saves reading the others.
 from evse_base import log as console
 from evse_base import crc32
 
-from store import cbor, norlog
-from store.kinds import CHANGE, SAMPLE, SHAPES, is_event
+from store import cbor, kinds, norlog
 from store.space import Space
 
 STATE = 1  # the stream
@@ -31,10 +30,10 @@ def key_hash(key):
 def _fits(kind, payload):
     """False for a payload that this version cannot read: fields are missing or of another type.
     Of a kind that is not known here nothing is expected."""
-    at = SHAPES.find("\n%d " % kind)
+    at = kinds.SHAPES.find("\n%d " % kind)
     if at < 0:
         return True
-    shape = SHAPES[SHAPES.find(" ", at) + 1 : SHAPES.find("\n", at + 1)]
+    shape = kinds.SHAPES[kinds.SHAPES.find(" ", at) + 1 : kinds.SHAPES.find("\n", at + 1)]
     if not isinstance(payload, list) or len(payload) < len(shape):
         return False
     for i in range(len(shape)):
@@ -77,7 +76,7 @@ class StateLog:
             return None
         try:
             payload = cbor.loads(data)
-            if is_event(kind):
+            if kinds.is_event(kind):
                 if _fits(kind, payload):
                     return payload
                 raise ValueError
@@ -92,7 +91,7 @@ class StateLog:
             return None
 
     def _full(self, kind):
-        if kind in (SAMPLE, CHANGE):
+        if kind in (kinds.SAMPLE, kinds.CHANGE):
             self.samples_refused += 1
         if not self.told_full:
             self.told_full = True
@@ -135,7 +134,7 @@ class StateLog:
 
         Nothing is written if it is that already. Raises JournalFull and ValueError.
         """
-        if is_event(kind):
+        if kinds.is_event(kind):
             raise ValueError("kind %d is an event" % kind)
         log = self.log
         with_key = isinstance(payload, (list, tuple)) and payload and payload[0] == key

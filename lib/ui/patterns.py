@@ -19,23 +19,24 @@ _YELLOW = const((60, 40, 0))
 _VIOLET = const((40, 0, 50))
 _RED = const((90, 0, 0))
 
-# state: (colour, ms lit, ms dark (0: steady), name of a plain lamp)
-TABLE = {
-    "starting": (_WHITE, 200, 200, None),
-    "available": (_GREEN, 1, 0, "ready"),
-    "reserved": (_VIOLET, 1, 0, "ready"),
-    "preparing": (_YELLOW, 500, 500, "charging"),
-    "charging": (_BLUE, 1, 0, "charging"),
-    "suspended_ev": (_BLUE, 200, 1800, "charging"),
-    "suspended_evse": (_YELLOW, 200, 1800, "charging"),
-    "finishing": (_GREEN, 500, 500, "ready"),
-    "unavailable": (_OFF, 1, 0, None),
-    "faulted": (_RED, 250, 250, "error"),
+# (state, colour, ms lit, ms dark (0: steady), name of a plain lamp). No dict: a frozen
+# tuple takes no heap.
+TABLE = (
+    ("starting", _WHITE, 200, 200, None),
+    ("available", _GREEN, 1, 0, "ready"),
+    ("reserved", _VIOLET, 1, 0, "ready"),
+    ("preparing", _YELLOW, 500, 500, "charging"),
+    ("charging", _BLUE, 1, 0, "charging"),
+    ("suspended_ev", _BLUE, 200, 1800, "charging"),
+    ("suspended_evse", _YELLOW, 200, 1800, "charging"),
+    ("finishing", _GREEN, 500, 500, "ready"),
+    ("unavailable", _OFF, 1, 0, None),
+    ("faulted", _RED, 250, 250, "error"),
     # The way to the central system; shown by a plain lamp only.
-    "no_network": (_OFF, 100, 1900, "wifi"),
-    "no_csms": (_OFF, 1000, 1000, "wifi"),
-    "online": (_OFF, 1, 0, "wifi"),
-}
+    ("no_network", _OFF, 100, 1900, "wifi"),
+    ("no_csms", _OFF, 1000, 1000, "wifi"),
+    ("online", _OFF, 1, 0, "wifi"),
+)
 
 # Where one lamp stands for several connectors: the first of these that applies.
 URGENCY = (
@@ -47,20 +48,28 @@ _PRIMARY = const(("red", "green", "blue"))
 _STEADY_MS = const(1000)  # how often a steady picture is looked at again
 
 
+def row(state):
+    """The row of TABLE for `state`, None if there is none."""
+    for found in TABLE:
+        if found[0] == state:
+            return found
+    return None
+
+
 def lit(state, ms):
     """Is a lamp that shows `state` lit at time `ms`?"""
-    _, on, off, _ = TABLE[state]
+    _, _, on, off, _ = row(state)
     return not off or ms % (on + off) < on
 
 
 def colour(state, ms):
     """(red, green, blue), 0 to 255 each, of a pixel that shows `state` at time `ms`."""
-    return TABLE[state][0] if lit(state, ms) else _OFF
+    return row(state)[1] if lit(state, ms) else _OFF
 
 
 def changes_in(state, ms):
     """ms until a lamp that shows `state` changes; at most one second."""
-    _, on, off, _ = TABLE[state]
+    _, _, on, off, _ = row(state)
     if not off:
         return _STEADY_MS
     at = ms % (on + off)
@@ -80,7 +89,7 @@ def lamp(name, states, ms):
     if name in _PRIMARY:
         return colour(foremost(states), ms)[_PRIMARY.index(name)] > 0
     for state in states:
-        if TABLE[state][3] == name and lit(state, ms):
+        if row(state)[4] == name and lit(state, ms):
             return True
     return False
 
@@ -105,7 +114,7 @@ class Panel:
     def refresh(self):
         """Show what is now; ms until it must be done again. Less than 1 ms of work."""
         now = self._ticks_ms()
-        states = [state if state in TABLE else "starting" for state in self._states()]
+        states = [state if row(state) else "starting" for state in self._states()]
         link = self._link()
         for name in self._lamps.names:
             on = lamp(name, states + [link], now)
