@@ -3,10 +3,10 @@
 """That something is refused is not enough: a later step may refuse it for another reason, or
 with words that nobody understands."""
 
+from bundle_texts import lines, parsed
 from helpers import raises
 from slots import HEADER, bundle, rom
 from store.ramflash import RamFlash
-from test_signatures import lines, parsed
 
 
 def told(fn, *arguments):

@@ -572,6 +572,14 @@ def test_the_source_is_measured_in_the_first_500_ms_of_f_with_nobody_there():
     assert observer.front_end.low_mv is None
 
 
+def test_each_state_f_with_nobody_there_is_measured_anew():
+    observer = Observer(True)
+    for low_mv in (-11000, -12000) * 4:
+        dark(observer, [low_mv] * 20)
+        steady(observer, windows=20)
+        assert observer.front_end.low_mv == low_mv
+
+
 def test_a_source_is_blamed_only_with_state_a_before_and_after():
     """A car with a shorted diode looks like a weak source if it is plugged in during state F."""
     for high_mv in (9000, 6000, 3000):

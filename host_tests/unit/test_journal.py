@@ -545,6 +545,25 @@ def test_appending_costs_the_same_with_1_and_with_100_sessions_queued():
         assert row[11][2] <= 2 * 4096
 
 
+def test_looking_ahead_reads_each_record_once():
+    """A sender that waits for one answer looks at the next records again and again."""
+    flash = RamFlash(64, 4096)
+    j = journal(flash)
+    for session in range(1, 41):
+        record_session(j, session, 20)
+    flash.reset_counters()
+    after, n = j.pending()[0], 0
+    while True:
+        entry = j.pending(after)
+        if entry is None:
+            break
+        after, n = entry[0], n + 1
+    assert n == 40 * 22 - 1
+    per_event = flash.reads / n
+    print("looking ahead: %.1f reads per event" % per_event)
+    assert per_event < 2
+
+
 def test_delivering_a_hundred_sessions_reads_the_flash_a_few_times_only():
     flash = RamFlash(64, 4096)
     j = journal(flash)
@@ -585,6 +604,28 @@ def test_damage_in_the_middle_costs_one_record_and_blocks_nothing():
         assert j.queued == 0
         j.prepare()
         assert j.log.ready >= 12
+
+
+def test_what_a_merge_could_not_carry_over_is_not_counted_any_more():
+    for damaged in (0, 1, 3):
+        flash = RamFlash(16, 1024)
+        j = journal(flash)
+        for session in range(1, 30):
+            record_session(j, session, 2)
+        waiting = pending(j)
+        for entry in waiting[damaged:80]:
+            if entry[0] % 7:
+                j.done(entry[0])
+        for entry in waiting[:damaged]:
+            assert j.log.find(0, entry[0])
+            flash.image[j.log.block * 1024 + j.log.off + 20] ^= 0x10
+        before = len(j.log.blocks(0))
+        while j._space._merge(0, j._space._wanted):
+            pass
+        assert len(j.log.blocks(0)) < before and j.log.lost == damaged
+        queued = j.queued
+        j.recount()
+        assert queued == j.queued == len(pending(j)), damaged
 
 
 def test_a_stop_whose_start_was_not_released_yet_ends_the_session():

@@ -374,6 +374,30 @@ def test_a_block_that_does_not_erase_is_left_out():
     assert log.append(0, 1, 0, b"x") == seqs[-1] + 1
 
 
+def test_an_erase_is_tried_twice():
+    for fails, ready in ((1, True), (2, False)):
+        flash = BadCells(8, BS)
+        log, seqs = filled(flash, 60)
+        block = log.blocks(0)[0]
+        left = [fails]
+        erase = flash.erase
+
+        def flaky(number):
+            flash.unerasable = number if left[0] else -1  # noqa: B023
+            left[0] -= left[0] > 0  # noqa: B023
+            erase(number)  # noqa: B023
+
+        flash.erase = flaky
+        for seq in seqs:
+            assert log.find(0, seq)
+            log.mark(log.block, log.off, norlog.DONE)
+        log.retire(0, alive)
+        before = flash.erases
+        assert log.erase_one()
+        assert log.bad_blocks == (not ready) and flash.erases == before + 2, fails
+        assert block is not None
+
+
 class FailsOnce(RamFlash):
     fail = False
 

@@ -5,6 +5,7 @@ is to be made without a private key: what is checked is then the padding and the
 
 import hashlib
 
+from bundle_texts import lines, parsed
 from helpers import raises
 from slots import HEADER, bundle, keys
 
@@ -232,18 +233,6 @@ def test_only_the_key_that_is_named_may_have_signed():
 
 
 # -- headers -----------------------------------------------------------------------------
-
-
-def lines(**more):
-    values = dict(
-        version="1.2", board="b", format="lfs2", block=4096, length=8192, sha256=bytes(32)
-    )
-    values.update(more)
-    return bundle.text(**values)
-
-
-def parsed(signed, signature=None):
-    return bundle.parse(bundle.header(signed, signature))
 
 
 def test_a_header_with_a_line_twice_or_a_strange_one_is_refused():

@@ -8,7 +8,7 @@ import sys
 import evse_base as port
 from helpers import raises
 from ocppj import tls as own
-from test_tls_pem import ONE, TWO, pem
+from pem_files import ONE, TWO, pem
 
 
 class Library:
