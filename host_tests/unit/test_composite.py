@@ -4,7 +4,7 @@ from station import profile as p
 from station.composite import composite
 from station.profile import AMPS, DEFAULT, MAX, MAX_PERIODS, WATTS
 from station_parts import NOON, Charger, FakeEvse, FakeMeter
-from test_profiles import profile
+from profile_parts import profile
 
 
 def tell(c, unit=AMPS, number=1, duration=60):

@@ -8,7 +8,7 @@ from station import profile as p
 from station.composite import composite
 from station_parts import NOON, Charger
 from store import kinds
-from test_profiles import profile
+from profile_parts import profile
 
 BIG = 16777215  # tenths: 1677721.5 A or W
 

@@ -2,25 +2,13 @@
 # MIT license; part of microevse
 from evse_base import log
 from helpers import raises, run
+from profile_parts import profile
 from station import profile as p
 from station.composite import composite
 from station.profile import AMPS, DAILY, DEFAULT, MAX, MAX_PERIODS, MAX_PROFILES, TX, WATTS, WEEKLY
 from station_parts import NOON, Charger, FakeEvse, FakeMeter
 from store import cbor, kinds
 from store.journal import JournalFull
-
-
-def profile(periods, id=1, purpose=DEFAULT, connector=None, stack=0, **more):
-    """Profile from [(start, A or W), ...] or one limit; `more` as the fields of Profile."""
-    if isinstance(periods, int):
-        periods = [(0, periods)]
-    packed = p.pack([(item[0], 10 * item[1], (item + (0,))[2]) for item in periods])
-    fields = dict(unit=AMPS, start=None, every=0, duration=None, valid_from=None, valid_to=None)
-    fields.update(least=0, session=None)
-    fields.update(more)
-    if connector is None:
-        connector = 0 if purpose == MAX else 1
-    return p.Profile(id, connector, purpose, stack, periods=packed, **fields)
 
 
 def told(c, duration, unit=AMPS, number=1):

@@ -10,7 +10,7 @@ from station.session import Session
 from station_parts import NOON, Charger, FakeEvse, FakeMeter
 from store import kinds
 from store.journal import JournalFull
-from test_profiles import profile
+from profile_parts import profile
 
 
 def session(number, connector=1):

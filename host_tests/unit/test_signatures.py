@@ -220,7 +220,7 @@ def test_only_the_key_that_is_named_may_have_signed():
     other = "rsa %x 10001" % ((1 << 2047) + 1)
     name = keys.key_id(line)
     assert keys.check([other, line], name, b"sample", pair(*SAMPLE)) is None
-    for lines, named, data, signature, word in (
+    for known, named, data, signature, word in (
         ([line], name, b"samplf", pair(*SAMPLE), "wrong"),
         ([line], "", b"sample", pair(*SAMPLE), "not signed"),
         ([line], name, b"sample", b"", "not signed"),
