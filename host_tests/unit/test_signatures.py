@@ -229,7 +229,7 @@ def test_only_the_key_that_is_named_may_have_signed():
         ([], name, b"sample", pair(*SAMPLE), "does not know"),
         ([line, other], keys.key_id(other), b"sample", pair(*SAMPLE), "wrong"),
     ):  # fmt: skip
-        assert word in str(raises(ValueError, keys.check, lines, named, data, signature)), word
+        assert word in str(raises(ValueError, keys.check, known, named, data, signature)), word
 
 
 # -- headers -----------------------------------------------------------------------------
