@@ -325,11 +325,11 @@ class Target:
 
 
 def _accepted(payload):
-    if any(OFFICIAL["AuthorizeResponse"][1].iter_errors(payload)):
-        # The charger forgives answers a field too many; what it needs must be right.
-        info = payload.get("idTagInfo") if isinstance(payload, dict) else None
-        return isinstance(info, dict) and info.get("status") == "Accepted"
-    return payload["idTagInfo"]["status"] == "Accepted"
+    """The charger forgives answers a field too many and capitals (names.word); what it needs must
+    be right."""
+    info = payload.get("idTagInfo") if isinstance(payload, dict) else None
+    status = info.get("status") if isinstance(info, dict) else None
+    return isinstance(status, str) and status.strip().lower() == "accepted"
 
 
 def attack(texts):

@@ -4,7 +4,7 @@
 import os
 
 from helpers import raises
-from store import norlog
+from store import norlog, sectors
 from store.norlog import Cursor, NorLog
 from store.ramflash import FileFlash, RamFlash
 
@@ -123,6 +123,19 @@ def test_foreign_content_is_never_touched():
         assert bytes(flash.image) == before
     norlog.format(flash)
     assert mounted(flash).ready == 8
+
+
+def test_a_log_of_another_version_is_foreign():
+    flash = RamFlash(8, BS)
+    mounted(flash)
+    magic, version = bytes(flash.image[:4]), flash.image[4]
+    flash = RamFlash(8, BS)
+    stamp = sectors._sealed(magic + bytes([version + 1]) + bytes(7))
+    for block in range(8):
+        flash.program(block * BS, stamp)
+    before = bytes(flash.image)
+    raises(norlog.ForeignContent, NorLog, flash)
+    assert bytes(flash.image) == before
 
 
 def test_a_cut_in_the_very_first_stamp_is_not_foreign():

@@ -281,3 +281,9 @@ def test_a_block_that_is_blank_is_not_erased_again():
     flash.program(2047, b"\x00")
     assert tagwriter._blank(flash, 0) is False and tagwriter._blank(flash, 1) is True
     assert erases == [1]
+
+
+def test_a_region_that_cannot_hold_two_halves_of_whole_pages_is_refused():
+    for blocks, size in ((1, 4096), (2, 4000), (4, 4096 + 128)):
+        raises(ValueError, TagList, RamFlash(blocks, size))
+    assert TagList(RamFlash(2, 4096)).capacity > 0
