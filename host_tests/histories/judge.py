@@ -17,6 +17,24 @@ class Broken(AssertionError):
         self.name = name
 
 
+class Allowance:
+    """`ms` that a disturbance may cost while it lasts. Spells of it may overlap."""
+
+    def __init__(self, charger):
+        self._charger = charger
+        self.ms = 0
+        self._until_ms = 0.0
+
+    def give(self, ms, lasts_ms):
+        self.ms = max(self.ms, ms)
+        self._until_ms = max(self._until_ms, self._charger.ms + lasts_ms)
+        self._charger.twin_clock.after(lasts_ms * 1000, self._over)
+
+    def _over(self):
+        if self._charger.ms >= self._until_ms - 1:
+            self.ms = 0
+
+
 class Judge:
     """`broken`: the first thing that must not be, a Broken; None so far."""
 
@@ -24,9 +42,8 @@ class Judge:
         self.charger = charger
         self.blind = {}  # name -> since ms
         self.seen = [Watched(self, c) for c in range(len(charger.outlets))]
-        self.slack_ms = 0.0  # a tick that is late by so much
-        self._late_until_ms = 0.0
-        self.lost_looks_ms = 0  # looks of the tasks that an exception costs
+        self.late_tick = Allowance(charger)
+        self.lost_looks = Allowance(charger)  # those of the tasks, by an exception
         self.closed_ever = False
         self.closings = 0
         self._event = None
@@ -58,24 +75,12 @@ class Judge:
 
     def late(self, ms, count):
         """The next `count` ticks are late by so much."""
-        self.slack_ms = max(self.slack_ms, 2.0 * ms)
-        lasts_ms = (count + 2) * (ms + 20)
-        self._late_until_ms = max(self._late_until_ms, self.charger.ms + lasts_ms)
-        self.charger.twin_clock.after(lasts_ms * 1000, self._punctual)
-
-    def _punctual(self):
-        # A second lateness may have begun before the first was over.
-        if self.charger.ms >= self._late_until_ms - 1:
-            self.slack_ms = 0.0
+        self.late_tick.give(2.0 * ms, (count + 2) * (ms + 20))
 
     def raises(self, count):
         """So many calls of the tasks raise: each may cost one look at one sensor. After six in a
         row that is a fault of its own."""
-        self.lost_looks_ms = 500 * min(count, 6)
-        self.charger.twin_clock.after(10000 * 1000, self._raises_no_more)
-
-    def _raises_no_more(self):
-        self.lost_looks_ms = 0
+        self.lost_looks.give(500 * min(count, 6), 10000)
 
     def was_reset(self):
         """A new program: what it may close again counts from here."""
@@ -151,7 +156,7 @@ class Judge:
             w.away_ms = 0.0
         else:
             w.away_ms += passed
-            if w.away_ms > rows.BETWEEN_MS + self.slack_ms:
+            if w.away_ms > rows.BETWEEN_MS + self.late_tick.ms:
                 w.diode_ms = 0.0
         before = w.letter
         w.take()
@@ -187,7 +192,7 @@ class Judge:
                 continue
             slack = self._slack(name)
             if limit == rows.SENSED_MS:
-                slack += self.lost_looks_ms
+                slack += self.lost_looks.ms
             if level.since is not None and now - level.since > limit + slack:
                 self.fail(
                     name,
@@ -208,7 +213,7 @@ class Judge:
         self._state_f(w, now, before)
 
     def _slack(self, name):
-        return self.slack_ms * max(1, rows.TICKS.get(name, 0) / 2)
+        return self.late_tick.ms * max(1, rows.TICKS.get(name, 0) / 2)
 
     def _blind(self, w, now):
         charger = self.charger
@@ -240,9 +245,9 @@ class Judge:
         w.take()
         wrong = []
         # Shorter than the time between two looks, nobody can see it.
-        if not w.asking and w.away_ms > rows.BETWEEN_MS + self.slack_ms:
+        if not w.asking and w.away_ms > rows.BETWEEN_MS + self.late_tick.ms:
             wrong.append("the EV does not ask (%s)" % w.letter)
-        short = w.short and w.away_ms > rows.BETWEEN_MS + self.slack_ms
+        short = w.short and w.away_ms > rows.BETWEEN_MS + self.late_tick.ms
         if short or w.diode_ms < rows.DIODE_MS:
             wrong.append("diode seen for %.0f ms" % w.diode_ms)
         if w.outlet.lock is not None and not w.outlet.lock.locked:

@@ -42,22 +42,20 @@ class Equivalent:
     """Mutants that change nothing. `mutants`: all of the files that it is asked about."""
 
     def __init__(self, entries=None, mutants=()):
-        self._why, self._lines = {}, {}
+        self._why, times, lines = {}, {}, {}
         for entry in load("equivalent") if entries is None else entries:
             key = tuple(entry[name] for name in ("path", "before", "operator", "after"))
             self._why[key] = entry["why"]
-            self._lines[key] = entry.get("times", 1)
-        lines = {}
+            times[key] = entry.get("times", 1)
         for mutant in mutants:
             if mutant.key in self._why:
                 lines.setdefault(mutant.key, set()).add(mutant.line)
-        for key in lines:
-            self._lines[key] = sorted(lines[key])[: self._lines[key]]
+        self._lines = {key: sorted(lines[key])[: times[key]] for key in lines}
 
     def why(self, mutant):
         """The reason, or None."""
         lines = self._lines.get(mutant.key)
-        if isinstance(lines, list) and mutant.line not in lines:
+        if lines is not None and mutant.line not in lines:
             return None
         return self._why.get(mutant.key)
 

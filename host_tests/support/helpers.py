@@ -11,6 +11,23 @@ def run(coro):
     return loop.run_until_complete(coro)
 
 
+async def cancelled(task):
+    """Cancel a task and wait until it has ended."""
+    task.cancel()
+    try:
+        await task
+    except asyncio.CancelledError:
+        pass
+
+
+class Module:
+    """Has the attributes that it is given: stands in for a module."""
+
+    def __init__(self, **members):
+        for name in members:
+            setattr(self, name, members[name])
+
+
 def raises(exc_type, fn, *args):
     """Return the exception that `fn(*args)` raised; fail if there was none of that type."""
     try:

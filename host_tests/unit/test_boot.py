@@ -10,6 +10,7 @@ import sys
 import evse_base
 from evse_base import log
 from fake_chip import Hal, chip
+from helpers import Module
 
 HERE = __file__.replace("\\", "/").rsplit("/", 1)[0] if "/" in __file__ else "."
 FIRMWARE = HERE + "/../../firmware"
@@ -40,14 +41,6 @@ def compiled(name):
 
 
 BOOT, MAIN = compiled("boot"), compiled("main")
-
-
-class Module:
-    """Has the attributes that it is given."""
-
-    def __init__(self, **members):
-        for name in members:
-            setattr(self, name, members[name])
 
 
 class Start:

@@ -1,6 +1,6 @@
 # What a connector does: the status sequences that a driver and a central system see.
 # MIT license; part of microevse
-from helpers import run
+from helpers import cancelled, run
 from station import limits
 from station_parts import Charger, FakeLock, FakeRcd
 from store import kinds
@@ -521,11 +521,7 @@ def test_a_bug_in_the_task_leaves_nothing_permitted():
         await asyncio.sleep(0.05)
         assert not c.evse.closed and c.evse.fault == "TaskFailed"
         assert not task.done()
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
 
     run(story())
 

@@ -1,7 +1,7 @@
 # Modbus RTU master against a UART whose other end is written down here.
 # MIT license; part of microevse
 
-from helpers import raises, run
+from helpers import cancelled, raises, run
 
 from modbus.rtu import (
     BadFrame,
@@ -236,11 +236,7 @@ def test_cancelled_read_leaves_the_line_usable():
     async def body():
         task = asyncio.create_task(m.read(1, 4, 0, 2))
         await asyncio.sleep(0.01)
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
         return await m.read(1, 4, 0, 2)
 
     assert run(body()) == DATA

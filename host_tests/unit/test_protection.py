@@ -3,7 +3,7 @@
 
 import asyncio
 
-from helpers import run
+from helpers import cancelled, run
 from protection_bench import Fitted, LinkedPoles, charging, metered
 from station import faults
 from station.over_current import BLIND_MS, OverCurrent
@@ -597,10 +597,6 @@ def test_the_task_looks_on_while_a_test_takes_its_time_and_beats_after_each_look
         assert len(beats) == count and not task.done()
         assert not bench.charger.evse.closed and bench.charger.evse.fault == "TaskFailed"
         bench.protection._chores.cancel()
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
 
     run(story())

@@ -5,7 +5,7 @@ unnoticed while whole sessions were played."""
 
 import asyncio
 
-from helpers import raises, run
+from helpers import cancelled, raises, run
 from protection_bench import FakePoles, LinkedPoles
 from station import faults, protection
 from station.faults import Faults
@@ -648,11 +648,7 @@ def test_chores_that_die_are_begun_again():
         task = asyncio.create_task(bench.protection.run())
         await asyncio.sleep(0.1)
         bench.protection._chores.cancel()
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
 
     look_s, protection.LOOK_S = protection.LOOK_S, 0.005
     try:

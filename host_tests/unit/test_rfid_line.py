@@ -3,7 +3,7 @@
 
 import asyncio
 
-from helpers import run
+from helpers import cancelled, run
 
 from rfid.line import LineReader
 
@@ -53,11 +53,7 @@ class Bench:
                 else:
                     self.uart.data += event
                 await asyncio.sleep(0.12)  # two looks
-            task.cancel()
-            try:
-                await task
-            except asyncio.CancelledError:
-                pass
+            await cancelled(task)
 
         run(body())
         return tags

@@ -5,7 +5,7 @@
 import asyncio
 import json
 
-from helpers import run
+from helpers import cancelled, run
 from ocpp16 import schemas
 from ocppj import messages, rpc
 from ocppj.rpc import CallError, Disconnected, Rpc
@@ -520,11 +520,7 @@ def test_cancelled_caller_leaves_the_line_usable():
         b = Bench()
         task = asyncio.create_task(b.rpc.call("Heartbeat", {}))
         await turns()
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
         assert not b.rpc.in_flight
         other = asyncio.create_task(b.rpc.call("MeterValues", {}))
         await turns()

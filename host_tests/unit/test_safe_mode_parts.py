@@ -7,16 +7,8 @@ import sys
 
 from evse_base import log
 from fake_chip import Hal, chip
-from helpers import raises, run
+from helpers import Module, raises, run
 from station.settings import Settings
-
-
-class Module:
-    """Has the attributes that it is given."""
-
-    def __init__(self, **members):
-        for name in members:
-            setattr(self, name, members[name])
 
 
 class Loaded:

@@ -73,6 +73,16 @@ class Site:
         return [c.limits.value(0)[0] for c in self.connectors]
 
 
+def second_car():
+    """A site of 20 A on which a car has charged for 2 s when another one begins."""
+    site = Site(2, 20)
+    one, two = site.connectors
+    one.session = Session(1)
+    site.seconds(2)
+    two.session = Session(2)
+    return site, one, two
+
+
 def test_one_has_all_two_have_half_and_the_second_waits_for_the_first_to_follow():
     site = Site(2, 20)
     one, two = site.connectors
@@ -131,11 +141,7 @@ def test_a_supply_below_nothing_serves_nobody():
 
 
 def test_what_is_left_below_6_a_is_given_to_nobody():
-    site = Site(2, 20)
-    one, two = site.connectors
-    one.session = Session(1)
-    site.seconds(2)
-    two.session = Session(2)
+    site, one, two = second_car()
     site.settings.site = 24  # 4 A are left until the first car has followed
     for _ in range(6):
         site.seconds(1)
@@ -181,11 +187,7 @@ def test_the_limit_holds_again_when_it_has_been_off():
 
 
 def test_a_part_grows_when_the_other_has_had_six_seconds_and_not_a_millisecond_sooner():
-    site = Site(2, 20)
-    one, two = site.connectors
-    one.session = Session(1)
-    site.seconds(2)
-    two.session = Session(2)
+    site, one, two = second_car()
     site.sharing.step()
     begun = site.clock.ms
     for ms, limits in ((5999, [10000, 0]), (6000, [10000, 10000])):

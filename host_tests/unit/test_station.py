@@ -3,7 +3,7 @@
 import asyncio
 
 import evse_base as port
-from helpers import run
+from helpers import cancelled, run
 from evse_base import ticks_add
 from station import recovery
 from station.reservations import Reservations
@@ -483,11 +483,7 @@ def test_the_age_of_the_oldest_beat():
         c.connector.wake()
         await asyncio.sleep(0.05)
         assert c.station.oldest_beat_ms() == 0
-        task.cancel()
-        try:
-            await task
-        except asyncio.CancelledError:
-            pass
+        await cancelled(task)
 
     run(story())
 

@@ -245,7 +245,7 @@ class Metering:
         try:
             self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
         except (JournalFull, OSError) as exc:
-            session.asking = False  # flash may say so: tried again when it is asking
+            session.asking = False  # not on flash: the connector tries again while the EV asks
             log.error("station", "checkpoint not recorded: %r", exc)
 
     def due_in_ms(self, now):

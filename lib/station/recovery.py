@@ -86,7 +86,7 @@ def restore(station, journal, cause="SoftRestart", stop=False):
         connector = station.connector(number)
         if connector is not None:
             _restore_held(connector, payload if isinstance(payload, list) else [])
-            # Should all else be lost: no number is given twice, or its cut would not count.
+            # A session whose number was counted before would not count when it is cut.
             station.seen_session(connector.sequence.held.counted)
     cut = _find_cut(station, journal)
     # A stop that breaks the supply leaves no time to write: it looks like this.
