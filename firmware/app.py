@@ -16,7 +16,6 @@ from hal import board as board_file
 from hal import system
 from hal.adc import PilotAdc
 from ocppj.central import Central
-from ocppj.connection import Connection
 from ocppj.messages import message_ids
 from ocppj.rpc import Rpc
 from evse_base import forget, release
@@ -47,10 +46,9 @@ class Charger:
     """All parts of one charger. `board`: dict of the profile; `provision`: config.json."""
 
     def __init__(self, board, provision):
-        self._board = board  # until all is made
         self.clock = clock = Clock()
         log.use_clock(clock)
-        self.supervisor = Supervisor(clock)
+        self.supervisor = supervisor = Supervisor(clock)
         may_stall = self.may_stall  # one bound method for all
 
         # Memory that outlasts a reset: identity, settings, records of sessions.
@@ -76,73 +74,61 @@ class Charger:
         mirrors = [electrical.poles(c) for c in profiles]
         self.stop = electrical.stop(board)
         wake_up_ms = 1000 * settings.get("WakeUpDelay")
-        self.evses = electrical.evses(
+        self.evses = evses = electrical.evses(
             board, adc, contactors, rcds, locks, mirrors, self.stop, wake_up_ms
         )
         self.guarded = electrical.guarded(board)
-        alive = self.supervisor.alive
-        self.tick = electrical.tick(board, adc, self.evses, contactors, alive, self.guarded)
+        self.tick = electrical.tick(board, adc, evses, contactors, supervisor.alive, self.guarded)
         instruments = Instruments(board, self.journal, clock)
 
         # The charging station, without any protocol.
-        self.authorizer = Authorizer(settings, self.journal, clock)
-        self.authorizer.tags = self.features.tags(may_stall)
-        self.station = Station(settings, self.journal, clock, self.authorizer, self._reset)
+        authorizer = Authorizer(settings, self.journal, clock)
+        authorizer.tags = self.features.tags(may_stall)
+        self.station = station = Station(settings, self.journal, clock, authorizer, self._reset)
         for i, profile in enumerate(profiles):
             meter, cable = instruments.meter(profile), self._cable(i, profile)
-            self.station.add(self.evses[i], meter, locks[i], rcds[i], profile, cable)
+            station.add(evses[i], meter, locks[i], rcds[i], profile, cable)
         if instruments.volatile():
-            self.station.listeners.append(instruments.on_event)
+            station.listeners.append(instruments.on_event)
         self.protections = electrical.protections(
-            board, self.station.connectors, clock, settings, adc, rcds, mirrors, self.stop
+            board, station.connectors, clock, settings, adc, rcds, mirrors, self.stop
         )
 
         # The central system.
         self.config = CsmsConfig(settings)
-        self.connection = connection = Connection(
-            self.config, clock=clock, allowed=may_stall, resolve=network.lookup()
-        )
+        self.connection = connection = network.connection(self.config, clock, may_stall)
         self.rpc = Rpc(
-            connection.send,
-            {},
-            None,
-            message_ids(clock.boot),
-            lambda: self.settings.get("MessageTimeout"),
-            clock,
-        )
-        self.link = network.link(
+            connection.send, {}, None, message_ids(clock.boot),
+            lambda: self.settings.get("MessageTimeout"), clock,
+        )  # fmt: skip
+        self.link = link = network.link(
             board, settings, self.on_network, connection.quiet_s, may_stall, self._reset_if_idle
         )
         # With or without the profile: the page takes updates, and one on trial is watched.
-        self.transfers = Transfers(self, may_stall)
+        self.transfers = Transfers(station, self.config, may_stall, self._report)
         self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
             from station.jobs import Jobs
 
             self.jobs = Jobs(settings, self.journal, clock, self.transfers)
-        self.central = Central(
+        self.central = central = Central(
             connection, self.rpc, self.features.protocols, self._adapter, may_stall
         )
         connection.on_failure = self.config.key.failed
-        self.station.farewell = connection.goodbye
-        self.soft_pause = SoftPause(settings, clock, self.evses, connection, self.link)
+        station.farewell = connection.goodbye
+        self.soft_pause = SoftPause(settings, clock, evses, connection, link)
         resolver, secure = connection.resolver, self.config.secure
         self.timekeeper = network.timekeeper(
-            settings, clock, self.link, may_stall, secure, resolver, self.journal
+            settings, clock, link, may_stall, secure, resolver, self.journal
         )
-        self.user_interface = UserInterface(
-            board, self.station, instruments, self.link, settings, self.central
+        self.user_interface = UserInterface(board, station, instruments, link, settings, central)
+        self.page = page = Door(self.view, settings, clock, link)
+        self.setup = self.user_interface.setup = Setup(
+            board, page, link, supervisor, may_stall, station, central
         )
-        self.setup = self.user_interface.setup = Setup(self)
         settings.on_change(self._on_setting)
-        self._board = self.page = None
         forget("wiring.instruments")
         forget("hal.uart")
-
-    @property
-    def board(self):
-        """The profile; read again after the constructor, which few ask for."""
-        return self._board or board_file.load()
 
     def _cable(self, i, profile):
         return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
@@ -166,6 +152,23 @@ class Charger:
         finally:
             forget("wiring.adapters")
             release("wiring")
+
+    def view(self):
+        """The page's window on this charger, made for a visitor: code and profile are large."""
+        from web.view import View
+
+        board, transfers = board_file.load(), self.transfers
+        return View(board, self.station, self.tick, self.central, self.config, transfers)
+
+    def _report(self):
+        """(source, size) of the diagnostics."""
+        from upkeep import report
+
+        try:
+            board, central = board_file.load(), self.central
+            return report.make(board, self.station, self.tick, central, self.supervisor)
+        finally:
+            forget("upkeep")
 
     def on_network(self, up):
         """The network has come or gone."""
@@ -238,9 +241,7 @@ class Charger:
             supervisor.start("firmware", self.jobs.run)
         self.user_interface.start(supervisor)
         supervisor.start("web", self._serve_page)
-        trial = self.transfers.trial()
-        if trial:
-            supervisor.start("trial", trial)
+        self.transfers.start_trial(self.tick, supervisor, self.central)
         for package in ("wiring", "commissioning", "upkeep"):
             release(package)  # objects in use stay, without an entry in sys.modules
 
@@ -271,7 +272,6 @@ class Charger:
     async def _serve_page(self):
         while self.setup.open:
             await asyncio.sleep(1)
-        self.page = Door(self)
         await self.page.run()
 
 
@@ -288,7 +288,7 @@ async def run():
     if blackbox.previous():
         log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()
-    log.info("app", "%s, boot %d", charger.board["name"], charger.clock.boot)
+    log.info("app", "%s, boot %d", board_file.load()["name"], charger.clock.boot)
     while True:
         await asyncio.sleep(3600)
 

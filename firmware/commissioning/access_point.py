@@ -10,7 +10,7 @@ from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning.label import password, secret_of, unit_name
 from commissioning.portal import Portal
-from hal import system
+from hal import board, system
 from hal.softap import SoftAp
 
 # Without a visitor for so long the access point closes; and it never stays longer than that.
@@ -48,16 +48,26 @@ _WHY = {
 
 
 class Session:
-    """The state of one set-up. The page shows it and calls `submit` and `scan`."""
+    """The state of one set-up. The page shows it and calls `submit` and `scan`.
 
-    def __init__(self, charger, setup, ap):
-        self.charger = charger
-        self.settings = charger.settings
+    setup: commissioning.setup.Setup, which stops and resumes the use of `link`. may_stall():
+    True while it does not matter if the interpreter stalls. central: ocppj.central.Central.
+    OSError if the chip has no access point.
+    """
+
+    def __init__(self, setup, link, may_stall, station, central):
+        self.settings = station.settings
+        self.clock = station.clock
+        self.link = link
+        self.central = central
+        self.may_stall = may_stall
         self._setup = setup
-        self._ap = ap
+        self.ap = ap = SoftAp()
         self.name = unit_name(system.unique_id())
         self.first = not self.settings.text("WifiSsid")
-        self.max_a = min([c["max_a"] for c in charger.board["connectors"]])
+        profile = board.load()
+        self.max_a = min([c["max_a"] for c in profile["connectors"]])
+        self.button = profile.get("button") is not None
         self.networks = []
         self._scanned = None
         self.state = FORM
@@ -68,15 +78,15 @@ class Session:
         self.address = ""
         self.tries = 0
         self.read = False  # the new address has been shown
-        self.seen = self.ended = self._tried = charger.clock.uptime()
+        self.seen = self.ended = self._tried = self.clock.uptime()
 
     def scan(self):
         """Look for networks again, if that does no harm now."""
-        now = self.charger.clock.uptime()
+        now = self.clock.uptime()
         recent = self._scanned is not None and now - self._scanned < _SCAN_AGAIN_S
-        if not recent and self.charger.may_stall():
+        if not recent and self.may_stall():
             self._scanned = now
-            self.networks = self._ap.scan()
+            self.networks = self.ap.scan()
 
     def text(self, name):
         """The first text of a field of the form."""
@@ -97,7 +107,7 @@ class Session:
         """Check the values typed, and try them; `state` and `errors` tell the rest."""
         if self.state != FORM:
             return
-        now = self.charger.clock.uptime()
+        now = self.clock.uptime()
         self.owner, self.values = who, values
         self.errors = self._check(self._wanted())
         if not self.errors and self.tries >= TRIES:
@@ -163,7 +173,7 @@ class Session:
             key = wanted.get("WifiPassword")
             if key is None:
                 key = self.settings.text("WifiPassword")
-            self.address = await self._ap.join(wanted["WifiSsid"], key)
+            self.address = await self.ap.join(wanted["WifiSsid"], key)
             self.errors = self._store(wanted)
         except ValueError as exc:
             sentence = _WHY.get(str(exc), str(exc))
@@ -171,7 +181,7 @@ class Session:
         except OSError as exc:
             self.errors = {"": "The WiFi chip refused: %s. Please try again." % exc}
         finally:
-            self.seen = self.charger.clock.uptime()
+            self.seen = self.clock.uptime()
             self.state = FORM if self.errors else DONE
             setup.resume_network()
         if self.errors:
@@ -185,7 +195,7 @@ class Session:
         """Store into the journal; {} or {setting: why it could not be kept}."""
         settings = self.settings
         if self.values.get("Ca"):
-            if not self.charger.may_stall():
+            if not self.may_stall():
                 return {"CaFile": "CaFile: cannot be stored while a car charges"}
             # Renamed when complete: a power cut leaves the old one or the new one.
             with open(CA_FILE + ".new", "w") as f:
@@ -203,33 +213,31 @@ class Session:
 
     def over(self):
         """True when the access point may close."""
-        now = self.charger.clock.uptime()
+        now = self.clock.uptime()
         if self.state == DONE:
             return now - self.ended >= KEEP_S or (self.read and now - self.seen >= READ_S)
         return self.state == FORM and now - self.seen >= WINDOW_S
 
 
-async def hold(charger, setup):
+async def hold(session, supervisor):
     """Open the access point, serve the page, close it again. OSError if the chip refuses."""
-    ap = SoftAp()
-    session = Session(charger, setup, ap)
-    key = password(system.unique_id(), secret_of(charger.settings))
+    ap, clock = session.ap, session.clock
+    key = password(system.unique_id(), secret_of(session.settings))
     session.scan()
     ap.open(session.name, key)
     tasks = []
     try:
         portal = Portal(session, ap.address)
-        supervisor = charger.supervisor
         tasks.append(supervisor.start("set-up names", lambda: captive_dns.serve(ap.address)))
         tasks.append(supervisor.start("set-up page", portal.run))
         await asyncio.sleep(0.1)  # both listen now
         # Printed, not logged: the log can be read over the network.
         print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
         log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
-        began = charger.clock.uptime()
-        while not session.over() and charger.clock.uptime() - began < LONGEST_S:
+        began = clock.uptime()
+        while not session.over() and clock.uptime() - began < LONGEST_S:
             await asyncio.sleep(_LOOK_S)
-        while not charger.may_stall():
+        while not session.may_stall():
             await asyncio.sleep(_LOOK_S)
     finally:
         for task in tasks:

@@ -112,7 +112,7 @@ class Portal:
         if path != "/":
             return await self._redirect(conn, 302, self._home if host == self._address else "/")
         session = self._session
-        session.seen = session.charger.clock.uptime()
+        session.seen = session.clock.uptime()
         await self._head(conn, 200, "Content-Type: text/html; charset=utf-8\r\n")
         if method == "GET":
             # In pieces of about a packet: neither the whole page in memory nor 200 packets.
@@ -159,7 +159,7 @@ class Portal:
             log.warn("setup", "form refused: %s", exc)
             raise Refused(400)
         session = self._session
-        session.seen = session.charger.clock.uptime()
+        session.seen = session.clock.uptime()
         if values.get("WifiSsid", "") == "" and values.get("OtherSsid"):
             values["WifiSsid"] = values["OtherSsid"]
         if values.get("again"):

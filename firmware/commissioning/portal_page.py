@@ -156,7 +156,7 @@ class _Page:
         yield str(self._session.max_a)
 
     def host(self):
-        yield escape(self._session.charger.link.name)
+        yield escape(self._session.link.name)
 
     def ap(self):
         yield escape(self._session.ap_address)
@@ -170,15 +170,15 @@ class _Page:
         yield escape(self._session.address)
 
     def button(self):
-        if self._session.charger.user_interface.button:
+        if self._session.button:
             yield " To open it again hold the charger's button for 10 seconds."
 
     def csms(self):
-        charger = self._session.charger
-        if not charger.settings.text("CentralSystemURI"):
+        central = self._session.central
+        if not self._session.settings.text("CentralSystemURI"):
             yield "none; charging is free for anyone who plugs in."
-        elif charger.central.accepted:
+        elif central.accepted:
             yield "connected, and the charger is accepted."
         else:
-            why = charger.connection.last_error
+            why = central.connection.last_error
             yield escape("not connected yet%s." % (": " + why if why else ""))

@@ -18,18 +18,24 @@ _MODULES = ("commissioning", "hal.softap")
 
 
 class Setup:
-    """`open`: True while the access point is, or will be: no other page is served then."""
+    """`open`: True while the access point is, or will be: no other page is served then.
 
-    def __init__(self, charger):
-        self._charger = charger
+    board: the profile; not kept. page: web.door.Door, which is shut while the access point is
+    open. link: of hal.wifi or hal.ethernet. may_stall(): True while it does not matter if the
+    interpreter stalls. central: ocppj.central.Central.
+    """
+
+    def __init__(self, board, page, link, supervisor, may_stall, station, central):
+        self._page = page
+        self._link = link
+        self._supervisor = supervisor
+        self._may_stall = may_stall
+        self._station = station
+        self._central = central
         self._asked = port.Flag()
         self._network = None
-        self.open = self._unconfigured()
-
-    def _unconfigured(self):
-        charger = self._charger
-        wifi = charger.board.get("network", "wifi") == "wifi"
-        return wifi and not charger.settings.text("WifiSsid")
+        wifi = board.get("network", "wifi") == "wifi"
+        self.open = wifi and not station.settings.text("WifiSsid")
 
     def request(self):
         """The button is held: a person who can touch the charger may set it up."""
@@ -44,20 +50,20 @@ class Setup:
             if self.open:
                 await self._hold()
             await self._asked.wait()
-            if self._charger.may_stall():
+            if self._may_stall():
                 self.open = True
             else:
                 log.warn("setup", "not while a car charges")
 
     async def _hold(self):
-        charger = self._charger
-        if charger.page:
-            charger.page.shutdown()  # its port and its memory are needed; it comes back after
-            charger.page = None
+        self._page.shutdown()  # its port and its memory are needed; app.py opens it again after
         try:
-            from commissioning.access_point import hold
+            from commissioning.access_point import Session, hold
 
-            await hold(charger, self)
+            await hold(
+                Session(self, self._link, self._may_stall, self._station, self._central),
+                self._supervisor,
+            )
         finally:
             self.open = False
             for name in _MODULES:
@@ -76,5 +82,4 @@ class Setup:
 
     def resume_network(self):
         """Join the network of the settings, and stay there."""
-        charger = self._charger
-        self._network = charger.supervisor.start("network", charger.link.run)
+        self._network = self._supervisor.start("network", self._link.run)

@@ -18,9 +18,8 @@ def _line(name, value):
     return "%s: %s" % (name, value)
 
 
-def _state(charger):
-    clock, connection, journal = charger.clock, charger.connection, charger.journal
-    board = charger.board
+def _state(board, station, tick, central, supervisor):
+    clock, journal, connection = station.clock, station.journal, central.connection
     now = clock.now()
     yield _line("microevse", VERSION)
     yield _line("board", board["name"])
@@ -31,8 +30,8 @@ def _state(charger):
     heap = system.heap()
     for name in sorted(heap):
         yield _line("heap_" + name, heap[name])
-    yield _line("worst_tick_gap_ms", charger.tick.worst_gap_ms)
-    for connector in charger.station.connectors:
+    yield _line("worst_tick_gap_ms", tick.worst_gap_ms)
+    for connector in station.connectors:
         name = "connector_%d" % connector.id
         yield _line(name, "%s, %s" % (connector.status, connector.why))
         if connector.fault:
@@ -50,12 +49,11 @@ def _state(charger):
     yield _line("connection", connection.state)
     yield _line("connection_attempts", connection.attempts)
     yield _line("connection_last_error", connection.last_error)
-    rpc = charger.rpc
     for name in ("timeouts", "unknown_ids", "malformed", "repeated"):
-        yield _line("calls_" + name, getattr(rpc, name))
-    for name in sorted(charger.supervisor.restarts):
-        yield _line("restarts of " + name, charger.supervisor.restarts[name])
-        yield _line("reason of the last", charger.supervisor.reasons.get(name))
+        yield _line("calls_" + name, getattr(central.rpc, name))
+    for name in sorted(supervisor.restarts):
+        yield _line("restarts of " + name, supervisor.restarts[name])
+        yield _line("reason of the last", supervisor.reasons.get(name))
 
 
 def _settings(settings):
@@ -68,17 +66,17 @@ def _settings(settings):
         yield _line(name, value)
 
 
-def make(charger):
+def make(board, station, tick, central, supervisor):
     """(source, size): `source()` yields the file's lines as bytes, the same each time.
 
     Taken down now, encoded one by one: the numbers must not change between counting the
-    bytes and sending them.
+    bytes and sending them. board: the profile. central: ocppj.central.Central.
     """
     gc.collect()
     lines = ["[state]"]
-    lines.extend(_state(charger))
+    lines.extend(_state(board, station, tick, central, supervisor))
     lines.append("[settings]")
-    lines.extend(_settings(charger.settings))
+    lines.extend(_settings(station.settings))
     if blackbox.previous():
         lines.append("[before the last reset]")
         lines.extend(blackbox.previous())

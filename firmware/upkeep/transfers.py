@@ -22,31 +22,28 @@ class TransferFailed(Exception):
 
 
 class Transfers:
-    """`charger`: app.Charger; `allowed`: fn() -> True while no contactor is closed."""
+    """config: has the certificates of the authority that vouches for the central system.
+
+    allowed: fn() -> True while no contactor is closed. report: fn() -> (source, size) of the
+    diagnostics.
+    """
 
     # MemoryError: a second TLS connection may be more than a small heap can hold.
     errors = (TransferFailed, ValueError, OSError, MemoryError)
 
-    def __init__(self, charger, allowed):
-        self._charger = charger
+    def __init__(self, station, config, allowed, report):
+        self._station = station
+        self._config = config
         self.allowed = allowed
+        self.report = report
         self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
         """True while no session runs and no token waits, either: the charger may restart."""
-        station = self._charger.station
+        station = self._station
         if station.recovering or not self.allowed():
             return False
         return not any(c.session or c.waiting for c in station.connectors)
-
-    def report(self):
-        """(source, size) of the diagnostics."""
-        from upkeep import report
-
-        try:
-            return report.make(self._charger)
-        finally:
-            forget("upkeep")
 
     async def fetch(self, location, sink, stop=None):
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
@@ -82,7 +79,7 @@ class Transfers:
     def _context(self):
         # The authority that vouches for the central system vouches for its file server too.
         # Our own certificate is for the central system alone.
-        ca = self._charger.config.ca_der
+        ca = self._config.ca_der
         if not ca:
             raise ValueError("https:// needs a CA certificate: CaFile is not set")
         from ocppj import tls
@@ -96,25 +93,25 @@ class Transfers:
         """The installer that this board has, None if it has none."""
         from upkeep import installer
 
-        return installer.fitted(self._charger.settings)
+        return installer.fitted(self._station.settings)
 
-    def trial(self):
-        """The task that watches a version that has not been confirmed yet: its factory, None
-        where there is none."""
+    def start_trial(self, tick, supervisor, central):
+        """Watch the version that runs, if it has not been confirmed yet."""
         if not [place for place in sys.path if place.startswith("/app_")]:
-            return None  # no slot runs: nothing is imported to find that out
+            return  # no slot runs: nothing is imported to find that out
         from hal import appslot
 
         try:
             if appslot.on_trial():
                 from upkeep.trial import Trial
 
-                return Trial(self._charger).run
+                trial = Trial(self._station, tick, supervisor, central, self.vacant)
+                supervisor.start("trial", trial.run)
+                return
         except OSError as exc:
             log.error("update", "the slot's record cannot be read: %r", exc)
         forget("slots")
         forget("hal.appslot")
-        return None
 
     async def take_update(self, conn, size, error):
         """The answer to the page that sends an update."""
@@ -123,7 +120,7 @@ class Transfers:
     async def reboot(self):
         """Restart into the version that was installed."""
         self.reset_reason = "FirmwareUpdate"
-        await self._charger.station.reset("soft")
+        await self._station.reset("soft")
 
 
 async def take_update(services, conn, size, error):

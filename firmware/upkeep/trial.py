@@ -23,43 +23,45 @@ GIVE_UP_S = 3600
 
 
 class Trial:
-    """`charger`: app.Charger."""
+    """central: ocppj.central.Central. vacant(): True while the charger may restart."""
 
-    def __init__(self, charger):
-        self._charger = charger
+    def __init__(self, station, tick, supervisor, central, vacant):
+        self._station = station
+        self._tick = tick
+        self._supervisor = supervisor
+        self._central = central
+        self._vacant = vacant
         self._seen = None  # the counts that must not change
         self._since = 0
 
     def _marks(self):
-        charger = self._charger
-        return charger.tick.failures, sum(charger.supervisor.restarts.values())
+        return self._tick.failures, sum(self._supervisor.restarts.values())
 
     def healthy(self, now):
         """True if all has been well for long enough; to be asked every second."""
-        charger = self._charger
+        settings = self._station.settings
         marks = self._marks()
-        if marks != self._seen or not charger.supervisor.alive():
+        if marks != self._seen or not self._supervisor.alive():
             self._seen, self._since = marks, now
             return False
-        if now - self._since < charger.settings.get("UpdateTrialTime"):
+        if now - self._since < settings.get("UpdateTrialTime"):
             return False
-        wanted = charger.settings.text("CentralSystemURI")
-        return not wanted or charger.central.accepted or now >= CSMS_S
+        wanted = settings.text("CentralSystemURI")
+        return not wanted or self._central.accepted or now >= CSMS_S
 
     async def run(self):
         """Until the version is confirmed, or another one is to start."""
-        charger = self._charger
         log.info("update", "%s is on trial", appslot.running())
         while True:
-            now = charger.clock.uptime()
+            now = self._station.clock.uptime()
             if self.healthy(now):
                 appslot.confirm()
                 log.info("update", "%s is confirmed", appslot.running())
                 break
-            if now >= GIVE_UP_S and charger.transfers.vacant():
+            if now >= GIVE_UP_S and self._vacant():
                 log.error("update", "not healthy after %d s: the other version is taken", now)
                 if appslot.go_back(home=True):
-                    await charger.station.leave()
+                    await self._station.leave()
                     system.mark("FirmwareUpdate")
                     system.reset()
                 break

@@ -24,10 +24,15 @@ _PAGE = (
 
 
 class Door:
-    """charger: app.Charger."""
+    """view(): makes the page's window on the charger (web.view.View), for a visitor; its code is
+    dropped with the page. link: has the host name by which the page may be asked for.
+    """
 
-    def __init__(self, charger):
-        self._charger = charger
+    def __init__(self, view, settings, clock, link):
+        self._view = view
+        self._settings = settings
+        self._clock = clock
+        self._link = link
         self._account = None
         self._app = None
         self._visitors = 0
@@ -35,7 +40,7 @@ class Door:
         self._server = None
 
     async def run(self):
-        """Serve until `shutdown`."""
+        """Serve until `shutdown`; may be called again after that."""
         keep = not port.IN_PLACE
         if keep:
             self._load()
@@ -50,11 +55,12 @@ class Door:
             self.shutdown()
 
     def shutdown(self):
-        """Close the door: the port and the memory are needed; `run` ends soon after."""
+        """Close the door if it is open: the port and the memory are needed; `run` ends soon."""
         server, self._server = self._server, None
         if server:
             server.close()
-        self._drop()
+        if server or self._app:
+            self._drop()
 
     async def _visit(self, reader, writer):
         self._visitors += 1
@@ -72,12 +78,10 @@ class Door:
 
     def _load(self):
         from web import login, server
-        from web.view import View
 
-        charger = self._charger
         if self._account is None:
-            self._account = login.from_settings(charger.settings, charger.clock)
-        self._app = server.make_app(View(charger), self._account, (charger.link.name,))
+            self._account = login.from_settings(self._settings, self._clock)
+        self._app = server.make_app(self._view(), self._account, (self._link.name,))
         gc.collect()
 
     def _drop(self):

@@ -6,13 +6,15 @@ a function of this module, so the module is given up once all runs."""
 from evse_base import log
 from hal import system
 from hal.dns import Dns
+from ocppj.connection import Connection
 from ocppj.dial import resolve
 from timekeeper import Timekeeper
 
 
-def lookup():
-    """fn(host): the address of a name, without a stall where the chip has threads; see hal.dns."""
-    return Dns(resolve).lookup
+def connection(config, clock, may_stall):
+    """The Connection to the central system. Names are looked up without a stall where the chip has
+    threads; see hal.dns."""
+    return Connection(config, clock=clock, allowed=may_stall, resolve=Dns(resolve).lookup)
 
 
 def link(board, settings, on_network, quiet_s, may_stall, reboot):

@@ -23,7 +23,7 @@ SLOT_AT = {"app_a": 0x200000, "app_b": 0x2A0000}
 SLOT_SIZE = 0xA0000
 # A trial of a new version takes minutes. One test waits for it; in others it is made shorter.
 _TRIAL = (ROOT / "firmware" / "upkeep" / "trial.py").read_text()
-_TIME = 'charger.settings.get("UpdateTrialTime")'
+_TIME = 'settings.get("UpdateTrialTime")'
 assert _TIME in _TRIAL
 QUICK_TRIAL = (("upkeep/trial", _TRIAL.replace(_TIME, "3")),)
 

@@ -169,9 +169,7 @@ class Control:
             loaded = [name for name in names if name != "commissioning.setup"]
             return {"ok": True, "modules": loaded}, None
         if cmd["what"] == "page":
-            from web.view import View
-
-            return {"ok": True, "page": View(_charger()).snapshot()}, None
+            return {"ok": True, "page": _charger().view().snapshot()}, None
         return {
             "ok": True,
             "overruns": tick.overruns,

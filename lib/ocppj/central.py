@@ -33,15 +33,15 @@ LOOK_AGAIN_S = 30
 
 
 class Central:
-    """connection, rpc: not in use yet.
+    """connection, rpc: not in use yet; both can be read here after.
 
     protocols: names of the sub-protocols, most preferred first. make(name) -> its adapter; may
     import. may_stall(): True while it does not matter if the interpreter stalls.
     """
 
     def __init__(self, connection, rpc, protocols, make, may_stall):
-        self._connection = connection
-        self._rpc = rpc
+        self.connection = connection
+        self.rpc = rpc
         self._protocols = protocols
         self._make = make
         self._may_stall = may_stall
@@ -66,7 +66,7 @@ class Central:
     @property
     def state(self):
         """ "accepted", or the state of the connection."""
-        return "accepted" if self.accepted else self._connection.state
+        return "accepted" if self.accepted else self.connection.state
 
     def _offers(self):
         """Sub-protocols that can be attached now. Where code is read from files and a contactor is
@@ -82,13 +82,13 @@ class Central:
             if self.adapter:
                 package = self.adapter.package
                 self.adapter = self.protocol = None
-                self._rpc.schema, self._rpc.handlers = None, {}
+                self.rpc.schema, self.rpc.handlers = None, {}
                 forget(package)
                 gc.collect()
                 log.info("ocpp", "%s is spoken now", protocol)
             self.adapter = self._make(protocol)
             self.protocol = protocol
-        self._rpc.schema, self._rpc.handlers = self.adapter.schema, self.adapter
+        self.rpc.schema, self.rpc.handlers = self.adapter.schema, self.adapter
         self._attached = True
         self.adapter.attach(self._work.set)
 

@@ -4,6 +4,8 @@ from typing import Any
 LOOK_AGAIN_S: int
 
 class Central:
+    connection: Any
+    rpc: Any
     adapter: Any
     protocol: str | None
     def __init__(

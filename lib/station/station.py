@@ -51,8 +51,8 @@ class Station:
         self.resetting = None  # kind of the reset that is under way
         self.system_reset = system_reset
         self.farewell = None  # async fn(): tells the central system that the station goes away
-        self._journal = journal
-        self._clock = clock
+        self.journal = journal
+        self.clock = clock
         self._rand = rand
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
@@ -74,10 +74,10 @@ class Station:
         limits.cap("board", 1000 * profile["max_a"])
         limits.cap("setting", 1000 * self.settings.get("MaxCurrent"))
         # fmt: off
-        connector = Connector(number, evse, meter, lock, limits, self.settings, self._journal,
-                              self._clock, self.authorizer, self, cable)
+        connector = Connector(number, evse, meter, lock, limits, self.settings, self.journal,
+                              self.clock, self.authorizer, self, cable)
         # fmt: on
-        connector.sequence = Sequence(connector, rcd, self._journal, self._clock, self)
+        connector.sequence = Sequence(connector, rcd, self.journal, self.clock, self)
         self.connectors.append(connector)
         if lock is None or not lock.fitted:
             # A fixed cable is never unlocked (errata 4.0): said, and not to be changed.
@@ -144,7 +144,7 @@ class Station:
 
     def snapshot(self, connector=1):
         """Everything a page shows of one connector."""
-        return telling.snapshot(self.connectors[connector - 1], self._clock.uptime_ms())
+        return telling.snapshot(self.connectors[connector - 1], self.clock.uptime_ms())
 
     def meter_values(self, connector):
         """Present values of the sampled measurands: [[code, phase, value], ...]."""
@@ -184,7 +184,7 @@ class Station:
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            now = self._clock.uptime_ms()
+            now = self.clock.uptime_ms()
             return chosen.authorize(token, parent, now, kind, profile, start_id)
         self._spawn(self._remote_check(token, chosen, profile, kind, start_id))
         return True
@@ -194,7 +194,7 @@ class Station:
         if not verdict.accepted:
             log.info("station", "remote start refused: %s", verdict.status)
             return
-        now = self._clock.uptime_ms()
+        now = self.clock.uptime_ms()
         if not connector.authorize(token, verdict.parent, now, kind, profile, start_id):
             log.info("station", "remote start refused: %s", connector.why)
 
@@ -220,7 +220,7 @@ class Station:
         numbers = [connector] if connector else range(len(self.connectors) + 1)
         try:
             for number in numbers:
-                self._journal.keep(kinds.AVAILABILITY, number, [number, operative])
+                self.journal.keep(kinds.AVAILABILITY, number, [number, operative])
         except (JournalFull, OSError) as exc:
             log.error("station", "availability not stored: %r", exc)
             return "rejected"
@@ -263,7 +263,7 @@ class Station:
             from . import recovery
 
             await asyncio.sleep(REPLY_S)
-            await recovery.end_all(self, kind, self._clock)
+            await recovery.end_all(self, kind, self.clock)
             self.resetting = "done"
             log.info("station", "%s reset", kind)
             await self.leave()
@@ -292,7 +292,7 @@ class Station:
         """
         from . import recovery
 
-        cut = recovery.restore(self, self._journal, cause, stop)
+        cut = recovery.restore(self, self.journal, cause, stop)
         if cut:
             self.recovering = True
             self._spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))
@@ -302,7 +302,7 @@ class Station:
         from . import recovery
 
         try:
-            await recovery.end_cut(self, cut, reason, self._journal, self._clock, self._rand)
+            await recovery.end_cut(self, cut, reason, self.journal, self.clock, self._rand)
             release("station.recovery")
         finally:
             self.recovering = False
@@ -316,4 +316,4 @@ class Station:
 
     def oldest_beat_ms(self):
         """How long ago the connector task that is late most went round, ms (watchdog)."""
-        return self._clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)
+        return self.clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)

@@ -17,6 +17,8 @@ class Station:
     resetting: Any
     system_reset: Any
     farewell: Any
+    journal: Any
+    clock: Any
     profiles: Any
     reservations: Any
     delivery: Any
