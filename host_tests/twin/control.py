@@ -1,8 +1,8 @@
 # Control commands inside the child: the physical world, the network, a look at the firmware.
 # MIT license; part of microevse
-"""`handle(command)` answers with (answer, after): `after`, if not None, runs once the answer
-is on its way. What the firmware knows is read through `app.charger`, None-safe: before boot,
-and in programs that are no charger, those fields are null."""
+"""`handle(command)` answers with (answer, after): `after`, if not None, runs once the answer is on
+its way. The state of the firmware is read through `app.charger`, None-safe: before boot, and in
+programs that are no charger, those fields are null."""
 
 import gc
 import sys
@@ -41,7 +41,7 @@ class Control:
         self._own_at_first = own_bytes()
 
     def handle(self, cmd):
-        """Apply one command. Raises ValueError with what is wrong with it."""
+        """Apply one command. Raises ValueError with the error in it."""
         do = cmd.get("do")
         if do in PHYSICAL:
             if "connector" in cmd:
@@ -116,7 +116,7 @@ class Control:
         return {"ok": True}, None
 
     def do_join_ap(self, cmd):
-        """Somebody joins the charger's own access point: `ssid`, `key`."""
+        """A phone joins the charger's own access point: `ssid`, `key`."""
         twin_state.net.join_ap(cmd.get("ssid"), cmd.get("key"))
         return {"ok": True}, None
 

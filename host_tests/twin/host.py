@@ -138,8 +138,8 @@ def check_settings(values):
     Settings(None).overlay(values)
 
 
-# The ports below those that the kernel gives to outgoing connections: nobody else is sent there
-# between our looking and the charger's bind, which may be many seconds of its life later.
+# Ports below those that the kernel gives to outgoing connections: no other program gets one of
+# them between our look and the charger's bind, which may be many seconds of its life later.
 _PORTS = range(20000, 32000)
 _claims = []
 
@@ -462,7 +462,7 @@ class Twin:
         config = {"settings": {}, "start": self._start_values}
         path = vfs / "config.json"
         if path.exists():
-            # Factory values that somebody put into this image stay.
+            # Factory values that a person put into this image stay.
             config["settings"] = _json_file(path).get("settings", {})
         for name, value in self._provision.items():
             config["settings"].setdefault(name, value)
@@ -615,7 +615,7 @@ class Twin:
         code = await child.wait()
         await log
         if child is self._child:
-            # Nobody sent it away: the interpreter itself has died.
+            # No reset was commanded: the interpreter itself has died.
             self._child = None
             self._alive.clear()
             last = "\n".join(self.log_lines[-8:])

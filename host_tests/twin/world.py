@@ -520,11 +520,11 @@ class World:
             self.drive(pin, None)
 
     def status(self, connector=1):
-        """What one connector physically is: see the contract of the control port."""
+        """The physical state of one connector: see the contract of the control port."""
         return self.outlet(connector).status()
 
     def snapshot(self):
-        """What outlasts a restart of the board, as JSON types."""
+        """The state that outlasts a restart of the board, as JSON types."""
         return {
             "t": self.clock.now_us,
             "celsius": self.celsius,
@@ -555,7 +555,7 @@ class World:
                 # What follows a level at once has been set above.
                 self.drive(pin, level)
 
-    # -- what people and fate do -------------------------------------------------------
+    # -- actions of people and faults --------------------------------------------------------
 
     def command(self, cmd):
         """Apply one control command ({"do": ...}); ValueError says what is wrong with it.
