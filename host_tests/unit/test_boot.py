@@ -301,7 +301,8 @@ def test_main_opens_first_whatever_leaves_the_application():
 
 
 def test_main_opens_where_nothing_can_be_imported():
-    """What tells and resets was imported first; where that failed, a soft reset kept the pins."""
+    """The modules for log and reset were imported first; where that failed, a soft reset kept the
+    pins."""
     for missing in ("asyncio", "blackbox", "safe_mode", "app", "log"):
         with Start(checked(KEPT), BOARD):
             boot()

@@ -1,4 +1,4 @@
-# A wire that bounces is no cable that was out: what only unplugging may end goes on.
+# A bouncing wire does not count as an unplugged cable: faults that wait for unplugging stay.
 # MIT license; part of microevse
 """The real state machine, on samples of a pilot, under a real station in free mode."""
 

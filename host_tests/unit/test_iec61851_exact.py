@@ -1,6 +1,6 @@
 # The state machine window by window, on plateaus that the test writes: each moment exactly.
 # MIT license; part of microevse
-"""No circuit and no noise: what is asked here is where exactly each bound lies, and that nothing
+"""No circuit and no noise: these tests find the exact place of each bound, and show that nothing
 else is looked at. The physics has tests of its own."""
 
 from iec61851.evse import Evse
@@ -305,7 +305,7 @@ def test_what_may_be_cleared_and_what_not():
         assert evse.may_clear(fault) is may, fault
 
 
-# -- what everybody may read -------------------------------------------------------------
+# -- values that other code may read ------------------------------------------------------
 
 
 def test_the_state_is_debounced_by_100_ms_and_two_windows():

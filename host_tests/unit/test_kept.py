@@ -1,4 +1,4 @@
-# What outlasts a reset: the outputs in the NVS, the marker and the last words in the RTC memory.
+# State that outlasts a reset: the outputs in the NVS, the marker and last words in the RTC memory.
 # MIT license; part of microevse
 
 import struct

@@ -1,4 +1,4 @@
-# Over-current, derating, and what Protection makes of its sensors.
+# Over-current, derating, and the verdicts of Protection on its sensors.
 # MIT license; part of microevse
 
 import asyncio
@@ -556,7 +556,7 @@ def test_an_rcd_that_stays_tripped_is_a_fault_while_it_does():
 
 
 def test_a_failed_rcd_test_stays_until_one_is_passed_and_is_repeated_each_minute():
-    """It was over after 5 s once, with nobody there, and the connector was available."""
+    """It was over after 5 s once, without a test, and the connector was available."""
     bench = Fitted()
     protection = bench.protection
     protection._rcd.works = False

@@ -422,7 +422,7 @@ def test_the_time_that_a_file_may_take_follows_its_size():
         progress.moved += 1100
         progress.touch()
         progress.look(1000, 60)
-    progress.held = True  # waits for a car that charges: nobody's fault
+    progress.held = True  # waits for a car that charges: the server is not to blame
     progress.look(10000000, 60)
     progress.held = False
     progress.look(1000, 60)

@@ -1,6 +1,6 @@
 # The virtual chip: resets, the RTC watchdog and its registers, timer groups, faults.
 # MIT license; part of microevse
-"""What the chip does where the firmware would like it to do something else. No child process."""
+"""Behaviour of the chip that the firmware would not want. No child process."""
 
 from array import array
 

@@ -1,7 +1,8 @@
-# What watches the watchers: one timer, a clock that fails, ticks that fail, tasks, both watchdogs.
+# The watch over the watchers: one timer, a clock that fails, ticks that fail, tasks, both
+# watchdogs.
 # MIT license; part of microevse
-"""On a fake `machine` whose clock the test moves. A failure here is what left a contactor closed
-with nobody looking at the pilot."""
+"""On a fake `machine` whose clock the test moves. Each failure here once left a contactor closed
+with an unwatched pilot."""
 
 import sys
 
