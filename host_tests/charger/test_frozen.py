@@ -61,7 +61,7 @@ def test_all_of_it_is_frozen_and_has_the_size_of_the_chip(interpreter):
 
 @pytest.mark.parametrize("module", ("test_watchers", "test_hal", "test_boot"))
 def test_what_must_not_allocate_does_not_with_integers_of_the_chips_size(interpreter, module):
-    """Where a small integer ends at 2^30, a register's value is an object."""
+    """At 32 bits a small integer ends at 2^30: the value of a register is an object."""
     path = "%s:%s:%s:.frozen" % (UNIT, SUPPORT, TESTS)
     done = subprocess.run(
         [str(interpreter), "run.py", module],

@@ -77,8 +77,8 @@ def _quietly(arguments, plugin, first=("-x",)):
     out = os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    # The same examples each time: what is noticed once is noticed always.
-    # Slow machines and tracing are no failures.
+    # The same examples each time, so that the result is the same. Slow machines and tracing are no
+    # failures.
     hypothesis.settings.register_profile(
         "mutants",
         derandomize=True,

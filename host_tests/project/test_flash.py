@@ -1,4 +1,4 @@
-# The firmware onto a board: what works, and what each failure says.
+# The firmware onto a board: each success, and the message of each failure.
 # MIT license; part of microevse
 """tools/flash.py, with the real esptool and mpremote, against the fake board: a real
 MicroPython behind a pseudo terminal, and a model of the chip's bootloader. A pseudo terminal
@@ -329,7 +329,7 @@ def test_a_port_without_permission(boards):
     if os.getuid():
         result = flash(board)
     else:
-        # Root may open everything: somebody else tries.
+        # Root may open everything: another user tries.
         code = (
             "import os, sys; sys.path.insert(0, %r); import seriallink\n"
             "os.setgid(65534); os.setuid(65534)\n"

@@ -59,7 +59,7 @@ def _load_hal():
     try:
         seam = _Burst(__import__("burst"))
         sys.modules["burst"] = seam
-        # Whoever takes the name from here sleeps in virtual time.
+        # Code that takes the name from here sleeps in virtual time.
         port.sleep_ms = lambda ms: Rig.now_running.board.clock.sleep(ms * 1000)
         package = __import__("hal", fromlist=HAL)
         for name in HAL:
