@@ -1,4 +1,4 @@
-# What the pins of each chip and module can do.
+# The abilities of the pins of each chip and module.
 # MIT license; part of microevse
 """From the data sheets of Espressif: the pins of each chip, those with an ADC, those with
 pulses."""

@@ -1,4 +1,4 @@
-# What must be true between the keys of a board profile.
+# Rules between the keys of a board profile.
 # MIT license; part of microevse
 """Each rule looks only at keys of the right shape (board_tables.py) and notes each problem."""
 

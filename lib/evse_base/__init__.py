@@ -1,6 +1,6 @@
 # Runtime differences between MicroPython and CPython, and nothing else.
 # MIT license; part of microevse
-"""What MicroPython on the chip, its unix port and CPython do differently.
+"""The differences between MicroPython on the chip, its unix port, and CPython.
 
 Everything else in `lib/` and `firmware/` is the same source on all three.
 On the virtual board the `time` module is replaced, so these names follow virtual time and no code

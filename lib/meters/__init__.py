@@ -1,4 +1,4 @@
-# What all energy meters of the charger have in common.
+# The common part of all energy meters of the charger.
 # MIT license; part of microevse
 """The verbs every meter has, written down once; a driver is any class with these:
 

@@ -1,4 +1,4 @@
-# What a meter's register can do, and what it cannot do.
+# The limits of what a meter's register can do.
 # MIT license; part of microevse
 """Checks that several meter drivers share.
 

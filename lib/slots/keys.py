@@ -1,4 +1,4 @@
-# Who may sign an update: RSA PKCS#1 v1.5 and ECDSA P-256, both over SHA-256, in integers.
+# Keys that may sign an update: RSA PKCS#1 v1.5 and ECDSA P-256, both over SHA-256, in integers.
 # MIT license; part of microevse
 """RFC 8017 section 8.2.2 and FIPS 186-5 section 6.4.2. All numbers here are public, so nothing
 needs constant time.

@@ -111,7 +111,7 @@ class Station:
     # -- events --------------------------------------------------------------------------
 
     def emit(self, kind, connector, data):
-        """Tell all listeners. One that fails is logged; the station goes on."""
+        """Tell all listeners. A listener that fails is logged; the station goes on."""
         if self.resetting == "done":
             return
         if self.resetting == "hard" and kind in ("status", "fault"):

@@ -10,7 +10,7 @@ import os
 
 
 def _anded(old, new):
-    """What NOR flash holds after programming `new` over `old`."""
+    """The content of NOR flash after programming `new` over `old`."""
     if old == b"\xff" * len(old):
         return bytes(new)
     return bytes(a & b for a, b in zip(old, new))

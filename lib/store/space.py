@@ -65,7 +65,7 @@ class Space:
         return left >= floor
 
     def _wanted(self, kind, seq, flags):
-        """What reclaiming keeps: everything alive, and the newest records of open sessions."""
+        """True for records that reclaiming keeps: live ones, and the newest of open sessions."""
         return not norlog.is_dead(flags) or self._newest(seq)
 
     def _newest(self, seq):

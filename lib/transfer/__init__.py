@@ -24,7 +24,7 @@ LIMIT = 16 * 1024 * 1024
 
 
 class _Download(Progress):
-    """What has been received so far, over as many connections as it takes."""
+    """The bytes received so far, over as many connections as it takes."""
 
     def __init__(self, sink, limit, gate, stop):
         Progress.__init__(self, gate, stop)
