@@ -15,7 +15,7 @@ import twin_growth
 from tools_paths import SUPPORT, TESTS, UNIT
 from twin.run_heap import HEAP_GROWTH_32
 
-# What stock MicroPython has left of a plain ESP32's RAM with WiFi and one TLS connection.
+# The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
 # Bytes of heap while charging, connected: the budget of DESIGN 6. To be lowered.
 CHARGING = {"all": 87600, "named": 85152}

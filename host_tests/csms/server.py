@@ -230,11 +230,11 @@ class Csms:
             self._replies.pop(action, None)
 
     def admit(self, *admissions):
-        """What happens to the next connections, one each; None is the usual treatment."""
+        """The treatment of the next connections, one each; None is the usual one."""
         self._admissions.extend(admissions)
 
     def admit_always(self, admission):
-        """What happens to every connection; None for the usual treatment."""
+        """The treatment of every connection; None for the usual one."""
         self._admit_always = admission
 
     # --- calls to the charger --------------------------------------------------------------

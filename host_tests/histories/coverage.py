@@ -1,4 +1,4 @@
-# What a run of histories has played: kinds, pairs, guards, connectors.
+# Counts the histories that a run has played: kinds, pairs, guards, connectors.
 # MIT license; part of microevse
 """Only faults that were there while contacts were closed count: a history that never closes proves
 nothing."""

@@ -1,4 +1,4 @@
-# What must hold in every history, judged from the poles, the pilot and the parts.
+# Invariants of every history, judged from the poles, the pilot and the parts.
 # MIT license; part of microevse
 """`Judge` looks at every change of the world, and every 10 ms while contacts are closed."""
 
@@ -93,7 +93,7 @@ class Judge:
             w.proved = False
             w.since_plug = w.faults_in_plug = 0
             w.f_short = w.f_since = None
-            w.limit_ma = 16000  # what somebody had set is forgotten
+            w.limit_ma = 16000  # a limit set before is forgotten
             w.forbidden = False  # free of charge: what was cut goes on
 
     def person_reset(self):
@@ -293,7 +293,7 @@ class Judge:
     def _state_f(self, w, now, before):
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
-            # Told to an EV: not a probe with nobody there, as far as the pilot shows.
+            # The EV was told: this is not a probe without an EV, as far as the pilot shows.
             told = before != "A" and not w.stuck
             told = told and now - w.in_ms > PLUGGED_MS and w.outlet.ev.plugged
             w.f_since = now if told else None

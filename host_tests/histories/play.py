@@ -145,7 +145,7 @@ class Play(Mischief):
         self.charger.evses[c].pause()
 
     def stall(self, ms):
-        """What the gates allow while closed: a collection."""
+        """A stall that the gates allow while closed: a collection."""
         self.charger.stall(ms)
 
     # -- faults --------------------------------------------------------------------------

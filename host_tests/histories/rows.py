@@ -40,7 +40,7 @@ def _adc_blind(w):
 
 
 def _adc_stuck(w):
-    """Nothing of the square wave comes back. At steady +12 V nobody can tell."""
+    """Nothing of the square wave comes back. At steady +12 V this cannot be seen."""
     return w.stuck and w.pwm
 
 

@@ -28,7 +28,7 @@ LEARNING_S = 600  # slowed down by the tracing
 
 
 class _Session:
-    """What all the plugins share: the order, the first failure, a limit for each test."""
+    """Common to all plugins: the order, the first failure, a limit for each test."""
 
     limit_s = WHOLE_S
 

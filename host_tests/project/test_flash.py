@@ -164,7 +164,7 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     first = board.files()
     assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
-    # What boot.py opens: the profile's relay and pilot, whatever another board left there.
+    # The outputs that boot.py opens are the profile's relay and pilot, not those of another board.
     nvs = board.folder / "reset-nvs-microevse-outputs"
     assert nvs.read_bytes()[:3] == bytes([1, 26, 27 | 128])
     nvs.write_bytes(b"of another board")

@@ -276,7 +276,7 @@ def test_the_table_of_ends_says_truly_which_reasons_the_station_gives():
     assert not not_given & used, not_given & used
 
 
-# What lies directly in each folder of host_tests/; packages (twin, csms, ...) hold what they need.
+# Names that may lie directly in each folder of host_tests/; packages (twin, csms, ...) are free.
 FOLDERS = {
     ".": r"conftest\.py",
     "unit": r"test_\w+\.py|run\.py",

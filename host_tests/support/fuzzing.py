@@ -38,7 +38,7 @@ ANSWERS = {
     "Heartbeat": {"currentTime": "2027-01-01T12:00:00Z"},
     "StartTransaction": {"transactionId": 7, "idTagInfo": {"status": "Accepted"}},
 }
-# What the examples came to: how many, frames, and how often each action was carried out.
+# Results of the examples: how many, frames, and how often each action was carried out.
 TALLY = collections.Counter()
 # Stands for the id of the charger's own CALL in flight.
 IN_FLIGHT = "@"

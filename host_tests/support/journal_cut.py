@@ -308,7 +308,7 @@ def sweep(seed, steps, stride=1, ways=WAYS):
             _, after = boot(bytearray(cut.image))
             promised.check(after)
             if not model.doing or model.doing[0] == "prepare":
-                # What this start made of it is not what the next one has to.
+                # The next start has to keep the promises made before this one.
                 promised = model.copy()
             # Cut again while starting and reclaiming, twice, then start for good.
             image = bytearray(cut.image)

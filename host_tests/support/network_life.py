@@ -79,7 +79,7 @@ class Life(Bench):
         if event["event"] == "contactor" and not event["value"] and self.charging_now:
             self.openings += 1
         if event["event"] == "reboot":
-            # With what led to it: nobody has asked for one.
+            # With the log lines before it: no reboot was asked for.
             self.reboots.append("\n".join([str(event)] + self.log[-12:]))
 
     # -- cars --------------------------------------------------------------------------------

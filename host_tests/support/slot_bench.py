@@ -162,7 +162,7 @@ class Chip:
     # -- the flash behind it -------------------------------------------------------------------
 
     def save(self, blocks):
-        """What the slots hold, as far as images of so many blocks go."""
+        """The content of the slots, as far as images of so many blocks go."""
         self.power_off()
         kept = []
         with open(self.folder + "/flash.bin", "rb") as file:

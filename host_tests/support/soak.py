@@ -33,7 +33,7 @@ from tools_paths import ROOT
 sys.path.append(str(ROOT / "tools"))
 import frozen  # noqa: E402
 
-# What stock MicroPython has left of a plain ESP32's RAM with WiFi and one TLS connection.
+# The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
 # The 24 KB that DESIGN 6 wants free on a plain ESP32, charging, at this machine's object size.
 ROOM = 48 * 1024
@@ -241,7 +241,7 @@ class Life:
 
 
 class Heap:
-    """What is free, looked at whenever nothing goes on, after a collection."""
+    """The free heap, measured whenever the charger is idle, after a collection."""
 
     def __init__(self, life, aside):
         self.life = life

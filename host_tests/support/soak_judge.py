@@ -38,7 +38,7 @@ def read(line, sessions, now):
 
 
 class Told:
-    """What the charger's log says of a session; times in s of the uptime of its boot."""
+    """A session by the charger's log; times in s of the uptime of its boot."""
 
     def __init__(self, uptime, now):
         self.began = uptime

@@ -141,7 +141,7 @@ print("tls takes", gc.mem_alloc() - before)
 
 
 async def _measure_tls(program):
-    """What one TLS connection has of the heap of `program`."""
+    """The heap of `program` that one TLS connection takes."""
 
     async def hold(reader, writer):
         await reader.read()  # until the other side has gone

@@ -76,7 +76,7 @@ def stopped_level():
 
 
 def adc_error():
-    """What a failed conversion reads: see twin/adc_faults.py."""
+    """The reading of a failed conversion: see twin/adc_faults.py."""
     how = _s.options.get("adc_error_as")
     if how == "raise":
         raise OSError(-263, "ESP_ERR_TIMEOUT")

@@ -25,7 +25,7 @@ FAULTS = {
     "lock": 'the bolt of the socket is stuck; "contact": only its contact is lost',
     "other": "the emergency stop is pressed",
 }
-# What may precede a reset: names of the MicroPython port, and those of twin/chip.py.
+# Causes that may precede a reset: names of the MicroPython port, and those of twin/chip.py.
 CAUSES = ("pwron", "hard", "wdt", "deepsleep", "soft")
 
 EVERYWHERE = {

@@ -19,7 +19,7 @@ PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
     "ev", "button", "lamps", "reader", "wire",
 )  # fmt: skip
-# What `reboot` does to the chip; `hard` is a machine.reset() that nobody has prepared.
+# The effect of `reboot` on the chip; `hard` is a machine.reset() without a preparation.
 CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}
 
 
@@ -68,7 +68,7 @@ class Control:
         charger = _charger()
         if hasattr(charger, "central"):
             answer.update(_status16(charger, connector))
-        # What the firmware sees as free includes what is kept free for the twin.
+        # The free heap that the firmware sees includes the reserve of the twin.
         answer["heap_free"] = None
         if MICROPYTHON:
             gc.collect()
@@ -158,7 +158,7 @@ class Control:
         return {"ok": True}, None
 
     def do_look(self, cmd):
-        """What the timer tick says of itself, or what the page is shown (for tests)."""
+        """The figures of the timer tick, or the snapshot for the page (for tests)."""
         tick = getattr(_charger(), "tick", None)
         if cmd.get("what") not in ("tick", "page", "setup") or tick is None:
             raise ValueError('"what" must be "tick", "page" or "setup", and the charger started')

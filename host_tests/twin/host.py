@@ -88,7 +88,7 @@ def heap_bytes(text):
 
 
 def _json_file(path):
-    """What a JSON file holds; ValueError names it."""
+    """The content of a JSON file; ValueError names it."""
     try:
         return json.loads(path.read_text())
     except ValueError as exc:
@@ -700,7 +700,7 @@ class Twin:
         if kind == "reset":
             self._keep(event["state"])
             self._alive.clear()
-            # What had been applied was answered before this: the rest is asked again.
+            # Commands that were applied have been answered before this: the others are sent again.
             self._fail_answers(_ResetFirst("the charger has reset itself"))
             self._task(self._restart(event["kind"]))
             return

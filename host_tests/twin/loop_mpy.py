@@ -65,7 +65,7 @@ class TaskQueue:
 
 
 class Task:
-    """What asyncio.core expects of a task.
+    """The interface of a task for asyncio.core.
 
     `state`: True while running with nobody waiting, a TaskQueue of those who wait, a
     callable (gather), None when done but not awaited, False when done and awaited.

@@ -69,7 +69,7 @@ class Net:
         return inside if side else self.usable() or (side is None and inside)
 
     def set_ap(self, ap):
-        """Our access point is on, with (ssid, key), or off: whoever was in it is out."""
+        """Our access point is on, with (ssid, key), or off: then its stations have lost it."""
         self.ap = ap or None
         self.stations = 0
 
@@ -86,7 +86,7 @@ class Net:
         return self.up and self.joined and self.trouble != DEAD
 
     def state(self):
-        """What is outside of the board, and so the same after its reset."""
+        """The state outside of the board, which its reset does not change."""
         return {
             "trouble": NO_ADDRESS if self.trouble == NO_ADDRESS else None,
             "upstream": self.upstream,
@@ -126,7 +126,7 @@ class Net:
             fn(self.up)
 
     def at(self, host):
-        """What the name server says: a number, or None for a name it does not know."""
+        """The answer of the name server: a number, or None for a name it does not know."""
         return self.hosts.get(host) or ("127.0.0.1" if host.endswith(".test") else None)
 
     def set_up(self, up):

@@ -20,7 +20,7 @@ R3_D_OHM = 270.0  # the same in state D (needs ventilation)
 VF = 0.7  # EV diode: 0.55 to 0.85 V over parts and temperature
 PE_SHORT_OHM = 80.0  # IEC 61851-1 A.4.9 tests with 80 ohm
 
-# What is called what, at the middle between nominal levels (volts of the upper plateau).
+# Letters of the states, with the middle between nominal levels (volts of the upper plateau).
 _LETTERS = ((10.5, "A"), (7.5, "B"), (4.5, "C"), (1.5, "D"))
 
 FULL = 65536
@@ -117,7 +117,7 @@ class Adc:
         return mv
 
     def read_us(self):
-        """What one conversion takes with all that is around it: 45 to 60 us."""
+        """The time of one conversion with all that is around it: 45 to 60 us."""
         us = 45 + (self._i * 7 & 15)
         if self.preempt and self._rng.random() < self.preempt:
             us += int(self._rng.uniform(20, 300))

@@ -301,7 +301,7 @@ class Outlet:
         }
 
     def driven(self):
-        """What the chip's outputs have set here: kept by a CPU reset, which resets none."""
+        """The states set by the chip's outputs: kept by a CPU reset, which resets no output."""
         return {
             "pwm": self.pilot.wave(),
             "relay": self._relay_level,
@@ -552,7 +552,7 @@ class World:
                 self.outlets[number].restore(state, snapshot["t"], driven.get(number))
         if pins:
             for pin, level in pins["levels"]:
-                # What follows a level at once has been set above.
+                # Devices that follow a level at once have been set above.
                 self.drive(pin, level)
 
     # -- actions of people and faults --------------------------------------------------------
@@ -642,7 +642,7 @@ class World:
         return {}
 
     def _lamps(self):
-        """What can be seen at the front: plain lamps by name, and the strip."""
+        """The lamps at the front: plain lamps by name, and the strip."""
         leds = self.board.get("leds") or {}
         lit = 0 if leds.get("active_low") else 1
         lamps = {}

@@ -52,7 +52,7 @@ class Plain(Adc):
 
 
 def counts(mv, gain=48, intercept=142000):
-    """What the converter gives for so many millivolts of pilot."""
+    """The count of the converter for so many millivolts of pilot."""
     uv = Plateau(*divider(CP["divider"], CP["vcc_mv"])).pin_uv(mv)
     return max(0, (uv - intercept) // gain)
 

@@ -19,7 +19,7 @@ BOARD = (
     ' {"contactor": {"pin": 25, "active_high": false}, "cp": {"pwm": 19}}]}'
 )
 SAFE = [(26, 0), (25, 1), (27, 1), (19, 1)]
-# What keep() writes for this board.
+# The bytes that keep() writes for this board.
 KEPT = bytes([1, 26, 25 | 128, 27 | 128, 19 | 128])
 
 

@@ -36,7 +36,7 @@ def test_hysteresis_is_between_two_levels_of_an_ev_only():
     for last in (UNKNOWN, F):
         assert seen(7400, last) == C and seen(7600, last) == B
         assert seen(4600, last) == C and seen(4400, last) == D
-    # What is no level stays none, whatever was there before.
+    # An invalid level stays invalid, whatever level was before.
     for last in (UNKNOWN, A, B, C, D, E, F):
         assert seen(15100, last) == UNKNOWN and seen(-1600, last) == UNKNOWN
 

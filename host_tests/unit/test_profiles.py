@@ -266,7 +266,7 @@ def test_without_the_time_the_smallest_of_the_plans_that_may_hold_is_taken():
     for plans, wanted in (
         (((20, 5, NOON), (10, 4, NOON)), 10000),
         (((8, 5, NOON), (10, 4, NOON)), 8000),
-        # What counts from the session holds for certain: nothing under it can.
+        # A profile that counts from the session holds for certain: no profile under it can hold.
         (((16, 5, None), (8, 4, NOON)), 16000),
         (((16, 5, NOON), (12, 4, None), (7, 3, NOON)), 12000),
         (((10, 5, NOON), (12, 4, None), (7, 3, NOON)), 10000),
@@ -295,7 +295,7 @@ def test_without_the_time_a_profile_of_the_session_is_careful_too():
         install(profile(14, id=7, purpose=TX, session=session.id, start=NOON, duration=60))
         await c.pass_s(1)
         assert c.evse.offered_ma == 12000
-        # One that counts from the session is known, and so is when it ends.
+        # A profile that counts from the session is known, and so is its end.
         until = c.clock.uptime() - session.started[1] + 10
         install(profile(14, id=7, purpose=TX, session=session.id, duration=until))
         await c.pass_s(1)

@@ -484,7 +484,7 @@ def test_one_sensor_that_raises_blinds_no_other():
         locked = property(fails)
         wrong = any_closed = standing = fails
 
-    # What is broken (it alone), and what is said of it within 3 s.
+    # The only broken sensor, and the fault that is reported for it within 3 s.
     for name, cause in (
         ("_temp_dc", "TemperatureSensor"),
         ("_earth_lost", "ProtectiveEarthLost"),

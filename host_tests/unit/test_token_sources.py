@@ -33,7 +33,7 @@ class Parts:
 
 
 class Whole:
-    """What the page knows of a charger."""
+    """The parts of a charger that the page uses."""
 
     board = {}
 

@@ -77,7 +77,7 @@ async def deliver(flash, most=60):
 
 
 def story(*records):
-    """What is told of these records between a START before and a STOP behind them."""
+    """The messages for these records between a START before and a STOP behind them."""
     c = Charger()
     put(c.journal, START, BOUNDS[START])
     for kind, payload in records:

@@ -574,7 +574,7 @@ def test_an_ftp_server_that_talks_nonsense_is_left():
     assert "names no file" in fails(where="ftp://h/")
 
 
-# What a server says after PASV or EPSV, up to the data connection.
+# Answers of a server up to the data connection, after PASV or EPSV.
 LOGIN = b"220 hi\r\n331 pw\r\n230 in\r\n200 ok\r\n213 2304\r\n"
 END = b"150 here\r\n226 done\r\n"
 

@@ -36,7 +36,7 @@ def test_a_thousand_sessions_initialise_the_timer_once():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
         for _ in range(1000):
-            # What a session does to the tick, without its five seconds of waiting.
+            # The effect of a session on the tick, without its five seconds of waiting.
             ticker._contactors[0].before_close()
             go(30)
             assert ticker.relaxed
