@@ -288,7 +288,7 @@ class Twin:
         self._listening = asyncio.Event()
         self._moved = asyncio.Event()  # the child reached a horizon, or died
         self._granted = asyncio.Event()  # advance() moved the horizon
-        self._dark = None  # world without a running board, between power cut and power-on
+        self._unpowered = None  # world without a running board, between power cut and power-on
         self._failure = None
         self._stopped = False
         self._changing = asyncio.Lock()  # one reset or power cut at a time
@@ -356,7 +356,7 @@ class Twin:
                 return commands.help_answer()
             if cmd["do"] == "power_cut":
                 return await self.power_cut(cmd.get("seconds", 2))
-            if self._dark:
+            if self._unpowered:
                 return self._dark_command(cmd)
             return await self._ask(cmd, ANSWER_S)
         except (ValueError, TwinError) as exc:
@@ -426,12 +426,12 @@ class Twin:
     async def power_cut(self, seconds):
         """No power for `seconds` of virtual time. Returns once it is off."""
         async with self._changing:
-            if self._dark is None:
+            if self._unpowered is None:
                 with contextlib.suppress(asyncio.TimeoutError, TwinError):
                     await self._take_snapshot(FINAL_SNAPSHOT_S, last=True)
                 await self._kill()
                 self._lose("power")
-                self._go_dark()
+                self._switch_off()
                 self._emit({"event": "power", "on": False, "t": self.now})
                 self._task(self._power_on(self._now_us + round(seconds * 1e6)))
         return {"ok": True}
@@ -774,7 +774,7 @@ class Twin:
 
     async def _restart(self, kind):
         async with self._changing:
-            if self._stopped or self._dark:
+            if self._stopped or self._unpowered:
                 return
             await self._kill()
             cause = CAUSE_NAMES[RESETS[kind][0]]
@@ -791,18 +791,18 @@ class Twin:
             self._log_line(self._failure)
             self._moved.set()
 
-    def _go_dark(self):
+    def _switch_off(self):
         """A world without a running board, so that people can still plug and unplug."""
         from twin.clock import Clock
         from twin.world import World
 
         clock = Clock(self._now_us)
-        self._dark = World(self.board, clock, self._state["world"], self._seed, self._options)
-        self._keep_dark()
+        self._unpowered = World(self.board, clock, self._state["world"], self._seed, self._options)
+        self._keep_unpowered()
 
-    def _keep_dark(self):
-        self._dark.clock.run_to(self._now_us)
-        self._state["world"] = self.world = self._dark.snapshot()
+    def _keep_unpowered(self):
+        self._unpowered.clock.run_to(self._now_us)
+        self._state["world"] = self.world = self._unpowered.snapshot()
         self._state["now_us"] = self._now_us
         self._save()
 
@@ -816,21 +816,21 @@ class Twin:
         if do == "status":
             answer = {"ok": True, "connector_status": None, "transaction": None}
             answer.update(ocpp=False, heap_free=None)
-            self._dark.clock.run_to(self._now_us)
-            answer.update(self._dark.status(cmd.get("connector", 1)), t=self.now)
+            self._unpowered.clock.run_to(self._now_us)
+            answer.update(self._unpowered.status(cmd.get("connector", 1)), t=self.now)
             return answer
         if not commands.physical(do):
             raise ValueError("the charger has no power")
-        self._dark.clock.run_to(self._now_us)
-        answer = {"ok": True, **(self._dark.command(cmd) or {})}
-        self._keep_dark()
+        self._unpowered.clock.run_to(self._now_us)
+        answer = {"ok": True, **(self._unpowered.command(cmd) or {})}
+        self._keep_unpowered()
         return answer
 
     async def _power_on(self, when_us):
         while self._now_us < when_us:
             self._granted.clear()
             limited = self.hold or self.gated
-            await self._dark_until(min(when_us, self._horizon) if limited else when_us)
+            await self._unpowered_until(min(when_us, self._horizon) if limited else when_us)
             if self._now_us < when_us:
                 self._at_horizon = True
                 self._moved.set()
@@ -838,13 +838,13 @@ class Twin:
         async with self._changing:
             if self._stopped:
                 return
-            self._keep_dark()
-            self._dark = None
+            self._keep_unpowered()
+            self._unpowered = None
             self._emit({"event": "power", "on": True, "t": self.now})
             self._emit({"event": "reboot", "cause": "pwron", "t": self.now})
             await self._try_spawn("power")
 
-    async def _dark_until(self, when_us):
+    async def _unpowered_until(self, when_us):
         """Time passes without power, at its pace."""
         loop = asyncio.get_running_loop()
         begin, since = loop.time(), self._now_us

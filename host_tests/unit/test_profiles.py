@@ -700,7 +700,7 @@ def test_without_the_time_watts_are_for_all_phases_and_what_is_over_hides_nothin
 
 def test_what_was_told_before_is_not_told_again_each_by_itself():
     from station.limits import Limits
-    from station.profiles import put
+    from station.profiles import set_limits
 
     for before, calls in (
         (None, 2), ((1, 2, 10000, 12000), 0), ((1, 2, 9000, 12000), 1), ((1, 2, 10000, 9000), 1),
@@ -709,12 +709,12 @@ def test_what_was_told_before_is_not_told_again_each_by_itself():
         limits = Limits()
         told_ = []
         limits.on_change = lambda: told_.append(1)  # noqa: B023
-        put(limits, 10000999, 12000999, before)
+        set_limits(limits, 10000999, 12000999, before)
         assert len(told_) == calls, before
     limits = Limits()
-    put(limits, 10000999, 12000999)
+    set_limits(limits, 10000999, 12000999)
     assert list(limits.claims())[0][2] == 10000 and limits.value(0)[0] == 10000
-    put(limits, None, 7000000, (1, 2, 10000, 12000))
+    set_limits(limits, None, 7000000, (1, 2, 10000, 12000))
     assert list(limits.claims()) == [] and limits.value(0)[0] == 7000
 
 

@@ -1,14 +1,14 @@
 # Judges a pilot by its bad windows, in a row and with good ones in between.
 # MIT license; part of microevse
 """A single window may have caught a disturbance. So two things count: how long a pilot has been
-bad without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of
-the last time was bad (`Evidence`). Only observed time counts, never a number of ticks. This
+bad without a break (`levels.Streak`), and, where good windows lie between the bad ones, how much
+of the last time was bad (`Evidence`). Only observed time counts, never a number of ticks. This
 module does not allocate.
 """
 
 from evse_base import const
 
-from iec61851.levels import AGED, Run
+from iec61851.levels import AGED, Streak
 
 LOST_MS = const(38)  # the fifth window at a 10 ms tick comes 40 ms after the first
 _LOST_WINDOWS = const(3)  # never on fewer windows, however slow the tick
@@ -32,7 +32,7 @@ class Evidence:
     """
 
     def __init__(self):
-        self.bad = Run()
+        self.bad = Streak()
         self.doubt = 0
         self.cause = None
         self._votes = 0

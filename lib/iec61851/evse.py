@@ -26,7 +26,7 @@ from iec61851 import duty
 from iec61851.closings import UNPLUGGED, Closings
 from iec61851.evidence import Evidence
 from iec61851.latch import OF_THE_PILOT, Latch
-from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Run
+from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Streak
 from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
 # -- closing
@@ -76,7 +76,7 @@ class Evse:
         self.worst_gap_ms = 0  # the longest gap between two windows while closed
         self.changed, self._dirty = Flag(), False
         self._latched, self._last_ms = Latch(), None  # ms of the last window
-        self._ready = Run()  # open: the EV does all it has to do
+        self._ready = Streak()  # open: the EV does all it has to do
         self._evidence = Evidence()  # whether the pilot can be trusted
         # While closed: windows of A or B in a row; ms since the EV was told to stop, -1 if it was
         # not.

@@ -111,7 +111,7 @@ def classify(high_mv, low_mv, n_high, n_low, pwm, last):
     return state
 
 
-class Run:
+class Streak:
     """Counts windows in a row in which something holds, and the time since the first of them."""
 
     def __init__(self):
@@ -175,11 +175,11 @@ class Observer:
     def __init__(self, diode_check):
         self._diode_check = diode_check
         self.level = UNKNOWN
-        self.run = Run()
+        self.run = Streak()
         self.diode_good = False
         self.cause = None
         self.front_end = FrontEnd()
-        self._dark = Run()  # state F, whose measurement is not judged yet
+        self._state_f = Streak()  # state F, whose measurement is not judged yet
         self._low_mv = self._low_before_mv = 0  # the last two measurements in it, 0: none
         self._after_a = False  # the level before this one was A
         # Since the duty was changed: windows, samples, and those of the upper half.
@@ -202,7 +202,7 @@ class Observer:
         run.more(seen_ms)
         self.diode_good = good = not self._diode_check or (n_low >= MIN_LOW and low_mv <= DIODE_MV)
 
-        if not share_pm or self._dark.windows or (pwm and level == A):
+        if not share_pm or self._state_f.windows or (pwm and level == A):
             self._look_at_source(n_low, low_mv, seen_ms, share_pm, alone)
 
         if share_pm != self._share_pm:
@@ -230,7 +230,7 @@ class Observer:
             self.cause = "PilotOutput"
         elif level == F and share_pm:
             self.cause = "PilotOutput"  # one half alone of a short pulse is within that
-        elif not share_pm and self._dark.windows and self.front_end.weak:
+        elif not share_pm and self._state_f.windows and self.front_end.weak:
             self.cause = "PilotFrontEnd"
         elif self._duty_off:
             self.cause = "PilotDuty"
@@ -246,22 +246,22 @@ class Observer:
         """Without an EV the negative half is the charger's own: when an EV has gone, before
         PWM ends, and when state F has just begun. An EV that comes meanwhile is seen after F: then
         the measurement is dropped, for a shorted diode looks like a weak source."""
-        dark, level = self._dark, self.level
+        state_f, level = self._state_f, self.level
         source = self._diode_check and n_low >= MIN_LOW
         if not share_pm and alone:
-            dark.more(seen_ms)
-            if source and self._after_a and dark.ms < _ALONE_MS:
+            state_f.more(seen_ms)
+            if source and self._after_a and state_f.ms < _ALONE_MS:
                 self._low_before_mv, self._low_mv = self._low_mv, low_mv
             return
-        if dark.windows:
-            if alone and dark.ms <= _SOON_MS and not A < level <= D:
+        if state_f.windows:
+            if alone and state_f.ms <= _SOON_MS and not A < level <= D:
                 if level != A or not self.run.lasts(2, _AGAIN_MS):
                     return  # it is not known yet whether an EV came
                 if self._low_before_mv:
                     self.front_end.seen(self._low_before_mv)
                 if self._low_mv:
                     self.front_end.seen(self._low_mv)
-            dark.over()
+            state_f.over()
             self._low_mv = self._low_before_mv = 0
         elif source and share_pm and self.run.windows > 1:
             self.front_end.seen(low_mv)

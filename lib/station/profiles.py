@@ -268,7 +268,7 @@ class Profiles:
         elapsed = uptime - connector.session.started[1] if connector.session else 0
         found = self.limits_at(connector.id, session, self._clock.now(), elapsed)
         claim = found[0] if session is not None else None
-        put(connector.limits, claim, found[2], done)
+        set_limits(connector.limits, claim, found[2], done)
         due = None if found[4] is None else 1000 * (uptime + found[4])
         self._applied[connector.id] = (session, due, milliamps(claim), milliamps(found[2]))
 
@@ -294,7 +294,7 @@ def milliamps(ua):
     return None if ua is None else ua // 1000
 
 
-def put(limits, claim, cap, before=None):
+def set_limits(limits, claim, cap, before=None):
     """The limits of the profiles (uA or None) as claim and cap, unless they are as `before`."""
     claim, cap = milliamps(claim), milliamps(cap)
     if before is None or before[2] != claim:

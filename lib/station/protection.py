@@ -253,7 +253,7 @@ class Protection:
                 log.error("station", "test: %r", exc)
             await asyncio.sleep(LOOK_S)
 
-    def _nobody_there(self):
+    def _is_idle(self):
         connector = self._connector
         return connector.session is None and connector.waiting is None
 
@@ -262,7 +262,7 @@ class Protection:
         evse = self._connector.evse
         if self._probed or evse.front_end.low_mv is not None:
             return False
-        return evse.state == A and self._nobody_there()
+        return evse.state == A and self._is_idle()
 
     async def probe(self):
         """Send -12 V for a moment, with no EV there: the state machine looks at it."""
