@@ -65,8 +65,7 @@ class Evse:
         # To be read by others; `changed` is set when one of them has changed.
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
-        # State A has lasted and no EV came since; bounds and faults take this as unplugged.
-        self.away = False
+        self.away = False  # state A has lasted and no EV came since: counts as unplugged
         self.offered_ma = 0
         self.fault = None  # the latched fault that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
@@ -78,12 +77,10 @@ class Evse:
         self._latched, self._last_ms = Latch(), None  # ms of the last window
         self._ready = Streak()  # open: the EV does all it has to do
         self._evidence = Evidence()  # whether the pilot can be trusted
-        # While closed: windows of A or B in a row; ms since the EV was told to stop, -1 if it was
-        # not.
+        # While closed: windows of A or B in a row; ms since the EV was told to stop, -1: not told.
         self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # ms for which the contactor must stay open
-        # A closing ended and is not counted yet; its cause, if no fault.
-        self._ended, self._ended_by = False, None
+        self._ended, self._ended_by = False, None  # a closing to count; its cause, if no fault
         self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
@@ -154,8 +151,7 @@ class Evse:
         return self._latched.all()
 
     def reset_closings(self):
-        """A person lets the contactor close again, however often it has. Returns as `clear`
-        does."""
+        """A person lets the contactor close again, however often it has. Returns as `clear`."""
         self.closings.reset()
         return self.clear("ClosingsExceeded")
 
@@ -171,8 +167,7 @@ class Evse:
 
     @property
     def quiet(self):
-        """True while no timer runs in this object: more windows like the last one change
-        nothing."""
+        """True while no timer runs in this object: windows like the last one change nothing."""
         send, seen, evidence = self._send, self._seen, self._evidence
         offers = self.plugged and not self.fault and send.wants(seen)
         return not (

@@ -94,8 +94,7 @@ class Connection:
         return self._rpc is not None and self._rpc.in_flight
 
     def quiet_s(self):
-        """Seconds since the first of the attempts in a row without any answer; None if the last
-        attempt got one, or there was none."""
+        """Seconds since the first of the attempts without any answer; None if there is none."""
         return None if self._silence is None else ticks_diff(ticks_ms(), self._silence) // 1000
 
     async def send(self, message):
@@ -240,8 +239,7 @@ class Connection:
         self._end(str(closed))
 
     def _on_call_timeout(self):
-        # With pings off nothing else finds a half-open line: the limit is twice the time of a
-        # CALL.
+        # With pings off nothing else finds a half-open line: it gets the time of two CALLs.
         ws = self._ws
         if ws and not self._config.ping_interval:
             if ws.silent_ms() >= 2000 * self._config.message_timeout:
@@ -292,8 +290,7 @@ class Connection:
         try:
             await self.on_up(protocol)
         except (Disconnected, frames.Closed):
-            # The line is gone. The reader finds the reason and reports it; this is for when it
-            # does not.
+            # The line is gone. The reader finds and reports the reason; if it does not:
             await asyncio.sleep(GRACE_S)
             self._end("cannot send")
         except Exception as exc:

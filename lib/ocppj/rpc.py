@@ -32,8 +32,7 @@ class Rpc:
     handlers: {action: async fn(payload) -> payload | (payload, after)}, or an object with `get`.
         `after` is an async callable, run once the answer is on its way. The payload may also be
         an iterator of JSON text, for answers too large to build. Handlers may raise CallError.
-    schema: a `schema.Schema`. `schema` and `handlers` are set anew for another version, while not
-    connected.
+    schema: a `schema.Schema`. It and `handlers` are replaced for another version, while offline.
     next_id: callable -> str, unique over reboots.
     timeout_s: seconds, or a callable that returns them (a setting may change).
     clock: has `uptime_ms()`, milliseconds that never go back.
@@ -201,7 +200,7 @@ class Rpc:
             self._bad(None, "CALL without a usable id")
             return
         if message[0] == _SEND:
-            call_id = None  # a CALLRESULTERROR and a SEND get no answer, not even an error
+            call_id = None  # a SEND gets no answer, not even an error
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
             return
@@ -240,8 +239,7 @@ class Rpc:
                 self.schema.check_result(action, message[2])
                 slot[3] = message[2]
             except CallError as exc:
-                # The error is ours, not theirs, but for the caller it is the same: no usable
-                # answer.
+                # The error is ours, not theirs; for the caller it is the same: no usable answer.
                 log.warn("ocpp", "answer to %s is not valid: %s", action, exc)
                 slot[4] = CallError(self.schema.code("!form"), str(exc))
                 if self.schema.has_type(_CALLRESULTERROR):

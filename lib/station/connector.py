@@ -88,8 +88,7 @@ class Connector:
         return True
 
     def drop_waiting(self, kept=False):
-        """Forget the token that waits for a cable; `kept`: also the token for which a cable is
-        kept."""
+        """Forget the token that waits for a cable; `kept`: also the one of a kept cable."""
         self.waiting = None
         if kept:
             self.kept_for = None
@@ -232,8 +231,7 @@ class Connector:
         if todo & _CHECKPOINT:  # before the contactor closes: the checkpoint says that the EV asks
             self.metering.checkpoint(now)
         if todo & _PERMIT:
-            # The EVSE waits 5 s between changes of the duty. An overloaded cable cannot wait for
-            # them.
+            # The EVSE waits 5 s between changes of the duty; an overloaded cable cannot wait.
             self.evse.permit(self.want_ma, self._protective)
         self._permitted, self._closed = self.want_ma, closed
         self.facts.tell()
@@ -245,8 +243,7 @@ class Connector:
         evse, session = self.evse, self.session
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:
-            # The EVSE forgets its permission, too
-            self._unplugs, self._permitted = evse.unplug_count, None
+            self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it, too
             # After an emergency stop a bouncing plug does not count as unplugged (`away` does).
             self.unplugged_since_stop = not self.sequence.held.waits
             if session is not None and not session.stopping:
@@ -268,8 +265,7 @@ class Connector:
                 self.unplugged = False
             asks = evse.closed or levels.C <= evse.state <= levels.D
             self._asking_ms = now if asks else self._asking_ms
-            # An EV that toggles S2 must not fill the flash: it counts as asking for a while
-            # longer.
+            # An EV that toggles S2 must not fill the flash: it counts as asking for longer.
             asks = asks or (session.asking and now - self._asking_ms < _ASKING_MS)
             if asks != session.asking or (self._closed and not evse.closed):
                 session.asking, todo = asks, _CHECKPOINT

@@ -118,8 +118,7 @@ class Settings:
         return None
 
     def variable(self, name):
-        """ "Component.Variable[instance]" of a setting, "" if it has no name in the device
-        model."""
+        """ "Component.Variable[instance]" of a setting, "" if it has none in 2.x."""
         return _fields(name)[1]
 
     def unit(self, name):

@@ -80,8 +80,7 @@ class Station:
         connector.sequence = Sequence(connector, rcd, self._journal, self._clock, self)
         self.connectors.append(connector)
         if lock is None or not lock.fitted:
-            # A fixed cable is never unlocked (errata 4.0): the setting says so and cannot be
-            # changed.
+            # A fixed cable is never unlocked (errata 4.0): the setting says so, read only.
             self.settings.provide("UnlockConnectorOnEVSideDisconnect", "false")
         self.settings.offer_measurands(measurands.supported(meter))
         return connector
@@ -316,6 +315,5 @@ class Station:
         self._tasks.append(asyncio.create_task(coro))
 
     def oldest_beat_ms(self):
-        """How long ago the most overdue connector task had its last round, ms (for the
-        watchdog)."""
+        """How long ago the most overdue connector task had its last round, ms (watchdog)."""
         return self._clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)
