@@ -4,8 +4,7 @@
 it crashes. The next start finds them there, shows them, and writes them to a file, so that
 they outlast a power cut, too.
 
-A hang leaves no time to write: what was logged is kept at once if it is a warning, else
-within a second.
+A hang leaves no time to write. So a warning is kept at once, any other line within a second.
 """
 
 import gc
@@ -24,7 +23,7 @@ _previous = []
 
 
 def start():
-    """Take over the lines of the start before, then watch the log."""
+    """Take over the lines of the previous start, then watch the log."""
     global _previous
     if not hasattr(gc, "mem_free") or gc.mem_free() >= _PLENTY:
         log.use_room(_MORE)
@@ -34,7 +33,7 @@ def start():
         _previous = words.split("\n") if words else []
         _write_file("%s, %d in a row\n%s\n" % (cause, system.boot_loops(), words))
     elif cause == "PowerUp":
-        system.keep_words(b"")  # memory that was not powered holds anything
+        system.keep_words(b"")  # after a power cut this memory holds random bytes
     log.use_watcher(_on_line)
 
 
@@ -52,13 +51,13 @@ def crashed(exc):
 
 
 def keep_up():
-    """Keep lines that are no warnings, too: to be called every second."""
+    """Keep lines that are no warnings, too. Call it every second."""
     if _unsaved:
         _save()
 
 
 def reason(lines):
-    """The most telling of such lines: the exception's own, else the last warning."""
+    """The most useful of the kept lines: that of the exception, else the last warning."""
     for line in reversed(lines):
         _, level, text = (line.split(" ", 2) + ["", "", ""])[:3]
         if level in ("E", "W"):

@@ -2,13 +2,13 @@
 # MIT license; part of microevse
 """A panic, the task watchdog and machine.reset() reset the CPU only: pins and PWM are as they were
 before (ESP-IDF, components/esp_system/port/soc/esp32/system_internal.c), contactors closed. So
-nothing comes before this: the outputs that the application has kept in the NVS (hal/kept.py
-says how), without any file; then those of board.json.
+this comes first: it drives the outputs that the application has kept in the NVS (see hal/kept.py),
+without any file; then those of board.json.
 
-After the power came, and after a reset of the system, pins float until here: the board's
+After power-up, and after a reset of the system, pins float until here: the board's
 pull-downs keep relays open.
 
-Whatever else fails here, main.py is run next, with what lies in the file system."""
+If anything else fails here, main.py still runs next, with the files of the file system."""
 
 import sys
 
@@ -59,7 +59,7 @@ try:
     for _output in kept.outputs(board.load()):
         drive(*_output)
 except Exception as exc:
-    # The application will say why.
+    # The application reports the reason.
     print("boot: board.json:", repr(exc))
 
 try:
@@ -69,7 +69,7 @@ try:
 except Exception as exc:
     print("boot: no application slot:", repr(exc))
 
-# The application brings its own: the modules imported here may be of another version.
+# The modules imported here may be of another version than those of the application: drop them.
 for _name in list(sys.modules):
     if _name.split(".")[0] in ("hal", "slots"):
         del sys.modules[_name]

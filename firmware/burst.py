@@ -1,6 +1,6 @@
 # Takes a window of ADC samples as fast as the chip gives them.
 # MIT license; part of microevse
-"""The sampler seam: outside hal/, so that a module found earlier on the path can replace it.
+"""Outside hal/, so that a module found earlier on the path can replace this sampler.
 
 Machine code (`native`): compiled on the chip, or with `mpy-cross -march=...`.
 """
@@ -24,13 +24,14 @@ def sample(adc, buf, window_us):
     """Fill array('H') `buf` with adc.read_u16() for `window_us`; returns how many.
 
     About 50 us for each on an ESP32: 80 samples in 4 ms. Does not allocate. A conversion that
-    failed is no sample, be it an OSError or less than 0 (MicroPython 1.24 and 1.25); from 1.26
-    on it is a 0, which some front ends give for -12 V.
+    fails gives no sample: it raises an OSError, or is less than 0 (MicroPython 1.24 and 1.25).
+    From 1.26 on it is a 0, which counts, because some front ends give 0 for -12 V.
     """
     start = ticks_us()
-    # Conversions and PWM come from one crystal: 20 conversions in a period would look at the
-    # same 20 places for ever, and one sample more or less is 5 % of duty. Each window begins a
-    # little later than its tick, always by another time: the tick's 10 ms are 625 of these steps.
+    # Conversions and PWM come from one crystal: 20 conversions in a period would sample the same
+    # 20 places for ever, and one sample more or less is 5 % of duty. So each window begins a
+    # little later than its tick, each time by another delay: the tick's 10 ms are 625 of these
+    # steps.
     for _ in range(start >> 4 & 255):
         pass
     start = ticks_us()
@@ -48,10 +49,10 @@ def sample(adc, buf, window_us):
 
 
 def skipped_ms():
-    """Time that was left out on purpose since the last window: none, on a board."""
+    """Milliseconds without ticks, on purpose, since the last window: 0 on a board."""
     return 0
 
 
 def left_out():
-    """Whether ticks are left out on purpose at this moment: never, on a board."""
+    """True while ticks are left out on purpose: never on a board."""
     return False

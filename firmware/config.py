@@ -1,8 +1,9 @@
 # Settings -> configuration of the connection to the central system.
 # MIT license; part of microevse
-"""Read anew at each attempt, so that a changed setting holds from the next one on.
+"""The settings are read anew at each attempt to connect, so that a changed setting holds from the
+next attempt on.
 
-And the provisioning file, from which the settings have their factory values.
+The provisioning file gives the settings their factory values.
 """
 
 import json
@@ -31,7 +32,7 @@ def layer_values(layer, values):
 
 
 def _parse(text):
-    """The Url of `text`; its parser is given up after. ValueError."""
+    """The Url of `text`; its parser is unloaded afterwards. ValueError."""
     from ocppj import url
 
     try:

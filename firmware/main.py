@@ -1,6 +1,7 @@
 # Starts the charger; a charger that cannot run resets itself.
 # MIT license; part of microevse
-"""Runs after boot.py. Whatever escapes from the application ends in a reset, and the next start
+"""Runs after boot.py. An exception that escapes from the application ends in a reset, and the next
+start
 finds the reason in the RTC memory. A reset does not open the contactors, so this file does, first
 of all, and without any module that is not part of MicroPython. After a few
 crashes in a row the application is left alone: the other slot's runs, or safe mode. This
@@ -12,8 +13,8 @@ import sys
 
 import machine
 
-# Garbage of this part of what is free is collected: what stays is then packed together, and
-# there are large free blocks for a message or a TLS record.
+# The heap is collected when garbage fills this part of the free heap. The objects that stay are
+# then close together, and there are large free blocks for a message or a TLS record.
 COLLECT_AT = 16
 # With PSRAM there is room, and a collection takes tens of milliseconds: so it is rare there.
 SMALL = 1 << 20
@@ -26,8 +27,8 @@ def open_outputs():
 
 
 def wants_safe_mode():
-    """True if safe mode is to run. If not, its module is given up: in a function of its own, or
-    what is left of it on the stack of main() keeps its memory for ever."""
+    """True if safe mode is to run. If not, its module is unloaded. This is a function of its own,
+    because a reference left on the stack of main() would keep the module's memory for ever."""
     import safe_mode
 
     wanted = safe_mode.wanted()
@@ -75,7 +76,7 @@ def main():
             system.mark("Crash")
             system.reset()
         except BaseException as worse:
-            # Not even the modules for the log and the reset work: this needs none.
+            # Even the modules for the log and the reset fail: `open_outputs` needs none.
             open_outputs()
             try:
                 print("main: %r, then %r" % (exc, worse))

@@ -5,8 +5,8 @@
 Every contactor stays open and the pilots are in state F, which an EV understands as "not
 available" (IEC 61851-1 table A.1). The page says why, shows the last log lines before the crash
 behind the password, and can start the application again. That is also tried every half hour:
-in a garage no person looks at the charger. As little as possible of the application is used
-here: the fault that crashes it must not crash this, too.
+in a garage no person looks at the charger. This module uses as little as possible of the
+application: the fault that crashes the application must not crash safe mode, too.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ from version import VERSION
 # Crashes in a row, each within two minutes of its start, that lead here.
 AFTER = 3
 RETRY_S = 1800
-# Nothing can be closed here; a person who stops this from the console has this long.
+# No contactor can close here. A person who stops this from the console has this long until a
+# reset.
 _WATCHDOG_MS = 60000
 _FEED_S = 2
 
@@ -73,7 +74,7 @@ class View:
         if refused:
             await conn.skip(size)
             return refused
-        # Another version may mend it.
+        # Another version of the program may work.
         from upkeep import transfers
 
         return await transfers.take_update(Services(self._settings), conn, size, error)
@@ -104,10 +105,10 @@ class Services:
 
 
 def wanted():
-    """True if the application has crashed too often in a row, and there is no other one.
+    """True if the application has crashed too often in a row, and there is no other application.
 
-    Asked at every start. A version on trial has its own count, in its slot: what it does to
-    itself is not the fault of the one that comes back after it.
+    Asked at every start. A version on trial has its own count, in its slot: its crashes do not
+    count against the version that runs after it.
     """
     if not system.boot_loops():
         return False
@@ -150,7 +151,7 @@ def _pilots_off(board):
 
 
 def _load(what, make, otherwise):
-    """`make()`, or `otherwise` if that raises: the application may crash at it."""
+    """`make()`, or `otherwise` if that raises: it may be the part that crashes the application."""
     try:
         return make()
     except Exception as exc:
@@ -199,7 +200,7 @@ async def _serve(settings, clock, board, lines, link):
 
 
 async def _guarded(name, factory):
-    """The network must not end the page, nor the page the network."""
+    """Run a task to its end: an error of the network must not end the page, or the reverse."""
     while True:
         try:
             await factory()
@@ -226,7 +227,7 @@ async def run():
         asyncio.create_task(_guarded("network", link.run))
         asyncio.create_task(_guarded("page", lambda: _serve(settings, clock, board, lines, link)))
     except Exception as exc:
-        # Half an hour of this, and the application has its next chance.
+        # Half an hour later the application has its next chance.
         log.error("safe", "no network: %r", exc)
     while clock.uptime() < RETRY_S:
         watchdog.feed()

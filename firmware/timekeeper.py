@@ -4,10 +4,10 @@
 not known, and when nothing was heard from the central system for half a day: two sources
 that correct each other in turn would make time jump for ever.
 
-Certificates cannot be checked without a clock, so before the first wss:// connection of a
-start the time server is asked first. Where it does not answer, they are checked as of the last
-time that the central system told: it cannot be earlier than that. An earlier
-time from a time server is not believed. Its time is never kept: its packets are not authenticated.
+Certificates cannot be checked without a clock, so before the first wss:// connection of a start
+the time server is asked first. If it does not answer, certificates are checked at the last time
+that the central system told: the true time cannot be earlier. An earlier time from a time server
+is not believed. The time of a time server is never kept: its packets are not authenticated.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ RETRY_S = 15
 RETRY_MAX_S = 1800
 # A server that does not want to be asked is left alone for a day.
 _UNWANTED_S = const(86400)
-# How old the kept time may become: a certificate is rarely younger.
+# The kept time is renewed when it is older than this: a certificate is rarely younger.
 KEEP_S = 21600
 
 
@@ -68,7 +68,7 @@ class Timekeeper:
                 log.warn("time", "not kept: %r", exc)
 
     def floor(self):
-        """Unix seconds before which it cannot be."""
+        """A Unix time in seconds that is over for certain."""
         kept = self._journal.get(kinds.TOLD, 0)
         return max(BUILD_UNIX, kept[0]) if kept else BUILD_UNIX
 

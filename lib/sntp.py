@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """SNTP version 4 (RFC 4330, RFC 5905 section 14), client side.
 
-`request` and `parse` are pure; `query` asks over UDP without blocking anybody but for the
-resolution of a host name, which is the caller's to allow.
+`request` and `parse` are pure. `query` asks over UDP; it blocks only while it resolves a host
+name, and the caller decides when that is allowed.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ TIMEOUT_MS = 3000
 _POLL_S = 0.02
 _1970 = 2208988800  # seconds from 1900, NTP's epoch
 _ERA = 1 << 32
-# 2100-01-01: nothing that is told beyond it is a time of this charger's life.
+# 2100-01-01: a later time is an error, as the charger does not live so long.
 _CEILING = 4102444800
 _MAX_DISTANCE = 16 << 16  # s in 16.16: MAXDISP of RFC 5905
 _SIZE = 48
@@ -33,8 +33,8 @@ class KissOfDeath(BadAnswer):
 def request(nonce):
     """A question of 48 bytes. nonce: 8 random bytes that the answer must bring back.
 
-    They stand where our own time would: that is nobody's business, and cannot be guessed
-    by somebody who wants to answer for the server.
+    They stand in the place of our own time, which the server does not need. An attacker who wants
+    to answer for the server cannot guess them.
     """
     return b"\x23" + bytes(39) + nonce  # no warning, version 4, client
 
@@ -78,7 +78,7 @@ async def query(host, port=PORT, floor=0, timeout_ms=TIMEOUT_MS, socket=None):
     """
     if socket is None:
         import socket
-    # A stream of asyncio is made for TCP: this socket is asked again and again instead.
+    # A stream of asyncio is made for TCP, so this socket is polled.
     found = socket.getaddrinfo(host, port, socket.AF_INET, socket.SOCK_DGRAM)
     nonce = urandom(8)
     link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -90,7 +90,7 @@ async def query(host, port=PORT, floor=0, timeout_ms=TIMEOUT_MS, socket=None):
             try:
                 data = link.recvfrom(_SIZE + 20)[0]
                 unix = parse(data, nonce, floor)
-                # Half of the way there and back is how old the answer is.
+                # The answer is as old as half of the way there and back.
                 return unix + (ticks_diff(ticks_ms(), start) + 1000) // 2000
             except OSError as exc:
                 if exc.args[0] not in (errno.EAGAIN, errno.ETIMEDOUT):
@@ -100,7 +100,7 @@ async def query(host, port=PORT, floor=0, timeout_ms=TIMEOUT_MS, socket=None):
             except BadAnswer as exc:
                 if "our question" not in str(exc):
                     raise
-                # Somebody else's word: the server's may still come.
+                # The answer came from another address: the server's may still come.
             if ticks_diff(ticks_ms(), start) > timeout_ms:
                 raise asyncio.TimeoutError
             await asyncio.sleep(_POLL_S)

@@ -4,8 +4,8 @@
 """usage: board.py boards/NAME.toml [-o board.json]
        board.py --keys      the table of all keys, as docs/add_a_board.md has it
 
-A profile that could hurt somebody is refused on the host, before it gets onto a board. All that
-is wrong is told at once, each with file, key and reason. Warnings go to stderr.
+A profile that could hurt a person is refused on the host, before it gets onto a board. All
+problems are reported at once, each with file, key and reason. Warnings go to stderr.
 """
 
 import argparse
@@ -40,8 +40,8 @@ class BoardError(ValueError):
 def load_toml(path, warn=None, any_name=False):
     """Read and check a profile. Returns the dict that board.json holds.
 
-    BoardError says all that is wrong; `warn(text)` gets what is merely not nice. any_name: the
-    file may be called otherwise than the board (a variant that is only simulated).
+    BoardError lists all problems; `warn(text)` gets the lesser ones. any_name: the file may have
+    another name than the board (a variant that is only simulated).
     """
     try:
         with open(path, "rb") as f:
@@ -78,7 +78,7 @@ def check(board, path, warn=lambda text: None):
 
 
 def _problems(board, warn):
-    """[(key, reason)] of all that is wrong."""
+    """[(key, reason)] of all problems."""
     found = Findings("draft" in board, warn)
     name = board.get("chip")
     chip = CHIPS.get(name) if isinstance(name, str) else None
@@ -95,7 +95,7 @@ def _problems(board, warn):
     if board.get("network") == "ethernet":
         if chip and name != "esp32":
             found.refuse("network", "%s has no Ethernet MAC" % name)
-        # Before all others: the other key that names one of these pins is the wrong one.
+        # Before all other pins: if another key names one of these pins, that key gets the blame.
         used.update({pin: "ethernet (RMII %s)" % signal for pin, signal in RMII.items()})
     Shape(chip, found, used).table(board, BOARD)
     board_rules.check(board, chip, found)

@@ -1,6 +1,7 @@
-# What the pins of each chip and module can do.
+# The abilities of the pins of each chip and module.
 # MIT license; part of microevse
-"""From the data sheets of Espressif: which pins there are, which have an ADC, which pulse."""
+"""From the data sheets of Espressif: the pins of each chip, those with an ADC, those with
+pulses."""
 
 import copy
 
@@ -17,10 +18,10 @@ class Chip:
         self.flash = set(flash)  # wired to the module's own flash
         self.relay = set(relay)  # neither strapping nor pulsing at reset, output capable
         self.inputs = set(inputs)  # cannot be outputs
-        self.floor_mv = floor_mv  # the ADC at 11 dB sees nothing below
-        self.full_mv = full_mv  # nor above; an ESP32: by its curve
+        self.floor_mv = floor_mv  # a lower voltage reads as 0 on the ADC at 11 dB
+        self.full_mv = full_mv  # a higher one as full; on an ESP32 by its curve
         self.uarts = uarts
-        self.best = set(best or relay)  # of those for a relay: can be held by the RTC, too
+        self.best = set(best or relay)  # of the pins for a relay, those that the RTC can hold, too
 
     def on(self, flash):
         """The same chip in a module whose flash is wired to other pins."""
@@ -81,7 +82,7 @@ CHIPS = {
     ),
 }
 
-# Modules whose flash is wired otherwise than on most: (chip, pins of the flash). The flash in
+# Modules with the flash on other pins than most: (chip, pins of the flash). The flash in
 # the package of an ESP32-MINI-1 (ESP32-U4WDH data sheet) leaves 9 and 10 free, not 16 and 17.
 MODULES = {"mini-1": ("esp32", (6, 7, 8, 11, 16, 17))}
 

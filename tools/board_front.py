@@ -1,6 +1,6 @@
 # Can the divider and the ADC of a board profile tell the pilot's states apart?
 # MIT license; part of microevse
-"""The rules about `cp`: its numbers, and what front_end.py makes of them."""
+"""The rules about `cp`: its numbers, and the levels that front_end.py computes from them."""
 
 import front_end
 from board_keys import MOST_POINTS, RESIDUAL_PERMILLE
@@ -36,7 +36,7 @@ def front_end_of(cp, key, chip, found):
         return
     permille = cp.get("residual_permille", RESIDUAL_PERMILLE)
     if not 2500 <= cp["vcc_mv"] <= 5500 or not 0 <= permille <= front_end.MOST_PERMILLE:
-        return  # told by `calibration`
+        return  # `calibration` has reported it
     try:
         front = front_end.FrontEnd(cp, chip)
     except ValueError as exc:

@@ -1,10 +1,10 @@
 # The keys of board_keys.py as a table for people.
 # MIT license; part of microevse
-"""What `board.py --keys` prints, and docs/add_a_board.md ends with."""
+"""The text that `board.py --keys` prints, and that docs/add_a_board.md ends with."""
 
 from board_keys import BOARD, LAMPS, STRIP, ByType, Either
 
-# Keys that only differ by the type of the part: in the guide once, under the first.
+# Keys that only differ by the type of the part: once in the guide, under the first type.
 _SAME = {
     "cse7766": "hlw8032",
     "sdm230": "sdm120",

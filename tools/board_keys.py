@@ -29,7 +29,7 @@ class ByType(dict):
 
 
 class Either:
-    """A pin, or a table that says more of it."""
+    """A pin, or a table with more about it."""
 
     def __init__(self, pin, table):
         self.pin, self.table = pin, table
@@ -41,7 +41,7 @@ def need(kind, meaning, example, unit=""):
 
 
 def may(kind, meaning, example, default="", unit=""):
-    """A key that may be left out; `default`: what holds then ("": there is none)."""
+    """A key that may be left out; `default`: the value then ("": there is none)."""
     return Key(kind, False, meaning, example, unit, default)
 
 
@@ -90,7 +90,7 @@ METER = ByType(
         "sdm72v2": _EASTRON,
     }
 )
-# These send by themselves, in one format; no other can share their port.
+# These chips send by themselves, in one format: no other part can share their port.
 METERING_CHIPS = ("hlw8032", "cse7766")
 
 # -- other parts ---------------------------------------------------------------------------------
@@ -130,8 +130,8 @@ TEMP = ByType(
         "ds18b20": {"pin": need("out", "1-Wire data", "22", "GPIO")},
     }
 )
-# What opens the contactor when the interpreter stalls. `ulp` counts as none until a bench has
-# shown it on that board.
+# The part that opens the contactor when the interpreter stalls. `ulp` counts as none until a bench
+# has shown that it works on that board.
 GUARDS = ("none", "interlock", "external", "ulp")
 LAMPS = ("ready", "charging", "error", "wifi", "red", "green", "blue")
 STRIP = {
@@ -274,7 +274,7 @@ BOARD = {
     "pe": _contact("in", "supervision of protective earth, a contact to ground"),
     "temp": may(TEMP, "thermometer", "{ adc = 34 }"),
     "leds": may("lamps", "lamps at the front", "{ ready = 4, error = 16 }"),
-    # One name only: the firmware and the partition tables have it.
+    # Only one name is allowed: the firmware and the partition tables have it.
     "journal": need(
         {"partition": need(("journal",), "one name only", '"journal"')},
         "where sessions are kept",
@@ -284,5 +284,5 @@ BOARD = {
 
 RESIDUAL_PERMILLE = 15  # error of the ADC after calibration
 MOST_POINTS = 12  # of a measured curve
-# Interleaved windows of one ADC: with more connectors the contactor would open too late.
+# Bound by the interleaved windows of one ADC: with more connectors the contactor opens too late.
 MAX_CONNECTORS = 2

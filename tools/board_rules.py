@@ -1,6 +1,6 @@
-# What must be true between the keys of a board profile.
+# Rules between the keys of a board profile.
 # MIT license; part of microevse
-"""Each rule looks only at what is of the right shape (board_tables.py) and notes what it finds."""
+"""Each rule looks only at keys of the right shape (board_tables.py) and notes each problem."""
 
 import math
 import sys
@@ -14,7 +14,7 @@ _LIB = str(Path(__file__).resolve().parent.parent / "lib")
 
 
 def check(board, chip, found):
-    """All rules. `chip`: None if it is not known, then those about chips are left out."""
+    """All rules. `chip`: None if it is not known; the rules about chips are then left out."""
     if found.sound("network", "ethernet"):
         _ethernet(board, found)
     for key in ("name", "source", "draft"):
@@ -168,7 +168,7 @@ def _ethernet(board, found):
 
 
 def _ntc(temp, chip, found):
-    """Which temperatures does this thermistor show, between a full and an empty converter?"""
+    """Note the temperatures that this thermistor cannot show, at a full and an empty converter."""
     pullup, r25, beta = temp.get("pullup", 10000), temp.get("r25", 10000), temp.get("beta", 3950)
     vcc_mv = temp.get("vcc_mv", 3300)
     if min(pullup, r25, beta) <= 0 or not 2500 <= vcc_mv <= 3600:

@@ -1,17 +1,17 @@
-# Is every key of a board profile known, there, of the right kind, and on a pin that can do it?
+# Checks each key of a board profile: known, present, of the right kind, on a pin that can do it.
 # MIT license; part of microevse
-"""The tables of board_keys.py against one profile. Everything that is wrong is noted; nothing ends
-the check, so that a person sees all of it at once."""
+"""Compares one profile with the tables of board_keys.py. Every problem is noted and the check goes
+on, so that a person sees all of them at once."""
 
 from board_chips import Chip
 from board_keys import LAMPS, STRIP, ByType, Either, need
 
-# Stands for a chip that is not known: any pin can do anything.
+# Stands for an unknown chip: any pin can do anything.
 ANY_CHIP = Chip(range(64), range(64), (), (), range(64), uarts=8)
 
 
 class Findings:
-    """What is wrong with a profile. `problems`: [(key, reason)] in the order of their finding.
+    """The problems of a profile. `problems`: [(key, reason)] in the order of their finding.
 
     draft: problems of the front end are warnings, told to `warn(text)`.
     """
@@ -23,24 +23,25 @@ class Findings:
         self._misshapen = []
 
     def refuse(self, key, reason):
-        """`key` must not be so."""
+        """`key` must not be as it is."""
         if (key, reason) not in self.problems:
             self.problems.append((key, reason))
 
     def misshapen(self, key, reason):
-        """The same of something that is missing or of another kind: rules cannot look at it."""
+        """As `refuse`, for a key that is missing or of another kind: the rules cannot look at
+        it."""
         self._misshapen.append(key)
         self.refuse(key, reason)
 
     def amiss(self, key, reason):
-        """Of a front end: a draft may have it, and says so."""
+        """As `refuse`, for the front end: a draft may have this problem and gets a warning."""
         if self._draft:
             self.warn("%s: %s" % (key, reason))
         else:
             self.refuse(key, reason)
 
     def sound(self, *keys):
-        """Are these keys, what is in them and what they are in, of the right shape?"""
+        """True if these keys, their contents and the tables they are in have the right shape."""
         return not any(
             _inside(bad, key) or _inside(key, bad) for bad in self._misshapen for key in keys
         )

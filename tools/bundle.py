@@ -30,8 +30,8 @@ from slots import BLOCK, HEADER, bundle  # noqa: E402
 from slots import keys as signing  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
 
-# Slots of the 4 MB partition tables; the last block is the record, and where both slots lie in
-# one ROMFS a block is taken from them for its head.
+# Slots of the 4 MB partition tables; the last block is the record. If both slots are in one ROMFS,
+# its head takes another block.
 ROOM = {"lfs2": 0xA0000 - BLOCK, "romfs": 0xA0000 - 2 * BLOCK}
 # Most modules are far smaller than a sector, and a file takes whole blocks: with the flash's
 # own 4096 the application would not fit.
@@ -39,7 +39,7 @@ LFS_BLOCK = 512
 
 
 class BundleError(Exception):
-    """What was asked for cannot be done; the text says why."""
+    """The request cannot be carried out; the text says why."""
 
 
 # -- images ------------------------------------------------------------------------------------
@@ -60,8 +60,8 @@ def files(folder):
 def lfs2(content):
     """The smallest littlefs image that holds `content`, a whole number of blocks."""
     make = importlib.import_module("lfs").image
-    # Nothing is ever deleted, so its blocks are used from the first one on: a file system that
-    # is just large enough is found by trying.
+    # Nothing is ever deleted, so its blocks are used from the first one on. The smallest file
+    # system that is large enough is found by trying.
     need = sum(-(-len(data) // LFS_BLOCK) for data in content.values())
     count = need + need // 20 + 16
     while count * LFS_BLOCK <= ROOM["lfs2"]:
@@ -84,7 +84,7 @@ def romfs(content):
 
 
 def openssl(*args, data=None):
-    """Output of the openssl command. BundleError with what it says."""
+    """Output of the openssl command. BundleError with its message."""
     try:
         done = subprocess.run(["openssl", *map(str, args)], input=data, capture_output=True)
     except OSError as exc:
@@ -95,7 +95,7 @@ def openssl(*args, data=None):
 
 
 def new_key(path, rsa=None):
-    """Make a private key; it is only for who signs."""
+    """Make a private key. Only the person who signs needs it."""
     if rsa:
         kind = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{rsa}"]
     else:
@@ -150,7 +150,7 @@ def _der_pair(der):
 
 
 def version_of(content):
-    """The version that an application says it is, from its compiled module."""
+    """The version of an application, from its compiled module."""
     found = re.search(rb"\d+\.\d+[\w.+-]*", content.get("version.mpy", b""))
     if not found:
         raise BundleError("no version.mpy, or none with a version: say --version")
@@ -176,7 +176,7 @@ def wrap(image, version, board, format="lfs2", block=LFS_BLOCK, key=None):
 def record(data, number=1):
     """The last block of a slot whose image is that of a bundle: whole, and confirmed.
 
-    For who writes a slot by cable; the rest of the slot is `data[HEADER:]` from its first byte.
+    For a slot that is written by cable; the rest of the slot is `data[HEADER:]` from byte 0 on.
     """
     verify(data)
     flash = RamFlash(1, BLOCK)

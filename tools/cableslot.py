@@ -1,6 +1,6 @@
 # The application into a slot of a board, through the prompt of the MicroPython that runs there.
 # MIT license; part of microevse
-"""The slot that would start next is left alone: until the other one is complete, compared and
+"""The slot that would start next is not touched. Until the other slot is complete, compared and
 has its record, the charger starts as before, whenever the cable is pulled."""
 
 import hashlib
@@ -14,7 +14,7 @@ from slots import BLOCK, HEADER, rom
 from store.ramflash import RamFlash
 
 NAMES = ("app_a", "app_b")
-# Bytes of one command: MicroPython has to hold its text, and what that becomes.
+# Bytes of one command: MicroPython has to hold its text, and the bytes it is parsed into.
 _PIECE = 2048
 
 # p: the partition, f: its first block.
@@ -58,7 +58,7 @@ def find(prompt):
             places = rom.files(head)
             return Slots(prompt, "romfs", [("romfs", *places[name]) for name in NAMES])
         except (KeyError, ValueError):
-            pass  # somebody's own ROMFS
+            pass  # a ROMFS of another program
     return None
 
 
@@ -94,7 +94,7 @@ class Slots:
         self._prompt.run("p.writeblocks(f + %d, b)" % number)
 
     def records(self):
-        """What the slots' records say."""
+        """The records of both slots."""
         return [slots.read(_flash(self._record(i))) for i in range(len(self._places))]
 
     def _record(self, index):
@@ -103,8 +103,8 @@ class Slots:
         return self.read(index, at, half) + self.read(index, at + half, half)
 
     def write(self, data, tell):
-        """A bundle into the slot that would not start next. Returns that slot's name; None if
-        the other one holds this very application. tell(bytes written).
+        """Write a bundle into the slot that would not start next. Returns that slot's name; None
+        if the other slot holds this very application. tell(bytes written).
 
         Trouble if the flash does not hold what was sent.
         """
@@ -116,7 +116,7 @@ class Slots:
         last = self._places[index][2] // BLOCK - 1
         content = data[HEADER:]
         self._open(index)
-        # First the commit: an erase that is cut brings back bits one by one (lib/slots).
+        # The commit goes first: an erase that is cut brings back bits one by one (lib/slots).
         self._prompt.run("p.writeblocks(f + %d, bytes(16), %d)" % (last, HEADER))
         self._block(last, b"")
         for at in range(0, len(content), BLOCK):

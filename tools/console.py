@@ -2,7 +2,7 @@
 # The board's console: its prompt, or its log lines only.
 # MIT license; part of microevse
 """usage: console.py console [--port PORT]    MicroPython's prompt; Ctrl-] leaves it
-       console.py logs [--port PORT] [--seconds N]    what the charger says; Ctrl-C ends it
+           console.py logs [--port PORT] [--seconds N]    the charger's log lines; Ctrl-C ends it
 
 `logs` sends nothing: the charger goes on. On the console Ctrl-C stops the charger (its
 contactors open) and Ctrl-D starts it again.

@@ -1,6 +1,6 @@
-# Keys of `make run`: what the person at the keyboard does with car and card.
+# Keys of `make run`: the person at the keyboard moves car and card.
 # MIT license; part of microevse
-"""One key, one command of the control port. Only where standard input is a terminal of ours."""
+"""Each key is one command of the control port. Only if standard input is a terminal of ours."""
 
 import asyncio
 import os
@@ -21,8 +21,8 @@ KEYS = {
 
 
 class Keys:
-    """`used`: whether a key for the car has been pressed. Use as `with`: the terminal gives each
-    key at once meanwhile, and is as before at the end."""
+    """`used`: whether a key for the car has been pressed. Use it as `with`: inside, the terminal
+    delivers each key at once; at the end it is as before."""
 
     def __init__(self, demo, stream=sys.stdin):
         self._demo = demo
@@ -55,7 +55,7 @@ class Keys:
             self._task.cancel()
 
     def told(self):
-        """Which keys there are, for people."""
+        """The keys and their meanings, for people."""
         if self._before is None:
             return "Ctrl-C ends both."
         lines = ["Keys:"] + [f"  {key}  {line}" for key, line in KEYS.items()]
@@ -70,7 +70,7 @@ class Keys:
             asyncio.get_running_loop().remove_reader(fd)
             return
         if data[:1] == b"\x1b":
-            return  # a cursor key and the like: its letters are not meant
+            return  # a cursor key or the like: its letters are not commands
         self._waiting += data.decode(errors="replace")
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._all())
@@ -80,7 +80,7 @@ class Keys:
             await self.press(self._waiting.pop(0))
 
     async def press(self, key):
-        """Do what this key stands for; an unknown one does nothing."""
+        """Do the command of this key; an unknown key does nothing."""
         key = key.lower()
         if key == "?":
             self._demo.console.print(escape(self.told()))

@@ -1,6 +1,6 @@
 # The story that `make run` tells: one EV arrives, charges and leaves, and the facts are checked.
 # MIT license; part of microevse
-"""A central system, a charger on the virtual board, and what each of them is seen to do."""
+"""A central system, a charger on the virtual board, and the checks of their actions."""
 
 import asyncio
 import secrets
@@ -15,12 +15,12 @@ from twin.host import Twin
 
 CHARGER = "DEMO-1"
 SPEED = 8
-# Virtual seconds of charging. 120 s at 32 A are about 240 Wh: 1 Wh of resolution at each end
-# of a transaction stays below the 1 % that is checked.
+# Virtual seconds of charging. 120 s at 32 A are about 240 Wh: a resolution of 1 Wh at each end of
+# a transaction stays below the 1 % that is checked.
 CHARGE_S = 120
 SAMPLE_S = 20
 PAGE_S = 10  # real seconds until the page is served
-AMPERES = 32  # this house can take it; out of the box a charger offers 16 A
+AMPERES = 32  # the house allows it; a charger as delivered offers 16 A
 # IEC 61851-1: the contactor closes no earlier than after this long in a stable state C.
 STABLE_C_S = 0.5
 ENERGY_TOLERANCE = 0.01
@@ -143,7 +143,7 @@ class Demo:
         await self.until(f"connector {status}", there)
 
     async def told(self, status, start):
-        """The CSMS has been told this status of connector 1 since log index `start`."""
+        """The CSMS has received this status of connector 1 since log index `start`."""
         fields = {"connectorId": 1, "status": status}
         return await self.until(
             f"StatusNotification {status}",
@@ -183,7 +183,7 @@ class Demo:
         await self.csms.stop()
 
     async def session(self):
-        """One car, from arrival to departure, and what must be true of it."""
+        """One car, from arrival to departure, and the facts that are checked."""
         self.visiting = True
         try:
             await self._session()
@@ -275,7 +275,7 @@ class Demo:
             if event["event"] == "pilot":
                 since = event["t"] if event["value"] == "C" else None
             elif event["event"] == "contactor" and event["value"]:
-                # Closed without a C before it: as early as can be.
+                # Closed without a C before it: the earliest possible time.
                 return 0.0 if since is None else event["t"] - since
         return None
 

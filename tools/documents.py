@@ -60,7 +60,7 @@ def declarations():
 
 
 def words():
-    """{name: what it is for}."""
+    """{name: its purpose}."""
     lines = WORDS.read_text(encoding="utf-8").strip().split("\n")
     return dict(line.split("|", 1) for line in lines)
 
@@ -118,7 +118,7 @@ The answer to an action that is not there is the error NotImplemented or NotSupp
 | action | profile | there | in `lib/ocpp16/` |
 |---|---|---|---|"""
 
-# Modules that name what other modules do, or only answer.
+# Modules that name the actions of other modules, or only answer.
 TABLES = ("data_transfer.py", "on_demand.py", "trigger.py")
 
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
@@ -188,7 +188,7 @@ def _checked():
 
 
 def actions():
-    """({action: module} of what is handled, {action: module} of what is sent)."""
+    """({action: module} of the handled actions, {action: module} of the sent ones)."""
     calls, answers = _checked()
     handled, sent = {}, {}
     order = sorted(

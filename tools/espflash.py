@@ -1,4 +1,4 @@
-# MicroPython onto an empty chip: what esptool is asked to do, and what its answers mean.
+# MicroPython onto an empty chip: the commands for esptool, and the meaning of its answers.
 # MIT license; part of microevse
 """esptool is run as a program: its output is read for chip, flash size and progress."""
 
@@ -66,15 +66,15 @@ def splice(path, chip, table):
 
 
 def layout(path, chip):
-    """Name of the partition layout for a firmware file: slots in a ROMFS, if its MicroPython
-    runs code from one, which its own table tells; else slots with file systems."""
+    """Name of the partition layout for a firmware file. Slots in a ROMFS, if its own table shows
+    that its MicroPython runs code from one; else slots with file systems."""
     at = CHIPS[chip][2]
     try:
         with open(path, "rb") as file:
             file.seek(TABLE_AT - at)
             own = from_binary(file.read(TABLE_SIZE))
     except (OSError, ValueError):
-        return "slots"  # whatever is wrong with it, splice() says
+        return "slots"  # splice() reports the problem of the file
     return "romfs" if any((p.type, p.subtype) == (DATA, ROMFS) for p in own) else "slots"
 
 
@@ -118,7 +118,7 @@ class Chip:
                 "what was written is not what the flash holds: try another cable or a powered "
                 "USB port; if it stays so, the flash is worn out"
             )
-        # A sentence may be wrapped; the paragraph that says "fatal" is the one.
+        # A sentence may be wrapped: take the paragraph that says "fatal".
         words = " ".join(text.split())
         found = re.search(r"(?:fatal error occurred: |Error: )(.*)", words, re.IGNORECASE)
         reason = found.group(1) if found else words[-200:]

@@ -5,12 +5,12 @@
        [--app DIR]    what `make build` made, for many boards; else it is built now
 
 With --firmware everything on the chip is erased, the journal with its sessions too, and
-MicroPython, a partition table with two application slots, the application in the first one and
-a file system are written and compared. Without it MicroPython is there already: the
-application goes into the slot that does not run, or, where the table has no slots, its files
-that changed are copied; settings and certificates stay. `Key=?` asks for a value without
-showing it. A value that was changed since on the page or by the central system is in the
-journal and goes before these.
+MicroPython, a partition table with two application slots, the application in the first one and a
+file system are written and compared. Without it MicroPython stays. The application then goes into
+the slot that does not run. If the table has no slots, the changed files of the application are
+copied instead. Settings and certificates stay. `Key=?` asks for a value without showing it. The
+journal has the values that were changed on the page or by the central system since: they go before
+these.
 """
 
 import argparse
@@ -45,12 +45,12 @@ from station.settings import Settings  # noqa: E402
 LOG_WAIT_S = 30
 LOG_AFTER_S = 3  # listening goes on so long after the first line
 LOG_LINES = 12
-# Longer than any copying: the charger's watchdog cannot be stopped, only be given more time.
+# Longer than any copying: the charger's watchdog cannot be stopped, only given more time.
 WATCHDOG_MS = 600000
-# What the application leaves in these places and is not in this build is an older one's.
+# Files with these suffixes that are not in this build belong to an older application.
 OWN_SUFFIXES = (".mpy", ".py")
 
-# {path: SHA-256} of all files; what is in the build can be larger than the chip's RAM.
+# {path: SHA-256} of all files; a file of the build can be larger than the chip's RAM.
 LISTING = """
 import os, hashlib, binascii
 def walk(d):
@@ -74,7 +74,7 @@ walk('')
 
 
 class Secrets:
-    """Values that must not be shown, wherever they come up."""
+    """Values that must not be shown in any output."""
 
     def __init__(self, settings):
         of = Settings(None)
@@ -87,7 +87,7 @@ class Secrets:
 
 
 def profile(name):
-    """The board's checked profile. Trouble for one that is unknown, wrong or a draft."""
+    """The board's checked profile. Trouble for an unknown, wrong or draft one."""
     path = ROOT / "boards" / (name + ".toml")
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
@@ -162,7 +162,8 @@ class Flasher:
         table = partitions.LAYOUTS[layout]
         size = partitions.FLASH_SIZES[layout]
         data = espflash.splice(firmware, self._chip, table)
-        seriallink.open_line(self._port).close()  # before esptool says it in its own way
+        # Before esptool reports the same problem in its own words.
+        seriallink.open_line(self._port).close()
         self.say("looking at the chip on %s" % self._port)
         espflash.Chip(self._port).check(self._chip, size)
         app = self.build()
@@ -222,7 +223,7 @@ class Flasher:
                     "updates over the air need the slots, which come with FIRMWARE=micropython.bin"
                 )
             self._copy(prompt, self._with_settings(prompt, app, settings), there)
-            # Of another board, these were other pins.
+            # The settings are those of another board, with other pins.
             prompt.run(
                 "import esp32\nn=esp32.NVS(%r)\nn.set_blob(%r,%r)\nn.commit()"
                 % (kept.SPACE, kept.KEY, kept.packed(kept.outputs(self._board)))
@@ -267,7 +268,7 @@ class Flasher:
                 "the chip on the port is %s, the board profile says %s: name the right BOARD="
                 % (chip or "unknown", name)
             )
-        # From here on there is time; the reset at the end ends it.
+        # From here on there is time for the copying; the reset at the end ends it.
         prompt.run("import machine\nmachine.WDT(timeout=%d)" % WATCHDOG_MS)
         journal = self._board["journal"]["partition"]
         if not prompt.value("import esp32", "len(esp32.Partition.find(1, label=%r))" % journal):
@@ -335,7 +336,7 @@ class Flasher:
 
 
 def first_lines(line, secrets, say, wait_s=LOG_WAIT_S):
-    """Show what the charger says of its start. Trouble if it says nothing."""
+    """Show the charger's first log lines. Trouble if none come."""
     end = [time.monotonic() + wait_s]
     shown = 0
     for text in seriallink.lines(line, lambda: end[0]):

@@ -1,8 +1,8 @@
-# What a divider and a chip's ADC make of the levels of the control pilot.
+# The levels of the control pilot, as they come through a divider and a chip's ADC.
 # MIT license; part of microevse
-"""The firmware's own arithmetic over an ADC at the ends of its tolerance: can it tell the
-states apart? Volts above the straight part of an ESP32's converter go through its curve and
-back, for chips with the lowest, the middle and the highest reference."""
+"""The firmware's own arithmetic over an ADC at the ends of its tolerance: can it tell the states
+apart? Volts above the linear part of an ESP32's converter go through its curve and back, for chips
+with the lowest, the middle and the highest reference."""
 
 import sys
 from pathlib import Path
@@ -36,7 +36,7 @@ def _firmware():
 
 
 class FrontEnd:
-    """A divider and the ADC behind it, and what the firmware's own arithmetic makes of them.
+    """A divider and the ADC behind it, seen through the firmware's own arithmetic.
 
     Levels are those of the pilot, mV; `pin_mv()` those at the ADC.
     """
@@ -48,7 +48,7 @@ class FrontEnd:
         g = 1 / rcp + 1 / rup + 1 / rdn
         self.slope = 1 / rcp / g
         self.offset = cp["vcc_mv"] / rup / g
-        # Where a board is calibrated by its curve, one for each kind of chip.
+        # For boards that are calibrated by their curve: one curve for each kind of chip.
         self._curves = []
         if not chip.floor_mv or self.pin_mv(12000) <= LINEAR_MV:
             return
@@ -64,8 +64,8 @@ class FrontEnd:
         return level * self.slope + self.offset
 
     def seen(self, level, error):
-        """(lowest, highest) of what `level` is taken for with ADCs that are off by up to
-        `error`, a fraction."""
+        """(lowest, highest) reading of `level` with ADCs that are off by up to `error`, a
+        fraction."""
         pins = [self.pin_mv(level) * (1 + e) for e in (-error, error)]
         if not self._curves:
             found = [(pin - self.offset) / self.slope for pin in pins]

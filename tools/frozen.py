@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """usage: frozen.py    (make frozen) builds build/frozen32/micropython and prints its path
 
-The nearest to the frozen firmware of an ESP32 that a host can run: pointers and small integers
-of the chip's size, bytecode and names in read-only memory, made from the same manifest
+A host cannot come nearer to the frozen firmware of an ESP32: pointers and small integers of the
+chip's size, bytecode and names in read-only memory, made from the same manifest
 (boards/micropython/MICROEVSE/manifest_app.py) by MicroPython's own tools. Its heap figures are
-therefore not converted from anything. What it is not: Xtensa code, FreeRTOS, WiFi's memory.
+therefore not converted. It has no Xtensa code, no FreeRTOS and no memory of WiFi.
 
 The source is MicroPython 1.25.0 as Debian has it. On Debian this wants gcc-multilib and, after
 `dpkg --add-architecture i386`, libmbedtls-dev:i386.
@@ -47,7 +47,7 @@ OPTIONS = (
     "MPY_CROSS_FLAGS=-march=x86",
     "BUILD=build-microevse",
 )
-# What ports/esp32/boards/manifest.py brings that the application needs.
+# The part of ports/esp32/boards/manifest.py that the application needs.
 PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
 _TRIAL = """#include <mbedtls/sha1.h>
 int main(void) { mbedtls_sha1_context c; mbedtls_sha1_init(&c); return 0; }
@@ -72,7 +72,7 @@ def build():
         made = OUT / "micropython"
         fresh = OUT / "micropython.new"
         shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", fresh)
-        os.replace(fresh, made)  # the one before may be running
+        os.replace(fresh, made)  # the old program may be running
         return made
 
 

@@ -34,7 +34,8 @@ from slots import BLOCK, HEADER, rom  # noqa: E402
 VFS_BLOCK = 4096
 DEFAULT = "slots"
 CONTENTS = {"files": "vfs", "slots": "app_a", "slots8": "app_a", "romfs": "romfs"}
-# What runs before a slot is on the module path, and stays as it is when that is updated.
+# The files that run before a slot is on the module path; an update of the slot does not change
+# them.
 START = (
     "boot.py",
     "main.py",
@@ -53,7 +54,7 @@ ROM_SLOTS = (("app_a", BLOCK), ("app_b", BLOCK + ROM_SLOT))
 
 
 class DoesNotFit(ValueError):
-    """What was to be put into a partition is larger than it."""
+    """The content of a partition is larger than the partition."""
 
 
 def littlefs(files, size, block):
@@ -127,7 +128,8 @@ def rom_base(head):
 
 
 def start(app):
-    """What of an application starts the slots, {path: bytes}. ValueError if it is not there."""
+    """The files of an application that start the slots, {path: bytes}. ValueError if one is
+    missing."""
     for path in START:
         if path not in app:
             raise ValueError("no %s: not a directory that `make build` made" % path)
@@ -135,8 +137,8 @@ def start(app):
 
 
 def images(app, layout, settings=None):
-    """{partition: (image, bytes used)} of a fresh board: `app` and `settings` (what else goes
-    into the file system) are {path: bytes}.
+    """{partition: (image, bytes used)} of a fresh board: `app` and `settings` (other files for the
+    file system) are {path: bytes}.
 
     DoesNotFit, naming the partition.
     """

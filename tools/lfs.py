@@ -1,8 +1,8 @@
 # Makes littlefs images that MicroPython mounts.
 # MIT license; part of microevse
-"""Parameters as MicroPython's VfsLfs2 has them when a partition is mounted (extmod/vfs_lfsx.c):
-what fits into its cache lies in the directory itself, so another cache size would not be read
-there."""
+"""Parameters as MicroPython's VfsLfs2 has them when a partition is mounted (extmod/vfs_lfsx.c).
+Small files lie in the directory itself if they fit into its cache: with another cache size they
+could not be read there."""
 
 from littlefs import LittleFS, LittleFSError
 

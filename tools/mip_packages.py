@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# What each package of lib/ needs to be installed alone: package.json and manifest.py.
+# Makes package.json and manifest.py, with which each package of lib/ can be installed alone.
 # MIT license; part of microevse
 """usage: mip_packages.py [--check]    (make packages)
 

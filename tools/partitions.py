@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-# Partition tables of the flash: where everything is, as CSV and as what the bootloader reads.
+# Partition tables of the flash, as CSV and in the form that the bootloader reads.
 # MIT license; part of microevse
 """usage: partitions.py LAYOUT [-o table.bin]    prints the table, or writes it
 
@@ -21,8 +21,8 @@ from collections import namedtuple
 
 Partition = namedtuple("Partition", "label type subtype offset size")
 
-# ESP-IDF programming guide, "Partition Tables": 32 bytes an entry, little endian; the entry
-# of the MD5 has its own magic; what follows is erased flash. One sector is read.
+# ESP-IDF programming guide, "Partition Tables": 32 bytes an entry, little endian; the entry of the
+# MD5 has its own magic; erased flash follows. One sector is read.
 TABLE_AT = 0x8000
 TABLE_SIZE = 0xC00
 SECTOR = 4096

@@ -1,6 +1,6 @@
 # The provisioning file of a charger, checked on the host.
 # MIT license; part of microevse
-"""`provision(values) -> text of config.json`; `Refused` names every setting that cannot be."""
+"""`provision(values) -> text of config.json`; `Refused` names every setting that is refused."""
 
 import json
 import pathlib
@@ -40,7 +40,7 @@ def provision(values, current="{}"):
 
 
 def pairs(words, ask=None):
-    """{setting: text} of `Key=Value` words. ValueError for one that is not.
+    """{setting: text} of `Key=Value` words. ValueError for a word of another form.
 
     A value of `?` is asked for with `ask(prompt)`, and stays out of the shell's history.
     """

@@ -1,4 +1,4 @@
-# Makes a ROMFS image of a directory: a file system whose bytecode runs where it lies.
+# Makes a ROMFS image of a directory: a file system from which bytecode runs in place.
 # MIT license; part of microevse
 """usage: romfs.py DIR IMAGE
 
@@ -16,7 +16,7 @@ from mpremote.romfs import VfsRomWriter
 def image(folders):
     """Bytes of an image of {place in the image ("" is its root): folder on this machine}.
 
-    ValueError for a file that two of them bring, or for a name that is not ASCII.
+    ValueError for a file that is in two of the folders, or for a name that is not ASCII.
     """
     files = {}
     for place, folder in folders.items():

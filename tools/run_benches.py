@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """usage: run_benches.py [NAME ...]   runs host_tests/benches/bench_NAME.py, by default all of them
 
-What they print goes to the terminal and to build/bench/NAME.txt, headed by the machine it was
-measured on. Host figures are never on-chip figures: what a number means is said beside it.
+The output goes to the terminal and to build/bench/NAME.txt, headed by the machine it was measured
+on. Host figures are never on-chip figures: the meaning of a number is said beside it.
 """
 
 import os

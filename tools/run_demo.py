@@ -1,12 +1,12 @@
-# What `make run` runs: a central system, a charger on the virtual board, and a car.
+# The program of `make run`: a central system, a charger on the virtual board, and a car.
 # MIT license; part of microevse
 """One EV arrives, a card is presented, the EV charges and leaves; then the facts are checked.
 
 The firmware runs under MicroPython (CPython where there is none) on host_tests/twin, against
 host_tests/csms over a real socket. Time runs `--speed` times as fast as the clock on the wall.
-With --once (or ONCE=1) the program ends after the session: status 0 if every check held,
-1 if not, within 120 s. Without, both stay up until Ctrl-C, the charger's page is told, and keys
-plug, tap, ask and unplug (demo_keys.py).
+With --once (or ONCE=1) the program ends after the session: status 0 if every check held, 1 if not,
+within 120 s. Else both stay up until Ctrl-C, the program prints the address of the charger's page,
+and keys plug, tap, ask and unplug (demo_keys.py).
 """
 
 import argparse
@@ -100,7 +100,7 @@ async def visitors(demo, ended, keys, pause_s=900):
             return
         leave.cancel()
         if visit.exception():
-            # Somebody plays with the charger over its page: the next car may have more luck.
+            # A person plays with the charger over its page: the next car may have more luck.
             demo.say("", escape(f"the car gave up: {visit.exception()}"), "yellow")
 
 

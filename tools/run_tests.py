@@ -44,7 +44,7 @@ def quick():
 
 
 def main(arguments):
-    # A name of a file or test on the command line replaces the whole.
+    # The name of a file or test on the command line replaces the whole set.
     paths = []
     if arguments[:1] == ["--quick"]:
         arguments, paths = arguments[1:], quick()

@@ -44,8 +44,8 @@ RESULTS = (
     "StartTransaction StatusNotification StopTransaction"
 ).split()
 
-# Answers that registration, billing or a driver hang on. Of these the table on the device only
-# says that they are objects: the adapter reads each field by itself, and takes what it can use.
+# Answers that registration, billing or a driver depends on. Of these the table on the device only
+# says that they are objects: the adapter reads each field by itself, and takes those it can use.
 ADAPTER = "Authorize BootNotification StartTransaction StopTransaction".split()
 
 DIALECT = {

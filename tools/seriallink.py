@@ -1,9 +1,9 @@
 # The serial line to a board: finding it, opening it, MicroPython's prompt at the other end.
 # MIT license; part of microevse
-"""`Trouble` is every failure that a user can do something about: one sentence that says what.
+"""`Trouble` is every failure that a user can do something about: its text is one sentence.
 
-mpremote does the talking to MicroPython; its transport is used, not its command line, so
-that progress and errors are ours to tell. Its version is pinned for that.
+mpremote talks to MicroPython. Its transport is used, not its command line, so that this program
+reports progress and errors itself. Its version is pinned for that.
 """
 
 import ast
@@ -21,14 +21,14 @@ from serial.tools import list_ports
 
 BAUD = 115200
 READ_S = 2
-RUN_S = 60  # a command may say nothing for so long: erasing flash takes its time
+RUN_S = 60  # a command may print nothing for so long: erasing flash takes its time
 # `12.345 W ocpp: text`, as lib/evse_base/log.py prints it.
 LOG_LINE = re.compile(r"[0-9]+\.[0-9]{3} [IWE] [a-z_0-9]+: ")
 OLDEST = (1, 24)
 
 
 class Trouble(Exception):
-    """What went wrong and what to do about it, in one sentence."""
+    """A problem and its remedy, in one sentence."""
 
 
 def choose(port, ports=None):
@@ -97,12 +97,12 @@ def lines(line, until):
         data = line.read(line.in_waiting or 1)
         *whole, rest = (rest + data).split(b"\n")
         for text in whole:
-            # The prompt's last control characters stand before a charger's first line.
+            # The last control characters of the prompt come before the charger's first line.
             yield "".join(c for c in text.decode(errors="replace") if c.isprintable() or c == "\t")
 
 
 class Prompt:
-    """MicroPython's raw prompt on `port`. Whatever ran there is stopped.
+    """MicroPython's raw prompt on `port`. A program that ran there is stopped.
 
     Trouble if nothing answers like MicroPython.
     """
@@ -120,7 +120,7 @@ class Prompt:
 
     @staticmethod
     def _quiet(fn, *args, **kwargs):
-        # mpremote prints what it did not understand; here that becomes a Trouble.
+        # mpremote prints an answer that it did not understand; here that becomes a Trouble.
         with contextlib.redirect_stdout(io.StringIO()):
             return fn(*args, **kwargs)
 

@@ -1,4 +1,4 @@
-# Chargers on the virtual board: the command that those who build central systems start.
+# Chargers on the virtual board: the command for people who build central systems.
 # MIT license; part of microevse
 """Starts the firmware on simulated hardware and connects it to a CSMS: `simulate.py --help`.
 

@@ -37,7 +37,7 @@ BYTES = re.compile(r"^(buf|data|head|raw|frame|packet|piece)$")
 
 
 def guess(name, default=None):
-    """A type for a parameter or attribute; "Any" where nothing is known."""
+    """A type for a parameter or attribute; "Any" if nothing is known about it."""
     optional = ""
     if isinstance(default, ast.Constant):
         if isinstance(default.value, bool):
@@ -63,7 +63,7 @@ def _property(node):
 
 
 def _returns(node):
-    """A type of what a function returns, from what can be seen."""
+    """A type for the return value of a function, from its code."""
     if node.name == "__init__":
         return "None"
     inner = [n for n in ast.walk(node) if isinstance(n, (ast.Return, ast.Yield, ast.YieldFrom))]
@@ -99,8 +99,8 @@ def functions(body):
 
 
 def _flat(body):
-    """Statements with those of the branches of `if` and `try` at the top: differences between
-    interpreters. The first definition of a name counts."""
+    """Statements, with those of the branches of `if` and `try` at the top: the branches are
+    differences between interpreters. The first definition of a name counts."""
     for node in body:
         if isinstance(node, ast.If):
             yield from _flat(node.body + node.orelse)
@@ -127,7 +127,7 @@ def _targets(node):
 
 
 def _value_type(value, name):
-    """A type of what is assigned to `name`."""
+    """A type for the value that is assigned to `name`."""
     if isinstance(value, ast.Constant) and value.value is None:
         kind = guess(name)
         return kind if kind == "Any" else kind + " | None"
@@ -158,7 +158,8 @@ def members(path):
         for name, value in _targets(node):
             if public(name):
                 found.setdefault(name, ("value", value))
-        # Names that a module hands on have a comment for the linter: imported, and not used here.
+        # A module that passes on a name marks the import for the linter: imported, and not used
+        # here.
         if isinstance(node, ast.ImportFrom) and path.suffix == ".py":
             line = path.read_text(encoding="utf-8").split("\n")[node.lineno - 1]
             if "noqa" in line and "F401" in line:
@@ -168,7 +169,7 @@ def members(path):
 
 
 def attributes(node):
-    """{name: expression} of what a class's methods put on self, and of its class attributes."""
+    """{name: expression} of the attributes that a class's methods set on self, and of its own."""
     found = {}
     for statement in node.body:
         for name, value in _targets(statement):
@@ -320,7 +321,8 @@ def modules():
 
 
 def shape(path):
-    """What stub and module must agree on: {name: kind, parameters, which have a default}."""
+    """The shape in which stub and module must agree: {name: kind, parameters, which have a
+    default}."""
     found = {}
     for name, node in members(path).items():
         if isinstance(node, tuple):
@@ -342,7 +344,7 @@ def _call(node):
 
 
 def differences():
-    """Sentences about stubs that do not say what their module does."""
+    """Sentences about stubs that differ from their modules."""
     found = []
     wanted = set()
     for path in modules():

@@ -5,8 +5,8 @@
     usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=? MaxCurrent=16 \\
         CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=?
 
-A value of `-` is asked for. Checked here, then by the charger, which keeps the values and
-starts anew. Whatever it was doing is stopped: not while a car charges.
+A value of `-` is asked for. The values are checked here, then by the charger, which keeps them and
+restarts. This stops the program of the charger: not while a car charges.
 """
 
 import argparse
@@ -30,7 +30,7 @@ _CA_FILE = "ca.pem"
 
 
 class Trouble(Exception):
-    """What went wrong and what to do about it, in one sentence."""
+    """A problem and its remedy, in one sentence."""
 
 
 class RawRepl:
@@ -86,7 +86,7 @@ class RawRepl:
         return found
 
     def send(self, code):
-        """Start `code`; its answer is not waited for."""
+        """Start `code` without waiting for its answer."""
         data = code.encode() + b"\x04"
         for at in range(0, len(data), _CHUNK):
             os.write(self._fd, data[at : at + _CHUNK])
@@ -139,8 +139,8 @@ def main(argv=None):
         ca = args.ca.read_text() if args.ca else None
         if ca is not None:
             values["CaFile"] = _CA_FILE
-        # First here: what is certainly wrong does not stop a charger. What may be there
-        # already (an identity, a certificate) only the charger itself knows.
+        # Checked here first: a value that is certainly wrong must not stop the charger. Only the
+        # charger knows what it has already (an identity, a certificate).
         try:
             provision(values)
         except Refused as refused:
@@ -150,7 +150,7 @@ def main(argv=None):
         repl = RawRepl(args.port)
         try:
             label = apply(repl.run, values, ca)
-            # Said before: the charger shall not take this for a crash.
+            # Marked before the reset, so that the charger does not take it for a crash.
             repl.send("from hal import system\nsystem.mark('SoftRestart')\nsystem.reset()")
         finally:
             repl.close()

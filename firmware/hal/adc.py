@@ -20,7 +20,7 @@ _BUFFER = const(256)  # 8 ms at 31 us: faster than any ESP32 converts
 
 _SKIP_WRAP = const(0x0FFFFFFF)  # three days in ms: a small int, and longer than any gap
 _PAIRS = const(9)  # readings for one voltage, an odd number
-_EMPTY = const(150)  # counts of 65535: below the converter sees nothing
+_EMPTY = const(150)  # counts of 65535; a lower count is no reading
 _FULL_FROM = const(65500)  # counts above mean a full converter
 _NOMINAL_UV = const(48)
 _INTERCEPT_UV = const(142000)  # voltage of a count of 0 on an ESP32; other chips start at 0
@@ -42,7 +42,7 @@ class PilotAdc:
         self.uncalibrated = []  # indices of connectors whose levels cannot be trusted
         self._intercept_uv = _INTERCEPT_UV if board["chip"] == "esp32" else 0
         self._lows = []
-        from iec61851 import calibration  # needed once: its heap is worth more
+        from iec61851 import calibration  # needed once, then unloaded: it takes much heap
 
         temp = board.get("temp")
         self._temp = _input(temp["adc"]) if temp and "adc" in temp else None
@@ -79,8 +79,8 @@ class PilotAdc:
 
     def age_ms(self, index):
         """How long ago the last window of a pilot began; 0 if there was none yet."""
-        # Always asked, so that time left out before does not count for a later window; it is
-        # told once, but was left out for every pilot.
+        # Asked each time, because `skipped_ms` returns a time only once: it is for all pilots, and
+        # must not count for a later window.
         self._skipped_ms = (self._skipped_ms + burst.skipped_ms()) & _SKIP_WRAP
         last = self._starts[index]
         if last is None:
@@ -100,14 +100,14 @@ class PilotAdc:
         return proximity.cable_ma(mv, pp.get("pullup", 1000), pp.get("vcc_mv", 3300))
 
     def low_mv(self, index):
-        """What the pilot's source made of -12 V at boot, mV; None if an EV was there, or where
-        the front end does not see that far."""
+        """The voltage that the pilot's source gave for -12 V at boot, mV; None if an EV was there,
+        or where the front end cannot measure it."""
         return self._lows[index]
 
     def temp_mv(self):
         """Millivolts at the temperature sensor, only where one is fitted. None without a reading,
-        and at either end of the converter's range: no sensor or a shorted one, or conversions
-        that fail, whatever the curve makes of it."""
+        and at either end of the converter's range, whatever the curve gives there: the sensor is
+        missing or shorted, or conversions fail."""
         raw = _middle(self._temp.read_u16)
         if raw is None or not _EMPTY < raw < _FULL_FROM:
             return None
@@ -128,9 +128,9 @@ def _input(pin):
 
 
 def _middle(read, count=_PAIRS):
-    """The middle one of so many readings: less than half of them may have failed, be it with an
-    OSError, a number below 0 or a 0 (the mean of 2 V and some zeros is another cable, a hot sensor
-    that seems cool, or a calibration that is off). None if half of them gave no number."""
+    """The middle one of `count` readings. A reading fails by an OSError, a number below 0 or a 0.
+    None if half of them or more have failed. They are not averaged: the mean of 2 V and some zeros
+    is another cable, a hot sensor that seems cool, or a wrong calibration."""
     values = []
     for _ in range(count):
         try:

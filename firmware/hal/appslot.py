@@ -1,13 +1,13 @@
-# The application slots of this board: the one that starts, and the word on it afterwards.
+# The application slots of this board: which one starts, and its confirmation afterwards.
 # MIT license; part of microevse
-"""boot.py calls `start()`; the application asks and answers with the rest.
+"""boot.py calls `start()`; the application uses the other functions.
 
-What runs is known by its place on the module path, /app_a or /app_b: nothing else is kept
-from boot.py, whose modules are dropped so that the slot's own are imported.
+The running slot is known by its place on the module path, /app_a or /app_b. Nothing else is kept
+from boot.py: its modules are dropped so that those of the slot are imported.
 
-What lies in the file system is as old as the last flash by cable, and starts slots of any
-later version. So this is fixed for good: the record (lib/slots), `app.mpy` and `lib` in an
-image, and what main.py calls there (host_tests/charger/test_start_interface.py).
+The files in the file system are as old as the last flash by cable, and start slots of any later
+version. So these are fixed for good: the record (lib/slots), `app.mpy` and `lib` in an image, and
+the functions that main.py calls there (host_tests/charger/test_start_interface.py).
 """
 
 import os
@@ -20,8 +20,8 @@ from hal.partition import Flash
 NAMES = ("app_a", "app_b")
 # Where the chip runs code from its flash, both slots are files of this partition's ROMFS.
 ROM = "romfs"
-# What a version on trial may take from its start to its first tick, which sets the watchdog
-# anew. One that hangs before that is reset by the watchdog, and so counts as a failed start.
+# The time that a version on trial may take from its start to its first tick, which sets the
+# watchdog anew. The watchdog resets a version that hangs before that: a failed start.
 TRIAL_MS = 60000
 
 
@@ -67,12 +67,12 @@ def devices():
 
 
 def takes(flash):
-    """Format of the images that a slot is for: the program that mounts them is the chip's."""
+    """Format of the images for a slot: one that MicroPython on this chip can mount."""
     return "lfs2" if isinstance(flash, Flash) else "romfs"
 
 
 def running():
-    """Name of the slot that runs; None: what lies in the file system does."""
+    """Name of the running slot; None if the application of the file system runs."""
     for name in NAMES:
         if "/" + name in sys.path:
             return name
@@ -80,14 +80,15 @@ def running():
 
 
 def _mount(name, flash, record):
-    """Put the slot on the module path, before everything else. Any exception: it cannot be."""
+    """Put the slot on the module path, before everything else. Any exception: it cannot be
+    mounted."""
     import vfs
 
     where = "/" + name
     if record.field("format") != takes(flash):
         raise ValueError("an image of another format")
     if takes(flash) == "romfs":
-        # MicroPython has mounted the outer one: an inner file is memory, its code runs there.
+        # MicroPython has mounted the outer ROMFS. A file in it is memory: its code runs in place.
         with open("/rom/" + name, "rb") as file:
             system = vfs.VfsRom(memoryview(file))
     else:
@@ -95,7 +96,7 @@ def _mount(name, flash, record):
         system = vfs.VfsLfs2(_Image(flash, block, length))
     vfs.mount(system, where, readonly=True)
     try:
-        # Before it is too late to take another one.
+        # Opened now, while another slot can still be taken.
         open(where + "/app.mpy", "rb").close()
     except OSError:
         vfs.umount(where)
@@ -112,7 +113,7 @@ def _try(name, flash, record):
         slots.start(flash, record)
     try:
         _mount(name, flash, record)
-    except Exception as exc:  # whatever is in there: the other slot may be better
+    except Exception as exc:  # any exception: the other slot may work
         print("boot: %s: %r" % (name, exc))
         if trial:
             slots.give_up(flash)
@@ -170,8 +171,8 @@ def confirm():
 def go_back(home=False):
     """Give up the slot that runs: the next start takes the other one.
 
-    home: an application in the file system, where there is one, would do too. Returns False,
-    and changes nothing, if nothing else is there to be started, or no slot runs. The caller
+    home: the application in the file system, where there is one, will do, too. Returns False, and
+    changes nothing, if there is no other application, or no slot runs. The caller
     resets the chip.
     """
     name = running()

@@ -18,9 +18,9 @@ class Contact:
 
 
 def input_of(cfg):
-    """(pin, closed contact means yes) of an input that says yes or no: a pin alone has a contact
-    that closes; a table {pin, normally_closed} may have one that opens, and so does a wire that
-    breaks."""
+    """(pin, True if a closed contact means yes) of an input. A pin alone: the contact closes for
+    yes. A table {pin, normally_closed}: the contact may open for yes; then a broken wire says yes,
+    too."""
     if isinstance(cfg, dict):
         return cfg["pin"], not cfg.get("normally_closed", False)
     return cfg, True
@@ -34,7 +34,7 @@ def tells(cfg):
 
 
 class EmergencyStop:
-    """The emergency stop: opens at once, by soft interrupt; `pressed()` for all who look."""
+    """The emergency stop: opens at once, by soft interrupt. `pressed()` is for all other code."""
 
     def __init__(self, cfg):
         pin, closed = input_of(cfg)
@@ -49,7 +49,7 @@ class EmergencyStop:
         self._trips.append(trip)
 
     def _on_edge(self, _pin):
-        # Read again: a false pulse beside a contactor is none.
+        # Read again: a contactor nearby may cause a false pulse.
         if self.pressed():
             for trip in self._trips:
                 trip("EmergencyStop")
@@ -66,7 +66,7 @@ class Poles:
         self.single = len(self._mirrors) < 2 and len(self._senses) < 2
 
     def wrong(self, closed):
-        """Number (from 1) of the first pole that is not `closed` (or is, if False); 0: none."""
+        """Number (from 1) of the first pole that is not in the state `closed`; 0: none."""
         return _first(self._mirrors, not closed) or _first(self._senses, closed)
 
     def any_closed(self):

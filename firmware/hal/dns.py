@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """getaddrinfo() of the ESP32 waits for seconds, with the interpreter's lock released
 (ports/esp32/modsocket.c): in a thread of its own it stops no other code. MicroPython on a host has
-threads without such a lock, which must never be used; there the call is made as it is, and
+threads without such a lock, which must never be used; there the call is made directly, and
 stalls."""
 
 import asyncio
@@ -51,7 +51,7 @@ class Dns:
         raise OSError("no answer from the name server")
 
     def _work(self, host, port, answer):
-        # Everything is handed over by one append: no lock is needed.
+        # The thread hands over its result by one append: no lock is needed.
         try:
             found = self._plain(host, port)
         except Exception as exc:

@@ -1,8 +1,8 @@
 # A DS18B20 thermometer, through MicroPython's own onewire and ds18x20.
 # MIT license; part of microevse
 """One sensor on one pin, with a pull-up of 4.7k. A conversion takes 750 ms and a reading a
-dozen milliseconds of 1-Wire slots, so both belong into a task; between two bytes the tick has
-its turn, and the bus does not mind waiting."""
+dozen milliseconds of 1-Wire slots, so both belong into a task. The tick runs between two bytes;
+the bus may wait."""
 
 import asyncio
 
@@ -15,15 +15,15 @@ from evse_base import ticks_diff, ticks_ms
 EVERY_S = 2
 STALE_MS = 10000  # an older reading counts as none, also if the task has stopped
 CONVERT_S = 0.8  # 12 bits: at most 750 ms
-TRIES = 3  # readings lost in a row before nothing is known any more
-# Its value after power-on. A sensor that lost its supply during a conversion says this,
-# too: taken for true only next to a reading like it.
+TRIES = 3  # failed readings in a row before the temperature is unknown
+# The sensor's value after power-on. A sensor that lost its supply during a conversion gives it,
+# too: so it is believed only if the reading before was close to it.
 _POWER_ON_DC = 850
 _NEAR_DC = 50
 
 
 class Ds18b20:
-    """`temp_dc()`: tenths of a degree Celsius, None while nothing is known. `run()`: its task."""
+    """`temp_dc()`: tenths of a degree Celsius, None while unknown. `run()`: its task."""
 
     def __init__(self, cfg):
         self._bus = DS18X20(OneWire(machine.Pin(cfg["pin"])))
@@ -57,7 +57,7 @@ class Ds18b20:
         except asyncio.CancelledError:
             raise
         except OneWireError:
-            self._rom = None  # gone; the next one may be another sensor
+            self._rom = None  # the sensor is gone; the next one may be another one
         except Exception as exc:
             # The driver raises a bare Exception for a wrong checksum.
             log.info("temp", "DS18B20: %s", exc)

@@ -1,8 +1,8 @@
 # Ethernet by a PHY on the ESP32's RMII (LAN8720 and alike).
 # MIT license; part of microevse
-"""The same methods as hal/wifi.py. A cable that is pulled is seen at once; what is not told is
-a switch that hangs or a port that moved to another network, and for those the interface is
-switched off and on, as if the cable had been pulled."""
+"""The same methods as hal/wifi.py. The driver reports a pulled cable at once. It does not report a
+switch that hangs or a port that moved to another network: then the interface is switched off and
+on, as if the cable had been pulled."""
 
 import asyncio
 
@@ -71,7 +71,7 @@ class Link:
 
     async def _restart(self):
         if not self._may_stall():
-            return  # a car charges: switching the PHY takes its moment
+            return  # switching the PHY stalls for a moment: not while a car charges
         log.warn("eth", "interface restarts")
         self._lan.active(False)
         await asyncio.sleep(_RESTART_S)

@@ -13,7 +13,7 @@ from binascii import crc32
 
 SPACE = "microevse"
 KEY = "outputs"
-# boot.py reads as much.
+# boot.py reads at most this many bytes.
 KEPT_MAX = 40
 
 

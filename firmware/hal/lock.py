@@ -14,9 +14,9 @@ class Lock:
     `settle_ms` before the contact is read, `break_ms` between tries, `locked_level`,
     `detect_drive` (the contact has current only while both wires are high).
 
-    With `detect_drive` the lock is not watched while charging: to look would mean to drive the
-    wire that pulls the bolt out, twice a second under load, and the other wire alone holds against
-    it. If that one breaks, each look unlocks."""
+    With `detect_drive` the lock is not watched while charging. Each look would drive the wire that
+    pulls the bolt out, twice a second under load, and only the other wire holds against it. If the
+    other wire breaks, each look unlocks."""
 
     fitted = True
 
@@ -70,8 +70,9 @@ class Lock:
         return False
 
     async def _sense(self, wire):
-        """After a movement by `wire`, which is high first and low last: the tick may run between
-        two lines, and one wire alone moves the bolt. So it goes on as it went."""
+        """Read the contact after a movement by `wire`, which goes high first and low last. The
+        tick may run between two lines, and one wire alone moves the bolt: then it moves on the
+        same way."""
         other = self._b if wire is self._a else self._a
         try:
             wire.value(1)

@@ -1,7 +1,7 @@
 # The control pilot's output: 1 kHz from the LEDC.
 # MIT license; part of microevse
-"""The PWM object is made once and kept, +12 and -12 V are duties of 100 and 0 %: letting
-the LEDC go would glitch. It runs on while the interpreter stalls."""
+"""The PWM object is made once and kept, +12 and -12 V are duties of 100 and 0 %: a new object
+would cause a glitch. The LEDC runs on while the interpreter stalls."""
 
 import machine
 from iec61851 import duty

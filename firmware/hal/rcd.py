@@ -1,7 +1,7 @@
 # Residual current monitor (6 mA DC, 30 mA AC): trip output and test input.
 # MIT license; part of microevse
-"""The second layer. The trip output belongs into the relay driver as well: interrupts on
-an ESP32 are soft, and a stalled interpreter does not run them."""
+"""The second layer. The trip output also has to act on the relay driver directly: interrupts on an
+ESP32 are soft, and a stalled interpreter does not run them."""
 
 import asyncio
 
@@ -26,11 +26,11 @@ class Rcd:
         self._trip = pin(cfg["trip"], pin.IN)
         test = cfg.get("test")
         self._test = None if test is None else pin(test, pin.OUT, value=0)
-        # Nothing is known before the first test; without a test input nothing ever will be.
+        # The state is unknown before the first test. Without a test input it counts as passed.
         self._passed = self._test is None
         self._testing = False
         self._report = None
-        self.evse = None  # the one it lets close: has `closed` and `plug_count`
+        self.evse = None  # the Evse whose contactor this RCD lets close
         self._plug = -1  # the plug-in that the passed test belongs to
         edge = pin.IRQ_RISING if self._tripped_level else pin.IRQ_FALLING
         self._trip.irq(handler=self._on_edge, trigger=edge)
@@ -59,13 +59,13 @@ class Rcd:
         return self._test is None or self.evse is None or self._plug == self.evse.plug_count
 
     def expire(self):
-        """The last test is too old: nothing closes before another one is passed. A contactor that
-        is closed stays closed."""
+        """Make the last test too old: the contactor cannot close before another test has passed. A
+        contactor that is closed stays closed."""
         self._plug = -1
 
     async def self_test(self):
-        """Make it trip and let go again. True if it did both; contactor open, please. Tests do not
-        overlap: a call during a test waits for its end and returns its result."""
+        """Make it trip and let go again. True if it did both. The contactor has to be open. Tests
+        do not overlap: a call during a test waits for its end and returns its result."""
         if self._test is None:
             return not self.tripped()
         while self._testing:
@@ -99,6 +99,6 @@ class Rcd:
         return False
 
     def _on_edge(self, _pin):
-        # Read again: a false pulse of less than a millisecond beside a contactor is none.
+        # Read again: a contactor nearby may cause a false pulse of less than a millisecond.
         if not self._testing and self._report and self.tripped():
             self._report("RcdTripped")

@@ -1,4 +1,4 @@
-# Finds a network link that is dead although its driver says it is up; parts of every link.
+# Finds a network link that is dead although its driver says it is up; helpers of every link.
 # MIT license; part of microevse
 """An access point can keep a station associated and pass no packet of it; a switch can hang.
 The driver reports neither. A dead link is known by missing answers: the central system does not

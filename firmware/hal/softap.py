@@ -30,7 +30,7 @@ class SoftAp:
 
     def open(self, ssid, key):
         """Start the access point with WPA2. OSError if the driver refuses."""
-        # Configured first: at no moment is it open without a password.
+        # Configured before it starts: it is never open without a password.
         self._ap.config(ssid=ssid, security=_WPA2, key=key, max_clients=MAX_CLIENTS)
         self._ap.active(True)
 
@@ -60,7 +60,7 @@ class SoftAp:
         sta.active(True)
         sta.config(pm=network.WLAN.PM_NONE)  # power save disturbs the ADC on some chips
         sta.disconnect()
-        # Without an end to its own tries the driver never tells the reason.
+        # A driver that tries for ever never reports the reason.
         sta.config(reconnects=1)
         try:
             sta.connect(ssid, password or None)

@@ -1,9 +1,9 @@
 # Reset, why there was one, identity, clock and heap of the chip.
 # MIT license; part of microevse
 """machine.reset(), a panic and the task watchdog reset the CPU alone: pins and PWM stay as they
-are. A reset of the system lets go of them (ESP-IDF, components/esp_rom/include/esp32/rom/rtc.h:
-SW_RESET, "software reset digital core", against SW_CPU_RESET), and `reset` makes one where it
-knows how; before that it opens.
+are. A reset of the system releases them (ESP-IDF, components/esp_rom/include/esp32/rom/rtc.h:
+SW_RESET, "software reset digital core", against SW_CPU_RESET). `reset` opens all contactors, then
+resets the system, on a chip where it knows how.
 
 A commanded reset, a crash and a power cut look alike to the chip: machine.reset() and a
 panic both end as HARD_RESET. A marker in RTC memory, which outlasts every reset but
@@ -121,7 +121,7 @@ def boot_loops():
 
 
 def healthy():
-    """This start has gone well: the next crash is the first of a row."""
+    """Mark this start as a good one: the next crash is the first of a row."""
     global _loops
     last_reset()
     _loops = 0
@@ -129,14 +129,14 @@ def healthy():
 
 
 def reset():
-    """Open every contactor, set the pilots to steady +12 V, reset the chip; does not return. Where
-    the chip can, it is a reset of the system, which lets go of all pins; else they stay as they
-    have just been set."""
+    """Open every contactor, set the pilots to steady +12 V, reset the chip; does not return. On a
+    chip that allows it this is a reset of the system, which releases all pins. Else the pins stay
+    as they have just been set."""
     for pin, level in sys.modules.get("outputs", ()):
         try:
             machine.Pin(pin, machine.Pin.OUT, value=level)
         except Exception:
-            pass  # the next one is tried all the same
+            pass  # the next output is tried all the same
     try:
         gc.collect()
         if watchdog.registers:
@@ -162,7 +162,7 @@ def rtc_not_before(unix):
     """Set the chip's clock to Unix seconds if it is behind. True if it was."""
     epoch = _2000 if time.gmtime(0)[0] == 2000 else 0
     if int(time.time()) + epoch >= unix:
-        return False  # it went on through the reset
+        return False  # the clock has run on through the reset
     set_rtc(unix)
     return True
 

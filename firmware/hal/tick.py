@@ -9,15 +9,15 @@ tick is skipped.
 Timer callbacks on ESP32 are soft: they run between two bytecodes of whatever runs, but
 not inside a C call, and up to eight of them may have queued up behind one.
 
-A window takes 4 ms, so two of them in every 10 ms would leave nothing of the chip to all
-others. With several connectors the windows are interleaved while any contactor is closed:
-one connector's turn in each tick, beside it only those in doubt. The one whose turn it is
-gets a second window at once where its EV seems to have let go: a tick later would be the
-turn of another. S2 to open contact is thus one round of turns, two windows and the drop-out
-of the contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
+A window takes 4 ms, so two of them in every 10 ms would leave no time for the rest of the program.
+With several connectors the windows are interleaved while any contactor is closed: each tick looks
+at the connector whose turn it is, and at others only if they are in doubt. If the EV seems to have
+let go, the connector whose turn it is gets a second window at once: the next tick is the turn of
+another one. S2 to open contact is thus one round of turns, two windows and the drop-out of the
+contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
 
-Who watches this: the clock is watched by the count of ticks, the ticks by both watchdogs and by
-app.py, which asks `stopped`; a tick that is late again and again opens (_LATE_MS).
+The count of ticks watches the clock. Both watchdogs watch the ticks, and so does app.py, which
+asks `stopped`. A tick that is late again and again opens the contactors (_LATE_MS).
 """
 
 import burst
@@ -30,30 +30,32 @@ from hal import system, watchdog
 
 PERIOD_MS = const(10)
 OPEN_MS = const(20)  # between two looks while every contactor is open
-# The clock is behind the ticks by more than this: it stands still (130 ms while closed) or runs
-# slow (10 % after 1.2 s, 2 % after 6 s). Behind a stall it can be 90: eight ticks have queued up.
-# A fast clock makes every tick look late: see below. No third counter is asked: that of the CPU's
-# cycles hangs on the same crystal, and without it nothing runs, and the RTC watchdog bites.
+# The clock stands still or runs slow if it is behind the ticks by more than this: found after 130
+# ms (closed), after 1.2 s if it is 10 % slow, after 6 s if 2 %. After a stall it can be 90 ms
+# behind: eight ticks have queued up. A fast clock makes every tick look late: see _LATE_MS. There
+# is no third counter: that of the CPU's cycles depends on the same crystal. Without the crystal
+# nothing runs, and the RTC watchdog resets the chip.
 _BEHIND_MS = const(120)
-# Then so many ticks more, and the chip is reset, if the watchdogs have not done it: 3 s.
+# After so many ticks more, 3 s, the chip is reset, if the watchdogs have not done it.
 _CLOCKLESS = const(300)
-# The sum of gaps beyond GAP_MS while closed, less 1 ms for each tick (a tenth of the time):
-# gaps of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms
-# five times a second never do. A single gap of this length is the watchdog's.
+# The sum of gaps beyond GAP_MS while closed, less 1 ms for each tick (a tenth of the time). Gaps
+# of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms five
+# times a second never open. A single gap of this length is a case for the watchdog.
 _LATE_MS = const(1000)
-_FEED_EVERY = const(4)  # looks; the watched tasks are asked as often
-# A watched task is late, closed, for so many feeds that were left out: 240 ms, in which a task
-# that has only waited behind a stall has shown itself.
+_FEED_EVERY = const(4)  # looks between two feeds; the watched tasks are checked as often
+# While closed: feeds that are left out, because a watched task is late, before the contactors
+# open. That is 240 ms: a task that only waited for the end of a stall has beaten by then.
 DEAD = const(6)
-# With a guard tasks may wait behind stalls of seconds; it opens for pilot and RCD alone, so there
-# is an end to that, too: 8 s.
+# With a guard, tasks may wait for stalls of seconds. But the guard watches only the pilot and the
+# RCD, so there is a bound on this wait, too: 8 s.
 DEAD_GUARDED = const(200)
 
 
 class Tick:
-    """`adc`: PilotAdc; `evses`, `contactors`: in the order of the profile; `alive()`: whether the
-    rest of the program is (must not allocate); `guarded`: what may stall while open may stall
-    while closed, because a guard opens the contactor without us: the watchdog waits for it."""
+    """`adc`: PilotAdc; `evses`, `contactors`: in the order of the profile; `alive()`: True while
+    all watched tasks are alive (must not allocate); `guarded`: what may stall while open may stall
+    while closed, because a guard opens the contactor without the program: the watchdog allows
+    it."""
 
     def __init__(self, adc, evses, contactors, dog, alive, guarded=False):
         self._adc = adc
@@ -64,8 +66,8 @@ class Tick:
         self._guarded = guarded
         self._closed_dog_ms = watchdog.OPEN_MS if guarded else watchdog.CLOSED_MS
         self._callback = self._on_timer  # bound once: a bound method is an allocation
-        # True once the looks and the watchdog are those of open contactors. Until then, for a
-        # look after the last one has opened, a long stall would be taken for a hang.
+        # True once the looks and the watchdog have the times of open contactors: at the first look
+        # after the last contactor opened. A long stall before that look is taken for a hang.
         self.relaxed = True
         self.beats = 0  # counts the ticks, modulo 65536
         self._asked = None  # `beats` when `stopped` was asked last
@@ -93,7 +95,7 @@ class Tick:
         if not self._alive():
             raise OSError("a watched task is late")
         self._dog.set(self._closed_dog_ms)
-        if self.relaxed:  # what counts while another contactor is closed goes on
+        if self.relaxed:  # else another contactor is closed, and its counters go on
             self._behind_ms = self._late_ms = self._dead = 0
             self.relaxed = False
 
@@ -105,12 +107,12 @@ class Tick:
             evse.trip(cause)
 
     def stopped(self):
-        """True if no tick has run since this was asked: a second ago, by a task."""
+        """True if no tick has run since the last call; a task calls it once a second."""
         asked, self._asked = self._asked, self.beats
         return asked == self.beats and not burst.left_out()
 
     def give_up(self, cause):
-        """Open, and restart the chip: for the watch over the tick, and for the tick itself."""
+        """Open, and restart the chip. The watch over the tick calls this, and the tick itself."""
         self.open_all(cause)
         log.error("tick", "%s: reset", cause)
         system.mark("Crash")
@@ -118,7 +120,7 @@ class Tick:
 
     def rest(self):
         """Stop feeding the watchdogs: a person is at the console."""
-        self.relaxed = True  # the next tick sets no time again
+        self.relaxed = True  # so that the next tick does not set the time of the watchdog
         self._dog.rest()
 
     def _on_timer(self, _timer):
@@ -128,7 +130,7 @@ class Tick:
         try:
             self._look()
         except BaseException as exc:
-            # Whatever it is: no pilot was seen, so no contactor stays closed.
+            # After any exception: no pilot was seen, so no contactor stays closed.
             self.failures += 1
             self.open_all("TickFailed")
             if not isinstance(exc, Exception):
@@ -157,7 +159,7 @@ class Tick:
             return  # without feeding the watchdogs
         self._behind_ms = behind
         if queued:
-            return  # behind a stall: this moment has been looked at
+            return  # the tick has queued up behind a stall: the look at this moment is done
         adc = self._adc
         evses = self._evses
         count = len(evses)
@@ -197,7 +199,8 @@ class Tick:
             self._feed(closed)
 
     def _feed(self, closed):
-        """A tick that failed does not get here; a hung main program is not fed for."""
+        """Feed the watchdogs, unless a watched task is late. A tick that failed does not get
+        here."""
         if self._alive():
             self._dead = 0
             self._dog.feed()

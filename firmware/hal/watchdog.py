@@ -1,9 +1,9 @@
 # The two watchdogs of the chip.
 # MIT license; part of microevse
-"""The task watchdog (`machine.WDT`) resets the CPU: outputs keep their levels until boot.py
-drives them, and it hangs on timer group 0, as the clock does. The RTC watchdog of an ESP32 hangs
-on the slow RC oscillator alone, and its action is a reset of the system: every output is let go
-at that moment. So it bites first, and the task watchdog comes half as long again after it.
+"""The task watchdog (`machine.WDT`) resets the CPU: outputs keep their levels until boot.py drives
+them. It depends on timer group 0, as the clock does. The RTC watchdog of an ESP32 depends on the
+slow RC oscillator alone, and it resets the system, which releases every output at that moment. So
+it is set to act first; the task watchdog acts half as long again after it.
 
 The registers: ESP-IDF, components/soc/esp32/include/soc/rtc_cntl_reg.h (RTC_CNTL_WDT*). The order
 of writing and the lengths of the reset signals: components/hal/wdt_hal_iram.c and rwdt_ll.h. The
@@ -24,7 +24,7 @@ _CONFIG0 = const(0x3FF4808C)
 _CONFIG1 = const(0x3FF48090)  # stage 0, in cycles of the slow clock
 _FEED = const(0x3FF480A0)
 _PROTECT = const(0x3FF480A4)
-# As literals, not computed: the chip's small integers end at 2^30, and these lie ready.
+# Literals, because the chip's small integers end at 2^30: a computed one would allocate.
 _KEY = const(0x50D83AA1)
 _FEED_BIT = const(0x80000000)
 # Enabled; stage 0 resets the system, the other stages do nothing; reset signals of 3.2 us; both
@@ -38,8 +38,8 @@ registers = None  # machine.mem32 of a chip whose registers are the ones above
 
 
 class Watchdog:
-    """Does not run before the first `set()`. `chip`: the profile's. `mem`: None where a hang ends
-    in no reset that lets go of the outputs."""
+    """Does not run before the first `set()`. `chip`: the profile's. `mem`: None where no watchdog
+    releases the outputs."""
 
     def __init__(self, chip=""):
         global registers
@@ -60,13 +60,14 @@ class Watchdog:
         """The time of stage 0. OSError if the register does not keep it."""
         mem = self.mem
         mem[_PROTECT] = _KEY
-        mem[_FEED] = _FEED_BIT  # first: so much may have passed already
+        mem[_FEED] = _FEED_BIT  # first: as much as that may have passed already
         mem[_CONFIG1] = ms * self._cycles
         if mem[_CONFIG1] != ms * self._cycles:
             raise OSError("the RTC watchdog takes no time")
 
     def set(self, ms):
-        """From now on feed it at least every `ms`. Does not allocate. OSError if it cannot be."""
+        """From now on feed it at least every `ms`. Does not allocate. OSError if it cannot be
+        set."""
         mem = self.mem
         if mem is not None:
             self._stage(ms)

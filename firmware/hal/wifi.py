@@ -1,6 +1,6 @@
 # Joins one of the known WiFi networks and stays there.
 # MIT license; part of microevse
-"""The driver reconnects by itself after lost beacons; this steps in where it does not. From
+"""The driver reconnects by itself after lost beacons; this module acts where it does not. From
 mild to harsh: the driver's own attempts (30 s), a new association, another known network,
 the driver switched off and on (stalls for a moment: only while that does no harm), and, once
 in a start that has had the network, a reset of the chip. Nothing here opens a contactor.
@@ -94,8 +94,8 @@ class Link:
         return [(text(ssid), text(key)) for ssid, key in KNOWN if text(ssid)]
 
     async def up(self):
-        """Join the strongest known network; returns with an address. OSError if none lets us
-        in: 6 s for one that is not there, 20 s for one that gives no address."""
+        """Join the strongest known network; returns with an address. OSError if it can join none:
+        6 s for a network that is not there, 20 s for one that gives no address."""
         self._start()
         why = "no network is known"
         for ssid, key in self._candidates():
@@ -131,7 +131,7 @@ class Link:
         wlan = self._wlan
         # connect() while the driver is busy is an error: always from a clean start.
         wlan.disconnect()
-        # For ever trying, the driver would never say why it does not get in.
+        # A driver that tries for ever never reports why it cannot join.
         wlan.config(reconnects=_ONCE_MORE)
         if self._fixed:
             wlan.ifconfig(self._fixed)
@@ -140,7 +140,7 @@ class Link:
         while not wlan.isconnected():
             status = wlan.status()
             late = ticks_diff(ticks_ms(), start) > JOIN_MS
-            # Idle is seen for a moment before the driver begins, too.
+            # The driver is idle for a moment before it begins, too.
             if late or status not in (network.STAT_CONNECTING, network.STAT_IDLE):
                 wlan.disconnect()
                 return _REASONS.get(status, "no address, status %s" % status)
@@ -200,15 +200,15 @@ class Link:
         self._rounds += 1
         if self._rounds % ROUNDS == 0:
             await self._restart_driver()
-        # A start that never had the network would gain nothing by another one: so a network
-        # that is gone for good costs a single reset.
+        # If this start never had the network, another start would gain nothing. So a network that
+        # is gone for good costs a single reset.
         if self._reboot and self.joins and self._away is not None:
             if ticks_diff(ticks_ms(), self._away) > REBOOT_MS:
                 self._reboot()
 
     async def _restart_driver(self):
         if not self._may_stall():
-            return  # a car charges: in a later round
+            return  # a car charges: try in a later round
         log.warn("wifi", "driver restarts")
         self._wlan.active(False)
         await asyncio.sleep(_RESTART_S)

@@ -4,11 +4,11 @@
 it comes, and is read back and compared before one program operation makes it the newest.
 
 An installer has begin(size), write(bytes), finish() -> True if a reboot is needed, abort(),
-what() -> text that names what was finished, and installed(what) -> True if that is what runs
-for good, None while it is on trial, False if something else runs.
+what() -> text that names the version that was finished, and installed(what) -> True if that
+version runs for good, None while it is on trial, False if another one runs.
 
-File update.pub: keys (lib/slots/keys.py), one a line. Where it is there, nothing is taken that
-one of them has not signed. Older versions are taken unless UpdateNewerOnly is set.
+File update.pub: keys (lib/slots/keys.py), one a line. If it is there, an update must be signed
+with one of them. Older versions are taken unless UpdateNewerOnly is set.
 """
 
 import hashlib
@@ -70,19 +70,20 @@ class Installer:
         self._count = 0
         self._head = b""  # the header, until it is complete
         self._bundle = None  # the header, once it has been found good
-        self._wrong = None  # why it has not
+        self._wrong = None  # why the header is not good
         self._slot = None  # (name, Flash) that is written to
         self._digest = None
 
     @property
     def busy(self):
-        """Something is coming in, or waits to be finished."""
+        """True while an update is coming in, or waits to be finished."""
         return self._count > 0 or self._slot is not None
 
     def begin(self, size, owner=CENTRAL):
-        """A file of `size` bytes (None: not known) will come. ValueError: not now, or never.
+        """A file of `size` bytes (None: not known) will come. ValueError if it is not taken, now
+        or ever.
 
-        What the same owner had begun is forgotten; another one has to wait.
+        An unfinished file of the same owner is forgotten; another owner has to wait.
         """
         if self.busy and owner != self._owner:
             raise ValueError("an update from %s is coming in" % self._owner)
@@ -107,8 +108,8 @@ class Installer:
     def write(self, chunk):
         """The next bytes, at most a block: one erase. OSError if they cannot be stored.
 
-        What is not good is read to its end, so that the whole story is told in order
-        (Downloaded, then InstallationFailed), but it does not wear the flash.
+        A bad file is read to its end, so that all its statuses are reported in order (Downloaded,
+        then InstallationFailed), but it does not wear the flash.
         """
         chunk = memoryview(chunk)
         self._count += len(chunk)

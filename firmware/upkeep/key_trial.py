@@ -39,7 +39,7 @@ class KeyTrial:
         """An attempt ended with this HTTP status, 0 if there was none."""
         if status not in _REFUSED:
             return
-        # Refused as well: it is the central system that is wrong, or both are.
+        # If the old key is refused as well, the central system is wrong, or both keys are.
         self._refused = 0 if self._old else self._refused + 1
 
     def works(self):
@@ -50,7 +50,7 @@ class KeyTrial:
         old, self._old, self._refused = self._old, False, 0
         if old:
             log.warn("net", "AuthorizationKey is refused: the one before is in use again")
-            self._key = unhexlify(before)  # no change that would want a reconnection
+            self._key = unhexlify(before)  # the old key again: no new connection is needed
             self._settings.keep_own(NAMES[0], before)
             self._settings.keep_own(NAMES[1], "")
         self._settings.keep_own(BEFORE, "")

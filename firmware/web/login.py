@@ -1,4 +1,4 @@
-# Who may change something over HTTP: password, sessions, limits on guessing.
+# Credentials for changes over HTTP: password, sessions, limits on guessing.
 # MIT license; part of microevse
 """Credentials of the page: a cookie from the login form, or HTTP Basic for programs.
 

@@ -6,8 +6,8 @@
 def host_allowed(host, names):
     """Whether `host` (a Host header) is an IP address, localhost or one of our names.
 
-    Another site can let its own name point to our address and would then be of the same
-    origin as we are (DNS rebinding); an address or our own name it cannot take.
+    Another site can let its own name point to our address and would then be of the same origin as
+    we are (DNS rebinding). It cannot do so with an IP address or our own name.
     """
     host = host.strip().lower()
     if host.startswith("["):  # IPv6, [::1]:8080

@@ -75,7 +75,7 @@ def _error(status, code=None, message=None, headers=None):
 
 
 class WebServer(Microdot):
-    """Microdot with bounds on connections; `await start_server(host, port)` as ever."""
+    """Microdot with bounds on connections; `await start_server(host, port)` as in microdot."""
 
     def __init__(self):
         super().__init__()
@@ -92,13 +92,13 @@ class WebServer(Microdot):
             else:
                 await super().handle_request(conn, conn)
         except OSError:
-            pass  # the client left while it was answered: no concern of ours
+            pass  # the client left while it was answered: nothing to do
         finally:
             self.connections -= 1
             try:
                 await conn.aclose()
             except OSError:
-                pass  # closed by the client before
+                pass  # the client has closed it before
 
 
 def make_app(view, login, hosts=(), static=None):

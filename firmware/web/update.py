@@ -15,7 +15,7 @@ OWNER = "the page"
 _PIECE = 1024  # one erase of flash at the most
 # So short a body has been read by the server already, and is no bundle.
 _SMALLEST = 1024
-# Until the answer is on its way.
+# Seconds until the answer has left.
 _REBOOT_S = 1
 
 

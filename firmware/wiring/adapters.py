@@ -1,6 +1,6 @@
 # The versions of OCPP that this firmware speaks, and how the adapter of each is made.
 # MIT license; part of microevse
-"""Imported when a connection needs an adapter, and given up after it. Only the package of the
+"""Imported when a connection needs an adapter, then unloaded. Only the package of the
 version that the central system has picked is imported.
 """
 

@@ -1,8 +1,8 @@
 # The electrical parts of a board profile, put together.
 # MIT license; part of microevse
 """State machines, the sensors of a board, and the tasks that watch them; app.py keeps the results.
-The code of a part that is not fitted is not loaded. This module is given up once all runs: no part
-may keep a function that is made here, for that would keep the whole module."""
+The code of a part that is not fitted is not loaded. This module is unloaded once all parts run: no
+part may keep a function that is made here, for that would keep the whole module."""
 
 from evse_base import log
 from hal.contactor import Contactor

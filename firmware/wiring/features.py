@@ -1,4 +1,4 @@
-# Which optional parts this charger offers, and the truth about it for the central system.
+# Which optional parts this charger offers, and what it tells the central system about them.
 # MIT license; part of microevse
 """Feature profiles in the names of OCPP 1.6, and versions of OCPP: those of this firmware, less
 what the owner has switched off (setting FeaturesOff: names in _OPTIONAL and PROTOCOLS, commas
@@ -24,8 +24,8 @@ _FILE_PROTOCOLS = const("FTP,HTTP,HTTPS")
 # Those that can be switched off; the others are always there.
 _OPTIONAL = const(("Reservation", "LocalAuthListManagement", "FirmwareManagement"))
 _LISTS_PARTITION = const("lists")
-# Events kept where no central system bills, should one be configured later; and the most that are
-# dropped in one go.
+# Number of events that are kept without a central system, in case one is configured later; also
+# the most that are dropped in one go.
 _HISTORY = const(200)
 _DROP = const(50)
 
@@ -56,7 +56,7 @@ class Features:
             settings.provide("ReserveConnectorZeroSupported", "false")
 
     def tags(self, may_erase):
-        """The local authorization list; None, and the profile gone, where there is none.
+        """The local authorization list. Without one: None, and its profile is no longer offered.
 
         may_erase: callable, True while every contactor is open.
         """
@@ -76,7 +76,7 @@ class Features:
         return None
 
     def tidy(self, journal):
-        """A garage without a central system: records that are never sent must not fill the flash
-        until no session can begin."""
+        """Without a central system records are never sent: drop old ones before they fill the
+        flash and no session can begin."""
         if self._settings.get("FreeMode") and not self._settings.text("CentralSystemURI"):
             journal.give_up(_HISTORY, _DROP)

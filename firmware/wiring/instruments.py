@@ -10,7 +10,8 @@ from store.journal import JournalFull
 from evse_base import const
 
 _S0_IMP_PER_KWH = const(1000)
-_MAINS_V = const(265)  # EN 50160 and some room: for the most power there can be
+# Highest voltage by EN 50160, with a margin: bounds the power that is possible.
+_MAINS_V = const(265)
 # Meters whose register is in RAM: it goes on where the last session ended.
 _VOLATILE = const(("s0", "hlw8032", "cse7766"))
 

@@ -14,22 +14,22 @@ from store.norlog import NorLog, NoSpace
 from store.sectors import ForeignContent
 
 _PARTITION = const("journal")
-# Stands in for the partition: settings and a boot number, no sessions.
+# Blocks of the journal in RAM that replaces the partition: for settings and a boot number, not for
+# sessions.
 _RAM_BLOCKS = const(12)
 _RAM_BLOCK = const(1024)
-_CHANCE = const(0x10000)  # boot numbers from here on are drawn, not counted
+_CHANCE = const(0x10000)  # boot numbers from here on are random, not counted
 _PREPARE_S = const(2)
 # Between two erases of 80 ms each: the ticks run, and a car may begin to charge.
 _PREPARE_NEXT_S = const(0.2)
 
 
 def open_journal(clock, connectors):
-    """(journal, None), with all erased that an earlier life left; `clock.boot` is set.
+    """(journal, None), with all blocks erased that are to be; `clock.boot` is set.
 
-    Takes as long as it takes: no tick runs yet that could wait for it. Where the partition
-    is missing or holds something else, the second is why in a few words: the journal is one
-    in RAM then, for the page and the connection to work; nothing may be charged with it.
-    The content of the flash is not touched.
+    May take long: no tick runs yet that could wait for it. If the partition is missing or holds
+    something else, returns (journal in RAM, the reason in a few words): with this one the page and
+    the connection work, but no car may be charged. The content of the flash is not touched.
     """
     problem = None
     try:
@@ -45,7 +45,7 @@ def open_journal(clock, connectors):
     make_room(journal, None)
     if (journal.get(kinds.SCHEMA, 0) or [1])[0] != kinds.CURRENT_SCHEMA:
         _forward(journal)
-    # Message ids begin with the boot number: without one that is kept, chance must do.
+    # Message ids begin with the boot number. If it cannot be kept, it is random.
     first = 1 if problem is None else _CHANCE + int.from_bytes(urandom(2), "big")
     clock.boot = _count_boot(journal, first)
     return journal, problem

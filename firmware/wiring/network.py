@@ -1,7 +1,7 @@
 # The network parts of a board profile, put together.
 # MIT license; part of microevse
 """Makes the link of a board and the clients that need one; app.py keeps the results. No part keeps
-a function of this module, so the module is given up once all runs."""
+a function of this module, so the module is unloaded once all parts run."""
 
 from evse_base import log
 from hal import system

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """usage: bench_boards.py [CORNERS]    as charger/test_boards_electrical.py, which plays a few.
 
-Also how far the ADC may be off before the first state is mistaken: by the loader's arithmetic,
-and as the virtual board shows it. A board passes that stands more than the 1.5 % which are
-reckoned with.
+Also prints how far the ADC may be off before a state is mistaken for another: by the loader's
+arithmetic, and on the virtual board. A board passes if it tolerates more than the 1.5 % that are
+expected.
 """
 
 import sys

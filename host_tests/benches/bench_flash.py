@@ -22,7 +22,7 @@ BOARD = "esp32_devkitc"
 
 
 def flash(board, *args):
-    """Exit status of tools/flash.py, which tells its story on the terminal."""
+    """Exit status of tools/flash.py, whose output goes to the terminal."""
     command = [sys.executable, str(ROOT / "tools" / "flash.py"), BOARD, "--port", board.port]
     began = time.monotonic()
     status = subprocess.call([*command, *map(str, args)])
@@ -40,8 +40,8 @@ def newer(app, version):
 
 
 def story(folder, layout):
-    """An empty chip, then a newer build; `layout`: the table in the firmware file, which says
-    what its MicroPython can."""
+    """An empty chip, then a newer build; `layout`: the table in the firmware file, which shows the
+    layout that its MicroPython can use."""
     folder.mkdir()
     path = folder / "micropython.bin"
     path.write_bytes(micropython("esp32", (1, 29, 0), layout=layout))

@@ -1,4 +1,4 @@
-# What the program takes: flash per module, heap per package and in each situation.
+# The flash and heap that the program takes: per module, per package and in each situation.
 # MIT license; part of microevse
 """usage: bench_memory.py [frozen] [rom] [--write]    (make bench ARGS=memory)
 
@@ -21,7 +21,7 @@ import twin_growth
 
 
 OFFLINE_S = 3600
-# Enough for whatever there is to be measured; what it fits into is said.
+# Enough for every measurement; the output says what it fits into.
 ROOMY = "200k"
 
 

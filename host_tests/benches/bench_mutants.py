@@ -8,7 +8,7 @@ same number of each group of mutation/table.py, and always those of mutation/nam
 the survivors. Exit status 1 if one survives in a strict group that mutation/equivalent.json does
 not list, or more than one of fifty of all others.
 
-Nothing is written but to a temporary folder. --told prints each mutant and what noticed it.
+Only a temporary folder is written to. --told prints each mutant and the test that noticed it.
 --near leaves out the tests of the whole firmware. --named tries those of named.json alone.
 """
 
@@ -88,7 +88,7 @@ class Bench:
             imported = [name for name, _ in learned["importing"]]
             everywhere = place in learned["importing"]
             if not mutant.function:
-                # Constants: whatever imports the file or calls something in it.
+                # A constant is used by every test that imports the file or calls a function in it.
                 everywhere = everywhere or mutant.path in imported
             for name, (seconds, reached) in learned["tests"].items():
                 called = place in reached
@@ -121,7 +121,7 @@ class Bench:
             yield mutant, lambda m=mutant, t=tests: trial.whole(m, t, table.BOUNDED), 600
 
     def run(self, mutants):
-        """{mutant: what noticed it, or None}. Listed ones are not tried."""
+        """{mutant: the test that noticed it, or None}. Listed mutants are not tried."""
         tried = [m for m in mutants if self.equivalent.why(m) is None]
         self.learn(tried)
         self.phases.append(("learning", time.monotonic()))

@@ -1,4 +1,4 @@
-# Three days of network trouble: how soon the charger is back, and what it costs of the heap.
+# Three days of network trouble: how soon the charger is back, and the heap that this takes.
 # MIT license; part of microevse
 """usage: bench_network.py [HOURS [SEED [ws|wss]]]    both schemes by default"""
 

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """usage: bench_power_cut.py [STEP [OFFSET]]    every flash operation by default
 
-What each cut asserts is in support/power_cut.py; charger/test_power_cut_sweep.py plays a few."""
+support/power_cut.py has the assertions; charger/test_power_cut_sweep.py plays a few."""
 
 import sys
 

@@ -26,7 +26,7 @@ from reset_sweep import (
 )
 
 CAUSES = ("hang", "clock_stop", "timer_stop", "panic", "twdt", "cpu", "system", "brownout", "soft")
-# Where a program of ours still runs, or the chip lets go itself; else until boot.py.
+# A hang ends by a watchdog; a reset of the system releases the pins; else boot.py opens.
 LIMITS = {"hang": HANG_S, "clock_stop": HANG_S, "timer_stop": HANG_S, "system": 0.05}
 LIMITS["brownout"] = 0.05
 

@@ -1,4 +1,4 @@
-# What checking the signature of an update costs, on this machine.
+# The time that checking the signature of an update takes, on this machine.
 # MIT license; part of microevse
 """Runs the keys module on CPython and on MicroPython with 1.2.3's test vectors. Both are host
 figures: an ESP32 is some 50 to 200 times slower than this unix port. RSA is one blocking call

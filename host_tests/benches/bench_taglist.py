@@ -1,4 +1,4 @@
-# What one look-up in the local authorization list costs, in time and RAM.
+# The time and RAM of one look-up in the local authorization list.
 # MIT license; part of microevse
 """usage: micropython bench_taglist.py [entries ...]   (CPython works too, without the RAM)
 

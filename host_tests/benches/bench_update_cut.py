@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """usage: bench_update_cut.py [STEP [WHOLE_STEP]]
 
-What each cut asserts is in support/update_cut.py; charger/test_update_cut.py plays a few."""
+support/update_cut.py has the assertions; charger/test_update_cut.py plays a few."""
 
 import sys
 

@@ -1,4 +1,4 @@
-# What a look at the pilots costs: executed bytecodes of the timer tick, callback to relay pin.
+# The cost of a look at the pilots: executed bytecodes of the timer tick, callback to relay pin.
 # MIT license; part of microevse
 """usage: bench_window.py [--against CHECKOUT]
 

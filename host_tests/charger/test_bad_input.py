@@ -22,7 +22,7 @@ async def _charging(b, **settings):
 
 
 def _contacts(b):
-    """What the contactor did, as the physical world saw it."""
+    """The movements of the contactor in the physical world."""
     return [event for event in b.twin.events if event["event"] == "contact"]
 
 
@@ -62,7 +62,8 @@ async def test_wrong_calls_get_the_right_callerror_and_change_nothing(b):
         ("Reset", {"type": 1}, "TypeConstraintViolation"),
         ("Reset", {"type": "Hard", "extra": 1}, "FormationViolation"),
         ("Reset", "Hard", "FormationViolation"),
-        # Some servers write [] or null where they mean {}: then it is the type that is missing.
+        # Some servers write [] or null in place of {}: the code may then be that of a missing
+        # type.
         ("Reset", [], ("FormationViolation", "OccurenceConstraintViolation")),
         ("Reset", None, ("FormationViolation", "OccurenceConstraintViolation")),
         ("RemoteStartTransaction", {"idTag": "X" * 21}, "PropertyConstraintViolation"),
@@ -93,7 +94,7 @@ async def test_wrong_calls_get_the_right_callerror_and_change_nothing(b):
         ("GetConfiguration", {"key": "HeartbeatInterval"}, "TypeConstraintViolation"),
         ("ChangeAvailability", {"connectorId": 1, "type": None}, "TypeConstraintViolation"),
         ("SetChargingProfile", {"connectorId": 1}, "OccurenceConstraintViolation"),
-        # Known to 1.6, but of a profile that is not there.
+        # 1.6 has the action, but this charger does not have its profile.
         ("ReserveNow", {}, "OccurenceConstraintViolation"),
         # Only the charger may send this one.
         ("BootNotification", {}, ("NotSupported", "NotImplemented")),
@@ -109,7 +110,7 @@ async def test_wrong_calls_get_the_right_callerror_and_change_nothing(b):
             continue
         if error.code not in ((code,) if isinstance(code, str) else code):
             wrong.append(f"{action} {json.dumps(payload)[:60]}: {error.code}, not {code}")
-    # A payload that is no object cannot be checked by the CSMS's own bookkeeping.
+    # The CSMS's own bookkeeping cannot check a payload that is no object.
     assert not wrong, "\n".join(wrong)
     assert await b.configuration() == before
     await _ends_well(b, entry)
@@ -331,7 +332,8 @@ async def test_after_an_outage_transactions_come_first_and_one_status_per_connec
 
 
 async def _closes(b, send, code):
-    """Whatever `send(wire)` writes ends this connection with `code`, and another one comes."""
+    """The bytes of `send(wire)` end this connection with `code`, and the charger connects
+    again."""
     wire = b.csms.wire
     send(wire)
     await b.until(lambda: not wire.open, 30, "the charger closes")
@@ -413,7 +415,7 @@ async def test_a_message_too_large_for_the_charger_is_answered_and_the_connectio
     await b.until(lambda: [f for f in b.csms.log[mark:] if f.type == "error"], 20, "an answer")
     (answer,) = [f for f in b.csms.log[mark:] if f.type == "error"]
     assert (answer.unique_id, answer.payload["code"]) == ("in-pieces", "GenericError")
-    # What is no CALL gets no answer, and costs nothing either.
+    # A message that is no CALL gets no answer, and costs nothing either.
     b.csms.send_raw('{"no": "' + "call" * 10000 + '"}')
     await b.advance(3)
     assert b.csms.wire is wire
@@ -520,7 +522,7 @@ async def test_a_burst_of_calls_right_after_connecting(b):
     for answer in answers:
         answer.exception()
     assert answers[0].exception() is None and answers[5].exception() is None
-    # Not even the time is known yet: a schedule from now on, without a date.
+    # The time is not known yet: a schedule from now on, without a date.
     schedule = answers[3].result()
     assert schedule["status"] == "Accepted" and "scheduleStart" not in schedule
     assert answers[4].result() == {}

@@ -1,7 +1,7 @@
 # Every board that is shipped charges a car: its own profile, the whole firmware, a session.
 # MIT license; part of microevse
-"""A profile that only loads may still name a part that the firmware cannot make. Drafts too:
-what keeps them off a board is their front end on real chips, not their pins."""
+"""A profile that loads may still name a part that the firmware cannot make. Drafts are tested,
+too: their front end keeps them off a board, not their pins."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-# Every board that is shipped tells the states apart and finds what it says it can find.
+# Every shipped board tells the states apart and finds the faults that it claims to find.
 # MIT license; part of microevse
 """The front end of each profile on the virtual board, hal and state machine over it: source
 +-5 %, resistors +-3 %, diode, 0.3 to 5.5 nF, noise and spikes; an ESP32's reference 1038 to
@@ -61,7 +61,7 @@ def test_shorted_diode_is_found_in_b_and_in_c(name):
 
 
 def test_a_board_that_cannot_see_the_diode_says_so_and_charges_on():
-    """What `diode_check = false` means, in full: nobody is told."""
+    """With `diode_check = false` a shorted diode is not reported."""
     blind = [name for name in BOARDS if name not in SEE_THE_DIODE]
     assert blind == ["synccharge_esp32"]
     with Rig(41, corners=True, board=BOARDS[blind[0]]) as rig:
@@ -131,7 +131,7 @@ async def test_a_chip_without_calibration_is_faulted_and_says_why(b):
 
 
 async def page_state(b):
-    """What the charger's page shows."""
+    """The state that the charger's page shows."""
     (address,) = [
         e["address"] for e in b.twin.events if e.get("event") == "listen" and e["port"] == 80
     ]

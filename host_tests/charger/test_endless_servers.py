@@ -19,7 +19,7 @@ from firmware_files import (
     with_slots,
 )
 
-# What one transfer may take, and the time it takes to notice and to tell.
+# The limit of one transfer, and the time to notice and report its end.
 LIMIT_S = 300 + 15
 
 
@@ -33,7 +33,7 @@ async def endless(b, start, again, **more):
 
 
 async def both_still_work(b):
-    """Updates and diagnostics: nobody had to restart it."""
+    """Updates and diagnostics work without a restart of the charger."""
     async with http(b) as server:
         await diagnostics(b, server.url + "/in/")
         await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded", within=20)
@@ -51,7 +51,7 @@ def test_an_endless_server_fails_the_transfer_and_nothing_else(way):
         async with endless(b, start, again, greets=ftp) as server:
             await update(b, server.url + "/f", retries=0)
             if way == "trailers":
-                # The file is whole: it is what it is, no image.
+                # The file is complete, but it is no image.
                 await statuses(
                     b,
                     FIRMWARE,
@@ -108,7 +108,7 @@ async def test_a_new_update_replaces_one_that_hangs(b):
             await statuses(b, FIRMWARE, "Downloading")
             await b.advance(5)
             await update(b, good.url + "/fw.bin", retries=0)
-            # Nothing is told of the one that nobody wants any more.
+            # The update that was replaced reports nothing more.
             await statuses(b, FIRMWARE, "Downloaded", "Installing", within=5)
             await b.start_of_day()
             await statuses(b, FIRMWARE, "Installed")

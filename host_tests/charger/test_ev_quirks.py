@@ -219,7 +219,7 @@ async def test_deep_sleeper(b):
 
 @scenario
 async def test_over_draw(b):
-    """A tenth too much is within what a meter and a cable stand: told nobody."""
+    """A tenth too much is within the tolerance of a meter and a cable: not reported."""
     await _charged(b, "over_draw", 17)
 
 

@@ -1,4 +1,4 @@
-# What went wrong in the field with other chargers, each as a test against the whole firmware.
+# Faults that other chargers had in the field, each as a test against the whole firmware.
 # MIT license; part of microevse
 """Where each of the known faults, rules and traps is tested. `here` is this file.
 
@@ -171,7 +171,7 @@ async def test_rule_05_a_clean_close_is_followed_by_a_new_connection(b):
 
 @scenario
 async def test_rule_06_a_central_system_from_1970_is_not_believed(b):
-    """Accepted with an impossible time: transaction events wait for a time that is one."""
+    """Accepted with an impossible time: transaction events wait until the time is possible."""
     b.csms.always("BootNotification", {"currentTime": "1970-01-01T00:00:07Z", "interval": 30})
     b.csms.always("Heartbeat", {"currentTime": "1970-01-01T00:01:00Z"})
     await b.start_of_day()
@@ -206,7 +206,7 @@ async def test_rule_06_15_offline_start_from_cold_boot_has_its_time_told_later(b
     await b.contactor(True, within=30)
     began = b.unix()
     await b.advance(60)
-    # A second cold boot without having heard the time: the session ends with the power.
+    # A second cold boot without the time: the session ends with the power.
     await b.twin.power_cut(1)
     await b.advance(20)
     await b.do("unplug")
@@ -218,7 +218,7 @@ async def test_rule_06_15_offline_start_from_cold_boot_has_its_time_told_later(b
     assert entry.stop["reason"] == "PowerLoss"
     times = [unix(entry.start["timestamp"]), unix(entry.stop["timestamp"])]
     assert times == sorted(times)
-    # Nobody knows how long the power was gone: later than the first session, not in future.
+    # How long the power was gone is not known: later than the first session, not in future.
     assert unix(first.stop["timestamp"]) < times[0] <= b.unix() and times[0] < began + 120
     assert b.calls("StartTransaction", mark)[0].index < b.calls("StopTransaction", mark)[0].index
 
@@ -318,7 +318,7 @@ async def test_rule_13_a_key_that_is_refused_gives_way_to_the_one_before(b):
     await _keyed(b)
     await b.configure(AuthorizationKey=NEW_KEY)
     await b.until(lambda: b.csms.wire is None, 60, "reconnects with the new key")
-    # The central system has forgotten what it set: refused, and over a reboot, too.
+    # The central system has forgotten the key that it set: refused, and over a reboot, too.
     await b.advance(15)
     await b.do("reboot")
     await b.expect("BootNotification", within=400)

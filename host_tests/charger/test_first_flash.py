@@ -59,7 +59,7 @@ async def story(layout):
         }
         files = {str(p.relative_to(b.twin.data)) for p in b.twin.data.rglob("*.mpy")}
         assert files == {"vfs/" + p for p in image.START if p.endswith(".mpy")}
-        # Left over from a time without slots: never found before what the slot has.
+        # Files of a time without slots: the modules of the slot are always found before them.
         for name in ("app", "version", "hal/tick", "lib/evse_base/log", "lib/station/__init__"):
             path = b.twin.data / "vfs" / (name + ".py")
             path.parent.mkdir(exist_ok=True)
@@ -76,7 +76,7 @@ async def story(layout):
         assert (await b.start_of_day(within=90))["firmwareVersion"] == NEW
         await b.charging()
         await b.leave()
-        # The next one dies at its start, three times.
+        # The next version dies at its start, three times.
         b.allow_trouble = True
         crash = (("app", "raise RuntimeError('broken release')\n"),)
         await told(b, update_kit.make("9.9.10", format=ours, broken=crash))

@@ -1,6 +1,6 @@
-# A journal partition with somebody else's data: said, not erased, and no reset loop.
+# A journal partition with data of another program: reported, not erased, and no reset loop.
 # MIT license; part of microevse
-"""What a board meets that ran other firmware before."""
+"""The state of a board that ran other firmware before."""
 
 import pathlib
 import random

@@ -1,6 +1,6 @@
 # Readers, meters, lamps and the button in the whole firmware.
 # MIT license; part of microevse
-"""Each board here has other parts; the story is the same: a card starts, the meter counts."""
+"""Each board here has other parts; the test is the same: a card starts, the meter counts."""
 
 import copy
 

@@ -15,7 +15,7 @@ import twin_growth
 from tools_paths import SUPPORT, TESTS, UNIT
 from twin.run_heap import HEAP_GROWTH_32
 
-# What stock MicroPython has left of a plain ESP32's RAM with WiFi and one TLS connection.
+# The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
 # Bytes of heap while charging, connected: the budget of DESIGN 6. To be lowered.
 CHARGING = {"all": 87600, "named": 85152}
@@ -61,7 +61,7 @@ def test_all_of_it_is_frozen_and_has_the_size_of_the_chip(interpreter):
 
 @pytest.mark.parametrize("module", ("test_watchers", "test_hal", "test_boot"))
 def test_what_must_not_allocate_does_not_with_integers_of_the_chips_size(interpreter, module):
-    """Where a small integer ends at 2^30, a register's value is an object."""
+    """At 32 bits a small integer ends at 2^30: the value of a register is an object."""
     path = "%s:%s:%s:.frozen" % (UNIT, SUPPORT, TESTS)
     done = subprocess.run(
         [str(interpreter), "run.py", module],

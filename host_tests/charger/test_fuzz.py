@@ -3,9 +3,9 @@
 """In process: the real Rpc, handlers, station and journal, with a car that asks for energy and
 a card that was just shown. Over the wire: the same frames against the whole firmware.
 
-Whatever comes: no exception escapes, each CALL has at most one answer and that is a message,
-and the contactor never closes but for a valid start: RemoteStartTransaction answered with
-Accepted, a card that the central system accepted, or the owner's free mode.
+For every input: no exception escapes, each CALL has at most one answer and that is a message, and
+the contactor closes only after a valid start: RemoteStartTransaction answered with Accepted, a
+card that the central system accepted, or the owner's free mode.
 
 FUZZ_EXAMPLES sets the number of examples in process (`fuzz(n)` does it for the bench).
 """
@@ -18,7 +18,7 @@ from fuzzing import BENCH_EXAMPLES, EXAMPLES, WIRE_EXAMPLES, collected, fuzz, un
 
 def test_frames_and_payloads_of_every_action():
     fuzz(EXAMPLES)
-    # A strategy that makes nothing valid any more would pass for ever. The bench, with forty
+    # A strategy that no longer makes valid payloads would pass for ever. The bench, with forty
     # times the examples, must carry out every action.
     assert len(unreached()) < 4, f"never answered: {unreached()}"
 
@@ -32,7 +32,7 @@ async def test_the_same_over_the_wire(b):
     texts = collected(WIRE_EXAMPLES)
     given_ids = set()
     for text in texts:
-        # Valid starts are not what this is about; resets and other addresses end the run.
+        # This test is not about valid starts; resets and other addresses would end the run.
         if any(word in text for word in ("RemoteStart", "FreeMode", "Reset", "UpdateFirmware")):
             continue
         try:
@@ -51,7 +51,7 @@ async def test_the_same_over_the_wire(b):
     answer = await b.call("GetConfiguration", {"key": ["NumberOfConnectors"]})
     assert answer["configurationKey"][0]["value"] == "1"
     assert len(given_ids) > WIRE_EXAMPLES / 2
-    # Answers to frames that the CSMS's book does not have.
+    # Answers to frames that the CSMS's book does not have, as they are sent below it.
     b.csms.violations[:] = [v for v in b.csms.violations if "nobody asked" not in v]
 
 

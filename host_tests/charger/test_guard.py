@@ -1,4 +1,4 @@
-# A guard on the pilot: what stalls is allowed while charging, and the contacts open all the same.
+# A guard on the pilot: stalls are allowed while charging, and the contacts open all the same.
 # MIT license; part of microevse
 """Whole firmware over TLS. With `guard = "interlock"` or "external" a lost wss:// connection is
 made again, and flash is erased, while the contactor is closed; without, both wait. In the middle
@@ -198,7 +198,8 @@ def test_an_rcd_that_gates_the_driver_opens_during_the_stall():
 
 
 def test_a_guard_that_opened_is_followed_and_closing_goes_the_whole_way():
-    """The comparator sees 7 V where the EV gives 6: opened by it, then a fault with a name."""
+    """The comparator reads 7 V when the EV gives 6 V: it opens, then follows a fault with a
+    name."""
     with Rig(3, profile=GUARDED, guard="interlock") as rig:
         rig.charge()
         rig.run(2000)

@@ -1,6 +1,6 @@
 # An update and its rollback: the journal of this version read by an older one, and by this again.
 # MIT license; part of microevse
-"""The older one is the program as it was when it had learnt to read what it does not know, and
+"""The older version is the program as it was when it had learnt to tolerate unknown records, but
 had none of the newer kinds and fields: taken from the history, run on real MicroPython."""
 
 import json
@@ -33,7 +33,7 @@ def older(tmp_path_factory):
 
 
 def life(root, what, image, boot):
-    """What a central system hears in one life with the library under `root`."""
+    """The messages to a central system in one life with the library under `root`."""
     support = ROOT / "host_tests" / "support"
     parts = root / "host_tests" / "unit"
     child = support / "rollback_child.py"

@@ -1,4 +1,4 @@
-# A line of the log that cannot be kept over a reset, for want of memory, stops nobody.
+# If memory is too short to keep a log line over a reset, the program goes on.
 # MIT license; part of microevse
 """On MicroPython with its heap filled up: a program that logs a warning goes on, and the words
 are kept once there is room again."""

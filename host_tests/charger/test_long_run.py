@@ -18,7 +18,7 @@ def test_clock_and_watchdogs_live_through_hundreds_of_sessions(board, count):
 
 @pytest.mark.parametrize("version", ("1.24", "1.26", "1.29"))
 def test_the_task_watchdog_alone_lives_as_long(version):
-    """A chip on which nothing else is known."""
+    """A chip whose registers are not known has this watchdog only."""
     found = sessions(BEYOND, "esp32s2_diy_alpha", version=version, rtc_watchdog=False)
     assert found["bite_s"] < HANG_S
 

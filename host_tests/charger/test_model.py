@@ -47,7 +47,7 @@ def test_the_contactor_is_closed_only_while_it_may_be():
 
 
 def never_opens(monkeypatch):
-    """Nothing opens: not the state machine, and not the watchdogs, which would hide it."""
+    """Nothing opens: neither the state machine nor the watchdogs, which would hide it."""
     monkeypatch.setattr(hal.contactor.Contactor, "open", lambda self: None)
     monkeypatch.setattr(hal.watchdog.Watchdog, "set", lambda self, ms: None)
     monkeypatch.setattr(hal.tick.Tick, "give_up", lambda self, cause: None)

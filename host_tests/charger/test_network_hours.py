@@ -1,4 +1,4 @@
-# The first hours of the network's three days; all of them: make bench ARGS=network.
+# The first hours of the three days of network trouble; all of them: make bench ARGS=network.
 # MIT license; part of microevse
 
 from network_life import BACK_S, live

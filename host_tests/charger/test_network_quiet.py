@@ -1,6 +1,6 @@
 # Every way in which a network goes quiet, and the way out of it; the contactor stays as it is.
 # MIT license; part of microevse
-"""The whole firmware. What the network does is told to the twin (host_tests/twin/net.py)."""
+"""The whole firmware. The twin's network (host_tests/twin/net.py) is told how to fail."""
 
 import asyncio
 
@@ -75,7 +75,7 @@ async def test_dhcp_that_was_silent_answers_at_last(b):
 async def test_an_association_without_packets_is_made_anew(b):
     entry = await _charging(b)
     await b.do("network", trouble="dead")
-    # 3.5 pings of 30 s, 90 s without a word from anybody, and a question to the router.
+    # 3.5 pings of 30 s, 90 s without any answer, and a question to the router.
     await _back(b, 260)
     assert b.logged("the router is silent")
     await _still_charging(b, entry)
@@ -240,7 +240,7 @@ test_the_last_good_address_serves_while_no_name_is_resolved = named(
 
 
 async def _moved(b):
-    """The old address is another server's now: the name alone leads to ours."""
+    """The old address belongs to another server now: only the name leads to ours."""
     await b.boot()
     since = len(b.csms.connections)
     await b.do("network", hosts={"csms.test": "127.0.0.77"})
@@ -275,7 +275,7 @@ def test_an_address_is_no_proof_the_certificate_must_carry_the_name():
 
 
 def test_after_a_power_cut_certificates_are_checked_as_of_the_last_time_told():
-    """No time server, nobody to ask before TLS: the time floor is in the journal."""
+    """No time server, no source of time before TLS: the journal has the earliest possible time."""
 
     class Secure(Named):
         name = "localhost"

@@ -1,6 +1,6 @@
 # Habits of real central systems, against the whole firmware.
 # MIT license; part of microevse
-"""What central systems do, send and expect beside the certification cases."""
+"""Things that central systems do, send and expect beside the certification cases."""
 
 from bench import Payload, scenario
 from csms import stamp

@@ -1,6 +1,6 @@
 # A bounded part of the power cut sweep: some operations each time, others the next time.
 # MIT license; part of microevse
-"""What is asserted is in support/power_cut.py; `make bench ARGS=power_cut` plays all of it."""
+"""support/power_cut.py has the assertions; `make bench ARGS=power_cut` plays all of it."""
 
 import os
 import random

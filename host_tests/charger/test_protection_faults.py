@@ -1,4 +1,4 @@
-# Every fault that the twin can sense, on the whole firmware: what happens, and what is told.
+# Every fault that the twin can sense, on the whole firmware: the reaction and the report.
 # MIT license; part of microevse
 """Weld, earth, heat, current, lock and RCD on a board with everything fitted."""
 

@@ -274,7 +274,7 @@ async def test_an_rcd_that_fails_its_daily_test_is_out_of_order_before_anybody_c
 
 @scenario(board=str(FITTED))
 async def test_a_shorted_pilot_is_told_while_nobody_charges_and_ends_by_itself(b):
-    """State E, with nobody there and with an EV in B; neither is taken for a plug or an unplug."""
+    """State E, without an EV and with one in B; neither is taken for a plug or an unplug."""
     await b.boot()
     await b.do("fault", kind="pilot_short", on=True)
     await b.expect_status("Faulted", errorCode="EVCommunicationError")

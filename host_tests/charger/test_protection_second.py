@@ -1,6 +1,6 @@
 # A second fault, a sensor that fails, a setting from outside: protection still acts in time.
 # MIT license; part of microevse
-"""Whole firmware on the twin: each sensor fails by itself, and nobody slows a protection."""
+"""Whole firmware on the twin: a failing sensor does not slow the protection by the others."""
 
 import asyncio
 import json
@@ -76,7 +76,7 @@ async def test_failed_conversions_do_not_blind_the_watch_over_the_current(b):
 
 @scenario(board=str(FITTED))
 async def test_a_thermometer_that_fails_for_good_opens_within_seconds(b):
-    """It raised in each look once: the task died each time, and nobody was ever told."""
+    """It raised in each look once: the task died each time, and the fault was never reported."""
     await b.boot()
     entry = await b.charging()
     await _opens(b, 3.6, "fault", kind="overtemp", on=True, sensor="error")

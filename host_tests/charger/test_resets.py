@@ -1,8 +1,8 @@
 # Every way in which the chip is reset, with cars charging: a part of the sweep.
 # MIT license; part of microevse
 """bench_resets.py runs all of it. A CPU reset once left the contactor closed until boot.py had
-found a readable board.json, for good where it found none; and nobody noticed a clock that
-stood still."""
+found a readable board.json, or for good without one; and a clock that stood still was not
+noticed."""
 
 import pytest
 from reset_sweep import (
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no Mic
 
 
 def scene(board, act, state="charging", limit=8, reset=False, **options):
-    """Seen of `act` with every contactor of `board` closed."""
+    """Seen: the effects of `act` with every contactor of `board` closed."""
 
     async def run():
         async with bench(board, options=options) as b:
@@ -40,7 +40,7 @@ def scene(board, act, state="charging", limit=8, reset=False, **options):
     return play(run())
 
 
-# -- what nobody commands ------------------------------------------------------------------
+# -- resets that no program commands ---------------------------------------------------------
 
 
 @pytest.mark.parametrize("board", (ONE, TWO))
@@ -108,7 +108,7 @@ def test_a_brown_out_releases_the_pins():
 @pytest.mark.parametrize("fidelity", ("analytic", "sample"))
 @pytest.mark.parametrize("ms,bites", ((300, False), (700, False), (2000, True), (4000, True)))
 def test_a_stall_is_a_stall_in_both_fidelities(fidelity, ms, bites):
-    """Where ticks were left out a stall of seconds once passed for an idle time."""
+    """A stall of seconds once passed for idle time, because ticks were left out."""
 
     async def run():
         async with bench(fidelity=fidelity) as b:
@@ -125,7 +125,7 @@ def test_a_stall_is_a_stall_in_both_fidelities(fidelity, ms, bites):
     play(run())
 
 
-# -- what somebody commands ----------------------------------------------------------------
+# -- resets that the program commands --------------------------------------------------------
 
 
 async def _reset(b, kind):
@@ -157,7 +157,7 @@ def test_what_escapes_from_the_application_opens_first(error):
     play(run())
 
 
-# -- whatever lies in the file system ------------------------------------------------------
+# -- with any content of the file system -----------------------------------------------------
 
 
 @pytest.mark.parametrize("damage", sorted(DAMAGES))
@@ -182,8 +182,8 @@ def test_boot_opens_although_its_modules_fail(tmp_path, error):
 
 
 def test_a_stock_image_does_not_open_without_its_file_system(tmp_path):
-    """Known, and the reason for an image of our own: a CPU reset keeps the relay, and what would
-    open it lies in the file system. A reset of the system opens all the same."""
+    """Known, and the reason for an image of our own: a CPU reset keeps the relay, and boot.py,
+    which would open it, lies in the file system. A reset of the system opens all the same."""
     seen = play(after_damage(tmp_path / "f", "file system damaged", image="stock"))
     assert seen.reset()[0] == "panic" and seen.opened(1) is None
     seen = play(after_damage(tmp_path / "g", "file system damaged", "hang", image="stock"))

@@ -1,4 +1,4 @@
-# Crashes: what is left of them, and what happens when they go on.
+# Crashes: their traces, and safe mode after several of them.
 # MIT license; part of microevse
 """Broken modules stand before the firmware's own, as a bad file on a board would."""
 
@@ -35,7 +35,7 @@ def test_three_crashes_end_in_safe_mode_and_a_repaired_charger_starts_again(tmp_
             reboots = [e for e in b.twin.events if e["event"] == "reboot"]
             assert len(reboots) == 3
             assert b.logged("safe mode after 3 crashes in a row")
-            # Not a word to the CSMS, the pilot says "not available", the page says why.
+            # The CSMS hears nothing, the pilot says "not available", the page gives the reason.
             now = await b.status()
             assert now["pilot"] == "F" and now["contactor"] is False
             code, body = await request(b, "GET", "/api/v1/state")

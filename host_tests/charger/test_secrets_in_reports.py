@@ -1,4 +1,4 @@
-# What can only be written is never read again: not in the diagnostics, not by either interface.
+# Write-only settings are never shown: not in the diagnostics, not by either interface.
 # MIT license; part of microevse
 """The declarations are walked: a new write-only setting is checked from its first day on."""
 

@@ -1,7 +1,9 @@
-# Wires of sensors that are shorted, broken or stuck: what docs/safety.md says of each, section 5.
+# Wires of sensors that are shorted, broken or stuck, as docs/safety.md describes them in section
+# 5.
 # MIT license; part of microevse
-"""Whole firmware on the twin. A broken wire reads as its pull-up (1), a short to ground as 0. What
-nobody can notice is tested too: the document has to say so for as long as it is true."""
+"""Whole firmware on the twin. A broken wire reads as its pull-up (1), a short to ground as 0.
+Faults that cannot be noticed are tested, too: the document has to say so for as long as it is
+true."""
 
 import asyncio
 import pathlib
@@ -99,7 +101,7 @@ def test_a_stop_whose_interrupt_is_lost_opens_by_the_look(board, level):
     play(story, board=board)
 
 
-# What cannot be told from a good reading; the second fault is the one that the sensor is for.
+# Readings that look good; the second fault is the one that the sensor should find.
 UNNOTICED = [
     ("earth, contact that closes, broken", str(FITTED), PE, OPEN, {"kind": "pe"}),
     ("earth, contact that opens, short", EARTH, PE, SHORT, {"kind": "pe"}),

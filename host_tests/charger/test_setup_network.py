@@ -32,7 +32,8 @@ class Phone:
         self.source = "127.0.0.%d" % number
 
     async def join(self):
-        """With what the charger prints on its console, which the label shows."""
+        """Join with the name and password that the charger prints on its console, as on the
+        label."""
         b = self.b
         await b.until(lambda: self.said(), 30, "the access point opens")
         await b.do("join_ap", ssid=self.said()[0], key=self.said()[1])
@@ -137,7 +138,7 @@ def fresh(fn, **twin):
 
 async def _new_owner(b):
     phone = await Phone(b).join()
-    # What a phone does first: is there the internet?
+    # A phone asks first whether there is the internet.
     answer = await phone.resolve("connectivitycheck.gstatic.com")
     assert answer[-4:] == bytes([192, 168, 4, 1])
     status, headers, _ = await phone.http(
@@ -182,7 +183,7 @@ def test_new_owner_on_the_fallback_runtime():
     fresh(_new_owner, runtime="cpython")
 
 
-# What phones and computers ask to find out whether there is the internet.
+# The requests of phones and computers that find out whether there is the internet.
 PROBES = (
     ("connectivitycheck.gstatic.com", "/generate_204"),
     ("clients3.google.com", "/generate_204"),
@@ -203,7 +204,7 @@ PROBES = (
 def test_probes_lead_to_the_page_and_strangers_are_refused():
     async def fn(b):
         await b.until(lambda: b.logged("is open"), 30)
-        # Nobody gets in without the password of this access point.
+        # Without the password of this access point joining fails.
         guess = {"do": "join_ap", "ssid": "microevse-0001", "key": "12345678"}
         wrong = await b.twin.command(guess)
         assert wrong["error"] == "wrong password"
@@ -225,7 +226,7 @@ def test_probes_lead_to_the_page_and_strangers_are_refused():
             (400, dict(body=b"a&" * 30, **own)),
             (413, dict(body=bytes(7000), **own)),
         ):
-            # What is too large is not read to its end: the answer may be lost with it.
+            # A request that is too large is not read to its end: the answer may be lost with it.
             status = (await phone.http("POST", **how))[0]
             assert status == expected or (expected == 413 and not status), how
         assert (await phone.http("DELETE"))[0] == 405
@@ -273,7 +274,7 @@ def test_mistakes_are_named_and_nothing_that_was_typed_is_lost():
         # Another phone in the same network sees neither.
         other = (await Phone(b, 2).http())[2]
         assert "s3cret" not in other and 'value="short"' not in other
-        # wss:// without a certificate to know the server by would never connect.
+        # wss:// without a certificate to check the server with would never connect.
         text = await phone.send(CentralSystemURI="wss://csms.example/ocpp")
         assert "CA certificate is missing" in text
         text = await phone.send(CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate")
@@ -289,7 +290,7 @@ def test_wrong_wifi_password_is_told_and_can_be_corrected():
         phone = await Phone(b).join()
         text = await phone.send(WifiPassword="wrong horse")
         assert "Connecting to Garage" in text
-        # Sent again meanwhile (a double tap): one trial is enough.
+        # Sent twice (a double tap): one trial is enough.
         await phone.send(WifiPassword="wrong horse")
         text = await phone.result()
         assert "Most often the password is wrong" in text and 'value="wrong horse"' in text
@@ -344,11 +345,11 @@ def test_unused_it_closes_and_the_button_opens_it_again():
         await b.contactor(False)
         await b.do("button", seconds=11)
         await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
-        # From the network that the charger itself is in, nobody gets at this page.
+        # The setup page cannot be reached from the network that the charger has joined.
         with pytest.raises(AssertionError):
             await Phone(b, 9).http()
         await phone.join()
-        # What it knows is offered, its secrets are not; those that are left empty stay.
+        # The form shows the settings except the secrets; a secret that is left empty stays.
         text = (await phone.http())[2]
         assert 'value="Garage" checked' in text and "<option value=10 selected>" in text
         assert "correct horse" not in text and "my own password" not in text

@@ -22,12 +22,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 SIZES = ((320, 640, False), (390, 844, True), (390, 844, False), (1280, 800, False))
-# What counts on a slow radio: the page with its style, and nothing else is loaded.
+# Bytes that a phone loads over a slow radio: the page with its style, nothing else.
 PAGE_MAX = 6000
 
 
 async def join(twin):
-    """Into the access point, with what the charger prints."""
+    """Join the access point with the name and password that the charger prints."""
     for _ in range(200):
         said = [SAID.search(line) for line in twin.log_lines]
         said = [match for match in said if match]
@@ -72,7 +72,7 @@ async def fill(tab, **fields):
 
 
 async def story(tab, twin, csms):
-    # As a phone opens it: by asking for something else.
+    # As a phone opens it: it asks for another page.
     await tab("Page.navigate", url="http://connectivitycheck.gstatic.com/generate_204")
     await shown(tab, "!!document.querySelector('form')")
     assert await tab.js("location.href") == "http://192.168.4.1/"

@@ -32,7 +32,7 @@ CA = "-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n" * 20
 
 @contextlib.contextmanager
 def prompt(data):
-    """A board at its prompt; yields (port, list of what it said in the end)."""
+    """A board at its prompt; yields (port, list of its output at the end)."""
     ours, theirs = pty.openpty()
     board = subprocess.Popen(
         [MICROPYTHON, "-i", str(ROOT / "host_tests" / "support" / "repl_board.py"), str(data)],
@@ -40,7 +40,7 @@ def prompt(data):
         stdout=theirs,
         stderr=subprocess.STDOUT,
     )
-    # What goes through the pseudo terminal, as through a cable: two ends, one each.
+    # The pseudo terminal stands for the cable: two ends, one each.
     line, far = pty.openpty()
     said = bytearray()
 

@@ -1,6 +1,6 @@
-# Half a day of a charger's life: what the soak of bench_soak.py does, bounded.
+# Half a day of a charger's life: the soak of bench_soak.py, bounded.
 # MIT license; part of microevse
-"""See soak.py for what is asserted; the troubles of each kind come at least once."""
+"""soak.py has the assertions; the troubles of each kind come at least once."""
 
 from soak import soak
 

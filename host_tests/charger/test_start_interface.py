@@ -1,7 +1,7 @@
-# What a charger that was flashed years ago expects of an update.
+# The functions that a charger flashed years ago expects in an update.
 # MIT license; part of microevse
-"""An update replaces the slot, never what starts it: boot.py and main.py stay as they were
-flashed. Whoever changes what is listed here needs a new name beside the old one."""
+"""An update replaces the slot, never the files that start it: boot.py and main.py stay as they
+were flashed. To change a function that is listed here, add one with a new name beside it."""
 
 import ast
 import struct
@@ -59,7 +59,7 @@ def used(tree):
 
 
 def test_main_calls_nothing_else_in_a_slot():
-    """One that does is not started by a slot that is older than it, nor by one that is newer."""
+    """If main.py called another function, it could not start older or newer slots."""
     tree = ast.parse((FIRMWARE / "main.py").read_text())
     found = {key: n for key, n in used(tree).items() if key[0] not in BUILT_IN}
     assert found == {
@@ -76,7 +76,7 @@ def test_every_version_has_what_an_older_main_calls():
 
 
 def test_boot_takes_nothing_from_a_slot():
-    """Its modules are those of the file system; afterwards they are forgotten."""
+    """boot.py uses the modules of the file system, which are forgotten afterwards."""
     tree = ast.parse((FIRMWARE / "boot.py").read_text())
     assert {m for m, _ in used(tree)} - BUILT_IN == {"hal.appslot", "hal.board", "hal.kept"}
     last = tree.body[-1]

@@ -1,8 +1,8 @@
-# Who notices that no tick comes any more where the watchdogs wait: asyncio.
+# Where the watchdogs wait, asyncio notices that no tick comes any more.
 # MIT license; part of microevse
 """On a board with a guard a closed contactor has the long watchdog, because handshakes are allowed
-there. A tick that stopped left its pilot unwatched by us until that bit, or for ever if it did
-not."""
+there. After the last tick the pilot was not watched by the firmware until that watchdog reset the
+chip, or for ever if it did not."""
 
 import pytest
 from reset_sweep import bench, charge, chip, outcome, play

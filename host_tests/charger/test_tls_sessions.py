@@ -4,7 +4,7 @@
 
 The charger trusts one CA file. A wrong authority, a wrong host name, an expired certificate
 and a wrong password are refused; the charger says so in its log, tries again with back-off,
-and charging is none of their business.
+and charging goes on.
 """
 
 from bench import ID

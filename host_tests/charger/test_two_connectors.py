@@ -1,7 +1,7 @@
 # Two connectors on one charger: the whole firmware with two EVs, one reader, one bus.
 # MIT license; part of microevse
-"""boards/esp32_dual.toml on the virtual board. What one connector does is tested elsewhere;
-here it is that neither gets what is meant for the other."""
+"""boards/esp32_dual.toml on the virtual board. Each connector alone is tested elsewhere; these
+tests show that neither connector gets the commands for the other."""
 
 from bench import CallError, scenario
 
@@ -109,8 +109,8 @@ async def test_a_card_means_the_car_that_came_last_and_ends_its_own_session(b):
     assert stop["transactionId"] == at_two.id and stop["idTag"] == "CARD3"
     await b.until(lambda: opened(b, 2), 10, "contactor 2 open")
     assert await closed(b, 1)
-    # That car is done and still there: the next card is not taken for it, but all is taken
-    # otherwise, so it is. The one at connector 1 is ended by its own card only.
+    # That car is done and still there. As all other connectors are taken, the next card is for
+    # this one. The session at connector 1 is ended by its own card only.
     await b.tap("CARD4")
     assert (await b.expect("StopTransaction"))["transactionId"] == at_one.id
 
@@ -180,7 +180,7 @@ async def test_availability_of_one_connector_and_of_all(b):
     assert await change(2, "Operative") == "Accepted"
     await b.expect_status("Available", connector=2)
     mark = b.mark()
-    # One of the two is charging: the rest goes out of service now, that one at its end.
+    # One of the two is charging: the other goes out of service now, that one at its end.
     assert await change(0, "Inoperative") == "Scheduled"
     await b.expect_all(
         ("StatusNotification", {"connectorId": 0, "status": "Unavailable"}),
@@ -332,7 +332,7 @@ async def test_a_shared_supply_is_split_and_never_exceeded(b):
         amps = [(await b.status(n))["amps"] for n in (1, 2)]
         assert sum(amps) <= 20, amps
     assert all(9.5 <= a <= 10 for a in amps), amps
-    # The one that ends leaves its part to the other.
+    # The session that ends leaves its part to the other one.
     await b.call("RemoteStopTransaction", {"transactionId": one.id})
     await b.until(lambda: one.stop is not None, 20, "stopped")
     for _ in range(30):

@@ -1,4 +1,4 @@
-# Updates of the whole firmware: new program, new version told; or everything as before.
+# Updates of the whole firmware: the new program reports its version, or all is as before.
 # MIT license; part of microevse
 """Bundles of the real firmware (update_kit), through OCPP and through the page, on the twin,
 which starts what is in the slot as a board does."""
@@ -221,7 +221,7 @@ async def test_a_confirmed_version_that_begins_to_crash_gives_way_to_the_other_o
 
 
 def test_a_slot_written_by_cable_starts():
-    """Image and record as tools/bundle.py makes them for who writes the flash."""
+    """Image and record as tools/bundle.py makes them for a flash that is written by cable."""
     data = update_kit.make("7.7.7")
     with tempfile.TemporaryDirectory() as folder:
         flash = bytearray(b"\xff" * 0x400000)

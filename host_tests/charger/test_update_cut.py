@@ -1,6 +1,6 @@
 # A bounded part of the update's power cut sweep: other operations each time.
 # MIT license; part of microevse
-"""What is asserted is in support/update_cut.py; `make bench ARGS=update_cut` plays all of it.
+"""support/update_cut.py has the assertions; `make bench ARGS=update_cut` plays all of it.
 UPDATE_CUT_SEED repeats a run that has failed."""
 
 import asyncio

@@ -1,7 +1,7 @@
 # Every Core configuration key: there, with the right access, and acting at once.
 # MIT license; part of microevse
 """The keys of OCPP 1.6 edition 2 section 9.1 and errata 4.0, listed in ocpp16_core_keys.tsv.
-RemoteTrigger has none. Whatever is written here acts without a reboot: a running session
+RemoteTrigger has none. Every key that is written here acts without a reboot: a running session
 and a running connection are not interrupted."""
 
 import csv
@@ -13,11 +13,11 @@ from csms.checks import unix
 with open(pathlib.Path(__file__).with_name("ocpp16_core_keys.tsv"), encoding="utf-8") as _file:
     KEYS = list(csv.DictReader(_file, delimiter="\t"))
 
-# Optional keys that are left out: two for lights that signal a start, which this charger
-# does not do, and one that nobody needs (errata 3.80).
+# Optional keys that are left out: two for lights that signal a start, which this charger does not
+# do, and one without a use (errata 3.80).
 ABSENT = ("BlinkRepeat", "LightIntensity", "SupportedFeatureProfilesMaxLength")
 
-# Something that is allowed and is not the default, for every key that can be written.
+# A value that is allowed and is not the default, for every key that can be written.
 ANOTHER = {
     "AllowOfflineTxForUnknownId": "true",
     "AuthorizationCacheEnabled": "false",
@@ -196,7 +196,7 @@ async def test_connection_timeout_holds_from_the_next_token_on(b):
 async def test_minimum_status_duration_acts_at_once(b):
     await b.boot(MinimumStatusDuration=5)
     mark = b.mark()
-    # Preparing for 2 s is not worth a word; for 8 s it is, and is told after 5 of them.
+    # Preparing for 2 s is not reported; for 8 s it is, after 5 of them.
     await b.do("plug")
     await b.advance(2)
     await b.do("unplug")

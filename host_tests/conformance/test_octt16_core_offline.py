@@ -22,7 +22,7 @@ async def _cached(b, tag):
 
 
 async def _offline_start(b, tag):
-    """Offline: plug in, tap, and the contactor closes without anybody having been asked."""
+    """Offline: plug in, tap, and the contactor closes without a question to the central system."""
     await b.offline()
     await b.advance(5)
     await b.do("plug")

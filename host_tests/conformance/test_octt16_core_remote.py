@@ -65,7 +65,7 @@ async def test_TC_011_1_CS(b):
 
 @scenario
 async def test_TC_011_2_CS(b):
-    """RemoteStart, nobody plugs in: Available again after ConnectionTimeOut."""
+    """RemoteStart, no cable comes: Available again after ConnectionTimeOut."""
     await b.boot(ConnectionTimeOut=15)
     assert await remote_start(b) == "Accepted"
     preparing = await b.expect_status("Preparing")
@@ -205,7 +205,7 @@ async def test_TC_031_CS(b):
 
 @scenario
 async def test_TC_054_CS(b):
-    """TriggerMessage: what is asked for follows the answer."""
+    """TriggerMessage: the requested message follows the answer."""
     await b.boot()
     for message, fields, check in (
         ("MeterValues", {"connectorId": 1}, _trigger_context),
@@ -252,7 +252,7 @@ async def test_TC_055_CS(b):
 
 @scenario
 async def test_TC_062_CS(b):
-    """DataTransfer of a vendor nobody knows."""
+    """DataTransfer of an unknown vendor."""
     await b.boot()
     answer = await b.call(
         "DataTransfer", {"vendorId": "com.example", "messageId": "hello", "data": "x" * 300}

@@ -47,7 +47,7 @@ async def test_TC_004_1_CS(b):
 
 @scenario
 async def test_TC_004_2_CS(b):
-    """Card first, nobody plugs in: Available again after ConnectionTimeOut."""
+    """Card first, no cable comes: Available again after ConnectionTimeOut."""
     await b.boot(ConnectionTimeOut=20)
     await b.tap("CARD1")
     _, preparing = await b.expect_all(

@@ -37,7 +37,7 @@ async def ftp(b, **more):
 
 
 def some_bundle():
-    """Header and image of a bundle, as far as anybody looks who does not start it."""
+    """Header and image of a bundle that is never started."""
     image = bytes(98 * 512)
     digest = hashlib.sha256(image).digest()
     text = bundle.text("9.9", "esp32_devkitc", "lfs2", 512, len(image), digest)
@@ -45,7 +45,7 @@ def some_bundle():
 
 
 def check_report(data):
-    """It is what a service person needs, and nobody's secret."""
+    """The report has what a service person needs, and no secret."""
     text = data.decode()
     for part in (
         "[state]",
@@ -89,7 +89,7 @@ async def test_TC_044_1_CS(b):
 
 @scenario
 async def test_TC_044_2_CS(b):
-    """Nobody there: DownloadFailed, and everything as before."""
+    """No server there: DownloadFailed, and everything as before."""
     await b.boot()
     await update(b, f"http://127.0.0.1:{free_port('127.0.0.1')}/fw.bin", retries=0)
     await statuses(b, FIRMWARE, "Downloading", "DownloadFailed")

@@ -1,4 +1,4 @@
-# OCPP 1.6 LocalAuthListManagement certification cases, and what else a local list is good for.
+# OCPP 1.6 LocalAuthListManagement certification cases, and other uses of a local list.
 # MIT license; part of microevse
 """Each test_TC_ is the case it is named after; titles in octt16_cases.tsv.
 
@@ -129,7 +129,7 @@ async def test_TC_043_2_CS(b):
     await b.tap("CARD4")
     await b.expect("StopTransaction")
     await b.leave()
-    # A Full list may have any version: it owes nothing to the one before.
+    # A Full list may have any version, whatever the list before had.
     assert await send(b, 3, entry("CARD4")) == "Accepted"
     assert await version(b) == 3
 

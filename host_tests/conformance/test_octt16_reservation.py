@@ -1,4 +1,4 @@
-# OCPP 1.6 Reservation certification cases, and what else a reservation must survive.
+# OCPP 1.6 Reservation certification cases, and events that a reservation must survive.
 # MIT license; part of microevse
 """Each test_TC_ is the case it is named after; titles in octt16_cases.tsv.
 
@@ -42,7 +42,7 @@ async def reserved(b, **kw):
 
 
 async def refused(b, tag):
-    """A card that is not the one: no transaction, still Reserved."""
+    """A card without the reservation: no transaction, still Reserved."""
     mark = b.mark()
     await b.tap(tag)
     await b.none("StartTransaction", for_=5, since=mark)
@@ -225,7 +225,7 @@ async def test_TC_051_CS(b):
 
 @scenario
 async def test_TC_052_CS(b):
-    """Cancelling what is not there leaves what is."""
+    """Cancelling an unknown reservation leaves the others."""
     await b.boot()
     await reserved(b)
     mark = b.mark()
@@ -259,7 +259,7 @@ async def test_TC_053_1_CS(b):
 
 @scenario
 async def test_TC_053_2_CS(b):
-    """RemoteStart of a card of the group: whose it is, the central system is asked."""
+    """RemoteStart of a card of the group: the central system is asked for its group."""
     await b.boot(AuthorizeRemoteTxRequests=False)
     await reserved(b, parentIdTag="FAMILY")
     assert await remote(b, "CARD2") == "Accepted"
@@ -298,7 +298,7 @@ async def test_a_reservation_that_expires_without_power_is_gone(b):
     await reserved(b, seconds=60)
     await b.do("power_cut", seconds=120)
     await b.start_of_day(within=240)
-    # Until the central system told the time nobody knew that it had expired.
+    # Until the central system told the time, the expiry could not be known.
     await b.until(lambda: _last(b) == "Available", 20, "Available")
 
 

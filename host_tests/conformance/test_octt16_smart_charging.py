@@ -87,7 +87,7 @@ async def offered(b, amps, within=10):
 
 @scenario(settings=WIDE)
 async def test_TC_056_CS(b):
-    """TxDefaultProfile, in A and in W, with nobody charging."""
+    """TxDefaultProfile, in A and in W, with no car charging."""
     await b.boot()
     for unit, limit in (("A", 6), ("W", 6000)):
         start = iso(b.unix())

@@ -1,4 +1,4 @@
-# What is wrong with an OCPP 1.6 message: official JSON schemas, and rules that no schema can say.
+# Errors of an OCPP 1.6 message, by the official JSON schemas and by rules beyond them.
 # MIT license; part of microevse
 """Checks of payloads in both directions. Each function returns a list of sentences."""
 
@@ -69,7 +69,7 @@ def unix(stamp):
 
 
 def rule_errors(action, payload, now=None):
-    """What a charger must not do although the schema lets it (sentences); now: Unix s."""
+    """Rules that a charger breaks although the schema allows it (sentences); now: Unix s."""
     wrong = []
     for path, text in _stamps(payload):
         if not _STAMP.fullmatch(text):

@@ -4,7 +4,8 @@
 
 A charger that never got an answer sends the same event again: the same connector, idTag,
 meterStart and timestamp are the same transaction. A repeated StopTransaction must say what
-the first one said, or somebody is billed two ways.
+meterStart and timestamp are the same transaction. A repeated StopTransaction must equal the first
+one, or a driver is billed two ways.
 """
 
 
@@ -57,7 +58,7 @@ class Ledger:
         """Book a StopTransaction; returns its Transaction or None if the id is unknown."""
         entry = self.transactions.get(payload.get("transactionId"))
         if entry is None:
-            # -1 is what a charger says that was never told an id (1.6 errata 3.18).
+            # A charger sends -1 if it was never told an id (1.6 errata 3.18).
             if payload.get("transactionId") != -1:
                 self.problems.append(
                     f"StopTransaction for {payload.get('transactionId')}, which was never given"

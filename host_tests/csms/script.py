@@ -1,4 +1,4 @@
-# What a test can make the CSMS do instead of the sane thing: replies and admissions.
+# Replies and admissions with which a test makes the CSMS misbehave.
 # MIT license; part of microevse
 """Misbehaviour as values.
 
@@ -18,7 +18,7 @@ class Error:
 
 
 class Drop:
-    """Do what a CSMS does with the message, but never answer."""
+    """Do the CSMS's bookkeeping for the message, but never answer."""
 
 
 class Ignore:
@@ -41,7 +41,7 @@ class Garbage:
 
 
 class WrongId:
-    """Answer with an id that nobody asked about; the right answer never comes."""
+    """Answer with an id of no request; the right answer never comes."""
 
     def __init__(self, unique_id="no-such-id"):
         self.unique_id = unique_id

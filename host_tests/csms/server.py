@@ -3,8 +3,8 @@
 """`Csms`: answers sanely by default, misbehaves to order, and checks everything it sees.
 
 Every payload in both directions is validated with the official JSON schemas that PyPI `ocpp`
-carries, and with the rules of `checks.py`; what is wrong is collected in `violations`. The
-frames of both sides are in `log`. Time is whatever `clock()` says (Unix seconds), so that a
+carries, and with the rules of `checks.py`; errors are collected in `violations`. The frames of
+both sides are in `log`. Time is the value of `clock()` (Unix seconds), so that a
 test can run it on the virtual clock of the charger.
 """
 
@@ -98,9 +98,9 @@ class Csms:
     """The central system. `clock`: Unix seconds; without one the real time is taken.
 
     `id_tags`: {idTag: idTagInfo fields}; others are Invalid. `passwords`: {charge point id:
-    password (str or bytes)}, or None to let everybody in. `ssl`: a server-side SSLContext.
+    password (str or bytes)}, or None to let every charger in. `ssl`: a server-side SSLContext.
     With a `clock` given, delayed answers leave when `run_due()` is called. With `lockstep`,
-    what comes in is handled in `settle()`, when the clock is known to be right.
+    messages are handled in `settle()`, when the clock is known to be right.
     """
 
     def __init__(
@@ -230,11 +230,11 @@ class Csms:
             self._replies.pop(action, None)
 
     def admit(self, *admissions):
-        """What happens to the next connections, one each; None is the usual treatment."""
+        """The treatment of the next connections, one each; None is the usual one."""
         self._admissions.extend(admissions)
 
     def admit_always(self, admission):
-        """What happens to every connection; None for the usual treatment."""
+        """The treatment of every connection; None for the usual one."""
         self._admit_always = admission
 
     # --- calls to the charger --------------------------------------------------------------
@@ -458,7 +458,7 @@ class Csms:
             future = self._pending.pop(unique_id)[1]
             if not future.done():
                 future.set_exception(ConnectionError("the connection ended before the answer"))
-                future.exception()  # nobody need have waited for it
+                future.exception()  # it may not be awaited at all
 
     def tls_failed(self, wire, reason):
         self._refused(wire, f"TLS: {reason}")

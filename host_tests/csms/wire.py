@@ -79,7 +79,7 @@ class Wire(asyncio.Protocol):
         self.status = None  # HTTP status of our answer to the upgrade
         self.error = None
         self.lost = False
-        # A muted wire is one whose router died: what we write goes nowhere.
+        # A muted wire stands for a dead router: nothing that is written here arrives.
         self.mute = False
         # Set before the upgrade is answered: answer nothing at all.
         self.silent = False
@@ -110,7 +110,7 @@ class Wire(asyncio.Protocol):
             return 0
         return self._transport.get_write_buffer_size()
 
-    # --- what we do ------------------------------------------------------------------------
+    # -- actions of the CSMS -----------------------------------------------------------------
 
     def send_text(self, text):
         if self.open:

@@ -49,7 +49,7 @@ MB = 1024 * 1024
 class FakeBoard:
     """A board in `folder`, powered on. `lines`: over RFC 2217, with reset lines; else a pty.
 
-    firmware: what MicroPython says of itself, as (1, 29, 0); None: the flash is empty.
+    firmware: the version of its MicroPython, as (1, 29, 0); None: the flash is empty.
     layout: the partition table that is on the flash.
     spoil: an address of the flash that does not take what is programmed.
     """
@@ -241,7 +241,8 @@ class FakeBoard:
         ).start()
 
     def _forward(self, process, master, raw):
-        """What the prompt says, to the host; starts anew what ends itself."""
+        """Pass on the output of the prompt to the host; start the prompt anew when it ends
+        itself."""
         skipped = b"" if raw else None  # the greeting, where the raw prompt is due
         with contextlib.suppress(OSError):  # EIO: it has ended
             while data := os.read(master, 4096):
@@ -303,7 +304,7 @@ class FakeBoard:
 
 
 def flashed(data, app, layout, settings):
-    """What a fresh charger's chip holds, in the folder `data` of a Twin: flash.bin from the
+    """Write the chip of a fresh charger into the folder `data` of a Twin: flash.bin from the
     images of tools/image.py, and vfs/ as MicroPython reads it from there."""
     table = partitions.LAYOUTS[layout]
     content = bytearray(b"\xff" * (4 * MB))
@@ -331,7 +332,7 @@ def copy_out(arguments, folder, environment=None):
 
 
 def application(board, folder):
-    """What `make build` makes, but with machine code for this host, in `folder`."""
+    """The output of `make build`, but with machine code for this host, in `folder`."""
     build = [sys.executable, str(ROOT / "tools" / "build.py"), board, str(folder)]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
     for name in ("burst", "hal/kernel"):

@@ -46,7 +46,7 @@ class Terminal:
 
 
 class _Port:
-    """What PortManager takes for a serial port: only DTR and RTS mean something."""
+    """A serial port for PortManager: only DTR and RTS mean something."""
 
     def __init__(self, on_lines):
         self._on_lines = on_lines

@@ -4,8 +4,8 @@
        micropython prompt.py FLASH AT SIZE ABOUT DIR
 
 ABOUT is a JSON file that describes the board. Mounts the littlefs partition at AT of the flash
-file as the root, as the chip does, with MicroPython's own VfsLfs2, and stands in for what the
-unix port has not got: `esp`, `esp32`, `machine` and the name of the chip; then runs boot.py, if
+file as the root, as the chip does, with MicroPython's own VfsLfs2. It replaces the modules that
+the unix port lacks: `esp`, `esp32`, `machine` and the name of the chip; then runs boot.py, if
 there is one. With DIR it copies the file system out instead.
 """
 

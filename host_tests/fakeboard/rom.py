@@ -5,7 +5,7 @@ with command, length and checksum; registers, the flash's identification over th
 registers, compressed and plain writes, erase, MD5. The stub that esptool uploads is not
 executed (it is machine code): once it is started, the model answers as the stub does.
 
-What is written ends in a flash file with the rules of NOR flash.
+Written data end in a flash file with the rules of NOR flash.
 """
 
 import hashlib

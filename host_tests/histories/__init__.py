@@ -1,9 +1,9 @@
 # Random histories of the charger with pairs of faults, and what must hold in each of them.
 # MIT license; part of microevse
 """loop: asyncio on the virtual board's time. charger: the firmware's electrical side and its
-station over that board. sampler, faults: what can go wrong. judge: what must hold, taken from
+station over that board. sampler, faults: the possible faults. judge: the invariants, taken from
 the physical world. history: how a history is drawn, played, shortened and printed. coverage:
-what a run has played.
+counts the histories that a run has played.
 """
 
 import pathlib

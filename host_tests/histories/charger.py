@@ -120,7 +120,7 @@ class Charger(Program):
         return self.supervisor.alive() and all([evse.quiet for evse in self.evses])
 
     def run(self, ms):
-        """Let time pass; what the firmware resets starts again."""
+        """Let time pass; after a reset by the firmware the program starts again."""
         clock = self.twin_clock
         end_us = clock.now_us + int(ms * 1000)
         while clock.now_us < end_us:
@@ -141,7 +141,7 @@ class Charger(Program):
     # -- resets ------------------------------------------------------------------------
 
     def _dead(self):
-        """From here on nothing of the old program reaches a pin."""
+        """The old program can no longer reach a pin."""
         self.runs = False
         _loop.until = 0
         self.world.drive = lambda pin, level: None
@@ -197,7 +197,8 @@ class Charger(Program):
         self._start()
 
     def _chip_ends(self, kind):
-        """What is left of the chip's state; its running events are over."""
+        """Keep the part of the chip's state that outlasts the reset; its running events are
+        over."""
         clock = self.twin_clock
         chip = twin_state.chip
         state = chip.state(kind)
@@ -240,7 +241,7 @@ class Charger(Program):
             raise task.exception()
 
     def person_resets(self):
-        """Somebody has looked at it and says that it may charge."""
+        """A person has checked the charger and lets it charge again."""
         for connector in self.station.connectors:
             connector.sequence.reset_faults()
             connector.evse.reset_closings()

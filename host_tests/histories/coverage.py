@@ -1,6 +1,6 @@
-# What a run of histories has played: kinds, pairs, guards, connectors.
+# Counts the histories that a run has played: kinds, pairs, guards, connectors.
 # MIT license; part of microevse
-"""Only what was there while contacts were closed counts: a history that never closes says
+"""Only faults that were there while contacts were closed count: a history that never closes proves
 nothing."""
 
 import collections

@@ -10,7 +10,7 @@ from .faults import KINDS
 GUARDS = ("none", "interlock", "external")
 NAMES = sorted(KINDS)
 PAIRS = [(a, b) for i, a in enumerate(NAMES) for b in NAMES[i:]]
-# EVs that let the contactor close soon; the others say little in a short history.
+# EVs that let the contactor close soon; a short history with another EV shows little.
 _CARS = ("normal",) * 8 + ("bcb", "c_pulse", "direct_c", "whole_amps", "tail", "leaf_bounce")
 assert set(_CARS) <= set(QUIRKS)
 
@@ -123,7 +123,7 @@ def _repeated(rng, steps, pair, places):
 
 
 def _aside(rng, steps, connectors):
-    """Something that is no fault."""
+    """An event that is no fault."""
     c = rng.randrange(connectors)
     what = rng.random()
     if what < 0.55:

@@ -1,4 +1,4 @@
-# What can go wrong in a history: each kind with how it comes and how it goes.
+# The faults of a history: each kind with its beginning and its end.
 # MIT license; part of microevse
 """`KINDS`: {name: (draw, on, off)}. `draw(rng)` gives the arguments of one occurrence, plain
 values that a script can hold; `on(play, c, *args)` makes it so at connector c (from 0), `off`
@@ -23,7 +23,7 @@ def kind(name, on, off, draw=_none):
 
 
 def _stays(play, c, *args):
-    """It is over by itself, or only with a reset."""
+    """It ends by itself, or only with a reset."""
 
 
 # -- the converter ---------------------------------------------------------------------------

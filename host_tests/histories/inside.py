@@ -1,4 +1,4 @@
-# What happens inside the firmware between two of its statements.
+# Disturbances inside the firmware, between two of its statements.
 # MIT license; part of microevse
 """Exceptions raised inside the tick, at any of its lines, and soft interrupts between any two
 lines of the program: on the chip a timer's or a pin's callback runs between two bytecodes of

@@ -1,4 +1,4 @@
-# What must hold in every history, judged from the poles, the pilot and the parts.
+# Invariants of every history, judged from the poles, the pilot and the parts.
 # MIT license; part of microevse
 """`Judge` looks at every change of the world, and every 10 ms while contacts are closed."""
 
@@ -61,16 +61,16 @@ class Judge:
     # -- what the history tells ----------------------------------------------------------
 
     def blinded(self, name, on):
-        """Something that sees stands still, or is back."""
+        """Something that watches stands still (`on`), or works again."""
         self.look()
         if on:
             self.blind.setdefault(name, self.charger.ms)
         elif self.blind.pop(name, None) is not None:
-            # It may be what should have noticed the others.
+            # It may be the part that should have noticed the others.
             self.blind = {other: self.charger.ms for other in self.blind}
 
     def happened(self, name):
-        """Something that must open has happened at this moment."""
+        """An event that must open the contactor has happened now."""
         self.blind.setdefault(name, self.charger.ms)
 
     def late(self, ms, count):
@@ -83,7 +83,7 @@ class Judge:
         self.lost_looks.give(500 * min(count, 6), 10000)
 
     def was_reset(self):
-        """A new program: what it may close again counts from here."""
+        """A new program: its closings count from here."""
         self.blind.clear()
         for w in self.seen:
             w.take()
@@ -93,11 +93,11 @@ class Judge:
             w.proved = False
             w.since_plug = w.faults_in_plug = 0
             w.f_short = w.f_since = None
-            w.limit_ma = 16000  # what somebody had set is forgotten
+            w.limit_ma = 16000  # a limit set before is forgotten
             w.forbidden = False  # free of charge: what was cut goes on
 
     def person_reset(self):
-        """Somebody who may has let it close again."""
+        """An authorised person has let it close again."""
         for w in self.seen:
             w.by_fault.clear()
             w.by_rcd.clear()
@@ -111,7 +111,8 @@ class Judge:
     # -- looking -------------------------------------------------------------------------
 
     def fail(self, name, text):
-        """Kept, not raised: the firmware's tick, in which this may be, catches what is raised."""
+        """The failure is kept, not raised: the firmware's tick, which may run this, catches
+        exceptions."""
         if self.broken is None:
             self.broken = Broken(name, "at %.0f ms: %s" % (self.charger.ms, text))
 
@@ -219,10 +220,11 @@ class Judge:
         charger = self.charger
         limits = [rows.BLIND[name][charger.guarded] for name in self.blind]
         if "timer stops" in self.blind and len(self.blind) > 1:
-            # No tick runs, and what would notice that may be what stands still, too: as a hang.
+            # No tick runs, and the part that would notice may stand still, too: it counts as a
+            # hang.
             limits.append(rows.BLIND["hang"][charger.guarded])
         for name, since in self.blind.items():
-            # What watches the one may be the other.
+            # Each of two parts may be the one that should notice the other.
             if now - since > max(limits) + self._slack(name):
                 self.fail(
                     name, "closed for %.0f ms with it, connector %d" % (now - since, w.c + 1)
@@ -244,7 +246,7 @@ class Judge:
         w.closed_ms = now
         w.take()
         wrong = []
-        # Shorter than the time between two looks, nobody can see it.
+        # A state shorter than the time between two looks cannot be seen.
         if not w.asking and w.away_ms > rows.BETWEEN_MS + self.late_tick.ms:
             wrong.append("the EV does not ask (%s)" % w.letter)
         short = w.short and w.away_ms > rows.BETWEEN_MS + self.late_tick.ms
@@ -291,7 +293,7 @@ class Judge:
     def _state_f(self, w, now, before):
         duty = w.circuit.duty
         if duty == 0 and w.duty != 0:
-            # Told to an EV: not a probe with nobody there, as far as the pilot shows.
+            # The EV was told: this is not a probe without an EV, as far as the pilot shows.
             told = before != "A" and not w.stuck
             told = told and now - w.in_ms > PLUGGED_MS and w.outlet.ev.plugged
             w.f_since = now if told else None

@@ -1,7 +1,7 @@
-# What can be done to the charger's parts, its chip and its program.
+# The disturbances of the charger's parts, its chip and its program.
 # MIT license; part of microevse
-"""`Mischief`: the part of `Play` that faults.py acts through. `self.charger`, `self.judge`, and
-what is broken at the moment: see Play."""
+"""`Mischief`: the part of `Play` that faults.py acts through. For `self.charger`, `self.judge` and
+the parts that are broken at the moment see Play."""
 
 from .charger import machine
 from .fitted import ADC_PINS
@@ -10,7 +10,7 @@ _LOOK_US = 6000  # a window, and its edges
 
 
 class Mischief:
-    """Acts on the world and the chip, and tells the judge of what it cannot see there."""
+    """Acts on the world and the chip, and reports to the judge what cannot be seen there."""
 
     def fault(self, c, kind, on, **more):
         self._do(c, "fault", kind=kind, on=on, **more)
@@ -150,7 +150,7 @@ class Mischief:
         self.charger.loop.stuck = on
 
     def task_raises(self, c, which):
-        """A part that a task asks raises an exception of a kind nobody thought of."""
+        """A part that a task asks raises an unexpected kind of exception."""
         self.broken_parts[c] = which
         self.judge.seen[c].raising = which
         self._break_part(c)

@@ -22,7 +22,7 @@ _UNPLUGGED_MS = 7000  # a fault that a restart does not end is over 5 s after it
 
 
 class Play(Mischief):
-    """The charger, who watches it, and what has been done to it."""
+    """The charger, its judge, and the disturbances so far."""
 
     def __init__(self, history):
         self.history = history
@@ -145,7 +145,7 @@ class Play(Mischief):
         self.charger.evses[c].pause()
 
     def stall(self, ms):
-        """What the gates allow while closed: a collection."""
+        """A stall that the gates allow while closed: a collection."""
         self.charger.stall(ms)
 
     # -- faults --------------------------------------------------------------------------

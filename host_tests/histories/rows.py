@@ -40,7 +40,7 @@ def _adc_blind(w):
 
 
 def _adc_stuck(w):
-    """Nothing of the square wave comes back. At steady +12 V nobody can tell."""
+    """Nothing of the square wave comes back. At steady +12 V this cannot be seen."""
     return w.stuck and w.pwm
 
 
@@ -125,10 +125,10 @@ ROWS = (
 # 64 windows, two in each tick that is late.
 TICKS = {"duty": 32, "clock stops": 13}
 
-# What cannot see: its limit, and the one on a board with a guard, where the watchdog waits for
-# what may stall (the guard and the RCD act meanwhile). A hang: the RTC watchdog, 1 s. A timer:
-# the same, or the program, which looks once a second. A clock: 13 ticks. Tasks: their own limit
-# (5 s the main loop, 2 s the protection), and six feeds that are left out.
+# Parts that cannot see, each with its limit, and the limit on a board with a guard, where the
+# watchdog allows stalls (the guard and the RCD act meanwhile). A hang: the RTC watchdog, 1 s. A
+# timer: the same, or the program, which looks once a second. A clock: 13 ticks. Tasks: their own
+# limit (5 s the main loop, 2 s the protection), and six feeds that are left out.
 BLIND = {
     "hang": (1200, 13000),
     "timer stops": (1200, 2500),

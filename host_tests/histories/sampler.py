@@ -15,8 +15,8 @@ _KEPT = 12  # states of the circuit whose windows are kept
 
 
 class _Faulty:
-    """A channel of a converter that something is wrong with: values of a sound window, one after
-    the other, with the faults on them."""
+    """A channel of a faulty converter: values of a sound window, one after the other, with the
+    faults on them."""
 
     def __init__(self, sampler, adc, values, step_us):
         self.number = adc.number

@@ -1,4 +1,4 @@
-# One connector as the physical world has it: what the rows of rows.py ask.
+# The physical state of one connector, for the rows of rows.py.
 # MIT license; part of microevse
 
 from collections import deque
@@ -16,7 +16,7 @@ PLUGGED_MS = 150  # so long after it an EV has surely been seen
 
 
 class Level:
-    """Since when something is so, and how much of the last second it was."""
+    """Since when a state holds, and how much of the last second it held."""
 
     __slots__ = ("since", "leaky", "spans", "total", "last")
 

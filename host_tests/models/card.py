@@ -1,4 +1,4 @@
-# A contactless card, as far as its UID goes.
+# A contactless card: only its UID.
 # MIT license; part of microevse
 """ISO/IEC 14443-3 type A: states of figure 7, cascade levels of 6.5.3. 106 kbit/s."""
 

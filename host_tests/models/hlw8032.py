@@ -1,4 +1,4 @@
-# The HLW8032 / CSE7766 metering chip: what it measures and the frames it sends.
+# The HLW8032 / CSE7766 metering chip: its measurements and its frames.
 # MIT license; part of microevse
 """Written from the data sheets. The chip measures periods: a register holds how many us of
 its clock one period of the (voltage, current, power) frequency has taken.

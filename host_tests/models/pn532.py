@@ -190,7 +190,7 @@ class Uart:
         self._here += data
 
     def write(self, data):
-        self._arrive()  # what was ready by now has been sent, whoever asks next
+        self._arrive()  # bytes that were ready by now have been sent
         if data[:2] == b"\x55\x55" and not self._chip.silent:
             self._chip.awake = True
         self._chip.receive(bytes(data))
@@ -204,7 +204,7 @@ class I2c:
     def _address(self, address, size):
         self._chip._time.spend(9 * (size + 1) * 1000 // self.clock_khz)
         if address != 0x24 or self._chip.silent:
-            raise OSError(19)  # ENODEV: nobody acknowledges
+            raise OSError(19)  # ENODEV: no chip acknowledges
 
     def writeto(self, address, data):
         self._address(address, len(data))

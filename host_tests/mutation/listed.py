@@ -1,9 +1,9 @@
-# Mutants that people wrote down: such that must be noticed, and such that change nothing.
+# Mutants that people wrote down: those that must be noticed, and those that change nothing.
 # MIT license; part of microevse
-"""named.json: [{"what", "path", "before", "after"}, ...]: `before`, which the file holds once, is
+"""named.json: [{"what", "path", "before", "after"}, ...]: `before` is in the file once, and is
 replaced. equivalent.json: [{"path", "before", "operator", "after", "why"}, ...] as the operators
-find them, by the text of the line: it may move, but when it changes it is looked at anew. Of equal
-lines of a file an entry is for the first one, or for the first "times".
+find them, by the text of the line. The line may move; if its text changes, a person has to judge
+it anew. If a file has equal lines, an entry is for the first of them, or for the first "times".
 """
 
 import json
@@ -39,7 +39,7 @@ def named(rows):
 
 
 class Equivalent:
-    """Mutants that change nothing. `mutants`: all of the files that it is asked about."""
+    """Mutants that change nothing. `mutants`: all mutants of the files in question."""
 
     def __init__(self, entries=None, mutants=()):
         self._why, times, lines = {}, {}, {}
@@ -60,5 +60,5 @@ class Equivalent:
         return self._why.get(mutant.key)
 
     def stale(self, mutants):
-        """Entries that no mutant has any more."""
+        """Entries that no longer match a mutant."""
         return sorted(set(self._why) - {mutant.key for mutant in mutants})

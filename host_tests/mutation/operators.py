@@ -15,9 +15,9 @@ minmax     min for max
 name       another text in place of a cause's, setting's or status' name (CamelCase)
 except     a handler that catches nothing, or every Exception
 
-Left out is what only people read: log lines, texts with %, arguments of exceptions; what only
-CPython runs; and mutants that no test could miss: an assignment is removed where the name has a
-value without it.
+Texts that only people read are left out: log lines, texts with %, arguments of exceptions. So is
+code that only CPython runs, and mutants that no test could miss: an assignment is removed only if
+the name has a value without it.
 """
 
 import ast

@@ -1,7 +1,8 @@
 # A mutant in place of its file, in this process and in the ones it starts.
 # MIT license; part of microevse
-"""`in_memory` serves imports of this process. `on_disk` is for what reads files: the firmware
-on MicroPython. Both are called in a child process that ends with the trial; nothing in the
+"""`in_memory` serves imports of this process. `on_disk` serves programs that read files: the
+firmware on MicroPython. Both are called in a child process that ends with the trial; nothing in
+the
 repository is written to."""
 
 import importlib.machinery

@@ -1,6 +1,7 @@
 # Functions in forked processes, some at a time, each with a time limit.
 # MIT license; part of microevse
-"""What a child returns comes back as JSON; a child that is too late, or dies, is told as such."""
+"""The result of a child comes back as JSON; a child that is late, or dies, gets a result that says
+so."""
 
 import json
 import os

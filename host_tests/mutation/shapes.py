@@ -1,4 +1,4 @@
-# What the operators look for in a tree: opposites of operations, and what is left alone.
+# Patterns of the operators in a tree: opposites of operations, and the code that is left alone.
 # MIT license; part of microevse
 """Tables and questions about a node; operators.py makes the mutants."""
 

@@ -45,7 +45,7 @@ class Mutant:
 
     @property
     def key(self):
-        """What identifies it while the code around it moves: no line number."""
+        """The identity of a mutant while the code around it moves: no line number."""
         return (self.path, self.before, self.operator, self.after)
 
     def __str__(self):

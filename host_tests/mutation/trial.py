@@ -28,7 +28,7 @@ LEARNING_S = 600  # slowed down by the tracing
 
 
 class _Session:
-    """What all the plugins share: the order, the first failure, a limit for each test."""
+    """Common to all plugins: the order, the first failure, a limit for each test."""
 
     limit_s = WHOLE_S
 
@@ -77,8 +77,8 @@ def _quietly(arguments, plugin, first=("-x",)):
     out = os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    # The same examples each time: what is noticed once is noticed always.
-    # Slow machines and tracing are no failures.
+    # The same examples each time, so that the result is the same. Slow machines and tracing are no
+    # failures.
     hypothesis.settings.register_profile(
         "mutants",
         derandomize=True,

@@ -1,4 +1,4 @@
-# A server is believed only under the name that its certificate is made out to.
+# A server is believed only under the name in its certificate.
 # MIT license; part of microevse
 """Certificates that are good for a name alone, for an address alone, and for another host:
 with one that is good for both, a check of the wrong one of the two went unnoticed."""
@@ -24,7 +24,7 @@ INTERPRETERS = [
     "cpython",
 ]
 NAME, ADDRESS = "localhost", "127.0.0.1"
-# Certificate: whom it is good for.
+# Certificate: the names it is good for.
 GOOD = {
     "server": (NAME, ADDRESS),
     "name_only": (NAME,),
@@ -34,7 +34,8 @@ GOOD = {
 
 
 class Server:
-    """Gives a file, takes a file, refuses to be a WebSocket: whoever hears that got through."""
+    """Gives a file, takes a file, refuses to be a WebSocket: a client that hears this got
+    through."""
 
     def __init__(self, certificate):
         self.context = certs.server_context(certificate)

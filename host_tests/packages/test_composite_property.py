@@ -1,8 +1,8 @@
-# The composite schedule against a second opinion, second by second.
+# The composite schedule against a second calculation, second by second.
 # MIT license; part of microevse
 """Random profiles; the periods must say for each second what a plain evaluation says.
 
-The second opinion knows nothing of boundaries: it looks at one second alone, with fractions.
+The second calculation knows no boundaries: it looks at one second alone, with fractions.
 """
 
 from fractions import Fraction
@@ -79,8 +79,8 @@ def amps(profile, said, fitted):
 
 
 def careful(book, elapsed, session, fitted):
-    """What holds while the time is not known: of those that may hold now, down to the first that
-    holds for certain, the one with the least current."""
+    """The limit while the time is not known: of the profiles that may hold now, down to the first
+    that holds for certain, the one with the least current."""
     may = []
     order = [
         entry

@@ -43,7 +43,7 @@ EXPECTED = {
 }
 
 
-# A meter of nobody: every type, both word orders, behind the Eastron registers.
+# An invented meter: every type, both word orders, behind the Eastron registers.
 TABLE = [
     {"value": "energy", "register": 0x160, "type": "u32", "unit": "0.01 kWh"},
     {"value": "power_l1", "register": 0x162, "type": "s16", "unit": "W"},
@@ -124,7 +124,7 @@ class Peer:
             if self._near in ready:
                 data = os.read(self._near, 512)
                 self.requests += 1
-                # On a line everybody else keeps silent; pymodbus would answer with an error.
+                # On a line all other stations keep silent; pymodbus would answer with an error.
                 if data[0] == STATION:
                     self._socket.sendall(data)
             if self._socket in ready:

@@ -1,4 +1,4 @@
-# Whose setting is it: each one is judged, and what a protection depends on is the installer's.
+# Each setting is judged: those that a protection depends on are for the installer only.
 # MIT license; part of microevse
 """Walks the declarations: a new setting fails here until it has been judged, in the lists below
 and, where a protection depends on it, in docs/safety.md."""
@@ -13,7 +13,7 @@ from tools_paths import ROOT
 INSTALLERS = (
     "MaxCurrent SiteMaxCurrent Phases MeterPollInterval RcdTestInterval NominalVoltage".split()
 )
-# Near a protection, and yet harmless for each value within the bounds; why is in the document.
+# Near a protection, yet harmless for each value within the bounds; the document gives the reason.
 HARMLESS = (
     "OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "
     "StopTransactionOnEVSideDisconnect UnlockConnectorOnEVSideDisconnect MinimumStatusDuration "
@@ -74,7 +74,7 @@ def test_the_document_has_a_sentence_for_each_that_is_near_a_protection():
 
 
 def test_protections_read_no_other_setting():
-    """What the protections ask the settings for, in the source."""
+    """The settings that the protections read, found in the source."""
     asked = set()
     for path in (
         "lib/station/protection.py", "lib/station/over_current.py", "lib/station/temperature.py",

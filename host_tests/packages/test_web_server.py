@@ -406,5 +406,5 @@ def test_page_never_makes_markup_from_data():
     for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
         assert word not in script
     page = (STATIC / "index.html").read_text()
-    # What the security policy would refuse.
+    # Code that the security policy would refuse.
     assert not re.search(r"\son[a-z]+=|\sstyle=|<style|<script>", page)

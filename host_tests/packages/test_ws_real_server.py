@@ -64,7 +64,7 @@ class Child:
     async def __aexit__(self, *exc):
         if self._process.returncode is None:
             self._process.kill()
-        # What a failing test wants to know first.
+        # Printed first, for a test that fails.
         print("".join(self.output) + (await self._process.stdout.read()).decode())
         await self._process.wait()
 
@@ -328,7 +328,7 @@ def test_comes_back_after_every_kind_of_loss(interpreter):
             peer.serve, "127.0.0.1", 0, subprotocols=["ocpp1.6"], ping_interval=None
         ) as server:
             async with Child(interpreter, url=address(server), ping=1) as child:
-                # A clean close, which some clients took for a good-bye for ever.
+                # A clean close, after which some clients never connected again.
                 ws = await peer.connections.get()
                 await child.next("heartbeat")
                 await ws.close(1000, "restarting")

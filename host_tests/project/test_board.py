@@ -309,8 +309,8 @@ def test_no_board_json_is_made_of_a_draft(tmp_path, monkeypatch):
     assert "not for a board yet" in str(stopped.value) and not (tmp_path / "build").exists()
 
 
-# From the source of each profile, so that nobody "improves" a pin. The lock of a SmartEVSE:
-# its ACTB high and ACTA low drive the bolt in, as our `a` high and `b` low.
+# From the source of each profile, so that a pin is not changed by mistake. The lock of a
+# SmartEVSE: its ACTB high and ACTA low drive the bolt in, as our `a` high and `b` low.
 PINS = {
     "esp32_devkit_min": {"pwm": 33, "adc": 35, "contactor": 32},
     "esp32_devkitc": {"pwm": 27, "adc": 36, "contactor": 26},

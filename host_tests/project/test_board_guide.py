@@ -55,7 +55,7 @@ def copy(tmp_path_factory):
     python.chmod(0o755)
     os.utime(place / "requirements.txt", (0, 0))
     (place / ".venv" / ".ready").touch()
-    # What MicroPython code was compiled to is found by its content: no need to do it again.
+    # Compiled MicroPython code is cached by its content: no need to compile it again.
     cache = ROOT / "build" / "mpy-host"
     cache.mkdir(parents=True, exist_ok=True)
     (place / "build").mkdir()

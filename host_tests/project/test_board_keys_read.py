@@ -1,7 +1,7 @@
 # The firmware reads each key that the checker's schema lets a board file name.
 # MIT license; part of microevse
-"""An emergency stop could once be named, was checked and wired on the twin, and read by
-nothing."""
+"""An emergency stop could once be named in a board file, was checked, and wired on the twin, but
+the firmware did not read it."""
 
 import ast
 
@@ -107,7 +107,7 @@ def test_the_walk_sees_every_table():
     assert ("board", "estop") in KEYS and ("input", "normally_closed") in KEYS
 
 
-# What each board that is shipped cannot notice: said in the log and on the page.
+# The protections that each shipped board lacks: shown in the log and on the page.
 LACKS = {
     "esp32_devkit_min": "no weld detection",
     "esp32_devkitc": "no weld detection",

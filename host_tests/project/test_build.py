@@ -1,4 +1,4 @@
-# What is put on a board: complete, compiled, and small enough.
+# The files that are put on a board: complete, compiled, and small enough.
 # MIT license; part of microevse
 """`make build` for every board profile."""
 

@@ -1,4 +1,4 @@
-# tools/bundle.py as a person uses it: keys, bundles, and what is wrong with one.
+# tools/bundle.py as a person uses it: keys, bundles, and the errors of a bundle.
 # MIT license; part of microevse
 
 import json

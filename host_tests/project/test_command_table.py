@@ -143,7 +143,7 @@ def test_each_line_says_something():
 
 @pytest.mark.parametrize("name", sorted(commands.COMMANDS))
 def test_a_command_without_its_line_is_refused(name, monkeypatch):
-    """Twin.command asks the table first: what is not in it cannot be used, so it gets a line."""
+    """Twin.command asks the table first: a command that is not in it cannot be used."""
     import asyncio
 
     table = copy.copy(commands.COMMANDS)

@@ -1,4 +1,4 @@
-# The test CSMS against somebody else's charge point: PyPI `ocpp` over `websockets`.
+# The test CSMS against an independent charge point: PyPI `ocpp` over `websockets`.
 # MIT license; part of microevse
 """If the counterpart were wrong, every other test would be wrong with it."""
 

@@ -1,6 +1,6 @@
 # The documents agree with the source: generated pages, links, files and commands that they name.
 # MIT license; part of microevse
-"""A page that nobody holds equal to the source is wrong after a month."""
+"""A page that is not compared with the source is wrong after a month."""
 
 import re
 

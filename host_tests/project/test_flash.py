@@ -1,4 +1,4 @@
-# The firmware onto a board: what works, and what each failure says.
+# The firmware onto a board: each success, and the message of each failure.
 # MIT license; part of microevse
 """tools/flash.py, with the real esptool and mpremote, against the fake board: a real
 MicroPython behind a pseudo terminal, and a model of the chip's bootloader. A pseudo terminal
@@ -164,7 +164,7 @@ def test_a_board_with_micropython_gets_the_files_that_differ(boards, small):
     first = board.files()
     assert first["lib/parts/two.mpy"] == b"lib/parts/two.mpy" * 200
     assert json.loads(first["config.json"])["settings"]["WifiPassword"] == SECRET
-    # What boot.py opens: the profile's relay and pilot, whatever another board left there.
+    # The outputs that boot.py opens are the profile's relay and pilot, not those of another board.
     nvs = board.folder / "reset-nvs-microevse-outputs"
     assert nvs.read_bytes()[:3] == bytes([1, 26, 27 | 128])
     nvs.write_bytes(b"of another board")
@@ -329,7 +329,7 @@ def test_a_port_without_permission(boards):
     if os.getuid():
         result = flash(board)
     else:
-        # Root may open everything: somebody else tries.
+        # Root may open everything: another user tries.
         code = (
             "import os, sys; sys.path.insert(0, %r); import seriallink\n"
             "os.setgid(65534); os.setuid(65534)\n"

@@ -1,4 +1,4 @@
-# The rules of the house: who may import whom, and everything compiles for the chip.
+# The rules of the house: which module may import which, and everything compiles for the chip.
 # MIT license; part of microevse
 """Import rules, what the folders of the tests hold, module size, and mpy-cross over every file
 that goes on a board."""
@@ -22,12 +22,12 @@ STANDARD = set(
     "array asyncio binascii collections cryptolib deflate errno gc hashlib heapq io json math "
     "micropython os random re select socket ssl struct sys time tls uctypes".split()
 )
-# What only CPython has; allowed in the modules that hold a runtime difference.
+# Modules that only CPython has; allowed in the modules that hold a runtime difference.
 CPYTHON_ONLY = {"evse_base/__init__.py": {"zlib", "traceback"}, "ocppj/tls.py": {"base64"}}
 HARDWARE = {"machine", "esp32", "network", "neopixel", "onewire", "ds18x20"}
 OURS = {p.stem if p.suffix == ".py" else p.name for p in LIB.iterdir()} - {"__pycache__"}
 
-# Who may know whom inside lib/. Packages that are not named know only these base modules.
+# Imports that are allowed inside lib/. Packages that are not named import only these base modules.
 BASE = {"evse_base"}
 MAY_KNOW = {
     "station": {"store", "iec61851"},
@@ -159,7 +159,7 @@ def test_the_whole_charger_is_seen_however_it_is_passed():
 
 
 def test_an_adapter_names_modules_by_text_in_one_place_only():
-    """An import that is hidden in a text is seen by no rule."""
+    """No rule sees an import that is hidden in a text."""
     found = {}
     for path in DEVICE_FILES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -186,7 +186,7 @@ def test_the_table_of_actions_names_what_is_there():
             for node in tree.body
             if isinstance(node, ast.AsyncFunctionDef) and not node.name.startswith("_")
         }
-        # None that is not in the table, either.
+        # No public function is missing in the table, either.
         assert public == {name: ["point", "payload"] for name in functions}, module
 
 
@@ -333,7 +333,7 @@ def test_the_table_of_ends_says_truly_which_reasons_the_station_gives():
     assert not not_given & used, not_given & used
 
 
-# What lies directly in each folder of host_tests/; packages (twin, csms, ...) hold what they need.
+# Names that may lie directly in each folder of host_tests/; packages (twin, csms, ...) are free.
 FOLDERS = {
     ".": r"conftest\.py",
     "unit": r"test_\w+\.py|run\.py",
@@ -364,7 +364,7 @@ TEST_FILES = sorted(TESTS.rglob("*.py"))
 
 @pytest.mark.parametrize("path", TEST_FILES, ids=ids(TEST_FILES))
 def test_nothing_imports_a_test_module(path):
-    """What several tests share is in support/."""
+    """Code that several tests share is in support/."""
     for name, line in imports(path):
         assert not name.startswith(("test_", "bench_", "conftest")), (
             f"{path}:{line} imports {name}"

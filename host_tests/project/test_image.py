@@ -1,6 +1,6 @@
 # Images of the flash: partition tables, file systems, the MicroPython build description.
 # MIT license; part of microevse
-"""What goes on a board without a board: tables against the published format, images against
+"""The files for a board, without a board: tables against the published format, images against
 MicroPython's own file system, boards/micropython against the rules of its manifests."""
 
 import hashlib
@@ -191,7 +191,7 @@ for name in ('app_a', 'app_b'):
 
 
 def test_micropython_finds_both_slots_of_a_rom_at_whole_blocks(tmp_path):
-    """What lib/slots/rom.py reads from its head is where MicroPython's VfsRom has them."""
+    """The places that lib/slots/rom.py reads from the head are those of MicroPython's VfsRom."""
     if not tool("micropython"):
         pytest.skip("NOT RUN: micropython is missing")
     data = image.images(sample(), "romfs")["romfs"][0]

@@ -8,14 +8,14 @@ opens the contactor because the EV has let go, until the level of the relay pin 
 board has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes
 the contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
 
-A kilowatt-hour and a limit in amperes are followed as one follows a dye: the number is one that
-nothing else has, and a file counts when a function in it is given that number or gets it from
-another one, be it as an integer, in a record, in its bytes on flash or in a message. The
+A kilowatt-hour and a limit in amperes are followed like a dye: the number is one that nothing else
+has. A file counts if a function in it is given that number or gets it from another function, as an
+integer, in a record, in its bytes on flash or in a message. The
 kilowatt-hour is followed from the meter's reading to the payload of StopTransaction, the limit
 from the payload of SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the
 same for all messages.
 
-Not counted is what a language brings along elsewhere: evse_base (the runtime's differences,
+Not counted are modules that another language has built in: evse_base (the runtime's differences,
 clock, log, dates), cbor; nor store/ramflash.py, which stands for the flash chip here.
 """
 

@@ -1,7 +1,8 @@
 # The tool that makes small mistakes, and a small sample of them: no test may miss one.
 # MIT license; part of microevse
-"""Operators do what they say; the lists fit the code; a mutant is noticed, by an import, a failure
-or a hang, and one that nothing notices is told. The long run: make bench ARGS=mutants."""
+"""Operators make the changes that they should; the lists fit the code; a mutant is noticed, by an
+import, a failure or a hang; a mutant that is not noticed is reported. The long run: make bench
+ARGS=mutants."""
 
 import importlib
 import json
@@ -161,7 +162,7 @@ def test_every_mutant_of_every_file_is_python_and_different():
 
 
 def test_listed_mutants_are_still_there():
-    """A line that has changed is to be looked at anew."""
+    """A line that has changed has to be judged anew."""
     found = [mutant for row in table.rows() for mutant in table.mutants(row)]
     assert listed.Equivalent().stale(found) == []
     for entry in listed.load("equivalent"):

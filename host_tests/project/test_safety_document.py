@@ -1,4 +1,4 @@
-# docs/safety.md names what there is: each test, each cause of a fault, each file.
+# docs/safety.md names only existing things: each test, each cause of a fault, each file.
 # MIT license; part of microevse
 """An assessor follows the names in the document. A name that leads nowhere is worse than none."""
 

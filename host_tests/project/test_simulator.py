@@ -1,6 +1,6 @@
 # tools/simulate.py for those who build central systems: help, frames, several chargers, mistakes.
 # MIT license; part of microevse
-"""What its contract promises is in test_simulate_contract.py; this is the rest, from outside."""
+"""test_simulate_contract.py tests the contract; this file tests the rest, from outside."""
 
 import json
 import re

@@ -545,7 +545,7 @@ def test_a_lost_link_is_a_black_hole(runtime, program):
             assert (await twin.command({"do": "network", "up": False}))["ok"]
             await twin.advance(60)
             await asyncio.sleep(0.1)
-            # The program has long given up and closed its end; nobody out there knows.
+            # The program has long given up and closed its end; the peer does not know.
             assert lines(twin, "lost")
             assert (peer.open, peer.ends, peer.rx) == (1, [], seen)
             assert (await twin.command({"do": "network", "up": True}))["ok"]

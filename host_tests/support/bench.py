@@ -27,7 +27,7 @@ from twin.host import Twin
 # 2027-01-01T00:00:00Z: midnight, so that clock-aligned instants are easy to read.
 EPOCH = 1798761600
 
-# What the cases need: CARD1 and CARD2 belong together, CARD3 is alone, and so on.
+# The tokens of the cases: CARD1 and CARD2 belong together, CARD3 is alone, and so on.
 TAGS = {
     "CARD1": {"parentIdTag": "FAMILY"},
     "CARD2": {"parentIdTag": "FAMILY"},
@@ -105,7 +105,7 @@ class Bench:
         self.check_log()
 
     def check_log(self):
-        """Fail if the charger's log tells of an exception nobody expected."""
+        """Fail if the charger's log has an unexpected exception."""
         if not self.allow_trouble:
             bad = [line for line in self.log if _TROUBLE.search(line)]
             assert not bad, f"trouble in the charger's log: {bad[:3]}"
@@ -172,7 +172,7 @@ class Bench:
         return answer
 
     async def status(self, connector=1):
-        """What the control port's `status` says."""
+        """The answer of the control port to `status`."""
         return await self.do("status", connector=connector)
 
     async def tap(self, tag="CARD1"):
@@ -354,7 +354,7 @@ class Bench:
     # --- telling ---------------------------------------------------------------------------
 
     def story(self):
-        """What happened, for a failure."""
+        """The frames and log lines, for a failure."""
         lines = ["", f"--- virtual time {self.now:.3f} s (EPOCH {EPOCH}); frames:"]
         lines.append(self.csms.story(80))
         if self.twin:

@@ -15,7 +15,7 @@ CHROMIUM = next(
 FLAGS = (
     "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking"
 ).split()
-# Where screenshots go, if anybody wants to see them.
+# The folder for screenshots, if they are wanted.
 SHOTS = os.environ.get("SCREENSHOTS")
 
 

@@ -724,7 +724,7 @@ def stuck(rig):
 
 
 def _cleared(rig):
-    """What the station does: a fault that is over is cleared after five seconds."""
+    """As the station does it: a fault that is over is cleared after five seconds."""
     rig.run(5500)
     for cause in rig.evse.faults:
         rig.evse.clear(cause)

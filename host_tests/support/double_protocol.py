@@ -1,4 +1,4 @@
-# A sub-protocol that nobody else speaks, "test1.0": the second adapter of the tests.
+# An invented sub-protocol, "test1.0": the second adapter of the tests.
 # MIT license; part of microevse
 """As small as an adapter can be (see ocppj.central), with actions and error codes of its own."""
 

@@ -146,7 +146,8 @@ class ADC:
         self.pin = pin
 
     def _failed(self):
-        """What a failed conversion gives, None if this one has not. `chip.fail`: True, or fn()."""
+        """The result of a failed conversion, None if this one has not failed. `chip.fail`: True,
+        or fn()."""
         if callable(chip.fail):
             return chip.fail()
         if chip.fail:

@@ -19,8 +19,8 @@ class HttpServer:
     Behaviours: `login` ("user:password"), `methods` that uploads may use, `moved` {path:
     location}, `status` {path: code}, `ranges` (False: a Range is ignored), `chunked`
     (answers without a length), `cut` {path: [bytes of the body after which the connection
-    dies, one for each request]}, `stall` (paths whose answer never comes), `down` (whoever
-    comes is turned away).
+    dies, one for each request]}, `stall` (paths whose answer never comes), `down` (every client is
+    turned away).
     """
 
     def __init__(self, count=lambda size: None, context=None):

@@ -1,4 +1,4 @@
-# What the charger's program takes: flash for its modules, heap for what importing them leaves.
+# The size of the charger's program: flash for its modules, heap after importing them.
 # MIT license; part of microevse
 """Heap at the object size of the chip comes from a 32-bit MicroPython (WebAssembly, under node);
 the same on the unix port gives the factor between the two, by which what can only be measured
@@ -28,7 +28,7 @@ import romfs  # noqa: E402
 
 WASM = "@micropython/micropython-webassembly-pyscript@1.29.0-6"
 FETCH_S = 120
-# What a chip of the class has: DESIGN 6.
+# The heap of a chip of this class: DESIGN 6.
 PLAIN_ESP32 = 110 * 1024
 
 _NATIVE = re.compile(r"^@micropython\.(native|viper)\n", re.M)
@@ -102,7 +102,7 @@ def order(roots):
     return done
 
 
-# What a running esp32_devkitc with all features has imported while nobody looks at its page.
+# The modules of a running esp32_devkitc with all features while the page is not used.
 RESIDENT_ROOTS = ("evse_base", "evse_base.log", "hal.board", "blackbox",
                   # What wiring/electrical.py and wiring/network.py, which are given up, have put
                   # together.

@@ -15,8 +15,8 @@ DUTIES = (0.1, 0.2667, 0.8)
 
 
 def look(rig, letter, duty):
-    """(high mV, low mV, low samples) of a pilot that `letter` loads: the middle of three
-    windows. One alone may be spoilt by a spike; the state machine takes none alone either."""
+    """(high mV, low mV, low samples) of a pilot that `letter` loads: the middle of three windows.
+    A spike may spoil one window; the state machine does not act on a single one either."""
     rig.circuit.set_load(letter)
     rig.circuit.pwm(int(duty * 65536), 1000)
     rig.clock.spend(2000)

@@ -38,7 +38,7 @@ ANSWERS = {
     "Heartbeat": {"currentTime": "2027-01-01T12:00:00Z"},
     "StartTransaction": {"transactionId": 7, "idTagInfo": {"status": "Accepted"}},
 }
-# What the examples came to: how many, frames, and how often each action was carried out.
+# Results of the examples: how many, frames, and how often each action was carried out.
 TALLY = collections.Counter()
 # Stands for the id of the charger's own CALL in flight.
 IN_FLIGHT = "@"
@@ -95,11 +95,11 @@ def _schema(name):
 
 
 def _calls():
-    """(action, payload) of every action that 1.6 has, whoever should send it."""
+    """(action, payload) of every action of 1.6, whichever side should send it."""
     by_table = st.sampled_from(REQUESTS).flatmap(
         lambda name: near(_schema(name), _schema(name)).map(lambda payload: (name, payload))
     )
-    # What fits the table but not the station is where handlers have to think.
+    # Payloads that fit the table but not the station test the handlers.
     connector = st.integers(-1, 3)
     aimed = st.one_of(
         st.builds(lambda k, v: ("ChangeConfiguration", {"key": k, "value": v}), keys, values),
@@ -196,13 +196,13 @@ class NoNetwork:
 
 
 class Target:
-    """A station with everything above it, and a central system that answers what it must."""
+    """A station with all its adapters, and a central system that gives the answers it must."""
 
     def __init__(self):
         self.charger = charger = Charger()
         charger.authorizer.tags = TagList(RamFlash(4))
         charger.settings.provide("SendLocalListMaxLength", "100")
-        charger.clock.set = lambda unix_s, ms=0: 0  # time stands still here, whoever tells it
+        charger.clock.set = lambda unix_s, ms=0: 0  # time stands still here, even if it is set
         self.sent = []
         self.open = None  # [id, action] of the charger's CALL that has no answer yet
         self.starts = set()  # why the contactor may be closed
@@ -325,8 +325,8 @@ class Target:
 
 
 def _accepted(payload):
-    """The charger forgives answers a field too many and capitals (names.word); what it needs must
-    be right."""
+    """The charger takes answers with an extra field or with capitals (names.word); the fields that
+    it needs must be right."""
     info = payload.get("idTagInfo") if isinstance(payload, dict) else None
     status = info.get("status") if isinstance(info, dict) else None
     return isinstance(status, str) and status.strip().lower() == "accepted"

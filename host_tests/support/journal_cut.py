@@ -122,7 +122,7 @@ def pending(j):
 
 
 class Model:
-    """What the journal has promised, and the one operation it is in."""
+    """The promises of the journal, and the one operation it is in."""
 
     def __init__(self):
         self.events = {}  # undelivered: seq: (kind, payload)
@@ -155,7 +155,7 @@ class Model:
             self.open.pop(payload[0], None)
 
     def check(self, j):
-        """Compare with `j` after a cut in `self.doing`; take over what that did."""
+        """Compare with `j` after a cut in `self.doing`; take over the effect of that operation."""
         what = self.doing[0] if self.doing else None
         found = pending(j)
         seqs = [f[0] for f in found]
@@ -165,7 +165,7 @@ class Model:
             if seq in self.events:
                 assert self.events[seq] == (kind, payload), "changed: %d" % seq
             else:
-                # Only what was being appended can be there without a promise.
+                # Only the record that was being appended can be there without a promise.
                 assert what == "append" and self.doing[1:] == (kind, payload), (what, payload)
                 assert seq > self.last_seq
                 self.appended(seq, kind, payload)
@@ -308,7 +308,7 @@ def sweep(seed, steps, stride=1, ways=WAYS):
             _, after = boot(bytearray(cut.image))
             promised.check(after)
             if not model.doing or model.doing[0] == "prepare":
-                # What this start made of it is not what the next one has to.
+                # The next start has to keep the promises made before this one.
                 promised = model.copy()
             # Cut again while starting and reclaiming, twice, then start for good.
             image = bytearray(cut.image)

@@ -1,6 +1,6 @@
 # The committed limits of heap and flash; `bench_memory.py --write` renews those of the modules.
 # MIT license; part of microevse
-"""What is over budget, as sentences."""
+"""Modules over budget, as sentences."""
 
 import json
 import pathlib

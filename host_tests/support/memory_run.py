@@ -1,4 +1,4 @@
-# What the running charger has of the heap in its situations, on the twin, from ROM.
+# The heap that the running charger takes in its situations, on the twin, from ROM.
 # MIT license; part of microevse
 """`situations(...)` plays a day of a charger and looks at its heap; bytes of this machine, or of
 a 32-bit one where the application is frozen into the interpreter (tools/frozen.py)."""

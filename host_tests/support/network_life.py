@@ -22,7 +22,8 @@ GRID_MS = 1000  # below the 2 s in which watched tasks have to show themselves
 HOUR_S = 3600
 TELL_H = 6
 BACK_S = 60
-# What nobody tells: silence on the line (3.5 pings of 60 s), then 90 s of it from everywhere.
+# Faults that are not reported: silence on the line (3.5 pings of 60 s), then 90 s of it
+# everywhere.
 FOUND_OUT_S = {"associated but dead": 400, "driver wedged": 300}
 # wss:// while a car charges comes back in a soft pause (15 min, once an hour) or when it leaves.
 POLICY_S = 2 * HOUR_S
@@ -60,7 +61,7 @@ class Life(Bench):
         self.lease = 0
         self.charging_now = False
         self.reboots = []
-        self.openings = 0  # of a contactor that nobody asked to open
+        self.openings = 0  # of a contactor without a reason to open
 
     async def start_twin(self):
         # The certificate of the tests is for this name; the twin's name server knows the other.
@@ -78,7 +79,7 @@ class Life(Bench):
         if event["event"] == "contactor" and not event["value"] and self.charging_now:
             self.openings += 1
         if event["event"] == "reboot":
-            # With what led to it: nobody has asked for one.
+            # With the log lines before it: no reboot was asked for.
             self.reboots.append("\n".join([str(event)] + self.log[-12:]))
 
     # -- cars --------------------------------------------------------------------------------

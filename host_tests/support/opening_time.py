@@ -19,7 +19,7 @@ import time
 from bench import Bench
 
 DROP_MS = 30
-# What calibration leaves of the ADC's gain error.
+# The gain error of the ADC after calibration.
 RESIDUAL = 0.015
 # S2 opens so long after the sampling has become exact: several ticks, at any phase of them.
 LEAD_MS = (50, 90)

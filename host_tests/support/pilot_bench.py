@@ -159,7 +159,7 @@ class Bench:
         return gap
 
     def tick(self):
-        """What hal.tick does."""
+        """Do the work of hal.tick."""
         start = self.now
         if self.window() > GAP_MS and self.evse.closed:
             self.window()

@@ -44,7 +44,7 @@ class Trace:
         rig = self._rig
         pilot = rig.circuit
         self.s.append(rig.ms / 1000)
-        # What the upper and the lower half of the wave are at; one line where there is no wave.
+        # The upper and the lower half of the wave; one line where there is no wave.
         self.high.append(pilot.high if pilot.duty else pilot.low)
         self.low.append(pilot.low if pilot.duty < 65535 else pilot.high)
         self.duty.append(pilot.percent)

@@ -71,7 +71,7 @@ def _old_session(session, meter_wh):
 
 
 class Image:
-    """What is on flash, read by the project's own journal from a copy."""
+    """The content of the flash, read by the project's own journal from a copy."""
 
     def __init__(self, twin):
         data = (twin.data / "flash.bin").read_bytes()[JOURNAL_AT : JOURNAL_AT + JOURNAL_SIZE]
@@ -167,7 +167,7 @@ async def one(cut_at, firmware, image, rng=None, seed=1):
     )
     try:
         async with bench as b:
-            # What was sent at power-on holds for this start alone.
+            # Options of the power-on hold for this start alone.
             b.twin._options.pop("flash_cut_at")
             second = rng.randrange(1, SECOND_CUT) if rng and rng.random() < 1 / 3 else None
             if second:

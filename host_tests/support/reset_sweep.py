@@ -27,7 +27,7 @@ STATES = ("charging", "paused", "closing", "letting go")
 
 
 class Seen:
-    """What happened since it was made: times in seconds from then."""
+    """The events since it was made: times in seconds from then."""
 
     def __init__(self, b, closed):
         self.begin = b.now
@@ -164,7 +164,7 @@ async def outcome(b, act, limit=GIVEN_UP_S, reset=False):
 
 
 def chip(what, **more):
-    """What happens to the chip, as `act` of `outcome`."""
+    """An event of the chip, as `act` of `outcome`."""
 
     async def act(b):
         await b.twin.chip(what, **more)

@@ -24,7 +24,7 @@ HAL = ("adc", "board", "contact", "contactor", "lock", "pilot", "rcd", "system",
 HAL += ("watchdog",)
 OURS = ("hal", "machine", "esp32", "burst")
 
-# What an ESP32's converter is off by, and what calibration at two points leaves of it.
+# The error of an ESP32's converter, and the error that calibration at two points leaves.
 RAW_GAIN = 0.06
 RESIDUAL = 0.015
 _CAL_MV = (320, 2250)  # both below the bend, also with the raw gain
@@ -59,7 +59,7 @@ def _load_hal():
     try:
         seam = _Burst(__import__("burst"))
         sys.modules["burst"] = seam
-        # Whoever takes the name from here sleeps in virtual time.
+        # Code that takes the name from here sleeps in virtual time.
         port.sleep_ms = lambda ms: Rig.now_running.board.clock.sleep(ms * 1000)
         package = __import__("hal", fromlist=HAL)
         for name in HAL:

@@ -1,4 +1,4 @@
-# What the set-up tests share: the networks in the air, and what the console says.
+# Shared by the set-up tests: the networks in the air, and the output of the console.
 # MIT license; part of microevse
 """A charger that knows no network opens one of its own."""
 

@@ -7,7 +7,7 @@ from binascii import unhexlify
 from slot_bench import image, pack
 from slots import keys
 
-# Made with openssl: keys that nobody has kept, and what they signed (see `signed`).
+# Made with openssl: throw-away keys, and the texts that they signed (see `signed`).
 RSA_KEY = (
     "rsa 9679e9a31d6e6b23dff225229abebbf12d3d3aebd47887e31541882c612e94c272bc9950cc1e7f09b448"
     "76e82eb9b217a244c32b393ebe7fbe11bbf6f8932f1ece008fec294c4c221f5ba7480bed1afc4fbce5685ab5"

@@ -120,7 +120,7 @@ class Chip:
     def overwrites(self):
         return twin_state.flash.overwrites if twin_state.flash else 0
 
-    # -- what a charger does -------------------------------------------------------------------
+    # -- actions of a charger ------------------------------------------------------------------
 
     def boot(self):
         """Name of the slot that starts, None: what lies in the file system does."""
@@ -133,7 +133,7 @@ class Chip:
         good = hashlib.sha256(content).digest() == bundle._bytes(
             {"sha256": record.field("sha256")}, "sha256"
         )
-        # What is committed is whole: the start code would not even look.
+        # The committed slot must be whole: the start code does not check it.
         assert good, "%s is started and is not whole" % name
         if content[:5] == b"crash":
             raise ImportError("app")
@@ -162,7 +162,7 @@ class Chip:
     # -- the flash behind it -------------------------------------------------------------------
 
     def save(self, blocks):
-        """What the slots hold, as far as images of so many blocks go."""
+        """The content of the slots, as far as images of so many blocks go."""
         self.power_off()
         kept = []
         with open(self.folder + "/flash.bin", "rb") as file:

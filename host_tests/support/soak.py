@@ -33,7 +33,7 @@ from tools_paths import ROOT
 sys.path.append(str(ROOT / "tools"))
 import frozen  # noqa: E402
 
-# What stock MicroPython has left of a plain ESP32's RAM with WiFi and one TLS connection.
+# The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
 # The 24 KB that DESIGN 6 wants free on a plain ESP32, charging, at this machine's object size.
 ROOM = 48 * 1024
@@ -49,7 +49,7 @@ PIECE = 4096
 # Bytes between two collections at 32 bits. The firmware asks for two thirds of it: much of what
 # is thrown away here is the twin's.
 COLLECT_EVERY = 12 * 1024
-# So long may take what is done at once elsewhere: a tap is seen, and what follows it waits, too.
+# Actions that are immediate elsewhere may take this long: a tap, and the events after it, wait.
 AT_ONCE_S = 400
 DAY_S = 86400
 SETTLED_S = 7200
@@ -69,7 +69,7 @@ SETTINGS = {
     # Cards that are new are welcome during an outage, too: every driver gets a session.
     "AllowOfflineTxForUnknownId": "true",
 }
-# What the charger says when it gives something up that it should have kept, or fails.
+# Log lines with which the charger gives something up that it should have kept, or fails.
 _BAD = re.compile(
     r"Traceback \(most recent|Task exception|MemoryError|damaged and lost|given up|not recorded"
     r"|not stored| failed: |Unhandled exception"
@@ -142,7 +142,7 @@ class Life:
         return EPOCH + self.b.now + self.shift
 
     async def session(self, seconds):
-        """Somebody comes, charges for about so long, and goes."""
+        """A driver comes, charges for about so long, and goes."""
         b, rng = self.b, self.rng
         tag = rng.choice(TAGS)
         amps = rng.randrange(6, 17)
@@ -241,7 +241,7 @@ class Life:
 
 
 class Heap:
-    """What is free, looked at whenever nothing goes on, after a collection."""
+    """The free heap, measured whenever the charger is idle, after a collection."""
 
     def __init__(self, life, aside):
         self.life = life

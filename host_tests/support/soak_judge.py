@@ -1,4 +1,4 @@
-# What the soak holds against a charger: its log, the books of the central system, the car.
+# The checks of the soak: the charger's log, the books of the central system, the car.
 # MIT license; part of microevse
 """`read(line, ...)` follows the sessions in the charger's log, by uptime; `judge(life, Wh)`
 compares them with what the central system has booked and the virtual car has got.
@@ -38,7 +38,7 @@ def read(line, sessions, now):
 
 
 class Told:
-    """What the charger's log says of a session; times in s of the uptime of its boot."""
+    """A session by the charger's log; times in s of the uptime of its boot."""
 
     def __init__(self, uptime, now):
         self.began = uptime
@@ -49,7 +49,7 @@ class Told:
         self.cut_s = None  # how old it was when a reset or power cut ended it
 
     def stepped(self, uptime, by):
-        if self.ended is None and self.cut_s is None:  # else another boot's, or nobody's
+        if self.ended is None and self.cut_s is None:  # else of another boot, or of no session
             self.steps.append((uptime, by))
 
     def over(self, uptime, wh):

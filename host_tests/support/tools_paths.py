@@ -1,4 +1,4 @@
-# Where things are, for tests and tools on the host.
+# Paths and programs, for tests and tools on the host.
 # MIT license; part of microevse
 """Paths of the repository and of the interpreters that come with the environment. Importing it
 puts support/, host_tests/, lib/, firmware/ and tools/ on the import path."""

@@ -1,4 +1,4 @@
-# What the virtual board takes of a limited heap while a firmware runs: measured, not assumed.
+# The heap that the virtual board takes while a firmware runs: measured, not assumed.
 # MIT license; part of microevse
 """`measure()`: a program that has all the hardware and as many tasks as the charger, but does
 nothing with them. What it takes is the twin's own: on a chip pins, timers and sockets are part
@@ -141,7 +141,7 @@ print("tls takes", gc.mem_alloc() - before)
 
 
 async def _measure_tls(program):
-    """What one TLS connection has of the heap of `program`."""
+    """The heap of `program` that one TLS connection takes."""
 
     async def hold(reader, writer):
         await reader.read()  # until the other side has gone

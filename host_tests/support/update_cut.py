@@ -33,7 +33,7 @@ from slots import BLOCK, HEADER
 FIRMWARE = "FirmwareStatusNotification"
 PAST = "2026-12-31T00:00:00Z"
 NEW = "9.9.9"
-# What the slots of each partition table take.
+# The image format for the slots of each partition table.
 FORMATS = {"slots": {"format": "lfs2", "block": 512}, "romfs": {"format": "romfs"}}
 
 

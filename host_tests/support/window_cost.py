@@ -1,4 +1,4 @@
-# What a look at the pilots costs: bytecodes executed by the timer tick, callback to relay pin.
+# The cost of a look at the pilots: bytecodes executed by the timer tick, callback to relay pin.
 # MIT license; part of microevse
 """Counts what CPython executes between the timer's callback and its return, frame by frame, for
 open and closed contactors, one and two connectors. The bytecodes of MicroPython are others, but

@@ -70,7 +70,7 @@ def frame(opcode, payload=b"", fin=True, rsv=0, size=None):
 
 
 def frames_of(data):
-    """What the client sent, unmasked: list of (first byte, payload)."""
+    """The frames that the client sent, unmasked: list of (first byte, payload)."""
     out = []
     while data:
         first, size = data[0], data[1]

@@ -1,4 +1,4 @@
-# What goes wrong in the converter: failed conversions and values that do not move.
+# Faults of the converter: failed conversions and values that do not move.
 # MIT license; part of microevse
 """How a failed conversion reads depends on MicroPython's version (ports/esp32/adc.c):
 
@@ -11,7 +11,7 @@ The option "adc_error_as" ("raise", -1 or 0) is for a port that would do otherwi
 
 
 class Fault:
-    """One thing that is wrong with conversions of `pin` (None: all) until `until` (us)."""
+    """A fault of the conversions of `pin` (None: all) until `until` (us)."""
 
     def __init__(self, pin, rate, burst, stuck, until):
         self.pin = pin
@@ -33,7 +33,7 @@ class Fault:
 
 
 class Faults:
-    """All that is wrong with the converter."""
+    """All faults of the converter."""
 
     def __init__(self, rng, options):
         self._rng = rng

@@ -56,8 +56,8 @@ _OFF, _INT, _CPU, _SYSTEM, _RTC = range(5)
 _ACTIONS = {_CPU: "rwdt_cpu", _SYSTEM: "rwdt", _RTC: "rwdt_rtc"}
 
 
-# What holds references on the timer groups before any program runs: esp_timer and the task
-# watchdog on group 0 (esp_timer_impl_lac.c, task_wdt_impl_timergroup.c), the interrupt watchdog
+# The references on the timer groups before any program runs: esp_timer and the task watchdog on
+# group 0 (esp_timer_impl_lac.c, task_wdt_impl_timergroup.c), the interrupt watchdog
 # on group 1. The counter is a uint8_t (esp_hw_support/periph_ctrl.c).
 _REFERENCES = (2, 1)
 _WRAP = 256
@@ -76,7 +76,7 @@ def stopped_level():
 
 
 def adc_error():
-    """What a failed conversion reads: see twin/adc_faults.py."""
+    """The reading of a failed conversion: see twin/adc_faults.py."""
     how = _s.options.get("adc_error_as")
     if how == "raise":
         raise OSError(-263, "ESP_ERR_TIMEOUT")
@@ -310,7 +310,7 @@ _FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "err
 
 
 class Chip:
-    """What is left of the silicon: made before boot.py, and handed on over resets."""
+    """The silicon's state: made before boot.py, and handed on over resets."""
 
     def __init__(self, state=None):
         self.rwdt = RtcWatchdog()

@@ -1,4 +1,4 @@
-# The commands of the control port: what each does, its fields, and what a field may hold.
+# The commands of the control port: their effects, their fields, and the values of each field.
 # MIT license; part of microevse
 """The table that `{"do": "help"}` and `simulate.py --help` print, and that every command passes
 before it is carried out (control.py, world.py and host.py do that): one that is not in it, or a
@@ -25,14 +25,14 @@ FAULTS = {
     "lock": 'the bolt of the socket is stuck; "contact": only its contact is lost',
     "other": "the emergency stop is pressed",
 }
-# What may precede a reset: names of the MicroPython port, and those of twin/chip.py.
+# Causes that may precede a reset: names of the MicroPython port, and those of twin/chip.py.
 CAUSES = ("pwron", "hard", "wdt", "deepsleep", "soft")
 
 EVERYWHERE = {
     "id": ("any", "is given back in the answer"),
     "connector": ("integer", "which connector; 1 when left out"),
 }
-# Of what people and fate do to the hardware.
+# For the commands by which people and faults act on the hardware.
 LATER = {"after_ms": ("number", "happens that much later, whatever the charger does then")}
 
 COMMANDS = {
@@ -131,7 +131,7 @@ COMMANDS = {
 
 
 class CommandError(ValueError):
-    """What is wrong with a command; `key` is the field, "do" for the command itself."""
+    """An error in a command; `key` is the field, "do" for the command itself."""
 
     def __init__(self, key, reason):
         super().__init__(reason if key == "do" else '"%s" %s' % (key, reason))
@@ -148,7 +148,7 @@ def _words(values):
 
 
 def wrong(kind, value):
-    """What is wrong with the value of a field of this kind; None if it is right."""
+    """The error in the value of a field of this kind; None if it is right."""
     if isinstance(kind, tuple):
         allowed = tuple(v for v in kind if v != "!")
         for one in allowed:

@@ -1,8 +1,8 @@
 # Control commands inside the child: the physical world, the network, a look at the firmware.
 # MIT license; part of microevse
-"""`handle(command)` answers with (answer, after): `after`, if not None, runs once the answer
-is on its way. What the firmware knows is read through `app.charger`, None-safe: before boot,
-and in programs that are no charger, those fields are null."""
+"""`handle(command)` answers with (answer, after): `after`, if not None, runs once the answer is on
+its way. The state of the firmware is read through `app.charger`, None-safe: before boot, and in
+programs that are no charger, those fields are null."""
 
 import gc
 import sys
@@ -19,7 +19,7 @@ PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
     "ev", "button", "lamps", "reader", "wire",
 )  # fmt: skip
-# What `reboot` does to the chip; `hard` is a machine.reset() that nobody has prepared.
+# The effect of `reboot` on the chip; `hard` is a machine.reset() without a preparation.
 CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}
 
 
@@ -41,7 +41,7 @@ class Control:
         self._own_at_first = own_bytes()
 
     def handle(self, cmd):
-        """Apply one command. Raises ValueError with what is wrong with it."""
+        """Apply one command. Raises ValueError with the error in it."""
         do = cmd.get("do")
         if do in PHYSICAL:
             if "connector" in cmd:
@@ -68,7 +68,7 @@ class Control:
         charger = _charger()
         if hasattr(charger, "central"):
             answer.update(_status16(charger, connector))
-        # What the firmware sees as free includes what is kept free for the twin.
+        # The free heap that the firmware sees includes the reserve of the twin.
         answer["heap_free"] = None
         if MICROPYTHON:
             gc.collect()
@@ -116,7 +116,7 @@ class Control:
         return {"ok": True}, None
 
     def do_join_ap(self, cmd):
-        """Somebody joins the charger's own access point: `ssid`, `key`."""
+        """A phone joins the charger's own access point: `ssid`, `key`."""
         twin_state.net.join_ap(cmd.get("ssid"), cmd.get("key"))
         return {"ok": True}, None
 
@@ -158,7 +158,7 @@ class Control:
         return {"ok": True}, None
 
     def do_look(self, cmd):
-        """What the timer tick says of itself, or what the page is shown (for tests)."""
+        """The figures of the timer tick, or the snapshot for the page (for tests)."""
         tick = getattr(_charger(), "tick", None)
         if cmd.get("what") not in ("tick", "page", "setup") or tick is None:
             raise ValueError('"what" must be "tick", "page" or "setup", and the charger started')

@@ -154,7 +154,7 @@ class Ev:
         self._tail = 0.0
 
     def set_draw(self, amps):
-        """What it takes at most; None: all that is offered."""
+        """Set the current that it takes at most; None: all that is offered."""
         if amps is not None and not 0 <= amps <= 100:
             raise ValueError('"amps" must be 0 to 100')
         self.draw = amps
@@ -385,7 +385,7 @@ class Ev:
     # -- over power cuts of the charger -------------------------------------------------
 
     def snapshot(self):
-        """What the EV is like, for the next start; S2 that was about to move has moved."""
+        """The state of the EV, for the next start; S2 that was about to move has moved."""
         self.integrate()
         return {
             "plugged": self.plugged,

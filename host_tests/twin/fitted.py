@@ -14,7 +14,7 @@ _PULSE_US = 40000
 
 
 class Time:
-    """The clock as the models want it. What a bus transfer takes, it takes from nobody."""
+    """The clock as the models want it. A bus transfer takes no time from the program."""
 
     def __init__(self, clock):
         self._clock = clock
@@ -86,7 +86,7 @@ class CardReader:
 
 
 class MeteringChip:
-    """HLW8032 or CSE7766: sends for ever, as soon as somebody listens."""
+    """HLW8032 or CSE7766: sends for ever, as soon as a driver listens."""
 
     def __init__(self, clock, cfg, electrics):
         self.baud = 4800

@@ -19,7 +19,7 @@ _ERASE_MAX_US = 80000
 
 
 class PowerLoss(BaseException):
-    """Power was lost inside a flash operation and nobody ended the process."""
+    """Power was lost inside a flash operation and no parent ended the process."""
 
 
 def _raise():

@@ -1,11 +1,12 @@
-# The guard: what opens the contactor when the interpreter does not.
+# The guard: the part that opens the contactor when the interpreter does not.
 # MIT license; part of microevse
 """Gates the relay driver by the control pilot alone, as the profile's `guard` says.
 
 interlock: a comparator behind a peak detector (diode, 10 nF, 100 k): the driver has its supply
-only while the pilot's peak is below 7.5 V. It forgets nothing: back in C the driver works again.
-external: a second MCU that looks every 10 ms, wants two equal looks, checks the diode, too, and
-once it has opened waits until the request has been taken away. Any other guard does nothing.
+only while the pilot's peak is below 7.5 V. It keeps no state: back in C the driver works again.
+external: a second MCU that looks every 10 ms and needs two equal looks. It checks the diode, too,
+and once it has opened, it waits until the request has been taken away. Any other guard does
+nothing.
 """
 
 THRESHOLD_MV = 7500.0

@@ -88,7 +88,7 @@ def heap_bytes(text):
 
 
 def _json_file(path):
-    """What a JSON file holds; ValueError names it."""
+    """The content of a JSON file; ValueError names it."""
     try:
         return json.loads(path.read_text())
     except ValueError as exc:
@@ -138,8 +138,8 @@ def check_settings(values):
     Settings(None).overlay(values)
 
 
-# The ports below those that the kernel gives to outgoing connections: nobody else is sent there
-# between our looking and the charger's bind, which may be many seconds of its life later.
+# Ports below those that the kernel gives to outgoing connections: no other program gets one of
+# them between our look and the charger's bind, which may be many seconds of its life later.
 _PORTS = range(20000, 32000)
 _claims = []
 
@@ -288,7 +288,7 @@ class Twin:
         self._listening = asyncio.Event()
         self._moved = asyncio.Event()  # the child reached a horizon, or died
         self._granted = asyncio.Event()  # advance() moved the horizon
-        self._dark = None  # world without a running board, between power cut and power-on
+        self._unpowered = None  # world without a running board, between power cut and power-on
         self._failure = None
         self._stopped = False
         self._changing = asyncio.Lock()  # one reset or power cut at a time
@@ -356,7 +356,7 @@ class Twin:
                 return commands.help_answer()
             if cmd["do"] == "power_cut":
                 return await self.power_cut(cmd.get("seconds", 2))
-            if self._dark:
+            if self._unpowered:
                 return self._dark_command(cmd)
             return await self._ask(cmd, ANSWER_S)
         except (ValueError, TwinError) as exc:
@@ -426,12 +426,12 @@ class Twin:
     async def power_cut(self, seconds):
         """No power for `seconds` of virtual time. Returns once it is off."""
         async with self._changing:
-            if self._dark is None:
+            if self._unpowered is None:
                 with contextlib.suppress(asyncio.TimeoutError, TwinError):
                     await self._take_snapshot(FINAL_SNAPSHOT_S, last=True)
                 await self._kill()
                 self._lose("power")
-                self._go_dark()
+                self._switch_off()
                 self._emit({"event": "power", "on": False, "t": self.now})
                 self._task(self._power_on(self._now_us + round(seconds * 1e6)))
         return {"ok": True}
@@ -462,7 +462,7 @@ class Twin:
         config = {"settings": {}, "start": self._start_values}
         path = vfs / "config.json"
         if path.exists():
-            # Factory values that somebody put into this image stay.
+            # Factory values that a person put into this image stay.
             config["settings"] = _json_file(path).get("settings", {})
         for name, value in self._provision.items():
             config["settings"].setdefault(name, value)
@@ -615,7 +615,7 @@ class Twin:
         code = await child.wait()
         await log
         if child is self._child:
-            # Nobody sent it away: the interpreter itself has died.
+            # No reset was commanded: the interpreter itself has died.
             self._child = None
             self._alive.clear()
             last = "\n".join(self.log_lines[-8:])
@@ -700,7 +700,7 @@ class Twin:
         if kind == "reset":
             self._keep(event["state"])
             self._alive.clear()
-            # What had been applied was answered before this: the rest is asked again.
+            # Commands that were applied have been answered before this: the others are sent again.
             self._fail_answers(_ResetFirst("the charger has reset itself"))
             self._task(self._restart(event["kind"]))
             return
@@ -774,7 +774,7 @@ class Twin:
 
     async def _restart(self, kind):
         async with self._changing:
-            if self._stopped or self._dark:
+            if self._stopped or self._unpowered:
                 return
             await self._kill()
             cause = CAUSE_NAMES[RESETS[kind][0]]
@@ -791,18 +791,18 @@ class Twin:
             self._log_line(self._failure)
             self._moved.set()
 
-    def _go_dark(self):
+    def _switch_off(self):
         """A world without a running board, so that people can still plug and unplug."""
         from twin.clock import Clock
         from twin.world import World
 
         clock = Clock(self._now_us)
-        self._dark = World(self.board, clock, self._state["world"], self._seed, self._options)
-        self._keep_dark()
+        self._unpowered = World(self.board, clock, self._state["world"], self._seed, self._options)
+        self._keep_unpowered()
 
-    def _keep_dark(self):
-        self._dark.clock.run_to(self._now_us)
-        self._state["world"] = self.world = self._dark.snapshot()
+    def _keep_unpowered(self):
+        self._unpowered.clock.run_to(self._now_us)
+        self._state["world"] = self.world = self._unpowered.snapshot()
         self._state["now_us"] = self._now_us
         self._save()
 
@@ -816,21 +816,21 @@ class Twin:
         if do == "status":
             answer = {"ok": True, "connector_status": None, "transaction": None}
             answer.update(ocpp=False, heap_free=None)
-            self._dark.clock.run_to(self._now_us)
-            answer.update(self._dark.status(cmd.get("connector", 1)), t=self.now)
+            self._unpowered.clock.run_to(self._now_us)
+            answer.update(self._unpowered.status(cmd.get("connector", 1)), t=self.now)
             return answer
         if not commands.physical(do):
             raise ValueError("the charger has no power")
-        self._dark.clock.run_to(self._now_us)
-        answer = {"ok": True, **(self._dark.command(cmd) or {})}
-        self._keep_dark()
+        self._unpowered.clock.run_to(self._now_us)
+        answer = {"ok": True, **(self._unpowered.command(cmd) or {})}
+        self._keep_unpowered()
         return answer
 
     async def _power_on(self, when_us):
         while self._now_us < when_us:
             self._granted.clear()
             limited = self.hold or self.gated
-            await self._dark_until(min(when_us, self._horizon) if limited else when_us)
+            await self._unpowered_until(min(when_us, self._horizon) if limited else when_us)
             if self._now_us < when_us:
                 self._at_horizon = True
                 self._moved.set()
@@ -838,13 +838,13 @@ class Twin:
         async with self._changing:
             if self._stopped:
                 return
-            self._keep_dark()
-            self._dark = None
+            self._keep_unpowered()
+            self._unpowered = None
             self._emit({"event": "power", "on": True, "t": self.now})
             self._emit({"event": "reboot", "cause": "pwron", "t": self.now})
             await self._try_spawn("power")
 
-    async def _dark_until(self, when_us):
+    async def _unpowered_until(self, when_us):
         """Time passes without power, at its pace."""
         loop = asyncio.get_running_loop()
         begin, since = loop.time(), self._now_us

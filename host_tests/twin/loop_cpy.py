@@ -224,7 +224,7 @@ class TwinLoop(asyncio.SelectorEventLoop):
         return (_clock.boot_us + _clock.virtual_now_us()) / 1e6
 
     async def getaddrinfo(self, host, port, *, family=0, type=0, proto=0, flags=0):
-        # In this thread: a worker thread would answer at a moment nobody can foresee.
+        # In this thread: a worker thread would answer at a moment that no test can foresee.
         if not _net.dns(host or ""):
             raise socket.gaierror(-3, "name resolution failed")
         return socket.getaddrinfo(host, port, family, type, proto, flags)

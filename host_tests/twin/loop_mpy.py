@@ -19,15 +19,15 @@ _POLL = 3  # stream ioctl request
 _HALF = 1 << 29
 _MASK = (1 << 30) - 1
 
-# What may be coalesced: no time in which something has just moved. A sleep shorter than this
-# polls a wire: it ends with the next thing that happens, if that is soon.
+# Coalescing needs a quiet time, in which nothing has just moved. A sleep shorter than this polls a
+# wire: it ends with the next event, if that is soon.
 _LONG_MS = 30
 _SOON_US = 100000
 _QUIET_US = 10000000
 # While a contactor is closed the firmware takes a task or a meter that is seconds late for dead.
 _CLOSED_MS = 1000
-# While tasks are ready one after the other, and no time passes, only so often are the streams
-# looked at: what comes in comes when time stands and the peer has its turn.
+# While tasks are ready one after the other, and no time passes, the streams are looked at only
+# this often: bytes come in when time stands still and the peer has its turn.
 _LOOK_EVERY = 8
 
 _ticks = None  # fn() -> virtual ms, without the cost the firmware's own calls have
@@ -65,7 +65,7 @@ class TaskQueue:
 
 
 class Task:
-    """What asyncio.core expects of a task.
+    """The interface of a task for asyncio.core.
 
     `state`: True while running with nobody waiting, a TaskQueue of those who wait, a
     callable (gather), None when done but not awaited, False when done and awaited.
@@ -109,7 +109,7 @@ class Task:
             raise RuntimeError("can't cancel self")
         target = self
         while isinstance(target.data, Task):
-            target = target.data  # whoever waits for a task is cancelled through it
+            target = target.data  # a task that waits for another one is cancelled through it
         run_queue = core["_task_queue"]
         if hasattr(target.data, "remove"):
             target.data.remove(target)

@@ -1,8 +1,8 @@
 # OCPP messages for people to read: as they are on the wire, but for their secrets.
 # MIT license; part of microevse
 """Passwords and keys are replaced by ***: the values of settings that the charger never shows
-(ChangeConfiguration of 1.6, SetVariables of 2.x), members of objects that are named like one,
-user and password in a URL, and what has been such a value in an earlier message."""
+(ChangeConfiguration of 1.6, SetVariables of 2.x), members of objects with such a name, user and
+password in a URL, and every text that was such a value in an earlier message."""
 
 import json
 import pathlib

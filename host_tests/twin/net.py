@@ -1,4 +1,4 @@
-# The virtual network: is there a link, who was told to go away, how many bytes went out.
+# The virtual network: whether there is a link, which connections it has cut, the bytes sent.
 # MIT license; part of microevse
 """State shared by the socket shadows, network.WLAN and the `network` control command.
 
@@ -10,13 +10,14 @@ was open before is reset; that is what `epoch` tells.
 DNS_MS = 20  # a name server on the local network
 DNS_GIVE_UP_MS = 5000  # getaddrinfo() without an answer blocks about this long
 AP_ADDRESS = "192.168.4.1"  # ESP-IDF's own
-GATEWAY = "192.0.2.1"  # documentation range: never anybody's machine
+GATEWAY = "192.0.2.1"  # documentation range: never a real machine
 # How the radio goes quiet, and what cures it:
 STUCK = "stuck"  # the driver no longer tries: a new connect()
 DEAD = "dead"  # associated, but no packet passes: a new association
 WEDGED = "wedged"  # connect() does nothing: active(False)
 BRICKED = "bricked"  # connect() raises: a reset of the chip
-NO_ADDRESS = "no_address"  # associated, nobody gives it an address: that must end by itself
+# Associated, but without an address from the network: that must end by itself.
+NO_ADDRESS = "no_address"
 TROUBLES = (STUCK, DEAD, WEDGED, BRICKED, NO_ADDRESS)
 TLS_MS = 600  # key exchange and signature checks on an ESP32 (DESIGN 5: 0.3-1.2 s)
 
@@ -30,8 +31,8 @@ class Net:
         self.stations = 0  # how many have joined that
         self.refuse = None  # WLAN status with which the access point turns us away
         self.trouble = None  # one of TROUBLES
-        self.upstream = True  # does the router reach anything else?
-        self.aps = None  # {ssid: {"rssi", "key"}}; None: whatever is asked for is there
+        self.upstream = True  # True while the router reaches other networks
+        self.aps = None  # {ssid: {"rssi", "key"}}; None: every network that is asked for is there
         self.lease = 0  # DHCP gives another address for another number
         self.hosts = {}  # names that the name server knows, besides those that end in .test
         self.epoch = 0
@@ -48,7 +49,7 @@ class Net:
         self.dns_fail = False
         self.dns_ms = None  # None: DNS_MS
         self.tls_ms = tls_ms
-        self.limbo = []  # real sockets the firmware closed while nobody could notice
+        self.limbo = []  # real sockets that the firmware closed while the peer could not notice
         self.waiting = []  # (real socket, poll flags) the firmware waits for right now
         self.on_link = []  # fn(up), called when the link itself changes
         self.on_trouble = []  # fn(), called when `trouble` changes from outside
@@ -58,22 +59,22 @@ class Net:
         self.real_us = None  # fn() -> real time, set by the pacer
 
     def usable(self):
-        """Do packets pass between this board and the rest of the world?"""
+        """True if packets pass between this board and the rest of the world."""
         return self.local() and self.upstream
 
     def passes(self, side):
-        """Do they pass on one side: `True` that of our access point, `False` the other one,
-        None: either?"""
+        """True if packets pass on one side: `True` that of our access point, `False` the other
+        one, None: either."""
         inside = bool(self.ap and self.stations)
         return inside if side else self.usable() or (side is None and inside)
 
     def set_ap(self, ap):
-        """Our access point is on, with (ssid, key), or off: whoever was in it is out."""
+        """Our access point is on, with (ssid, key), or off: then its stations have lost it."""
         self.ap = ap or None
         self.stations = 0
 
     def join_ap(self, ssid, key):
-        """Somebody joins our access point; ValueError if they cannot."""
+        """A phone joins our access point; ValueError if it cannot."""
         if not self.ap or ssid != self.ap[0]:
             raise ValueError("no such network")
         if key != self.ap[1]:
@@ -81,11 +82,11 @@ class Net:
         self.stations += 1
 
     def local(self):
-        """Do they pass as far as the router?"""
+        """True if packets pass as far as the router."""
         return self.up and self.joined and self.trouble != DEAD
 
     def state(self):
-        """What is outside of the board, and so the same after its reset."""
+        """The state outside of the board, which its reset does not change."""
         return {
             "trouble": NO_ADDRESS if self.trouble == NO_ADDRESS else None,
             "upstream": self.upstream,
@@ -125,7 +126,7 @@ class Net:
             fn(self.up)
 
     def at(self, host):
-        """What the name server says: a number, or None for a name it does not know."""
+        """The answer of the name server: a number, or None for a name it does not know."""
         return self.hosts.get(host) or ("127.0.0.1" if host.endswith(".test") else None)
 
     def set_up(self, up):
@@ -196,7 +197,7 @@ class Net:
                 self.ports[port] = (self.web[0], self.spare_port) if taken else self.web
             return self.ports[port]
         if host in ("0.0.0.0", "", "::", AP_ADDRESS):
-            # Never on the real network: this is a simulator on somebody's machine.
+            # Never on the real network: this is a simulator on a person's machine.
             host = self.web[0] if self.web else "127.0.0.1"
         return (host, port)
 

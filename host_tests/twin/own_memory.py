@@ -1,4 +1,4 @@
-# How much of the heap is the virtual board's own: what it keeps, not what it runs.
+# The virtual board's own part of the heap: the data it keeps, not the program it runs.
 # MIT license; part of microevse
 """`own_bytes()` walks what can grow in the twin: the world and what happened in it, the clock's
 events, the network, the link to the parent, the flash model, the ready-made pilot windows. Its

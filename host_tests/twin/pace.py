@@ -176,7 +176,7 @@ class Pacer:
                 return
             answer, after = self.on_command(message["cmd"])
         except Exception as exc:
-            # Whatever is wrong with a command must reach the one who sent it.
+            # Every error in a command must reach its sender.
             answer = {"ok": False, "error": str(exc) or repr(exc)}
         self.link.send({"re": message["n"], "t": self.clock.now_us, "answer": answer})
         if after:

@@ -1,6 +1,6 @@
 # The control pilot as a circuit: source, line, EV, divider and converter.
 # MIT license; part of microevse
-"""Volts on the pilot (IEC 61851-1 Annex A) and what the ADC makes of them.
+"""Volts on the pilot (IEC 61851-1 Annex A) and the counts of the ADC for them.
 
 Node equation, EVSE source V_s behind R1, EV branch R behind a diode, everything else
 resistive to PE as R_p:  V = (V_s/R1 + V_f/R) / (1/R1 + 1/R + 1/R_p)  while the diode
@@ -20,7 +20,7 @@ R3_D_OHM = 270.0  # the same in state D (needs ventilation)
 VF = 0.7  # EV diode: 0.55 to 0.85 V over parts and temperature
 PE_SHORT_OHM = 80.0  # IEC 61851-1 A.4.9 tests with 80 ohm
 
-# What is called what, at the middle between nominal levels (volts of the upper plateau).
+# Letters of the states, with the middle between nominal levels (volts of the upper plateau).
 _LETTERS = ((10.5, "A"), (7.5, "B"), (4.5, "C"), (1.5, "D"))
 
 FULL = 65536
@@ -117,7 +117,7 @@ class Adc:
         return mv
 
     def read_us(self):
-        """What one conversion takes with all that is around it: 45 to 60 us."""
+        """The time of one conversion with all that is around it: 45 to 60 us."""
         us = 45 + (self._i * 7 & 15)
         if self.preempt and self._rng.random() < self.preempt:
             us += int(self._rng.uniform(20, 300))
@@ -135,7 +135,7 @@ class Adc:
         return 0 if count < 0 or mv < floor else ADC_MAX if count > ADC_MAX else count
 
     def millivolts(self, raw, atten=3):
-        """What the chip's calibration makes of a count; OSError if it has none."""
+        """The millivolts that the chip's calibration gives for a count; OSError if it has none."""
         told = self._told
         line = self._line
         if self._real is not None:
@@ -170,7 +170,7 @@ class PilotCircuit:
         self.vf = part("vf", VF, 0.55, 0.85)
         self.ev_factor = part("ev_r", 1.0, 0.97, 1.03)
         self.load = "A"  # what the EV presents: A (nothing), B, C or D
-        self.diode_short = False  # a fault somebody made
+        self.diode_short = False  # a fault by a command
         self.ev_diode_short = False  # the EV came with it
         self.diode_open = False
         self.pe_short = None  # ohms

@@ -14,7 +14,7 @@ class Reader:
         """It listens to nothing."""
 
     def tap(self, tag):
-        """A tag is held before it. Nobody listening: the line is lost, as on the wire."""
+        """A tag is held to the reader. If no driver listens, the line is lost, as on the wire."""
         if not tag or not isinstance(tag, str):
             raise ValueError('"tag" must be a string')
         if self.port is not None:

@@ -101,7 +101,7 @@ class Ds18b20:
             (self._rom_command if state == "rom" else self._function)(command)
 
     def read(self):
-        """A read slot: the bus is pulled up where nobody answers."""
+        """A read slot: the bus is pulled up if no device answers."""
         if self.sensor == "short":
             return 0
         if self._state == "search":

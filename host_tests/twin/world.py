@@ -301,7 +301,7 @@ class Outlet:
         }
 
     def driven(self):
-        """What the chip's outputs have set here: kept by a CPU reset, which resets none."""
+        """The states set by the chip's outputs: kept by a CPU reset, which resets no output."""
         return {
             "pwm": self.pilot.wave(),
             "relay": self._relay_level,
@@ -520,11 +520,11 @@ class World:
             self.drive(pin, None)
 
     def status(self, connector=1):
-        """What one connector physically is: see the contract of the control port."""
+        """The physical state of one connector: see the contract of the control port."""
         return self.outlet(connector).status()
 
     def snapshot(self):
-        """What outlasts a restart of the board, as JSON types."""
+        """The state that outlasts a restart of the board, as JSON types."""
         return {
             "t": self.clock.now_us,
             "celsius": self.celsius,
@@ -552,10 +552,10 @@ class World:
                 self.outlets[number].restore(state, snapshot["t"], driven.get(number))
         if pins:
             for pin, level in pins["levels"]:
-                # What follows a level at once has been set above.
+                # Devices that follow a level at once have been set above.
                 self.drive(pin, level)
 
-    # -- what people and fate do -------------------------------------------------------
+    # -- actions of people and faults --------------------------------------------------------
 
     def command(self, cmd):
         """Apply one control command ({"do": ...}); ValueError says what is wrong with it.
@@ -642,7 +642,7 @@ class World:
         return {}
 
     def _lamps(self):
-        """What can be seen at the front: plain lamps by name, and the strip."""
+        """The lamps at the front: plain lamps by name, and the strip."""
         leds = self.board.get("leds") or {}
         lit = 0 if leds.get("active_low") else 1
         lamps = {}

@@ -52,7 +52,7 @@ class Plain(Adc):
 
 
 def counts(mv, gain=48, intercept=142000):
-    """What the converter gives for so many millivolts of pilot."""
+    """The count of the converter for so many millivolts of pilot."""
     uv = Plateau(*divider(CP["divider"], CP["vcc_mv"])).pin_uv(mv)
     return max(0, (uv - intercept) // gain)
 
@@ -97,7 +97,7 @@ class Bench:
         return [x for i, x in enumerate(levels) if not i or levels[i - 1] != x]
 
     def mv(self, mv, gain=48, intercept=142000):
-        """What the calibrated plateau makes of so many millivolts."""
+        """The millivolts of the calibrated plateau for so many millivolts of pilot."""
         return self.adc._plateaus[0].mv(counts(mv, gain, intercept))
 
 

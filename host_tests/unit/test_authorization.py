@@ -1,4 +1,4 @@
-# Who may charge, online and offline.
+# Authorization, online and offline.
 # MIT license; part of microevse
 from helpers import run
 from station import authorization

@@ -19,7 +19,7 @@ BOARD = (
     ' {"contactor": {"pin": 25, "active_high": false}, "cp": {"pwm": 19}}]}'
 )
 SAFE = [(26, 0), (25, 1), (27, 1), (19, 1)]
-# What keep() writes for this board.
+# The bytes that keep() writes for this board.
 KEPT = bytes([1, 26, 25 | 128, 27 | 128, 19 | 128])
 
 
@@ -301,7 +301,8 @@ def test_main_opens_first_whatever_leaves_the_application():
 
 
 def test_main_opens_where_nothing_can_be_imported():
-    """What tells and resets was imported first; where that failed, a soft reset kept the pins."""
+    """The modules for log and reset were imported first; where that failed, a soft reset kept the
+    pins."""
     for missing in ("asyncio", "blackbox", "safe_mode", "app", "log"):
         with Start(checked(KEPT), BOARD):
             boot()

@@ -1,4 +1,4 @@
-# A wire that bounces is no cable that was out: what only unplugging may end goes on.
+# A bouncing wire does not count as an unplugged cable: faults that wait for unplugging stay.
 # MIT license; part of microevse
 """The real state machine, on samples of a pilot, under a real station in free mode."""
 
@@ -66,7 +66,7 @@ def test_what_waits_for_the_cable_is_not_ended_by_a_wire_that_bounces():
 
 
 def test_nor_by_a_gap_between_two_windows():
-    """While open a stall of two seconds is allowed: nobody has seen what was in it."""
+    """While open a stall of two seconds is allowed: its time has not been observed."""
 
     async def story():
         rig = await tripped("RcdTripped")

@@ -1,7 +1,7 @@
 # Headers of bundles and ROMFS images at their bounds: what is taken, and what a person is told.
 # MIT license; part of microevse
-"""That something is refused is not enough: a later step may refuse it for another reason, or
-with words that nobody understands."""
+"""A refusal alone proves little: a later step may refuse for another reason, or with words that a
+person does not understand."""
 
 from bundle_texts import lines, parsed
 from helpers import raises

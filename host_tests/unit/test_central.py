@@ -136,7 +136,7 @@ class Csms:
 
 
 class Bench:
-    """in_place: code is executed where it lies, so that importing stalls nobody."""
+    """in_place: code is executed in place, so that importing does not stall."""
 
     def __init__(self, protocols=BOTH, in_place=False):
         central.IN_PLACE = in_place
@@ -343,7 +343,7 @@ def test_what_must_survive_a_connection_does():
             due = b.central.adapter.boot.due_in_ms()
             told = len(b.csms.calls)
             await b.lose()
-            # What happens without a connection is recorded, and told when there is one.
+            # Changes without a connection are recorded, and sent when there is one.
             b.charger.station.remote_stop(session.id)
             await b.charger.pass_s(2)
             assert b.central.adapter.transaction_id(session.id) == 4711
@@ -405,14 +405,14 @@ def test_while_a_contactor_is_closed_nothing_is_imported():
             adapter = b.central.adapter
             b.free = False
             modules = sorted(sys.modules)
-            # What this central system prefers now cannot be loaded: it is not offered.
+            # The adapter that this central system now prefers cannot be loaded: it is not offered.
             b.csms.wanted = "ocpp1.6"
             for times in range(2, 5):
                 await b.lose()
                 await b.up("ocpp1.6", times)
                 assert b.csms.offers[-1] == "ocpp1.6" and b.central.adapter is adapter
             assert sorted(sys.modules) == modules and b.made == ["ocpp1.6"]
-            # One that picks it all the same is refused.
+            # A central system that picks it all the same is refused.
             b.csms.wanted = "test1.0"
             await b.lose()
             await until(lambda: "chose test1.0" in b.connection.last_error)

@@ -1,4 +1,4 @@
-# What a connector does: the status sequences that a driver and a central system see.
+# The connector: the status sequences that a driver and a central system see.
 # MIT license; part of microevse
 from helpers import cancelled, run
 from station import limits

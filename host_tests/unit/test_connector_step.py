@@ -1,4 +1,4 @@
-# What a step of the connector asks for, what is told of it, and what wakes its task.
+# The actions of a step of the connector, its reports, and the events that wake its task.
 # MIT license; part of microevse
 
 import asyncio
@@ -19,7 +19,7 @@ def bits(told):
 
 
 def test_a_step_commands_nobody_and_says_the_same_until_it_is_carried_out():
-    """A step that acted called itself again through what it had caused."""
+    """A step that acted itself was called again through the effects of its action."""
 
     async def story():
         c = Charger(lock=FakeLock())

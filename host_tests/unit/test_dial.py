@@ -1,4 +1,4 @@
-# What a connection is begun with: address, name for the certificate, files, and what would stall.
+# The arguments of a connection: address, name for the certificate, files, and stalls.
 # MIT license; part of microevse
 """The certificate once was checked against the address and no test noticed: each argument of the
 connection is looked at here."""

@@ -1,4 +1,4 @@
-# Faults under their causes: every pair of them, levels and events, who may end which.
+# Faults under their causes: every pair of them, levels and events, and what may end each.
 # MIT license; part of microevse
 
 from helpers import run
@@ -111,7 +111,7 @@ def test_a_report_opens_at_once_and_waits_for_no_step():
 
 
 def test_a_step_opens_what_has_closed_in_spite_of_a_known_cause():
-    """Nobody reports anew: an event comes once, and a part that has died reports no more."""
+    """No part reports it anew: an event comes once, and a part that has died reports no more."""
     for cause in CAUSES:
         for watched in (False, True):
             evse = closed()

@@ -1,4 +1,4 @@
-# Guard, poles, own pilot source and thermometers, one by one over the twin's pins.
+# Guard, poles, the charger's pilot source and thermometers, one by one over the twin's pins.
 # MIT license; part of microevse
 
 from hal_modules import hal_module, read_sensor, sensor_bus

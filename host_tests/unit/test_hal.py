@@ -25,7 +25,7 @@ def test_contactor_stays_open_if_the_watchdog_cannot_be_set():
 
     with Hal("contactor") as contactor:
         relay = contactor.Contactor({"pin": 26})
-        raises(TypeError, relay.close)  # nobody has been told that it closes
+        raises(TypeError, relay.close)  # `before_close` is not set
         assert not relay.closed and chip.pins[26] == 0
         relay.before_close = broken
         raises(OSError, relay.close)

@@ -7,7 +7,7 @@ from iec61851 import duty, proximity
 from iec61851.closings import CUT, UNPLUGGED, Closings
 from iec61851.evidence import Evidence
 from iec61851.latch import CAUSES, Latch
-from iec61851.levels import LETTERS, UNKNOWN, WEAK_MV, A, B, C, D, E, F, FrontEnd, Run
+from iec61851.levels import LETTERS, UNKNOWN, WEAK_MV, A, B, C, D, E, F, FrontEnd, Streak
 from iec61851.levels import classify, level
 from iec61851.sender import FAULT, MAX_WAKES, OFFER, STEADY, Sender, Waker
 from station import faults
@@ -36,7 +36,7 @@ def test_hysteresis_is_between_two_levels_of_an_ev_only():
     for last in (UNKNOWN, F):
         assert seen(7400, last) == C and seen(7600, last) == B
         assert seen(4600, last) == C and seen(4400, last) == D
-    # What is no level stays none, whatever was there before.
+    # An invalid level stays invalid, whatever level was before.
     for last in (UNKNOWN, A, B, C, D, E, F):
         assert seen(15100, last) == UNKNOWN and seen(-1600, last) == UNKNOWN
 
@@ -94,7 +94,7 @@ def test_what_an_ev_reads_at_the_bounds_of_the_table():
 
 
 def test_a_run_lasts_from_its_first_window_on():
-    run = Run()
+    run = Streak()
     assert run.lasts(0, 0) and not run.lasts(1, 0)
     run.more(500)
     assert (run.windows, run.ms) == (1, 0) and run.lasts(1, 0)
@@ -402,7 +402,7 @@ class Pilot:
 class Seen:
     def __init__(self, level=B, windows=9, ms=900):
         self.level = level
-        self.run = Run()
+        self.run = Streak()
         self.run.windows, self.run.ms = windows, ms
 
 

@@ -1,4 +1,4 @@
-# Whatever happens again and again, the contactor does not close for it without end.
+# After repeated failures of any kind the contactor does not close again without end.
 # MIT license; part of microevse
 
 from iec61851.closings import Closings
@@ -163,7 +163,7 @@ def test_after_a_day_a_trip_of_the_rcd_is_forgotten():
 
 
 def test_an_ev_that_toggles_s2_every_three_seconds_is_told_after_minutes():
-    # It closed every 6 s for hours, and nobody was told.
+    # It closed every 6 s for hours, and the fault was never reported.
     bench = asked()
     count = [0]
 

@@ -1,4 +1,4 @@
-# What is sent on the pilot is measured against what is meant, and a converter that lies is seen.
+# The duty on the pilot is measured against the one that was sent, and a lying converter is found.
 # MIT license; part of microevse
 
 from iec61851 import duty

@@ -74,7 +74,7 @@ def test_c_around_a_stall_is_not_half_a_second_of_c():
     bench.run(300)
     bench.letter = "C"
     bench.run(60)
-    bench.advance(600000)  # nobody looks: the EV may have toggled meanwhile
+    bench.advance(600000)  # without a window: the EV may have toggled meanwhile
     bench.tick()
     assert not bench.evse.closed
     bench.run(200)

@@ -1,6 +1,6 @@
 # The state machine window by window, on plateaus that the test writes: each moment exactly.
 # MIT license; part of microevse
-"""No circuit and no noise: what is asked here is where exactly each bound lies, and that nothing
+"""No circuit and no noise: these tests find the exact place of each bound, and show that nothing
 else is looked at. The physics has tests of its own."""
 
 from iec61851.evse import Evse
@@ -305,7 +305,7 @@ def test_what_may_be_cleared_and_what_not():
         assert evse.may_clear(fault) is may, fault
 
 
-# -- what everybody may read -------------------------------------------------------------
+# -- values that other code may read ------------------------------------------------------
 
 
 def test_the_state_is_debounced_by_100_ms_and_two_windows():
@@ -480,7 +480,7 @@ def test_levels_that_are_no_ev_s_are_its_fault_or_the_charger_s():
     assert look(Observer(True), 500, 40, low_mv=-9999) == "DiodeLost"
     assert look(Observer(True), 500, 40, low_mv=-10000) is None
     assert look(Observer(False), 500, 40, low_mv=-3000) is None
-    assert look(Observer(True), 500, 40, high_mv=12000, low_mv=-9999) is None  # A: nobody there
+    assert look(Observer(True), 500, 40, high_mv=12000, low_mv=-9999) is None  # A: no EV there
     assert look(Observer(True), 1000, 80, low_mv=0) is None  # steady: no low half to look at
     assert look(Observer(True), 50, 0, low_mv=-12000) == "PilotOutput"  # F where there is a pulse
 
@@ -708,7 +708,7 @@ def test_two_low_samples_are_a_low_half_of_a_pilot_at_no_level():
 
 
 def ends(bench):
-    """What the closings that end are counted as."""
+    """The causes that the ended closings are counted with."""
     found = []
 
     def ended(now_ms, cause):

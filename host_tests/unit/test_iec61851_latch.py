@@ -159,7 +159,7 @@ def faulted():
 
 
 def consistent(bench, latched, n):
-    """What is latched is what is shown, and it holds the contactor."""
+    """The latched faults are the shown ones, and they hold the contactor."""
     evse = bench.evse
     bench.tick()
     if latched is None:

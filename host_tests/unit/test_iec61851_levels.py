@@ -164,7 +164,7 @@ def test_duty_vectors_of_the_standard():
 def test_duty_never_offers_more_than_asked_and_loses_at_most_five_milliampere():
     for ma in range(6000, 80001, 37):
         offered = duty.ma_offered(duty.duty_u16(ma))
-        # What an EV would read as 51 to 52.5 A cannot be sent.
+        # An offer that an EV would read as 51 to 52.5 A cannot be sent.
         least = 51000 if 51000 < ma < 52500 else ma
         assert least - 5 <= offered <= ma, (ma, offered)
 

@@ -238,7 +238,7 @@ def test_the_interrupt_is_on_the_edge_of_a_trip_and_reads_again():
             assert pin.trigger == trigger
             told = []
             chip.pins[13] = 1 if active_high else 0
-            pin.handler(pin)  # nobody listens yet
+            pin.handler(pin)  # no function is registered yet
             rcd.on_trip(told.append)
             pin.handler(pin)
             assert told == ["RcdTripped"]

@@ -1,4 +1,4 @@
-# What outlasts a reset: the outputs in the NVS, the marker and the last words in the RTC memory.
+# State that outlasts a reset: the outputs in the NVS, the marker and last words in the RTC memory.
 # MIT license; part of microevse
 
 import struct
@@ -163,7 +163,7 @@ def test_what_is_no_marker_of_ours_is_none():
             assert system._read() == (0, 0), i
         chip.memory = good[:9]
         assert system._read() == (0, 0)
-        # No such reason, and a magic of somebody else, with checksums that are right.
+        # An unknown reason, and the magic of another program, with checksums that are right.
         for magic, reason in ((b"mEVS", 6), (b"mEVT", 2)):
             body = struct.pack("<4sBB", magic, reason, 1)
             chip.memory = body + struct.pack("<I", system.crc32(body) & 0xFFFFFFFF)

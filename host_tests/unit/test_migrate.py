@@ -58,7 +58,7 @@ def open_on(flash):
 
 
 def check(journal):
-    """What the old version knew."""
+    """The content that the old version has stored."""
     assert journal.get(kinds.BOOT, 0) == [41, "PowerUp"]
     assert journal.get(kinds.SETTING, "HeartbeatInterval")[-1] == "77"
     assert journal.get(kinds.AVAILABILITY, 1) == [1, False]

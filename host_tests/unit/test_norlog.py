@@ -451,7 +451,7 @@ class CutAfter(RamFlash):
 
 
 def merged_then_gone(cut):
-    """What is alive after a merged sector died and was erased before its originals."""
+    """The live records after a merged sector died and was erased before its originals."""
     flash = CutAfter(8, BS)
     log, seqs = filled(flash, 90)
     run = list(log.blocks(0)[:2])

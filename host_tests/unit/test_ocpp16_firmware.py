@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 class Services:
-    """What the charger has; the test says what works."""
+    """The services of the charger; the test sets which of them work."""
 
     errors = (Failed, ValueError, OSError)
 
@@ -117,7 +117,7 @@ class Station:
         return self.ask("UpdateFirmware", location="http://h/f", retrieveDate=date, **more)
 
     def pass_s(self, seconds):
-        """What `run` and the client do, once a second."""
+        """The work of `run` and the client, once a second."""
 
         async def tell():
             while not self.deaf and self.firmware.due_in_ms() == 0:
@@ -303,7 +303,7 @@ def test_the_date_is_waited_for_and_survives_a_restart():
     assert station.services.did == []
     after = station.again()
     assert after.jobs.update.waiting()
-    after.charger.clock.unix = None  # nobody knows what time it is
+    after.charger.clock.unix = None  # the time is not known
     after.pass_s(30)
     assert after.services.did == []
     after.charger.clock.unix = NOON + 2000

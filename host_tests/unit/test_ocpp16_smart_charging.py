@@ -11,7 +11,7 @@ from station_parts import NOON, Charger
 
 
 class Point:
-    """What the handlers use of the adapter; transactionId is 1000 + session number."""
+    """The part of the adapter that the handlers use; transactionId is 1000 + session number."""
 
     def __init__(self, charger):
         self.station = charger.station

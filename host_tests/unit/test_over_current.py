@@ -106,7 +106,7 @@ def test_a_new_closing_begins_with_nothing():
 
 
 def test_the_first_readings_are_never_too_old():
-    """Nothing has been read before the first one, whenever that was."""
+    """Before the first reading there is no age, whenever that reading comes."""
     readings = [(ms, 16000, 30000) for ms in (50000, 51500, 53000)]
     assert verdicts(readings) == [None, None, "OverCurrentHard"]
 

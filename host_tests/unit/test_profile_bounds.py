@@ -78,7 +78,7 @@ def test_a_profile_is_over_when_its_only_time_has_passed():
     once = profile(8, start=NOON, duration=100)
     assert not once.over(NOON - 200) and not once.over(NOON - 100) and not once.over(NOON + 99)
     assert once.over(NOON + 100)
-    # What comes again, counts from a session or has no end may speak once more.
+    # A profile that recurs, counts from a session or has no end may have a limit again.
     far = NOON + 10**8
     for more in (
         dict(start=NOON, duration=100, every=p.DAILY), dict(duration=100), dict(start=NOON), {},

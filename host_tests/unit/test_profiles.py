@@ -266,7 +266,7 @@ def test_without_the_time_the_smallest_of_the_plans_that_may_hold_is_taken():
     for plans, wanted in (
         (((20, 5, NOON), (10, 4, NOON)), 10000),
         (((8, 5, NOON), (10, 4, NOON)), 8000),
-        # What counts from the session holds for certain: nothing under it can.
+        # A profile that counts from the session holds for certain: no profile under it can hold.
         (((16, 5, None), (8, 4, NOON)), 16000),
         (((16, 5, NOON), (12, 4, None), (7, 3, NOON)), 12000),
         (((10, 5, NOON), (12, 4, None), (7, 3, NOON)), 10000),
@@ -295,7 +295,7 @@ def test_without_the_time_a_profile_of_the_session_is_careful_too():
         install(profile(14, id=7, purpose=TX, session=session.id, start=NOON, duration=60))
         await c.pass_s(1)
         assert c.evse.offered_ma == 12000
-        # One that counts from the session is known, and so is when it ends.
+        # A profile that counts from the session is known, and so is its end.
         until = c.clock.uptime() - session.started[1] + 10
         install(profile(14, id=7, purpose=TX, session=session.id, duration=until))
         await c.pass_s(1)
@@ -700,7 +700,7 @@ def test_without_the_time_watts_are_for_all_phases_and_what_is_over_hides_nothin
 
 def test_what_was_told_before_is_not_told_again_each_by_itself():
     from station.limits import Limits
-    from station.profiles import put
+    from station.profiles import set_limits
 
     for before, calls in (
         (None, 2), ((1, 2, 10000, 12000), 0), ((1, 2, 9000, 12000), 1), ((1, 2, 10000, 9000), 1),
@@ -709,12 +709,12 @@ def test_what_was_told_before_is_not_told_again_each_by_itself():
         limits = Limits()
         told_ = []
         limits.on_change = lambda: told_.append(1)  # noqa: B023
-        put(limits, 10000999, 12000999, before)
+        set_limits(limits, 10000999, 12000999, before)
         assert len(told_) == calls, before
     limits = Limits()
-    put(limits, 10000999, 12000999)
+    set_limits(limits, 10000999, 12000999)
     assert list(limits.claims())[0][2] == 10000 and limits.value(0)[0] == 10000
-    put(limits, None, 7000000, (1, 2, 10000, 12000))
+    set_limits(limits, None, 7000000, (1, 2, 10000, 12000))
     assert list(limits.claims()) == [] and limits.value(0)[0] == 7000
 
 

@@ -51,7 +51,7 @@ def test_a_profile_of_another_session_is_passed_over():
         assert at(c, 1, number)[0] == wanted, number
     install(profile(8, id=2, purpose=TX, connector=1, session=6))
     assert at(c, 1, 5)[0] == 7000000 and at(c, 1, 6)[0] == 8000000
-    # One that names none is nobody's.
+    # A TX profile without a session belongs to no session.
     install(profile(9, id=3, purpose=TX, connector=1, stack=9))
     assert at(c, 1, None)[0] is None and at(c, 1, 6)[0] == 8000000
 

@@ -1,4 +1,4 @@
-# Over-current, derating, and what Protection makes of its sensors.
+# Over-current, derating, and the verdicts of Protection on its sensors.
 # MIT license; part of microevse
 
 import asyncio
@@ -484,7 +484,7 @@ def test_one_sensor_that_raises_blinds_no_other():
         locked = property(fails)
         wrong = any_closed = standing = fails
 
-    # What is broken (it alone), and what is said of it within 3 s.
+    # The only broken sensor, and the fault that is reported for it within 3 s.
     for name, cause in (
         ("_temp_dc", "TemperatureSensor"),
         ("_earth_lost", "ProtectiveEarthLost"),
@@ -556,7 +556,7 @@ def test_an_rcd_that_stays_tripped_is_a_fault_while_it_does():
 
 
 def test_a_failed_rcd_test_stays_until_one_is_passed_and_is_repeated_each_minute():
-    """It was over after 5 s once, with nobody there, and the connector was available."""
+    """It was over after 5 s once, without a test, and the connector was available."""
     bench = Fitted()
     protection = bench.protection
     protection._rcd.works = False

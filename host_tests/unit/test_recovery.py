@@ -1,4 +1,4 @@
-# What the journal says of sessions that a restart has cut, record by record, and their ends.
+# Sessions that a restart has cut, as the journal has them, record by record, and their ends.
 # MIT license; part of microevse
 """Energy that is billed twice or not at all, and a session that never ends, came from one of
 these comparisons; each is asked at its bound."""
@@ -447,7 +447,8 @@ def test_an_ev_that_toggles_does_not_fill_the_flash():
 
 
 def test_a_refused_checkpoint_is_written_at_the_next_look():
-    """What says that the EV asks was tried once: nine cut sessions in a row did not count."""
+    """The checkpoint that says that the EV asks was tried once: nine cut sessions did not
+    count."""
     c = begun()
     keep = c.journal.keep
     tries = []

@@ -1,4 +1,4 @@
-# Reservations of a station with two connectors: who may charge where, and until when.
+# Reservations of a station with two connectors: which token may charge where, and until when.
 # MIT license; part of microevse
 
 from helpers import run
@@ -88,7 +88,7 @@ def test_a_card_of_the_group_may_use_it_after_the_central_system_was_asked():
 
 def test_a_card_that_is_not_of_the_group_is_sent_to_the_other_connector():
     s = reserved(connector=1, parent="FAMILY")
-    s.evse.plug()  # somebody's cable, in the reserved one
+    s.evse.plug()  # a stranger's cable, in the reserved connector
     run(s.go())
     run(s.tap("C"))
     assert s.look() == ["reserved", "preparing"]
@@ -245,7 +245,7 @@ def test_a_cut_between_the_start_and_the_end_of_the_reservation_does_not_keep_it
     again = Two(flash=s.flash, boot=2)
     run(again.recover())
     assert again.book._all == []
-    # One of the same number for somebody else is another reservation.
+    # A reservation with the same number for another token is another one.
     s = reserved(connector=2, token="C")
     at = [1, 1, 0]
     s.journal.append(kinds.START, [9, 1, "A", 0, 1, at])

@@ -1,4 +1,4 @@
-# Names: asked once, by one, kept for a while, and the last good address when nobody answers.
+# Names: one question serves all tasks, an answer is kept, and the last good address without one.
 # MIT license; part of microevse
 
 import asyncio

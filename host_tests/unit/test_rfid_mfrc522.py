@@ -32,7 +32,7 @@ class Bench:
         return run(body())
 
     def tags(self, seconds):
-        """What the reader reports in that time."""
+        """The tags that the reader reports in that time."""
         found = []
 
         async def body():

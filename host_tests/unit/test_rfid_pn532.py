@@ -225,8 +225,8 @@ def test_the_sak_decides_whether_a_uid_is_complete():
         (0x08, b"\x88" + tail4, b"\x88" + tail4),
         (0x20, b"\x88\x88\x88\x88", b"\x88\x88\x88\x88"),
         (0x00, tail7, tail7),
-        # The beginning of a longer UID is shared by many cards: whoever has one of them would
-        # have charged on another one's account.
+        # Many cards share the beginning of a longer UID: with one of them a driver would have
+        # charged on the account of another.
         (0x04, b"\x88" + tail4, None),
         (0x0C, UID4, None),
         # Firmware that leaves the cascade tags in.

@@ -1,4 +1,4 @@
-# OCPP-J framing: what goes wrong on real lines, and what the answer must be.
+# OCPP-J framing: errors of real lines, and the answer that each must get.
 # MIT license; part of microevse
 """Each regression names the failure it stands for; several were seen in other clients."""
 
@@ -228,7 +228,7 @@ def test_handler_that_hangs_is_cut_off():
 
 
 def test_handler_may_call_the_csms_itself():
-    # A handler run by the reader would wait for ever for an answer nobody reads.
+    # A handler run by the reader would wait for ever for an answer that is never read.
     async def go():
         b = Bench()
 
@@ -301,7 +301,7 @@ def test_repeated_call_is_not_executed_twice():
         first = await b.hears(call)
         assert await b.hears(call) == first
         assert b.done == ["Soft"] and b.rpc.repeated == 1
-        # The same id with other content is another command, whatever one thinks of its sender.
+        # The same id with other content is another command, even from a wrong sender.
         await b.hears([2, "same", "Reset", {"type": "Hard"}])
         assert b.done == ["Soft", "Hard"]
         # So is one much later, or on another connection: some servers count from 1 each time.

@@ -190,7 +190,7 @@ def test_a_record_that_is_refused_takes_no_number():
 
     c = run(story())
     assert numbers(c) == list(range(len(numbers(c))))
-    # What could not be recorded while there was no room is told once there is.
+    # Changes that could not be recorded for lack of room are recorded once there is room.
     assert ("charging_state", "suspended_ev") in changes(c)
 
 

@@ -53,7 +53,7 @@ def test_steps_only_clear_bits():
     for started in range(1, 6):
         found = slots.read(flash)
         slots.start(flash, found)
-        # What is known of it is what the flash says.
+        # The record in memory is the one on the flash.
         assert found.tries == slots.read(flash).tries == min(started, 3)
     assert slots.read(flash).tries == 3 and not slots.read(flash).live
     slots.confirm(flash)

@@ -368,7 +368,7 @@ def test_a_reset_comes_though_something_fails_on_the_way():
 
 
 def test_cut_sessions_that_cannot_be_ended_do_not_keep_the_station_waiting():
-    """One MemoryError locked it until the power went, and nothing was told."""
+    """One MemoryError locked it until the power went, and nothing was reported."""
 
     async def story():
         c = Charger()
@@ -489,7 +489,7 @@ def test_the_age_of_the_oldest_beat():
 
 
 class Outlet:
-    """What Reservations.best looks at."""
+    """The part of a connector that Reservations.best looks at."""
 
     def __init__(self, free=True, plugged=False, unplugged=True, since_ms=0):
         self.id = 1

@@ -197,7 +197,7 @@ def test_a_cut_at_every_flash_operation_leaves_the_old_list_or_the_new_one():
                 assert found == new, cut
             else:
                 assert after.version == 2 and found == old, (cut, after.version)
-            # What the cut has left does not stand in the way of the next update.
+            # The remains of the cut do not prevent the next update.
             run(after.merge(4, entries("LAST")))
             again = TagList(CutFlash(24, flash.image))
             assert again.version == 4 and again.find("last")

@@ -35,7 +35,7 @@ def first_version(lists, blocks=24, block_size=512):
 
 
 class FirstVersion:
-    """What the first version finds in a region."""
+    """The entries that the first version finds in a region."""
 
     def __init__(self, image):
         half = len(image) // 2

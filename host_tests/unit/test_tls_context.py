@@ -1,6 +1,6 @@
-# What the chip's TLS library is told before a connection, with a library that only takes notes.
+# The calls to the chip's TLS library before a connection, with a library that only takes notes.
 # MIT license; part of microevse
-"""The code for MicroPython runs on both interpreters here. That a server is verified hangs on
+"""The code for MicroPython runs on both interpreters here. The verification of a server depends on
 these calls, and a connection to a good server works without any of them."""
 
 import sys
@@ -12,7 +12,7 @@ from pem_files import ONE, TWO, pem
 
 
 class Library:
-    """MicroPython's module `tls`; verification is off until somebody asks for it."""
+    """MicroPython's module `tls`; verification is off until the program asks for it."""
 
     PROTOCOL_TLS_CLIENT = "client"
     CERT_NONE = "none"

@@ -1,7 +1,7 @@
 # Records of other versions and of none: each is read as far as it can be, and stops nothing.
 # MIT license; part of microevse
-"""A record that one program has written is on flash when another one starts. What that one does
-not know must not keep it from starting, from delivering the rest, or from charging."""
+"""A program finds the records of another program on flash when it starts. Unknown records must not
+keep it from starting, from delivering the rest, or from charging."""
 
 from helpers import run
 from ocpp16.transactions import Transactions
@@ -77,7 +77,7 @@ async def deliver(flash, most=60):
 
 
 def story(*records):
-    """What is told of these records between a START before and a STOP behind them."""
+    """The messages for these records between a START before and a STOP behind them."""
     c = Charger()
     put(c.journal, START, BOUNDS[START])
     for kind, payload in records:

@@ -422,7 +422,7 @@ def test_the_time_that_a_file_may_take_follows_its_size():
         progress.moved += 1100
         progress.touch()
         progress.look(1000, 60)
-    progress.held = True  # waits for a car that charges: nobody's fault
+    progress.held = True  # waits for a car that charges: the server is not to blame
     progress.look(10000000, 60)
     progress.held = False
     progress.look(1000, 60)
@@ -574,7 +574,7 @@ def test_an_ftp_server_that_talks_nonsense_is_left():
     assert "names no file" in fails(where="ftp://h/")
 
 
-# What a server says after PASV or EPSV, up to the data connection.
+# Answers of a server up to the data connection, after PASV or EPSV.
 LOGIN = b"220 hi\r\n331 pw\r\n230 in\r\n200 ok\r\n213 2304\r\n"
 END = b"150 here\r\n226 done\r\n"
 

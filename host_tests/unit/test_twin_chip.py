@@ -1,6 +1,6 @@
 # The virtual chip: resets, the RTC watchdog and its registers, timer groups, faults.
 # MIT license; part of microevse
-"""What the chip does where the firmware would like it to do something else. No child process."""
+"""Behaviour of the chip that the firmware would not want. No child process."""
 
 from array import array
 
@@ -297,7 +297,7 @@ def test_the_256th_reference_on_timer_group_0_stops_clock_and_task_watchdog():
         assert b.clock.virtual_now_us() == before, version
         assert len(ticks) > 2900  # the timer itself runs
         unix = b.clock.unix_us()
-        assert reset_of(b.run, 30) is None and b.clock.unix_us() == unix  # nobody bites
+        assert reset_of(b.run, 30) is None and b.clock.unix_us() == unix  # no watchdog bites
 
 
 def test_other_versions_give_the_reference_back():
@@ -423,7 +423,7 @@ def test_idle_ticks_are_left_out_also_by_a_callback_that_looks_every_second_time
         b, told = skipping(every)
         b.run(20)
         assert told["ticks"] < 300, (every, told)
-        # What was left out is accounted for, to the tick that runs next.
+        # The ticks that were left out are accounted for, to the tick that runs next.
         assert abs(told["ticks"] * 10 + told["skipped"] - 20000) <= 500 * every
         before = told["ticks"]
         b.do("plug")

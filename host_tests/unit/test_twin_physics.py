@@ -180,7 +180,7 @@ def test_adc_is_full_and_bends_as_its_reference_says():
         assert adc.raw(full - 4) < 4095 == adc.raw(full)
         for mv in range(160, full - 2, 20):
             near(adc.millivolts(adc.raw(mv)), mv, 1)
-    # What the eFuse says of the chip need not be so, and may be missing.
+    # The reference in the eFuse need not be right, and may be missing.
     adc = Adc(b.world.rng, {"adc_vref": 1160, "adc_efuse": 1100})
     near(adc.millivolts(adc.raw(2000)), 142 + (2000 - 142) * 1100 / 1160, 1)
     adc = Adc(b.world.rng, {"adc_efuse": None})
@@ -842,7 +842,7 @@ def test_meter_hears_and_is_heard_only_while_the_line_driver_allows():
 
 def test_reader_prints_the_tag_at_the_speed_of_its_line():
     b = Board()
-    b.do("tap", tag="LOST")  # nobody has opened the port
+    b.do("tap", tag="LOST")  # no program has opened the port
     uart = machine.UART(2, 9600, tx=15, rx=2)
     b.do("tap", tag="04A3B2C1")
     b.run(0.0103)

@@ -1,7 +1,8 @@
-# What watches the watchers: one timer, a clock that fails, ticks that fail, tasks, both watchdogs.
+# The watch over the watchers: one timer, a clock that fails, ticks that fail, tasks, both
+# watchdogs.
 # MIT license; part of microevse
-"""On a fake `machine` whose clock the test moves. A failure here is what left a contactor closed
-with nobody looking at the pilot."""
+"""On a fake `machine` whose clock the test moves. Each failure here once left a contactor closed
+with an unwatched pilot."""
 
 import sys
 
@@ -35,7 +36,7 @@ def test_a_thousand_sessions_initialise_the_timer_once():
     with Hal(*PARTS) as hal:
         evse, ticker, now, go = charger(hal)
         for _ in range(1000):
-            # What a session does to the tick, without its five seconds of waiting.
+            # The effect of a session on the tick, without its five seconds of waiting.
             ticker._contactors[0].before_close()
             go(30)
             assert ticker.relaxed

@@ -1,4 +1,4 @@
-# Which requests are refused because another site may be behind them.
+# Requests that are refused because another site may have caused them.
 # MIT license; part of microevse
 
 from web.origin import host_allowed, refusal

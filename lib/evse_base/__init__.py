@@ -1,10 +1,10 @@
 # Runtime differences between MicroPython and CPython, and nothing else.
 # MIT license; part of microevse
-"""What MicroPython on the chip, its unix port and CPython do differently.
+"""The differences between MicroPython on the chip, its unix port, and CPython.
 
 Everything else in `lib/` and `firmware/` is the same source on all three.
-On the virtual board the `time` module is replaced, so these names follow
-virtual time there without any code here knowing.
+On the virtual board the `time` module is replaced, so these names follow virtual time and no code
+here has to know it.
 """
 
 import asyncio
@@ -13,9 +13,9 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-# Code runs where it lies: /rom is a mounted image, and only frozen modules keep `.py`. To load a
-# module takes milliseconds there, and heap is what it takes; elsewhere it is read from a file,
-# which stalls the interpreter.
+# True where code runs in place: /rom is a mounted image, and only frozen modules keep `.py`. There
+# loading a module takes milliseconds, but a loaded module takes heap. Elsewhere it is read from a
+# file, which stalls the interpreter.
 IN_PLACE = MICROPYTHON and (__file__.startswith("/rom/") or __file__.endswith(".py"))
 
 if MICROPYTHON:
@@ -35,7 +35,7 @@ if MICROPYTHON:
         sys.print_exception(exc, out)
         return out.getvalue()
 
-    # Set from a Timer callback, awaited by one task, clears itself when it wakes that task.
+    # A Timer callback sets it, one task awaits it, and it clears itself when it wakes that task.
     Flag = asyncio.ThreadSafeFlag
 
 else:
@@ -109,8 +109,8 @@ def random_below(n):
 
 
 def forget(name):
-    """Drop a module, what is inside of it and its place in its package: its memory can be used
-    again once no object of it is in use."""
+    """Drop a module, the modules inside it and its name in its package. Its memory is free once no
+    object of it is in use."""
     for known in list(sys.modules):
         if known == name or known.startswith(name + "."):
             del sys.modules[known]
@@ -127,8 +127,8 @@ def release(name):
 
 
 async def ended(task):
-    """Cancel until it is over: MicroPython's wait_for can lose a cancellation that comes in the
-    same moment as what it waits for."""
+    """Cancel the task until it has ended: MicroPython's wait_for can lose a cancellation that
+    comes in the moment in which the awaited task ends."""
     while not task.done():
         task.cancel()
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-# Uptime that never wraps, and wall time once somebody has told it.
+# Uptime that never wraps, and wall time once it has been set.
 # MIT license; part of microevse
 """Two clocks in one: uptime for stamps and intervals, Unix time for messages.
 
@@ -12,7 +12,7 @@ from evse_base import const
 BUILD_UNIX = 1793491200
 # 2100-01-01: a time beyond it is a mistake of the sender.
 _CEILING = const(4102444800)
-# A difference of up to a second is the way of the message and its rounding, not a step.
+# A difference of up to a second comes from the message's delay and rounding: it is no step.
 _ROUNDING_MS = const(1000)
 _MASK = const((1 << 30) - 1)
 
@@ -60,7 +60,7 @@ class Clock:
         return self._s
 
     def now(self, ago_ms=0):
-        """Unix seconds, `ago_ms` before now; None as long as nobody has set the clock."""
+        """Unix seconds, `ago_ms` before now; None as long as the clock has not been set."""
         self._advance()
         if self._offset is None:
             return None
@@ -106,7 +106,7 @@ class Clock:
     def wall(self, boot, uptime):
         """Unix seconds of a moment of this boot, or None (other boot, clock not set yet).
 
-        Always by the first time set in this boot, whatever steps came later: a message
+        The first time that was set in this boot is the base, whatever steps came later: a message
         built twice from one record must be the same twice.
         """
         if boot is None or boot != self.boot or self._first_offset is None:

@@ -11,7 +11,7 @@ def _leap(year):
 
 def _number(text, start, n):
     digits = text[start : start + n]
-    # isdigit() would take other scripts' digits on CPython, int() signs and blanks.
+    # isdigit() would accept digits of other scripts on CPython, int() signs and blanks.
     if len(digits) != n or any(not "0" <= c <= "9" for c in digits):
         raise ValueError("not a timestamp: %s" % text)
     return int(digits)
@@ -54,7 +54,7 @@ def parse_ms(text):
     ):
         _refuse(text)
     at += 3
-    ms, unit = 0, 3600000  # beyond the hour; how long the last part is
+    ms, unit = 0, 3600000  # ms: beyond the hour; unit: ms in the last part
     for size in (60000, 1000):
         if text[at : at + 1] == ":":
             at += 1

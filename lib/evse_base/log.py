@@ -10,12 +10,12 @@ from evse_base import clock
 from evse_base import IN_PLACE, const, release
 
 if not IN_PLACE:
-    # Read from a file now: when it is needed a car may charge.
+    # Read from its file now: later, when it is needed, a car may charge.
     from evse_base import redaction  # noqa: F401
 
 _LONGEST = const(200)  # characters of a line
-# Bytes of the last lines, about 25 of them: in one piece, for many small ones that live long
-# are what leaves a heap in pieces.
+# Bytes of the last lines, about 25 of them. One block: many small objects that live long would
+# fragment the heap.
 _ROOM = const(1536)
 
 _clock = clock.Clock()
@@ -45,7 +45,7 @@ def use_room(size):
 
 
 def use_watcher(fn):
-    """Call `fn(level)` after each line, "I", "W" or "E"; None for nobody."""
+    """Call `fn(level)` after each line, "I", "W" or "E"; None: call nothing."""
     global _watcher
     _watcher = fn
 
@@ -69,7 +69,7 @@ def _write(level, tag, msg, args):
         try:
             msg = msg % args
         except (TypeError, ValueError) as exc:
-            # A log line must never be what stops the charger.
+            # A log line must never stop the charger.
             msg = "%s %r (%s)" % (msg, args, exc)
     uptime = _clock.uptime_ms()
     line = "%d.%03d %s %s: %s" % (uptime // 1000, uptime % 1000, level, tag, msg)
@@ -82,17 +82,17 @@ def _write(level, tag, msg, args):
 
 
 def info(tag, msg, *args):
-    """What a person following along wants to know."""
+    """Log what a person who follows along wants to know."""
     _write("I", tag, msg, args)
 
 
 def warn(tag, msg, *args):
-    """Something is not as it should be; the charger copes."""
+    """Log something that is not as it should be, and that the charger can handle."""
     _write("W", tag, msg, args)
 
 
 def error(tag, msg, *args):
-    """Something failed."""
+    """Log that something failed."""
     _write("E", tag, msg, args)
 
 
@@ -102,7 +102,7 @@ def tail():
 
 
 def last(size):
-    """As many of these lines as fit into `size` bytes, as text in UTF-8."""
+    """As many of the last lines as fit into `size` bytes, as text in UTF-8."""
     end = max(0, _used - 1)
     start = max(0, end - size)
     while 0 < start < end and _kept[start - 1] != 10:

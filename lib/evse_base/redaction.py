@@ -1,10 +1,10 @@
 # Text with its secrets masked.
 # MIT license; part of microevse
-"""What `log.redact` does; loaded for it."""
+"""The work of `log.redact`; loaded for it."""
 
 from evse_base import const
 
-# A key with one of these in it has a value that nobody else should read.
+# A key that contains one of these words has a secret value.
 _SECRETS = const(
     (
         "authorizationkey",
@@ -60,7 +60,7 @@ def _skip(text, pos, chars):
 
 
 def _mask_named(text, name):
-    """Mask the values of keys with `name` in them: key=value, key: value, "key": "value"."""
+    """Mask the values of keys that contain `name`: key=value, key: value, "key": "value"."""
     pos = 0
     while True:
         found = text.lower().find(name, pos)
@@ -96,14 +96,14 @@ def _member(text, name, pos, end):
 def _mask_sibling(text, before, after):
     """Mask the "value" of the JSON object whose "key" is in text[before:after].
 
-    Returns (text, by how much what is at `before` has moved). JSON members come in any
-    order, and the secret may hold braces: so no counting of braces.
+    Returns (text, by how much the text at `before` has moved). JSON members come in any order, and
+    the secret may hold braces: so no counting of braces.
     """
     start = _member(text, "value", after, len(text))
     other = _member(text, "key", after, len(text))
     if start >= 0 and not 0 <= other < start and text.find("}", after, start) < 0:
         return _mask_value(text, start)[0], 0
-    # Else the last one before, unless a brace behind it ends the object it is in.
+    # Else the last "value" before it, unless a brace in between ends the object it is in.
     start = pos = -1
     while True:
         pos = _member(text, "value", pos + 1, before)
@@ -118,7 +118,7 @@ def _mask_sibling(text, before, after):
 
 
 def _mask_scheme(text, name):
-    """Mask what follows `Basic ` or `Bearer ` in a header."""
+    """Mask the credentials that follow `Basic ` or `Bearer ` in a header."""
     pos = 0
     while True:
         pos = text.lower().find(name, pos)

@@ -1,6 +1,7 @@
 # Calibration of the converter at boot: from counts to volts at the control pilot.
 # MIT license; part of microevse
-"""Needed once: who imports this gives it up again (port.forget), and its heap with it."""
+"""Needed once, at boot: the caller unloads this module afterwards (port.forget) to free its
+heap."""
 
 from evse_base import log
 from evse_base import const, forget
@@ -8,12 +9,13 @@ from evse_base import const, forget
 from .levels import A, level
 from .plateau import FULL_U16
 
-# For a point of the curve: above 2.45 V 1 mV of noise is up to 1.3 mV of the chip's reference.
+# Readings for a point of the curve: above 2.45 V noise of 1 mV moves the reference by up to 1.3
+# mV.
 _CURVE_PAIRS = const(32)
 _PAIRS = const(9)  # readings for one voltage, an odd number
 _SETTLE_MS = const(2)
 _TRIES = const(3)  # a conversion may fail now and then
-# An ESP32 is straight up to here; a front end that goes higher needs its curve.
+# An ESP32 is linear up to here; a front end that goes higher needs the chip's curve.
 _STRAIGHT_UV = const(2450000)
 _HIGH_MV = const(12000)
 _FULL_FROM = const(65500)  # counts above mean a full converter
@@ -48,7 +50,7 @@ class Bench:
         if "cal" in cp:
             points = [tuple(point) for point in cp["cal"]]
             if points[-1][0] >= _FULL_FROM:
-                # A full converter: what the profile says of it is the least it may be.
+                # The converter is full here: the real voltage may be higher than the profile says.
                 points[-1] = (FULL_U16, max(points[-1][1], plateau.pin_uv(_HIGH_MV)))
             plateau.trace(points)
             return True
@@ -74,7 +76,7 @@ class Bench:
         return False
 
     def line(self, intercept_uv):
-        """The line through +12 V and -12 V. OSError, ValueError if it is none.
+        """The line through +12 V and -12 V. OSError, ValueError if the points give no line.
 
         -12 V for 4 ms is sent only where the first point says that no EV is there. With
         an EV (power came back) the second point is what a count of 0 means on this chip.
@@ -90,7 +92,7 @@ class Bench:
         plateau.calibrate(raw_a, uv_a, raw_b, uv_b)
 
     def curve(self):
-        """The curve of an ESP32, by its reference: whatever level is there shows it."""
+        """The curve of an ESP32, by its reference. Any level on the pilot is enough to find it."""
         raw = self._settled(self._adc.read_u16, _CURVE_PAIRS)
         uv = self._settled(self._adc.read_uv, _CURVE_PAIRS)
         from . import curve  # only here: few boards need it
@@ -124,7 +126,7 @@ class Bench:
         self._sleep_ms(_SETTLE_MS)
 
     def _settled(self, read, count=_PAIRS):
-        """OSError without a reading."""
+        """The middle of `count` readings. OSError without a reading."""
         value = self._middle(read, count)
         if value is None:
             raise OSError("no conversion")

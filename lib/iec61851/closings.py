@@ -1,6 +1,6 @@
 # How often a contactor may close again, and who may let it close after that.
 # MIT license; part of microevse
-"""Whatever goes wrong again and again, the contactor does not close for it without end.
+"""After repeated failures the contactor does not close again without end.
 
 Each bound is a number of closings that may follow each other quickly, and the time after which
 one of them no longer counts:
@@ -23,8 +23,8 @@ state A that follows C has a bound of its own; a connector with a latch shows B 
 Sources: UL 2231-2 (section 14.4 of its decision on programmable components) lets a personnel
 protection device reset by itself 4 times at most, 15 minutes after each trip, unless a person
 intervenes; OpenEVSE retries 6 times after 5 minutes (3 times after 15 in its older versions);
-IEC 61851-1 names no number. Here no closing follows a trip of the RCD before the cable was out,
-so a person was there each time. The other numbers are ours. They stay clear of normal use: 12
+IEC 61851-1 names no number. Here the contactor does not close after a trip of the RCD before the
+cable was out,
 pauses an hour for solar surplus, preconditioning, wake-ups; 30 an hour may go on for ever in one
 plug-in. Contactors stand 30,000 switchings under load and more: 50 cost less than two thousandths.
 """
@@ -41,13 +41,14 @@ _UNPLUGGED = const(5)
 _CUTS = const(6)
 _MOST = const((50, 3, 100, 10, 3, 15, 6))
 _EACH_MS = const((120000, 14400000, 15000, 7200000, 86400000, 1800000, 3600000))
-_OF_PLUG_IN = const((_PLUG_IN, _PLUG_IN_FAULTS, _CUTS))  # the others are a person's
+_OF_PLUG_IN = const((_PLUG_IN, _PLUG_IN_FAULTS, _CUTS))  # the others wait for a person
 _ORDER = const((_ALL_FAULTS, _RCD, -1, _PLUG_IN, _PLUG_IN_FAULTS, _ALL, _UNPLUGGED, _CUTS))
 _DEBT_MAX = const(1 << 29)
 
 UNPLUGGED = "UnpluggedClosed"
 CUT = "SessionCut"
-# A person or the program wants these, and heat takes its time: such a closing counts as no fault.
+# A person or the program causes the first three, and heat passes slowly: a closing that ends by
+# one of these does not count as a fault.
 _NO_FAULT = const(("EmergencyStop", "ResetRequested", "ConsoleStop", "TemperatureStop"))
 
 
@@ -94,8 +95,8 @@ class Closings:
             self.person = True
 
     def passed(self, now_ms):
-        """Forget closings that are long enough ago. To be called now and then: the clock of
-        `now_ms` (ticks_ms) wraps, and time that cannot be told counts as none."""
+        """Forget closings that are long enough ago. Call it now and then, because the clock of
+        `now_ms` (ticks_ms) wraps. Time that cannot be measured counts as none."""
         gone = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
         self._last_ms = now_ms
         debts = self._debts
@@ -103,7 +104,7 @@ class Closings:
             debts[i] = max(0, debts[i] - gone)
 
     def unplugged(self, now_ms):
-        """Another plug-in begins anew."""
+        """The cable is out: the bounds of one plug-in begin anew."""
         self.passed(now_ms)
         for i in _OF_PLUG_IN:
             if self._debts[i]:
@@ -114,7 +115,7 @@ class Closings:
             self.why = None
 
     def reset(self):
-        """A person has looked, and lets it close again."""
+        """A person has checked the charger: the contactor may close again."""
         for i in range(len(_MOST)):
             self._debts[i] = 0
         self.why = self.cause = None
@@ -134,9 +135,9 @@ class Closings:
         return [int(self.person) if i < 0 else self._debts[i] // 1000 for i in _ORDER]
 
     def restore(self, counts):
-        """After a reboot, with the list of `counts`. The time in between counts as none, numbers
-        that are missing as 0, more of them are left alone, and what cannot be read is the most
-        there is. Returns `why`."""
+        """Restore the list of `counts` after a reboot. The time between counts as none, a missing
+        number as 0, and a number that cannot be read as the highest. Extra numbers are ignored.
+        Returns `why`."""
         if not isinstance(counts, (list, tuple)) or len(counts) < 3:
             counts = (None,) * len(_ORDER)
         for at, i in enumerate(_ORDER):

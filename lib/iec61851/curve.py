@@ -1,14 +1,15 @@
 # The converter of an ESP32 at 11 dB, also where it is not straight.
 # MIT license; part of microevse
-"""Up to 2.45 V an ESP32 counts in proportion, above it ever faster, and somewhere between
-3.06 and 3.21 V it is full. Where, and how steep it is below, depends on the reference voltage
-of the chip, 1000 to 1200 mV, which its eFuse holds. `read_uv()` of MicroPython is Espressif's
+"""Up to 2.45 V an ESP32 counts in proportion, above it ever faster, and somewhere between 3.06 and
+3.21 V it is full. This voltage, and the slope below it, depend on the reference voltage of the
+chip, 1000 to 1200 mV, which its eFuse holds. `read_uv()` of MicroPython is Espressif's
 calibration with that reference: a line, and above it a place between two curves that were
 measured at 1000 and 1200 mV (esp-idf, components/esp_adc/esp32/adc_cali_line_fitting.c).
 
-The tick has no time for `read_uv()`, and no other way to ask for the eFuse. One reading of
-both, of any level on the pilot, gives the reference back, and with it the whole curve.
-Imported while calibrating only; integers, but large ones: not for the tick.
+The tick has no time for `read_uv()`, and MicroPython has no other way to read the eFuse. One
+reading by `read_uv()` and one by `read_u16()`, of any level on the pilot, give the reference, and
+with it the whole curve. Imported while calibrating only; integers, but large ones: not for the
+tick.
 """
 
 FULL = 65535  # of read_u16()
@@ -20,7 +21,7 @@ _AT_1000 = (142, 2251, 2297, 2564, 2754, 2903, 3030, 3056, 3060)
 _AT_1200 = (142, 2673, 2706, 2873, 2982, 3084, 3184, 3206, 3209)
 _LOW_MV = 1000
 _SPAN_MV = 200
-# What an eFuse can hold (1100 +- 105 mV), and some for the noise.
+# The range of an eFuse (1100 +- 105 mV), with a margin for noise.
 REFERENCES_MV = (980, 1220)
 
 
@@ -35,7 +36,7 @@ def _on(values, raw):
 
 
 def reference_mv(raw, uv):
-    """The chip's reference, of one reading: a count of 65535 and what read_uv() makes of it.
+    """The chip's reference, from one level: its count of 65535 and its voltage by read_uv().
 
     ValueError if no ESP32 would calibrate it so, or the level is too low to tell.
     """
@@ -51,8 +52,8 @@ def reference_mv(raw, uv):
 def points(reference, full_uv=0):
     """[(count of 65535, microvolts)] of a chip with that reference, rising.
 
-    `full_uv`: what a full converter stands for, where that is more than it can measure:
-    nothing else on the pilot comes as high as +12 V.
+    `full_uv`: the voltage that a full converter stands for, where that is above its range: on the
+    pilot only +12 V is so high.
     """
     found = []
     for i in range(len(_COUNTS)):

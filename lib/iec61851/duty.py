@@ -2,7 +2,8 @@
 # MIT license; part of microevse
 """Duty of the 1 kHz pilot in 1/65536, current in mA (IEC 61851-1 Tables A.7 and A.8).
 
-The offer is never rounded up: the EV's tolerance is the EV's. All products stay
+The offer is never rounded up: the tolerance of the EV's reading belongs to the EV. All products
+stay
 below 2**30, so that nothing here allocates.
 """
 
@@ -38,7 +39,7 @@ def duty_u16(ma):
 def ma_offered(duty):
     """The current an EV may draw at `duty` (of 65536), in mA; 0 where charging is not allowed.
 
-    3 to 7 % (digital communication) counts as not allowed: there is none here.
+    3 to 7 % (digital communication) counts as not allowed: this charger does not have it.
     """
     if duty < _PERCENT_8 or duty > _PERCENT_97:
         return 0

@@ -1,23 +1,24 @@
 # Judges a pilot by its bad windows, in a row and with good ones in between.
 # MIT license; part of microevse
 """A single window may have caught a disturbance. So two things count: how long a pilot has been
-bad without a break (`levels.Run`), and, where good windows lie between the bad ones, how much of
-the last time was bad (`Evidence`). Only observed time counts, never a number of ticks. This
+bad without a break (`levels.Streak`), and, where good windows lie between the bad ones, how much
+of the last time was bad (`Evidence`). Only observed time counts, never a number of ticks. This
 module does not allocate.
 """
 
 from evse_base import const
 
-from iec61851.levels import AGED, Run
+from iec61851.levels import AGED, Streak
 
 LOST_MS = const(38)  # the fifth window at a 10 ms tick comes 40 ms after the first
-_LOST_WINDOWS = const(3)  # however slow the tick: never on less than this
-_WRONG_MS = const(500)  # a wrong pilot while open is no danger: told, not hurried
-# While closed good windows take away half of their own time. So much is reached within a second
-# of which 47 % are bad, and never with less than 200 ms of bad windows. Seq 12 allows 3 s.
+_LOST_WINDOWS = const(3)  # never on fewer windows, however slow the tick
+# While the contactor is open a wrong pilot is no danger: the report may wait.
+_WRONG_MS = const(500)
+# While closed, good windows take away half of their own time. The doubt gets so high within a
+# second of which 47 % are bad, and never with less than 200 ms of bad windows. Seq 12 allows 3 s.
 UNSTEADY_MS = const(200)
-# While open they take away a sixteenth: up to so much must be made good before it may close, and
-# is told when more of it comes.
+# While open, good windows take away a sixteenth of their time. The doubt stops growing here, and
+# has to be gone before the contactor may close. More bad windows at this bound are a fault.
 _DOUBT_MS = const(320)
 _HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
 
@@ -31,14 +32,15 @@ class Evidence:
     """
 
     def __init__(self):
-        self.bad = Run()
+        self.bad = Streak()
         self.doubt = 0
         self.cause = None
         self._votes = 0
 
     def closed(self, good, cause, dt, seen_ms):
-        """A window with the contactor closed, `good` if it would have it closed. Returns None
-        while it may stay so, else the cause to latch: "" if the EV only does not ask."""
+        """Take a window with the contactor closed; `good`: it shows an EV that asks, without a
+        fault. Returns None while the contactor may stay closed, else the cause to latch: "" if the
+        EV has only stopped asking."""
         if good:
             self.bad.over()
             if self.doubt:
@@ -53,8 +55,8 @@ class Evidence:
         return None
 
     def open(self, cause, seen_ms):
-        """A window with the contactor open. Returns a cause to latch or None: a wrong pilot is a
-        fault once that lasts, or has lasted for long and comes back."""
+        """Take a window with the contactor open. Returns a cause to latch or None: a wrong pilot
+        is a fault if it lasts, or if it has lasted for long before and comes back."""
         if cause is None:
             self.bad.over()
             if self.doubt:
@@ -64,19 +66,19 @@ class Evidence:
         if self.bad.lasts(_LOST_WINDOWS, _WRONG_MS):
             return cause
         if self.doubt < _DOUBT_MS << 4:
-            # Alone a window counts for a quarter, and for all of it once the next is bad, too:
+            # A single bad window counts for a quarter, and in full once the next one is bad, too:
             # above 63 A, where the low half is short, one in twenty may be disturbed.
             windows = self.bad.windows
             self._more(
                 seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause
             )
         if self.doubt >= _DOUBT_MS << 4 and self.bad.ms < _DOUBT_MS >> 1:
-            return self.cause or cause  # most of it was there before this run
+            return self.cause or cause  # most of the doubt is from before this run
         return None
 
     def _more(self, part, cause):
         self.doubt += part
-        # The majority's cause without a count for each (Boyer and Moore's vote).
+        # Boyer and Moore's vote finds the cause of the majority without a counter for each cause.
         if not self._votes:
             self.cause = cause
         if cause == self.cause:

@@ -26,7 +26,7 @@ from iec61851 import duty
 from iec61851.closings import UNPLUGGED, Closings
 from iec61851.evidence import Evidence
 from iec61851.latch import OF_THE_PILOT, Latch
-from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Run
+from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Streak
 from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
 # -- closing
@@ -65,22 +65,22 @@ class Evse:
         # To be read by others; `changed` is set when one of them has changed.
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
-        self.away = False  # A has lasted, and nothing came since: bounds and faults go by it
+        self.away = False  # state A has lasted and no EV came since: counts as unplugged
         self.offered_ma = 0
-        self.fault = None  # the one latched that matters most; `faults` has all
+        self.fault = None  # the latched fault that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
         self.front_end = self._seen.front_end
         self.closings = Closings()
         self.plug_count = self.unplug_count = self.close_count = 0
-        self.worst_gap_ms = 0  # between two windows while closed: the promise, measured
+        self.worst_gap_ms = 0  # the longest gap between two windows while closed
         self.changed, self._dirty = Flag(), False
         self._latched, self._last_ms = Latch(), None  # ms of the last window
-        self._ready = Run()  # open: the EV does all it has to do
+        self._ready = Streak()  # open: the EV does all it has to do
         self._evidence = Evidence()  # whether the pilot can be trusted
-        # Closed: windows of A or B in a row; told to stop so long ago.
+        # While closed: windows of A or B in a row; ms since the EV was told to stop, -1: not told.
         self._let_go, self._stop_ms = 0, -1
-        self._hold_left = 0  # the contactor stays open so long
-        self._ended, self._ended_by = False, None  # a closing that is not counted yet; not a fault
+        self._hold_left = 0  # ms for which the contactor must stay open
+        self._ended, self._ended_by = False, None  # a closing to count; its cause, if no fault
         self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
@@ -96,8 +96,8 @@ class Evse:
         self._send.want_ma = 0
 
     def pause(self):
-        """Ask the EV to let go for a while: PWM off. An EV that has not let go after 6 s
-        goes on charging: nothing is opened under load for this. `paused` tells."""
+        """Ask the EV to let go for a while: PWM off. If the EV has not let go after 6 s, charging
+        goes on: no contactor opens under load for a pause. `paused` tells."""
         self._send.pause_left = RELEASE_MS
         self._send.paused = True
 
@@ -107,7 +107,7 @@ class Evse:
 
     @property
     def paused(self):
-        """See `pause`."""
+        """True until `resume`, or until the pause has ended by itself; see `pause`."""
         return self._send.paused
 
     def out_of_service(self, on):
@@ -116,7 +116,7 @@ class Evse:
 
     def trip(self, fault):
         """Latch `fault` and open at once. May be called from a soft interrupt."""
-        # Said first: should a window run between these lines, it opens and cannot close.
+        # The fault is set first: a window that runs between these lines opens and cannot close.
         if self.fault is None:
             self.fault = fault
         if not self._latched.add(fault):
@@ -136,7 +136,7 @@ class Evse:
         return True
 
     def may_clear(self, fault):
-        """False while the cause can still be seen, or F goes on."""
+        """False while the cause can still be seen, or state F still has to last."""
         if self._send.f_left:
             return False
         if fault in OF_THE_PILOT:
@@ -151,7 +151,7 @@ class Evse:
         return self._latched.all()
 
     def reset_closings(self):
-        """A person lets the contactor close again, however often it has. Answers as `clear`."""
+        """A person lets the contactor close again, however often it has. Returns as `clear`."""
         self.closings.reset()
         return self.clear("ClosingsExceeded")
 
@@ -167,7 +167,7 @@ class Evse:
 
     @property
     def quiet(self):
-        """True while no time is running in here: windows like the last one change nothing."""
+        """True while no timer runs in this object: windows like the last one change nothing."""
         send, seen, evidence = self._send, self._seen, self._evidence
         offers = self.plugged and not self.fault and send.wants(seen)
         return not (
@@ -230,7 +230,7 @@ class Evse:
         if level == A:
             self._send.left_ms = 0  # the next EV has seen no duty yet
             if self.plugged:
-                self.plugged, self._send.want_ma = False, 0  # permitted for one plug-in
+                self.plugged, self._send.want_ma = False, 0  # a permission is for one plug-in
                 self.unplug_count += 1
         elif B <= level <= D and not self.plugged:
             # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
@@ -239,14 +239,14 @@ class Evse:
 
     def _open_if_needed(self, dt, seen_ms):
         if self._rcd_ok and not self._rcd_ok():
-            # The RCD acts on the relay driver by itself, then by interrupt; then here.
+            # The third way: the RCD opens by the relay driver, then by interrupt, then here.
             self.trip("RcdTripped")
         if self.fault:
             self._open()
             return
         level, cause = self._seen.level, self._seen.cause
         asking = cause is None and (level == C or (level == D and self._ventilated))
-        # Unplugged, or S2 opened (seq 2.2, 8.1, 8.2). Opened by the guard it stays open.
+        # A or B: unplugged, or S2 opened (seq 2.2, 8.1, 8.2). If the guard opened, do so, too.
         if level == A or level == B or (self.held and self.held()):
             asking = False
             self._let_go += 1
@@ -285,7 +285,7 @@ class Evse:
         self._evidence.bad.over()
 
     def _count_closing(self, now_ms):
-        """A closing has ended: by the fault that is latched, or by the EV or the charger."""
+        """Count a closing that has ended, by a latched fault, the EV or the charger."""
         self._ended = False
         if self.closings.ended(now_ms, self.fault or self._ended_by):
             self.trip("ClosingsExceeded")
@@ -311,7 +311,7 @@ class Evse:
             and (self._rcd_ok is None or self._rcd_ok())
         ):
             if self.held and self.held():
-                self.disputed = True  # one of the two is wrong about the pilot
+                self.disputed = True  # the guard and this state machine disagree about the pilot
                 self.trip("GuardDisagrees")
                 return
             self._contactor.close()

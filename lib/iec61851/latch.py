@@ -58,7 +58,7 @@ OF_THE_PILOT = (
     "PilotUnsteady",
 )
 _COUNT = const(34)  # of CAUSES
-_WRAP = const(250)  # latched so often, then from 1 again
+_WRAP = const(250)  # the highest count; the next one is 1
 
 
 def _place(cause):
@@ -69,8 +69,8 @@ class Latch:
     """`moved`: something was latched or asked for; `settle` is due."""
 
     def __init__(self):
-        # How often each was latched since it was cleared last, then the same when it was asked
-        # to be cleared. 0: not.
+        # For each cause: how often it was latched since it was last cleared; then, in the second
+        # half, the same count at the time when clearing was asked for. 0: not latched, not asked.
         self._counts = bytearray(2 * _COUNT)
         self.moved = False
 

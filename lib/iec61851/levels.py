@@ -50,16 +50,17 @@ MIN_LOW = const(2)
 # Share of samples in the upper plateau against the duty sent, per mille. The four periods
 # of a window hold it within 50.
 _SHARE_PM = const(120)
-# The same over so many windows, and as many again that fade: half a second while closed, a whole
-# one while open. What is left is one sample of each window, and slopes: 10 + 12 of 80 samples.
+# The same over this many windows (half a second while closed, a whole one while open); then the
+# sums are halved, so that older windows fade. The error is one sample of each window, and slopes:
+# 10 + 12 of 80 samples.
 _DUTY_PM = const(10)
 _DUTY_WINDOWS = const(64)
 _MIN_SAMPLES = const(16)  # an ESP32 gives 66 and more in 4 ms; with less no duty can be told
-# An EV may be plugged in unseen while state F is sent. So the source is measured in its beginning,
-# and that is believed if state A was there before and is there again soon.
+# An EV may be plugged in unseen while state F is sent. So the source is measured at the beginning
+# of F, and the result counts only if state A was there before and is there again soon.
 _ALONE_MS = const(500)
 _SOON_MS = const(2000)
-_AGAIN_MS = const(100)  # a plug that comes bounces for less
+_AGAIN_MS = const(100)  # the contacts of a plug bounce for less than this
 
 
 # IEC 61851-1 Table A.2 wants -12 V within 1 V, and good sources are within 5 %. A converter
@@ -110,8 +111,8 @@ def classify(high_mv, low_mv, n_high, n_low, pwm, last):
     return state
 
 
-class Run:
-    """For how many windows in a row something has been so, and how long: the first counts 0."""
+class Streak:
+    """Counts windows in a row in which something holds, and the time since the first of them."""
 
     def __init__(self):
         self.windows = self.ms = 0
@@ -126,7 +127,7 @@ class Run:
         self.windows = self.ms = 0
 
     def lasts(self, windows, ms):
-        """Whether it has been so in at least that many windows and for at least that long."""
+        """True if it has held in at least that many windows and for at least that long."""
         return self.windows >= windows and self.ms >= ms
 
 
@@ -135,8 +136,8 @@ class FrontEnd:
 
     An op-amp that is not rail to rail, or a supply that sags, ends at -10.7 V and worse. Then a
     sound EV reads like one with a bad diode: the diode check (levels.DIODE_MV) has no room left.
-    With no EV on the line the negative half is the source alone, so that is when it is measured,
-    and the charger is blamed, not the next car.
+    With no EV on the line the negative half is the source alone. So it is measured then, and the
+    charger gets the blame, not the next car.
 
     `low_mv`: the last measurement, None before any; `weak`: -12 V is not reached.
     """
@@ -174,11 +175,11 @@ class Observer:
     def __init__(self, diode_check):
         self._diode_check = diode_check
         self.level = UNKNOWN
-        self.run = Run()
+        self.run = Streak()
         self.diode_good = False
         self.cause = None
         self.front_end = FrontEnd()
-        self._dark = Run()  # state F, whose measurement is not judged yet
+        self._state_f = Streak()  # state F, whose measurement is not judged yet
         self._low_mv = self._low_before_mv = 0  # the last two measurements in it, 0: none
         self._after_a = False  # the level before this one was A
         # Since the duty was changed: windows, samples, and those of the upper half.
@@ -201,7 +202,7 @@ class Observer:
         run.more(seen_ms)
         self.diode_good = good = not self._diode_check or (n_low >= MIN_LOW and low_mv <= DIODE_MV)
 
-        if not share_pm or self._dark.windows or (pwm and level == A):
+        if not share_pm or self._state_f.windows or (pwm and level == A):
             self._look_at_source(n_low, low_mv, seen_ms, share_pm, alone)
 
         if share_pm != self._share_pm:
@@ -220,7 +221,7 @@ class Observer:
                 self._n >>= 1
                 self._n_high >>= 1
 
-        # Two samples more or less say nothing.
+        # Two samples more or less prove nothing.
         if n < _MIN_SAMPLES or (not n_high and share_pm and low_mv <= plateau.empty_mv):
             # A conversion that fails gives 0 from MicroPython 1.26 on: windows of zeros are no
             # voltage where something else than -12 V is sent.
@@ -229,7 +230,7 @@ class Observer:
             self.cause = "PilotOutput"
         elif level == F and share_pm:
             self.cause = "PilotOutput"  # one half alone of a short pulse is within that
-        elif not share_pm and self._dark.windows and self.front_end.weak:
+        elif not share_pm and self._state_f.windows and self.front_end.weak:
             self.cause = "PilotFrontEnd"
         elif self._duty_off:
             self.cause = "PilotDuty"
@@ -245,22 +246,22 @@ class Observer:
         """Without an EV the negative half is the charger's own: when an EV has gone, before
         PWM ends, and when state F has just begun. An EV that comes meanwhile is seen after F: then
         the measurement is dropped, for a shorted diode looks like a weak source."""
-        dark, level = self._dark, self.level
+        state_f, level = self._state_f, self.level
         source = self._diode_check and n_low >= MIN_LOW
         if not share_pm and alone:
-            dark.more(seen_ms)
-            if source and self._after_a and dark.ms < _ALONE_MS:
+            state_f.more(seen_ms)
+            if source and self._after_a and state_f.ms < _ALONE_MS:
                 self._low_before_mv, self._low_mv = self._low_mv, low_mv
             return
-        if dark.windows:
-            if alone and dark.ms <= _SOON_MS and not A < level <= D:
+        if state_f.windows:
+            if alone and state_f.ms <= _SOON_MS and not A < level <= D:
                 if level != A or not self.run.lasts(2, _AGAIN_MS):
-                    return  # not known yet
+                    return  # it is not known yet whether an EV came
                 if self._low_before_mv:
                     self.front_end.seen(self._low_before_mv)
                 if self._low_mv:
                     self.front_end.seen(self._low_mv)
-            dark.over()
+            state_f.over()
             self._low_mv = self._low_before_mv = 0
         elif source and share_pm and self.run.windows > 1:
             self.front_end.seen(low_mv)

@@ -9,7 +9,7 @@ from evse_base import const
 # Results that are no rating.
 OPEN = const(0)  # no plug
 SHORT = -1
-INVALID = -2  # between a cable and nothing: dirt, a broken resistor
+INVALID = -2  # no cable has this resistance, and the socket is not empty: dirt, a broken resistor
 
 # Upper bounds in ohms with the rating in mA below each (ranges of Annex B).
 _RATINGS = ((80, SHORT), (140, 63000), (308, 32000), (936, 20000), (2460, 13000))

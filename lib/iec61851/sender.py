@@ -90,7 +90,7 @@ class Sender:
         return True
 
     def offer(self, ma, hurry):
-        """PWM for `ma` when its time has come. `hurry`: less than before is offered at once."""
+        """PWM for `ma`, once the duty may change. `hurry`: less than before is offered at once."""
         if self.left_ms and not (hurry and ma < self.ma):
             # F is over even if PWM has to wait.
             return self.output == FAULT and self.steady()
@@ -139,7 +139,7 @@ class Waker:
             self._armed = self._waking = False
             return False
         if not pwm:
-            # What comes next is a new offer, unless state F was ours.
+            # The next PWM is a new offer, unless this waker sent the state F before it.
             self._armed = not self._waking
             self._ms = 0
             return False

@@ -37,8 +37,8 @@ MODELS = {
 }
 
 _MAX_MV = const(500000)
-_OVERLOAD = const(2)  # a current or power above twice the meter's range is none
-_MAINS_V = const(265)  # upper end of EN 50160, with some room: for the most power there can be
+_OVERLOAD = const(2)  # a current or power above twice the meter's range cannot be true
+_MAINS_V = const(265)  # upper end of EN 50160, with a margin: bounds the power that is possible
 
 
 def scaled(data, offset, scale):
@@ -71,9 +71,9 @@ class Meter:
     """One Eastron meter; the verbs are described in `meters`.
 
     master: modbus.rtu.Master. model: a key of MODELS. address: 1 to 247.
-    register: "import", or "total" where the meter was wired the other way round and counts
-    the car's energy as export. max_power_w: what a reading may imply at most; follows from
-    the model if left out.
+    register: "import", or "total" where the meter is wired in reverse and counts the car's energy
+    as export. max_power_w: the highest power that a reading may imply; follows from the model if
+    left out.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class Meter:
     async def poll(self):
         """Read everything once, in 2 to 5 requests; MeterError if that failed in any part.
 
-        Twice where a second reading has to confirm the first.
+        Polls twice where a second reading has to confirm the first.
         """
         if not await self._poll():
             await asyncio.sleep(AGAIN_S)

@@ -44,7 +44,7 @@ _UNITS = {
 }
 _PHASES = ("l1", "l2", "l3")
 _MAX_MV = 500000
-_OVERLOAD = 2  # a current or power above twice the range is none
+_OVERLOAD = 2  # a current or power above twice the range cannot be true
 _FLOAT_STEP_MWH = 100000
 _SPAN = 40  # registers; more in one request are refused by some meters
 
@@ -96,7 +96,7 @@ class _Row:
         self.mul, self.div = fraction(cfg["unit"], quantity)
 
     def raw(self, data, at):
-        """The count, or for a float the value itself, in the wanted unit times `div`."""
+        """The count, or for a float its value, in the wanted unit times `div`."""
         part = data[at : at + 2 * self.words]
         if self.low_first and self.words == 2:
             part = part[2:] + part[:2]
@@ -119,8 +119,8 @@ class _Row:
 class Meter:
     """The verbs are described in `meters`. ValueError for a table that makes no sense.
 
-    max_w: what a reading may imply at most. wraps: the energy register begins again at zero
-    when it is full (a u32 in Wh never is).
+    max_w: the highest power that a reading may imply. wraps: the energy register begins again at
+    zero when it is full (a u32 in Wh never is).
     """
 
     def __init__(self, master, address, registers, max_w, wraps=False, ticks_ms=port.ticks_ms):
@@ -156,7 +156,7 @@ class Meter:
             if self._energy.is_float or self._energy.signed or self._energy.div != 1:
                 raise ValueError("wraps: only whole unsigned counts of mWh wrap")
             self._unwrap = Unwrap(1 << 16 * self._energy.words, self._energy.mul, max_w)
-        # What a float is rounded to before it is sent is not known: 0.1 kWh is the coarsest.
+        # The meter rounds a float before it sends it, we do not know how: 0.1 kWh is the coarsest.
         step = min(unit, _FLOAT_STEP_MWH) if self._energy.is_float else unit
         self._guard = EnergyGuard(max_w, step)
         self._frozen = Frozen(unit)
@@ -175,8 +175,8 @@ class Meter:
     async def poll(self):
         """Read everything once, one request for each group of neighbouring registers.
 
-        Twice where a second reading has to confirm the first. MeterError if any part of it
-        failed: nothing has changed then.
+        Polls twice where a second reading has to confirm the first. MeterError if any part failed:
+        then nothing has changed.
         """
         if not await self._poll():
             await asyncio.sleep(AGAIN_S)

@@ -13,10 +13,10 @@ same frames at 4800 baud, 8 data bits, even parity, without a pause between them
 
 The sum has 8 bits and the frames have no gap, so one frame alone is never believed: two in
 a row must agree, and the coefficients, which were burnt in at the factory, must not change.
-What contradicts the polls before is believed once it has been said for `meters.NEW_MS`.
+Frames that contradict the polls before are believed once they have come for `meters.NEW_MS`.
 
-The chip counts from zero when it gets power: the total begins where the caller says, and
-to keep it is the caller's business.
+The chip counts from zero when it gets power: the total begins where the caller says, and the
+caller keeps it.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ _GOOD, _UNCALIBRATED, _RANGE, _CHECK = 0x55, 0xAA, 0xF0, 0x5A
 _NO_VOLTAGE, _NO_CURRENT, _NO_POWER, _DAMAGED = 8, 4, 2, 1
 _PULSE_MASK = 0x1FFFF  # 16 bits and the one that flips
 
-_WAIT_MS = 400  # two frames, and what is left of a third, take 165 ms
+_WAIT_MS = 400  # two frames, and the rest of a third, take 165 ms
 _POLL_S = 0.01
 _KEEP = 4 * SIZE
 _SURE_MS = 8000  # see _new_pulses()
 _MAX_MV = 500000
 _OVERLOAD = 2
-# So much two frames 55 ms apart may differ, beside 1/256 of the voltage, 1/32 of the others:
-# what a bit error that goes unseen can do at most. It never touches the energy.
+# Two frames 55 ms apart may differ by this, beside 1/256 of the voltage and 1/32 of the others. A
+# bit error that is not found can do no more. It never touches the energy.
 _CLOSE_MV, _CLOSE_MA, _CLOSE_W = 500, 300, 60
 
 
@@ -63,11 +63,11 @@ class _Frame:
         self.power_coefficient = _number(data, 14)
 
     def complete(self):
-        """Has the chip measured everything since it got power?"""
+        """True if the chip has measured everything since it got power."""
         return self.mv is not None and self.ma is not None and self.w is not None
 
     def agrees(self, other, most):
-        """Do two frames in a row belong together? most: pulses that may lie between them."""
+        """True if two frames in a row belong together. most: pulses that may lie between them."""
         return (
             self.coefficients == other.coefficients
             and _near(self.mv, other.mv, 256, _CLOSE_MV)
@@ -115,7 +115,7 @@ class Meter:
     uart: object with any() and read(n), open at 4800 baud, even parity.
     r_high, r_low: ohms of the voltage divider; shunt_uohm: of the shunt (or what a current
         transformer and its burden amount to); the defaults are those of the data sheets.
-    max_w: what a reading may imply at most. total_mwh: register to begin with.
+    max_w: the highest power that a reading may imply. total_mwh: register to begin with.
     """
 
     # fmt: off
@@ -132,10 +132,10 @@ class Meter:
         self._coefficients = None
         self._last = None  # pulses of the last good frame
         self._other = None  # the last frame that contradicted it
-        self._first = 0  # pulses of the first of those that agree with that one
-        self._count = 0  # how many these are
-        self._seen = Age()  # of the last
-        self._since = Age()  # of the first
+        self._first = 0  # pulses of the first frame that agrees with `_other`
+        self._count = 0  # how many frames agree with `_other`
+        self._seen = Age()  # time of the last of these frames
+        self._since = Age()  # time of the first of these frames
         self._uj = 0  # since the start, times r_low * shunt_uohm
         self._start_mwh = total_mwh
         self.energy_mwh = None
@@ -150,7 +150,7 @@ class Meter:
 
     async def poll(self):
         """Wait for two frames that agree, 0.2 s mostly; MeterError after 0.4 s without."""
-        # What waits there is old, and has a hole where the buffer was full.
+        # The bytes that wait are old, and some are missing where the buffer was full.
         for _ in range(8):
             if not self._uart.any():
                 break
@@ -182,7 +182,8 @@ class Meter:
         came = 0
         begin = self._ticks_ms()
         while True:
-            # The time first: what came while this task could not run has come in time.
+            # The time is taken first: bytes that came while this task could not run have come in
+            # time.
             late = port.ticks_diff(self._ticks_ms(), begin) > _WAIT_MS
             n = self._uart.any()
             if n:
@@ -208,14 +209,14 @@ class Meter:
             await asyncio.sleep(_POLL_S)
 
     def _most(self, frame, ms):
-        """Pulses that max_w makes in so many ms, and two."""
+        """Two pulses more than max_w makes in `ms`."""
         r_high, r_low, shunt_uohm = self._factors
         # One pulse is coefficient * r_high / (r_low * shunt) uJ (data sheet 3.4).
         uj = max(1, frame.power_coefficient * r_high)
         return self._max_w * ms * 1000 * r_low * shunt_uohm // uj + 2
 
     def _new_pulses(self, frame, age_ms, now):
-        """Pulses since the last good frame; MeterError if they cannot be."""
+        """Pulses since the last good frame; MeterError if so many cannot be."""
         if self._last is None:
             return 0
         if frame.coefficients != self._coefficients:
@@ -224,8 +225,8 @@ class Meter:
         new = (frame.pulses - self._last) & _PULSE_MASK
         most = self._most(frame, age_ms)
         if frame.pulses < self._last and (new > most or age_ms > _SURE_MS):
-            # It has overflown, or the chip had lost its supply and began at zero. Where that
-            # cannot be told, the smaller amount is the one that has certainly flowed.
+            # The count has overflown, or the chip had lost its supply and began at zero. If that
+            # is not certain, the smaller amount counts, which has flowed in any case.
             new = min(new, frame.pulses)
         if new > most:
             text = "%d energy pulses in %d ms cannot be" % (new, age_ms)
@@ -233,7 +234,7 @@ class Meter:
         return new
 
     def _doubted(self, frame, now, text):
-        """MeterError(text), until this has been said for long; then the pulses in that time."""
+        """MeterError(text), until such frames have come for long; then the pulses of that time."""
         other = self._other
         if (
             not self._count

@@ -1,4 +1,4 @@
-# What a meter's register can do, and what it cannot.
+# The limits of what a meter's register can do.
 # MIT license; part of microevse
 """Checks that several meter drivers share.
 
@@ -15,33 +15,33 @@ from evse_base import const
 
 # A register moves in steps: float32 has 8 Wh at 100 MWh, some meters count 10 Wh.
 _STEP_MWH = const(20000)
-# After a longer gap than this a single reading is not believed, for what may have flowed in
-# it would hide a wrong one. The longest interval between two polls is 60 s.
+# After a longer gap than this a single reading is not believed: so much energy may have flowed in
+# it that a wrong reading would not show. The longest interval between two polls is 60 s.
 _GAP_MS = const(70000)
-# A gateway may hand on a new total only now and then. A step up that full power makes within
-# this time is no new register: it is believed when so much time has passed.
+# A gateway may pass on a new total only now and then. A step up that full power makes within this
+# time is no new register: it is believed once so much time has passed.
 _SLOW_MS = const(300000)
-# Between a reading that needs a second one and that one.
+# The wait for the second reading, in seconds.
 AGAIN_S = 0.1
 
 
 class EnergyGuard:
-    """Makes of a meter's register, which may lie now and then, a total that never jumps.
+    """Makes a total that never jumps of a meter's register, which may be wrong now and then.
 
     A wrong register value would be billed: a bit error that passed the checksum, a meter that
-    starts up with zero. max_power_w: the most that can flow. step_mwh: what the register
-    counts in, where that is known.
+    starts up with zero. max_power_w: the highest power that can flow. step_mwh: the step of the
+    register, where that is known.
     """
 
     def __init__(self, max_power_w, step_mwh=0):
         self._max_power_w = max_power_w
         self._step_mwh = max(_STEP_MWH, 2 * step_mwh)
         self._mwh = None  # the register as it was believed last
-        self._offset = 0  # what is told, beyond the register
-        self._told = 0  # the same with what `total` has just found
+        self._offset = 0  # what the total is beyond the register
+        self._told = 0  # the same, with the result of the last `total`
         self._other = None  # the last reading that was not believed
-        self._first = 0  # the first of those that agree with it
-        self._count = 0  # how many these are
+        self._first = 0  # the first of the readings that agree with `_other`
+        self._count = 0  # how many readings agree with it
         self._seen = self._since = 0  # ticks of the last and the first of them
 
     def _most(self, ms):
@@ -58,7 +58,7 @@ class EnergyGuard:
             raise meters.MeterError("energy register is negative")
         base = self._mwh
         self._told = self._offset
-        # After days of silence nobody knows how long it was.
+        # Ticks wrap: after days without a reading the time in between is not known.
         fits = base is None or (
             mwh >= base and (age_ms >= meters.STALE_MS or mwh - base <= self._most(age_ms))
         )
@@ -79,7 +79,7 @@ class EnergyGuard:
             if slow or self._count < meters.NEW_READINGS or for_ms < meters.NEW_MS:
                 how = "went back" if mwh < base else "jumped"
                 raise meters.MeterError("energy register %s from %d to %d mWh" % (how, base, mwh))
-            # Another register. What flowed before its first reading is not known.
+            # The register is another one. The energy before its first reading is not known.
             self._told += base - self._first
         return mwh + self._told
 
@@ -92,8 +92,8 @@ class EnergyGuard:
         self._count = 0
 
 
-# So much energy may flow before a register that does not move is called frozen: twice the
-# coarsest step that is common (0.1 kWh), and 50 Wh for what starts slowly.
+# So much energy may flow before a register that does not move is called frozen: twice the coarsest
+# common step (0.1 kWh), and 50 Wh for a meter that starts slowly.
 _STEPS = const(2)
 _SLACK_MWH = const(50000)
 # A gap in the readings tells nothing about the power in between.
@@ -101,7 +101,7 @@ _LONGEST_MS = const(60000)
 
 
 class Frozen:
-    """step_mwh: what the register counts in."""
+    """step_mwh: the step of the register."""
 
     def __init__(self, step_mwh=0):
         self._limit = _STEPS * step_mwh + _SLACK_MWH
@@ -126,8 +126,8 @@ class Frozen:
 class Unwrap:
     """Makes a total that grows of a register with `modulus` values.
 
-    max_power_w: the most that can flow. Across a wrap the register must have been read often
-    enough: before half of its range has passed.
+    max_power_w: the highest power that can flow. Across a wrap the register must have been read
+    often enough: before half of its range has passed.
     """
 
     def __init__(self, modulus, unit_mwh, max_power_w):

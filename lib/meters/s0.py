@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """`Pulses` counts them on a pin, `Meter` makes energy and power of a count.
 
-A pulse output says nothing about itself: a cut wire looks like a car that takes no power.
-A count that cannot be is refused; what follows says whether it or the count before was wrong.
-The total begins where the caller says and lives in RAM: to keep it is the caller's business.
+A pulse output does not report its state: a cut wire looks like a car that takes no power. A count
+that cannot be is refused; the next counts show whether it or the count before was wrong. The total
+begins where the caller says and lives in RAM: the caller keeps it.
 """
 
 import evse_base as port
@@ -12,7 +12,7 @@ from meters import Age, MeterError
 
 # EN 62053-31: on for at least 30 ms, off for at least 30 ms. The handlers run some ms late.
 _MIN_MS = 20
-_IDLE_W = 20  # pulses further apart than this power would make them: no power
+_IDLE_W = 20  # pulses further apart than at this power count as no power
 _MWS_PER_KWH = 3600000000  # mJ, or W * ms
 
 
@@ -20,9 +20,9 @@ class Pulses:
     """Counts pulses on a pin, closed contact = 0. Call it for the count.
 
     pin: object with value() and irq(handler, trigger), set up as an input with a pull-up.
-    both_edges: the trigger value for both. A pulse counts when it ends after `min_ms` or
-    more: chatter of the contact and spikes from the contactor beside it are none. Stalls of
-    the interpreter longer than a pulse lose it; they never make one.
+    both_edges: the trigger value for both. A pulse counts when it ends after `min_ms` or more:
+    chatter of the contact and spikes from the contactor beside it are shorter. A stall of the
+    interpreter longer than a pulse loses the pulse, and never adds one.
     """
 
     def __init__(self, pin, both_edges, min_ms=_MIN_MS, ticks_ms=port.ticks_ms):
@@ -62,7 +62,7 @@ class Meter:
     max_w: more than that is noise, not power.
     """
 
-    current_ma = voltage_mv = ()  # no such registers; nobody may append to them
+    current_ma = voltage_mv = ()  # no such registers; tuples, so that nothing can be appended
 
     def __init__(
         self, counter, imp_per_kwh, max_w, total_mwh=0, modulus=None, ticks_ms=port.ticks_ms
@@ -78,9 +78,9 @@ class Meter:
         self._pulses = 0
         self._start_mwh = total_mwh
         self._count = None
-        self._other = None  # a count that contradicted it
-        self._seen = Age()  # of that
-        self._doubted = 0  # pulses that were lost by that
+        self._other = None  # a count that contradicted the count before
+        self._seen = Age()  # time of `_other`
+        self._doubted = 0  # pulses that were lost when `_other` was refused
         self._pulse_at = None  # ticks of the last pulse that was seen
         self._spacing_w = 0
         self.energy_mwh = None
@@ -96,7 +96,8 @@ class Meter:
         now = self._ticks_ms()
         count = self._counter()
         if self._count is None:
-            self._count = count  # what was counted before is in the total, or nobody's
+            # Earlier pulses are in the total already, or are not energy of this charger.
+            self._count = count
         age = self._age.ms(now)
         new = self._step(self._other, count, self._seen.ms(now))
         if new is None:
@@ -104,8 +105,8 @@ class Meter:
             if new is None:
                 self._contradicted(count, age, now)
             self.lost -= self._doubted  # the count before was wrong, this one goes on
-        # Otherwise: two in a row agree that the counter stands elsewhere, by noise or by a
-        # restart. What it has counted since then is energy, what was before it is not.
+        # Otherwise two counts in a row agree that the counter stands elsewhere, by noise or by a
+        # restart. The pulses that it has counted since then are energy; those before are not.
         self._other = None
         self._doubted = 0
         self._count = count
@@ -115,7 +116,7 @@ class Meter:
         self.energy_mwh = self._start_mwh + self._pulses * 1000000 // self._imp
 
     def _step(self, old, count, age):
-        """Pulses from `old` (or None) to `count` in `age` ms; None if they cannot be."""
+        """Pulses from `old` (or None) to `count` in `age` ms; None if so many cannot be."""
         if old is None:
             return None
         new = count - old
@@ -127,7 +128,8 @@ class Meter:
         return None
 
     def _contradicted(self, count, age, now):
-        """`count` fits no count before: MeterError. One that agrees with it is the new base."""
+        """`count` fits no count before: MeterError. A count that agrees with it is the new
+        base."""
         new = count - self._count
         if new < 0 and self._modulus is not None:
             new += self._modulus
@@ -150,7 +152,7 @@ class Meter:
                 self._spacing_w = min(self._max_w, _MWS_PER_KWH * new // (self._imp * ms))
             self._pulse_at = at
         elif self._pulse_at is not None:
-            # As long as no pulse comes the power is at most what one now would mean.
+            # Without a pulse the power is at most what a pulse now would mean.
             ms = max(1, port.ticks_diff(now, self._pulse_at))
             most = _MWS_PER_KWH // (self._imp * ms)
             self._spacing_w = min(self._spacing_w, most)

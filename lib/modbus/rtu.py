@@ -44,7 +44,7 @@ class BadFrame(ModbusError):
 
 
 class WrongAnswer(ModbusError):
-    """A sound frame came, of another station, function or length than was asked."""
+    """A sound frame came, but from another station, or of another function or length."""
 
 
 class Refused(ModbusError):
@@ -87,7 +87,7 @@ class Master:
     dir_pin: driver-enable output (callable with 1/0), or None where the transceiver
         switches itself.
     baud: speed of the line, for the gaps. answer_ms: how long a station may think.
-    retries: how often a request is repeated that got no sound answer.
+    retries: how often a request without a sound answer is repeated.
     """
 
     def __init__(self, uart, dir_pin=None, baud=9600, answer_ms=_ANSWER_MS, retries=1):
@@ -129,7 +129,8 @@ class Master:
                 self.requests += 1
                 try:
                     return await self._request(request, 2 * count)
-                except Refused:  # it was understood: asking again changes nothing
+                # The station has understood the request: asking again changes nothing.
+                except Refused:
                     raise
                 except ModbusError:
                     self.failures += 1
@@ -152,8 +153,8 @@ class Master:
         allowed_ms = self._answer_ms + self._wire_ms(len(request) + size + 5)
         begin = port.ticks_ms()
         while True:
-            # The time is taken before the line is looked at: bytes that wait there while
-            # this task was kept from running have come in time.
+            # The time is taken first: bytes that came while this task could not run have come in
+            # time.
             expired = port.ticks_diff(port.ticks_ms(), begin) >= allowed_ms
             n = self._uart.any()
             if n:
@@ -194,7 +195,7 @@ class Master:
             buf = buf[8:]
             if not buf:
                 return NoAnswer("station %d does not answer (only an echo came)" % request[0])
-        # Is it a sound answer, though not to this question? Then say so.
+        # If it is a sound answer to another question, say so.
         length = 5 + buf[2] if len(buf) > 2 and buf[1] < 0x80 else 5
         if len(buf) >= length and _sound(buf, 0, length):
             return WrongAnswer(
@@ -204,7 +205,8 @@ class Master:
         return BadFrame("%d bytes from station %d make no frame" % (len(buf), request[0]))
 
     def _flush(self):
-        # A line that never falls silent (wrong baud rate, a talker) must not hold this up.
+        # A line that never falls silent (wrong baud rate, a babbling station) must not hold this
+        # up.
         for _ in range(4):
             n = self._uart.any()
             if not n:

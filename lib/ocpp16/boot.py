@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """Registration (OCPP 1.6 sections 4.2 and 4.6).
 
-Until the central system has accepted us nothing else may be sent, except what it
-asks for by TriggerMessage while we are Pending. A charge point that does not register is of
-no use, so an answer is read field by field: only its status decides, in any spelling; a time
-or an interval that cannot be used is left out.
+Until the central system has accepted us nothing else may be sent, except the messages that it asks
+for by TriggerMessage while we are Pending. A charge point that does not register is of no use, so
+an answer is read field by field: only its status decides, in any spelling; a time or an interval
+that cannot be used is left out.
 """
 
 from evse_base import iso8601
@@ -49,7 +49,7 @@ class Boot:
         return max(0, self._next_ms - self._clock.uptime_ms())
 
     def connected(self):
-        """A new connection: a shorter HeartbeatInterval may have been set without one."""
+        """A new connection: HeartbeatInterval may have become shorter while there was none."""
         if self.accepted:
             latest = self._clock.uptime_ms() + 1000 * self._settings.get("HeartbeatInterval")
             self._next_ms = min(self._next_ms, latest)
@@ -60,18 +60,18 @@ class Boot:
             self._after(self._settings.get("HeartbeatInterval"))
 
     async def step(self):
-        """Send what is due. Raises what Rpc.call raises."""
+        """Send the message that is due. Raises what Rpc.call raises."""
         if self.accepted:
             await self.heartbeat()
         else:
             await self.notify()
 
     async def notify(self):
-        """One BootNotification and what its answer means."""
+        """Send one BootNotification and act on its answer."""
         try:
             answer = await self._call("BootNotification", self._identity)
         except CallError as exc:
-            # An error is no answer to the question whether we may talk: ask again.
+            # An error does not say whether we may send: ask again.
             log.warn("ocpp", "BootNotification refused: %s", exc.code)
             self._after(RETRY_S)
             return

@@ -63,13 +63,13 @@ class Ocpp16:
         return self.transactions.transaction_id(session)
 
     async def ask(self, token, kind):
-        """Authorize.req (section 4.1): what the central system says about a token, see
-        `transactions.token_info`; None while it cannot be asked. Of a token only its text is said:
-        1.6 knows no kinds, so the answer holds for a token of every kind."""
-        # An answer without a status is no leave to charge.
+        """Authorize.req (section 4.1): the verdict of the central system about a token, see
+        `transactions.token_info`; None while it cannot be asked. 1.6 knows no kinds of tokens:
+        only the text is sent, and the answer holds for a token of every kind."""
+        # An answer without a status does not permit charging.
         refused = {"status": "invalid", "expiry": None, "parent": None}
         if len(token) > names.ID_TAG:
-            # What cannot be said to the central system cannot be billed by it.
+            # A token that 1.6 cannot carry cannot be billed by the central system.
             return refused
         # Only while attached, hence connected.
         if not self.boot.accepted or self._link is not None and not self._link.connected:
@@ -104,7 +104,7 @@ class Ocpp16:
             self.firmware.connected()
 
     def detach(self):
-        """It has ended: the station goes on without us."""
+        """The connection has ended: the station goes on without this adapter."""
         self.station.authorizer.remote = None
         self.station.delivery.detach(self.transactions)
         for listeners, fn in (
@@ -118,7 +118,8 @@ class Ocpp16:
         self._wake = None
 
     def parts(self):
-        """What may send now, most important first; before registration nothing else may."""
+        """The parts that may send now, most important first; before registration only the
+        first."""
         if not self.boot.accepted:
             return (self.boot,)
         if self.firmware:

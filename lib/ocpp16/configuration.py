@@ -19,7 +19,7 @@ async def get_configuration(point, payload):
     settings = point.settings
     wanted = payload.get("key")
     if not wanted:
-        # An empty list asks for everything, as no list does (section 5.8).
+        # An empty list asks for all keys, as a missing list does (section 5.8).
         return _pieces(settings, settings.keys16(), ())
     limit = settings.get("GetConfigurationMaxKeys")
     known, unknown = [], []
@@ -40,7 +40,7 @@ async def change_configuration(point, payload):
 
 
 def _pieces(settings, known, unknown):
-    """The answer, one key at a time: as a whole it would be the largest of all messages."""
+    """The answer, one key at a time: in one piece it would be the largest of all messages."""
     yield '{"configurationKey":['
     comma = ""
     for name in known:

@@ -1,4 +1,4 @@
-# DataTransfer: vendor messages, of which this charge point knows none.
+# DataTransfer: vendor messages; this charge point knows none.
 # MIT license; part of microevse
 """DataTransfer.req (OCPP 1.6 section 5.6)."""
 

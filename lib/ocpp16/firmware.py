@@ -8,8 +8,8 @@ from ocppj.rpc import CallError
 from evse_base import const
 from station.jobs import FIRMWARE, LOG, RUNNING
 
-# DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are these, in
-# small letters; others of it have no word here.
+# DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are the same
+# in small letters; 1.6 has no other status.
 _WORDS = const(
     " Uploading Uploaded UploadFailed Downloading Downloaded DownloadFailed Installing Installed"
     " InstallationFailed "
@@ -40,7 +40,7 @@ class Firmware:
     # -- requests ------------------------------------------------------------------------
 
     async def _get_diagnostics(self, payload):
-        # startTime and stopTime are taken note of by leaving nothing out: the log is short.
+        # startTime and stopTime may be ignored, as the whole log is sent: it is short.
         name = self.jobs.request_log(
             payload["location"], payload.get("retries"), payload.get("retryInterval")
         )
@@ -57,7 +57,7 @@ class Firmware:
     # -- notifications -------------------------------------------------------------------
 
     def connected(self):
-        """A new connection: only the latest word on each is worth sending."""
+        """A new connection: only the latest status of each job is worth sending."""
         self.jobs.latest_only()
 
     def due_in_ms(self):
@@ -77,7 +77,7 @@ class Firmware:
         self.jobs.told(entry)
 
     async def trigger(self, action):
-        """TriggerMessage: how it stands; Idle when nothing runs (section 7.25)."""
+        """TriggerMessage: send the present status; Idle when no job runs (section 7.25)."""
         what = LOG if action == _action(LOG) else FIRMWARE
         word = self.jobs.now[what]
         await self._call(action, {"status": _status(word) if word in RUNNING else "Idle"})

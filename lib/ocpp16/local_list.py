@@ -55,7 +55,7 @@ async def send_local_list(point, payload):
 
 
 def _entries(items, full):
-    """AuthorizationData as what the list takes: (token, info), of every kind."""
+    """AuthorizationData as the list takes it: (token, info), of every kind."""
     for item in items:
         info = item.get("idTagInfo")
         if info is None and full:
@@ -63,6 +63,6 @@ def _entries(items, full):
             raise ValueError("a token without idTagInfo")
         info = token_info(info) if info else None
         if info and info.get("passing"):
-            # A date that only looks like one: such a token would never expire.
+            # A text that only looks like a date: such a token would never expire.
             raise CallError("PropertyConstraintViolation", "expiryDate of a token")
         yield item["idTag"], info

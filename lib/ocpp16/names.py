@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Neutral words <-> OCPP 1.6 enumerations, and values as 1.6 wants them: text.
 
-Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these.
+Source: OCPP 1.6 edition 2, section 7 (types). The station knows none of these words.
 """
 
 from evse_base import const
@@ -21,8 +21,8 @@ unavailable Unavailable
 faulted Faulted
 """)
 
-# StopTransaction.reason. "local" is the default of the schema, but saying it costs little
-# and some central systems show an empty reason as an error. All other words are "Other".
+# StopTransaction.reason. "local" is the default of the schema, but sending it costs little, and
+# some central systems show an empty reason as an error. All other words are "Other".
 _STOP_REASON = const("""
 local Local
 remote Remote
@@ -50,13 +50,13 @@ PowerMeterFailure|MeterLost|CurrentBlind|
 PowerSwitchFailure|ContactorWelded|ContactorNotClosing|ClosingsExceeded|
 ReaderFailure|ReaderLost|
 """)
-# The errorCode says all of these.
+# For these the errorCode says everything.
 _PLAIN = const(("MeterLost", "ReaderLost"))
 
 # Characters of an idTag (CiString20Type, section 7.28).
 ID_TAG = 20
 
-# What 1.6 says about a token; of the station's ten verdicts it knows these five.
+# Status of a token in 1.6; of the station's ten verdicts 1.6 knows these five.
 AUTHORIZATION = {
     "Accepted": "accepted",
     "Blocked": "blocked",
@@ -67,8 +67,8 @@ AUTHORIZATION = {
 
 
 def id_tag(token):
-    """Text of a token as an idTag. A longer one, of a session that began under a later version,
-    ends in "~": 1.6 has no room for it, and it must not pass for a token that is its beginning."""
+    """Text of a token as an idTag. A longer token, of a session that began under a later version,
+    is cut and ends in "~", so that it is not taken for the token that is its beginning."""
     return token if len(token) <= ID_TAG else token[: ID_TAG - 1] + "~"
 
 
@@ -140,7 +140,7 @@ def sampled_values(values, context):
 
 
 def word(value, words):
-    """The one of `words` that `value` spells, upper or lower case; None if it is none."""
+    """The one of `words` that `value` spells, in upper or lower case; None if there is none."""
     if isinstance(value, str):
         lower = value.strip().lower()
         for known in words:
@@ -154,7 +154,7 @@ _EXACT = 1 << 24
 
 
 def whole(value):
-    """int of a whole number however it is spelled (4711, 4711.0, "4711"), None of all else."""
+    """int of a whole number in any spelling (4711, 4711.0, "4711"); None for anything else."""
     if isinstance(value, str):
         head, _, tail = value.strip().partition(".")
         digits = head[1:] if head[:1] in ("-", "+") else head

@@ -4,10 +4,10 @@
 the `client.Ocpp16` that the request came to: its station, settings, clock, boot, status,
 transactions, firmware, profiles and call.
 
-On a chip that executes code where it lies in flash, a handler's module is loaded for one request
-and given up after it: loading takes milliseconds there, and a loaded module takes heap. Elsewhere
-all modules are loaded at the start: reading them from files would stall the interpreter while a
-car charges.
+On a chip that executes code in place, in flash, a handler's module is loaded for one request and
+unloaded after it: loading takes milliseconds there, and a loaded module takes heap. Elsewhere all
+modules are loaded at the start: reading them from files would stall the interpreter while a car
+charges.
 """
 
 import sys
@@ -52,10 +52,10 @@ def _load(name):
 
 
 def _forget():
-    """All of them: one may have imported another. A handler that runs keeps the code it has."""
+    """Unload all handlers: one may have imported another. A handler that runs keeps its code."""
     for _, module, _ in rows():
         forget("ocpp16." + module)
-    forget("station.composite")  # only they use it
+    forget("station.composite")  # only the handlers use it
 
 
 def load_all():
@@ -69,7 +69,7 @@ def handler(point, action):
     the one request."""
     firmware = point.firmware
     if firmware and action in firmware.handlers:
-        return firmware.handlers[action]  # with a state of their own: always there
+        return firmware.handlers[action]  # they have a state of their own: always loaded
     at = ACTIONS.find("\n%s " % action) + len(action) + 2
     if at < len(action) + 2:
         return None

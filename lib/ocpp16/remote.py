@@ -48,7 +48,7 @@ async def reset(point, payload):
     kind = payload["type"].lower()
 
     async def after():
-        # Only when the answer is on its way: a reset would cut it off.
+        # This runs once the answer is on its way: a reset would cut it off.
         await point.station.reset(kind)
 
     return ACCEPTED, after

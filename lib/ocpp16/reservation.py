@@ -22,7 +22,7 @@ def _fitted(point):
 
 
 async def reserve_now(point, payload):
-    # Before BootNotification is accepted no clock says which reservation has expired.
+    # Before BootNotification is accepted there is no clock to tell which reservation has expired.
     if not _fitted(point) or not point.registered:
         return REJECTED
     try:

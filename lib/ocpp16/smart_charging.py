@@ -1,8 +1,8 @@
 # Smart charging: charging profiles in and out, and the composite schedule.
 # MIT license; part of microevse
 """SetChargingProfile, ClearChargingProfile, GetCompositeSchedule (OCPP 1.6 sections 3.13,
-5.3, 5.7, 5.16, 7.8 to 7.14). What a profile means is the station's business; here are only
-1.6's words for it. The schema check has been made before.
+5.3, 5.7, 5.16, 7.8 to 7.14). The station decides what a profile means; this module only translates
+the words of 1.6. The schema check has been made before.
 """
 
 from evse_base import iso8601
@@ -21,7 +21,7 @@ PURPOSE = {
 UNIT = {"A": profiles.AMPS, "W": profiles.WATTS}
 EVERY = {"Daily": profiles.DAILY, "Weekly": profiles.WEEKLY}
 
-# Our clock is as old as the last answer's way here, and some central systems tell whole seconds.
+# Our clock is late by the delay of the last answer; some central systems send whole seconds only.
 CLOCK_ERROR_S = 2
 
 
@@ -42,7 +42,7 @@ def _begin(data, name, now):
     """Unix s of the moment from which something holds, None without one."""
     at = _time(data, name)
     if at is not None and now is not None and 0 < at - now <= CLOCK_ERROR_S:
-        # Meant as "now": a second or two without the limit would be in the composite.
+        # It means "now": the composite would show a second or two without the limit.
         return now
     return at
 
@@ -58,7 +58,7 @@ def _periods(items):
 
 
 def make_profile(data, connector, now, session=None):
-    """Profile from a 1.6 ChargingProfile; ValueError says what cannot be.
+    """Profile from a 1.6 ChargingProfile; ValueError says what is impossible.
 
     now: Unix s or None. A schedule without startSchedule counts from the start of charging
     (section 7.13); one for the whole charge point counts from now: central systems send
@@ -95,7 +95,7 @@ def make_profile(data, connector, now, session=None):
 
 
 def start_profile(payload, now):
-    """Profile of a RemoteStartTransaction, None without one; ValueError if it cannot be.
+    """Profile of a RemoteStartTransaction, None without one; ValueError if it is impossible.
 
     Only a TxProfile may come that way (section 5.11); its transactionId means nothing.
     """

@@ -1,10 +1,10 @@
-# StatusNotification: what each connector is doing, said once and in order.
+# StatusNotification: the status of each connector, sent once and in order.
 # MIT license; part of microevse
 """StatusNotification (OCPP 1.6 section 4.9) with MinimumStatusDuration and coalescing.
 
-While online every change is sent in order. What happened during an outage is history:
-only the state that holds when the connection is back is sent, and it is looked up when its
-turn comes: behind a queue of transactions it may have changed.
+While online every change is sent in order. Changes during an outage are not sent: only the state
+when the connection is back is sent. It is looked up when its turn comes, because behind a queue of
+transactions it may have changed.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ _ERROR_LENGTH = const(50)
 
 
 def _key(payload):
-    """What makes two notifications say the same."""
+    """The fields that make two notifications equal."""
     return [payload.get(k) for k in ("status", "errorCode", "vendorErrorCode", "info")]
 
 
 class Status:
-    """Queue of status changes to be told. `station.connectors` is read, never written."""
+    """Queue of status changes to send. `station.connectors` is read, never written."""
 
     def __init__(self, call, station, settings, clock):
         self._call = call
@@ -45,7 +45,7 @@ class Status:
         """The station reports a new status of `connector` (0: the whole charge point)."""
         for entry in self._queue:
             if entry[0] == connector and entry[2] is None:
-                # It will tell this change, too.
+                # The queued notification will show this change, too.
                 return
         payload = self.current(connector)
         key = _key(payload)
@@ -63,13 +63,13 @@ class Status:
         self._queue.append([connector, now, payload])
 
     def everything(self):
-        """After a boot or an outage: only what holds now, once for each connector."""
+        """After a boot or an outage: queue the present state of each connector, once."""
         self._queue = []
         now = self._clock.uptime_ms()
         for connector in range(len(self._station.connectors) + 1):
             self._last.pop(connector, None)
             self._told.pop(connector, None)
-            # Backdated: MinimumStatusDuration is about changes, and this is none.
+            # Backdated: MinimumStatusDuration is about changes, and this is not a change.
             since = now - 1000 * self._settings.get("MinimumStatusDuration")
             self._queue.append([connector, since, None])
 
@@ -89,7 +89,7 @@ class Status:
             entry[2] = self.current(connector)
             self._last[connector] = _key(entry[2])
         payload = entry[2]
-        # A short visit to another state, left out above, may lead back to what was told last.
+        # A short visit to another state, left out above, may lead back to the status last sent.
         if self._told.get(connector) != _key(payload):
             try:
                 await self._call("StatusNotification", payload)

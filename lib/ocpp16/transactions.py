@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """The renderer of OCPP 1.6 for the station's delivery (sections 3.7, 4.8, 4.10; errata 3.18).
 
-A record always gives the same message, whenever it is built. A CHANGE has none: what it tells,
-1.6 says by the status of the connector.
+A record always gives the same message, whenever it is built. A CHANGE has no message: 1.6 shows it
+by the status of the connector.
 """
 
 from evse_base import iso8601
@@ -14,7 +14,7 @@ from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 
 from . import names
 
-# An IdToken of 1.6 (CiString20Type); longer ones as later versions have them do no harm.
+# The length of an IdToken; 1.6 has 20 (CiString20Type), and longer ones do no harm.
 _TOKEN_LENGTH = const(36)
 
 
@@ -51,7 +51,7 @@ class Transactions:
             raise Refused(exc.code)
 
     def answered(self, kind, payload, answer):
-        """What the answer says: the id of a transaction, and how a token stands."""
+        """Take from the answer the id of a transaction and the verdict about its token."""
         info = token_info(answer.get("idTagInfo"))
         if kind == STOP and isinstance(payload[4], str):
             self._learn(payload[4], info)
@@ -61,8 +61,8 @@ class Transactions:
         refused = info is not None and info["status"] != "accepted"
         if number is None and not refused:
             raise Refused("no transactionId")
-        # A refusal is one even without an id: nothing better comes by asking again. The id goes
-        # to flash before the record is done: a cut between the two only repeats the message.
+        # A refusal counts even without an id: asking again brings no better answer. The id goes to
+        # flash before the record is done: a power cut between the two only repeats the message.
         number = self.no_id if number is None else number
         self._delivery.acknowledge(payload, self.family, number)
         self._learn(payload[2], info)
@@ -77,7 +77,7 @@ class Transactions:
     # -- records to payloads -------------------------------------------------------------
 
     def render(self, kind, payload):
-        """(action, payload) of an event, None for one that 1.6 does not tell."""
+        """(action, payload) of an event, None for one that has no message in 1.6."""
         if kind == START:
             return "StartTransaction", self._start(payload)
         if kind == SAMPLE:
@@ -108,7 +108,7 @@ class Transactions:
             raise ValueError("context")
         sampled = names.sampled_values(values, context)
         if not sampled:
-            # Nothing that this version knows the measurand of.
+            # This version knows the measurand of none of the values.
             return None
         message = {
             "connectorId": connector,
@@ -134,8 +134,8 @@ class Transactions:
         return message
 
     def _data(self, samples):
-        """transactionData of the samples in a STOP. The end of a session is told without those
-        that cannot be read."""
+        """transactionData of the samples in a STOP. Samples that cannot be read are left out: the
+        end of a session is sent without them."""
         data = []
         try:
             for sample in samples:
@@ -152,10 +152,10 @@ class Transactions:
 
 
 def token_info(info):
-    """1.6 idTagInfo as the station's own token info; None where it says no status.
+    """1.6 idTagInfo as the station's own token info; None if it has no status.
 
-    A word that is not known is no leave to charge: "invalid". An expiryDate that cannot be
-    read decides nothing, but what cannot be told to have expired is not kept either.
+    An unknown status does not permit charging: "invalid". An expiryDate that cannot be read
+    decides nothing, but such an answer is not kept: when it expires is not known.
     """
     if not isinstance(info, dict) or info.get("status") is None:
         return None

@@ -2,8 +2,9 @@
 # MIT license; part of microevse
 """Exponential back-off with jitter: a thousand chargers must not return at the same moment.
 
-A server that has refused is left alone for long. An attempt costs an absent server nothing: with
-an attempt of 30 s without answer and a wait of at most 24 s the charger is back within a minute.
+A server that has refused is not asked again for long. An attempt costs an absent server nothing:
+with an attempt of 30 s without answer and a wait of at most 24 s the charger is back within a
+minute.
 """
 
 FIRST_MS = 2000
@@ -32,5 +33,5 @@ class Backoff:
         return step - self._rand(step // 2 + 1)
 
     def reset(self):
-        """Start from the shortest wait again: a connection was good for a while."""
+        """A connection was good for a while: start from the shortest wait again."""
         self._step_ms = self._first_ms

@@ -1,23 +1,23 @@
-# The central system: one version of OCPP is spoken with it, the one that it has picked.
+# The central system: the charger speaks the version of OCPP that the central system has picked.
 # MIT license; part of microevse
 """Joins a Connection, its Rpc, and the adapter of the sub-protocol that the central system picks.
 
 An adapter knows one version of OCPP. It has
 
-    package       name of its Python package, which is given up with it
+    package       name of its Python package, which is unloaded with it
     schema        a `schema.Schema`: payloads, spelling of errors, message types
     get(action)   handler of a request, as `rpc.Rpc` takes them
     attach(wake)  connect to the station; wake(): there may be something new to send
     detach()      undo all of that
-    parts()       those that may send now, most important first (see `send_parts`)
+    parts()       the parts that may send now, most important first (see `send_parts`)
     registered    True once the central system has accepted this charger
 
 It is attached before the first message of a connection is read, and detached when the connection
-ends. What must survive from one connection to the next has its home: undelivered events and
-transaction ids in the journal; registration and the time of the next heartbeat in the adapter,
-which is kept and attached again while the same sub-protocol is picked. Statuses that were not
-told are not kept: after an outage only the present ones are sent. When another sub-protocol is
-picked, the adapter goes with its code, and the new one registers anew.
+ends. Three places outlive a connection: the journal has undelivered events and transaction ids;
+the adapter has the registration and the time of the next heartbeat, and is attached again while
+the same sub-protocol is picked. Statuses that were not sent are not kept: after an outage only the
+present ones are sent. When another sub-protocol is picked, the adapter is unloaded with its code,
+and the new one registers anew.
 """
 
 import asyncio
@@ -70,7 +70,7 @@ class Central:
 
     def _offers(self):
         """Sub-protocols that can be attached now. Where code is read from files and a contactor is
-        closed, that is the one whose adapter is there; or none, and the connection waits."""
+        closed, only the loaded adapter can be attached; without one the connection waits."""
         free = IN_PLACE or self._may_stall()
         return [name for name in self._protocols if free or name == self.protocol]
 
@@ -102,9 +102,9 @@ class Central:
 
 
 async def send_parts(parts, work):
-    """Send until the connection is lost (raises Disconnected) or the task is cancelled: all that
-    the charger starts by itself, so the order on the wire is the order of the parts. The Rpc lets
-    one CALL at a time on the wire.
+    """Send all messages that the charger starts by itself, in the order of the parts, until the
+    connection is lost (raises Disconnected) or the task is cancelled. The Rpc lets one CALL at a
+    time on the wire.
 
     A part has `due_in_ms()`, the milliseconds until it has something to send (None: nothing), and
     `async step()`, which sends one message and raises the exceptions of Rpc.call.

@@ -33,12 +33,12 @@ GATE_LOOK_S = 1
 # A larger message than max_message is refused with a CALLERROR up to this size (a list of 2,000
 # idTags sent in one piece); beyond it with close code 1009.
 _SKIP_SIZE = const(262144)
-# How long the reader has to find out why nothing can be sent.
+# How long the reader may take to find out why nothing can be sent.
 GRACE_S = 1
 
 
 class Connection:
-    """One connection, over and over.
+    """Makes one connection after the other.
 
     config: read anew at each attempt: url, charge_point_id, password (bytes or None), ca_der
         (list), cert_der, key_der (or None), ping_interval (s, 0 = off), connect_timeout (s),
@@ -94,7 +94,7 @@ class Connection:
         return self._rpc is not None and self._rpc.in_flight
 
     def quiet_s(self):
-        """Seconds since the first attempt in a row without any answer; None if there is none."""
+        """Seconds since the first of the attempts without any answer; None if there is none."""
         return None if self._silence is None else ticks_diff(ticks_ms(), self._silence) // 1000
 
     async def send(self, message):
@@ -147,13 +147,13 @@ class Connection:
                     self._silence = began
                 release("ocppj.failure")
                 release("ocppj.tls")
-                # Without so much as an HTTP status the address itself may be the old one.
+                # Without even an HTTP status the address may be an old one.
                 self._dialer.answered(self.last_status)
                 if self.on_failure:
                     self.on_failure(self.last_status)
             self.last_error = reason
             log.warn("net", "%s", reason)
-            # The memory of the failed attempt, TLS buffers above all, must be free for the next.
+            # The heap of the failed attempt, above all TLS buffers, must be free for the next one.
             gc.collect()
             await self._pause()
 
@@ -174,10 +174,10 @@ class Connection:
         return self._config.connect_timeout or _CONNECT_TIMEOUT_S
 
     async def _once(self):
-        """Connect and serve; returns why it ended."""
+        """Connect and serve; returns the reason of the end."""
         self._set_state("connecting")
         try:
-            # One limit for all of it: a closed port and TLS show only at the first exchange.
+            # One time limit for all steps: a closed port and TLS show only at the first exchange.
             protocol, pending = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
             self.last_status = self._silence = None
             self._dialer.answered(True)
@@ -208,7 +208,7 @@ class Connection:
             if self.on_up:
                 tasks.append(asyncio.create_task(self._user(protocol)))
             if self._connect_now.is_set():
-                self._end("restart")  # asked for while the handshake went on
+                self._end("restart")  # it was asked for during the handshake
             await self._ended.wait()
         finally:
             self.connected = False
@@ -225,7 +225,7 @@ class Connection:
                     task.cancel()
                 if self.on_down:
                     self.on_down(self._reason)
-        # Only once they are gone may a next connection begin: two on_up at once never.
+        # The next connection begins only when they have ended: two on_up must not run at once.
         for task in tasks:
             await ended(task)
         return self._reason
@@ -239,7 +239,7 @@ class Connection:
         self._end(str(closed))
 
     def _on_call_timeout(self):
-        # With pings off nothing else notices a half-open line: two CALLs' time without a byte.
+        # With pings off nothing else finds a half-open line: it gets the time of two CALLs.
         ws = self._ws
         if ws and not self._config.ping_interval:
             if ws.silent_ms() >= 2000 * self._config.message_timeout:
@@ -255,7 +255,7 @@ class Connection:
                     self._rpc.too_large(message.head, message.size)
                 else:
                     log.warn("ocpp", "binary message ignored")  # OCPP-J is text only
-                message = None  # it may be long until the next one
+                message = None  # the next message may be long in coming: free its memory
         except frames.Closed as exc:
             self._end(str(exc))
         except Exception as exc:
@@ -263,7 +263,7 @@ class Connection:
             self._end("failure while reading: %s" % type(exc).__name__)
 
     async def _keep(self, ws):
-        """Ping; notice a dead line; give credit to a connection that lasts."""
+        """Ping; find a dead line; reset the back-off for a connection that lasts."""
         up_s = since_ping_s = 0
         while True:
             interval = min(max(0, self._config.ping_interval), _PING_LIMIT_S)
@@ -290,11 +290,11 @@ class Connection:
         try:
             await self.on_up(protocol)
         except (Disconnected, frames.Closed):
-            # The line is gone. The reader knows why and will say so; only if it does not:
+            # The line is gone. The reader finds and reports the reason; if it does not:
             await asyncio.sleep(GRACE_S)
             self._end("cannot send")
         except Exception as exc:
-            # A defect; a new connection is a new start for it.
+            # A defect in this program; a new connection is a new start for it.
             print_exception(exc)
             self._end("stopped: %s" % type(exc).__name__)
 

@@ -11,7 +11,7 @@ from evse_base import IN_PLACE, MICROPYTHON, release
 from .resolver import UnknownHost
 
 if not IN_PLACE:
-    # Read from files now: when they are needed a car may charge.
+    # Read from files now: later, when they are needed, a car may charge.
     from . import failure, handshake, tls, url  # noqa: F401
 
 

@@ -1,7 +1,7 @@
 # The meaning of a failed attempt to connect.
 # MIT license; part of microevse
 """Loaded when an attempt has failed. A HandshakeError is known by its `status` (HTTP, 0 if none
-was read), for its class goes and comes with its module."""
+was read), because its class is unloaded with its module."""
 
 import asyncio
 import errno

@@ -8,9 +8,9 @@ from hashlib import sha1
 from evse_base import urandom
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-# All of the answer's header. Proxies add policies and cookies, each of a KB and more.
+# Bytes of the whole header of the answer. Proxies add policies and cookies, each of a KB and more.
 HEADER_LIMIT = 16384
-# One line of it that matters; the others are passed over, whatever their length and bytes.
+# Bytes of one line that is used; other lines are skipped, whatever their length and bytes.
 LINE_LIMIT = 1024
 _READ = 512
 _WANTED = (
@@ -76,7 +76,7 @@ def _name(line):
 
 
 def _word(value):
-    """Bytes of a server as text for the log: they need not be text."""
+    """Bytes of a server as text for the log: they may be no text."""
     return "".join([chr(byte) if 32 < byte < 127 else "?" for byte in value[:30]])
 
 
@@ -116,7 +116,7 @@ def check_response(header, key, protocols):
         raise HandshakeError(status, "the server turned on an extension nobody asked for")
     chosen = fields.get(b"sec-websocket-protocol")
     if not chosen:
-        # Some servers accept any client: without OCPP there is nothing to say to them.
+        # Some servers accept any client: without OCPP there is nothing to send to them.
         raise HandshakeError(status, "the server chose no sub-protocol: does it speak OCPP here?")
     for protocol in protocols:
         if protocol.encode() == chosen:

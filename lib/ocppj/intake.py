@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """A message is refused for its size by its headers alone, before anything is allocated for it.
 
-One that is too large for us, or for the heap as it is just now, need not cost the connection:
-it is read in small pieces and thrown away, but for its beginning, where the id of a CALL is.
+A message that is too large for us, or for the heap at the moment, need not cost the connection. It
+is read in small pieces and thrown away, but for its beginning, which has the id of a CALL.
 """
 
 import gc
@@ -48,12 +48,12 @@ class Intake:
                 continue
             kind = opcode or kind
             total += size
-            # From the header alone: not a byte of it has been allocated or read.
+            # By the header alone: nothing of it has been allocated or read.
             if total > self._skip_size:
                 await self._fail(frames.TOO_BIG, "message of more than %d bytes" % self._skip_size)
             if head is None and total <= self._max_size:
                 try:
-                    # All that is needed is allocated before anything is read.
+                    # All memory for it is allocated before anything is read.
                     if whole is None:
                         whole = bytearray(size)
                     else:
@@ -63,7 +63,7 @@ class Intake:
                         return await self._finish(kind, whole)
                     continue
                 except MemoryError:
-                    pass  # `_left` still says where in the frame we are
+                    pass  # `_left` still tells the place in the frame
             if head is None:
                 head = bytes(memoryview(whole or b"")[: min(HEAD, total - self._left)])
                 whole = None
@@ -130,7 +130,7 @@ class Intake:
         return part
 
     async def _skip(self, head):
-        """Throw away the rest of this frame; returns `head` with what it lacked."""
+        """Throw away the rest of this frame; returns `head`, filled up from it."""
         while self._left:
             part = await self._piece()
             if len(head) < HEAD:

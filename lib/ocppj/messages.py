@@ -9,19 +9,19 @@ CALL = 2
 CALLRESULT = 3
 CALLERROR = 4
 
-# OCPP-J 1.6 section 4.1.4 says 36; longer ones are answered too, absurd ones are not.
+# OCPP-J 1.6 section 4.1.4 allows 36 characters; longer ids are answered, too, absurd ones are not.
 ID_LIMIT = 255
 # OCPP-J 1.6 section 4.2.3: errorDescription is at most 255 characters.
 _DESCRIPTION_LIMIT = const(255)
 # A repeated CALL (same id, same text) within this time is answered again, not executed again.
 MEMO_MS = 120000
-# Longer answers (GetConfiguration) only read; they are built anew rather than kept.
+# Longer answers (GetConfiguration) only read: they are built anew, not kept.
 _MEMO_REPLY_LIMIT = const(256)
 _MEMO_COUNT = const(4)
 
 
 class CallError(Exception):
-    """A CALL that failed with an OCPP error code, theirs or ours."""
+    """A CALL that failed with an OCPP error code, sent by either side."""
 
     def __init__(self, code, description="", details=None):
         super().__init__(code, description)
@@ -153,7 +153,7 @@ class Memo:
                 self._kept.pop(0)
 
     def find(self, call_id, crc, now_ms):
-        """The answer this very CALL got not long ago, or None."""
+        """The answer that this very CALL got a short time ago, or None."""
         for kept in self._kept:
             if kept[0] == call_id and kept[1] == crc and now_ms - kept[2] < MEMO_MS:
                 return kept[3]

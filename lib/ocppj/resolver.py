@@ -1,8 +1,8 @@
-# Host names to addresses: asked for once, remembered; without an answer the last good one counts.
+# Host names to addresses: an answer is remembered, and used again if there is no newer one.
 # MIT license; part of microevse
-"""The interpreter is not told how long an address holds (getaddrinfo has no TTL), so it is kept
-for ten minutes: many services that move use 60 to 300 s, and an open connection does not ask. An
-address proves nothing about who is there: only a certificate does.
+"""getaddrinfo() does not tell for how long an address holds (no TTL), so it is kept for ten
+minutes: many services that move use 60 to 300 s, and an open connection does not ask. An address
+does not prove who is there: only a certificate does.
 """
 
 import asyncio
@@ -11,19 +11,19 @@ from evse_base import log
 from evse_base import ticks_diff, ticks_ms
 
 TTL_MS = 600000
-# A name server that failed is left alone for that long where an old address is there.
+# A name server that failed is not asked again for this long, if an old address is known.
 RETRY_MS = 20000
 MOST = 4  # names remembered
 
 
 class UnknownHost(Exception):
-    """The address of the host is not known, and was not told."""
+    """The address of the host is not known, and the resolver gave none."""
 
     status = 0  # as a HandshakeError without an answer
 
 
 class Resolver:
-    """lookup: fn(host, port) -> address as text, or a coroutine for it; OSError if it has none.
+    """lookup: fn(host, port) -> address as text, or a coroutine for it; OSError without one.
     allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""
 
     def __init__(self, lookup, allowed=lambda: True):

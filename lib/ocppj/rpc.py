@@ -3,8 +3,8 @@
 """Remote procedure calls of OCPP-J (1.6 section 4; 2.0.1 and 2.1 part 4) over any text transport.
 
 Our side: one CALL at a time; it ends with its own answer, its time-out or the loss of the
-connection. Their side: CALLs are checked, then handled one after the other by a task of their
-own, so a handler may itself wait for the CSMS; whatever goes wrong becomes a CALLERROR.
+connection. Their side: CALLs are checked, then handled one after the other by a task of their own,
+so a handler may itself wait for the CSMS; every error becomes a CALLERROR.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ class Rpc:
     """One side of an OCPP-J connection; lives on over reconnects.
 
     send: async callable(text or iterator of text pieces), raises if it cannot be sent.
-    handlers: {action: async fn(payload) -> payload | (payload, after)}, or what has its `get`.
+    handlers: {action: async fn(payload) -> payload | (payload, after)}, or an object with `get`.
         `after` is an async callable, run once the answer is on its way. The payload may also be
         an iterator of JSON text, for answers too large to build. Handlers may raise CallError.
-    schema: a `schema.Schema`. Both are set anew for another version, while not connected.
+    schema: a `schema.Schema`. It and `handlers` are replaced for another version, while offline.
     next_id: callable -> str, unique over reboots.
     timeout_s: seconds, or a callable that returns them (a setting may change).
     clock: has `uptime_ms()`, milliseconds that never go back.
@@ -54,7 +54,7 @@ class Rpc:
         self._wake = asyncio.Event()
         self._worker = None
         self._memo = messages.Memo()
-        self.on_timeout = None  # plain function, told of every CALL of ours that timed out
+        self.on_timeout = None  # plain function, called for every CALL of ours that timed out
         self.unknown_ids = 0
         self.malformed = 0
         self.repeated = 0
@@ -83,7 +83,7 @@ class Rpc:
         self._era += 1
         self._queue = []
         self._memo.clear()
-        self._wake.set()  # lets the worker see that its time is over
+        self._wake.set()  # lets the worker see that its connection is gone
         slot = self._slot
         if slot is not None:
             slot[4] = Disconnected("connection lost")
@@ -128,7 +128,7 @@ class Rpc:
             if slot[4] is None:
                 slot[4] = Disconnected(str(exc))
             return
-        # While sending waited for room the connection may have gone.
+        # The connection may have gone while sending waited for room.
         if era == self._era:
             await slot[2].wait()
 
@@ -160,7 +160,7 @@ class Rpc:
             self._on_answer(kind, message)
 
     def too_large(self, head, size):
-        """A message of `size` bytes was not kept; `head` is how it began."""
+        """A message of `size` bytes was not kept; `head` is its beginning."""
         call_id = messages.call_id_of(head)
         self._bad(call_id, "message of %d bytes is too large" % size, code="GenericError")
 
@@ -188,7 +188,7 @@ class Rpc:
         """True if this CALL was here before; it is then answered again or still in work."""
         for call in self._queue:
             if call[0] == call_id and call[3] == crc:
-                return True  # the answer to the first will do for both
+                return True  # the answer to the first CALL serves both
         answer = self._memo.find(call_id, crc, self._clock.uptime_ms())
         if answer is not None:
             self._enqueue(call_id, action, None, 0, answer)
@@ -200,7 +200,7 @@ class Rpc:
             self._bad(None, "CALL without a usable id")
             return
         if message[0] == _SEND:
-            call_id = None  # nothing answers it, no error either
+            call_id = None  # a SEND gets no answer, not even an error
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
             return
@@ -239,7 +239,7 @@ class Rpc:
                 self.schema.check_result(action, message[2])
                 slot[3] = message[2]
             except CallError as exc:
-                # Ours, not theirs, but to the caller it is the same: no usable answer.
+                # The error is ours, not theirs; for the caller it is the same: no usable answer.
                 log.warn("ocpp", "answer to %s is not valid: %s", action, exc)
                 slot[4] = CallError(self.schema.code("!form"), str(exc))
                 if self.schema.has_type(_CALLRESULTERROR):

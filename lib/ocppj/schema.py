@@ -97,7 +97,7 @@ class Schema:
         return action.isalpha() and self._line("<" + action) is not None
 
     def check_call(self, action, payload):
-        """Raise CallError unless `payload` is a valid request; exactly as the schema says."""
+        """Raise CallError unless `payload` is a valid request, strictly by the schema."""
         self._message("<" + action, payload, False)
 
     def check_result(self, action, payload):

@@ -84,7 +84,7 @@ if MICROPYTHON:
 
     def _context(ca_der, cert_der, key_der):
         context = _tls.SSLContext(_tls.PROTOCOL_TLS_CLIENT)
-        # The default of this class, said again because everything hangs on it.
+        # It is the default of this class. Set again, because the security depends on it.
         context.verify_mode = _tls.CERT_REQUIRED
         for der in ca_der:
             try:

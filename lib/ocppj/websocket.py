@@ -107,7 +107,7 @@ class WebSocket(Intake):
             raise self._over
         for item in self._out:
             if item[0] == frames.PING:
-                return  # one still waits: the line is slow or dead
+                return  # a ping still waits: the line is slow or dead
         self._queue(frames.PING, b"")
 
     async def close(self, code=frames.NORMAL, reason=""):
@@ -226,7 +226,7 @@ class WebSocket(Intake):
     def _end(self, over):
         """Make the connection unusable, once: stop the writer, release all waiting tasks.
 
-        The streams are closed by who opened them; a reader still in `recv` is theirs too.
+        The streams are closed by their owner, who also ends a reader still in `recv`.
         """
         if self._over is None:
             self._over = over

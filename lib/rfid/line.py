@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """RFID modules and barcode scanners with a serial output: `04A3B2C1\\r\\n`, STX ... ETX.
 
-What arrives becomes a token: at most 36 printable characters (OCPP 2.0.1, IdTokenType; 1.6
+The text becomes a token: at most 36 printable characters (OCPP 2.0.1, IdTokenType; 1.6
 takes 20), upper-cased because readers disagree about the case of hex digits and OCPP compares
 without regard to it.
 
@@ -86,7 +86,8 @@ class LineReader:
         elif self._bad:
             pass
         elif not 32 <= byte < 127 or len(self._line) >= _MAX_LENGTH:
-            # The rest belongs to the same line: half an identifier could be somebody else's.
+            # The rest belongs to the same line: half an identifier could be that of another
+            # person.
             self._bad = True
         else:
             self._line.append(byte)

@@ -4,8 +4,8 @@
 data sheet's unless they say ISO.
 
 Every wait is an await: a look takes 10 to 40 ms with a card, but in pieces of about a
-millisecond (30 register accesses). Two cards at once are refused, not resolved: which of
-them should pay?
+millisecond (30 register accesses). Two cards at once are refused: nothing tells which of them
+should pay.
 """
 
 import asyncio
@@ -102,8 +102,8 @@ class Mfrc522:
         self._tx = bytearray(2)
         self._rx = bytearray(2)
         self.version = None  # name of the chip, once it has started
-        self.collisions = 0  # looks that met two cards
-        self.bad_answers = 0  # of cards: half ones, wrong checksums
+        self.collisions = 0  # looks that found two cards
+        self.bad_answers = 0  # answers of cards that were cut or had a wrong checksum
         self._version = 0
         cs(1)
 
@@ -165,7 +165,7 @@ class Mfrc522:
         self._check()
 
     def _check(self):
-        """Is it still the chip that was set up, and is its antenna on?"""
+        """Check that it is still the chip that was set up, and that its antenna is on."""
         version = self._read(_VERSION)
         if version != self._version:
             raise ReaderError("MFRC522 is gone (version register 0x%02X)" % version)
@@ -215,7 +215,7 @@ class Mfrc522:
         raise _Card("fourth cascade level")
 
     async def _halt(self):
-        # ISO 6.4.3: silence is the card's yes. Whatever else comes: the UID is known.
+        # ISO 6.4.3: a card says yes by no answer. Any other answer is ignored: the UID is known.
         command = bytes((_HLTA, 0))
         try:
             await self._exchange(command + crc_a(command))
@@ -237,7 +237,7 @@ class Mfrc522:
         self._write(_FRAMING, _SEND | bits)
         begin = self._ticks_ms()
         while True:
-            # The time first: what the chip did while this task could not run, it did in time.
+            # The time is taken first: what the chip did while this task could not run was in time.
             late = port.ticks_diff(self._ticks_ms(), begin) > _ANSWER_MS
             irq = self._read(_COM_IRQ)
             if irq & 0x80:  # Set1 always reads 0 (9.3.1.5)

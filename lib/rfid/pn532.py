@@ -1,6 +1,6 @@
 # NXP PN532: reads the UID of ISO 14443-A cards over UART, I2C or SPI.
 # MIT license; part of microevse
-"""After the NXP user manual PN532 (UM0701-02, rev. 2); section numbers are its.
+"""After the NXP user manual PN532 (UM0701-02, rev. 2); section numbers are those of the manual.
 
 The chip does anticollision by itself. Frames travel over one of the transports in
 `pn532_bus`, which have these verbs:
@@ -54,7 +54,7 @@ def frame(body):
 
 
 class Parser:
-    """Finds frames in a stream of bytes; what is broken is skipped.
+    """Finds frames in a stream of bytes; broken ones are skipped.
 
     `.spoilt` counts frames with a wrong checksum.
     """
@@ -152,7 +152,7 @@ class Pn532:
         await self._ask(bytes((_RF_CONFIGURATION, _RF_FIELD, 0)))
 
     async def _ask(self, command):
-        """Send one command; what comes after the answer's code.
+        """Send one command; returns the bytes after the answer's code.
 
         ReaderError if no sound answer came in time.
         """
@@ -178,7 +178,7 @@ class Pn532:
         begin = self._ticks_ms()
         came = False
         while True:
-            # The time first: what came while this task could not run has come in time.
+            # The time is taken first: bytes that came while this task could not run were in time.
             late = port.ticks_diff(self._ticks_ms(), begin) > limit_ms
             found = self._parser.next()
             if found is None:
@@ -199,7 +199,7 @@ class Pn532:
 def _uid(answer):
     """UID in the answer to InListPassiveTarget (7.3.5), None if no target was found.
 
-    b"" for a card that has not told all of it.
+    b"" for a card that has not sent all of it.
     """
     if answer[:1] == b"\x00":
         return None

@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """After the NXP user manual PN532 (UM0701-02), 6.2.3 to 6.2.5; the verbs are in `pn532`.
 
-None of them waits for an answer: `take` looks once, and is called again. The longest piece
-is a whole frame on the bus: 4 ms on I2C at 100 kHz, less on the others.
+None of them waits for an answer: `take` looks once, and is called again. The longest step is a
+whole frame on the bus: 4 ms on I2C at 100 kHz, less on the others.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import asyncio
 I2C_ADDRESS = 0x24
 _READY = 0x01
 
-# 6.2.3: a long preamble wakes the chip; 0x55 is what its UART finds its speed by.
+# 6.2.3: a long preamble wakes the chip; its UART finds the speed by 0x55.
 _HSU_WAKE = b"\x55\x55" + b"\x00" * 14
 
 # 6.2.5: first byte of each SPI transfer.
@@ -61,7 +61,7 @@ class I2c:
 
     async def wake(self):
         try:
-            # Its own address wakes it; it holds that back until its clock runs (6.2.4).
+            # Its own address wakes the chip, which stretches the clock until it runs (6.2.4).
             self._i2c.writeto(self._address, b"\x00")
         except OSError:
             pass  # the first one may be lost; if there is no chip, the next one says so
@@ -116,7 +116,7 @@ class Spi:
             self._cs(1)
 
     def take(self, size):
-        # All ones: nobody is there to pull the line.
+        # All ones: no chip drives the line.
         if self._transfer(_SPI_STATUS, 1)[0] != _READY:
             return b""
         return self._transfer(_SPI_READ, 1 + size)

@@ -1,6 +1,6 @@
-# From a reader chip that must be asked to tags that were shown.
+# From a reader chip that must be asked to the tags that were shown.
 # MIT license; part of microevse
-"""What all readers have in common, written down once.
+"""The part that all readers have in common.
 
 A reader, as the charger sees it:
 
@@ -24,7 +24,7 @@ import asyncio
 
 import evse_base as port
 
-LOOK_S = 0.2  # nobody holds a card for less
+LOOK_S = 0.2  # a person holds a card for longer
 AGAIN_S = 0.03  # between the first sight of a card and the look that confirms it
 GONE_LOOKS = 3  # cards at the edge of the field come and go
 RETRY_S = 2  # a reader that is silent is started anew this often
@@ -92,17 +92,17 @@ class Polled:
         self._candidate = None
         self._errors += 1
         if self._started:
-            # What it was doing is unknown: from the beginning.
+            # The state of the chip is unknown: begin with its set-up.
             self._started = False
             self.restarts += 1
         if self._errors >= _FAILURES and self.failed is None:
-            # A card that was held when it failed and still is has been counted already.
+            # A card that was held when the reader failed, and still is, has been counted already.
             self.failed = text
             if self._report is not None:
                 self._report(text)
 
     def _saw(self, uid):
-        """One good look; returns the tag when it counts."""
+        """Take one good look; returns the tag when it counts."""
         before, self._candidate = self._candidate, None
         if uid is None:
             if self._held is not None:

@@ -1,7 +1,8 @@
-# Two application slots: which one starts, and how that changes without ever being undecided.
+# Two application slots: which one starts, and how that changes in steps that a power cut cannot
+# split.
 # MIT license; part of microevse
-"""A slot is a NOR device (`blocks`, `block_size`, `read`, `program`, `erase`): a file system
-image from its first byte on, and in its last block the record of what it holds:
+"""A slot is a NOR device (`blocks`, `block_size`, `read`, `program`, `erase`): a file system image
+from its first byte on, and in its last block the record about it:
 
     0     the bundle's header, 2048 bytes, its last 32 the SHA-256 of those before
     2048  commit: "SLOT", number, CRC-32 over the header's SHA-256 and the number
@@ -9,9 +10,9 @@ image from its first byte on, and in its last block the record of what it holds:
     2560  confirmed: it has run well
     2816  given up: not to be started again
 
-Nothing here is ever changed but by clearing bits, one program operation for each step, so a
-power cut leaves a step done or not done. The slot with the higher number is the newer one.
-Every byte but the commit counts as cleared once a single bit of it is.
+Every step only clears bits, in one program operation, so a power cut leaves it done or not done.
+The slot with the higher number is the newer one. Every byte but the commit counts as cleared once
+a single bit of it is.
 """
 
 import struct
@@ -35,10 +36,10 @@ _FIRST_LINE = b"microevse-bundle "
 
 
 class Record:
-    """What a slot's last block says."""
+    """The record in the last block of a slot."""
 
     def __init__(self, number, text, digest, tries, confirmed, given_up):
-        self.number = number  # None: nothing that was ever committed
+        self.number = number  # None: nothing was ever committed
         self.text = text  # the beginning of the header
         self.digest = digest  # the header's SHA-256
         self.tries = tries  # starts so far that were not confirmed
@@ -47,12 +48,12 @@ class Record:
 
     @property
     def whole(self):
-        """It holds a program that was written completely."""
+        """True if the slot holds a program that was written completely."""
         return self.number is not None
 
     @property
     def live(self):
-        """It may be started."""
+        """True if the slot may be started."""
         return self.whole and not self.given_up and (self.confirmed or self.tries < TRIES)
 
     def field(self, name):
@@ -98,8 +99,8 @@ def read(flash):
 def choose(records):
     """Indices of the slots that may be started, best first: [] where there is none.
 
-    The newest first. One that was started three times without being confirmed is none of
-    them, nor one that was given up.
+    The newest first. Slots that were started three times without being confirmed, or that were
+    given up, are left out.
     """
     live = [i for i in range(len(records)) if records[i].live]
     return sorted(live, key=lambda i: -records[i].number)
@@ -132,20 +133,20 @@ def start(flash, record):
 
 
 def confirm(flash):
-    """It runs well: the slot is started from now on, until a newer one is there."""
+    """The program runs well: the slot is started from now on, until a newer one is there."""
     flash.program(_at(flash) + _CONFIRMED, b"\0")
 
 
 def give_up(flash):
-    """The slot is not started again."""
+    """Mark the slot: it is not started again."""
     flash.program(_at(flash) + _GIVEN_UP, b"\0")
 
 
 def clear(flash):
     """Forget what the slot holds.
 
-    The commit first: an erase that is cut brings back bits one by one, and a program that
-    was given up must not look like a new one for it.
+    The commit goes first: an erase that is cut brings back bits one by one, and a program that was
+    given up must not look like a new one because of it.
     """
     if _get(flash, _COMMIT, _COMMIT_SIZE) != b"\xff" * _COMMIT_SIZE:
         flash.program(_at(flash) + _COMMIT, bytes(_COMMIT_SIZE))
@@ -167,7 +168,7 @@ def header(flash):
 def commit(flash, number):
     """From now on the slot is whole, and the newest if `number` is the highest.
 
-    All that it holds must have been written and compared before.
+    The image and the header must have been written and compared before.
     """
     digest = _get(flash, _DIGEST, 32)
     data = struct.pack(_FORMAT, _MAGIC, number, _seal(digest, number))

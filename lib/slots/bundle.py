@@ -1,4 +1,4 @@
-# What an update looks like: a header that says everything, and an image.
+# The form of an update: a header with all that must be known, and an image.
 # MIT license; part of microevse
 """The header has 2048 bytes: lines of text, zeros, and the SHA-256 of all that.
 
@@ -10,7 +10,7 @@
     length 335872          bytes of the image that follows
     sha256 ...             of the image, hexadecimal
     key 0123456789abcdef   who has signed, and
-    signature ...          over all lines before this one; both are left out if nobody has
+    signature ...          over all lines before this one; an unsigned bundle has neither
 
 The checksum finds damage; only a signature proves where a bundle is from.
 """
@@ -90,7 +90,7 @@ def parse(data):
             raise ValueError("the bundle has no %s" % name)
     signature = None
     if "signature" in fields:
-        # The last line: nothing may come after what it is over.
+        # The signature is the last line: every other line has to be under it.
         signature = _bytes(fields, "signature")
         if not text.endswith(_SIGNATURE + fields["signature"].encode() + b"\n"):
             raise ValueError("the signature is not the last line")
@@ -135,9 +135,9 @@ def order(version):
 def admit(head, board, room, keys, oldest=None, format=None):
     """Raise ValueError unless this bundle may be put on this board.
 
-    board: its name; room: bytes of a slot; keys: lines of keys.load(), empty where none is
-    asked for; oldest: version before which none is taken, None: every one; format: of images
-    that this board's MicroPython runs, None: every one.
+    board: its name; room: bytes of a slot; keys: lines of keys.load(), empty where no signature is
+    needed; oldest: version before which none is taken, None: any; format: of images that this
+    board's MicroPython runs, None: any.
     """
     if head.board != board:
         raise ValueError("a bundle for board %s, this is %s" % (head.board, board))

@@ -1,7 +1,7 @@
-# Who may sign an update: RSA PKCS#1 v1.5 and ECDSA P-256, both over SHA-256, in integers.
+# Keys that may sign an update: RSA PKCS#1 v1.5 and ECDSA P-256, both over SHA-256, in integers.
 # MIT license; part of microevse
-"""RFC 8017 section 8.2.2 and FIPS 186-5 section 6.4.2. Everything here is public: nothing has
-to take the same time whatever the numbers are.
+"""RFC 8017 section 8.2.2 and FIPS 186-5 section 6.4.2. All numbers here are public, so nothing
+needs constant time.
 
 A key is one line of text: `rsa N E` or `p256 X Y`, numbers hexadecimal. Its id is the
 beginning of the SHA-256 of that line. A file may hold several, for a key to be replaced.
@@ -28,8 +28,8 @@ def key_id(line):
 
 
 def load(content):
-    """The keys in a file, as lines. ValueError where one is none, or there is none at all:
-    a device whose key is damaged takes nothing rather than everything."""
+    """The keys in a file, as lines. ValueError if a line is no key, or there is none: a device
+    whose key is damaged takes no update rather than every one."""
     lines = [line.strip() for line in content.split("\n")]
     lines = [line for line in lines if line and not line.startswith("#")]
     for line in lines:

@@ -1,10 +1,10 @@
 # Slots inside a ROMFS: where its files lie on the flash.
 # MIT license; part of microevse
-"""A MicroPython that runs code where it lies maps one partition into memory. So both slots are
-files of one ROMFS there, each with a size for good; their data is pointed to, so that it begins
-with a block of the flash (format: MicroPython's extmod/vfs_rom.c and tools/image.py)."""
+"""A MicroPython that runs code in place maps one partition into memory. So both slots are files of
+one ROMFS there, each with a size for good; their data is pointed to, so that it begins with a
+block of the flash (format: MicroPython's extmod/vfs_rom.c and tools/image.py)."""
 
-# So many bytes of the partition are enough to find them.
+# The files are found in so many bytes of the partition.
 HEAD = 128
 MAGIC = b"\xd2\xcd\x31"
 _POINTER = 3

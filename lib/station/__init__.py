@@ -1,2 +1,2 @@
-# What a charging station is, without any protocol.
+# A charging station, without any protocol.
 # MIT license; part of microevse

@@ -2,11 +2,11 @@
 # MIT license; part of microevse
 """Authorization of tokens (OCPP 1.6 sections 3.5, 4.1; the same rules hold in 2.x C01-C15).
 
-A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCode",
-"MacAddress" or "NoAuthorization", as its source knows it. ANY is the kind of a token that
-came by a protocol without kinds (1.6): it is the same as every kind. docs/tokens.md has the
-rules. The local list goes before the cache (section 3.5.3), and a list
-entry that is not accepted is the last word: the central system is not asked.
+A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCode", "MacAddress"
+or "NoAuthorization". The source of the token knows its kind. A protocol without kinds (1.6) gives
+the kind ANY, which is the same as every kind. docs/tokens.md has the rules. The local list goes
+before the cache (section 3.5.3). If the list has the token and does not accept it, the central
+system is not asked.
 """
 
 from evse_base import log
@@ -118,7 +118,7 @@ class Authorizer:
             try:
                 info = await self.remote(token, kind)
             except Exception as exc:
-                # Whatever has failed: the driver waits for an answer.
+                # After any error the driver still needs an answer.
                 log.error("auth", "asking about a token failed: %r", exc)
         if info is not None:
             self.learn(token, info, info.get("kind", ANY))
@@ -158,8 +158,8 @@ class Authorizer:
         return expiry is not None and now is not None and now >= expiry
 
     def _keys(self, token, kind):
-        """Keys of the cache entries that speak of a token: its own kind, then ANY; of every
-        kind for a token of kind ANY."""
+        """Keys of the cache entries about a token: its own kind, then ANY. A token of kind ANY has
+        the entries of every kind."""
         if kind:
             own = (_key(token, kind), _key(token, ANY))
             return [key for key in own if key in self._cache]
@@ -172,7 +172,7 @@ class Authorizer:
             return None
         entry = None
         for key in self._keys(token, kind):
-            # Of several that speak of a token of kind ANY, one that refuses it goes first.
+            # Several entries may be about a token of kind ANY: one that refuses the token wins.
             if entry is None or (not kind and entry[1] == "accepted"):
                 entry = self._cache[key]
         if entry is None:
@@ -184,15 +184,16 @@ class Authorizer:
         return entry
 
     def learn(self, token, info, kind=ANY):
-        """Keep an answer of the central system about a token. By a protocol without kinds it holds
-        for every kind, and replaces all earlier answers about that text."""
+        """Keep an answer of the central system about a token. An answer without a kind holds for
+        every kind, and replaces all earlier answers about that text."""
         if self.on_learn is not None:
             self.on_learn(token, info, kind)
         if not token or not self._settings.get("AuthorizationCacheEnabled"):
             return
         status = info["status"]
         if status == "concurrent":
-            # Says that the token is in use elsewhere now, nothing about the token (7.2).
+            # This status says that the token is in use elsewhere now. It does not judge the token
+            # (7.2).
             return
         own = None if info.get("passing") and status == "accepted" else _key(token, kind)
         for key in self._keys(token, kind):
@@ -210,7 +211,7 @@ class Authorizer:
         if old is None and len(self._cache) >= CACHE_MAX:
             self._drop(min(self._cache, key=lambda k: self._cache[k][4]))
         self._cache[own] = new + [self._uses]
-        # Without a kind it is the record of the versions that knew none, and they can read it.
+        # A record without a kind has the shape that older versions can read.
         self._keep(own, new + [kind] if kind else new)
 
     def clear_cache(self):
@@ -238,6 +239,6 @@ class Authorizer:
 
 
 def _key(token, kind):
-    """Key of a token in the cache; the line feed is in no token."""
+    """Key of a token in the cache. No token contains the line feed."""
     text = kept(token).upper()
     return text + "\n" + kind if kind else text

@@ -2,15 +2,15 @@
 # MIT license; part of microevse
 """The composite schedule: profiles, claims and caps put together, moment by moment.
 
-It is made by the same two functions that make the offer (`Profiles.limits_at`, `put` into
-`Limits`), on a copy of the limits: the report is what the pilot will offer, unless a profile or
-a limit changes. Below 6 A it reports 0, because the pilot then offers nothing.
+Two functions make the offer: `Profiles.limits_at`, and `set_limits` into `Limits`. The schedule is
+made by the same two, on a copy of the limits: it reports what the pilot will offer, unless a
+profile or a limit changes. Below 6 A it reports 0, because the pilot then offers nothing.
 """
 
 from .profile import AMPS, MAX_PERIODS, sooner
-from .profiles import put
+from .profiles import set_limits
 
-# A recurring profile makes many steps of which few differ: an answer has to end some time.
+# A recurring profile has many steps, and few of them differ. This bounds the work for one answer.
 _MAX_STEPS = 500
 
 
@@ -73,7 +73,7 @@ class _Line:
         claim, phases, cap, cap_phases, left = profiles.limits_at(
             self._connector, self._session, unix, self._elapsed + t, share
         )
-        put(self._limits, claim, cap)
+        set_limits(self._limits, claim, cap)
         at = 1000 * (self._uptime + t)
         self._limits.expire(at)
         ma = self._limits.value(at)[0]

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """The logical state of a connector, in words of no protocol.
 
-The EVSE state machine decides when the contactor may be closed; this only permits and forbids.
+The EVSE state machine decides when the contactor may be closed; this module permits and forbids.
 `step` is pure: it looks at the EVSE, faults, limits, tokens and the session, changes the state
 of this connector alone, and returns the actions that are due. `look` calls it and does at once
 those that take no time. Those that take time (lock motor, RCD self-test, meter) are in `sequence`.
@@ -54,7 +54,7 @@ class Connector:
         self.waiting = None  # Waiting: a token is accepted and no session has begun
         self.unplugged_since_stop = True
         self.unplugged = False  # during a session that goes on nevertheless
-        self.kept_for = None  # token that may have the cable back; only where a lock is
+        self.kept_for = None  # token whose owner may have the cable back; only with a lock
         self.stop_by_ms = 0  # when a stop is recorded even if the contactor has not opened
         self.want_ma = 0  # mA that are to be permitted
         self.status, self.info = "available", None  # see telling.Facts
@@ -88,7 +88,7 @@ class Connector:
         return True
 
     def drop_waiting(self, kept=False):
-        """Forget the token that waits for a cable; `kept`: also whose cable is kept."""
+        """Forget the token that waits for a cable; `kept`: also the one of a kept cable."""
         self.waiting = None
         if kept:
             self.kept_for = None
@@ -191,8 +191,8 @@ class Connector:
         return kept is not None and same_token(kept[0], token, kept[1], kind)
 
     def spent(self, session):
-        """True if the token is no longer accepted and its last energy is used up. That counts
-        from the beginning of the session (OCPP 1.6 section 9.1.13 leaves it open)."""
+        """True if the token is no longer accepted and the energy it may still use is used up. That
+        energy counts from the start of the session (OCPP 1.6 section 9.1.13 leaves it open)."""
         most_wh = self._settings.get("MaxEnergyOnInvalidId")
         return session.deauthorized and session.energy_wh >= most_wh
 
@@ -228,10 +228,10 @@ class Connector:
         todo = self.step(now)
         if todo & _FORBID:
             self.evse.forbid()
-        if todo & _CHECKPOINT:  # before anything closes: it says that the EV asks
+        if todo & _CHECKPOINT:  # before the contactor closes: the checkpoint says that the EV asks
             self.metering.checkpoint(now)
         if todo & _PERMIT:
-            # The EVSE keeps the 5 s between changes of the duty; a cable cannot wait for them.
+            # The EVSE waits 5 s between changes of the duty; an overloaded cable cannot wait.
             self.evse.permit(self.want_ma, self._protective)
         self._permitted, self._closed = self.want_ma, closed
         self.facts.tell()
@@ -244,7 +244,7 @@ class Connector:
         plugged = evse.plugged
         if evse.unplug_count != self._unplugs:
             self._unplugs, self._permitted = evse.unplug_count, None  # the EVSE forgets it, too
-            # After a stop a bounce is not enough.
+            # After an emergency stop a bouncing plug does not count as unplugged (`away` does).
             self.unplugged_since_stop = not self.sequence.held.waits
             if session is not None and not session.stopping:
                 self._unplugged(session, now)
@@ -265,7 +265,7 @@ class Connector:
                 self.unplugged = False
             asks = evse.closed or levels.C <= evse.state <= levels.D
             self._asking_ms = now if asks else self._asking_ms
-            # An EV that toggles S2 must not fill the flash: it asks for a while longer.
+            # An EV that toggles S2 must not fill the flash: it counts as asking for longer.
             asks = asks or (session.asking and now - self._asking_ms < _ASKING_MS)
             if asks != session.asking or (self._closed and not evse.closed):
                 session.asking, todo = asks, _CHECKPOINT
@@ -308,7 +308,7 @@ class Connector:
 
     def check_cable(self):
         """True if the socket still has the cable of a session: it is locked, or its coding can be
-        read. Where nothing reads that, an open lock counts as an empty socket."""
+        read. Where no part reads the coding, an open lock counts as an empty socket."""
         if self.lock is not None and self.lock.locked:
             self._cable_left = True
         elif self._cable_left:

@@ -4,7 +4,7 @@
 
 name|component.variable[instance]|type|access|limits|default|unit
 
-component.variable: the other face of the same setting (device model of 2.x); empty: none.
+component.variable: the name of the setting in the device model of 2.x; empty: it has none.
 type: b boolean, i integer, s text, m list of measurands (default: those of it that are
     measured here), p phase rotation list (default:
     unknown, for every connector there is), k key in hexadecimal, c list of words that the

@@ -5,8 +5,8 @@ attaches, makes the messages and understands the answers:
 
     family                          1 or 2, see kinds.TXID: who acknowledges a START
     no_id                           id of a session whose START was given up, or None
-    render(kind, payload)           (action, message), or None: this protocol tells it by nothing;
-                                    raises Refused
+    render(kind, payload)           (action, message), or None: this protocol has no message for
+                                    the event; raises Refused
     async send(action, message)     the answer; raises Refused, asyncio.TimeoutError, and what
                                     a lost connection raises
     answered(kind, payload, answer) raises Refused where the answer counts as none
@@ -59,7 +59,8 @@ class Delivery:
         # its STOP. Also in the journal: the answer must survive a power cut.
         self.known = {}
         for _, payload in journal.state(TXID):
-            # Without the last fields: of a version that had only the first family.
+            # A record without the last fields comes from a version that knew only the first
+            # family.
             families, uuid = payload[2:4] if len(payload) > 3 else (1, None)
             if isinstance(payload[1] or 0, int) and isinstance(families, int):
                 self.known[payload[0]] = [payload[1], families, uuid]
@@ -75,13 +76,15 @@ class Delivery:
         try:
             self._journal.keep(TXID, session, [session] + known)
         except (JournalFull, OSError, ValueError) as exc:
-            # RAM has it as long as we run; after a cut its end would be told without an id.
+            # RAM has the id until the next start. After a power cut the end of this session would
+            # be sent without an id.
             log.error("ocpp", "id of session %s not stored: %r", session, exc)
 
     # -- the queue -------------------------------------------------------------------------
 
     def attach(self, renderer):
-        """A connection: its protocol renders from now on. Waits of the one before are over."""
+        """A connection has begun: its protocol renders from now on. The waits of an earlier
+        connection are over."""
         self._renderer = renderer
         self._not_before_ms = 0
 
@@ -104,7 +107,8 @@ class Delivery:
             return
         seq, kind, payload = record
         if kind != START and payload[0]:
-            # Acknowledged under another protocol: this one has to hear of the beginning first.
+            # The START was acknowledged under another protocol. This protocol needs the START
+            # first.
             known = self.known.get(payload[0])
             if known and not known[_FAMILIES] & renderer.family:
                 seq, kind, payload = self._journal.start_of(payload[0]) or record
@@ -130,7 +134,7 @@ class Delivery:
             answer = await renderer.send(action, message)
             renderer.answered(kind, payload, answer)
         except asyncio.TimeoutError:
-            # Only an answer says that processing failed. Wait, then again.
+            # A timeout is no refusal: it does not count as an attempt. Wait, then send again.
             self._wait(max(MIN_RETRY_S, self._settings.get("TransactionMessageRetryInterval")))
             log.warn("ocpp", "%s not answered, will be sent again", action)
         except Refused as exc:
@@ -153,7 +157,7 @@ class Delivery:
     def _give_up(self, renderer, seq, kind, payload):
         self.given_up += 1
         if kind == START:
-            # The session goes on; the rest of it is told without an id.
+            # The session goes on; its other events are sent without an id.
             self.acknowledge(payload, renderer.family, renderer.no_id)
         self._finish(seq, kind, payload)
 
@@ -169,8 +173,8 @@ class Delivery:
     # -- time ------------------------------------------------------------------------------
 
     def time(self, stamp):
-        """Unix seconds of a stamp; the same stamp gives the same time for ever. Raises
-        Refused where it cannot be told yet.
+        """Unix seconds of a stamp; the same stamp gives the same time for ever. Raises Refused
+        while the time is not known.
 
         For a boot that never learnt the time an offset is fixed once, on flash, so that a
         repetition after another restart carries the same time.
@@ -181,7 +185,7 @@ class Delivery:
         boot = stamp[0]
         offset = self._clock.wall(self._clock.boot, 0)
         if offset is None:
-            # Accepted by a central system whose own clock is not to be believed.
+            # The central system accepted the charger, but sent a time that cannot be true.
             raise Refused("the time is not known", True)
         try:
             if boot == self._clock.boot:
@@ -194,7 +198,7 @@ class Delivery:
                 finally:
                     release("store.lost_time")
         except (JournalFull, OSError) as exc:
-            # Sent now and repeated after a restart it would carry another time, and look like
-            # another session. There is room again once the contactor is open.
+            # If the event was sent now, and again after a restart, it would carry two times and
+            # look like two sessions. The journal has room again once the contactor is open.
             raise Refused("its time cannot be stored (%r)" % exc, True)
         return offset + stamp[1]

@@ -12,7 +12,7 @@ from store import kinds
 from store.journal import JournalFull
 
 # The reaction to a fault.
-WARN = 0  # told, nothing stops
+WARN = 0  # reported; charging goes on
 PAUSE = 1  # the EV is asked to let go, the session waits
 OPEN = 2  # the contactor opens at once, the session waits
 END = 3  # the contactor opens at once, the session ends
@@ -21,7 +21,7 @@ END = 3  # the contactor opens at once, the session ends
 AUTO = 0  # by itself
 UNPLUG = 1  # when the EV has been unplugged; a restart does not help (see `recovery`)
 RESTART = 2  # after a restart: a person has to find the cause first
-PERSON = 3  # when a person who may says so; a restart does not help (see `recovery`)
+PERSON = 3  # when an authorised person resets it; a restart does not help (see `recovery`)
 
 # A fault is shown at least this long, so that it is seen and does not chatter.
 HOLD_MS = 5000
@@ -65,7 +65,7 @@ ReaderLost|00The card reader does not answer.
 """  # noqa: E501
 
 
-# Why a session ends that a fault ends, most important first; "other" for all other causes.
+# Reasons of sessions that a fault ends, most important cause first; "other" for all other causes.
 _END_REASONS = const("""
 EmergencyStop emergency_stop
 RcdTripped ground_fault
@@ -131,10 +131,10 @@ class Faults:
         self._ended = []  # causes that are over and were told
 
     def report(self, cause, info, now, watched=False):
-        """A part has found `cause`; True if that is news.
+        """A part has found `cause`; returns True if the cause is new.
 
-        A cause that ends by itself, or is `watched`, stays until its part says that it is gone
-        (`gone`) and may report it at every look; others are events, and the table decides.
+        A cause that ends by itself, or is `watched`, lasts until its part calls `gone`; the part
+        may report it at every look. Any other cause is an event: the table decides when it ends.
         """
         lasts = watched or clearing(cause) == AUTO
         known = self._found.get(cause)
@@ -185,19 +185,20 @@ class Faults:
         return news
 
     def for_person(self, kept=False):
-        """Causes that wait for a person. `kept`: also those that wait for the cable to be out:
-        all that a restart does not end."""
+        """Causes that wait for a person. `kept`: also causes that wait until the cable is out, so
+        that these are all causes that outlast a restart."""
         found = self._found
         waits = (PERSON, UNPLUG) if kept else (PERSON,)
         causes = [c for c in found if clearing(c) in waits and not found[c][_RELEASED]]
-        if kept:  # and those that `step` has not met yet
+        if kept:  # also latched causes that `step` has not seen yet
             causes += [c for c in self._evse.faults if c not in found and clearing(c) in waits]
         return causes
 
     def reset(self, closings=False):
-        """A person who may says that all is well; `closings`: the bound of closings has to be
-        reset, too. False if there is nothing to reset, or a cause is still there: its own, or
-        for `closings` (it may have been any) one that opens."""
+        """An authorised person resets the faults that wait for a person. `closings`: the bound of
+        closings has to be reset, too. False if there is nothing to reset, or a cause is still
+        there. With `closings` every cause that opens the contactor counts: each may have led to
+        the bound."""
         causes = self.for_person()
         for cause in self._found if closings else causes:
             if self._found[cause][_PRESENT] and action(cause) >= OPEN:
@@ -251,7 +252,7 @@ class Held:
         self._journal = journal
         self.counted = 0  # the last session that was counted as cut
         self.waits = 0  # 1: free mode waits until the cable has been out
-        self.on_flash = [], 0, 0  # causes and these two
+        self.on_flash = [], 0, 0  # as stored: the causes, `counted`, `waits`
 
     def keep(self):
         """Put the changes on flash. Never while the contactor is closed."""
@@ -272,7 +273,7 @@ class Held:
             log.error("station", "faults not recorded: %r", exc)
         finally:
             if not kept:
-                closings.news = True  # again at the next look
+                closings.news = True  # written again at the next look
 
 
 def _over(cause, since, now, plugged, released):

@@ -1,11 +1,12 @@
-# Jobs that move files: the log out, a new program in, and both told step by step.
+# Jobs that move files: send the log, fetch a new program, and report each step.
 # MIT license; part of microevse
 """One job at a time, and only while every contactor is open: its imports and files stall the
-interpreter (name resolution, TLS, flash). A job that has to wait says so in the log. The last
-word on each survives a restart, and so does an update that is still to come.
+interpreter (name resolution, TLS, flash). The log says when a job has to wait. The last status of
+each job survives a restart. So does an update that has not begun.
 
-The words are the station's own; a protocol renders those that it has. Of LOG: uploading, uploaded,
-upload_failed. Of FIRMWARE: downloading, downloaded, download_failed, installing, installed,
+The station has its own words for a status; a protocol translates those that it has. Of LOG:
+uploading, uploaded, upload_failed. Of FIRMWARE: downloading, downloaded, download_failed,
+installing, installed, installation_failed. "idle" once the job is over.
 installation_failed. "idle" once nothing is going on.
 """
 
@@ -16,7 +17,7 @@ from evse_base import const, release
 from store import kinds
 from store.journal import JournalFull
 
-# Also the keys of their last words in the journal; update.py has more of them.
+# Also the keys of their last statuses in the journal; update.py has more keys.
 LOG = 1
 FIRMWARE = 2
 
@@ -24,7 +25,7 @@ _LOOK_S = const(1)
 _LONG_LOOK_S = const(30)
 _MAX_QUEUED = const(12)
 RUNNING = ("uploading", "downloading", "downloaded", "installing")
-# How a job can end; a word of another version is not told.
+# Statuses that end a job. A stored status that is not in this list is not reported.
 _OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
 
 
@@ -36,9 +37,10 @@ class Jobs:
         report() -> (source, size) of the log, source() yielding bytes
         async fetch(location, sink, stop), async send(location, source, size, name, stop);
             stop(slow) is True once a newer request has taken the place of this one; slow:
-            this one does not get on
+            True if this one makes no progress
         installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
-            is needed, what() -> text that names it, installed(what) -> True if that runs
+            is needed, what() -> text that names the program, installed(what) -> True if that
+            program runs
             for good, None while it is on trial, False if not; or None
         async reboot(); errors: exceptions by which fetch and send fail
     """

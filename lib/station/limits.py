@@ -111,7 +111,7 @@ class Limits:
             priority, ma, until = self._claims[source]
             if until is not None and now >= until:
                 continue
-            # Of two equals the smaller one wins: the careful side.
+            # Of two claims with the same priority the smaller one wins: that is the careful side.
             if best is None or (priority, -ma) > (best[0], -best[1]):
                 best = (priority, ma, source)
         protective = cap_name in _PROTECTIVE

@@ -58,8 +58,8 @@ def names():
 def supported(meter, thermometer=False):
     """Names that a connector with this meter (None: none fitted) can report.
 
-    What the station offers is always known. The meter's own fields say what it can: one that
-    it does not have is None or (); an empty list is one that has not been read yet.
+    The station always knows its own values. A field of the meter that is None or () stands for a
+    quantity that the meter does not measure; an empty list has not been read yet.
     """
     out = []
     if meter is not None:
@@ -79,7 +79,7 @@ def supported(meter, thermometer=False):
 
 
 def sample(wanted, meter, energy_wh, offered_ma, volts, phases, decidegrees=None):
-    """[[code, phase, value], ...] for the names in `wanted`; what is not known is left out.
+    """[[code, phase, value], ...] for the names in `wanted`; unknown values are left out.
 
     energy_wh, offered_ma, volts, phases: of the connector; meter may be None.
     """
@@ -106,7 +106,7 @@ def sample(wanted, meter, energy_wh, offered_ma, volts, phases, decidegrees=None
 
 
 def _per_phase(out, code, values, label):
-    """Each value carries the name of its conductor; a single one is that of L1: energy managers
-    look for currents and voltages by these names, and find none without."""
+    """Append each value with the name of its conductor. A single value gets the name of L1: energy
+    managers look for currents and voltages by these names."""
     for i, value in enumerate(values or ()):
         out.append([code, label % (i + 1), int(value)])

@@ -3,9 +3,8 @@
 """Polls the meter of one connector and takes periodic and clock-aligned samples.
 
 Samples of a session are journal records; the adapter delivers them. Independent of the
-sample settings the energy of a running session is put on flash every CHECKPOINT_S and
-whenever the contactor opens: that bounds the loss by a power cut where the meter cannot
-be read afterwards.
+sample settings the energy of a running session is put on flash every CHECKPOINT_S and whenever the
+contactor opens. A power cut loses no more than that, even if the meter cannot be read afterwards.
 """
 
 import asyncio
@@ -22,13 +21,13 @@ CHECKPOINT_S = 300
 
 # Without a session the numbers are not needed every second.
 _IDLE_POLL_MS = const(5000)
-# While current may flow, for any setting: over-current is found by these readings.
+# The longest interval while current may flow, whatever the settings say: `over_current` needs it.
 _CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = const(10000)
 _LOST_POLLS = const(3)
 
-# Samples that go into the record of the session's end; beyond, every second is dropped.
+# Samples in the record of a session's end. When there are more, every second one is dropped.
 _END_SAMPLES = const(10)
 
 _DAY_S = const(86400)
@@ -189,9 +188,9 @@ class Metering:
             self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
     def _stamp(self, due):
-        """Stamp of the moment the sample was due: one second late is not a different time."""
-        # A second of uptime and one of the time do not end together: to the millisecond, or two
-        # samples in a row could have the same time.
+        """Stamp of the moment at which the sample was due, even if it is taken a second late."""
+        # A second of uptime and one of the time do not end together. So the delay is taken to the
+        # millisecond, or two samples in a row could have the same time.
         wall = self._clock.now(self._clock.uptime_ms() - due)
         return [self._clock.boot, due // 1000, wall or 0]
 

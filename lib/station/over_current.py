@@ -5,13 +5,14 @@
 from evse_base import const
 
 _SOFT_MORE_MA = const(500)
-# Evidence in ms: a reading above adds the time since the reading before, but at most half of
-# what it takes, so a single reading never does it. One below takes away half of its own time.
+# Evidence in ms. A reading above the limit adds the time since the reading before it, but at most
+# half of what a report needs: a single reading never reports. A reading below the limit takes away
+# half of its own time.
 _SOFT_MS = const(8000)
 _HARD_MS = const(3000)
 FOLLOW_MS = const(6000)  # 5 s for the EV to follow a lower offer, one for the meter
-# Without a reading for so long nothing is known: the contactor opens (`protection`), and what
-# was read before the gap does not count.
+# After so long without a reading the contactor opens (`protection`), and readings from before the
+# gap do not count.
 BLIND_MS = const(10000)
 
 
@@ -44,7 +45,7 @@ class OverCurrent:
         if read_ms == before:
             return None  # an old reading says nothing new
         self._read_ms = read_ms
-        # The first reading may be one of before the closing: no time belongs to it.
+        # The first reading may be from before the closing: it adds no time.
         passed = 0 if before is None else read_ms - before
         if passed > BLIND_MS:
             self._soft_ms = self._hard_ms = 0  # nothing is known of the time in between

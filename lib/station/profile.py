@@ -3,7 +3,7 @@
 """Limits over time as an operator plans them, without any protocol's words.
 
 Three purposes: MAX caps the whole station; DEFAULT is what a session may draw; TX replaces
-DEFAULT for one session, at every moment for which it says something. Times are Unix s or s,
+DEFAULT for one session, whenever TX has a limit. Times are Unix s or s,
 limits tenths of A or W: integers throughout.
 """
 
@@ -45,7 +45,7 @@ def pack(periods):
 
 
 def sooner(a, b):
-    """The smaller of two times of which each may be None: never."""
+    """The smaller of two times; None stands for never."""
     if a is None or b is None:
         return b if a is None else a
     return min(a, b)
@@ -98,7 +98,7 @@ class Profile:
         # fmt: on
 
     def slot(self):
-        """Of all with the same one only the latest is kept."""
+        """Of all profiles with the same slot only the latest is kept."""
         return self.purpose, self.stack, self.connector
 
     def _period(self, i):
@@ -111,7 +111,7 @@ class Profile:
             yield word & MAX_TENTHS, word >> _LIMIT_BITS
 
     def smallest(self):
-        """The smallest limit it ever says, in tenths."""
+        """The smallest limit of the profile, in tenths."""
         return min(tenths for tenths, _ in self.limits())
 
     def timed(self):
@@ -122,8 +122,9 @@ class Profile:
     def at(self, unix, elapsed):
         """(limit in tenths, phases or 0, left) at Unix time `unix`, `elapsed` s into a session.
 
-        The limit is None where it says nothing. left: this holds for so many s; None: for
-        ever. unix None: the time is not known; only what counts from the session speaks then.
+        The limit is None where the profile has none. left: the seconds for which this holds, None:
+        for ever. unix None: the time is not known; then only a profile that counts from the start
+        of the session has a limit.
         """
         left = None
         if unix is None:
@@ -156,7 +157,7 @@ class Profile:
         return word & MAX_TENTHS, word >> _LIMIT_BITS, left
 
     def over(self, unix):
-        """True if it will never say anything again."""
+        """True if the profile has no limit any more, now or later."""
         if unix is None:
             return False
         if self.valid_to is not None and unix >= self.valid_to:
@@ -169,9 +170,10 @@ class Profile:
 def careful(profiles, past, elapsed, ua):
     """(profile or None, its limit in tenths, phases, left) while the time is not known.
 
-    Of the `profiles`, the first goes before the second, those may hold now that come before
-    one which holds for certain. The one of them with the smallest limit is taken. past: Unix s
-    before which it cannot be, or None. ua(profile, tenths, phases): limit in uA.
+    `profiles`: the most important one first. A profile that depends on the time of day may hold
+    now; one that does not certainly holds, and ends the search. Of the profiles up to there, the
+    one with the smallest limit is taken. past: a Unix time in s that is over for certain, or None.
+    ua(profile, tenths, phases): limit in uA.
     """
     least, chosen, soonest = 0, (None, 0, 0), None
     for p in profiles:

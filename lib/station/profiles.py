@@ -1,9 +1,9 @@
-# Charging profiles: how they stack, and the limits of the connectors that follow.
+# Charging profiles: how they stack, and the limits that they set at the connectors.
 # MIT license; part of microevse
 """The set of profiles of a station.
 
-Of one purpose the profile with the highest stack level that says something at a moment
-holds (OCPP 1.6 section 3.13). What they say becomes the claim "profile" and the cap
+Of the profiles of one purpose, the one with the highest stack level that has a limit at a moment
+holds (OCPP 1.6 section 3.13). These limits become the claim "profile" and the cap
 "profile_max" of each connector's `Limits`, and changes at the next boundary. Currents in uA:
 fine enough for a limit in W to come back as the same W.
 
@@ -23,8 +23,9 @@ from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, careful, soo
 
 _MIN_UA = 1000 * MIN_MA
 
-# Energy managers send a new limit every few seconds, and flash is only erased while no EV
-# charges: a profile that follows sooner than this applies at once and is on flash a little later.
+# Energy managers send a new limit every few seconds, but flash is only erased while no EV charges.
+# So a profile that follows sooner than this applies at once and is written to flash a little
+# later.
 _STORE_EVERY_S = const(60)
 
 
@@ -48,7 +49,7 @@ class Profiles:
                 log.warn("profiles", "stored profile not understood: %r", exc)
                 continue
             self._add(profile, rivals)
-        # A cut came between writing a new one and forgetting the old one.
+        # A power cut may have come between writing a new profile and forgetting the old one.
         self._tidy()
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
@@ -67,7 +68,8 @@ class Profiles:
         self._all.sort(key=lambda p: (-p.stack, -p.connector))
 
     def _store(self, now=True):
-        """Write the profiles that wait, if it is time or `now`; the new before the old goes."""
+        """Write the profiles that wait for flash, if it is time or `now`. A new profile is written
+        before the old one is forgotten."""
         uptime = self._clock.uptime()
         for p in list(self._later):
             last = self._written.get(p.slot())
@@ -78,7 +80,7 @@ class Profiles:
                 self._journal.keep(kinds.PROFILE, p.id, p.record())
                 self._later.remove(p)
             except (JournalFull, OSError) as exc:
-                # In force all the same: refusing a lower limit would be worse.
+                # The profile is in force all the same: refusing a lower limit would be worse.
                 log.warn("profiles", "%d not stored yet: %r", p.id, exc)
         self._tidy()
 
@@ -109,7 +111,8 @@ class Profiles:
         self.changed()
 
     def clear(self, id=None, connector=None, purpose=None, stack=None):
-        """Drop the one with this id, or all that fit the rest. Returns how many."""
+        """Drop the profile with this id, or all that match the other arguments. Returns how
+        many."""
         gone = []
         for p in self._all:
             if id is not None:
@@ -139,7 +142,7 @@ class Profiles:
             return ""
         ma, by = min(bounds)
         if profile.purpose == MAX:
-            # It is for all of them together.
+            # A MAX profile limits all connectors together.
             ma = sum(bound[0] for bound in bounds)
         if asked // 1000 <= ma:
             return ""
@@ -148,7 +151,8 @@ class Profiles:
     def session_began(self, session, profile=None):
         """A session has begun; `profile` (TX) came with the command that started it."""
         if profile is not None:
-            # It was promised before: the bound on their number does not apply any more.
+            # The command to start was accepted: the bound on the number of profiles no longer
+            # applies.
             profile.connector, profile.session = session.connector, session.id
             self._add(profile, self._rivals(profile))
             self._tidy()
@@ -156,7 +160,7 @@ class Profiles:
         self.changed()
 
     def session_over(self, session):
-        """Its TX profiles go with it."""
+        """Drop the TX profiles of a session that is over."""
         self._all = [p for p in self._all if p.purpose != TX or p.session != session.id]
         if self._later:
             self._store()
@@ -186,7 +190,8 @@ class Profiles:
         return None, 0, 0, soonest
 
     def _past(self):
-        """Unix s before which it cannot be though the time is not known, or None."""
+        """A Unix time in s that is over for certain, for use while the time is not known; or
+        None."""
         kept = self._journal.get(kinds.TOLD, 0)
         return kept[0] if kept else None
 
@@ -214,7 +219,8 @@ class Profiles:
         return (self.ua(p, tenths, phases) if p else (None, 0)) + (left,)
 
     def _share(self, cap, session):
-        """Part of the station's cap for a session: first come first served, none below 6 A."""
+        """The part of the station's cap that a session gets: the oldest session first, none below
+        6 A."""
         running = [c.session.id for c in self._station.connectors if c.session is not None]
         ahead = sum(1 for number in running if session is None or number < session)
         served = min(len(running) + (session is None), cap // _MIN_UA)
@@ -262,7 +268,7 @@ class Profiles:
         elapsed = uptime - connector.session.started[1] if connector.session else 0
         found = self.limits_at(connector.id, session, self._clock.now(), elapsed)
         claim = found[0] if session is not None else None
-        put(connector.limits, claim, found[2], done)
+        set_limits(connector.limits, claim, found[2], done)
         due = None if found[4] is None else 1000 * (uptime + found[4])
         self._applied[connector.id] = (session, due, milliamps(claim), milliamps(found[2]))
 
@@ -288,7 +294,7 @@ def milliamps(ua):
     return None if ua is None else ua // 1000
 
 
-def put(limits, claim, cap, before=None):
+def set_limits(limits, claim, cap, before=None):
     """The limits of the profiles (uA or None) as claim and cap, unless they are as `before`."""
     claim, cap = milliamps(claim), milliamps(cap)
     if before is None or before[2] != claim:

@@ -4,11 +4,11 @@
 here, twice a second: `Protection` asks the sensors that are fitted and reports causes of faults
 to its connector, whose table (`faults`) decides what becomes of the session.
 
-Each sensor is read by itself: one that raises, hangs or gives impossible values has no reading,
-and the others are read all the same. A sensor has points: a wrong reading and a missing one add
-some, a right one takes some away. With _SURE points its cause is reported, with none it is
-cleared. So one disturbance does nothing, nor does one wrong look in four; two looks in a row do,
-or every third one for 5 s. A missing reading counts a third of a wrong one.
+Each sensor is read by itself: a sensor that raises, hangs or gives impossible values has no
+reading, and the other sensors are read all the same. A sensor has points: a wrong reading and a
+missing one add some, a right one takes some away. With _SURE points its cause is reported, with
+none it is cleared. So a single disturbance does nothing, and neither does one wrong look in four;
+two looks in a row do, or every third one for 5 s. A missing reading counts a third of a wrong one.
 """
 
 import asyncio
@@ -26,7 +26,8 @@ _SWITCHED_MS = const(1000)
 _WRONG = const(6)  # two looks in a row: 1 s
 _NONE = const(2)  # six looks in a row: 3 s; a DS18B20 has none in its first second
 _GOOD = const(-2)
-# Of a meter's readings, which are fewer: three without a current in a row.
+# Points of a meter's reading without a current: three in a row are enough, as a meter is read less
+# often than the other sensors.
 _NO_CURRENT = const(4)
 _READ = const(-4)
 _SURE = const(12)
@@ -64,8 +65,9 @@ _CAUSES = const(
 class Protection:
     """Watches one connector. A part that is not fitted is None.
 
-    full_ma: the rating of the board. poles: has wrong(closed) -> number of the first pole that
-    is not, and any_closed(). earth_lost(), stopped(): inputs of protective earth and emergency
+    full_ma: the rating of the board. poles: has wrong(closed) -> number of the first pole that is
+    not in the state `closed`, and any_closed(). earth_lost(), stopped(): inputs of protective
+    earth and emergency
     stop. temp_dc(): tenths of a degree, None without a reading; derating: temperature.Derating.
     """
 
@@ -82,9 +84,10 @@ class Protection:
         self._stopped = stopped
         self._points = bytearray(len(_CAUSES))
         self._closed = False
-        self._switched_ms = clock.uptime_ms() - _SWITCHED_MS  # the first look tells of a weld
-        self._phases = 0  # how many the meter has told at most
-        self._read_ms = None  # of the meter's reading that was judged last
+        # So that the first look reports a weld
+        self._switched_ms = clock.uptime_ms() - _SWITCHED_MS
+        self._phases = 0  # the most phases with a current so far, by the meter
+        self._read_ms = None  # uptime of the meter's reading that was judged last
         self._failed_looks = 0
         self._probed = False
         self._tested_ms = clock.uptime_ms()
@@ -99,14 +102,17 @@ class Protection:
         while True:
             try:
                 self.look(self._clock.uptime_ms())
-                # Here too: the connector's own task may wait for a lock, a meter or a test.
+                # Here too, because the connector's own task may wait for a lock, a meter or a
+                # test.
                 self._connector.sequence.held.keep()
-                if self._chores is None or self._chores.done():  # at first, or it has died
+                # At first, or after the task has ended
+                if self._chores is None or self._chores.done():
                     self._chores = asyncio.create_task(self._do_chores())
                 self._failed_looks = 0
                 self.beat()
             except Exception as exc:
-                # No beat: the watchdog resets if this goes on. The first to act is the trip.
+                # `beat` is not called: the watchdog resets the charger if this goes on. The trip
+                # below opens the contactor before that.
                 log.error("station", "protection: %r", exc)
                 self._failed_looks += 1
                 if self._failed_looks > 1:
@@ -126,7 +132,7 @@ class Protection:
             try:
                 self._ask(sensor, now)
             except Exception as exc:
-                failure = exc  # the others have their turn first
+                failure = exc  # raised once the other sensors have been asked
         self._look_pilot(evse)
         if failure is not None:
             raise failure
@@ -204,8 +210,8 @@ class Protection:
         return _NO_CURRENT if highest is None else _READ
 
     def _highest(self, currents):
-        """The largest current in mA; None if they cannot be true, or a phase is missing that
-        was there before. A meter that is wired the other way round tells negative ones."""
+        """The largest current in mA; None if the currents cannot be true, or a phase is missing
+        that was there before. A meter that is wired in reverse gives negative currents."""
         highest = count = 0
         for ma in currents or ():
             if ma is not None:  # a phase that the meter cannot tell
@@ -247,16 +253,16 @@ class Protection:
                 log.error("station", "test: %r", exc)
             await asyncio.sleep(LOOK_S)
 
-    def _nobody_there(self):
+    def _is_idle(self):
         connector = self._connector
         return connector.session is None and connector.waiting is None
 
     def probe_is_due(self):
-        """Once, where an EV stood in the way of the test at boot and has gone since."""
+        """True once, if an EV prevented the test at boot and has gone since."""
         evse = self._connector.evse
         if self._probed or evse.front_end.low_mv is not None:
             return False
-        return evse.state == A and self._nobody_there()
+        return evse.state == A and self._is_idle()
 
     async def probe(self):
         """Send -12 V for a moment, with no EV there: the state machine looks at it."""
@@ -269,23 +275,25 @@ class Protection:
             evse.out_of_service(False)
 
     def test_is_due(self, now):
-        """At each plug-in, and once a day, whether there is a session or not; after a failure once
-        a minute. Never while the contactor is closed: then it is due as soon as that is open."""
+        """True after each plug-in and once a day, with or without a session; after a failure once
+        a minute. Never while the contactor is closed: the test is then due as soon as it is
+        open."""
         rcd, evse = self._rcd, self._connector.evse
         if rcd is None or evse.closed:
             return False
         failed = self._connector.faults.has("RcdTestFailed")
         if now - self._tested_ms >= (_RETEST_MS if failed else self.rcd_test_ms()):
             return True
-        # One that has tripped lets nothing close, and is a fault of its own, which ends only once
-        # a test has passed.
+        # An RCD that has tripped keeps the contactor open. The trip is a fault of its own, which
+        # ends only after a passed test.
         wanted = evse.plugged or "RcdTripped" in evse.faults
         return not failed and wanted and not rcd.fresh() and not rcd.standing()
 
     async def test_rcd(self, now):
-        """Test the RCD; a failure is a fault until it has passed. A trip that is latched already
-        fails, too."""
-        # In this order: the tick may close at any moment before this, and cannot after it.
+        """Test the RCD; a failure is a fault until a test has passed. If a trip is latched
+        already, the test fails, too."""
+        # `expire` comes before the look at the contactor: until then the tick may close it,
+        # afterwards it cannot.
         self._rcd.expire()
         if self._connector.evse.closed:
             return

@@ -27,7 +27,7 @@ PLAUSIBLE_WH = 10000
 
 METER_TRIES = 3
 
-# After these a session without an end is none of a closing that went wrong.
+# After one of these causes a session without an end does not count as a failed closing.
 _COMMANDED = ("SoftRestart", "HardRestart", "FirmwareUpdate")
 
 
@@ -42,7 +42,7 @@ async def end_all(station, kind, clock):
             connector.request_stop(reason)
     give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
     while clock.uptime_ms() < give_up:
-        await asyncio.sleep(0.1)  # at least one window: it counts the closing that has ended
+        await asyncio.sleep(0.1)  # the EVSE counts the ended closing in its next window
         if all(c.session is None and not c.evse.closed for c in station.connectors):
             break
     else:
@@ -68,7 +68,7 @@ class _Cut:
         self.seq = 1 if uuid else None
 
     def seen(self, at, more):
-        """A record with this stamp, which begins its newer fields with a number."""
+        """Note a record of the session. `more`: its newer fields; the first one is its number."""
         self.at = at
         if self.seq and more and isinstance(more[0], int):
             self.seq = max(self.seq, more[0] + 1)
@@ -86,10 +86,11 @@ def restore(station, journal, cause="SoftRestart", stop=False):
         connector = station.connector(number)
         if connector is not None:
             _restore_held(connector, payload if isinstance(payload, list) else [])
-            # A session whose number was counted before would not count when it is cut.
+            # The number of a new session has to be above `counted`, or it would not count if it
+            # was cut.
             station.seen_session(connector.sequence.held.counted)
     cut = _find_cut(station, journal)
-    # A stop that breaks the supply leaves no time to write: it looks like this.
+    # An emergency stop that cuts the supply leaves no time to write: it looks like a power cut.
     waits = stop and cause == "PowerUp"
     for connector in station.connectors:
         own = [session for session in cut if session.connector == connector.id]
@@ -99,9 +100,9 @@ def restore(station, journal, cause="SoftRestart", stop=False):
 
 
 def _restore_held(connector, payload):
-    """A fault that kept the contactor open before still does. A record of another version, or one
-    that cannot be read, does not keep the charger from starting and permits nothing more: a person
-    has to reset it then."""
+    """Restore the faults that kept the contactor open before the restart. A record that cannot be
+    read, or is of another version, does not prevent the start and permits nothing more: then a
+    person has to reset it."""
     causes = payload[1] if len(payload) > 1 and isinstance(payload[1], list) else [None]
     evse, held = connector.evse, connector.sequence.held
     evse.restore_closings(payload[2] if len(payload) > 2 else None)
@@ -119,10 +120,10 @@ def _restore_held(connector, payload):
 
 
 def _count_cut(connector, sessions, commanded, waits):
-    """These sessions have no end. Where the EV was asking, and no command caused the restart, the
-    closing may have caused it: it counts, on flash before the next closing. Until a session has
-    its end it is found, but not counted again, at each start. `waits`: a stop may have cut the
-    supply."""
+    """Count the sessions without an end against the bound of closings. If the EV was asking and no
+    command caused the restart, the closing may have caused it: the count is on flash before the
+    next closing. A session is found at each start until it has its end, but it is counted once.
+    `waits`: an emergency stop may have cut the supply."""
     evse, held = connector.evse, connector.sequence.held
     for session in sessions:
         if session.number > held.counted:
@@ -143,7 +144,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
         try:
             await _end(station, session, reason, journal)
         except (JournalFull, OSError) as exc:
-            # Still open in the journal: the next start tries again.
+            # The session is still open in the journal: the next start tries again.
             log.error("station", "session %d cannot be ended: %r", session.number, exc)
     if not station.settings.get("FreeMode"):
         return

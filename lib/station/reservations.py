@@ -3,9 +3,10 @@
 """Reservation of one connector, or of any (connector 0) (OCPP 1.6 section 5.13).
 
 A reservation ends when a session begins with it, at its expiry, when it is cancelled, and
-when its connector has a fault or is out of service. For a reservation of connector 0 one
-connector remains available: as soon as no more are left than such reservations, those are
-reserved. Each is a record of the journal and holds after a restart.
+when its connector has a fault or is out of service. A reservation of connector 0 needs one
+available connector: as soon as no more connectors are available than there are such reservations,
+all of these connectors are reserved. Each reservation is a record of the journal and holds after a
+restart.
 """
 
 from evse_base import log
@@ -30,7 +31,7 @@ class Reservation:
         self.kind = kind
 
     def matches(self, token, parent=None, kind=ANY):
-        """True for the token it was made for, and for one of the same group."""
+        """True for the token of the reservation, and for a token of its group."""
         return same_token(token, self.token, kind, self.kind) or same_group(parent, self.parent)
 
 
@@ -62,7 +63,7 @@ class Reservations:
         for connector, token, number in cut:
             found = self._find(number)
             if found and found.connector in (0, connector) and found.matches(token, found.parent):
-                # The session had begun; only this record was not taken away any more.
+                # The session had begun; the restart came before this record was removed.
                 self._drop(found, "used")
 
     # -- commands ------------------------------------------------------------------------
@@ -71,8 +72,8 @@ class Reservations:
         """Make reservation `number`, in place of one with the same number.
 
         connector: 0 for any. Returns "accepted", "faulted", "occupied", "unavailable" or
-        "rejected" (no such connector, no token, expiry passed, cannot be stored). The state of the
-        connector is looked at first: it says more than a date that cannot be.
+        "rejected" (no such connector, no token, expiry passed, cannot be stored). A bad state of
+        the connector is the answer even if the expiry is bad, too: it says more.
         """
         self.sweep()
         chosen = self._station.connector(connector)
@@ -138,8 +139,9 @@ class Reservations:
     def best(self, token, parent, asked=False, kind=ANY):
         """The free connector where a session for this token should begin, None without one.
 
-        A connector that is reserved for it goes first, then one with a cable in. One that is
-        reserved for a group counts until the central system was `asked` for that of the token.
+        A connector that is reserved for it goes first, then one with a cable in. A connector that
+        is reserved for a group counts as long as the central system was not `asked` for the group
+        of the token.
         """
         found, rank = None, 0
         for connector in self._station.connectors:
@@ -171,10 +173,10 @@ class Reservations:
         return None
 
     def end(self, entry):
-        """A session has begun with it."""
+        """Remove a reservation that a session has used."""
         self._drop(entry, "used")
 
-    # -- keeping the book ----------------------------------------------------------------
+    # -- the list of reservations --------------------------------------------------------
 
     def _of(self, connector):
         """Reservations of this connector that still hold; asking removes none: see `sweep`."""

@@ -41,7 +41,7 @@ class Sequence:
         self._motor = asyncio.Lock()
         self._unlock_ms = 0  # the next try to unlock
         self._commanded = False  # an unlock command waits for the contactor
-        self.beat_ms = clock.uptime_ms()  # when the task last went round
+        self.beat_ms = clock.uptime_ms()  # uptime of the last round of the task
         self.held = Held(connector, journal)
 
     # -- beginning -----------------------------------------------------------------------
@@ -52,8 +52,8 @@ class Sequence:
         waiting = connector.waiting
         if connector.metering.meter is not None:
             if not await connector.metering.refresh() and connector.metering.energy_wh is None:
-                # Without a first reading there is nothing to bill from. The meter is asked
-                # again; if it stays silent that becomes a fault.
+                # Without a first reading there is nothing to bill from. The meter is asked again;
+                # a meter that does not answer becomes a fault.
                 return
         if self._lock is not None and not self._lock.locked:
             async with self._motor:
@@ -99,7 +99,7 @@ class Sequence:
             connector.clear_fault("NoRecordSpace")
             return
         if reservation is not None:
-            # Behind the START: a cut between the two is put right at boot.
+            # After the START: the next boot repairs a power cut between the two.
             self._station.reservations.end(reservation)
         connector.session_began(session, self._clock.uptime_ms())
         connector.metering.checkpoint(self._clock.uptime_ms())
@@ -121,7 +121,7 @@ class Sequence:
             self._write_stop(session)
 
     def _write_stop(self, session):
-        """Write the STOP record. False if even that failed: it will be tried again."""
+        """Write the STOP record. False if it could not be written: it will be tried again."""
         connector = self._connector
         now = stamp(self._clock)
         samples = connector.metering.end(now)
@@ -144,8 +144,8 @@ class Sequence:
                 log.warn("station", "end of session %d: %r", record[0], exc)
             if samples is None:
                 return False
-            # Room is reserved for a plain one, the samples are extra: fewer, then none. The
-            # first and the last say most.
+            # The journal reserves room for a STOP without samples. So leave out some samples, then
+            # all. The first and the last sample are the most important.
             record[6] = samples[:-1:2] + samples[-1:] if len(samples) > 2 else None
 
     def stop_now(self, reason):
@@ -158,8 +158,8 @@ class Sequence:
             self._write_stop(session)
 
     def reset_faults(self, closings=True):
-        """A person who may says that all is well; `closings`: with the bound of closings. False
-        if nothing waits for that, or its cause is still there: then nothing is reset."""
+        """An authorised person resets the faults; `closings`: and the bound of closings. False if
+        no fault waits for a person, or its cause is still there: then nothing is reset."""
         connector = self._connector
         closings = closings and connector.evse.closings.why is not None
         done = connector.faults.reset(closings)
@@ -188,7 +188,8 @@ class Sequence:
     async def _unlock_when_open(self):
         connector = self._connector
         sensed = connector.poles_closed is not None
-        asked, open_ms = self._clock.uptime_ms(), 0  # when it was seen open first
+        # Uptime at which the poles were first seen open
+        asked, open_ms = self._clock.uptime_ms(), 0
         while True:
             now = self._clock.uptime_ms()
             if connector.session is not None or connector.evse.closed:
@@ -229,7 +230,7 @@ class Sequence:
         connector = self._connector
         self._station.reservations.sweep()
         todo = connector.look(self._clock.uptime_ms())
-        # Before all that takes time: the supply may go a moment after the fault.
+        # Before the actions that take time: the supply may fail right after the fault.
         self.held.keep()
         if todo & RECORD_STOP:
             await self.record_stop()

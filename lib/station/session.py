@@ -6,13 +6,13 @@ from evse_base import const, urandom
 
 from .authorization import ANY, same_group, same_token
 
-# Why a session ends, and the trigger that its record tells. The words are those of no protocol:
-# all that OCPP 1.6, 2.0.1 and 2.1 can say is in here, and an adapter maps what its version has no
-# word for to "other". They are on flash: never change one.
-# Above the empty line: the reasons that this station gives. Below it: those that it cannot find;
-# only an adapter may give them (`request_stop`). A time-out of the connection ends no
-# session: without a cable none has begun. Over the control pilot an EV only lets go, which pauses;
-# it tells no state of charge. Limits of a transaction, master pass, local credit and a watch over
+# Reasons for which a session ends, each with the trigger of its record. The words belong to no
+# protocol. They cover all reasons of OCPP 1.6, 2.0.1 and 2.1; an adapter maps a reason without a
+# word in its version to "other". They are on flash: never change one.
+# Above the empty line: the reasons that this station finds. Below it: reasons that only an adapter
+# may give (`request_stop`). A time-out of the connection ends no session: without a cable none has
+# begun. Over the control pilot an EV can only stop asking, which pauses the session; it cannot
+# tell its state of charge. Limits of a transaction, master pass, local credit and a watch over
 # the supply are not there.
 _ENDS = const("""
 local stop_authorized
@@ -41,9 +41,9 @@ energy_transfer_rejected abnormal
 power_quality abnormal
 """)
 
-# How many CHANGE records a session may have: so many at once, and one more each minute; of the
-# limit alone, one when there was none for a minute. Changes that are left out are counted in the
-# next one, which tells the state of its own time.
+# Bound on the CHANGE records of a session: _BURST of them at once, then one more each minute. A
+# change of the limit alone is recorded only if there was no record for a minute. The next record
+# counts the changes that were left out; it holds the present state, not theirs.
 _BURST = const(20)
 _EACH_MS = const(60000)
 # The offer has to change by this much to be worth a record.
@@ -115,19 +115,20 @@ class Session:
         self.stopping = None  # reason, from the decision to stop on
         self.stop_recorded = None  # reason, once the STOP record is on flash
         self.stop_token = self.stop_kind = None  # the token that ended it, if one did
-        self.asking = False  # as on flash: the EV asks, the contactor is closed or will be
+        # As stored: the EV asks, and the contactor is closed or about to close
+        self.asking = False
         self.deauthorized = False  # the central system no longer accepts the token
         # (charging state, plugged, deauthorized, mA offered) as last recorded and as last seen.
         self._told = self._seen = ("connected", True, False, 0)
         self._left_out = 0
-        self._free_ms = 0  # when all of its records have been earned
+        self._free_ms = 0  # uptime from which _BURST records may be written at once again
 
     @property
     def energy_wh(self):
         return max(0, self.meter_wh - self.meter_start_wh)
 
     def advance(self, meter_wh):
-        """A new register reading. One that goes backwards is not believed."""
+        """Take a new register reading. A reading that goes backwards is ignored."""
         if meter_wh is not None and meter_wh > self.meter_wh:
             self.meter_wh = meter_wh
 
@@ -154,7 +155,7 @@ class Session:
 
     def change(self, connector, now_ms, clock):
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
-        has had too many. `recorded` has to follow once it is on flash."""
+        has had too many. Call `recorded` once the record is on flash."""
         plugged = connector.evse.plugged
         # idle (no car), connected, charging, suspended_ev or suspended_evse.
         state = connector.status if plugged else "idle"
@@ -187,7 +188,7 @@ class Session:
 
 
 def _trigger(before, now):
-    """The word for the difference, None if there is none. The offer counts while it is used."""
+    """The trigger of a change, None if there is none. The offer counts only while charging."""
     if before[1] != now[1]:
         return "plugged" if now[1] else "unplugged"
     if before[2] != now[2]:

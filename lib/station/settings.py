@@ -23,7 +23,7 @@ _ROTATIONS = const(("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS
 _KEY_MIN = const(16)
 _KEY_MAX = const(40)
 
-# These two are one password in two spellings: setting one forgets the other.
+# These two settings are one password in two spellings: setting one of them forgets the other.
 _PASSWORDS = const(("AuthorizationKey", "BasicAuthPassword"))
 
 
@@ -59,7 +59,7 @@ class Settings:
             count = self.get("NumberOfConnectors")
             return ",".join(["%d.Unknown" % number for number in range(count + 1)])
         if fields[2] == "m":
-            # A default promises nothing that no meter here measures.
+            # The default leaves out what no fitted meter measures.
             return ",".join([w for w in fields[5].split(",") if w in self.measurands])
         return fields[5]
 
@@ -76,7 +76,7 @@ class Settings:
         return value
 
     def access(self, name):
-        """For the central system: "r", "rw", "w", or "" if it does not see this one."""
+        """For the central system: "r", "rw", "w", or "" if it does not see this setting."""
         access = _fields(name)[3]
         if access[0] == "-":
             return ""
@@ -118,7 +118,7 @@ class Settings:
         return None
 
     def variable(self, name):
-        """ "Component.Variable[instance]" of a setting, "" if it has no such face."""
+        """ "Component.Variable[instance]" of a setting, "" if it has none in 2.x."""
         return _fields(name)[1]
 
     def unit(self, name):

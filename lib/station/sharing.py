@@ -1,7 +1,7 @@
 # One supply for several connectors: SiteMaxCurrent is split among those in use.
 # MIT license; part of microevse
-"""Each connector gets a cap "site". The parts are equal, and none is below 6 A, which is the
-least that a pilot can offer (IEC 61851-1 annex A): who came too late for that waits.
+"""Each connector gets a cap "site". The parts are equal, and none is below 6 A, which is the least
+that a pilot can offer (IEC 61851-1 annex A): a session that began too late for such a part waits.
 
 A part grows only when the others have had time to follow their smaller parts: the sum of the
 currents that EVs may still be drawing never exceeds the supply. Without a session a connector has

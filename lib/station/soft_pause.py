@@ -1,6 +1,6 @@
 # A pause of charging that lets a lost connection come back.
 # MIT license; part of microevse
-"""A TLS handshake stalls the interpreter for longer than the contactor may stay closed unseen,
+"""A TLS handshake stalls the interpreter for longer than the contactor may stay closed unwatched,
 so a lost wss:// connection is made again only while it is open. A car can charge all night:
 after some minutes offline, and at most once an hour, the EV is asked to let go for the time of a
 handshake. If it does not let go, charging continues: nothing opens under load for the network.
@@ -61,7 +61,7 @@ class SoftPause:
         self.count += 1
         log.info("net", "charging pauses for a moment to connect again")
         try:
-            # Those that are open, too: none of them may close in the meantime.
+            # Pause the EVs with an open contactor, too: none may close during the handshake.
             for evse in self._evses:
                 evse.pause()
             await self._until(self._open_or_refused, LET_GO_MS)

@@ -32,7 +32,7 @@ from .tokens import Tokens
 
 # Time for the answer to a reset command to leave.
 REPLY_S = 1
-# The longest that a restart waits for its farewell to be heard.
+# The longest time that a restart waits for its farewell to be sent.
 FAREWELL_S = 0.8
 
 
@@ -80,7 +80,7 @@ class Station:
         connector.sequence = Sequence(connector, rcd, self.journal, self.clock, self)
         self.connectors.append(connector)
         if lock is None or not lock.fitted:
-            # A fixed cable is never unlocked (errata 4.0): said, and not to be changed.
+            # A fixed cable is never unlocked (errata 4.0): the setting says so, read only.
             self.settings.provide("UnlockConnectorOnEVSideDisconnect", "false")
         self.settings.offer_measurands(measurands.supported(meter))
         return connector
@@ -91,7 +91,7 @@ class Station:
         return self._last_session
 
     def seen_session(self, number):
-        """This number is taken."""
+        """Mark a session number as used."""
         self._last_session = max(self._last_session, number)
 
     def connector(self, number):
@@ -110,11 +110,11 @@ class Station:
     # -- events --------------------------------------------------------------------------
 
     def emit(self, kind, connector, data):
-        """Tell all listeners. One that fails is logged; the station goes on."""
+        """Tell all listeners. A listener that fails is logged; the station goes on."""
         if self.resetting == "done":
             return
         if self.resetting == "hard" and kind in ("status", "fault"):
-            # The contactor is tripped open on purpose: that is no fault to tell.
+            # The contactor is tripped open on purpose: no fault to report.
             return
         for fn in self.listeners:
             try:
@@ -165,7 +165,7 @@ class Station:
     async def remote_start(self, token, connector=None, profile=None, kind=ANY, start_id=None):
         """Start for a token, at a connector or the best free one. False if it cannot start.
 
-        profile: a Profile (TX) for the session that begins by this. Where
+        profile: a Profile (TX) for the session that this command begins. Where
         AuthorizeRemoteTxRequests is set the token is checked after this has returned.
         kind: ANY where the protocol tells none; it is recorded as "Central" then. start_id: the
         id of this command, recorded with the session; None where the protocol has none.
@@ -180,7 +180,7 @@ class Station:
         if chosen is None or not chosen.free:
             return False
         if not self.reservations.admits(chosen, token, parent, kind):
-            # Of whose group the token is, only the central system may know (section 5.13).
+            # Only the central system may know the group of the token (section 5.13).
             if not self.reservations.asks_for_group(chosen):
                 return False
         elif not self.settings.get("AuthorizeRemoteTxRequests"):
@@ -243,8 +243,8 @@ class Station:
             self.emit("status", 0, {"status": self.status, "error": None, "info": None})
 
     def reset_faults(self):
-        """A person who may (page, console; never a central system) resets the faults that wait for
-        that. False if none does, or a cause is still there."""
+        """An authorised person (page, console; never a central system) resets the faults that wait
+        for a person. False if no fault does, or a cause is still there."""
         return any([connector.sequence.reset_faults() for connector in self.connectors])
 
     async def unlock(self, connector):
@@ -278,7 +278,7 @@ class Station:
         try:
             await asyncio.wait_for(self.farewell(), FAREWELL_S)
         except Exception as exc:
-            # It is a courtesy: the restart comes all the same.
+            # The farewell is a courtesy: the restart comes all the same.
             log.info("station", "farewell: %r", exc)
 
     # -- life ----------------------------------------------------------------------------
@@ -310,10 +310,10 @@ class Station:
                 connector.wake()
 
     def _spawn(self, coro):
-        """Run beside everything else; kept, or the collector takes the task."""
+        """Run a task of its own. The list keeps the garbage collector from taking it."""
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(coro))
 
     def oldest_beat_ms(self):
-        """How long ago the connector task that is late most went round, ms (watchdog)."""
+        """How long ago the most overdue connector task had its last round, ms (watchdog)."""
         return self.clock.uptime_ms() - min(c.sequence.beat_ms for c in self.connectors)

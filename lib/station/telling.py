@@ -18,8 +18,8 @@ AUTHORIZED = const(2)  # a token is accepted: it waits for the cable, or its ses
 OFFERING = const(4)  # the EV may draw current
 DRAWING = const(8)  # the contactor is closed: the EV draws current, or could
 # Further bits of the event "changed".
-CHARGING_STATE = const(16)  # `charging_state` is another one
-LIMIT = const(32)  # `Connector.want_ma` is another one
+CHARGING_STATE = const(16)  # `charging_state` has changed
+LIMIT = const(32)  # `Connector.want_ma` has changed
 
 # After the first offer an EV may take this long to ask, before it counts as not wanting.
 _ASK_MS = const(5000)
@@ -49,9 +49,9 @@ class Facts:
         self._told = None  # (status, fault, info) as the listeners were told last
 
     def update(self, now):
-        """Bring all of it up to date at uptime `now` ms.
+        """Bring all facts up to date at uptime `now` ms.
 
-        Returns (status, info): one word for all of it, and a detail beyond it or None.
+        Returns (status, info): one word for all facts, and a detail beyond it or None.
         """
         connector = self._connector
         session, ma = connector.session, connector.want_ma
@@ -97,7 +97,7 @@ class Facts:
         self._asked_ms = now if asked_ms is None else asked_ms
         if now - self._asked_ms >= _CLOSE_MS:
             return "suspended_evse"
-        # The contactor is about to close: no news yet.
+        # The contactor is about to close: there is nothing to report yet.
         return "suspended_ev" if before == "idle" else before
 
     def _status(self):

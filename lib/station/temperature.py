@@ -14,7 +14,7 @@ _KELVIN_25 = 298.15
 _STEPS = ((650, 620), (680, 650), (710, 620))
 _SHARES = (1, 2, 4)
 STOP = const(3)
-# Outside it is no temperature but a broken sensor or wire.
+# A value outside this range is a broken sensor or wire.
 _SENSOR_DC = (-400, 1250)
 
 
@@ -58,7 +58,7 @@ def mcp9700_dc(mv):
 
 
 def ntc_dc(mv, pullup=10000, r25=10000, beta=3950, vcc_mv=3300):
-    """Tenths of a degree Celsius; None where it is shorted or not there."""
+    """Tenths of a degree Celsius; None if the NTC is shorted or missing."""
     if mv is None or not 0 < mv < vcc_mv:
         return None
     ohms = pullup * mv / (vcc_mv - mv)
@@ -67,7 +67,7 @@ def ntc_dc(mv, pullup=10000, r25=10000, beta=3950, vcc_mv=3300):
 
 
 def reader(cfg, read_mv):
-    """fn() -> tenths of a degree for a profile's `temp` table. read_mv() may be None: the
+    """fn() -> tenths of a degree for a profile's `temp` table. read_mv() returns None when the
     converter is full or empty."""
     if cfg.get("type", "mcp9700") == "mcp9700":
         return lambda: mcp9700_dc(read_mv())

@@ -60,7 +60,8 @@ class Tokens:
         return "Accepted."
 
     def _choose(self, token, kind):
-        """The connector a card shown anywhere is meant for."""
+        """The connector that a token is meant for, shown at a reader that serves all
+        connectors."""
         for connector in self._station.connectors:
             session = connector.session
             if session is not None and same_token(session.token, token, session.kind, kind):
@@ -73,7 +74,7 @@ class Tokens:
         free = reservations.best(token, parent, False, kind)
         if free is not None:
             return free
-        # With nothing free the card can only end a session of its group.
+        # If no connector is free, the token can only end a session of its group.
         for connector in self._station.connectors:
             if connector.session is not None and connector.session.parent:
                 return connector

@@ -1,10 +1,10 @@
-# A new program: waiting for its date, downloading, installing, and the restart between.
+# A new program: waiting for its date, downloading, installing, and the restart after that.
 # MIT license; part of microevse
 """The steps of one firmware update.
 
-The request is a journal record until it has failed or the new program is about to start;
-then "installing" is one, and a later start tells whether it worked: the next one if something
-else runs, the one that is confirmed after a healthy run otherwise.
+The request is a journal record until it has failed or the new program is about to start. Then the
+record "installing" takes its place, and a later start reports the result: the next start if
+another program runs, else the start that is confirmed after a healthy run.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from .upload import Job
 # Keys of the FIRMWARE records in the journal.
 _REQUEST = const(0)
 _INSTALLING = const(3)
-# A location may be longer than a record of the journal (1024 bytes; the schema sets no limit):
-# it is kept in pieces then, under these keys; the next request's under the other ones, so that
-# a cut between two of them leaves the old request whole.
+# A location may be longer than a record of the journal (1024 bytes; the schema sets no limit). It
+# is then kept in pieces under these keys. The pieces of the next request have the other keys, so
+# that a power cut between two of them leaves the old request whole.
 _PIECE = const(600)
 _PIECES = const((100, 200))
 
-# How long a reboot waits for the central system to hear why.
+# How long a reboot waits until the central system has been told the reason.
 _TELL_S = const(10)
 
 
@@ -41,7 +41,7 @@ def _readable(record, fields):
 
 
 class _Sink:
-    """Hands a download to the installer, piece by piece, while that may touch the flash."""
+    """Hands a download to the installer, piece by piece, whenever flash may be written."""
 
     def __init__(self, installer, allowed):
         self._installer = installer
@@ -62,7 +62,7 @@ class _Sink:
 
 
 class Update:
-    """jobs: the Jobs that this is part of; they give this up once nothing is waiting."""
+    """jobs: the Jobs that owns this update, and drops it once there is nothing left to do."""
 
     def __init__(self, jobs, journal, clock):
         self._jobs = jobs
@@ -70,14 +70,15 @@ class Update:
         self._clock = clock
         self._job = None
         self._at = 0  # Unix time before which it must not be fetched
-        self._name = None  # the name that the records have instead of a long location
+        self._name = None  # the name that stands for a long location in the records
         self._fetched = None  # installer that has a complete download
-        self._begun = None  # [_INSTALLING, ...]: the running version is on trial, nothing told yet
+        # [_INSTALLING, ...]: the running version is on trial; no result is reported yet
+        self._begun = None
 
-    # -- asked for -----------------------------------------------------------------------
+    # -- the request ---------------------------------------------------------------------
 
     def request(self, location, at, retries, interval):
-        """A new update; one that has not been installed yet is forgotten for it.
+        """Take a new update request. It replaces an update that has not been installed yet.
 
         Raises JournalFull, OSError.
         """
@@ -138,7 +139,7 @@ class Update:
         if self._begun is not None:
             done = self._outcome()
             if done is None:
-                # Not the truth yet: it may be taken back.
+                # The version is on trial: it may be taken back.
                 self._jobs.now[FIRMWARE] = "installing"
             else:
                 self._tell(done)
@@ -155,9 +156,9 @@ class Update:
         return installer.installed(begun[3] if len(begun) > 3 else None)
 
     def _tell(self, done):
-        """The installation is over, one way or the other."""
+        """Report the end of the installation."""
         journal, begun = self._journal, self._begun
-        # In this order: a cut in between tells it once more, never not at all.
+        # In this order a power cut in between makes the report twice, but never loses it.
         self._jobs.say(FIRMWARE, "installed" if done else "installation_failed")
         request = journal.get(kinds.FIRMWARE, _REQUEST)
         if request is not None and request[1:3] == begun[1:3]:
@@ -172,7 +173,7 @@ class Update:
     def due(self):
         """True if the next step may be taken now."""
         if self._begun is not None:
-            # Nothing new before this one has ended.
+            # No new update before the trial of this one has ended.
             return self._outcome() is not None
         if self._job is None:
             return False
@@ -183,7 +184,7 @@ class Update:
             return False
         return self._jobs.may_begin(self._job, "firmware update")
 
-    # -- done ----------------------------------------------------------------------------
+    # -- the work ------------------------------------------------------------------------
 
     async def work(self):
         """The next step: one try of the download, or the installation."""
@@ -201,8 +202,9 @@ class Update:
         services = self._jobs.services
         installer = services.installer()
         if installer is None:
-            # Not even begun: it would end in nothing. installation_failed and not
-            # download_failed, because another location or another try would not help.
+            # The download does not begin, as this board cannot install it. The status is
+            # installation_failed and not download_failed, because another location or another try
+            # would not help.
             log.warn("file", "firmware update refused: this board has no installer")
             self._end("installation_failed")
             return
@@ -222,7 +224,7 @@ class Update:
             return
         if job is not self._job:
             self._tidy(installer)
-            return  # another one is wanted by now
+            return  # a newer request has taken its place
         log.info("file", "firmware downloaded, %d bytes", size)
         self._fetched = installer
         self._jobs.say(FIRMWARE, "downloaded")
@@ -230,14 +232,15 @@ class Update:
             log.info("file", "installation waits until no car is connected to a session")
 
     def _tidy(self, installer):
-        # Removing a file may erase flash. What is left now goes when the next one begins.
+        # Removing a file may erase flash. A file left now is removed when the next download
+        # begins.
         if self._jobs.services.allowed():
             installer.abort()
 
     async def _install(self):
         installer = self._fetched
         self._jobs.say(FIRMWARE, "installing")
-        # Before the installer changes anything: the next start must know what to tell.
+        # Before the installer changes anything: the next start needs this record for its report.
         begun = [_INSTALLING, self._name, self._at, installer.what()]
         try:
             self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
@@ -254,12 +257,12 @@ class Update:
             if not self._jobs.news:
                 break
             await asyncio.sleep(0.1)
-        # Nothing more from here: the request is closed by the next start.
+        # This program does nothing more: the next start closes the request.
         self._job = self._fetched = None
         await self._jobs.services.reboot()
 
     def _end(self, status):
-        # First the word that outlives a reboot, then the request is forgotten.
+        # First store the status, which outlives a reboot; then forget the request.
         self._jobs.say(FIRMWARE, status)
         self._job = self._fetched = None
         self._forget_request()

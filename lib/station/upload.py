@@ -22,7 +22,7 @@ class Job:
         self.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
         self.interval = max(0, _RETRY_S if interval is None else interval)
         self.next_ms = 0  # uptime before which it is not tried again
-        self.deferred = False  # told that it has to wait
+        self.deferred = False  # the log says that it has to wait
 
     def failed(self, now_ms):
         """One try less; True if that was the last one."""
@@ -32,7 +32,7 @@ class Job:
 
 
 class Upload:
-    """One log that is to be sent. jobs: the Jobs that this is part of; `name`: of the file."""
+    """One log that is to be sent. jobs: the Jobs that owns this upload; `name`: of the file."""
 
     def __init__(self, jobs, settings, clock, job):
         self._jobs = jobs
@@ -45,7 +45,7 @@ class Upload:
         return self._jobs.may_begin(self._job, "log")
 
     async def work(self):
-        """One try."""
+        """Try once to send the log."""
         jobs, job = self._jobs, self._job
         if jobs.now[LOG] != "uploading":
             jobs.say(LOG, "uploading")

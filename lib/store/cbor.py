@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """A compact, self-describing form for records on flash.
 
-Floats, tags and indefinite lengths are left out on purpose: what is counted is an
-int here, and a record that needs more than this is a mistake.
+Floats, tags and indefinite lengths are left out on purpose: numbers are ints here, and a record
+that needs more than this is a mistake.
 """
 
 _DEPTH = 8  # deeper nesting than any record has; bounds the stack on damaged input

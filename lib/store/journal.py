@@ -1,6 +1,6 @@
 # The journal: every durable change first becomes a record here.
 # MIT license; part of microevse
-"""What the charger must not forget, over a NorLog: events to deliver, and state.
+"""All that the charger must not forget, over a NorLog: events to deliver, and state.
 
 Events (START, SAMPLE, CHANGE, STOP) and state records live in two streams, so that a look
 through the state costs the same however many events are queued. Nothing is indexed in
@@ -29,8 +29,8 @@ class Journal(StateLog):
     Call `prepare()` once before the first contactor may close.
 
     Counters: `queued` events not delivered yet, `foreign` events of kinds that this version does
-    not know (kept for one that does, and never handed out), `samples_refused` (no room, told by
-    JournalFull), `samples_dropped` (given up by `prepare`), and those of `log`.
+    not know (kept for a version that does, and never handed out), `samples_refused` (no room:
+    JournalFull was raised), `samples_dropped` (given up by `prepare`), and those of `log`.
     """
 
     def __init__(self, log, clock=None, connectors=1):
@@ -39,9 +39,9 @@ class Journal(StateLog):
         self.queued = self.foreign = 0
         self._reported = 0  # newest event that was told to be unreadable
         self.samples_dropped = 0
-        self._low = norlog.Cursor(_EVENTS, 1)  # everything before it is delivered
+        self._low = norlog.Cursor(_EVENTS, 1)  # every event before it is delivered
         self._ahead = norlog.Cursor(_EVENTS)
-        self._ahead_from = 0  # nothing undelivered from behind here up to _ahead
+        self._ahead_from = 0  # between this one and _ahead nothing is undelivered
         self._newest = 0
         log.mount(self._seen)
         self._settle()
@@ -75,7 +75,7 @@ class Journal(StateLog):
         """Finish what a power cut interrupted between two programs."""
         log = self.log
         if self.running:
-            # A walk over what came after: only where a session was open at the cut.
+            # A walk over the later records: only if a session was open at the power cut.
             hashes = {_session_hash(s): s for s in self.running}
             cursor = norlog.Cursor(_EVENTS, min(v[0] for v in self.running.values()))
             while log.seek(cursor):
@@ -101,14 +101,14 @@ class Journal(StateLog):
     def replay(self, fn):
         """Call `fn(seq, kind, payload, done)` for all live records, oldest first.
 
-        Live are undelivered events, all that is left of sessions that have no end yet
-        (`done` says whether it was delivered), and the latest state records.
+        Live are undelivered events, all records left of sessions that have no end yet (`done` says
+        whether it was delivered), and the latest state records.
         """
         log = self.log
         hashes = [_session_hash(s) for s in self.running]
         events = norlog.Cursor(_EVENTS)
         state = norlog.Cursor(STATE)
-        end = log.next_seq  # what `fn` itself writes is not replayed to it
+        end = log.next_seq  # records that `fn` writes itself are not replayed to it
         while True:
             cursor = None
             seq = end
@@ -159,13 +159,13 @@ class Journal(StateLog):
                     return seq, kind, payload
                 damaged = log.payload(cursor.block, cursor.off, False) is None
                 if damaged or kind == kinds.START:
-                    # Such a START, too: delivered by a later version, behind the rest of its
-                    # session, it would begin a transaction that has no end.
+                    # A damaged START is dropped, too: if a later version delivered it after the
+                    # rest of its session, it would begin a transaction that has no end.
                     console.error("journal", "event %d is damaged and lost", seq)
                     log.mark(cursor.block, cursor.off, norlog.DONE)
                     self.queued -= 1
                 elif seq > self._reported:
-                    # Whole, but it cannot be read: it stays, and is passed over.
+                    # It is whole, but this version cannot read it: it stays, and is passed over.
                     self._reported = seq
                     console.error("journal", "event %d cannot be read: passed over", seq)
             cursor.seq = log.seq + 1
@@ -243,7 +243,7 @@ class Journal(StateLog):
         return True
 
     def give_up(self, keep, most):
-        """Nobody will ever ask for the events: drop the oldest until `keep` are left.
+        """Drop the oldest events until `keep` are left: for a charger that never delivers them.
 
         At most `most` at a time (each costs a program). Returns how many were dropped.
         """
@@ -288,7 +288,7 @@ class Journal(StateLog):
             try:
                 self.keep(kinds.TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
             except JournalFull:
-                pass  # told and counted; stamps of before now wait for the next boot
+                pass  # counted by `append`; stamps of before now wait for the next boot
         elif step and abs(step) > 60:
             console.warn("clock", "stepped by %d s", step)
 
@@ -301,9 +301,9 @@ class Journal(StateLog):
     def prepare(self, erases=None):
         """Make room ahead of need. Only while every contactor is open: an erase stalls.
 
-        Moves what is still needed out of old sectors and erases them; when undelivered
-        events fill everything, gives up samples, a sector's worth at a time from the
-        oldest on, never a START or a STOP. At most `erases` blocks are erased (about
+        Copies what is still needed out of old sectors and erases them. When undelivered events
+        fill everything, gives up samples, a sector's worth at a time from the oldest on, never a
+        START or a STOP. At most `erases` blocks are erased (about
         80 ms each). Returns how many were; 0 means that there is nothing more to do.
         """
         return self._space.prepare(erases)

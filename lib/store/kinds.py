@@ -31,7 +31,7 @@ LAST_EVENT = 4  # the newest kind of event that this version knows
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0. The lowest of them: see is_event
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
-# Who has acknowledged a START, until its STOP is delivered:
+# The acknowledgement of a START, until its STOP is delivered:
 # [session, id|None; families, uuid|None], key session.
 # families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
 TXID = 18
@@ -40,32 +40,32 @@ AVAILABILITY = 20  # [connector, operative]; key connector
 # The kind is there only where the protocol told one; then the key is token, line feed, kind.
 # A token or parent of more than 36 characters is a hash (station.authorization.kept).
 CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
-# Bounds the energy that a power cut can cost, and outlives the records of delivered
-# sessions, so that no session number is given twice.
+# Bounds the energy that a power cut can cost. It outlives the records of delivered sessions, so
+# that no session number is given twice.
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id; as with CACHE
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
-# What of diagnostics and firmware update must outlive a reboot; key the first item:
+# Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
-#   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
-# 1 and 2 [key, status] last word told of diagnostics and of the firmware,
-# 3 [3, location, unix, what|None] the installer was let loose on it (what: which one).
+# bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
+# 1 and 2 [key, status] the last status reported of diagnostics and of the firmware,
+# 3 [3, location, unix, what|None] the installer has begun with it (what: the version).
 FIRMWARE = 40
 SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 
 # The schema that this version writes.
 CURRENT_SCHEMA = 1
 
-# What keeps a contactor open over a restart: causes of faults, and how often it has closed
-# (iec61851.closings), the last cut session that was counted, and 1 if free mode is to wait until
+# The reasons that keep a contactor open over a restart: causes of faults, how often it has closed
+# (iec61851.closings), the last cut session that was counted, and 1 if free mode has to wait until
 # the cable has been out.
 HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
-# Kind and the fields that a payload must begin with: i whole number, s text, S text or None,
-# b yes or no, w stamp, l list, . anything. A payload that does not is not readable. HELD is not in
-# here: `recovery` reads a damaged one as the worst there is.
+# Kind and the fields that a payload must begin with: i whole number, s text, S text or None, b yes
+# or no, w stamp, l list, . anything. A payload without these fields is not readable. HELD has no
+# row: `recovery` reads a damaged HELD as the worst case.
 SHAPES = """
 1 iisi.w
 2 ii.wl

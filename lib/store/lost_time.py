@@ -1,8 +1,8 @@
-# Wall time for boots that ended before anybody told them the time.
+# Wall time for boots that ended before the clock was set.
 # MIT license; part of microevse
-"""How long ago such a boot ended nobody knows. It is placed as late as it can have been:
-its last record one second before the boot after it began. So the order of events is kept,
-nothing lies in the future, and no stamp is from before the clock was invented.
+"""How long ago such a boot ended is not known. It is placed as late as it can have been: its last
+record one second before the next boot began. So the order of events is kept, nothing lies in the
+future, and no stamp is from before the charger was built.
 """
 
 from store.kinds import CHANGE, CHECKPOINT, SAMPLE, TIME

@@ -1,7 +1,8 @@
 # A journal written by an older version, brought forward step by step.
 # MIT license; part of microevse
-"""The journal says by which schema it is written (kinds.SCHEMA; without a record: 1). A newer
-program brings it forward when it opens it, an older one (after a rollback) finds it as it is.
+"""The journal has the number of the schema it is written by (kinds.SCHEMA; without a record: 1). A
+newer program brings it forward when it opens it. An older one (after a rollback) reads it as it
+is.
 
 So a step only adds: records of new kinds beside the old ones, which stay until the next schema.
 It may be cut anywhere and is then done again from its beginning. Kinds and fields are never
@@ -24,7 +25,7 @@ def schema(journal):
 
 def forward(journal, steps=STEPS, wanted=kinds.CURRENT_SCHEMA):
     """Do the steps that are missing. Raises JournalFull, OSError: the rest waits for the next
-    start, and the program must do with what there is."""
+    start, and until then the program uses what is there."""
     found = schema(journal)
     if found > wanted:
         log.warn("journal", "schema %d of a newer version; this one knows %d", found, wanted)

@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """Append-only streams of records on flash where a program only clears bits.
 
-A merge copies what is alive in some neighbouring sectors into an erased block and
-programs the header, with the range of orders it replaces, last: that one program is the
-commit. Before it the copy does not count; after it the originals do not. So there are
-never two of a record, whatever the cut.
+A merge copies the live records of some neighbouring sectors into an erased block. It programs the
+header, with the range of orders that it replaces, last: that one program is the commit. Before the
+commit the copy does not count; after it the originals do not. So no power cut leaves two of a
+record.
 """
 
 import struct
@@ -124,7 +124,7 @@ class NorLog(Records):
                 self._pos[stream] = DATA
             block = self._order[stream][-1]
             off = self._pos[stream]
-            # Sealed until it has succeeded: nothing is written behind a torn record.
+            # Sealed until the write has succeeded: nothing is written behind a torn record.
             self._pos[stream] = self.flash.block_size
             self.next_seq = seq + 1
             self._program(block, off, data)
@@ -213,8 +213,8 @@ class NorLog(Records):
         order = self._order[stream]
         order.insert(order.index(run[0]), new)
         for block in run:
-            # Before anything else happens: once the copy is gone, nothing would say
-            # any more that these were replaced.
+            # Before anything else happens: once the copy is gone, nothing would say any more that
+            # these blocks were replaced.
             self._kill(block)
             self._retire(stream, block)
         return True

@@ -10,7 +10,7 @@ import os
 
 
 def _anded(old, new):
-    """What NOR flash holds after programming `new` over `old`."""
+    """The content of NOR flash after programming `new` over `old`."""
     if old == b"\xff" * len(old):
         return bytes(new)
     return bytes(a & b for a, b in zip(old, new))
@@ -64,9 +64,9 @@ class RamFlash:
 class FileFlash:
     """NOR flash in a file, created (all ones) if it is not there.
 
-    Every program is flushed to the file. On a host that is all there is to it. On a
-    board the file system below may erase a block on any flush: use it only where a
-    stall is allowed at any time, and use a partition otherwise.
+    Every program is flushed to the file. A host needs no more. On a board the file system below
+    may erase a block on any flush: use it only where a stall is allowed at any time, and use a
+    partition otherwise.
     """
 
     def __init__(self, path, blocks=64, block_size=4096):
@@ -79,7 +79,7 @@ class FileFlash:
             have = 0
         if have > size:
             raise ValueError("%s is larger than %d bytes" % (path, size))
-        # A shorter file is one whose creation was cut: what is missing is blank.
+        # The creation of a shorter file was cut: the missing bytes are blank.
         with open(path, "ab") as f:
             while have < size:
                 have += f.write(b"\xff" * min(block_size, size - have))

@@ -1,9 +1,9 @@
 # Records on NOR flash: how they are laid out, found, checked and walked through.
 # MIT license; part of microevse
 """Record: length u16, kind u8, sequence u32, key u16, check u16, flags u8, CRC-32 u32,
-payload; padded to 4 bytes. The check covers what stands before it, so that a walk can
-trust the length without reading the payload; the CRC covers all but the flags. Low flag
-nibble: 1s until done. High nibble: 1s while held.
+payload; padded to 4 bytes. The check covers the bytes before it, so that a walk can trust the
+length without reading the payload; the CRC covers all but the flags. Low flag nibble: 1s until
+done. High nibble: 1s while held.
 """
 
 import struct
@@ -170,7 +170,7 @@ class Records(Sectors):
                 cursor.off += self.size
                 continue
             if cursor.block != order[-1] or not self.room(cursor.stream):
-                cursor.off = self.flash.block_size  # not to search its damaged end again
+                cursor.off = self.flash.block_size  # so that its damaged end is not searched again
             index = order.index(cursor.block) + 1
             if index == len(order):
                 return False

@@ -1,6 +1,6 @@
 # Blocks of NOR flash: erased, in use, to be erased; their order, wear and headers.
 # MIT license; part of microevse
-"""What every block of the flash is, and the steps by which that changes.
+"""The use of every block of the flash, and the steps by which that changes.
 
 Block:  0..15  stamp: magic, version, erase count, CRC. Written right after an erase.
        16..63  sector header, twice: stream, generation, first and last order, base,
@@ -66,7 +66,7 @@ def _either(head):
 
 
 def format(flash):
-    """Erase everything. Only ever on a person's explicit wish."""
+    """Erase everything. Only call it when a person has asked for it."""
     for block in range(flash.blocks):
         flash.erase(block)
 
@@ -113,7 +113,7 @@ class Sectors:
                 and head[4] == _VERSION
                 and head[:_COPY_A] == _sealed(bytes(head[: _COPY_A - 4]))
             )
-            # The erase count goes with a cut between erase and stamp: see below.
+            # The erase count is lost in a power cut between erase and stamp: see below.
             wear = struct.unpack_from("<I", head, 8)[0] if stamped else _UNKNOWN
             sector = _either(head)
             ours = ours or stamped or sector is not None
@@ -167,12 +167,12 @@ class Sectors:
         return True
 
     def _initialise(self):
-        """Stamp a blank region; anything else is not ours to touch."""
+        """Stamp a blank region. Any other content is not ours and is not touched."""
         stamp = _stamp(0)
         first = bytearray(len(stamp))
         self.flash.read(0, first)
         for have, want in zip(first, stamp):
-            # All ones, or our own first stamp, torn: then only its bits are cleared.
+            # All ones, or our own first stamp, torn: then only bits of the stamp are cleared.
             if have & want != want:
                 raise ForeignContent("block 0")
         for block in range(self.flash.blocks):

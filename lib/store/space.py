@@ -1,10 +1,10 @@
 # Room in the journal: what is kept free, and how it is made.
 # MIT license; part of microevse
-"""The rules by which flash is given out and won back.
+"""The rules by which flash is given out and reclaimed.
 
-Appends never erase: what they may use was erased before, and some of it is reserved.
-`prepare` merges, erases and, when undelivered events fill everything, gives up samples, and where
-that is not enough changes (never a START or a STOP). Of an open session the newest of each stays.
+Appends never erase: the blocks for them were erased before, and some are reserved. `prepare`
+merges and erases. When undelivered events fill everything, it gives up samples, and if that is not
+enough changes (never a START or a STOP). Of an open session the newest of each stays.
 """
 
 from evse_base import log as console
@@ -18,10 +18,10 @@ _STATE = const(1)
 # Erased blocks that an append leaves alone: one to merge into, one more for state.
 _FOR_MERGE = const(1)
 _FOR_STATE = const(1)
-_FOR_STARTS = const(1)  # which samples and changes leave to sessions that are still to come
+_FOR_STARTS = const(1)  # samples and changes leave these to sessions that are still to come
 # Below this many beyond the reserves, `prepare` gives up the oldest samples.
 _LOW_WATER = const(2)
-# A sector that stays put while others were erased so many times more changes places.
+# A sector stays while other blocks are erased: after so many more erases it changes places.
 _WEAR_SPREAD = const(16)
 
 
@@ -57,7 +57,7 @@ class Space:
             room = self.log.capacity
             left -= 1
         if kind == kinds.STOP:
-            return left >= 0  # what everything else is kept away from
+            return left >= 0  # room that everything else leaves for a STOP
         sessions = max(self.connectors, len(self.journal.running) + (kind == kinds.START))
         floor = _FOR_MERGE + _FOR_STATE + self._for_stops(sessions, room - size)
         if kind in (kinds.SAMPLE, kinds.CHANGE):
@@ -65,7 +65,7 @@ class Space:
         return left >= floor
 
     def _wanted(self, kind, seq, flags):
-        """What reclaiming keeps: everything alive, and the newest records of open sessions."""
+        """True for records that reclaiming keeps: live ones, and the newest of open sessions."""
         return not norlog.is_dead(flags) or self._newest(seq)
 
     def _newest(self, seq):
@@ -87,7 +87,7 @@ class Space:
     def _merge(self, stream, keep, oldest=False):
         """Merge the longest run of neighbours that fits one sector; True if one did.
 
-        `oldest`: the first pair that does, instead, so as to give up no more than needed.
+        `oldest`: the first pair that fits, instead, so as to give up no more than needed.
         """
         log = self.log
         if not log.ready:
@@ -108,7 +108,7 @@ class Space:
                 best = blocks[i:j]
                 if oldest:
                     break
-        # Exactly now: live bytes do not count the samples that open sessions hold on to.
+        # Counted exactly now: live bytes do not include the samples that open sessions still need.
         if not best or sum([log.needed(b, keep) for b in best]) > log.capacity:
             return False
         lost = log.lost
@@ -130,7 +130,8 @@ class Space:
         return True
 
     def _move_cold(self):
-        """Put what never changes on the most worn block, and its own into use."""
+        """Put a sector that never changes on the most worn block, and free its own block for
+        use."""
         log = self.log
         for stream in (_STATE, _EVENTS):
             cold = log.coldest(stream)
@@ -154,8 +155,8 @@ class Space:
         log = self.log
         low = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + _LOW_WATER
         low += self._for_stops(self.connectors, 0)
-        # Nothing written since it was last found that nothing is to do: to look again would
-        # walk the sectors every two seconds, longer and longer as they fill.
+        # Nothing was written since the last call that found nothing to do. Another look would walk
+        # the sectors every two seconds, and take longer as they fill.
         n = 0 if log.programs == self._idle_at else self._prepare(erases, low)
         if log.ready >= low:
             self.journal.told_full = False

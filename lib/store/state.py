@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Values by kind and key, in a stream of their own on a NorLog.
 
-A new value is written, then the old one marked superseded: a cut between the two is
-put right at boot. A look-up walks the few sectors of the stream; the 16-bit hash of the
-key in each record header saves reading the others.
+A new value is written, then the old one marked superseded; boot repairs a power cut between the
+two. A look-up walks the few sectors of the stream; the 16-bit hash of the key in each record
+header saves reading the others.
 """
 
 from evse_base import log as console
@@ -29,7 +29,7 @@ def key_hash(key):
 
 def _fits(kind, payload):
     """False for a payload that this version cannot read: fields are missing or of another type.
-    Of a kind that is not known here nothing is expected."""
+    For a kind that this version does not know, any payload fits."""
     at = kinds.SHAPES.find("\n%d " % kind)
     if at < 0:
         return True
@@ -39,7 +39,7 @@ def _fits(kind, payload):
     for i in range(len(shape)):
         letter, value = shape[i], payload[i]
         if letter == "i":
-            # What is larger was not counted by a charger.
+            # A charger cannot have counted a larger number.
             good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
         elif letter in "sS":
             good = isinstance(value, str) or (value is None and letter == "S")
@@ -86,7 +86,7 @@ class StateLog:
                 return payload
             raise ValueError
         except (ValueError, TypeError, IndexError, KeyError):
-            # A good CRC around something this version did not write.
+            # The CRC is good, but this version did not write such a record.
             self.log.skipped += count
             return None
 
@@ -99,7 +99,7 @@ class StateLog:
         raise JournalFull("no room for kind %d" % kind)
 
     def _settle_state(self, newest):
-        """Supersede what the newest record replaces, had a cut prevented that."""
+        """Supersede the record that the newest one replaces, if a power cut prevented that."""
         log = self.log
         if newest and log.find(STATE, newest):
             kind, entry = log.kind, self._load(log.block, log.off)

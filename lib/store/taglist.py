@@ -4,19 +4,18 @@
 
 The region is two halves that take turns. Each holds a header and entries of one size, sorted
 by upper-cased token and kind. An update (`tagwriter`) writes the other half and programs its
-header last: until then the old list is the list, after that the new one, whatever cut comes
-between. The list that was replaced stays there until the next update and is fallen back on if
-the newer one rots.
+header last: a power cut leaves the old list before that, the new list after it. The list that was
+replaced stays there until the next update, and is used again if the newer one is damaged.
 
 header: magic 4, form u8, bytes of a token u8, of a parent u8, form of the list before u8,
     generation u32, version u32, count u32, CRC-32 of the entries, CRC-32 of all before it.
 entry: token, kind and status u8 (high and low half), parent, expiry u32 (Unix s, 0: never).
 
 Form 1 has 20 bytes for a token and for a parent (in its header: 0), no kinds and five
-statuses. What can be said in it is written in it, so that an older version finds the list
-after a rollback: that is every list of OCPP 1.6. Form 2 has the bytes that its longest token
-and parent need. To an older version a half of form 2 is empty: it takes the list before that,
-if that is still there, and tells the central system that one's version, or 0. A list of form 1
+statuses. A list that fits form 1 is written in it, so that an older version finds the list after a
+rollback: that is every list of OCPP 1.6. Form 2 has the bytes that its longest token and parent
+need. To an older version a half of form 2 is empty: it takes the older list in the other half, if
+that is still there, and reports its version to the central system, or else 0. A list of form 1
 is read as it is, and becomes form 2 with the first update that needs it, in the other half.
 """
 
@@ -45,7 +44,7 @@ _PAGE = const(256)
 
 
 class ForeignContent(Exception):
-    """The region holds something that is not ours; `tagwriter.format` makes it so."""
+    """The region holds something that is not ours; `tagwriter.format` would replace it."""
 
 
 class TagList:
@@ -85,14 +84,14 @@ class TagList:
     def find(self, token, kind=""):
         """(status, expiry Unix s or None, parent or None) of a token, None if not listed.
 
-        Its own kind goes before an entry without a kind. For a token without a kind every
-        entry of its text speaks, and one that refuses it goes first.
+        An entry of its own kind goes before an entry without a kind. For a token without a kind
+        every entry of its text counts, and an entry that refuses it goes first.
         """
         width, buf = self.token, self._buf
         # ASCII only: bytes have one upper case on every interpreter, text has not.
         key = token.encode().upper()
         if not 0 < len(key) <= width or b"\0" in key or (kind and kind not in KINDS):
-            return None  # what cannot be in the list is not in it
+            return None  # a text that cannot be in the list is not in it
         key += b"\0" * (width - len(key))
         low, high = 0, self.count
         head = memoryview(buf)[:width]
@@ -117,7 +116,7 @@ class TagList:
                 parent = bytes(buf[width + 1 : -4]).rstrip(b"\0").decode()
                 expiry = int.from_bytes(buf[-4:], "little")
                 status = buf[width] & 15
-                # A word of a newer version is not "accepted", whatever it is.
+                # A status of a newer version is not "accepted", whatever it means.
                 status = STATUSES[status] if status < len(STATUSES) else "invalid"
                 found = status, expiry or None, parent or None
         return found
@@ -150,7 +149,7 @@ class TagList:
         for base in (0, self.half):
             head = bytearray(_HEAD)
             self.flash.read(base, head)
-            # A torn erase or program of ours only ever leaves more ones than were meant.
+            # A torn erase or program of ours only leaves more ones than were meant.
             for i in range(len(MAGIC)):
                 if head[i] & MAGIC[i] != MAGIC[i]:
                     raise ForeignContent("no list of tokens, and not blank")
@@ -170,8 +169,8 @@ class TagList:
         for head in heads:
             self.generation = head[0]  # the highest
         if len(heads) > 1 and heads[0][2] == 1 and heads[1][2] == 2 and heads[1][5] != 1:
-            # The list before the higher one was none of form 1. An older version, to which form 2
-            # is no list, has begun to count anew.
+            # The list before the higher one was not of form 1. An older version, which does not
+            # know form 2, has begun to count anew.
             heads.reverse()
         while heads:
             _, base, form, token, parent, _, version, count, crc = heads.pop()
@@ -194,5 +193,5 @@ class TagList:
 
 
 if not IN_PLACE:
-    # Read from files later it would stall the interpreter while a car charges.
+    # Loaded now: reading it from a file later would stall the interpreter while a car charges.
     from . import tagwriter  # noqa: E402, F401

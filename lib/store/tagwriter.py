@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """Updates of a `taglist.TagList`, which says how the list lies on flash.
 
-An update that cannot be made raises ValueError, which says why: the list is what it was.
-While one is made each entry is a `packed` one: token in upper case, a zero, kind and
+An update that cannot be made raises ValueError with the reason; the list is then unchanged.
+During an update each entry is a `packed` one: token in upper case, a zero, kind and
 status u8, expiry u32, parent. The zero sorts a token before a longer one that begins with it.
 """
 
@@ -14,7 +14,7 @@ from evse_base import const, crc32
 
 from .taglist import FIRST, HEADER, KINDS, MAGIC, STATUSES, TOKEN
 
-_STATUSES_1 = const(5)  # that form 1 knows
+_STATUSES_1 = const(5)  # the number of statuses that form 1 knows
 _FORM_1 = const(20)  # bytes of a token and of a parent in it
 _DROP = const(0x0F)  # status of a change that takes an entry out
 _LAST = const(0xFFFFFFFF)
@@ -26,7 +26,7 @@ def packed(token, info, kind=""):
     """A change of the list: a token and what holds for it.
 
     info: {"status", "expiry", "parent"}, or None to take the token out. kind: one of KINDS.
-    ValueError for what has no place in a list.
+    ValueError for an entry that has no place in a list.
     """
     # ASCII only: bytes have one upper case on every interpreter, text has not.
     key = _checked(token, "token").upper()
@@ -51,7 +51,7 @@ def _checked(text, name):
 
 
 def _key(change):
-    """What changes are sorted by: the token, and its kind."""
+    """The sort key of changes: the token, and its kind."""
     n = change.find(b"\0")
     return change[:n], change[n + 1] >> 4
 
@@ -91,7 +91,7 @@ async def _write(tags, version, changes, old_count):
     await writer.flush()
     generation = tags.generation + 1
     version = version if count else 0  # 0 says: empty (OCPP 1.6, 5.10)
-    # Form 1 is as the versions wrote it that knew no other.
+    # Form 1 is written exactly as the versions did that knew no other form.
     shape = (token, parent, tags.form if tags.count else 0) if form > 1 else (0, 0, 0)
     head = struct.pack(HEADER, MAGIC, form, *shape, generation, version, count, crc)
     _check_open(tags)
@@ -223,7 +223,7 @@ class _Writer:
 
     async def erase(self, address):
         """Make the block at `address` blank, while that is allowed."""
-        # Between two stalls everybody else has a turn, and a car may begin to charge.
+        # A pause between two stalls: other tasks run, and a car may begin to charge.
         await asyncio.sleep(0)
         _check_open(self._tags)
         _blank(self._tags.flash, address // self._tags.flash.block_size)

@@ -15,16 +15,16 @@ from evse_base import log
 from .stream import Progress, TransferError, watch, words
 from .url import join, parse  # noqa: F401 (join: for callers)
 
-# Without a byte moving for this long a connection is given up (and resumed, if it can be).
+# A connection without a byte for this long is given up (and resumed, if it can be).
 STALL_S = 60
 # How often a download that has made progress is taken up again within one `fetch`.
 RESUMES = 5
-# Larger than any flash that is meant here: a server that sends without end is cut off.
+# Larger than the flash of any board: a server that sends without end is cut off.
 LIMIT = 16 * 1024 * 1024
 
 
 class _Download(Progress):
-    """What has been received so far, over as many connections as it takes."""
+    """The bytes received so far, over as many connections as it takes."""
 
     def __init__(self, sink, limit, gate, stop):
         Progress.__init__(self, gate, stop)
@@ -32,9 +32,9 @@ class _Download(Progress):
         self._limit = limit
         self._begun = False
         self.done = 0
-        self.skip = 0  # bytes to come that are here already
+        self.skip = 0  # bytes to come that have been received before
         self.size = None
-        self.tag = None  # the server's name for this very version of the file, as bytes
+        self.tag = None  # the server's name (ETag) for this very version of the file, as bytes
 
     async def begin(self, size):
         """The server said how long it is in all (None: it did not). TransferError if wrong."""
@@ -49,7 +49,7 @@ class _Download(Progress):
         await self._store(self._sink.begin, size)
 
     async def take(self, chunk):
-        """The next piece. TransferError if there are too many."""
+        """Take the next piece. TransferError if there are too many."""
         if self.skip:
             size = len(chunk)
             chunk = chunk[self.skip :]
@@ -62,12 +62,12 @@ class _Download(Progress):
         self.done += len(chunk)
 
     async def _store(self, fn, what):
-        # The sink may wait for its moment: that is not the server's silence.
+        # The sink may wait for flash: that does not count as silence of the server.
         self.held = True
         try:
             await fn(what)
         except OSError as exc:
-            # Not to be taken for an error of the network.
+            # A failure of the sink must not look like an error of the network.
             raise TransferError("what came cannot be stored: %s" % words(exc)) from None
         finally:
             self.held = False
@@ -75,7 +75,7 @@ class _Download(Progress):
 
 
 def _module(scheme):
-    # One at a time is needed, and rarely.
+    # Only one of these modules is needed at a time, and rarely.
     if scheme == "ftp":
         from . import ftp as module
     else:
@@ -111,7 +111,7 @@ async def fetch(
 async def send(url, source, size=None, name="", tls=None, gate=None, stop=None, stall_s=STALL_S):
     """Put what `source()` yields at `url`; raises as `fetch`.
 
-    size: bytes in all, None if nobody knows (HTTP then sends chunks). name: file name told
+    size: bytes in all, None if it is not known (HTTP then sends chunks). name: file name told
     to HTTP servers. stop: as for `fetch`.
     """
     target = parse(url)

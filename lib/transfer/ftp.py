@@ -2,11 +2,11 @@
 # MIT license; part of microevse
 """RFC 959 with PASV, or EPSV (RFC 2428) where the server has no IPv4; REST to resume.
 
-Servers are many and old: a positive reply that is not the one waited for is one too many of
-the command before, and passed over; replies may have any number of lines, within bounds.
+Servers are many and old. A positive reply that was not expected is an extra reply to the command
+before, and is skipped; replies may have any number of lines, within bounds.
 
-The path of the URL is taken from the login directory on (RFC 1738 section 3.2.2); write
-%2F for the root. Nothing here is secret on the wire: that is what FTP is.
+The path of the URL is taken from the login directory on (RFC 1738 section 3.2.2); write %2F for
+the root. FTP protects nothing on the wire.
 """
 
 from .stream import CHUNK, Channel, TransferError, blocks
@@ -38,13 +38,13 @@ class _Control:
     async def open(self, target):
         """Connect, log in, binary mode."""
         await self._progress.may_stall()
-        # Once: by name, the data connections could go to another one of its servers.
+        # Resolved once: by name, the data connections could go to another one of its servers.
         self._host = address(target.host, target.port)
         await self._channel.open(self._host, target.port)
         await self.expect("greeting", (220,), True)
         await self.tell("USER " + (target.user or "anonymous"))
         if await self.expect("USER", (230, 331)) == 331:
-            # By name only: the text of a failure must not hold the password.
+            # Named here by their words only: the text of a failure must not hold the password.
             password = target.password if target.user else "microevse@"
             await self.tell("PASS " + (password or ""))
             await self.expect("PASS", (230, 202))
@@ -54,7 +54,7 @@ class _Control:
     async def reply(self, first=False):
         """(code, text of the last line) of one reply, multi-line ones read to their end.
 
-        first: nothing has come before, so what has no code is no FTP.
+        first: no reply has come before, so a line without a code is not FTP.
         """
         code = None
         for _ in range(_REPLY_LINES):
@@ -100,7 +100,7 @@ class _Control:
         """A data connection to where the server listens."""
         number = 0
         for command in ("PASV", "EPSV"):
-            # Either reply will do: some servers give the other one's.
+            # Either reply will do: some servers answer one command with the reply of the other.
             code, text = await self.ask(command, 227, 229)
             if text is not None:
                 number = _pasv_port(text) if code == 227 else _epsv_port(text)
@@ -109,8 +109,8 @@ class _Control:
         else:
             raise TransferError("FTP server says %d to PASV and EPSV" % code)
         channel = Channel(self._progress)
-        # Always the same host: a server that names another one, a private one or 0.0.0.0 is
-        # behind NAT, or up to no good.
+        # Always the same host: a server that names another one, a private one or 0.0.0.0 is behind
+        # NAT, or attacks.
         await channel.open(self._host, number)
         return channel
 
@@ -119,7 +119,7 @@ class _Control:
             if goodbye:
                 await self.tell("QUIT")
         except OSError:
-            pass  # the file is over; how the line ends does not matter
+            pass  # the file is complete; an error at the end of the connection does not matter
         await self._channel.close()
 
 
@@ -169,7 +169,7 @@ async def get(target, download, _tls):
         if download.done:
             code, _ = await control.ask("REST %d" % download.done, 350)
             if code != 350:
-                download.skip = download.done  # all of it comes again
+                download.skip = download.done  # the whole file comes again
         await control.tell("RETR " + name)
         await control.expect("RETR", (125, 150))
         while True:
@@ -179,7 +179,7 @@ async def get(target, download, _tls):
             await download.take(chunk)
         await data.close()
         if download.size is None:
-            # Only this tells the end from a connection that was lost.
+            # Only this reply tells the end of the file from a lost connection.
             await control.expect("RETR", (226, 250))
         elif download.done < download.size:
             raise EOFError
@@ -205,7 +205,7 @@ async def put(target, source, _size, _name_told, progress, _tls):
         await control.expect("STOR", (125, 150))
         for block in blocks(source):
             await data.send(block)
-        await data.close()  # which is how FTP says that this was all
+        await data.close()  # in FTP this ends the file
         await control.expect("STOR", (226, 250))
         ended = True
     finally:

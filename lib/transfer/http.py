@@ -1,6 +1,6 @@
 # HTTP/1.1 downloads that resume, and uploads with PUT or POST.
 # MIT license; part of microevse
-"""RFC 9110 and 9112, as far as moving one file needs them: one request per connection."""
+"""As much of RFC 9110 and 9112 as the transfer of one file needs: one request per connection."""
 
 from binascii import b2a_base64
 
@@ -9,10 +9,10 @@ from .url import resolve
 
 REDIRECTS = 5
 HEADERS = 100  # lines
-INTERIM = 20  # answers (1xx) before the one that counts
+INTERIM = 20  # interim answers (1xx) before the final one
 _MOVED = (301, 302, 303, 307, 308)
 _HEX = b"0123456789abcdefABCDEF"
-# All others are passed over, however long they are and whatever bytes they hold.
+# All other headers are skipped, however long they are and whatever bytes they hold.
 _WANTED = (
     b"location", b"content-length", b"content-range", b"content-encoding",
     b"transfer-encoding", b"etag",
@@ -35,7 +35,7 @@ class _Answer:
         return self._headers.get(name, b"")
 
     def number(self, name):
-        """A header that is a number, None if it is not there. TransferError if it is none."""
+        """A header that is a number, None if it is missing. TransferError if it is no number."""
         text = self.get(name)
         if not text:
             return None
@@ -101,7 +101,7 @@ async def _head(channel):
 
 
 def _address(where):
-    """A Location as text; what is not ASCII in it, or a space, is percent-encoded."""
+    """A Location as text; a space, or a character that is not ASCII, is percent-encoded."""
     parts = []
     done = 0
     for i, byte in enumerate(where):
@@ -125,7 +125,7 @@ def _follow(target, answer, left):
     except ValueError as exc:
         raise TransferError("redirection: %s" % exc) from None
     if to.scheme == "ftp" or (target.secure and not to.secure):
-        # What was asked for in secret must not be fetched in the open.
+        # A secret request must not be repeated without encryption.
         raise TransferError("redirection to a weaker protocol")
     return to
 
@@ -154,7 +154,7 @@ async def get(target, download, tls):
 
 
 async def _body(channel, answer, download):
-    """Check what is about to come, then take it."""
+    """Check the announced size and range, then take the body."""
     if answer.status not in (200, 206):
         raise TransferError("HTTP status %d" % answer.status)
     if answer.get(b"content-encoding").lower() not in (b"", b"identity"):
@@ -247,7 +247,7 @@ async def put(target, source, size, name, progress, tls):
         if 200 <= answer.status < 300:
             return
         if answer.status == 303 and left < REDIRECTS:
-            return  # taken; the rest is for a person to look at
+            return  # the server has the file; a person has to look at the rest
         if answer.status in _MOVED:
             target = _follow(target, answer, left)
             left -= 1
@@ -271,8 +271,8 @@ async def _upload(method, target, source, size, name, progress, tls):
         try:
             await _send_body(channel, source, size)
         except OSError:
-            # It may have refused without reading everything: the answer tells. If there is
-            # none the next line raises what the network has to say.
+            # The server may have refused without reading everything: then its answer tells why. If
+            # there is none, the next line raises the error of the network.
             pass
         return await _head(channel)
     finally:

@@ -1,7 +1,8 @@
-# One connection of a transfer: lines and bytes in, bytes out, and is it still moving?
+# One connection of a transfer: lines and bytes in, bytes out, and a check that it still moves.
 # MIT license; part of microevse
-"""Reads are never cancelled one by one, that would lose bytes: a transfer that stands still
-is ended as a whole, and whoever can goes on from the last byte that reached the sink.
+"""Reads are never cancelled one by one, because that would lose bytes: a transfer that stands
+still is ended as a whole, and a protocol that can resume goes on from the last byte that reached
+the sink.
 
 No server can hold a transfer for ever: STALL_S without a byte end a connection, and the whole
 transfer ends when it has taken ALLOWED_S and one second more for each KB of the file.
@@ -13,12 +14,12 @@ import errno
 import evse_base as port
 
 LINE_LIMIT = 1024  # bytes of a line that are kept, unless a caller wants more or less
-LINE_MOST = 32768  # a line longer than this is none
+LINE_MOST = 32768  # a longer line is an error
 CHUNK = 1024  # bytes asked for at once
 BLOCK = 1024  # small pieces are joined to about this much before they are sent
 _LOOK_S = 1
 ALLOWED_S = 300
-SLOW_S = 10  # behind this rate, and another transfer may take its place
+SLOW_S = 10  # if it is so far behind this rate, another transfer may take its place
 RATE = 1000  # bytes/s that a file comes or goes with at least, in the long run
 
 
@@ -37,17 +38,17 @@ def words(exc):
 
 
 class Progress:
-    """When something last moved. `held`: waiting for ourselves, not for the network.
+    """When a byte last moved. `held`: waiting for this charger, not for the network.
 
     gate: async callable that returns when a connection may be made, or None. stop: fn(slow)
-    -> True once the transfer is no longer wanted, or None; slow: it does not get on.
+    -> True once the transfer is no longer wanted, or None; slow: it makes no progress.
     """
 
     def __init__(self, gate=None, stop=None):
         self._gate = gate
         self._stop = stop
-        self._spent_ms = 0  # that the network has had, over all connections
-        self.moved = 0  # bytes of the file, those that were sent again included
+        self._spent_ms = 0  # time of the network, over all connections
+        self.moved = 0  # bytes of the file, with those that were sent again
         self.held = False
         self.touch()
 

@@ -51,7 +51,7 @@ def _decode(text):
             i += 1
     for byte in out:
         if byte < 32 or byte == 127:
-            # CR and LF would put commands of somebody else's into ours.
+            # CR and LF would add commands of an attacker to ours.
             raise ValueError("URL has a control character")
     try:
         return bytes(out).decode()

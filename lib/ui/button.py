@@ -1,23 +1,24 @@
 # A push button: short and long presses, without chatter.
 # MIT license; part of microevse
-"""Nothing runs while nobody presses: an interrupt sets `flag`, the rest is polled."""
+"""Nothing runs while the button is not pressed: an interrupt sets `flag`, the rest is polled."""
 
 import asyncio
 
 import evse_base as port
 from evse_base import const
 
-_SHORT_MAX_MS = const(2000)  # longer, and the person has changed their mind
+_SHORT_MAX_MS = const(2000)  # after a longer press the person has changed their mind
 _LONG_MS = const(10000)
 _STEP_S = const(0.01)
 _STABLE = const(3)  # equal looks in a row
 
 
 class Button:
-    """pressed(): True while the contact is closed. flag: port.Flag, set by any change of it.
+    """pressed(): True while the contact is closed. flag: port.Flag, set by any change of the
+    contact.
 
     on_short(), on_long(): called once for each press; the long one while it is still held.
-    A press between the two does nothing, nor does one that was there before `run`.
+    A press of a length between the two does nothing, nor does a press from before `run`.
     """
 
     def __init__(self, pressed, flag, on_short, on_long=None, ticks_ms=port.ticks_ms):
@@ -26,7 +27,7 @@ class Button:
         self._on_short = on_short
         self._on_long = on_long
         self._ticks_ms = ticks_ms
-        self.chatter = 0  # changes that were no press
+        self.chatter = 0  # changes of the contact that were no press
 
     async def run(self):
         """Wait for presses for ever."""

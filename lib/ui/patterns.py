@@ -32,7 +32,7 @@ TABLE = (
     ("finishing", _GREEN, 500, 500, "ready"),
     ("unavailable", _OFF, 1, 0, None),
     ("faulted", _RED, 250, 250, "error"),
-    # The way to the central system; shown by a plain lamp only.
+    # The connection to the central system; only a plain lamp shows it.
     ("no_network", _OFF, 100, 1900, "wifi"),
     ("no_csms", _OFF, 1000, 1000, "wifi"),
     ("online", _OFF, 1, 0, "wifi"),
@@ -112,7 +112,7 @@ class Panel:
         self._painted = None
 
     def refresh(self):
-        """Show what is now; ms until it must be done again. Less than 1 ms of work."""
+        """Show the present states; ms until the next call is due. Less than 1 ms of work."""
         now = self._ticks_ms()
         states = [state if row(state) else "starting" for state in self._states()]
         link = self._link()
@@ -123,7 +123,8 @@ class Panel:
                 self._lamps.show(name, on)
         count = self._lamps.pixels
         if count and states:
-            # Every connector has its share of the strip; with too few the first ones count.
+            # Every connector has its share of the strip; if the strip is too short, the first ones
+            # count.
             picture = [
                 colour(states[min(i * len(states) // count, len(states) - 1)], now)
                 for i in range(count)

@@ -1,4 +1,4 @@
-# The command line of simulate.py, and what can be said of it before anything is started.
+# The command line of simulate.py, checked as far as possible before anything is started.
 # MIT license; part of microevse
 """Each mistake is one sentence on standard error and exit status 2."""
 

@@ -1,7 +1,7 @@
 # The control port of one simulated charger.
 # MIT license; part of microevse
-"""One JSON object per line in, one answer per line out; events to who subscribed. It belongs to
-the parent process, so it survives reboots, power cuts and crashes of the charger."""
+"""One JSON object per line in, one answer per line out; events to subscribers. It belongs to the
+parent process, so it survives reboots, power cuts and crashes of the charger."""
 
 import asyncio
 import json
@@ -50,7 +50,7 @@ class ControlPort:
                     writer.write(_line(await self._answer(line, writer)))
                     await writer.drain()
         except ConnectionError:
-            pass  # gone in the middle of an answer: there is no one to tell
+            pass  # the client has gone in the middle of an answer
         finally:
             self._subscribers.discard(writer)
             self._connections.discard(writer)

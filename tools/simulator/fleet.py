@@ -17,12 +17,12 @@ from twin.host import Twin, TwinError
 # The page is up a few virtual seconds after power-on; a firmware without one, or one that
 # fails to start, must not keep the control port from being announced.
 WEB_S = 20
-# So many at once: each start keeps a processor busy for a while, and all have their deadlines.
+# So many start at once: each start keeps a processor busy for a while, and all have deadlines.
 AT_ONCE = 4
 
 
 class Charger:
-    """One of them. `number` is 1 to the count; `settings` and the rest come from the options."""
+    """One charger. `number` is 1 to the count; `settings` and the rest come from the options."""
 
     def __init__(self, args, number):
         several = args.count > 1
@@ -88,7 +88,7 @@ class Charger:
 
     async def stop(self):
         """As a power cut would end it."""
-        # Before the image is closed: a command after this has no charger to go to.
+        # Before the image is closed: a later command has no charger to go to.
         self.port.close()
         await self.twin.stop()
         if self._claim:
@@ -109,7 +109,7 @@ def _claimed(data):
 
 
 class Fleet:
-    """All chargers. Use as `async with`: at the end none is left."""
+    """All chargers. Use it as `async with`: at the end none is left."""
 
     def __init__(self, args):
         self.args = args
@@ -122,12 +122,12 @@ class Fleet:
         await asyncio.gather(*(c.stop() for c in self.chargers), return_exceptions=True)
 
     def make(self):
-        """ValueError if one of them cannot be."""
+        """Make the chargers. ValueError if one of them cannot be made."""
         for number in range(1, self.args.count + 1):
             self.chargers.append(Charger(self.args, number))
 
     async def start(self):
-        """All of them on; TwinError or ValueError if one does not start."""
+        """Start all of them; TwinError or ValueError if one does not start."""
         turn = asyncio.Semaphore(AT_ONCE)
 
         async def one(charger):
@@ -143,7 +143,7 @@ class Fleet:
 
 
 async def _all(coros):
-    """All of them; at the first failure the others are given up."""
+    """Run all of them; at the first failure the others are cancelled."""
     tasks = [asyncio.ensure_future(coro) for coro in coros]
     try:
         await asyncio.gather(*tasks)

@@ -1,8 +1,9 @@
-# A scenario is played: cars, outages, power cuts and faults at their times, then the judgement.
+# Plays a scenario: cars, outages, power cuts and faults at their times, then the judgement.
 # MIT license; part of microevse
-"""Time stands still at each entry until what it asks for has been applied, so a day is the same
-at any speed. A car arrives with its plug, asks for energy ASK_S later, its driver holds the card
-to the reader CARD_S after that; at the end the card again, the car lets go, the plug is pulled."""
+"""Time stands still at each entry until its change has been applied, so a day is the same at any
+speed. A car arrives and is plugged in. It asks for energy ASK_S later; its driver shows the card
+CARD_S after that. At the end the driver shows the card again, the car lets go, the plug is
+pulled."""
 
 import asyncio
 import contextlib
@@ -20,7 +21,7 @@ SESSION = ("Charging", "SuspendedEV", "SuspendedEVSE")
 
 
 class Visit:
-    """What became of one car: Wh, and whether it arrived and left."""
+    """The result of one car: Wh, and whether it arrived and left."""
 
     def __init__(self, entry):
         self.entry = entry
@@ -29,7 +30,7 @@ class Visit:
         self.arrived = self.left = False
 
     def verdict(self):
-        """(word, is it as the scenario wants it?)"""
+        """(word, True if the scenario wants it so)."""
         wants = self.entry.fields.get("charges", True)
         if not self.left:
             return ("did not leave" if self.arrived else "did not arrive"), False
@@ -67,7 +68,7 @@ class Player:
         return self._twin.now - self._start
 
     async def play(self):
-        """To the end of the day."""
+        """Play to the end of the day."""
         while self._due and self._due[0][0] <= self._day.length_s:
             when, _, fn, args = heapq.heappop(self._due)
             await self._until(when)
@@ -83,7 +84,7 @@ class Player:
             await self._twin.advance(when - self.now)
 
     async def _do(self, entry, do, **fields):
-        """Apply a command; False, and a problem noted, if it was refused."""
+        """Apply a command; False, with a problem noted, if it was refused."""
         answer = await self._twin.command({"do": do, **fields})
         if not answer["ok"]:
             self._problem(entry, f"{do}: {answer['error']}")
@@ -92,7 +93,7 @@ class Player:
     def _problem(self, entry, text):
         self.problems.append((self.now, entry.name, text))
 
-    # -- what is not a car -------------------------------------------------------------------
+    # -- entries other than cars -------------------------------------------------------------
 
     def _count(self, kind):
         self.counts[kind] = self.counts.get(kind, 0) + 1
@@ -178,7 +179,7 @@ class Player:
 
     @property
     def good(self):
-        """Did everything happen, and did each car charge that was to?"""
+        """True if every entry happened, and each car charged that should."""
         return self.over and not self.problems and all(v.verdict()[1] for v in self.visits)
 
     def summary(self):
@@ -225,7 +226,7 @@ async def play(fleet, day):
         await asyncio.gather(*(player.play() for player in players))
         await told
     except asyncio.CancelledError:
-        pass  # ended by a signal: what there is to tell is told
+        pass  # a signal has ended it: report what there is
     finally:
         told.cancel()
     for player in players:

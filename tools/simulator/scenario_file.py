@@ -1,8 +1,8 @@
 # Scenario files: read, checked, turned into seconds.
 # MIT license; part of microevse
 """A day of cars for one charger or several: tables `car`, `outage`, `power_cut`, `fault` and
-`command`, in TOML or JSON. docs/scenarios.md says what each may hold; KEYS below is what is
-accepted. All mistakes are told at once, each with file, entry and key."""
+`command`, in TOML or JSON. docs/scenarios.md explains the keys of each; KEYS below lists them. All
+mistakes are reported at once, each with file, entry and key."""
 
 import json
 import pathlib
@@ -22,7 +22,7 @@ except ImportError:  # Python 3.10
 LEAVING_S = 120  # a car may need this long to get away: a locked plug, a session to end
 AFTER_S = 300  # the day goes on so long after the last entry, if it does not say how long it is
 
-# Entry: {key: (kind, must it be there?)}. Kinds: "when", "long", those of twin/commands.py.
+# Entry: {key: (kind, True if required)}. Kinds: "when", "long", those of twin/commands.py.
 _WHEN = {"at": ("when", True), "charger": ("integer", False)}
 KEYS = {
     "car": {
@@ -77,7 +77,7 @@ class Entry:
         return f"{self.kind} {self.number}"
 
     def meant_for(self, charger):
-        """Does it happen to the charger with this number?"""
+        """True if it happens to the charger with this number."""
         return self.fields.get("charger", charger) == charger
 
 
@@ -107,7 +107,7 @@ def seconds(kind, value):
 
 
 def load(path, count=1):
-    """The Day of a file for `count` chargers. ScenarioError says all that is wrong with it."""
+    """The Day of a file for `count` chargers. ScenarioError lists all problems of the file."""
     path = pathlib.Path(path)
     tables = _parse(path)
     problems = []
@@ -161,7 +161,7 @@ def _parse(path):
 
 
 def _value(kind, value, entry, key, problems):
-    """The checked value; None, and one problem more, if it is wrong."""
+    """The checked value; None, with a problem added, if it is wrong."""
     if kind in ("when", "long"):
         try:
             return seconds(kind, value)
@@ -204,7 +204,7 @@ def _entry(kind, number, table, count, problems):
 
 
 def _command(name, table, problems):
-    """Keys of an entry that is a command of the control port."""
+    """Check the keys of an entry that is a command of the control port."""
     do = table.get("do")
     if do not in commands.COMMANDS or do in _NOT_PLAYED:
         if "do" in table:
@@ -217,7 +217,7 @@ def _command(name, table, problems):
 
 
 def _overlaps(entries, count, problems):
-    """Two cars at one connector, two outages or two power cuts at once."""
+    """Find two cars at one connector, two outages or two power cuts at once."""
     for charger in range(1, count + 1):
         busy = {}
         for entry in sorted(entries, key=lambda e: e.at):
@@ -237,7 +237,7 @@ def _overlaps(entries, count, problems):
 
 
 def fits(day, board, charger):
-    """ScenarioError if what this board has cannot do what the day asks of it."""
+    """ScenarioError if the day needs a part that this board does not have."""
     connectors = [connector["id"] for connector in board["connectors"]]
     problems = []
     for entry in day.entries:

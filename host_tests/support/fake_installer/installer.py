@@ -1,8 +1,8 @@
-# An installer for tests: what it is given becomes the version that runs after the reboot.
+# An installer for tests: the version that it is given runs after the reboot.
 # MIT license; part of microevse
 """Stands in a copy of upkeep/ that lies before the firmware on the module path, in a folder of the
-test's own, and puts a version.py into that folder: the next start then really runs something
-else."""
+test's own, and puts a version.py into that folder: the next start then really runs another
+version."""
 
 import os
 

@@ -1,4 +1,4 @@
-# What firmware imports from `micropython`, for CPython.
+# The names that firmware imports from `micropython`, for CPython.
 # MIT license; part of microevse
 """Compile-time hints do nothing here; `schedule` queues like the virtual chip does."""
 

@@ -1,6 +1,6 @@
 # The `_onewire` module of MicroPython: the time slots of a 1-Wire bus, on the virtual board.
 # MIT license; part of microevse
-"""A slot takes its time and nobody can come in between, as on the chip."""
+"""A slot takes its time, and no other code runs in between, as on the chip."""
 
 import twin_state as _s
 

@@ -1,6 +1,6 @@
 # The `machine` module of MicroPython's esp32 port, on the virtual board.
 # MIT license; part of microevse
-"""What the firmware imports as `machine`: pins, PWM, ADC, timers, UARTs, watchdog, RTC.
+"""The names that the firmware imports as `machine`: pins, PWM, ADC, timers, UARTs, watchdog, RTC.
 
 Semantics are those of the esp32 port: callbacks are soft, pins float until they are set up,
 the LEDC takes a new duty at the end of its period and runs on while the interpreter stalls.

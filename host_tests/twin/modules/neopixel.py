@@ -5,7 +5,7 @@ import twin_state as _s
 
 
 class NeoPixel:
-    """What was written last is in the world's `strips`, by pin."""
+    """The last colours are in the world's `strips`, by pin."""
 
     def __init__(self, pin, n, bpp=3, timing=1):
         self.pin = pin

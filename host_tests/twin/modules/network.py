@@ -220,7 +220,7 @@ class _Station(_Interface):
         if self._status != STAT_GOT_IP:
             return
         if up and self._turned_away() in (None, twin_state.net.refuse):
-            twin_state.clock.cancel(self._event)  # back before anybody noticed
+            twin_state.clock.cancel(self._event)  # back before the loss was noticed
         else:
             self._tries = 0
             self._later(_BEACONS_US, lambda: self._lost(STAT_BEACON_TIMEOUT))
@@ -255,7 +255,7 @@ class _Station(_Interface):
         if not twin_state.net.up:
             return []
         if twin_state.net.aps is not None:
-            # In no order that would help anybody.
+            # In no useful order.
             return [
                 (
                     name.encode(),

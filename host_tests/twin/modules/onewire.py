@@ -62,7 +62,7 @@ class OneWire:
                 byte, mask = (at - 1) >> 3, 1 << ((at - 1) & 7)
                 one, zero = self.readbit(), self.readbit()
                 if one and zero:
-                    return found  # nobody answers any more
+                    return found  # no device answers any more
                 if one != zero:
                     bit = one
                 else:
