@@ -39,6 +39,7 @@ ADAPTERS = {"ocpp16", "ocpp2"}
 TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls"}
 # The parts list of the charger, and the factories that it calls.
 WIRING = ROOT / "firmware" / "wiring"
+APP = WIRING.parent / "app.py"
 
 
 def full_imports(path):
@@ -85,7 +86,7 @@ def test_only_hal_touches_hardware(path):
 
 
 def is_wiring(path):
-    return WIRING in path.parents or path == WIRING.parent / "app.py"
+    return WIRING in path.parents or path == APP
 
 
 @pytest.mark.parametrize("path", FIRMWARE_FILES, ids=ids(FIRMWARE_FILES))
@@ -99,6 +100,62 @@ def test_only_the_wiring_knows_a_version_of_ocpp(path):
     for node in literals(ast.parse(path.read_text())):
         words = set(re.findall(r"\w+", node.value))
         assert not words & ADAPTERS, f"{path}:{node.lineno} names an adapter: {node.value!r}"
+
+
+# Both names of the whole charger in app.py: inside of its class, and for the console.
+WHOLE = {"self", "charger"}
+
+
+def names_of_the_charger(tree):
+    """(name, line) of each parameter, variable and attribute that is called a charger."""
+    for node in ast.walk(tree):
+        for field in ("id", "attr", "arg"):
+            name = getattr(node, field, None)
+            if isinstance(name, str) and name.strip("_") == "charger":
+                yield name, node.lineno
+        if isinstance(node, ast.alias) and "charger" in (node.name, node.asname):
+            yield "charger", node.lineno
+
+
+def given_away(tree):
+    """(name, line) where app.py hands the whole charger to somebody: "self" that is more than the
+    first word of `self.part`, and "charger" among the arguments of a call."""
+    of_a_part = {
+        id(node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr != "__dict__"
+    }
+    in_calls = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        for part in node.args + node.keywords
+        for inner in ast.walk(part)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id in WHOLE and id(node) not in of_a_part:
+            if node.id == "self" or id(node) in in_calls:
+                yield node.id, node.lineno
+
+
+@pytest.mark.parametrize("path", FIRMWARE_FILES, ids=ids(FIRMWARE_FILES))
+def test_only_the_parts_list_has_the_whole_charger(path):
+    """Who gets all of it can use any part, and its constructor does not say which."""
+    tree = ast.parse(path.read_text())
+    found = list(given_away(tree) if path == APP else names_of_the_charger(tree))
+    assert not found, f"{path}: {found}"
+
+
+def test_the_whole_charger_is_seen_however_it_is_passed():
+    for text in ("Door(self)", "Door(page=self)", "Door([self])", "Door(lambda: self)",
+                 "Door(*self.__dict__)", "part.owner = self", "run(charger)"):  # fmt: skip
+        assert list(given_away(ast.parse(text))), text
+    for text in ("Door(self.view, self.settings)", "return charger", "log(charger.clock.boot)"):
+        tree = ast.parse("def f():\n    " + text)
+        assert not list(given_away(tree)), text
+    for text in ("def make(charger): pass", "self._charger = x", "from app import charger",
+                 "app.charger.stop()", "lambda charger: 0", "f(charger=1)"):  # fmt: skip
+        assert list(names_of_the_charger(ast.parse(text))), text
 
 
 def test_an_adapter_names_modules_by_text_in_one_place_only():
