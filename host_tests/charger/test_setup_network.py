@@ -356,5 +356,9 @@ def test_unused_it_closes_and_the_button_opens_it_again():
         assert "Your charger is connected." in await phone.result()
         await b.start_of_day()
         assert (await b.configuration("MaxCurrent"))["MaxCurrent"] == "16"
+        # The page of every day gave way to this one, and comes back after it.
+        await b.until(lambda: len(b.logged("is closed: set up")) == 2, 150)
+        await b.advance(5)
+        assert "app.js" in (await phone.http(host="evse-1.local"))[2]
 
     fresh(body)
