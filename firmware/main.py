@@ -1,12 +1,11 @@
 # Starts the charger; a charger that cannot run resets itself.
 # MIT license; part of microevse
 """Runs after boot.py. An exception that escapes from the application ends in a reset, and the next
-start
-finds the reason in the RTC memory. A reset does not open the contactors, so this file does, first
-of all, and without any module that is not part of MicroPython. After a few
-crashes in a row the application is left alone: the other slot's runs, or safe mode. This
-file lies in the file system and starts the application of any slot, also one that does not
-work: every import is inside the code that handles its exceptions."""
+start finds the reason in the RTC memory. A reset does not open the contactors, so this file does,
+first of all, and without any module that is not part of MicroPython. After a few crashes in a row
+the application is not started: the other slot's runs, or safe mode. This file lies in the file
+system and starts the application of any slot, also one that does not work: every import is inside
+the code that handles its exceptions."""
 
 import gc
 import sys

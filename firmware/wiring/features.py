@@ -24,8 +24,8 @@ _FILE_PROTOCOLS = const("FTP,HTTP,HTTPS")
 # Those that can be switched off; the others are always there.
 _OPTIONAL = const(("Reservation", "LocalAuthListManagement", "FirmwareManagement"))
 _LISTS_PARTITION = const("lists")
-# Number of events that are kept without a central system, in case one is configured later; also
-# the most that are dropped in one go.
+# Events that are kept without a central system, in case one is configured later; and the most that
+# are dropped in one go.
 _HISTORY = const(200)
 _DROP = const(50)
 

@@ -4,8 +4,8 @@
 
 Every payload in both directions is validated with the official JSON schemas that PyPI `ocpp`
 carries, and with the rules of `checks.py`; errors are collected in `violations`. The frames of
-both sides are in `log`. Time is the value of `clock()` (Unix seconds), so that a
-test can run it on the virtual clock of the charger.
+both sides are in `log`. Time is the value of `clock()` (Unix seconds), so that a test can run it
+on the virtual clock of the charger.
 """
 
 import asyncio

@@ -2,8 +2,7 @@
 # MIT license; part of microevse
 """`in_memory` serves imports of this process. `on_disk` serves programs that read files: the
 firmware on MicroPython. Both are called in a child process that ends with the trial; nothing in
-the
-repository is written to."""
+the repository is written to."""
 
 import importlib.machinery
 import os

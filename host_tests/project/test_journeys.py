@@ -10,10 +10,9 @@ the contactor more is asked (how the pilot has been before, the watchdog): that 
 
 A kilowatt-hour and a limit in amperes are followed like a dye: the number is one that nothing else
 has. A file counts if a function in it is given that number or gets it from another function, as an
-integer, in a record, in its bytes on flash or in a message. The
-kilowatt-hour is followed from the meter's reading to the payload of StopTransaction, the limit
-from the payload of SetChargingProfile to the PWM. Beyond a payload there is ocppj, which is the
-same for all messages.
+integer, in a record, in its bytes on flash or in a message. The kilowatt-hour is followed from the
+meter's reading to the payload of StopTransaction, the limit from the payload of SetChargingProfile
+to the PWM. Beyond a payload there is ocppj, which is the same for all messages.
 
 Not counted are modules that another language has built in: evse_base (the runtime's differences,
 clock, log, dates), cbor; nor store/ramflash.py, which stands for the flash chip here.

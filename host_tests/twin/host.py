@@ -357,7 +357,7 @@ class Twin:
             if cmd["do"] == "power_cut":
                 return await self.power_cut(cmd.get("seconds", 2))
             if self._unpowered:
-                return self._dark_command(cmd)
+                return self._unpowered_command(cmd)
             return await self._ask(cmd, ANSWER_S)
         except (ValueError, TwinError) as exc:
             return {"ok": False, "error": str(exc)}
@@ -806,7 +806,7 @@ class Twin:
         self._state["now_us"] = self._now_us
         self._save()
 
-    def _dark_command(self, cmd):
+    def _unpowered_command(self, cmd):
         do = cmd["do"]
         if do == "network":
             if set(cmd) != {"do", "up"}:

@@ -3,8 +3,7 @@
 """Duty of the 1 kHz pilot in 1/65536, current in mA (IEC 61851-1 Tables A.7 and A.8).
 
 The offer is never rounded up: the tolerance of the EV's reading belongs to the EV. All products
-stay
-below 2**30, so that nothing here allocates.
+stay below 2**30, so that nothing here allocates.
 """
 
 from evse_base import const

@@ -118,8 +118,7 @@ class Ocpp16:
         self._wake = None
 
     def parts(self):
-        """The parts that may send now, most important first; before registration only the
-        first."""
+        """The parts that may send now, most important first; before registration only `boot`."""
         if not self.boot.accepted:
             return (self.boot,)
         if self.firmware:

@@ -9,7 +9,7 @@ from evse_base import const
 from station.jobs import FIRMWARE, LOG, RUNNING
 
 # DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are the same
-# in small letters; 1.6 has no other status.
+# in small letters; 1.6 has no status for its other words.
 _WORDS = const(
     " Uploading Uploaded UploadFailed Downloading Downloaded DownloadFailed Installing Installed"
     " InstallationFailed "

@@ -13,7 +13,7 @@ An adapter knows one version of OCPP. It has
     registered    True once the central system has accepted this charger
 
 It is attached before the first message of a connection is read, and detached when the connection
-ends. Three places outlive a connection: the journal has undelivered events and transaction ids;
+ends. Two places outlive a connection: the journal has undelivered events and transaction ids;
 the adapter has the registration and the time of the next heartbeat, and is attached again while
 the same sub-protocol is picked. Statuses that were not sent are not kept: after an outage only the
 present ones are sent. When another sub-protocol is picked, the adapter is unloaded with its code,

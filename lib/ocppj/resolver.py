@@ -1,4 +1,4 @@
-# Host names to addresses: an answer is remembered, and used again if there is no newer one.
+# Host names to addresses: an answer is remembered, and used for longer if a new question fails.
 # MIT license; part of microevse
 """getaddrinfo() does not tell for how long an address holds (no TTL), so it is kept for ten
 minutes: many services that move use 60 to 300 s, and an open connection does not ask. An address

@@ -90,7 +90,7 @@ def parse(data):
             raise ValueError("the bundle has no %s" % name)
     signature = None
     if "signature" in fields:
-        # The signature is the last line: every other line has to be under it.
+        # The signature has to be the last line: it covers only the lines before it.
         signature = _bytes(fields, "signature")
         if not text.endswith(_SIGNATURE + fields["signature"].encode() + b"\n"):
             raise ValueError("the signature is not the last line")

@@ -7,7 +7,6 @@ each job survives a restart. So does an update that has not begun.
 The station has its own words for a status; a protocol translates those that it has. Of LOG:
 uploading, uploaded, upload_failed. Of FIRMWARE: downloading, downloaded, download_failed,
 installing, installed, installation_failed. "idle" once the job is over.
-installation_failed. "idle" once nothing is going on.
 """
 
 import asyncio

@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Limits over time as an operator plans them, without any protocol's words.
 
-Three purposes: MAX caps the whole station; DEFAULT is what a session may draw; TX replaces
-DEFAULT for one session, whenever TX has a limit. Times are Unix s or s,
-limits tenths of A or W: integers throughout.
+Three purposes: MAX caps the whole station; DEFAULT is what a session may draw; TX replaces DEFAULT
+for one session, whenever TX has a limit. Times are Unix s or s, limits tenths of A or W: integers
+throughout.
 """
 
 import struct

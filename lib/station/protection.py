@@ -67,8 +67,8 @@ class Protection:
 
     full_ma: the rating of the board. poles: has wrong(closed) -> number of the first pole that is
     not in the state `closed`, and any_closed(). earth_lost(), stopped(): inputs of protective
-    earth and emergency
-    stop. temp_dc(): tenths of a degree, None without a reading; derating: temperature.Derating.
+    earth and emergency stop. temp_dc(): tenths of a degree, None without a reading; derating:
+    temperature.Derating.
     """
 
     def __init__(self, connector, clock, full_ma, rcd=None, poles=None, earth_lost=None,
@@ -84,7 +84,7 @@ class Protection:
         self._stopped = stopped
         self._points = bytearray(len(_CAUSES))
         self._closed = False
-        # So that the first look reports a weld
+        # So that the first look reports a weld.
         self._switched_ms = clock.uptime_ms() - _SWITCHED_MS
         self._phases = 0  # the most phases with a current so far, by the meter
         self._read_ms = None  # uptime of the meter's reading that was judged last
@@ -105,7 +105,7 @@ class Protection:
                 # Here too, because the connector's own task may wait for a lock, a meter or a
                 # test.
                 self._connector.sequence.held.keep()
-                # At first, or after the task has ended
+                # At first, or after the task has ended.
                 if self._chores is None or self._chores.done():
                     self._chores = asyncio.create_task(self._do_chores())
                 self._failed_looks = 0

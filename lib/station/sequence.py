@@ -188,7 +188,7 @@ class Sequence:
     async def _unlock_when_open(self):
         connector = self._connector
         sensed = connector.poles_closed is not None
-        # Uptime at which the poles were first seen open
+        # Uptime at which the poles were first seen open.
         asked, open_ms = self._clock.uptime_ms(), 0
         while True:
             now = self._clock.uptime_ms()

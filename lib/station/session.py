@@ -115,7 +115,7 @@ class Session:
         self.stopping = None  # reason, from the decision to stop on
         self.stop_recorded = None  # reason, once the STOP record is on flash
         self.stop_token = self.stop_kind = None  # the token that ended it, if one did
-        # As stored: the EV asks, and the contactor is closed or about to close
+        # As stored: the EV asks, and the contactor is closed or about to close.
         self.asking = False
         self.deauthorized = False  # the central system no longer accepts the token
         # (charging state, plugged, deauthorized, mA offered) as last recorded and as last seen.

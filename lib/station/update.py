@@ -72,7 +72,7 @@ class Update:
         self._at = 0  # Unix time before which it must not be fetched
         self._name = None  # the name that stands for a long location in the records
         self._fetched = None  # installer that has a complete download
-        # [_INSTALLING, ...]: the running version is on trial; no result is reported yet
+        # [_INSTALLING, ...]: the running version is on trial; no result is reported yet.
         self._begun = None
 
     # -- the request ---------------------------------------------------------------------

@@ -288,7 +288,7 @@ class Journal(StateLog):
             try:
                 self.keep(kinds.TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
             except JournalFull:
-                pass  # counted by `append`; stamps of before now wait for the next boot
+                pass  # no room: stamps of before now wait for the next boot
         elif step and abs(step) > 60:
             console.warn("clock", "stepped by %d s", step)
 
@@ -303,7 +303,7 @@ class Journal(StateLog):
 
         Copies what is still needed out of old sectors and erases them. When undelivered events
         fill everything, gives up samples, a sector's worth at a time from the oldest on, never a
-        START or a STOP. At most `erases` blocks are erased (about
-        80 ms each). Returns how many were; 0 means that there is nothing more to do.
+        START or a STOP. At most `erases` blocks are erased (about 80 ms each). Returns how many
+        were; 0 means that there is nothing more to do.
         """
         return self._space.prepare(erases)

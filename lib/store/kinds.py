@@ -47,7 +47,7 @@ RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id;
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
 # Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
-# bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
+#   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
 # 1 and 2 [key, status] the last status reported of diagnostics and of the firmware,
 # 3 [3, location, unix, what|None] the installer has begun with it (what: the version).
 FIRMWARE = 40

@@ -44,7 +44,7 @@ class _Control:
         await self.expect("greeting", (220,), True)
         await self.tell("USER " + (target.user or "anonymous"))
         if await self.expect("USER", (230, 331)) == 331:
-            # Named here by their words only: the text of a failure must not hold the password.
+            # `expect` gets the command's name only: a failure's text must not hold the password.
             password = target.password if target.user else "microevse@"
             await self.tell("PASS " + (password or ""))
             await self.expect("PASS", (230, 202))
