@@ -7,7 +7,7 @@ from soak import soak
 
 def test_half_a_day_loses_nothing_and_leaks_nothing(capsys):
     told = []
-    life = soak(0.5, 8, 3, told.append)
+    life = soak(0.5, 8, 4, told.append)
     with capsys.disabled():
         print("\n" + "\n".join(line for line in told if "heap limit" in line or "events" in line))
     assert life.began == 8

@@ -52,6 +52,9 @@ COLLECT_EVERY = 12 * 1024
 # Actions that are immediate elsewhere may take this long: a tap, and the events after it, wait.
 AT_ONCE_S = 400
 DAY_S = 86400
+# Of the time from one session to the next, the longest that a session takes: at ten sessions a
+# day 5 to 50 minutes. An hour of charging takes this machine as long as many idle days.
+SHARE = 0.35
 SETTLED_S = 7200
 # How wrong the clock of the central system may be, s. The charger logs steps of over a minute.
 SHIFTS = (0, 120, -120, 900, -900)
@@ -350,7 +353,7 @@ async def _run(days, sessions, seed, say, heap):
             life.may_reset = 3 * number < sessions
             if not life.may_reset:
                 await life.well()
-            await life.session(rng.randrange(300, max(600, int(each * 0.6))))
+            await life.session(rng.randrange(300, max(600, int(each * SHARE))))
             if rng.random() < 0.4:
                 await life.trouble()
             await free.look()
