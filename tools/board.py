@@ -46,10 +46,12 @@ def load_toml(path, warn=None, any_name=False):
     try:
         with open(path, "rb") as f:
             board = tomllib.load(f)
-    except tomllib.TOMLDecodeError as exc:
-        raise BoardError(path, [("syntax", str(exc))])
+    except RecursionError:
+        raise BoardError(path, [("syntax", "the file is nested too deep")])
     except UnicodeDecodeError:
         raise BoardError(path, [("syntax", "the file is not UTF-8")])
+    except ValueError as exc:  # also of a number with thousands of digits
+        raise BoardError(path, [("syntax", str(exc))])
     problems = _problems(board, warn or (lambda text: None))
     name = board.get("name")
     if not any_name and isinstance(name, str) and name.strip() and name != Path(path).stem:

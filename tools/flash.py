@@ -37,6 +37,7 @@ import espflash  # noqa: E402
 import image  # noqa: E402
 from evse_base import log  # noqa: E402
 import partitions  # noqa: E402
+import provisioning  # noqa: E402
 import seriallink  # noqa: E402
 from hal import kept  # noqa: E402
 from seriallink import OLDEST, Trouble  # noqa: E402
@@ -283,12 +284,10 @@ class Flasher:
         if not settings:
             return app
         try:
-            config = json.loads(prompt.read("config.json") or b"{}")
-        except ValueError:
-            raise Trouble(
-                "config.json on the board is no JSON: correct it with mpremote, or delete it"
-            )
-        config.setdefault("settings", {}).update(settings)
+            config = provisioning.configuration(prompt.read("config.json"))
+        except ValueError as exc:
+            raise Trouble("on the board %s: correct it with mpremote, or delete it" % exc)
+        config["settings"].update(settings)
         return {**app, "config.json": json.dumps(config).encode()}
 
     def _copy(self, prompt, wanted, there):

@@ -22,16 +22,29 @@ class Refused(ValueError):
         self.errors = errors
 
 
+def configuration(text):
+    """The content of a config.json, with its "settings". ValueError if it is of another form."""
+    try:
+        config = json.loads(text or "{}")
+    except RecursionError:
+        raise ValueError("config.json is nested too deep") from None
+    except ValueError as exc:
+        raise ValueError("config.json is no JSON: %s" % exc) from None
+    if not isinstance(config, dict):
+        raise ValueError("config.json is no JSON object")
+    if not isinstance(config.setdefault("settings", {}), dict):
+        raise ValueError("config.json: settings: must be an object")
+    return config
+
+
 def provision(values, current="{}"):
     """Text of config.json with `values` {setting: text} over those of `current` (its text).
 
     Raises Refused, with the same checks as the charger's own set-up page; ValueError if
     `current` is no JSON object.
     """
-    config = json.loads(current or "{}")
-    if not isinstance(config, dict):
-        raise ValueError("config.json is no JSON object")
-    settings = config.setdefault("settings", {})
+    config = configuration(current)
+    settings = config["settings"]
     errors = refusals(values, lambda name: str(settings.get(name, "")))
     if errors:
         raise Refused(errors)

@@ -217,8 +217,14 @@ def test_file_is_merged_and_every_error_is_named():
     with pytest.raises(Refused) as refused:
         provision({"MaxCurrent": "99", "WebPassword": "short", "FreeMode": "true"})
     assert sorted(refused.value.errors) == ["MaxCurrent", "WebPassword"]
-    with pytest.raises(ValueError):
-        provision({}, "[]")
+    for text, told in (
+        ("[]", "no JSON object"),
+        ("{", "config.json is no JSON: "),
+        ('{"settings": 1}', "settings: must be an object"),
+        ("[" * 100000, "nested too deep"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            provision({}, text)
     asked = []
     typed = pairs(["A=1=2", "B=?"], lambda text: asked.append(text) or "x")
     assert typed == {"A": "1=2", "B": "x"}

@@ -427,7 +427,7 @@ class Csms:
             text = None
         try:
             message = json.loads(text) if text is not None and not binary else None
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if not isinstance(message, list) or len(message) < 3 or not isinstance(message[1], str):
             self._note("in", "invalid", "", text or repr(data[:100]), "", wire)

@@ -348,9 +348,14 @@ def test_recommended_front_end_has_no_warning():
     assert warnings == []
 
 
-def test_broken_toml_names_the_file(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    ["name = [", "a = " + "[" * 3000, "a = " + "9" * 5000],
+    ids=["cut", "deep", "digits"],
+)
+def test_broken_toml_names_the_file(tmp_path, text):
     path = tmp_path / "bad.toml"
-    path.write_text("name = [")
+    path.write_text(text)
     with pytest.raises(board.BoardError) as caught:
         board.load_toml(path)
     assert caught.value.file == str(path) and caught.value.key == "syntax"

@@ -93,3 +93,22 @@ def test_the_wiring_page_has_the_voltages_of_its_divider():
     for volts in (12, 9, 6, 3, 0, -12):
         mv = round((volts / rcp + 3.3 / rup) / g * 1000)
         assert "%d" % mv in page, (volts, mv)
+
+
+def test_the_way_back_to_a_version_that_cannot_read_the_sessions_is_told():
+    """Both pages tell of it, with the times and words that the firmware has."""
+    page = (ROOT / "docs" / "flashing.md").read_text()
+    told = page.split("### Back to 0.1.0\n")[1].split("\n## ")[0]
+    changes = (ROOT / "CHANGELOG.md").read_text().split("## [0.1.0]")[0]
+    assert "docs/flashing.md#back-to-010" in changes and "no way back to 0.1.0" in changes
+    for word in ("crashes", "safe mode", "no car is connected", "second time"):
+        assert word in changes, word
+    trial = (ROOT / "firmware" / "upkeep" / "trial.py").read_text()
+    assert "\nCSMS_S = 900\n" in trial and "a quarter of an\nhour" in told
+    assert "\nGIVE_UP_S = 3600\n" in trial and "three starts or an hour" in told
+    assert '"%s is confirmed"' in trial and "`is confirmed`" in told
+    slots = (ROOT / "lib" / "slots" / "__init__.py").read_text()
+    safe = (ROOT / "firmware" / "safe_mode.py").read_text()
+    assert "\nTRIES = 3\n" in slots and re.search(r"^AFTER = (const\()?3\b", safe, re.M)
+    assert [row for row in documents.declarations() if row[0] == "UpdateTrialTime"][0][5] == "20"
+    assert "20 s after" in told

@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 
 import json
+import random
 import re
 import signal
 import subprocess
@@ -199,6 +200,111 @@ def test_broken_files_name_the_file(tmp_path, name):
     with pytest.raises(scenario_file.ScenarioError) as caught:
         scenario_file.load(path)
     assert str(caught.value).startswith(str(path)) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name, text, told",
+    [
+        ("deep.json", "[" * 100000, "syntax: nested more than 40 levels deep"),
+        ("deep.json", '{"car":' + "[" * 90 + "]" * 90 + "}", "syntax: nested more than 40 levels"),
+        ("deep.toml", "a=" + "[" * 100000, "syntax: nested more than 40 levels deep"),
+        ("list.json", '{"command":[{"at":1,"do":[]}]}', "command 1: do: must be a text"),
+        ("map.json", '{"command":[{"at":1,"do":{"a":1}}]}', "command 1: do: must be a text"),
+        ("nan.json", '{"car":[{"at":NaN,"for":9}]}', "syntax: NaN is no number in JSON"),
+        ("nan.toml", '[[car]]\nat = nan\nfor = "1h"', "car 1: at: must be a time"),
+        ("huge.json", '{"car":[{"at":1,"for":"%sh"}]}' % ("9" * 400), "car 1: for: must be a le"),
+        ("huge.json", '{"car":[{"at":1,"for":%s}]}' % ("9" * 5000), "syntax: "),
+        ("huge.json", '{"car":[{"at":1,"for":9,"connector":%s}]}' % ("9" * 4000), "car 1: conne"),
+        ("half.json", '{"car":[{"at":1,"for":9,"tag":"\\ud800"}]}', "car 1: tag: must be a text"),
+        ("long.json", '{"car":[{"at":"%s","for":9}]}' % ("x" * 90000), "car 1: at: must be a"),
+        ("lines.json", '{"a\\nb":[]}', "'a\\nb': is unknown"),
+        ("empty.json", '{"":[]}', '"": is unknown'),
+        (
+            "date.toml",
+            '[[command]]\nat=1\ndo="network"\naps={a=2027-01-01}',
+            "command 1: aps: must be an object",
+        ),
+        (
+            "hot.toml",
+            '[[command]]\nat=1\ndo="fault"\nkind="overtemp"\ncelsius=inf',
+            "command 1: celsius: must be a number",
+        ),
+    ],
+)
+def test_each_mistake_is_one_short_sentence(tmp_path, name, text, told):
+    path = tmp_path / name
+    path.write_text(text)
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.load(path)
+    said = str(caught.value)
+    assert said.startswith(f"{path}: {told}"), said[:300]
+    assert "\n" not in said and len(said) - len(str(path)) < 320
+
+
+def test_a_file_that_is_nested_too_deep_ends_the_program_with_one_sentence(tmp_path):
+    path = tmp_path / "deep.json"
+    path.write_text("[" * 100000)
+    with Central() as central:
+        done = subprocess.run(
+            [*SIMULATE, "--csms", central.url, "--id", "X", "--scenario", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr == f"simulate: {path}: syntax: nested more than 40 levels deep\n"
+
+
+def at_once(day, count):
+    """Is a car still at a connector when the next one comes to it? By comparing all pairs."""
+    cars = list(enumerate(day["car"]))
+    for charger in range(1, count + 1):
+        here = [(i, car) for i, car in cars if car.get("charger", charger) == charger]
+        for i, one in here:
+            for j, other in here:
+                same = one.get("connector", 1) == other.get("connector", 1)
+                first = (one["at"], i) < (other["at"], j)
+                if same and first and other["at"] < one["at"] + one["for"] + 120:
+                    return True
+    return False
+
+
+def test_cars_that_stand_at_one_place_are_found_as_by_comparing_all_pairs(tmp_path):
+    dice = random.Random(7)
+    seen = set()
+    for _ in range(400):
+        cars = []
+        for _ in range(dice.randint(1, 5)):
+            car = {"at": dice.randrange(0, 2000, 40), "for": dice.randrange(40, 600, 40)}
+            if dice.random() < 0.5:
+                car["charger"] = dice.randint(1, 3)
+            if dice.random() < 0.5:
+                car["connector"] = dice.randint(1, 2)
+            cars.append(car)
+        wanted = at_once({"car": cars}, 3)
+        path = written(tmp_path, {"car": cars})
+        try:
+            scenario_file.load(path, 3)
+            found = False
+        except scenario_file.ScenarioError:
+            found = True
+        assert found == wanted, cars
+        seen.add(wanted)
+    assert seen == {True, False}
+
+
+@pytest.mark.parametrize("count, step", [(1, 1), (500, 1), (500, 1000)])
+def test_a_file_with_twenty_thousand_cars_is_checked_at_once(tmp_path, count, step):
+    cars = [{"at": i * step, "for": 60} for i in range(20000)]
+    for i in range(0, 20000, 2):
+        cars[i]["charger"] = i % count + 1
+    path = written(tmp_path, {"car": cars})
+    began = time.process_time()
+    try:
+        scenario_file.load(path, count)
+    except scenario_file.ScenarioError as exc:
+        assert len(exc.problems) > 10000
+    assert time.process_time() - began < 2
 
 
 def test_a_board_without_reader_or_connector_is_told_before_the_start(tmp_path):

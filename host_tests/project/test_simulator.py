@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """test_simulate_contract.py tests the contract; this file tests the rest, from outside."""
 
+import asyncio
 import json
 import re
 import signal
@@ -13,7 +14,9 @@ import pytest
 from simulated import SIMULATE, Central, Control, Simulator, alive, descendants
 
 import certs
-from twin.host import ROOT, Twin
+from simulator.control_port import ControlPort
+from twin import commands
+from twin.host import ROOT, Twin, load_board
 
 NOWHERE = ("--csms", "ws://127.0.0.1:9/ocpp", "--id", "X")
 FRAME = re.compile(r"FRAME \d\d:\d\d:\d\d\.\d{3} \d+\.\d{3} (\S+) (->|<-) (.*)$")
@@ -226,13 +229,92 @@ def test_if_one_of_several_cannot_start_none_is_left():
         (("--count", "5", "--control", "127.0.0.1:65534"), ("--control", "65536")),
         (("--control", "127.0.0.1:7999", "--web", "127.0.0.1:7999"), ("7999", "twice")),
         (("--no-such-option",), ("--no-such-option",)),
+        (("--set", b"ChargePointId=\xff"), ("ChargePointId", "not UTF-8")),
+        (("--heap", "\u00b2k"), ("--heap", "not a size")),
+        (("--heap", "9" * 5000), ("--heap", "not a size")),
+        (("--count", "9" * 5000), ("--count", "1 to 500")),
+        (("--control", "127.0.0.1:" + "9" * 5000), ("--control", "not HOST:PORT")),
     ],
-    ids=lambda value: " ".join(value)[:40],
+    ids=lambda value: " ".join(map(str, value))[:40],
 )
 def test_a_mistake_is_one_sentence(args, words):
     text = refused(*NOWHERE, *args)
     for word in words:
         assert word in text, text
+    assert len(text) < 400
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("[" * 100000, "nested more than 40 levels deep"),
+        ("[1]", "no object"),
+        ('{"name": "x"}', "connectors: is missing"),
+        ('{"connectors": 1}', "connectors: must be an array of tables"),
+    ],
+    ids=["deep", "list", "empty", "number"],
+)
+def test_a_board_that_is_no_board_is_refused_before_the_start(tmp_path, text, told):
+    path = tmp_path / "board.json"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=told) as caught:
+        load_board(path)
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["[1]", '{"settings": 1}', "[" * 3000])
+def test_a_damaged_configuration_in_an_image_is_one_sentence(tmp_path, text):
+    (tmp_path / "vfs").mkdir()
+    (tmp_path / "vfs" / "config.json").write_text(text)
+    assert "config.json is damaged" in refused(*NOWHERE, "--data", str(tmp_path))
+
+
+class Hardware:
+    """What a ControlPort needs of a Twin: commands are checked as there, and do nothing."""
+
+    def __init__(self):
+        self.listeners = []
+
+    async def command(self, cmd):
+        try:
+            commands.check(cmd)
+        except ValueError as exc:
+            return {"ok": False, "error": str(exc)}
+        return {"ok": True}
+
+
+@pytest.mark.parametrize(
+    "line, told",
+    [
+        (b"[" * 60000, "nested more than 40 levels deep"),
+        (b'{"do":"status","id":' + b"[" * 900 + b"]" * 900 + b"}", "nested more than 40 levels"),
+        (b'{"do":"status","id":NaN}', "NaN is no number in JSON"),
+        (b'{"do":"status","id":' + b"9" * 5000 + b"}", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b'{"do":[]}', "unknown command []"),
+        (b'{"do":"' + b"x" * 50000 + b'"}', "unknown command 'xxx"),
+        (b'{"do":"tap","tag":"\\ud800"}', '"tag" must be a text'),
+        (b'{"do":"stall","ms":' + b"9" * 400 + b"}", '"ms" must be an integer'),
+        (b'{"do":"fault","kind":"overtemp","celsius":1e999}', '"celsius" must be a number'),
+        (b'{"do":"network","aps":{"a":1e999}}', '"aps" must be an object'),
+        (b'{"do":"ev","quirk":[[1]]}', '"quirk" must be one of'),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_the_control_port_answers_whatever_it_is_sent(line, told):
+    async def ask():
+        port = ControlPort(Hardware())
+        reader, writer = await asyncio.open_connection(*await port.start("127.0.0.1", 0))
+        writer.write(line + b'\n{"do":"status"}\n')
+        answers = [json.loads(await asyncio.wait_for(reader.readline(), 10)) for _ in range(2)]
+        writer.close()
+        await asyncio.sleep(0.05)
+        port.close()
+        return answers
+
+    wrong, right = asyncio.run(ask())
+    assert wrong["ok"] is False and told in wrong["error"] and len(wrong["error"]) < 500
+    assert right == {"ok": True}, "the connection stays"
 
 
 @pytest.mark.parametrize("option", ["--control", "--web"])
@@ -267,8 +349,6 @@ def test_a_damaged_image_is_one_sentence_and_stays_as_it_is(tmp_path):
 
 def test_a_start_that_fails_leaves_the_image_alone(tmp_path):
     """A twin that never ran wrote its empty world over the one in the image."""
-    import asyncio
-
     with Simulator(*NOWHERE, "--data", str(tmp_path)) as sim:
         control = Control(sim.control)
         control.ok("plug")

@@ -23,7 +23,8 @@ sys.path.append(str(ROOT / "tools"))
 import romfs  # noqa: E402
 
 FOR_CPYTHON = tuple(
-    ("twin", name) for name in ("host.py", "commands.py", "masked.py", "loop_cpy.py", "cpython")
+    ("twin", name)
+    for name in ("host.py", "commands.py", "given.py", "masked.py", "loop_cpy.py", "cpython")
 )
 CACHE = ROOT / "build" / "mpy-host"
 # MicroPython looks for these two by their names.

@@ -10,6 +10,7 @@ tuple of words; with a "?" behind it null is allowed, with a "!" the field must 
 
 from twin.chip import RESETS
 from twin.ev import QUIRKS
+from twin.given import encodes, is_json, quoted
 from twin.net import TROUBLES
 from twin.thermometer import SENSORS
 
@@ -130,6 +131,10 @@ COMMANDS = {
 }
 
 
+# No field of a command needs an integer of ten digits.
+LARGE = 10**9
+
+
 class CommandError(ValueError):
     """An error in a command; `key` is the field, "do" for the command itself."""
 
@@ -143,6 +148,10 @@ def _number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _integer(value):
+    return _number(value) and isinstance(value, int) and -LARGE < value < LARGE
+
+
 def _words(values):
     return ", ".join("null" if v is None else str(v) for v in values)
 
@@ -154,20 +163,20 @@ def wrong(kind, value):
         for one in allowed:
             if one == value and type(one) is type(value):
                 return None
-        return "must be one of %s, not %r" % (_words(allowed), value)
+        return "must be one of %s, not %s" % (_words(allowed), quoted(value))
     if kind[-1] == "?" and value is None:
         return None
     kind = kind.rstrip("?!")
     good, must = {
         "any": (True, ""),
-        "text": (isinstance(value, str), "a text"),
-        "integer": (isinstance(value, int) and not isinstance(value, bool), "an integer"),
+        "text": (isinstance(value, str) and encodes(value), "a text"),
+        "integer": (_integer(value), "an integer of less than ten digits"),
         "number": (_number(value) and 0 <= value < 1e12, "a number, and not negative"),
-        "temperature": (_number(value), "a number"),
+        "temperature": (_number(value) and -1e6 < value < 1e6, "a number"),
         "bool": (isinstance(value, bool), "true or false"),
-        "object": (isinstance(value, dict), "an object"),
+        "object": (isinstance(value, dict) and is_json(value), "an object"),
     }[kind]
-    return None if good else "must be %s, not %r" % (must, value)
+    return None if good else "must be %s, not %s" % (must, quoted(value))
 
 
 def physical(do):
@@ -184,7 +193,8 @@ def check(cmd):
     """CommandError unless `cmd` is a command of the table with the fields that it has."""
     do = cmd.get("do")
     if not isinstance(do, str) or do not in COMMANDS:
-        raise CommandError("do", "unknown command %r; there are: %s" % (do, ", ".join(COMMANDS)))
+        known = ", ".join(COMMANDS)
+        raise CommandError("do", "unknown command %s; there are: %s" % (quoted(do), known))
     fields = {**EVERYWHERE, **COMMANDS[do][1]}
     for name, value in cmd.items():
         if name == "do":

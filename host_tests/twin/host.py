@@ -27,7 +27,7 @@ import twin.twin_state as twin_state
 
 sys.modules.setdefault("twin_state", twin_state)
 
-from twin import commands, masked  # noqa: E402
+from twin import commands, given, masked  # noqa: E402
 from twin.chip import RESETS  # noqa: E402
 from twin.world import released  # noqa: E402
 
@@ -71,6 +71,10 @@ class _ResetFirst(TwinError):
     """The charger reset itself before it looked at the command."""
 
 
+# `isdigit` takes a superscript, and `int` refuses thousands of digits in words of its own.
+_SMALL = re.compile("[0-9]{1,12}")
+
+
 def heap_bytes(text):
     """Bytes of a heap size as micropython's -X heapsize= has it: 128k, 1m, 64wk."""
     number = str(text).strip().lower()
@@ -82,17 +86,20 @@ def heap_bytes(text):
         # Words of a 32-bit chip; objects are twice as large on this machine.
         factor *= 2 if sys.maxsize > 2**32 else 1
         number = number[:-1]
-    if not number.isdigit() or not int(number):
-        raise ValueError(f"heap size {text!r} is not a size like 128k, 1m or 64wk")
+    if not _SMALL.fullmatch(number) or not int(number):
+        raise ValueError(f"heap size {given.quoted(text)} is not a size like 128k, 1m or 64wk")
     return int(number) * factor
 
 
 def _json_file(path):
-    """The content of a JSON file; ValueError names it."""
+    """The object in a JSON file; ValueError names it."""
     try:
-        return json.loads(path.read_text())
+        content = given.read_json(path.read_text())
     except ValueError as exc:
         raise ValueError(f"{path} is damaged: {exc}") from None
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} is damaged: it holds no object")
+    return content
 
 
 def load_board(board):
@@ -103,16 +110,21 @@ def load_board(board):
     if path.suffix in (".json", ".toml") and not path.is_file():
         raise ValueError(f"there is no board file {str(path)!r}")
     if path.suffix == ".json":
-        return _json_file(path)
+        return _board_tool().check(_json_file(path), path)
     if path.suffix != ".toml":
         path = ROOT / "boards" / f"{board}.toml"
         if not path.exists():
             known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
             raise ValueError(f"no board {board!r}; there are: {known}")
+    return _board_tool().load_toml(path, any_name=True)
+
+
+def _board_tool():
+    """tools/board.py, which is no module on the path."""
     spec = importlib.util.spec_from_file_location("board_tool", ROOT / "tools" / "board.py")
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
-    return tool.load_toml(path, any_name=True)
+    return tool
 
 
 def interpreter(runtime):
@@ -180,8 +192,8 @@ def split_address(text):
     if isinstance(text, (tuple, list)):
         return text[0], int(text[1])
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
-        raise ValueError(f"{text!r} is not HOST:PORT")
+    if not colon or not _SMALL.fullmatch(port) or int(port) > 65535:
+        raise ValueError(f"{given.quoted(text)} is not HOST:PORT")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
@@ -315,7 +327,10 @@ class Twin:
         (self.data / "vfs").mkdir(parents=True, exist_ok=True)
         saved = self.data / "world.json"
         if saved.exists():
-            self._state.update(_json_file(saved))
+            state = _json_file(saved)
+            if not isinstance(state.get("now_us"), int) or "world" not in state:
+                raise ValueError(f"{saved} is damaged: now_us or world is missing")
+            self._state.update(state)
             self._state.update(up=True)
             self._lose("power")
         self._now_us = self._horizon = self._state["now_us"]
@@ -464,6 +479,8 @@ class Twin:
         if path.exists():
             # Factory values that a person put into this image stay.
             config["settings"] = _json_file(path).get("settings", {})
+            if not isinstance(config["settings"], dict):
+                raise ValueError(f"{path} is damaged: settings: must be an object")
         for name, value in self._provision.items():
             config["settings"].setdefault(name, value)
         path.write_text(json.dumps(config))

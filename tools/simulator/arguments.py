@@ -11,6 +11,7 @@ import sys
 
 from ocppj import url
 from twin import commands
+from twin.given import encodes, quoted
 from twin.host import heap_bytes, split_address
 
 MAX_COUNT = 500
@@ -94,7 +95,7 @@ def _number(least, most, kind):
             value = None
         if value is None or not least <= value <= most:
             word = "a whole number" if kind is int else "a number"
-            raise _bad(f"{text!r} is not {word} from {least} to {most:g}")
+            raise _bad(f"{quoted(text)} is not {word} from {least} to {most:g}")
         return value
 
     return check
@@ -223,6 +224,9 @@ def parser():
 def parse(argv=None):
     """The options. Ends the program with one sentence about what is wrong with them."""
     made = parser()
+    for word in sys.argv[1:] if argv is None else argv:
+        if not encodes(word):
+            made.error(f"{quoted(word)} is not UTF-8")
     args = made.parse_args(argv)
     if bool(args.cert) != bool(args.key):
         there, missing = ("--cert", "--key") if args.cert else ("--key", "--cert")

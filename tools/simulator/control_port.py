@@ -6,6 +6,8 @@ parent process, so it survives reboots, power cuts and crashes of the charger.""
 import asyncio
 import json
 
+from twin import given
+
 MAX_LINE = 1 << 16
 
 
@@ -58,7 +60,7 @@ class ControlPort:
 
     async def _answer(self, line, writer):
         try:
-            cmd = json.loads(line)
+            cmd = given.read_json(line)
         except ValueError as exc:
             return {"ok": False, "error": f"not JSON: {exc}"}
         if not isinstance(cmd, dict):

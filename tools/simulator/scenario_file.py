@@ -4,11 +4,10 @@
 `command`, in TOML or JSON. docs/scenarios.md explains the keys of each; KEYS below lists them. All
 mistakes are reported at once, each with file, entry and key."""
 
-import json
 import pathlib
 import re
 
-from twin import commands
+from twin import commands, given
 from twin.ev import QUIRKS
 
 try:
@@ -52,14 +51,18 @@ KEYS = {
 }
 _NOT_PLAYED = ("help", "subscribe", "status", "lamps", "look")
 _CLOCK = re.compile(r"(\d{1,3}):([0-5]\d)(?::([0-5]\d))?$")
-_SPAN = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?$")
+_SPAN = re.compile(r"(?:(\d{1,8})h)?(?:(\d{1,8})m)?(?:(\d{1,8})s)?$")
 
 
 class ScenarioError(ValueError):
     """A file that cannot be played. `problems`: [(entry, key, reason)]."""
 
     def __init__(self, file, problems):
-        lines = [": ".join([str(file), *filter(None, problem)]) for problem in problems]
+        lines = []
+        for entry, key, reason in problems:
+            # A key of the file is anything: one of two lines would make two sentences.
+            key = key if key.isprintable() and len(key) < 80 else given.quoted(key)
+            lines.append(": ".join([str(file), *filter(None, (entry, key, reason))]))
         super().__init__("\n".join(lines))
         self.problems = problems
 
@@ -102,8 +105,10 @@ def seconds(kind, value):
             if total or kind == "when":
                 return total
     if kind == "when":
-        raise ValueError(f'must be a time like "7:30" or "0:00:15", or seconds, not {value!r}')
-    raise ValueError(f'must be a length like "1h30m" or "45s", or seconds, not {value!r}')
+        must = 'a time like "7:30" or "0:00:15"'
+    else:
+        must = 'a length like "1h30m" or "45s"'
+    raise ValueError(f"must be {must}, or seconds, not {given.quoted(value)}")
 
 
 def load(path, count=1):
@@ -118,7 +123,7 @@ def load(path, count=1):
             length = _value("long", items, "", kind, problems)
         elif kind not in KEYS:
             known = ", ".join(["length", *KEYS])
-            problems.append(("", kind, f"is unknown (known: {known})"))
+            problems.append(("", kind or '""', f"is unknown (known: {known})"))
         elif not isinstance(items, list) or not all(isinstance(i, dict) for i in items):
             problems.append(("", kind, f"must be a list of tables: [[{kind}]]"))
         else:
@@ -127,7 +132,7 @@ def load(path, count=1):
                 if entry:
                     entries.append(entry)
     if not problems:
-        _overlaps(entries, count, problems)
+        _overlaps(entries, problems)
         if not entries:
             problems.append(("", "", "has no entries: nothing would happen"))
         last = max([entry.until or entry.at for entry in entries], default=0)
@@ -152,7 +157,8 @@ def _parse(path):
         raise ScenarioError(path, [("", "", reason)])
     try:
         text = data.decode()
-        tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+        parse = given.read_json if path.suffix == ".json" else tomllib.loads
+        tables = given.parsed(parse, text)
     except ValueError as exc:  # also of what is not UTF-8
         raise ScenarioError(path, [("", "syntax", str(exc))]) from None
     if not isinstance(tables, dict):
@@ -172,7 +178,7 @@ def _value(kind, value, entry, key, problems):
     if reason is None and key == "tag" and not value:
         reason = "is empty"
     if reason is None and key == "amps" and value > 100:
-        reason = "must be 0 to 100, not %r" % value
+        reason = "must be 0 to 100, not %s" % given.quoted(value)
     if reason:
         problems.append((entry, key, reason))
         return None
@@ -187,7 +193,7 @@ def _entry(kind, number, table, count, problems):
         keys.update(_command(name, table, problems))
     for key in table:
         if key not in keys:
-            problems.append((name, key, "is unknown (known: %s)" % ", ".join(keys)))
+            problems.append((name, key or '""', "is unknown (known: %s)" % ", ".join(keys)))
     fields = {}
     for key, (what, needed) in keys.items():
         if key in table:
@@ -206,34 +212,48 @@ def _entry(kind, number, table, count, problems):
 def _command(name, table, problems):
     """Check the keys of an entry that is a command of the control port."""
     do = table.get("do")
-    if do not in commands.COMMANDS or do in _NOT_PLAYED:
-        if "do" in table:
+    if not isinstance(do, str) or do not in commands.COMMANDS or do in _NOT_PLAYED:
+        if isinstance(do, str):
             known = ", ".join(n for n in commands.COMMANDS if n not in _NOT_PLAYED)
-            problems.append((name, "do", "must be one of %s, not %r" % (known, do)))
+            problems.append((name, "do", f"must be one of {known}, not {given.quoted(do)}"))
         return {key: ("any", False) for key in table if key not in KEYS["command"]}
     fields = {"connector": ("integer", ""), **commands.COMMANDS[do][1]}
     fields.pop("after_ms", None)
     return {key: (kind, commands.needed(kind)) for key, (kind, _) in fields.items()}
 
 
-def _overlaps(entries, count, problems):
-    """Find two cars at one connector, two outages or two power cuts at once."""
-    for charger in range(1, count + 1):
-        busy = {}
-        for entry in sorted(entries, key=lambda e: e.at):
-            if entry.kind not in ("car", "outage", "power_cut") or not entry.meant_for(charger):
-                continue
-            place = (entry.kind, entry.fields.get("connector", 1))
-            other = busy.get(place)
-            leaving = LEAVING_S if entry.kind == "car" else 0
+def _overlaps(entries, problems):
+    """Find two cars at one connector, two outages or two power cuts at once.
+
+    One pass in order of time: of the earlier entries at a place only the one that ends last
+    matters. There are three of these: of those for all chargers, of those for each one, of all.
+    """
+    busy = {}
+
+    def there(*key):
+        return busy.get(key)
+
+    for entry in sorted(entries, key=lambda e: e.at):
+        if entry.kind not in ("car", "outage", "power_cut"):
+            continue
+        place = (entry.kind, entry.fields.get("connector", 1))
+        charger = entry.fields.get("charger")
+        if charger is None:
+            others = [there(place)]
+        else:
+            others = [there(place, None), there(place, charger)]
+        leaving = LEAVING_S if entry.kind == "car" else 0
+        for other in others:
             if other and entry.at < other.until + leaving:
                 reason = f"{other.name} is still there"
                 if leaving:
                     reason += f" (a car may need {leaving} s to leave)"
-                problem = (entry.name, "at", reason)
-                if problem not in problems:
-                    problems.append(problem)
-            busy[place] = entry
+                problems.append((entry.name, "at", reason))
+                break
+        for key in ((place,), (place, charger)):
+            last = busy.get(key)
+            if last is None or last.until <= entry.until:
+                busy[key] = entry
 
 
 def fits(day, board, charger):
