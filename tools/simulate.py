@@ -29,12 +29,12 @@ async def simulate(args):
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    day = scenario_file.load(args.scenario, args.count) if args.scenario else None
+    day = None
     async with Fleet(args) as fleet:
         fleet.make()
-        if day:
-            for charger in fleet.chargers:
-                scenario_file.fits(day, charger.twin.board, charger.number)
+        if args.scenario:
+            board = fleet.chargers[0].twin.board  # all of them have the same
+            day = scenario_file.load(args.scenario, args.count, board)
         end = asyncio.ensure_future(ended.wait())
         story = asyncio.ensure_future(_story(fleet, day))
         await asyncio.wait({story, end}, return_when=asyncio.FIRST_COMPLETED)

@@ -309,14 +309,37 @@ def test_a_file_with_twenty_thousand_cars_is_checked_at_once(tmp_path, count, st
 
 def test_a_board_without_reader_or_connector_is_told_before_the_start(tmp_path):
     day = {"car": [{"at": 0, "for": "1h", "tag": "A"}, {"at": 0, "for": "1h", "connector": 2}]}
-    day = scenario_file.load(written(tmp_path, day))
+    path = written(tmp_path, day)
     with pytest.raises(scenario_file.ScenarioError) as caught:
-        scenario_file.fits(day, load_board("esp32_devkit_min"), 1)
+        scenario_file.load(path, 1, load_board("esp32_devkit_min"))
     assert [(entry, key) for entry, key, _ in caught.value.problems] == [
         ("car 1", "tag"),
         ("car 2", "connector"),
     ]
-    scenario_file.fits(day, load_board("esp32_dual"), 1)
+    scenario_file.load(path, 1, load_board("esp32_dual"))
+
+
+def test_parts_that_are_missing_and_other_mistakes_are_told_at_once(tmp_path):
+    day = {
+        "car": [{"at": 0, "for": "1h", "connector": 2}, {"at": "soon", "for": 9}],
+        "fault": [
+            {"at": 5, "kind": "weld", "pole": 9},
+            {"at": 6, "kind": "rcd", "ohms": 100, "celsius": 80},
+        ],
+        "command": [{"at": 7, "do": "fault", "kind": "lock", "pole": 1}],
+        "outage": [{"at": 0, "for": "1h"}, {"at": 60, "for": "1h"}],
+    }
+    with pytest.raises(scenario_file.ScenarioError) as caught:
+        scenario_file.load(written(tmp_path, day), 1, load_board("esp32_devkitc"))
+    assert {(entry, key) for entry, key, _ in caught.value.problems} == {
+        ("car 1", "connector"),
+        ("car 2", "at"),
+        ("fault 1", "pole"),
+        ("fault 2", "ohms"),
+        ("fault 2", "celsius"),
+        ("command 1", "pole"),
+        ("outage 2", "at"),
+    }
 
 
 def test_without_a_toml_reader_json_still_works_and_toml_says_what_to_do(tmp_path, monkeypatch):

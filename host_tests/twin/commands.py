@@ -26,6 +26,14 @@ FAULTS = {
     "lock": 'the bolt of the socket is stuck; "contact": only its contact is lost',
     "other": "the emergency stop is pressed",
 }
+# Fields that only one kind of fault has.
+OF_FAULT = {
+    "pole": "weld",
+    "ohms": "pilot_short",
+    "celsius": "overtemp",
+    "sensor": "overtemp",
+    "contact": "lock",
+}
 # Causes that may precede a reset: names of the MicroPython port, and those of twin/chip.py.
 CAUSES = ("pwron", "hard", "wdt", "deepsleep", "soft")
 
@@ -73,7 +81,7 @@ COMMANDS = {
         {
             "kind": (tuple(FAULTS) + ("!",), "its name"),
             "on": ("bool", "false: it is over"),
-            "pole": ("integer?", "weld: which pole, 1 to 4"),
+            "pole": ((1, 2, 3, 4, None), "weld: which pole"),
             "ohms": ("number", "pilot_short: resistance to earth"),
             "celsius": ("temperature", "overtemp: how hot"),
             "sensor": (SENSORS, "overtemp: what the thermometer does"),
@@ -179,6 +187,16 @@ def wrong(kind, value):
     return None if good else "must be %s, not %s" % (must, quoted(value))
 
 
+def misplaced(fields):
+    """[(field, error)] of a fault's fields that belong to another kind of fault."""
+    kind = fields.get("kind")
+    return [
+        (name, "is for the fault %s, not for %s" % (of, quoted(kind)))
+        for name, of in OF_FAULT.items()
+        if name in fields and of != kind and isinstance(kind, str) and kind in FAULTS
+    ]
+
+
 def physical(do):
     """Does this command act on hardware, which is there without power, too?"""
     return "after_ms" in COMMANDS[do][1]
@@ -208,6 +226,9 @@ def check(cmd):
     for name, (kind, _) in fields.items():
         if needed(kind) and name not in cmd:
             raise CommandError(name, "is missing")
+    if do == "fault":
+        for name, reason in misplaced(cmd):
+            raise CommandError(name, reason)
 
 
 def help_answer():

@@ -10,6 +10,8 @@ from twin import given
 
 MAX_LINE = 1 << 16
 
+_EXAMPLE = 'a command is a line like {"do": "help"}'
+
 
 class ControlPort:
     """Serves the commands of twin/commands.py for one Twin."""
@@ -62,9 +64,9 @@ class ControlPort:
         try:
             cmd = given.read_json(line)
         except ValueError as exc:
-            return {"ok": False, "error": f"not JSON: {exc}"}
+            return {"ok": False, "error": f"not JSON: {exc}; {_EXAMPLE}"}
         if not isinstance(cmd, dict):
-            return {"ok": False, "error": "not a JSON object"}
+            return {"ok": False, "error": f"not a JSON object; {_EXAMPLE}"}
         number = cmd.pop("id", None)
         if cmd.get("do") == "subscribe":
             self._subscribers.add(writer)

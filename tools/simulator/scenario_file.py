@@ -111,8 +111,9 @@ def seconds(kind, value):
     raise ValueError(f"must be {must}, or seconds, not {given.quoted(value)}")
 
 
-def load(path, count=1):
-    """The Day of a file for `count` chargers. ScenarioError lists all problems of the file."""
+def load(path, count=1, board=None):
+    """The Day of a file for `count` chargers. ScenarioError lists all problems of the file, and
+    the parts that an entry needs and `board` (a profile) does not have."""
     path = pathlib.Path(path)
     tables = _parse(path)
     problems = []
@@ -131,15 +132,16 @@ def load(path, count=1):
                 entry = _entry(kind, number, table, count, problems)
                 if entry:
                     entries.append(entry)
-    if not problems:
-        _overlaps(entries, problems)
-        if not entries:
-            problems.append(("", "", "has no entries: nothing would happen"))
-        last = max([entry.until or entry.at for entry in entries], default=0)
-        if length is None:
-            length = last + AFTER_S
-        elif length < last:
-            problems.append(("", "length", "is over before the last entry is (%g s)" % last))
+    _overlaps(entries, problems)
+    if board is not None:
+        _lacks(entries, board, problems)
+    if not entries and not problems:
+        problems.append(("", "", "has no entries: nothing would happen"))
+    last = max([entry.until or entry.at for entry in entries], default=0)
+    if length is None:
+        length = last + AFTER_S
+    elif length < last:
+        problems.append(("", "length", "is over before the last entry is (%g s)" % last))
     if problems:
         raise ScenarioError(path, problems)
     return Day(str(path), sorted(entries, key=lambda e: e.at), length)
@@ -200,6 +202,9 @@ def _entry(kind, number, table, count, problems):
             fields[key] = _value(what, table[key], name, key, problems)
         elif needed:
             problems.append((name, key, "is missing"))
+    if kind == "fault" or fields.get("do") == "fault":
+        given_well = {key: value for key, value in fields.items() if value is not None}
+        problems += [(name, key, reason) for key, reason in commands.misplaced(given_well)]
     charger = fields.get("charger")
     if charger is not None and not 1 <= charger <= count:
         problems.append((name, "charger", f"must be 1 to {count}, as many as --count says"))
@@ -256,13 +261,10 @@ def _overlaps(entries, problems):
                 busy[key] = entry
 
 
-def fits(day, board, charger):
-    """ScenarioError if the day needs a part that this board does not have."""
+def _lacks(entries, board, problems):
+    """Find the parts that an entry needs and this board does not have."""
     connectors = [connector["id"] for connector in board["connectors"]]
-    problems = []
-    for entry in day.entries:
-        if not entry.meant_for(charger):
-            continue
+    for entry in entries:
         fields = entry.fields
         if fields.get("connector", 1) not in connectors:
             known = ", ".join(map(str, connectors))
@@ -271,5 +273,3 @@ def fits(day, board, charger):
         if card and "reader" not in board:
             reason = "the board has no card reader: leave it out and start from the central system"
             problems.append((entry.name, "tag", reason))
-    if problems:
-        raise ScenarioError(day.file, problems)
