@@ -12,7 +12,7 @@ import struct
 
 from evse_base import const, crc32
 
-from .taglist import FIRST, HEADER, KINDS, MAGIC, STATUSES, TOKEN
+from .taglist import FIRST, HEADER, KINDS, LINK, MAGIC, STATUSES, TOKEN
 
 _STATUSES_1 = const(5)  # the number of statuses that form 1 knows
 _FORM_1 = const(20)  # bytes of a token and of a parent in it
@@ -81,6 +81,11 @@ async def _write(tags, version, changes, old_count):
     base = tags.half - tags.base
     writer = _Writer(tags, base + FIRST)
     await writer.erase(base)  # first: it takes the stale header away
+    link = bytearray(4)
+    tags.flash.read(tags.base + LINK - 4, link)
+    if tags.form == 2:
+        # The list before it is gone: none that an older version writes there is that one.
+        tags.flash.program(tags.base + LINK, bytes(4))
     crc = count = 0
     for entry in _merged(tags, changes, old_count, token, size):
         if count == room:
@@ -94,8 +99,9 @@ async def _write(tags, version, changes, old_count):
     # Form 1 is written exactly as the versions did that knew no other form.
     shape = (token, parent, tags.form if tags.count else 0) if form > 1 else (0, 0, 0)
     head = struct.pack(HEADER, MAGIC, form, *shape, generation, version, count, crc)
+    head += struct.pack("<I", crc32(head))
     _check_open(tags)
-    tags.flash.program(base, head + struct.pack("<I", crc32(head)))
+    tags.flash.program(base, head + link if form > 1 else head)
     tags.generation = generation
     tags.use(base, form, token, parent, version, count)
 
