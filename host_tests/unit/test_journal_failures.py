@@ -1,4 +1,4 @@
-# A flash or a heap that fails in the middle of a write: what is on flash and what RAM counts agree.
+# A flash or a heap that fails in the middle of a write: RAM counts what is on flash.
 # MIT license; part of microevse
 """A record that is on flash although its writer was told otherwise is written a second time: an
 end of a session is billed twice, and numbers repeat."""

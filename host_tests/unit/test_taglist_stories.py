@@ -9,10 +9,11 @@ import struct
 from evse_base import crc32
 from helpers import run
 from store.ramflash import RamFlash
-from store.taglist import LINK, TagList
+from store.taglist import TagList
 from taglist_bench import info
 
 HALF = 256  # bytes of a half
+LINK = 28  # offset of the name of the list before
 
 
 def heads_of_first(image):

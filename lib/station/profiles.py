@@ -41,15 +41,16 @@ class Profiles:
         self._later = []  # not on flash yet
         self._written = {}  # (purpose, level, connector): uptime s of the last attempt
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
-        journal.each(kinds.PROFILE, self._load)
+
+        def load(payload):
+            profile = Profile(*payload[:12])
+            self._add(profile, self._rivals(profile))
+
+        journal.each(kinds.PROFILE, load)
         # A power cut may have come between writing a new profile and forgetting the old one.
         self._tidy()
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
-
-    def _load(self, payload):
-        profile = Profile(*payload[:12])
-        self._add(profile, self._rivals(profile))
 
     # -- the set of profiles -------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from evse_base import log
 import evse_base as port
 from iec61851.closings import CUT
 from store import kinds
-from store.journal import JournalFull
 
 from . import faults, measurands
 from .connector import OPEN_TIMEOUT_MS

@@ -60,9 +60,7 @@ class Reservations:
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
         found = {}
         # By number: after a failure of the flash an older value may be there, too.
-        self._journal.each(
-            kinds.RESERVATION, lambda payload: found.update({payload[0]: payload})
-        )
+        self._journal.each(kinds.RESERVATION, lambda payload: found.update({payload[0]: payload}))
         self._all = [Reservation(*payload[:6]) for payload in found.values()]
         for connector, token, number in cut:
             found = self._find(number)

@@ -33,18 +33,18 @@ class Settings:
         self._journal = journal
         self._provided = {}
         self._overlay = {}
-        self._stored = {}
-        self._factory = {}
+        self._stored, self._factory = {}, {}
         self.listeners = []
         self.reason = ""  # why the last `set` or check said no
         self.measurands = measurands.names()  # names that the fitted meters can give
-        if journal is not None:
-            journal.each(kinds.SETTING, self._load)
 
-    def _load(self, payload):
-        # A key of another firmware, or a value out of today's limits, is left alone.
-        if _line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
-            self._stored[payload[0]] = payload[1]
+        def load(payload):
+            # A key of another firmware, or a value out of today's limits, is left alone.
+            if _line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
+                self._stored[payload[0]] = payload[1]
+
+        if journal is not None:
+            journal.each(kinds.SETTING, load)
 
     # -- reading -------------------------------------------------------------------------
 

@@ -122,8 +122,8 @@ class Journal(StateLog):
                 continue
             if cursor is events and kind > kinds.LAST_EVENT and log.key not in hashes:
                 continue
-            # A torn record was marked done at boot: no damage to report. An event of a kind that is
-            # not known may have any shape.
+            # A torn record was marked done at boot: no damage to report. An event of a kind that
+            # is not known may have any shape.
             known = cursor is state or kind <= kinds.LAST_EVENT
             payload = self._load(log.block, log.off, known and not done)
             if payload is None:

@@ -27,10 +27,10 @@ CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
 
-# 5 to 15 are for events to come. Each begins as CHANGE does: session (0: none) and connector first,
-# its stamp fifth, its number in the session sixth; the two fields between are its own. A version
-# that does not know the kind reads these alone: it gives the number to no other record, and it
-# keeps the time of that boot.
+# 5 to 15 are for events to come. Each begins as CHANGE does: session (0: none) and connector
+# first, its stamp fifth, its number in the session sixth; the two fields between are its own. A
+# version that does not know the kind reads these alone: it gives the number to no other record,
+# and it keeps the time of that boot.
 
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.

@@ -165,20 +165,11 @@ class Space:
             return
         if left > _FEW and boots[0] is not None:
             return  # the next start does it, before the ticks run
-        if left:
-            # None of them can be delivered by this version, and there is a new TIME with each boot.
-            self._add_boots(boots)
-        else:
-            journal.forget(kinds.TXID)
-        for key, _ in journal.state(kinds.TIME):
-            if key not in boots:
-                journal.forget(kinds.TIME, key)
-
-    def _add_boots(self, boots):
-        """Append the boots that undelivered events of any kind and shape have a stamp of."""
+        # This version can deliver none of those that are left, and each boot brings a new TIME. It
+        # stays only for the boots that they have a stamp of, whatever their kind and shape.
         log = self.log
         cursor = norlog.Cursor(_EVENTS)
-        while log.seek(cursor):
+        while left and log.seek(cursor):
             cursor.seq = log.seq + 1
             if norlog.is_done(log.flags):
                 continue
@@ -189,6 +180,11 @@ class Space:
             for field in fields if isinstance(fields, list) else ():
                 if isinstance(field, list) and len(field) >= 3:
                     boots.append(field[0])
+        if not left:
+            journal.forget(kinds.TXID)
+        for key, _ in journal.state(kinds.TIME):
+            if key not in boots:
+                journal.forget(kinds.TIME, key)
 
     def prepare(self, erases=None):
         """See Journal.prepare."""

@@ -74,8 +74,8 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or event of a kind that
-        # is not known or 0]
+        # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE (or event of a kind
+        # that is not known) or 0]
         self.running = {}
         self.told_full = False
         self._space = Space(self, connectors)
@@ -170,7 +170,7 @@ class StateLog:
             for block, off in old:
                 log.mark(block, off, norlog.DONE)
         except Exception:
-            # The value is on flash, and the newest of a key counts: the next `keep` or start marks.
+            # The value is on flash, and the newest of a key counts: a later `keep` marks.
             pass
         return seq
 
@@ -188,8 +188,8 @@ class StateLog:
             yield entry[0], entry[1]
 
     def each(self, kind, load):
-        """Call `load(payload)` for each value kept under `kind`, oldest first. A value that it does
-        not understand is reported and passed over: no record keeps the charger from starting."""
+        """Call `load(payload)` for each value kept under `kind`, oldest first. A value that it
+        does not understand is reported and passed over: no record prevents the start."""
         for key, payload in self.state(kind):
             try:
                 load(payload)

@@ -19,8 +19,8 @@ need. To an older version a half of form 2 is empty: it takes the older list in 
 that is still there, and reports its version to the central system, or else 0. A list of form 1
 is read as it is, and becomes form 2 with the first update that needs it, in the other half.
 
-Of two halves of one form the higher generation counts. An older version, which does not see form 2,
-may begin to count anew. So a half of form 2 counts beside one of form 1 only if that one is
+Of two halves of one form the higher generation counts. An older version, which does not see form
+2, may begin to count anew. So a half of form 2 counts beside one of form 1 only if that one is
 the list before it.
 """
 
@@ -41,7 +41,6 @@ KINDS = (
 
 MAGIC = b"uTAG"
 HEADER = "<4sBBBBIIII"
-LINK = 28  # offset of the header CRC of the list before
 FIRST = 32  # offset of the first entry
 TOKEN = 36  # the most bytes of a token and of a parent; see station.authorization.kept
 _HEAD = const(28)  # bytes of the header, its own CRC included

@@ -12,13 +12,14 @@ import struct
 
 from evse_base import const, crc32
 
-from .taglist import FIRST, HEADER, KINDS, LINK, MAGIC, STATUSES, TOKEN
+from .taglist import FIRST, HEADER, KINDS, MAGIC, STATUSES, TOKEN
 
 _STATUSES_1 = const(5)  # the number of statuses that form 1 knows
 _FORM_1 = const(20)  # bytes of a token and of a parent in it
 _DROP = const(0x0F)  # status of a change that takes an entry out
 _LAST = const(0xFFFFFFFF)
 _BEHIND = const(6)  # bytes between token and parent
+_LINK = const(28)  # offset of the header CRC of the list before
 _PAGE = const(256)  # one program command of the chip
 
 
@@ -82,10 +83,10 @@ async def _write(tags, version, changes, old_count):
     writer = _Writer(tags, base + FIRST)
     await writer.erase(base)  # first: it takes the stale header away
     link = bytearray(4)
-    tags.flash.read(tags.base + LINK - 4, link)
+    tags.flash.read(tags.base + _LINK - 4, link)
     if tags.form == 2:
         # The list before it is gone: none that an older version writes there is that one.
-        tags.flash.program(tags.base + LINK, bytes(4))
+        tags.flash.program(tags.base + _LINK, bytes(4))
     crc = count = 0
     for entry in _merged(tags, changes, old_count, token, size):
         if count == room:
