@@ -10,9 +10,13 @@ from store.journal import Journal
 from store.kinds import CHANGE, SAMPLE, START, STOP, TIME
 from store.ramflash import RamFlash
 from store.state import key_hash
-from test_session_records import SETTINGS
 
 AT = [1, 20, NOON]
+SETTINGS = {
+    "MeterValueSampleInterval": "10",
+    "StopTransactionOnEVSideDisconnect": "false",
+    "StopTransactionOnInvalidId": "false",
+}
 
 
 def put(journal, kind, payload, done=False, key=None):
