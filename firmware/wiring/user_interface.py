@@ -33,7 +33,11 @@ class UserInterface:
     async def _read_tokens(self):
         while True:
             token = await self.reader.next_tag()
-            answer = await self._station.present_token(token, self.reader.kind)
+            try:
+                answer = await self._station.present_token(token, self.reader.kind)
+            except Exception as exc:
+                # The next card may be of another kind: reading goes on at once.
+                answer = "failed: %r" % exc
             log.info("reader", "%s", answer)
 
     def _reader_failed(self, text):

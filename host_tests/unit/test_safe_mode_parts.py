@@ -326,8 +326,9 @@ class Journal:
     def __init__(self, **stored):
         self.stored = stored
 
-    def state(self, kind):
-        return [(0, (name, self.stored[name])) for name in self.stored]
+    def each(self, kind, load):
+        for name in self.stored:
+            load((name, self.stored[name]))
 
 
 def settings_of(journal, provision):

@@ -39,7 +39,14 @@ class Journal:
         self.log = log
         self.running = {n: [10 * n, 10 * n + 5] for n in range(1, running + 1)}
         self.queued = 1
+        self.foreign = 0
         self.told_full = True
+
+    def boot(self):
+        return 3
+
+    def pending(self):
+        return 1, SAMPLE, []
 
 
 def space(connectors=1, running=0, **more):

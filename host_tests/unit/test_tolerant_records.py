@@ -8,6 +8,7 @@ from ocpp16.transactions import Transactions
 from station_parts import NOON, Charger
 from store import cbor, kinds
 from store.kinds import SAMPLE, START, STOP
+from store.state import key_hash
 
 HOSTILE = (
     None,
@@ -21,6 +22,10 @@ HOSTILE = (
     [],
     [[]],
     [None] * 9,
+    "x" * 16,
+    -(1 << 40),
+    1 << 40,
+    5,
     {},
     {1: 2},
 )
@@ -229,43 +234,160 @@ def test_a_sample_whose_values_cannot_be_told_is_tried_again_by_the_next_start()
     assert Charger(c.flash, boot=3).journal.pending()[2] == bad
 
 
+# All kinds of state, with all fields that a record may have.
 STATE = (
-    (kinds.AVAILABILITY, 1, [1, False]),
+    (kinds.AVAILABILITY, 1, [1, True]),
     (kinds.HELD, 1, [1, ["RcdTripped"], [1, 0, 0, 0, 0, 0], 3, 0]),
-    (kinds.CHECKPOINT, 1, [1, 7, 1600, AT]),
-    (kinds.RESERVATION, 5, [5, 1, "CARD", None, NOON + 99]),
-    (kinds.TXID, 7, [7, 4711]),
+    (kinds.CHECKPOINT, 1, [1, 7, 1600, AT, 1]),
+    (kinds.RESERVATION, 5, [5, 1, "CARD", "GROUP", NOON + 99, "ISO14443"]),
+    (kinds.TXID, 7, [7, 4711, 1, b"u" * 16]),
     (kinds.TIME, 1, [1, NOON]),
     (kinds.SETTING, "HeartbeatInterval", ["HeartbeatInterval", "77"]),
-    (kinds.CACHE, "CARD", ["CARD", "accepted", None, None]),
-    (kinds.PROFILE, 3, [3, 1, 1, 0, 0, None, 0, None, None, None, 0, b"\0" * 7]),
+    (kinds.CACHE, "CARD\nISO14443", ["CARD", "accepted", NOON + 99, "GROUP", "ISO14443"]),
+    (kinds.PROFILE, 3, [3, 1, 1, 0, 0, NOON, 86400, 3600, NOON, NOON + 99, 0, b"\0" * 8]),
     (kinds.TOLD, 0, [NOON]),
     (kinds.BOOT, 0, [1, "PowerUp"]),
     (kinds.SCHEMA, 0, [1]),
-    (kinds.FIRMWARE, 0, [0, "http://h/f", NOON, None, None]),
+    (kinds.FIRMWARE, 0, [0, "http://h/f", NOON, 3, 60]),
     (kinds.FIRMWARE, 1, [1, "Uploading"]),
-    (kinds.FIRMWARE, 3, [3, "http://h/f", NOON, None]),
+    (kinds.FIRMWARE, 3, [3, "http://h/f", NOON, "1.0"]),
 )
 
 
-def test_state_of_any_shape_does_not_keep_the_charger_from_starting():
+class Services:
+    """What Jobs needs: there is no installer."""
+
+    @staticmethod
+    def installer():
+        return None
+
+
+async def live(c):
+    """What a charger does with its state: cards, a car, a reservation, the page."""
+    for kind in ("", "ISO14443", "Local"):
+        await c.authorizer.check("CARD", kind)
+        c.authorizer.parent_of("CARD", kind)
+    c.known["CARD"] = ("accepted", None)
+    c.evse.plug()
+    await c.pass_s(1)
+    await c.station.present_token("CARD", "ISO14443")
+    await c.pass_s(2)
+    c.station.reservations.reserve(9, 1, "OTHER", None, NOON + 999)
+    c.station.snapshot()
+    await c.pass_s(3)
+
+
+def starts_with(kind, payload, *states):
+    """A start with these (kind, key, payload) on flash; `live` raises nothing, faults nothing."""
     from station.jobs import Jobs
 
-    class Services:
-        installer = staticmethod(lambda: None)
+    c = Charger()
+    put(c.journal, START, WHOLE[0][1])
+    for state in states:
+        c.journal.keep(*state)
+    c, _, asked = run(deliver(c.flash))
+    Jobs(c.settings, c.journal, c.clock, Services())
+    assert len(named(asked, "StopTransaction")) == 1, (kind, payload)
+    [stop] = named(asked, "StopTransaction")
+    assert 1000 <= stop["meterStop"] < 1 << 48, (kind, payload, stop)
+    run(live(c))
+    if kind != kinds.HELD:
+        assert not c.evse.faults, (kind, payload, c.evse.faults)
+    if kind not in (kinds.HELD, kinds.AVAILABILITY, kinds.RESERVATION, kinds.CACHE):
+        assert c.connector.session, (kind, payload)
+    return c
 
+
+def test_state_of_any_shape_does_not_keep_the_charger_from_starting():
     for kind, key, payload in STATE:
-        wrongs = [payload[:n] for n in range(1, len(payload))] + [payload + [None, "new", [1]]]
+        wrongs = [payload] + [payload[:n] for n in range(1, len(payload))]
+        wrongs += [payload + [None, "new", [1]], None, [], "text", 5, {}]
         for field in range(1, len(payload)):
             for value in HOSTILE:
                 wrong = list(payload)
                 wrong[field] = value
                 wrongs.append(wrong)
-        wrongs += [None, [], "text", 5, {}]
         for wrong in wrongs:
+            starts_with(kind, wrong, (kind, key, wrong))
+
+
+def test_state_under_any_key():
+    for kind, _, payload in STATE:
+        for key in HOSTILE:
+            if key is not None and not isinstance(key, (list, dict)):
+                wrong = [key] + payload[1:]
+                starts_with(kind, wrong, (kind, key, wrong))
+                starts_with(kind, payload, (kind, key, payload))
+
+
+def test_a_float_is_no_field():
+    """This program writes none: the record is as if it were not there."""
+    number = cbor.dumps(1 << 31)
+    for kind, key, payload in STATE:
+        for field in range(len(payload)):
+            wrong = list(payload)
+            wrong[field] = 1 << 31
+            data = cbor.dumps([wrong]).replace(number, b"\xfa" + number[1:])
             c = Charger()
-            put(c.journal, START, WHOLE[0][1])
-            c.journal.keep(kind, key, wrong)
-            c, _, asked = run(deliver(c.flash))
-            Jobs(c.settings, c.journal, c.clock, Services())
-            assert len(named(asked, "StopTransaction")) == 1, (kind, wrong)
+            c.journal.log.append(1, kind, key_hash(key), data)
+            c = Charger(c.flash, boot=2)
+            assert list(c.journal.state(kind)) == []
+            run(live(c))
+
+
+def test_pieces_of_a_location_of_any_shape():
+    from evse_base import crc32
+    from station.jobs import Jobs
+
+    def location(piece, first=100, count=1, name=None):
+        whole = piece[1] if isinstance(piece[1], bytes) else b""
+        name = name or "%d bytes, %08x" % (len(whole), crc32(whole))
+        c = Charger()
+        c.journal.keep(kinds.FIRMWARE, 0, [0, name, NOON, None, None, first, count])
+        c.journal.keep(kinds.FIRMWARE, 100, piece)
+        c.journal.keep(kinds.FIRMWARE, "text", ["text", 5])
+        c = Charger(c.flash, boot=2)
+        jobs = Jobs(c.settings, c.journal, c.clock, Services())
+        found = jobs.update._job.location
+        assert jobs.request_update("http://h/new", NOON) is None
+        return found
+
+    assert location([100, b"http://h/f"]) == "http://h/f"
+    for value in HOSTILE:
+        assert location([100, value]) == ""
+        location([100, b"http://h/f"], value)
+        location([100, b"http://h/f"], 100, value)
+    assert location([100, b"\xff\xfe"]) == "", "no text"
+
+
+def test_a_card_that_fails_does_not_end_the_task_of_the_reader():
+    from wiring.user_interface import UserInterface
+
+    class Reader:
+        kind = "Local"
+        cards = ["BAD", "GOOD"]
+
+        async def next_tag(self):
+            return self.cards.pop(0)
+
+    class Station:
+        listeners = []
+        seen = []
+
+        async def present_token(self, token, kind):
+            self.seen.append(token)
+            if token == "BAD":
+                raise TypeError("a damaged entry")
+            return "accepted"
+
+    class Parts:
+        @staticmethod
+        def reader(report):
+            return Reader()
+
+    shown = UserInterface({}, Station(), Parts, None, None, None)
+    try:
+        run(shown._read_tokens())
+    except IndexError:
+        pass  # no card is left
+    assert Station.seen == ["BAD", "GOOD"]

@@ -99,11 +99,14 @@ class Authorizer:
         self.tags = None
         self._cache = {}  # _key -> [token, status, expiry, parent, last use]
         self._uses = 0
+
+        def load(payload):
+            self._uses += 1
+            kind = payload[4] if len(payload) > 4 else None
+            self._cache[_key(payload[0], kind or ANY)] = payload[:4] + [self._uses]
+
         if journal is not None:
-            for _, payload in journal.state(kinds.CACHE):
-                self._uses += 1
-                kind = payload[4] if len(payload) > 4 else ANY
-                self._cache[_key(payload[0], kind)] = payload[:4] + [self._uses]
+            journal.each(kinds.CACHE, load)
 
     async def check(self, token, kind=ANY):
         """Verdict about a token; asks the central system where the rules want that."""

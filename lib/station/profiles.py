@@ -41,14 +41,12 @@ class Profiles:
         self._later = []  # not on flash yet
         self._written = {}  # (purpose, level, connector): uptime s of the last attempt
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
-        for _, payload in journal.state(kinds.PROFILE):
-            try:
-                profile = Profile(*payload[:12])
-                rivals = self._rivals(profile)
-            except (ValueError, TypeError, IndexError, KeyError) as exc:
-                log.warn("profiles", "stored profile not understood: %r", exc)
-                continue
-            self._add(profile, rivals)
+
+        def load(payload):
+            profile = Profile(*payload[:12])
+            self._add(profile, self._rivals(profile))
+
+        journal.each(kinds.PROFILE, load)
         # A power cut may have come between writing a new profile and forgetting the old one.
         self._tidy()
         clock.on_set(self._clock_set)

@@ -8,7 +8,6 @@ from evse_base import log
 import evse_base as port
 from iec61851.closings import CUT
 from store import kinds
-from store.journal import JournalFull
 
 from . import faults, measurands
 from .connector import OPEN_TIMEOUT_MS
@@ -70,7 +69,7 @@ class _Cut:
     def seen(self, at, more):
         """Note a record of the session. `more`: its newer fields; the first one is its number."""
         self.at = at
-        if self.seq and more and isinstance(more[0], int):
+        if self.seq and more and _whole(more[0]):
             self.seq = max(self.seq, more[0] + 1)
 
 
@@ -80,12 +79,17 @@ def restore(station, journal, cause="SoftRestart", stop=False):
 
     Returns the sessions that the restart has cut.
     """
-    for _, payload in journal.state(kinds.AVAILABILITY):
-        station.restore_availability(payload[0], payload[1])
+    journal.each(
+        kinds.AVAILABILITY, lambda payload: station.restore_availability(payload[0], payload[1])
+    )
     for number, payload in journal.state(kinds.HELD):
         connector = station.connector(number)
         if connector is not None:
-            _restore_held(connector, payload if isinstance(payload, list) else [])
+            try:
+                _restore_held(connector, payload if isinstance(payload, list) else [])
+            except Exception as exc:
+                log.error("station", "held faults not understood: %r", exc)
+                _restore_held(connector, [])
             # The number of a new session has to be above `counted`, or it would not count if it
             # was cut.
             station.seen_session(connector.sequence.held.counted)
@@ -97,6 +101,11 @@ def restore(station, journal, cause="SoftRestart", stop=False):
         _count_cut(connector, own, cause in _COMMANDED, waits)
     station.reservations.restore([(c.connector, c.token, c.reservation) for c in cut])
     return cut
+
+
+def _whole(number):
+    """True for a number that a charger can have counted."""
+    return isinstance(number, int) and 0 <= number < 1 << 48
 
 
 def _restore_held(connector, payload):
@@ -112,7 +121,7 @@ def _restore_held(connector, payload):
             evse.closings.why, evse.closings.person = "fault", True  # `_count_cut` trips for it
         elif faults.clearing(cause) in (faults.UNPLUG, faults.PERSON):
             connector.faults.report(cause, "", 0)
-    if len(payload) > 3 and isinstance(payload[3], int):
+    if len(payload) > 3 and _whole(payload[3]):
         held.counted = payload[3]
     held.waits = int(len(payload) > 4 and payload[4] != 0)
     connector.unplugged_since_stop = not held.waits
@@ -143,7 +152,7 @@ async def end_cut(station, cut, reason, journal, clock, rand):
     for session in cut:
         try:
             await _end(station, session, reason, journal)
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             # The session is still open in the journal: the next start tries again.
             log.error("station", "session %d cannot be ended: %r", session.number, exc)
     if not station.settings.get("FreeMode"):
@@ -168,13 +177,14 @@ def _find_cut(station, journal):
             session = running[payload[0]]
             session.seen(payload[3], payload[5:6])
             for item in payload[4]:
-                if item[:2] == [measurands.ENERGY, 0] and isinstance(item[2], int):
+                if item[:2] == [measurands.ENERGY, 0] and _whole(item[2]):
                     session.meter_wh = max(session.meter_wh, item[2])
-        elif kind == kinds.CHANGE and payload[0] in running:
-            running[payload[0]].seen(payload[4], payload[5:6])
         elif kind == kinds.STOP:
             station.seen_session(payload[0])
             running.pop(payload[0], None)
+        elif kinds.is_event(kind) and payload[0] in running:
+            # CHANGE, or a kind of a later version: they begin alike (store.kinds).
+            running[payload[0]].seen(payload[4], payload[5:6])
 
     def tolerant(*record):
         try:
@@ -183,17 +193,20 @@ def _find_cut(station, journal):
             log.error("station", "record %d not understood: %r", record[0], exc)
 
     journal.replay(tolerant)
-    for _, payload in journal.state(kinds.CHECKPOINT):
+
+    def on_checkpoint(payload):
         _, number, meter_wh, at = payload[:4]
         station.seen_session(number)
         # The journal keeps START until there is a STOP: only that decides whether a session is
         # open. A checkpoint only has a newer energy.
         session = running.get(number)
         if session is None:
-            continue
+            return
         session.asking = len(payload) < 5 or bool(payload[4])  # unknown counts as asking
         if meter_wh >= session.meter_wh:
             session.meter_wh, session.at = meter_wh, _later(session.at, at)
+
+    journal.each(kinds.CHECKPOINT, on_checkpoint)
     return [running[number] for number in sorted(running)]
 
 

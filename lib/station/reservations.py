@@ -58,8 +58,10 @@ class Reservations:
 
     def restore(self, cut=()):
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
-        for _, payload in self._journal.state(kinds.RESERVATION):
-            self._all.append(Reservation(*payload[:6]))
+        found = {}
+        # By number: after a failure of the flash an older value may be there, too.
+        self._journal.each(kinds.RESERVATION, lambda payload: found.update({payload[0]: payload}))
+        self._all = [Reservation(*payload[:6]) for payload in found.values()]
         for connector, token, number in cut:
             found = self._find(number)
             if found and found.connector in (0, connector) and found.matches(token, found.parent):

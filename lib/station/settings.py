@@ -2,10 +2,9 @@
 # MIT license; part of microevse
 """Values of the settings that `declarations` declares.
 
-Four layers, the upper one wins: values of this start (`overlay`), values set since
-(journal), factory values of the provisioning file (`factory`), defaults. Values that the
-station computes itself (`provide`) stand above all and cannot be set. Only values that
-differ from their default are resident, as text.
+Four layers, the upper one wins: values of this start (`overlay`), values set since (journal),
+factory values of the provisioning file (`factory`), defaults. Values that the station computes
+(`provide`) stand above all and cannot be set. Only values other than the default are resident.
 """
 
 from evse_base import log
@@ -34,17 +33,18 @@ class Settings:
         self._journal = journal
         self._provided = {}
         self._overlay = {}
-        self._stored = {}
-        self._factory = {}
+        self._stored, self._factory = {}, {}
         self.listeners = []
         self.reason = ""  # why the last `set` or check said no
         self.measurands = measurands.names()  # names that the fitted meters can give
+
+        def load(payload):
+            # A key of another firmware, or a value out of today's limits, is left alone.
+            if _line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
+                self._stored[payload[0]] = payload[1]
+
         if journal is not None:
-            for _, payload in journal.state(kinds.SETTING):
-                name, text = payload[:2]
-                # A key of another firmware, or a value out of today's limits, is left alone.
-                if _line(name) and (not text or self._check(name, text) is not None):
-                    self._stored[name] = text
+            journal.each(kinds.SETTING, load)
 
     # -- reading -------------------------------------------------------------------------
 

@@ -113,19 +113,23 @@ class Update:
         """The whole location of a request, "" if a piece of it is lost."""
         if len(request) < 7 or not isinstance(request[5], int):
             return request[1]
-        if not isinstance(request[6], int) or not 0 < request[6] < 100:
+        if request[5] not in _PIECES or not isinstance(request[6], int):
             return ""
         data = b""
-        for key in range(request[5], request[5] + request[6]):
+        for key in range(request[5], request[5] + min(request[6], 99)):
             piece = self._journal.get(kinds.FIRMWARE, key)
-            data += piece[1] if piece else b""
+            if piece and isinstance(piece[1], bytes):
+                data += piece[1]
         whole = "%d bytes, %08x" % (len(data), crc32(data)) == request[1]
-        return data.decode() if whole else ""
+        try:
+            return data.decode() if whole else ""
+        except ValueError:
+            return ""
 
     def _drop_pieces(self, kept=()):
         """Forget the pieces of locations that no request needs; `kept`: [first key]."""
         for key in [key for key, _ in self._journal.state(kinds.FIRMWARE)]:
-            if key >= _PIECES[0] and key // 100 * 100 not in kept:
+            if isinstance(key, int) and key >= _PIECES[0] and key // 100 * 100 not in kept:
                 self._journal.forget(kinds.FIRMWARE, key)
 
     def _forget_request(self):

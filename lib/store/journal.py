@@ -87,22 +87,18 @@ class Journal(StateLog):
                     if payload and payload[0] == session:
                         if log.kind == kinds.SAMPLE:
                             self.running[session][1] = seq - 1
-                        elif log.kind == kinds.CHANGE:
-                            self.running[session][2] = seq - 1
                         elif log.kind == kinds.STOP:
                             # The STOP was written, the START not released yet.
-                            self._release(session)
-
-    def _release(self, session):
-        entry = self.running.pop(session)
-        if self.log.find(_EVENTS, entry[0]):
-            self.log.mark(self.log.block, self.log.off, norlog.RELEASE)
+                            self._space.release(session)
+                        elif log.kind != kinds.START:
+                            self.running[session][2] = seq - 1
 
     def replay(self, fn):
         """Call `fn(seq, kind, payload, done)` for all live records, oldest first.
 
         Live are undelivered events, all records left of sessions that have no end yet (`done` says
-        whether it was delivered), and the latest state records.
+        whether it was delivered), and the latest state records. Of the kinds of event that this
+        version does not know only those of such sessions are among them.
         """
         log = self.log
         hashes = [_session_hash(s) for s in self.running]
@@ -124,10 +120,12 @@ class Journal(StateLog):
             done = norlog.is_done(log.flags)
             if done and (cursor is state or log.key not in hashes):
                 continue
-            if cursor is events and kind > kinds.LAST_EVENT:
+            if cursor is events and kind > kinds.LAST_EVENT and log.key not in hashes:
                 continue
-            # A torn record was marked done at boot: no damage to report.
-            payload = self._load(log.block, log.off, not done)
+            # A torn record was marked done at boot: no damage to report. An event of a kind that
+            # is not known may have any shape.
+            known = cursor is state or kind <= kinds.LAST_EVENT
+            payload = self._load(log.block, log.off, known and not done)
             if payload is None:
                 continue
             if cursor is state:
@@ -136,7 +134,7 @@ class Journal(StateLog):
 
     def open_sessions(self):
         """Sessions that have a START and no STOP."""
-        return list(self.running)
+        return [session for session, entry in self.running.items() if entry[1] >= 0]
 
     def start_of(self, session):
         """(seq, kind, payload) of the START of an open session, delivered or not; or None."""
@@ -198,7 +196,8 @@ class Journal(StateLog):
         """Write an event; it is on flash when this returns its sequence number.
 
         Raises JournalFull (a SAMPLE or CHANGE long before a START, a STOP never while the
-        rules were kept), ValueError for a payload above `max_payload` bytes.
+        rules were kept), ValueError for a payload above `max_payload` bytes. When it raises, the
+        event does not count: nothing after the write can fail.
         """
         if not kinds.is_event(kind):
             raise ValueError("kind %d is state" % kind)
@@ -211,20 +210,23 @@ class Journal(StateLog):
             raise ValueError("session %s is running" % session)
         if not self._space.admits(kind, len(data)):
             self._full(kind)
+        if kind == kinds.START:
+            # Before the write: this takes memory.
+            self.running[session] = [0, 0, 0]
+        entry = self.running.get(session)
         try:
             seq = log.append(_EVENTS, kind, _session_hash(session), data, kind == kinds.START)
-        except norlog.NoSpace:
-            self._full(kind)
+        except Exception as exc:
+            if kind == kinds.START:
+                del self.running[session]
+            if isinstance(exc, norlog.NoSpace):
+                self._full(kind)
+            raise
         self._count(kind, 0xFF)
-        if kind == kinds.START:
-            self.running[session] = [seq, 0, 0]
-        elif session in self.running:
-            if kind == kinds.STOP:
-                self._release(session)
-            elif kind == kinds.SAMPLE:
-                self.running[session][1] = seq
-            elif kind == kinds.CHANGE:
-                self.running[session][2] = seq
+        if entry and kind == kinds.STOP:
+            self._space.release(session)
+        elif entry:
+            entry[kind - 1 if kind < kinds.STOP else 2] = seq
         return seq
 
     def done(self, seq):

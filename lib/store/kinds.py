@@ -27,6 +27,11 @@ CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
 
+# 5 to 15 are for events to come. Each begins as CHANGE does: session (0: none) and connector
+# first, its stamp fifth, its number in the session sixth; the two fields between are its own. A
+# version that does not know the kind reads these alone: it gives the number to no other record,
+# and it keeps the time of that boot.
+
 # State: the latest record of a key is the one that counts. In brackets: the payload;
 # behind it: the key to keep it under.
 BOOT = 16  # [boot, cause]; key 0. The lowest of them: see is_event
@@ -63,22 +68,25 @@ HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 
 TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
 
-# Kind and the fields that a payload must begin with: i whole number, s text, S text or None, b yes
-# or no, w stamp, l list, . anything. A payload without these fields is not readable. HELD has no
-# row: `recovery` reads a damaged HELD as the worst case.
+# Kind and the fields that a payload must begin with; behind a semicolon fields that it may have.
+# i whole number below 2^48, j one of any size, n one from 0 on that fits a stamp, s text, y bytes,
+# b yes or no, w stamp, l list, . anything; J and S may be None. A payload without the first fields
+# or with a field of another type is not readable. HELD has no row: `recovery` reads a damaged HELD
+# as the worst case.
 SHAPES = """
 1 iisi.w
 2 ii.wl
 3 iii..w
 4 ii..w
-16 i
-17 ii
+16 n
+17 ni
 18 i.
 19 ss
 20 ib
-21 ss.S
+21 ssJS;S
 22 iiiw
-23 .isSi
+23 jisSj;S
+30 jjjjjJJJJJjy
 40 i.
 41 i
 42 i

@@ -98,7 +98,8 @@ class NorLog(Records):
         """Write a record and return its sequence number; at most two programs.
 
         Raises NoSpace, ValueError if it is too large, OSError if the flash fails. The
-        record is on flash, and was read back, when this returns.
+        record is on flash, and was read back, when this returns. When it raises, the record does
+        not count.
         """
         size = record_size(len(payload))
         if size > self.capacity:
@@ -117,28 +118,30 @@ class NorLog(Records):
                 block = self._take()
                 order = self._next_order
                 self._next_order += 1
-                if not self._commit(block, stream, 0, order, order, seq):
+                good = False
+                # In the order before it is on flash: this takes memory.
+                self._order[stream].append(block)
+                try:
+                    good = self._commit(block, stream, 0, order, order, seq)
+                finally:
+                    if not good:
+                        self._order[stream].pop()
+                if not good:
                     continue
                 self._live[block] = 0
-                self._order[stream].append(block)
                 self._pos[stream] = DATA
             block = self._order[stream][-1]
             off = self._pos[stream]
             # Sealed until the write has succeeded: nothing is written behind a torn record.
             self._pos[stream] = self.flash.block_size
             self.next_seq = seq + 1
-            self._program(block, off, data)
-            back = bytearray(len(data))
-            self.flash.read(block * self.flash.block_size + off, back)
-            if back == data:
+            if self._write(block, off, data):
                 self._pos[stream] = off + size
                 self._live[block] += size
                 self.block = block
                 self.off = off
                 return seq
-            # A cell that does not take the bits: this sector is finished, try the next.
-            self.bad_writes += 1
-            self._program(block, off, bytes(RECORD))
+            # A cell does not take the bits: this sector is finished, try the next.
         raise OSError(5)  # EIO
 
     def _program_flags(self, block, off, value):
@@ -149,10 +152,17 @@ class NorLog(Records):
         self._parse(block, off)
         before = is_dead(self.flags)
         size = self.size
-        self._program_flags(block, off, what)
-        self.flags &= what
+        failed = None
+        try:
+            self._program_flags(block, off, what)
+            self.flags &= what
+        except Exception as exc:
+            failed = exc
+            self._parse(block, off)  # the flash says whether it has taken the flags
         if is_dead(self.flags) and not before:
             self._live[block] -= size
+        if failed and self.flags & ~what:
+            raise failed
 
     # --- reclaiming: only while a stall of an erase is allowed ------------------------
 
@@ -185,6 +195,7 @@ class NorLog(Records):
         """
         generation, first, _ = self._range(run[0])
         last = self._range(run[-1])[2]
+        place = self._order[stream].index(run[0])
         new = self._take(worn)
         to = DATA
         live = 0
@@ -201,7 +212,7 @@ class NorLog(Records):
                     if data is None:
                         self.lost += 1
                     else:
-                        if to + n > self.flash.block_size or not self._copy(new, to, data):
+                        if to + n > self.flash.block_size or not self._write(new, to, data):
                             return False
                         to += n
                         if not is_dead(flags):
@@ -210,22 +221,15 @@ class NorLog(Records):
         if not self._commit(new, stream, generation + 1, first, last, self._base[run[0]]):
             return False
         self._live[new] = live
-        order = self._order[stream]
-        order.insert(order.index(run[0]), new)
+        for block in run:
+            self._retire(stream, block)
+        # The place of `run[0]`: it takes no memory, now that there is one less at least.
+        self._order[stream].insert(place, new)
         for block in run:
             # Before anything else happens: once the copy is gone, nothing would say any more that
             # these blocks were replaced.
             self._kill(block)
-            self._retire(stream, block)
         return True
-
-    def _copy(self, block, off, data):
-        self._program(block, off, data)
-        back = bytearray(len(data))
-        self.flash.read(block * self.flash.block_size + off, back)
-        if back != data:
-            self.bad_writes += 1
-        return back == data
 
     def free(self, stream):
         """Bytes that can be programmed without an erase."""

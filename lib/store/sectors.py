@@ -237,12 +237,7 @@ class Sectors:
         """Program the sector header: from here on the block counts. False if that fails."""
         copy = _sealed(struct.pack(_HEADER, stream, generation & 0xFF, 0, first, last, base))
         data = copy + b"\xff" * (_COPY_B - _COPY_A - len(copy)) + copy
-        self._program(block, _COPY_A, data)
-        head = bytearray(DATA)
-        self.flash.read(block * self.flash.block_size, head)
-        if not (_header(head, _COPY_A) and _header(head, _COPY_B)):
-            self.bad_writes += 1
-            self._kill(block)
+        if not self._write(block, _COPY_A, data):
             return False
         self._base[block] = base
         self._use[block] = _LIVE
@@ -251,6 +246,32 @@ class Sectors:
     def _kill(self, block):
         """Make sure the block can never be taken for a sector again; no erase."""
         self._program(block, 0, bytes(DATA))
+
+    def _write(self, block, off, data):
+        """Program `data` and read it back. True if it is on flash, whatever the driver said.
+
+        If it is not, the place is zeroed, so that a part of it never counts; then False, or the
+        driver's exception. All memory is taken before the program: a record on flash that RAM does
+        not know would be written a second time.
+        """
+        back = bytearray(len(data))
+        zeros = bytes(min(len(data), DATA))
+        failed = None
+        try:
+            self._program(block, off, data)
+        except Exception as exc:
+            failed = exc  # nothing, a part or all of it may be there: the flash says
+        try:
+            self.flash.read(block * self.flash.block_size + off, back)
+        except Exception as exc:
+            failed = failed or exc
+        if back == data:
+            return True
+        self.bad_writes += 1
+        self._program(block, off, zeros)
+        if failed:
+            raise failed
+        return False
 
     def _program(self, block, off, data):
         self._win = -1

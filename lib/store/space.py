@@ -9,7 +9,7 @@ enough changes (never a START or a STOP). Of an open session the newest of each 
 
 from evse_base import log as console
 
-from store import kinds, norlog
+from store import cbor, kinds, norlog
 from evse_base import const
 
 _EVENTS = const(0)
@@ -21,6 +21,9 @@ _FOR_STATE = const(1)
 _FOR_STARTS = const(1)  # samples and changes leave these to sessions that are still to come
 # Below this many beyond the reserves, `prepare` gives up the oldest samples.
 _LOW_WATER = const(2)
+_ENDED = const(-1)  # in an entry of Journal.running: its STOP is on flash
+# Events that are read at once to find the boots which they are from: 2 ms for each.
+_FEW = const(32)
 # A sector stays while other blocks are erased: after so many more erases it changes places.
 _WEAR_SPREAD = const(16)
 
@@ -63,6 +66,19 @@ class Space:
         if kind in (kinds.SAMPLE, kinds.CHANGE):
             floor += _FOR_STARTS
         return left >= floor
+
+    def release(self, session):
+        """The STOP of a session is on flash, so its START is held no longer. It never raises. If
+        the flash refuses, the session stays in `running` as ended, and the answer is False."""
+        log, entry = self.log, self.journal.running[session]
+        entry[1] = entry[2] = _ENDED
+        try:
+            if log.find(_EVENTS, entry[0]):
+                log.mark(log.block, log.off, norlog.RELEASE)
+        except Exception:
+            return False  # `prepare` tries again
+        del self.journal.running[session]
+        return True
 
     def _wanted(self, kind, seq, flags):
         """True for records that reclaiming keeps: live ones, and the newest of open sessions."""
@@ -143,11 +159,31 @@ class Space:
     def _tidy(self):
         """Forget state that only mattered to events which are all delivered now."""
         journal = self.journal
-        if journal.queued or journal.running or journal.foreign:
+        left = journal.queued + journal.foreign
+        boots = [journal.boot()]
+        if journal.running or (left and journal.pending()):
             return
-        journal.forget(kinds.TXID)
+        if left > _FEW and boots[0] is not None:
+            return  # the next start does it, before the ticks run
+        # This version can deliver none of those that are left, and each boot brings a new TIME. It
+        # stays only for the boots that they have a stamp of, whatever their kind and shape.
+        log = self.log
+        cursor = norlog.Cursor(_EVENTS)
+        while left and log.seek(cursor):
+            cursor.seq = log.seq + 1
+            if norlog.is_done(log.flags):
+                continue
+            try:
+                fields = cbor.loads(log.payload(log.block, log.off, False))
+            except (TypeError, ValueError):
+                continue
+            for field in fields if isinstance(fields, list) else ():
+                if isinstance(field, list) and len(field) >= 3:
+                    boots.append(field[0])
+        if not left:
+            journal.forget(kinds.TXID)
         for key, _ in journal.state(kinds.TIME):
-            if key != journal.boot():
+            if key not in boots:
                 journal.forget(kinds.TIME, key)
 
     def prepare(self, erases=None):
@@ -164,6 +200,13 @@ class Space:
 
     def _prepare(self, erases, low):
         log = self.log
+        for session, entry in list(self.journal.running.items()):
+            # Its STOP is on flash. If that were reclaimed before the START is released, the next
+            # start would end the session a second time.
+            if entry[1] == _ENDED and not self.release(session):
+                console.error("journal", "START %d cannot be released", entry[0])
+                self._idle_at = log.programs
+                return 0
         enough = max(4, log.flash.blocks >> 3)
         self._tidy()
         n = 0

@@ -29,20 +29,31 @@ def key_hash(key):
 
 def _fits(kind, payload):
     """False for a payload that this version cannot read: fields are missing or of another type.
-    For a kind that this version does not know, any payload fits."""
+    For a kind of state that this version does not know, any payload fits."""
+    if kinds.LAST_EVENT < kind < kinds.BOOT:
+        kind = kinds.CHANGE  # all events to come begin as it does
     at = kinds.SHAPES.find("\n%d " % kind)
     if at < 0:
         return True
     shape = kinds.SHAPES[kinds.SHAPES.find(" ", at) + 1 : kinds.SHAPES.find("\n", at + 1)]
-    if not isinstance(payload, list) or len(payload) < len(shape):
+    must, _, may = shape.partition(";")
+    if not isinstance(payload, list) or len(payload) < len(must):
         return False
-    for i in range(len(shape)):
-        letter, value = shape[i], payload[i]
+    for letter, value in zip(must + may, payload):
+        if value is None and letter in "JS":
+            continue
+        lower = letter.lower()
         if letter == "i":
             # A charger cannot have counted a larger number.
             good = isinstance(value, int) and -(1 << 48) < value < 1 << 48
-        elif letter in "sS":
-            good = isinstance(value, str) or (value is None and letter == "S")
+        elif lower == "j":
+            good = isinstance(value, int)
+        elif letter == "n":
+            good = isinstance(value, int) and 0 <= value < 1 << 36
+        elif lower == "s":
+            good = isinstance(value, str)
+        elif letter == "y":
+            good = isinstance(value, bytes)
         elif letter == "b":
             good = isinstance(value, bool)
         elif letter == "w":
@@ -63,7 +74,8 @@ class StateLog:
         self.log = log
         self.max_payload = min(_MAX_PAYLOAD, (log.capacity >> 1) - norlog.RECORD)
         self.samples_refused = 0
-        # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE or 0]
+        # session: [seq of START, of its last SAMPLE or 0, of its last CHANGE (or event of a kind
+        # that is not known) or 0]
         self.running = {}
         self.told_full = False
         self._space = Space(self, connectors)
@@ -154,8 +166,12 @@ class StateLog:
             seq = log.append(STATE, kind, key_hash(key), data)
         except norlog.NoSpace:
             self._full(kind)
-        for block, off in old:
-            log.mark(block, off, norlog.DONE)
+        try:
+            for block, off in old:
+                log.mark(block, off, norlog.DONE)
+        except Exception:
+            # The value is on flash, and the newest of a key counts: a later `keep` marks.
+            pass
         return seq
 
     def forget(self, kind, key=_ANY):
@@ -171,8 +187,18 @@ class StateLog:
         for _, _, entry in self._matching(kind):
             yield entry[0], entry[1]
 
+    def each(self, kind, load):
+        """Call `load(payload)` for each value kept under `kind`, oldest first. A value that it
+        does not understand is reported and passed over: no record prevents the start."""
+        for key, payload in self.state(kind):
+            try:
+                load(payload)
+            except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as exc:
+                console.error("journal", "%r of kind %d not understood: %r", key, kind, exc)
+
     def get(self, kind, key):
         """The payload kept under `key`, or None."""
+        found = None
         for _, _, entry in self._matching(kind, key):
-            return entry[1]
-        return None
+            found = entry[1]  # the newest, should an older one not be marked yet
+        return found

@@ -9,6 +9,7 @@ replaced stays there until the next update, and is used again if the newer one i
 
 header: magic 4, form u8, bytes of a token u8, of a parent u8, form of the list before u8,
     generation u32, version u32, count u32, CRC-32 of the entries, CRC-32 of all before it.
+    Behind it, in form 2: the header CRC of the list before, 0 once that list is erased.
 entry: token, kind and status u8 (high and low half), parent, expiry u32 (Unix s, 0: never).
 
 Form 1 has 20 bytes for a token and for a parent (in its header: 0), no kinds and five
@@ -17,6 +18,10 @@ rollback: that is every list of OCPP 1.6. Form 2 has the bytes that its longest 
 need. To an older version a half of form 2 is empty: it takes the older list in the other half, if
 that is still there, and reports its version to the central system, or else 0. A list of form 1
 is read as it is, and becomes form 2 with the first update that needs it, in the other half.
+
+Of two halves of one form the higher generation counts. An older version, which does not see form
+2, may begin to count anew. So a half of form 2 counts beside one of form 1 only if that one is
+the list before it.
 """
 
 import struct
@@ -40,6 +45,7 @@ FIRST = 32  # offset of the first entry
 TOKEN = 36  # the most bytes of a token and of a parent; see station.authorization.kept
 _HEAD = const(28)  # bytes of the header, its own CRC included
 _FORM_1 = const(20)  # bytes of a token and of a parent in it
+_BLANK = const(0xFFFFFFFF)
 _PAGE = const(256)
 
 
@@ -147,7 +153,7 @@ class TagList:
     def _mount(self):
         heads = []
         for base in (0, self.half):
-            head = bytearray(_HEAD)
+            head = bytearray(FIRST)
             self.flash.read(base, head)
             # A torn erase or program of ours only leaves more ones than were meant.
             for i in range(len(MAGIC)):
@@ -155,25 +161,33 @@ class TagList:
                     raise ForeignContent("no list of tokens, and not blank")
             fields = struct.unpack(HEADER, head[: _HEAD - 4])
             magic, form, token, parent, before, generation, version, count, crc = fields
-            stored = struct.unpack("<I", head[_HEAD - 4 :])[0]
+            stored, link = struct.unpack("<II", head[_HEAD - 4 :])
             if magic != MAGIC or stored != crc32(memoryview(head)[: _HEAD - 4]):
                 continue
             if form == 1:
                 token = parent = _FORM_1
+                link = stored
             elif form != 2 or not 0 < token <= TOKEN or parent > TOKEN:
                 log.error("list", "version %d has form %d, not known here", version, form)
                 continue
             if count <= self.room(token, parent):
-                heads.append((generation, base, form, token, parent, before, version, count, crc))
+                head = generation, base, form, token, parent, before, version, count, crc, link
+                heads.append(head)
         heads.sort()
         for head in heads:
             self.generation = head[0]  # the highest
-        if len(heads) > 1 and heads[0][2] == 1 and heads[1][2] == 2 and heads[1][5] != 1:
-            # The list before the higher one was not of form 1. An older version, which does not
-            # know form 2, has begun to count anew.
-            heads.reverse()
+        if len(heads) > 1 and heads[0][2] != heads[1][2]:
+            heads.sort(key=lambda head: head[2])
+            link = heads[1][-1]
+            if link == _BLANK:
+                # Its writer made no links yet: it has only the form of the list before.
+                newer = heads[1][0] > heads[0][0] and heads[1][5] == 1
+            else:
+                newer = link == heads[0][-1]
+            if not newer:
+                heads.reverse()
         while heads:
-            _, base, form, token, parent, _, version, count, crc = heads.pop()
+            _, base, form, token, parent, _, version, count, crc, _ = heads.pop()
             if self._crc(base, count * (token + parent + 5)) == crc:
                 self.use(base, form, token, parent, version, count)
                 return

@@ -19,6 +19,7 @@ _FORM_1 = const(20)  # bytes of a token and of a parent in it
 _DROP = const(0x0F)  # status of a change that takes an entry out
 _LAST = const(0xFFFFFFFF)
 _BEHIND = const(6)  # bytes between token and parent
+_LINK = const(28)  # offset of the header CRC of the list before
 _PAGE = const(256)  # one program command of the chip
 
 
@@ -81,6 +82,11 @@ async def _write(tags, version, changes, old_count):
     base = tags.half - tags.base
     writer = _Writer(tags, base + FIRST)
     await writer.erase(base)  # first: it takes the stale header away
+    link = bytearray(4)
+    tags.flash.read(tags.base + _LINK - 4, link)
+    if tags.form == 2:
+        # The list before it is gone: none that an older version writes there is that one.
+        tags.flash.program(tags.base + _LINK, bytes(4))
     crc = count = 0
     for entry in _merged(tags, changes, old_count, token, size):
         if count == room:
@@ -94,8 +100,9 @@ async def _write(tags, version, changes, old_count):
     # Form 1 is written exactly as the versions did that knew no other form.
     shape = (token, parent, tags.form if tags.count else 0) if form > 1 else (0, 0, 0)
     head = struct.pack(HEADER, MAGIC, form, *shape, generation, version, count, crc)
+    head += struct.pack("<I", crc32(head))
     _check_open(tags)
-    tags.flash.program(base, head + struct.pack("<I", crc32(head)))
+    tags.flash.program(base, head + link if form > 1 else head)
     tags.generation = generation
     tags.use(base, form, token, parent, version, count)
 
