@@ -40,8 +40,6 @@ class Ocpp16:
         # fmt: on
         self._call = call
         self._wake = None
-        # Raw: delivery lets this part send only while it is attached.
-        self.transactions = Transactions(call, station)
         call = self.call
         self.station = station
         self.settings = settings
@@ -49,6 +47,8 @@ class Ocpp16:
         self.profiles = profiles
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
+        # Not through `call`: delivery lets this part send only while it is attached.
+        self.transactions = Transactions(self._call, station)
         self.firmware = None
         self.passing = passing
         if not passing:
