@@ -41,6 +41,8 @@ def _state(board, station, tick, central, supervisor):
         yield _line(name + "_energy_wh", connector.metering.energy_wh)
         yield _line(name + "_worst_gap_closed_ms", connector.evse.worst_gap_ms)
     yield _line("journal_queued", journal.queued)
+    yield _line("journal_foreign", journal.foreign)
+    yield _line("events_given_up", station.delivery.given_up)
     yield _line("journal_free_bytes", journal.free())
     yield _line("journal_samples_refused", journal.samples_refused)
     yield _line("journal_samples_dropped", journal.samples_dropped)

@@ -25,7 +25,7 @@ def ocpp16(call, station, settings, clock, link, profiles, jobs):
     if jobs:
         from ocpp16.firmware import Firmware
 
-        adapter.firmware = Firmware(call, jobs)
+        adapter.firmware = Firmware(adapter.call, jobs)
     return adapter
 
 

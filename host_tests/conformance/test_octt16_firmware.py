@@ -52,6 +52,8 @@ def check_report(data):
         "[settings]",
         "[log]",
         "journal_queued: ",
+        "journal_foreign: 0",
+        "events_given_up: 0",
         "connection_attempts: ",
         "HeartbeatInterval: ",
         "ocpp: ",

@@ -1,5 +1,6 @@
 # The connector: the status sequences that a driver and a central system see.
 # MIT license; part of microevse
+from evse_base import log
 from helpers import cancelled, run
 from station import limits
 from station_parts import Charger, FakeLock, FakeRcd
@@ -559,5 +560,165 @@ def test_a_new_card_may_start_again_without_unplugging():
         assert await c.station.present_token("CARD") == "Accepted."
         await c.pass_s(1)
         assert c.connector.session.id == 2
+
+    run(story())
+
+
+def refuses(c, kind, *excs):
+    """The journal raises each of these once, or the last one for ever, for records of `kind`.
+    Returns the payloads it was asked to write."""
+    append, asked, left = c.journal.append, [], list(excs)
+
+    def appended(found, payload):
+        if found != kind:
+            return append(found, payload)
+        asked.append(list(payload))
+        raise left.pop(0) if len(left) > 1 else left[0]
+
+    c.journal.append = appended
+    return asked
+
+
+def test_a_session_that_cannot_be_recorded_does_not_begin_and_is_tried_once():
+    """A ValueError was once raised again each second, and the contactor's fault was kept."""
+
+    async def story(exc):
+        c = Charger()
+        c.known["CARD"] = ("accepted", None)
+        c.evse.plug()
+        await c.pass_s(1)
+        asked = refuses(c, kinds.START, exc)
+        await c.station.present_token("CARD")
+        await c.pass_s(10)
+        assert c.connector.session is None and c.connector.waiting is None
+        assert len(asked) == 1 and not c.evse.pwm and c.evse.faults == []
+        causes = [(data["cause"], data["on"]) for kind, _, data in c.events if kind == "fault"]
+        assert causes == [("NoRecordSpace", True), ("NoRecordSpace", False)]
+
+    for exc in (ValueError("x"), MemoryError(), RuntimeError("x"), OSError(5)):
+        run(story(exc))
+
+
+def test_a_token_that_no_record_holds_begins_nothing():
+    async def story():
+        c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
+        c.online = False
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token("\U0001f50c" * 255, "Local", 1)
+        await c.pass_s(5)
+        assert c.connector.session is None and c.connector.waiting is None
+        assert c.evse.faults == [] and c.records(kinds.START) == []
+
+    run(story())
+
+
+def test_a_session_whose_reservation_cannot_be_removed_runs_all_the_same():
+    """START was on flash, and no session was there until the next restart."""
+
+    async def story():
+        c = Charger()
+        c.known["CARD"] = ("accepted", None)
+        reserve, until = c.station.reservations.reserve, c.clock.now() + 900
+        assert reserve(5, 1, "CARD", None, until) == "accepted"
+        await c.work()
+
+        def forget(*_):
+            raise RuntimeError("flash")
+
+        c.journal.forget = forget
+        await c.charge()
+        assert c.connector.session.id == 1 and c.records(kinds.START)[0][4] == 5
+
+        def end(entry):
+            raise RuntimeError("defect")
+
+        c.connector.request_stop("local")
+        await c.pass_s(2)
+        c.evse.unplug()
+        await c.pass_s(2)
+        del c.journal.forget
+        assert reserve(6, 1, "CARD", None, until) == "accepted"
+        c.station.reservations.end = end
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token("CARD")
+        try:
+            await c.work()
+        except RuntimeError:
+            pass
+        assert c.connector.session is not None and len(c.records(kinds.START)) == 2
+        c.connector.request_stop("local")
+        await c.pass_s(2)
+        assert len(c.records(kinds.STOP)) == 2
+
+    run(story())
+
+
+def test_an_end_with_a_token_that_no_record_holds_is_written_without_it():
+    """Its session was once about to end for ever."""
+
+    async def story():
+        c = Charger()
+        await c.charge("CARD", "GROUP")
+        token = "\U0001f50c" * 255
+        c.known[token] = ("accepted", "GROUP")
+        await c.station.present_token(token, "Local", 1)
+        await c.pass_s(3)
+        [stop] = c.records(kinds.STOP)
+        assert stop[3:5] == ["local", None] and stop[9] is None
+        assert c.connector.session is None and not c.evse.closed and c.evse.faults == []
+
+    run(story())
+
+
+def test_an_end_that_cannot_be_written_opens_the_contactor_and_is_tried_again_with_less():
+    async def story(exc):
+        c = Charger()
+        c.settings.set("StopTxnSampledData", "Energy.Active.Import.Register")
+        await c.charge()
+        lines, real = [], c.journal.append
+        asked = refuses(c, kinds.STOP, exc)
+        log.use_sink(lines.append)
+        await c.station.present_token("CARD")
+        await c.pass_s(20)
+        assert not c.evse.closed and c.evse.faults == [] and c.connector.session.stopping
+        assert asked[0][6] and asked[0][4] == "CARD"
+        assert [p[6] for p in asked].count(None) >= 20
+        assert any(p[4] is None and p[6] is None for p in asked)
+        c.evse.request()  # the car asks again: nothing closes
+        await c.pass_s(5)
+        log.use_sink(lambda line: None)
+        assert not c.evse.closed
+        said = [line for line in lines if "end of session" in line]
+        assert 1 <= len(said) <= 4, "once, not each second"
+        c.journal.append = real
+        await c.pass_s(2)
+        [stop] = c.records(kinds.STOP)
+        assert stop[4] == "CARD" and c.connector.session is None
+
+    for exc in (MemoryError(), OSError(5), RuntimeError("x")):
+        run(story(exc))
+
+
+def test_an_end_that_is_on_flash_is_the_end_whatever_fails_behind_it():
+    async def story():
+        c = Charger(settings={"FreeMode": "true", "FreeModeIdTag": "FREE"})
+        c.evse.plug()
+        await c.pass_s(2)
+        assert c.connector.session is not None
+
+        def over(session):
+            raise RuntimeError("defect")
+
+        c.station.profiles.session_over = over
+        c.connector.request_stop("local")
+        for _ in range(3):
+            try:
+                await c.pass_s(1)
+            except RuntimeError:
+                pass
+        assert c.connector.session is None and not c.connector.unplugged_since_stop
+        assert len(c.records(kinds.START)) == len(c.records(kinds.STOP)) == 1
 
     run(story())

@@ -15,6 +15,8 @@ SETTINGS = {"MeterValueSampleInterval": "10", "TransactionMessageAttempts": "3"}
 class Protocol:
     """Tells every kind, and keeps what it was asked to send."""
 
+    lost = EOFError
+
     def __init__(self, delivery, family, no_id=None):
         self.delivery = delivery
         self.family = family
@@ -231,5 +233,241 @@ def test_a_start_that_cannot_be_rendered_is_given_up_and_anything_else_passed_ov
         # Passed over, and not done: the next start tries again.
         assert c.journal.pending() is None and c.journal.queued >= 1
         assert Charger(c.flash, boot=2).journal.pending()[1] == SAMPLE
+
+    run(story())
+
+
+def broken(protocol, where, kind, exc):
+    """From now on `where` of this protocol raises `exc` for records of this kind."""
+    real = getattr(protocol, where)
+
+    def fails(found, payload, *more):
+        if found == kind:
+            raise exc
+        return real(found, payload, *more)
+
+    async def send(action, message):
+        if action == "kind%d" % kind:
+            raise exc
+        return await real(action, message)
+
+    setattr(protocol, where, send if where == "send" else fails)
+
+
+async def ended(c):
+    """A session has run and ended; the queue has all of it."""
+    await c.charge()
+    await c.pass_s(15)
+    c.connector.request_stop("local")
+    await c.pass_s(2)
+
+
+def test_a_failure_of_any_kind_is_an_attempt_and_stops_nobody_behind_it():
+    """Each of them once closed the line at every step, and the rest was never told."""
+
+    async def story(where, kind, exc):
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1, -1)
+        await ended(c)
+        delivery = c.station.delivery
+        broken(first, where, kind, exc)
+        waits = []
+        while delivery.due_in_ms() is not None:
+            waits.append(delivery.due_in_ms())
+            c.clock.ms += waits[-1]
+            await delivery.step()
+        told = first.kinds()
+        assert told[-1] == STOP and told.count(STOP) == 1
+        assert delivery.given_up == (kind == START)
+        interval = c.settings.get("TransactionMessageRetryInterval") * 1000
+        assert [w for w in waits if w][:2] == [interval, 2 * interval]
+        if kind == SAMPLE:
+            # Passed over, and not done: the next start tries again.
+            again = Charger(c.flash, boot=2, settings=SETTINGS)
+            first = attached(again, 1)
+            await drain(again)
+            assert first.kinds() == [SAMPLE] * c.journal.queued
+
+    for exc in (RuntimeError("x"), MemoryError(), OSError(5), AssertionError()):
+        for kind in (START, SAMPLE):
+            run(story("render", kind, exc))
+    for exc in (RuntimeError("x"), MemoryError(), OSError(5), TypeError("x"), KeyError("x")):
+        run(story("send", SAMPLE, exc))
+        run(story("answered", SAMPLE, exc))
+
+
+def test_failures_in_a_row_have_waits_even_where_the_interval_is_zero():
+    async def story():
+        c = Charger(settings=dict(SETTINGS, TransactionMessageRetryInterval="0"))
+        first = attached(c, 1)
+        await c.charge()
+        broken(first, "send", START, MemoryError())
+        await c.station.delivery.step()
+        assert c.station.delivery.due_in_ms() == 1000 * MIN_RETRY_S
+
+    run(story())
+
+
+def test_a_lost_connection_is_no_attempt_and_is_passed_on():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        await c.charge()
+        real = first.send
+        for exc in (EOFError("gone"), asyncio.CancelledError()):
+            broken(first, "send", START, exc)
+            for _ in range(5):
+                try:
+                    await c.station.delivery.step()
+                    raise AssertionError("not passed on")
+                except (EOFError, asyncio.CancelledError):
+                    pass
+            first.send = real
+        assert c.station.delivery.due_in_ms() == 0
+        await drain(c)
+        assert first.kinds()[0] == START and c.station.delivery.given_up == 0
+
+    run(story())
+
+
+def test_a_mark_that_fails_is_tried_again_and_the_message_is_not():
+    """StartTransaction was once sent again and again while the flash refused the mark."""
+
+    async def story(fails):
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        await ended(c)
+        delivery, real, count = c.station.delivery, c.journal.done, [0]
+
+        def done(seq):
+            count[0] += 1
+            if count[0] <= fails:
+                raise OSError(5)
+            return real(seq)
+
+        c.journal.done = done
+        at_once = 0  # steps without a wait, with nothing to tell
+        for _ in range(60):
+            due = delivery.due_in_ms()
+            if due is None:
+                break
+            at_once += not due and c.journal.pending() is None
+            c.clock.ms += due
+            await delivery.step()
+        assert at_once <= 1, "no rest while the flash refuses"
+        told = first.kinds()
+        assert told.count(START) == 1 and told.count(STOP) == 1 and told[-1] == STOP
+        assert len(told) == len(set([repr(message) for message in first.heard]))
+        if fails < 30:
+            assert c.journal.queued == 0 and delivery.known == {}
+            assert list(c.journal.state(TXID)) == []
+
+    for fails in (1, 3, 10, 99):
+        run(story(fails))
+
+
+def test_an_end_that_could_not_be_marked_keeps_its_id_over_a_restart():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        attached(c, 1)
+        await ended(c)
+        c.station.delivery.known[1] = [101, 1, None]
+
+        def done(seq):
+            raise OSError(5)
+
+        c.journal.keep(TXID, 1, [1, 101, 1, None])
+        c.journal.done = done
+        for _ in range(20):
+            c.clock.ms += c.station.delivery.due_in_ms()
+            await c.station.delivery.step()
+        again = Charger(c.flash, boot=2, settings=SETTINGS)
+        assert again.journal.queued == c.journal.queued
+        assert id_of(again, 1, 1) == 101
+        second = attached(again, 1)
+        await drain(again)
+        # The end is told again. The beginning was acknowledged: it is not.
+        assert START not in second.kinds() and second.kinds()[-1] == STOP
+
+    run(story())
+
+
+def test_an_id_is_kept_then_the_record_is_done_then_the_verdict_is_learnt():
+    async def story(fails):
+        c = Charger(settings=SETTINGS)
+        first, order = attached(c, 1), []
+        answered, keep, done = first.answered, c.journal.keep, c.journal.done
+
+        def verdict(kind, payload, answer):
+            answered(kind, payload, answer)
+            return {"status": "accepted"} if kind == START else None
+
+        def kept(kind, *more):
+            order.append("id" if kind == TXID else "")
+            return keep(kind, *more)
+
+        def marked(seq):
+            order.append("done")
+            return done(seq)
+
+        def learn(kind, payload, verdict):
+            assert kind == START and verdict
+            order.append("learnt")
+            if fails:
+                raise MemoryError()
+
+        await c.charge()
+        first.answered, first.learn, c.journal.keep, c.journal.done = verdict, learn, kept, marked
+        await c.station.delivery.step()
+        assert order == ["id", "done", "learnt"]
+        await drain(c)
+        assert first.kinds().count(START) == 1 and order.count("learnt") == 1
+
+    run(story(False))
+    run(story(True))
+
+
+def test_refusals_under_one_protocol_do_not_count_under_the_next():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1, -1)
+        await c.charge()
+        first.refuses = 2
+        for _ in range(2):
+            c.clock.ms += c.station.delivery.due_in_ms()
+            await c.station.delivery.step()
+        second = attached(c, 2)
+        second.refuses = 2
+        await drain(c)
+        assert c.station.delivery.given_up == 0 and second.kinds()[0] == START
+        # But a line that comes and goes does not make an attempt unmade.
+        c.evse.release()
+        await c.pass_s(7)
+        second.refuses = 3
+        for _ in range(3):
+            await c.station.delivery.step()
+            c.station.delivery.attach(second)
+        assert c.station.delivery.given_up == 1
+
+    run(story())
+
+
+def test_a_record_that_cannot_be_read_now_closes_no_line():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        await c.charge()
+        real = c.journal.pending
+
+        def pending():
+            raise MemoryError()
+
+        c.journal.pending = pending
+        await c.station.delivery.step()
+        assert c.station.delivery.due_in_ms() is None and first.heard == []
+        c.journal.pending = real
+        assert c.station.delivery.due_in_ms() == 1000 * MIN_RETRY_S
+        await drain(c)
+        assert first.kinds()[0] == START
 
     run(story())

@@ -1,9 +1,13 @@
 # Samples: when they are taken, what is in them, what survives.
 # MIT license; part of microevse
-from helpers import raises, run
+import asyncio
+
+from evse_base import log
+from helpers import cancelled, raises, run
 from station import measurands, metering
 from station_parts import NOON, Charger, FakeMeter
 from store import kinds
+from store.journal import JournalFull
 
 
 def test_periodic_samples_come_on_a_grid():
@@ -297,3 +301,101 @@ def test_two_samples_in_a_row_never_have_the_same_time():
                 stamps.append(c.connector.metering._stamp(due))
             assert [s[1] for s in stamps] == [19, 20, 21], stamps
             assert stamps[1][2] - stamps[0][2] == 1 == stamps[2][2] - stamps[1][2], stamps
+
+
+def refusing(c, kinds_refused, exc):
+    """The journal of this charger refuses records of these kinds; returns the log from now on."""
+    append, keep, lines = c.journal.append, c.journal.keep, []
+
+    def appended(kind, payload):
+        if kind in kinds_refused:
+            raise exc
+        return append(kind, payload)
+
+    def kept(kind, key, payload):
+        if kind in kinds_refused:
+            raise exc
+        return keep(kind, key, payload)
+
+    c.journal.append, c.journal.keep = appended, kept
+    log.use_sink(lines.append)
+    return lines
+
+
+def test_no_record_that_a_session_can_do_without_ends_it():
+    """A MemoryError while a CHANGE was written once took the charger out of service."""
+
+    async def story(exc):
+        c = Charger(settings={"MeterValueSampleInterval": "1"})
+        await c.charge()
+        lines = refusing(c, (kinds.SAMPLE, kinds.CHANGE, kinds.CHECKPOINT), exc)
+        task = asyncio.create_task(c.connector.sequence.run())
+        try:
+            for change in (c.evse.release, c.evse.request, c.evse.release):
+                change()
+                for _ in range(4):
+                    c.clock.ms += 2000
+                    c.connector.metering.tick(c.clock.ms)
+                    c.connector.wake()
+                    await asyncio.sleep(0.02)
+        finally:
+            await cancelled(task)
+            log.use_sink(lambda line: None)
+        assert c.evse.faults == [] and c.connector.session.stopping is None
+        for what in ("sample", "change", "checkpoint"):
+            said = [line for line in lines if what + " not recorded" in line]
+            assert len(said) == 1, (what, lines)
+
+    for exc in (MemoryError(), ValueError("x"), RuntimeError("x"), OSError(5)):
+        run(story(exc))
+
+
+def test_a_change_that_is_refused_waits_before_it_is_tried_again_and_is_told_once():
+    """A full journal once had two lines of the log each second, and hid everything else."""
+
+    async def story():
+        c = Charger(settings={"MeterValueSampleInterval": "10"})
+        await c.charge()
+        lines = refusing(c, (kinds.CHANGE,), JournalFull("full"))
+        tries, refuse = [], c.journal.append
+
+        def counted(kind, payload):
+            if kind == kinds.CHANGE:
+                tries.append(c.clock.ms)
+            return refuse(kind, payload)
+
+        c.journal.append = counted
+        c.evse.release()
+        await c.pass_s(60)
+        log.use_sink(lambda line: None)
+        assert 5 <= len(tries) <= 7
+        assert len([line for line in lines if "change not recorded" in line]) == 1
+        del c.journal.append
+        await c.pass_s(11)
+        assert c.records(kinds.CHANGE)[-1][3] == "suspended_ev"
+        # The next refusal is news again.
+        lines = refusing(c, (kinds.CHANGE,), JournalFull("full"))
+        c.evse.request()
+        await c.pass_s(30)
+        log.use_sink(lambda line: None)
+        assert len([line for line in lines if "change not recorded" in line]) == 1
+
+    run(story())
+
+
+def test_a_session_begins_and_ends_without_the_samples_that_cannot_be_taken():
+    async def story():
+        c = Charger()
+        c.settings.set("StopTxnSampledData", "Energy.Active.Import.Register")
+
+        def values(names):
+            raise MemoryError()
+
+        c.connector.metering.values = values
+        await c.charge()
+        c.station.remote_stop(1)
+        await c.pass_s(1)
+        [stop] = c.records(kinds.STOP)
+        assert stop[6] is None and c.evse.faults == []
+
+    run(story())

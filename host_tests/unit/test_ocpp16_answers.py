@@ -8,7 +8,7 @@ from ocpp16.boot import RETRY_S, Boot
 from ocpp16.client import Ocpp16
 from ocpp16.schemas import TABLE
 from ocpp16.transactions import Transactions
-from ocppj.rpc import CallError
+from ocppj.rpc import CallError, Disconnected
 from ocppj.schema import Schema
 from station_parts import NOON, Charger
 from store.kinds import CACHE
@@ -32,8 +32,9 @@ class Central:
 
 
 def registered(c, central):
-    """An Ocpp16 that this central system has accepted."""
+    """An Ocpp16 that is attached, and that this central system has accepted."""
     client = Ocpp16(central.call, c.station, c.settings, c.clock, {})
+    client.attach(lambda: None)
     client.boot.status = "Accepted"
     return client
 
@@ -316,3 +317,95 @@ def test_the_fraction_of_the_central_systems_time_is_kept():
     assert clock.now() == NOON
     ms[0] = 100
     assert clock.now() == NOON + 1
+
+
+# -- verdicts -----------------------------------------------------------------------------
+
+
+def test_a_verdict_about_a_shortened_token_is_not_kept_for_the_long_one():
+    """The verdict about "...:A~" once let every later ALICE charge without being asked about."""
+
+    async def go(token, entries, status="Accepted"):
+        settings = {"AllowOfflineTxForUnknownId": "true", "LocalPreAuthorize": "true"}
+        c = Charger(settings=settings)
+        c.online = False
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token(token, "Local", 1)
+        await c.pass_s(2)
+        c.connector.request_stop("local", token, "Local")
+        central = Central({"transactionId": 5, "idTagInfo": {"status": status}})
+        c.station.delivery.attach(Transactions(central.call, c.station))
+        # Once with the session running, once with its end told, too.
+        for _ in range(2):
+            while c.station.delivery.due_in_ms() is not None:
+                c.clock.ms += c.station.delivery.due_in_ms()
+                await c.station.delivery.step()
+            await c.pass_s(2)
+        actions = [action for action, _ in central.asked]
+        assert "StartTransaction" in actions and "StopTransaction" in actions
+        assert len(list(c.journal.state(CACHE))) == entries, token
+
+    run(go("URN:CONTRACT:0001:ALICE-1", 0))
+    run(go("URN:CONTRACT:0001:AL", 1))
+
+
+def test_a_shortened_token_that_is_refused_ends_its_session_all_the_same():
+    async def go():
+        c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
+        c.online = False
+        c.evse.plug()
+        await c.pass_s(1)
+        await c.station.present_token("URN:CONTRACT:0001:ALICE-1", "Local", 1)
+        await c.pass_s(2)
+        central = Central({"transactionId": 5, "idTagInfo": {"status": "Blocked"}})
+        c.station.delivery.attach(Transactions(central.call, c.station))
+        await c.station.delivery.step()
+        await c.pass_s(2)
+        assert c.connector.session is None and list(c.journal.state(CACHE)) == []
+
+    run(go())
+
+
+def test_a_verdict_that_cannot_be_kept_repeats_nothing_and_ends_the_session():
+    async def go():
+        c = Charger()
+        central = Central({"transactionId": 5, "idTagInfo": {"status": "Blocked"}})
+        c.station.delivery.attach(Transactions(central.call, c.station))
+        await c.charge()
+
+        def learn(*_):
+            raise MemoryError()
+
+        c.authorizer.learn = learn
+        for _ in range(9):
+            await c.station.delivery.step()
+        await c.pass_s(2)
+        assert starts(central) == 1 and c.connector.session is None
+
+    run(go())
+
+
+def test_a_handler_that_ends_after_its_connection_sends_nothing_on_the_next_one():
+    """The next connection may speak another protocol."""
+
+    async def go():
+        c = Charger()
+        central = Central()
+        client = registered(c, central)
+        trigger = client.get("TriggerMessage")
+        _, after = await trigger({"requestedMessage": "StatusNotification", "connectorId": 1})
+        client.detach()
+        await after()
+        for part in (client.boot, client.status):
+            try:
+                await part._call("Heartbeat", {})
+                raise AssertionError("sent")
+            except Disconnected:
+                pass
+        assert central.asked == []
+        client.attach(lambda: None)
+        await after()
+        assert [action for action, _ in central.asked] == ["StatusNotification"]
+
+    run(go())

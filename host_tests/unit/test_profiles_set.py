@@ -212,8 +212,19 @@ def test_too_little_memory_is_no_reason_to_forget_a_limit():
     again = Charger(c.flash, boot=3)
     assert at(again)[0] == 8000000
     again.journal.keep = full
-    raises(MemoryError, again.station.profiles.install, profile(9, id=2, stack=1))
-    assert at(again)[0] == 9000000, "in force all the same"
+    again.station.profiles.install(profile(9, id=2, stack=1))
+    assert at(again)[0] == 9000000 and on_flash(again) == [1], "in force all the same"
+    # What is not stored yet ends no session, and stops no look.
+    del again.journal.keep
+    run(again.charge())
+    again.journal.keep = full
+    again.connector.request_stop("local")
+    again.connector.look(again.clock.ms)
+    run(again.pass_s(2))
+    assert again.evse.faults == [] and again.connector.session is None
+    del again.journal.keep
+    run(again.pass_s(2000))
+    assert on_flash(again) == [1, 2]
 
 
 def test_a_profile_of_a_session_is_never_written():

@@ -630,3 +630,23 @@ def test_the_dialect_of_1_6_has_neither():
         assert (await task).code == "FormationViolation"
 
     run(go())
+
+
+def test_a_message_that_lacks_memory_is_no_lost_connection():
+    """It was one to the caller, and a large message closed the line again and again."""
+
+    async def go():
+        b = Bench()
+        b.fail = MemoryError()
+        try:
+            await b.rpc.call("Heartbeat", {})
+            raise AssertionError("sent")
+        except MemoryError:
+            pass
+        b.fail = None
+        task = asyncio.create_task(b.rpc.call("Heartbeat", {}))
+        await turns()
+        await b.hears([3, b.sent[-1][1], {"currentTime": "2027-01-01T12:00:00Z"}])
+        assert await task
+
+    run(go())

@@ -38,20 +38,29 @@ class Ocpp16:
     def __init__(self, call, station, settings, clock, identity, link=None,
                  profiles=(), passing=False):
         # fmt: on
-        self.call = call
+        self._call = call
+        self._wake = None
+        call = self.call
         self.station = station
         self.settings = settings
         self.clock = clock
         self.profiles = profiles
         self.boot = Boot(call, settings, clock, identity)
         self.status = Status(call, station, settings, clock)
-        self.transactions = Transactions(call, station)
+        # Not through `call`: delivery lets this part send only while it is attached.
+        self.transactions = Transactions(self._call, station)
         self.firmware = None
         self.passing = passing
         if not passing:
             on_demand.load_all()
         self._link = link
-        self._wake = None
+
+    def call(self, action, payload):
+        """The answer to a message, as the `call` of the constructor. A handler that ends after its
+        connection must not send on the next one: that may speak another protocol."""
+        if self._wake is None:
+            raise Disconnected("detached")
+        return self._call(action, payload)
 
     @property
     def registered(self):

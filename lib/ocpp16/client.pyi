@@ -5,14 +5,13 @@ from typing import Any
 class Ocpp16:
     package: str
     schema: Any
-    call: Callable[..., Any]
+    transactions: Any
     station: Any
     settings: Any
     clock: Any
     profiles: Any
     boot: int
     status: Any
-    transactions: Any
     firmware: Any
     passing: bool
     def __init__(
@@ -26,6 +25,7 @@ class Ocpp16:
         profiles: Any = ...,
         passing: bool = ...,
     ) -> None: ...
+    def call(self, action: str, payload: Any) -> Any: ...
     @property
     def registered(self) -> Any: ...
     def transaction_id(self, session: Any) -> int: ...

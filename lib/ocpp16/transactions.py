@@ -8,7 +8,7 @@ by the status of the connector.
 
 from evse_base import iso8601
 from evse_base import log
-from ocppj.rpc import CallError
+from ocppj.rpc import CallError, Disconnected
 from evse_base import const
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 
@@ -29,6 +29,7 @@ class Transactions:
         self._call = call
         self._station = station
         self._delivery = station.delivery
+        self.lost = Disconnected
 
     def transaction_id(self, session):
         """transactionId of a session, None while StartTransaction is not answered."""
@@ -51,28 +52,31 @@ class Transactions:
             raise Refused(exc.code)
 
     def answered(self, kind, payload, answer):
-        """Take from the answer the id of a transaction and the verdict about its token."""
+        """Take the id of a transaction; returns the verdict about the token, None without one."""
         info = token_info(answer.get("idTagInfo"))
-        if kind == STOP and isinstance(payload[4], str):
-            self._learn(payload[4], info)
         if kind != START:
-            return
+            return info if kind == STOP else None
         number = names.whole(answer.get("transactionId"))
         refused = info is not None and info["status"] != "accepted"
         if number is None and not refused:
             raise Refused("no transactionId")
-        # A refusal counts even without an id: asking again brings no better answer. The id goes to
-        # flash before the record is done: a power cut between the two only repeats the message.
+        # A refusal counts even without an id: asking again brings no better answer.
         number = self.no_id if number is None else number
         self._delivery.acknowledge(payload, self.family, number)
-        self._learn(payload[2], info)
-        if refused:
-            log.warn("ocpp", "transaction %d: idTag is %s", number, info["status"])
-            self._station.deauthorized(payload[0])
+        return info
 
-    def _learn(self, token, info):
-        if info and token:
-            self._station.authorizer.learn(token, info)
+    def learn(self, kind, payload, info):
+        """Act on the verdict about the token of a record that was told."""
+        try:
+            if kind == START and info["status"] != "accepted":
+                log.warn("ocpp", "session %d: idTag is %s", payload[0], info["status"])
+                self._station.deauthorized(payload[0])
+        finally:
+            token = payload[2] if kind == START else payload[4]
+            # The verdict about a shortened token is about no token that a driver has: several long
+            # tokens share the shortened text.
+            if token and isinstance(token, str) and token == names.id_tag(token):
+                self._station.authorizer.learn(token, info)
 
     # -- records to payloads -------------------------------------------------------------
 

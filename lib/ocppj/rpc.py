@@ -124,9 +124,10 @@ class Rpc:
     async def _exchange(self, text, slot, era):
         try:
             await self._send(text)
+        except MemoryError:
+            raise  # raised before the first byte left: the connection is whole
         except Exception as exc:
-            if slot[4] is None:
-                slot[4] = Disconnected(str(exc))
+            slot[4] = slot[4] or Disconnected(str(exc))
             return
         # The connection may have gone while sending waited for room.
         if era == self._era:
@@ -255,8 +256,7 @@ class Rpc:
                 self._wake.clear()
                 await self._wake.wait()
                 continue
-            queue = self._queue
-            call = queue[0]
+            queue, call = self._queue, self._queue[0]
             try:
                 ready = call[4]
                 await (self._handle(call, era) if ready is None else self._reply(ready, era))

@@ -142,12 +142,12 @@ class Connector:
 
     def session_began(self, session, now):
         """A session has begun: its START record is on flash."""
-        self.session = session
-        self._station.profiles.session_began(session, self.waiting and self.waiting.profile)
+        self.session, waiting = session, self.waiting
         self.waiting = self.kept_for = None
         self.unplugged_since_stop = True
         self.unplugged = False
         self._permitted = 0
+        self._station.profiles.session_began(session, waiting and waiting.profile)
         self.metering.begin(session, now)
         self.look(now)
 
@@ -155,11 +155,11 @@ class Connector:
         """The session's STOP record is on flash."""
         session.stop_recorded = session.stopping
         self.session = None
-        self._station.profiles.session_over(session)
         self.unplugged_since_stop = not self.evse.plugged
         if session.stop_recorded == "deauthorized" and self.lock:
             # OCPP 1.6 section 4.8: the cable stays locked until its owner comes back.
             self.kept_for = session.token, session.kind
+        self._station.profiles.session_over(session)
         self.look(self._clock.uptime_ms())
 
     def hold_free_mode(self, until_ms):

@@ -7,9 +7,11 @@ attaches, makes the messages and understands the answers:
     no_id                           id of a session whose START was given up, or None
     render(kind, payload)           (action, message), or None: this protocol has no message for
                                     the event; raises Refused
-    async send(action, message)     the answer; raises Refused, asyncio.TimeoutError, and what
-                                    a lost connection raises
-    answered(kind, payload, answer) raises Refused where the answer counts as none
+    lost                            the exception of a lost connection
+    async send(action, message)     the answer; raises Refused, asyncio.TimeoutError and `lost`
+    answered(kind, payload, answer) a verdict for `learn`, or None; raises Refused where the answer
+                                    counts as none
+    learn(kind, payload, verdict)   called once the record is done
 
 A record is on flash before its message is built, and is marked done only after its answer. A
 timeout is no answer: the message is sent again, for ever. A refusal counts as an attempt; after
@@ -17,7 +19,11 @@ TransactionMessageAttempts the record is given up, visibly.
 
 A record that cannot be rendered is reported once and passed over until the next start: a later
 version may know it. But a START is given up then: delivered behind the rest of its session it
-would begin a transaction that has no end.
+would begin a transaction that has no end. Any other failure counts as an attempt. After the last
+one the record is passed over, or given up if it is a START: no record stops those behind it.
+
+The id of a transaction goes to flash, then the record is marked done, then the verdict is learnt.
+So a failure on the way repeats no START that was acknowledged.
 """
 
 import asyncio
@@ -38,6 +44,9 @@ _ID = const(0)
 _FAMILIES = const(1)
 _UUID = const(2)
 
+# Records whose mark may wait in RAM. One more makes the oldest of them told again after a restart.
+_UNMARKED = const(16)
+
 
 class Refused(Exception):
     """Refused(why): the central system does not take a message, that was an attempt. Refused(why,
@@ -52,7 +61,10 @@ class Delivery:
         self._journal = journal
         self._clock = clock
         self._renderer = None
-        self._attempts = 0  # refusals of the record at the head
+        self._attempts = 0  # refusals and failures of the record at the head
+        self._family = 0  # of the protocol that they happened under
+        # (number, session that it ends or 0) of records that were told and could not be marked
+        self._unmarked = ()
         self._not_before_ms = 0
         self.given_up = 0
         # session: [id, families, uuid] (see kinds.TXID), from the answer to its START to that to
@@ -75,7 +87,7 @@ class Delivery:
         self.known[session] = known
         try:
             self._journal.keep(TXID, session, [session] + known)
-        except (JournalFull, OSError, ValueError) as exc:
+        except Exception as exc:
             # RAM has the id until the next start. After a power cut the end of this session would
             # be sent without an id.
             log.error("ocpp", "id of session %s not stored: %r", session, exc)
@@ -87,6 +99,10 @@ class Delivery:
         connection are over."""
         self._renderer = renderer
         self._not_before_ms = 0
+        if renderer.family != self._family:
+            # Another protocol may take what the last one has refused.
+            self._family = renderer.family
+            self._attempts = 0
 
     def detach(self, renderer):
         """The connection of this renderer is gone."""
@@ -95,24 +111,39 @@ class Delivery:
 
     def due_in_ms(self):
         """Milliseconds until an event may be sent; None when there is none, or no protocol."""
-        if self._renderer is None or self._journal.pending() is None:
+        if self._renderer is None or (self._head() is None and not self._unmarked):
             return None
         return max(0, self._not_before_ms - self._clock.uptime_ms())
 
+    def _head(self):
+        """The oldest event, None if there is none or it cannot be read now."""
+        try:
+            return self._journal.pending()
+        except Exception as exc:
+            log.error("ocpp", "the next event cannot be read: %r", exc)
+            self._wait(MIN_RETRY_S)
+            return None
+
     async def step(self):
         """Send the oldest event. Raises the exceptions of a lost connection."""
-        record = self._journal.pending()
+        self._mark()
+        record = self._head()
         renderer = self._renderer
         if record is None or renderer is None:
+            if self._unmarked:
+                self._wait(MIN_RETRY_S)
             return
         seq, kind, payload = record
-        if kind != START and payload[0]:
-            # The START was acknowledged under another protocol. This protocol needs the START
-            # first.
-            known = self.known.get(payload[0])
-            if known and not known[_FAMILIES] & renderer.family:
-                seq, kind, payload = self._journal.start_of(payload[0]) or record
         try:
+            known = self.known.get(payload[0])
+            if known and kind == START and known[_FAMILIES] & renderer.family:
+                # A power cut came between the acknowledgement and the mark.
+                self._finish(seq, kind, payload)
+                return
+            if known and kind != START and not known[_FAMILIES] & renderer.family:
+                # The START was acknowledged under another protocol. This protocol needs the START
+                # first.
+                seq, kind, payload = self._journal.start_of(payload[0]) or record
             rendered = renderer.render(kind, payload)
         except Refused as exc:
             self._wait(MIN_RETRY_S)
@@ -126,33 +157,56 @@ class Delivery:
                 self._attempts = 0
                 self._journal.pass_over(seq)
             return
+        except Exception as exc:
+            self._failed(renderer, seq, kind, payload, "event %d" % seq, exc)
+            return
         if rendered is None:
             self._finish(seq, kind, payload)
             return
         action, message = rendered
         try:
             answer = await renderer.send(action, message)
-            renderer.answered(kind, payload, answer)
+            verdict = renderer.answered(kind, payload, answer)
+        except renderer.lost:
+            raise
         except asyncio.TimeoutError:
             # A timeout is no refusal: it does not count as an attempt. Wait, then send again.
             self._wait(max(MIN_RETRY_S, self._settings.get("TransactionMessageRetryInterval")))
             log.warn("ocpp", "%s not answered, will be sent again", action)
-        except Refused as exc:
-            self._refused(renderer, seq, kind, payload, action, exc)
+        except Exception as exc:
+            self._failed(renderer, seq, kind, payload, action, exc)
         else:
             self._finish(seq, kind, payload)
+            if verdict is not None:
+                try:
+                    renderer.learn(kind, payload, verdict)
+                except Exception as exc:
+                    # The central system has taken the message: it is not told again.
+                    log.error("ocpp", "answer to %s not used: %r", action, exc)
 
-    def _refused(self, renderer, seq, kind, payload, action, exc):
+    def _failed(self, renderer, seq, kind, payload, action, exc):
+        """An attempt: a refusal (Refused), or any other failure on this side."""
+        refused = isinstance(exc, Refused)
+        if not refused:
+            import gc  # rarely needed
+
+            gc.collect()  # a large message may lack memory; the next attempt has more
         self._attempts += 1
         allowed = self._settings.get("TransactionMessageAttempts")
-        log.warn("ocpp", "%s refused (%s), attempt %d of %d", action, exc, self._attempts, allowed)
+        why = exc.args[0] if refused else repr(exc)
+        log.warn("ocpp", "%s refused (%s), attempt %d of %d", action, why, self._attempts, allowed)
         if self._attempts < allowed:
             # OCPP 1.6 section 9.1.28: the interval grows with each attempt.
-            interval = self._settings.get("TransactionMessageRetryInterval")
-            self._wait(interval * self._attempts)
+            wait_s = self._attempts * self._settings.get("TransactionMessageRetryInterval")
+            self._wait(wait_s if refused else max(MIN_RETRY_S, wait_s))
             return
-        log.error("ocpp", "%s of session %s given up: %s", action, payload[0], exc)
-        self._give_up(renderer, seq, kind, payload)
+        if refused or kind == START:
+            log.error("ocpp", "%s of session %s given up: %s", action, payload[0], why)
+            self._give_up(renderer, seq, kind, payload)
+            return
+        log.error("ocpp", "%s passed over until the next start: %s", action, why)
+        self._attempts = 0
+        self._journal.pass_over(seq)
 
     def _give_up(self, renderer, seq, kind, payload):
         self.given_up += 1
@@ -163,9 +217,29 @@ class Delivery:
 
     def _finish(self, seq, kind, payload):
         self._attempts = 0
-        self._journal.done(seq)
-        if kind == STOP and self.known.pop(payload[0], None):
-            self._journal.forget(TXID, payload[0])
+        self._unmarked += ((seq, payload[0] if kind == STOP else 0),)
+        why = self._mark()
+        if why:
+            # The flash refuses the mark now. It is made later, and the message is not sent again.
+            log.error("ocpp", "event %d told, a mark is missing: %r", seq, why)
+            self._journal.pass_over(seq)
+
+    def _mark(self):
+        """Mark the records that were told. Returns the exception of one that cannot be marked."""
+        why, left = None, ()
+        for entry in self._unmarked:
+            seq, ended = entry
+            try:
+                self._journal.done(seq)
+                if ended in self.known:
+                    # Behind the mark: without the mark the end is told again, and with this id.
+                    self._journal.forget(TXID, ended)
+                    del self.known[ended]
+            except Exception as exc:
+                why = exc
+                left += (entry,)
+        self._unmarked = left[-_UNMARKED:]
+        return why
 
     def _wait(self, seconds):
         self._not_before_ms = self._clock.uptime_ms() + 1000 * seconds

@@ -9,7 +9,6 @@ becomes of the session, and when the fault is over.
 
 from evse_base import const, log
 from store import kinds
-from store.journal import JournalFull
 
 # The reaction to a fault.
 WARN = 0  # reported; charging goes on
@@ -269,7 +268,7 @@ class Held:
             record = [connector.id, causes, closings.counts(), self.counted, self.waits]
             self._journal.keep(kinds.HELD, connector.id, record)
             self.on_flash, kept = wanted, True
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             log.error("station", "faults not recorded: %r", exc)
         finally:
             if not kept:

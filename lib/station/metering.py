@@ -11,7 +11,6 @@ import asyncio
 
 from evse_base import log
 from store import kinds
-from store.journal import JournalFull
 
 from . import measurands
 from .session import stamp
@@ -31,6 +30,8 @@ _LOST_POLLS = const(3)
 _END_SAMPLES = const(10)
 
 _DAY_S = const(86400)
+# A change that the journal refuses is written again after this.
+_REFUSED_MS = const(10000)
 
 
 class Metering:
@@ -125,21 +126,25 @@ class Metering:
         return collected or None
 
     def _collect(self, setting, context, stamp, always=False):
-        names = self._settings.get(setting)
-        if not names:
-            return
-        self._skipped += 1
-        if self._skipped < self._stride and not always and self._collected:
-            return
-        values = self.values(names)
-        if not values:
-            return
-        self._skipped = 0
-        if len(self._collected) >= _END_SAMPLES - 1 and not always:
-            # Keep the first; from now on only half as many are taken.
-            self._collected = self._collected[::2]
-            self._stride *= 2
-        self._collected.append([context, stamp, values])
+        try:
+            names = self._settings.get(setting)
+            if not names:
+                return
+            self._skipped += 1
+            if self._skipped < self._stride and not always and self._collected:
+                return
+            values = self.values(names)
+            if not values:
+                return
+            self._skipped = 0
+            if len(self._collected) >= _END_SAMPLES - 1 and not always:
+                # Keep the first; from now on only half as many are taken.
+                self._collected = self._collected[::2]
+                self._stride *= 2
+            self._collected.append([context, stamp, values])
+        except Exception as exc:
+            # A session begins and ends without its samples.
+            log.warn("meter", "no sample for the end of the session: %r", exc)
 
     # -- time passes ---------------------------------------------------------------------
 
@@ -206,30 +211,34 @@ class Metering:
             self._journal.append(
                 kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
             )
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
-            log.warn("meter", "sample not recorded: %r", exc)
+            _report(session, kinds.SAMPLE, "sample", exc)
             return
         if session is not None:
             session.seq += 1
+            session.refused &= ~(1 << kinds.SAMPLE)
         data = {"session": number, "context": context, "stamp": stamp, "values": values}
         self._station.emit("sample", self._connector.id, data)
         self._station.emit("journal", self._connector.id, kinds.SAMPLE)
 
     def record_change(self, now):
         """Put a change of the running session into the journal; called by Connector.look, which
-        sees it first. A record that the journal refuses is tried again by the next look."""
+        sees it first. A record that the journal refuses is tried again after _REFUSED_MS. No
+        failure of this record may end the session or stop the task of the connector."""
         session = self._connector.session
         if session is None or session.stopping:
             return
-        record = session.change(self._connector, now, self._clock)
-        if record is None:
-            return
         try:
+            record = session.change(self._connector, now, self._clock)
+            if record is None or now < session.change_ms:
+                return
             self._journal.append(kinds.CHANGE, record)
-        except (JournalFull, OSError) as exc:
-            log.warn("meter", "change not recorded: %r", exc)
+        except Exception as exc:
+            session.change_ms = now + _REFUSED_MS
+            _report(session, kinds.CHANGE, "change", exc)
             return
+        session.refused &= ~(1 << kinds.CHANGE)
         session.recorded(now)
         self._station.emit("journal", self._connector.id, kinds.CHANGE)
 
@@ -239,13 +248,14 @@ class Metering:
         session = self._connector.session
         if session is None:
             return
-        at = stamp(self._clock)
-        payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
         try:
+            at = stamp(self._clock)
+            payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
             self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
-        except (JournalFull, OSError) as exc:
+            session.refused &= ~(1 << kinds.CHECKPOINT)
+        except Exception as exc:
             session.asking = False  # not on flash: the connector tries again while the EV asks
-            log.error("station", "checkpoint not recorded: %r", exc)
+            _report(session, kinds.CHECKPOINT, "checkpoint", exc)
 
     def due_in_ms(self, now):
         """How long the task may sleep."""
@@ -276,3 +286,13 @@ class Metering:
                 # One bad sample must not end this task; `refresh` reports a meter that fails.
                 log.error("meter", "connector %d: %r", self._connector.id, exc)
             await asyncio.sleep(self.due_in_ms(self._clock.uptime_ms()) / 1000)
+
+
+def _report(session, kind, what, exc):
+    """Log that a record was refused, once until one of its kind is written: a journal that stays
+    full must not push everything else out of the log. session: None outside of one."""
+    if session is not None:
+        if session.refused & 1 << kind:
+            return
+        session.refused |= 1 << kind
+    log.error("meter", "%s not recorded: %r", what, exc)

@@ -16,7 +16,6 @@ DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a r
 from evse_base import log
 from evse_base import const
 from store import kinds
-from store.journal import JournalFull
 
 from .limits import MIN_MA, PRIORITY_PROFILE, amps
 from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, careful, sooner
@@ -77,8 +76,9 @@ class Profiles:
             try:
                 self._journal.keep(kinds.PROFILE, p.id, p.record())
                 self._later.remove(p)
-            except (JournalFull, OSError) as exc:
-                # The profile is in force all the same: refusing a lower limit would be worse.
+            except Exception as exc:
+                # The profile is in force all the same: refusing a lower limit would be worse. A
+                # session that ends, or a look at a connector, goes on.
                 log.warn("profiles", "%d not stored yet: %r", p.id, exc)
         self._tidy()
 
@@ -87,9 +87,13 @@ class Profiles:
         if self._later:
             return
         ids = [p.id for p in self._all if p.purpose != TX]
-        stale = [id for id, _ in self._journal.state(kinds.PROFILE) if id not in ids]
-        for id in stale:
-            self._journal.forget(kinds.PROFILE, id)
+        try:
+            stale = [id for id, _ in self._journal.state(kinds.PROFILE) if id not in ids]
+            for id in stale:
+                self._journal.forget(kinds.PROFILE, id)
+        except Exception as exc:
+            # A session that begins or ends goes on. The next change of a profile tries again.
+            log.warn("profiles", "old ones not forgotten: %r", exc)
 
     def install(self, profile):
         """Take a profile, in force at once. ValueError says why it cannot be taken."""

@@ -12,7 +12,6 @@ import asyncio
 from evse_base import log
 from evse_base import const
 from store import kinds
-from store.journal import JournalFull
 
 from .connector import BEGIN, OPEN_TIMEOUT_MS, RECORD_STOP
 from .faults import Held
@@ -41,6 +40,7 @@ class Sequence:
         self._motor = asyncio.Lock()
         self._unlock_ms = 0  # the next try to unlock
         self._commanded = False  # an unlock command waits for the contactor
+        self._unwritten = None  # the session whose end could not be written
         self.beat_ms = clock.uptime_ms()  # uptime of the last round of the task
         self.held = Held(connector, journal)
 
@@ -86,22 +86,24 @@ class Sequence:
         number = self._station.next_session()
         reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
-        session = Session(
-            number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
-        )
         try:
+            session = Session(
+                number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
+            )
             self._journal.append(kinds.START, session.start(reserved, waiting.trigger))
-        except (JournalFull, OSError) as exc:
-            # A session that is not on flash cannot be billed: it does not begin.
+        except Exception as exc:
+            # A session that is not on flash cannot be billed: it does not begin. ValueError: its
+            # token is too large for a record. Each look would try again: the token is forgotten.
             log.error("station", "session not recorded: %r", exc)
             connector.drop_waiting()
             connector.report_fault("NoRecordSpace")
             connector.clear_fault("NoRecordSpace")
             return
+        # The session is on flash: nothing that fails from here on may leave it without an end.
+        connector.session_began(session, self._clock.uptime_ms())
         if reservation is not None:
             # After the START: the next boot repairs a power cut between the two.
             self._station.reservations.end(reservation)
-        connector.session_began(session, self._clock.uptime_ms())
         connector.metering.checkpoint(self._clock.uptime_ms())
         self._station.emit("session_started", connector.id, session)
         self._station.emit("journal", connector.id, kinds.START)
@@ -123,27 +125,38 @@ class Sequence:
     def _write_stop(self, session):
         """Write the STOP record. False if it could not be written: it will be tried again."""
         connector = self._connector
-        now = stamp(self._clock)
-        samples = connector.metering.end(now)
-        if not self._append_stop(session.stop(now, samples)):
+        if not self._append_stop(session):
+            self._unwritten = session.id
             return False
+        self._unwritten = None
         connector.session_stopped(session)
         self._station.emit("session_ended", connector.id, session)
         self._station.emit("journal", connector.id, kinds.STOP)
         log.info("station", "session %d: %d Wh", session.id, session.energy_wh)
         return True
 
-    def _append_stop(self, record):
+    def _append_stop(self, session):
+        record = None
         while True:
-            samples = record[6]
             try:
+                if record is None:
+                    now = stamp(self._clock)
+                    record = session.stop(now, self._connector.metering.end(now))
                 self._journal.append(kinds.STOP, record)
                 return True
-            except (JournalFull, OSError, ValueError) as exc:
-                # ValueError: larger than a record may be.
-                log.warn("station", "end of session %d: %r", record[0], exc)
-            if samples is None:
+            except Exception as exc:
+                # ValueError: larger than a record may be. Reported once: it is tried each second.
+                if self._unwritten != session.id:
+                    log.warn("station", "end of session %d: %r", session.id, exc)
+            if record is None:
                 return False
+            samples = record[6]
+            if samples is None:
+                if record[4] is None:
+                    return False
+                # The end matters more than who asked for it.
+                record[4] = record[9] = None
+                continue
             # The journal reserves room for a STOP without samples. So leave out some samples, then
             # all. The first and the last sample are the most important.
             record[6] = samples[:-1:2] + samples[-1:] if len(samples) > 2 else None

@@ -121,6 +121,8 @@ class Session:
         # (charging state, plugged, deauthorized, mA offered) as last recorded and as last seen.
         self._told = self._seen = ("connected", True, False, 0)
         self._left_out = 0
+        self.refused = 0  # kinds of its records that the journal has refused last, a bit each
+        self.change_ms = 0  # uptime before which no CHANGE is written
         self._free_ms = 0  # uptime from which _BURST records may be written at once again
 
     @property

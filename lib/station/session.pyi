@@ -41,6 +41,8 @@ class Session:
     stop_kind: Any
     asking: bool
     deauthorized: bool
+    refused: int
+    change_ms: int
     def __init__(
         self,
         number: int,
