@@ -5,7 +5,8 @@
 A test named `test_TC_003_CS` is the case TC_003_CS of the OCPP 1.6 certification documents;
 ids, profiles and titles are in conformance/octt16_cases.tsv. Whenever such tests ran, the table
 with all results goes to the file named by CONFORMANCE (default build/conformance16.tsv) and its
-sums to the terminal. So does the number of unit tests on each interpreter.
+sums to the terminal. So does the number of unit tests on each interpreter. A case that was not
+asked for (`make quick`, -k, the name of a file) is "not run".
 """
 
 import os
@@ -69,6 +70,10 @@ def _conformance(terminalreporter):
     for profile, sums in counts.items():
         words = ", ".join(f"{number} {result}" for result, number in sorted(sums.items()))
         terminalreporter.write_line(f"{profile}: {words}")
+    if any("not run" in sums for sums in counts.values()):
+        terminalreporter.write_line(
+            "not run: no part of what was asked for (make quick has a few cases, make test all)"
+        )
     terminalreporter.write_line(f"table: {path}")
     for case, (result, note) in sorted(_results.items()):
         if result != "passed":

@@ -1,6 +1,7 @@
 # The keys of board_keys.py as a table for people.
 # MIT license; part of microevse
-"""The text that `board.py --keys` prints, and that docs/add_a_board.md ends with."""
+"""The text that `board.py --keys` prints, and that `make docs` writes at the end of
+docs/add_a_board.md."""
 
 from board_keys import BOARD, LAMPS, STRIP, ByType, Either
 

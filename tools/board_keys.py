@@ -1,7 +1,7 @@
 # Every key that a board profile may have: what it holds, its unit, default and an example.
 # MIT license; part of microevse
 """board.py checks profiles against these tables, and `board.py --keys` prints them for people:
-docs/add_a_board.md has that text, and a test compares the two.
+`make docs` writes that text into docs/add_a_board.md.
 
 Kinds: a type; a tuple of allowed values; a table {key: Key}; [table]; ByType; Either; or a word
 for a pin: "out", "in", "irq" (an input that interrupts), "adc" (on ADC1), "relay" (an output that

@@ -51,6 +51,11 @@ def _inside(inner, outer):
     return inner == outer or inner.startswith((outer + ".", outer + "["))
 
 
+def _not(value):
+    """What was written in place of an allowed value; nothing if nothing was."""
+    return "" if value is None else ", not %r" % (value,)
+
+
 class Shape:
     """One walk over a profile: notes what is wrong, and which pin is used by which key."""
 
@@ -78,7 +83,8 @@ class Shape:
         if isinstance(kind, ByType):
             chosen = value.get("type") if isinstance(value, dict) else None
             if not isinstance(chosen, str) or chosen not in kind:
-                self._misshapen(where + ".type", "must be one of " + ", ".join(kind))
+                reason = "must be one of " + ", ".join(kind)
+                self._misshapen(where + ".type", reason + _not(chosen))
                 return
             kind = {"type": need(str, "", ""), **kind[chosen]}
         if isinstance(kind, dict):
@@ -94,7 +100,8 @@ class Shape:
                 self._misshapen(where, "must be an array of tables")
         elif isinstance(kind, tuple):
             if value not in kind or isinstance(value, bool):
-                self._misshapen(where, "must be one of " + ", ".join(str(v) for v in kind))
+                reason = "must be one of " + ", ".join(str(v) for v in kind)
+                self._misshapen(where, reason + _not(value))
         elif kind == "ins":
             pins = value if isinstance(value, list) else [value]
             if not pins:

@@ -80,7 +80,7 @@ class Keys:
             await self.press(self._waiting.pop(0))
 
     async def press(self, key):
-        """Do the command of this key; an unknown key does nothing."""
+        """Do the command of this key; an unknown key is told where the keys are."""
         key = key.lower()
         if key == "?":
             self._demo.console.print(escape(self.told()))
@@ -93,6 +93,8 @@ class Keys:
             answer = await self._demo.twin.command(await self._command(key))
             if not answer["ok"]:
                 self._demo.say("", escape(f"not possible: {answer['error']}"), "yellow")
+        elif key.isprintable() and not key.isspace():
+            self._demo.say("", escape(f"no key {key}: ? lists the keys"), "yellow")
 
     async def _command(self, key):
         if key == "a":

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-# Writes the pages of docs/ that are made from the source: settings.md and ocpp16.md.
+# Writes the pages of docs/ that are made from the source, and the table that ends add_a_board.md.
 # MIT license; part of microevse
 """usage: documents.py [--check]    (make docs)
 
 docs/settings.md comes from the declarations (lib/station/declarations.py) and one sentence for
 each in tools/settings_words.txt. docs/ocpp16.md comes from the schema table, the handlers and
-calls in lib/ocpp16, the certification cases and the names of the tests. --check writes nothing
-and exits with 1 if a page is stale.
+calls in lib/ocpp16, the certification cases and the names of the tests. docs/add_a_board.md ends
+with the keys of a board file, as tools/board.py --keys prints them; the text above that table is
+written by hand. --check writes nothing and exits with 1 if a page is stale.
 """
 
 import ast
@@ -19,6 +20,7 @@ LIB = ROOT / "lib"
 TESTS = ROOT / "host_tests"
 WORDS = ROOT / "tools" / "settings_words.txt"
 sys.path.append(str(LIB))
+import board_key_list  # noqa: E402
 from station.settings import Settings  # noqa: E402
 
 MADE = "<!-- Made by `make docs`: do not edit. -->"
@@ -304,7 +306,16 @@ def ocpp16():
     return "\n".join(out) + "\n"
 
 
-PAGES = {"settings.md": settings, "ocpp16.md": ocpp16}
+def add_a_board():
+    """Text of docs/add_a_board.md: as it is, but with the keys of a board file at its end."""
+    text = (ROOT / "docs" / "add_a_board.md").read_text(encoding="utf-8")
+    above, head, _ = text.partition("\n| key | unit | meaning |")
+    if not head:
+        raise ValueError("docs/add_a_board.md has no table of keys")
+    return above + "\n" + board_key_list.markdown()
+
+
+PAGES = {"settings.md": settings, "ocpp16.md": ocpp16, "add_a_board.md": add_a_board}
 
 
 def main(arguments):

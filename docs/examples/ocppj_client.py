@@ -95,4 +95,8 @@ async def run(url, name):
 
 
 if __name__ == "__main__":
-    asyncio.run(run(sys.argv[1], sys.argv[2]))
+    if len(sys.argv) == 3:
+        asyncio.run(run(sys.argv[1], sys.argv[2]))
+    else:
+        print("usage: micropython ocppj_client.py ws://localhost:9000 NAME")
+        sys.exit(2)

@@ -93,4 +93,7 @@ async def main():
         await asyncio.sleep_ms(PAUSE_MS)
 
 
-asyncio.run(main())
+if hasattr(machine, "ADC"):
+    asyncio.run(main())
+else:
+    print("This example needs a board: there is no ADC here. See docs/examples/README.md.")

@@ -91,6 +91,8 @@ def test_keys_plug_tap_ask_and_unplug_once_the_story_is_over():
         terminal.until(r"StopTransaction", 60)
         terminal.press("?")
         terminal.until(r"Keys:", 60)
+        terminal.press("x")
+        terminal.until(r"no key x: \? lists the keys", 60)
         terminal.press("\x1b[A")  # cursor up is no "a"
         terminal.press("\x03")
         assert terminal.status() in (0, 1), terminal.text

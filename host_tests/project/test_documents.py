@@ -3,6 +3,7 @@
 """A page that is not compared with the source is wrong after a month."""
 
 import re
+import shlex
 
 import documents
 import pytest
@@ -41,8 +42,8 @@ def test_every_action_of_the_schemas_has_its_profile():
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text()):
-        if re.match(r"[a-z]+:", target) or target.startswith("../../"):
-            continue  # the web, and pages of the host of the repository
+        if re.match(r"[a-z]+:", target):
+            continue  # the web
         assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
@@ -57,11 +58,61 @@ def test_make_targets_that_are_named_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)
 def test_files_that_are_named_exist(page):
-    """`lib/...`, `firmware/...`, `tools/...`, `boards/...` and `docs/...` in backquotes."""
+    """`lib/...`, `firmware/...`, `host_tests/...` and the like in backquotes."""
     text = page.read_text()
-    for name in re.findall(r"`((?:lib|firmware|tools|boards|docs)/[\w./-]*)`", text):
+    for name in re.findall(r"`((?:lib|firmware|host_tests|tools|boards|docs)/[\w./-]*)`", text):
         if "NAME" not in name:  # the reader's own
             assert (ROOT / name).exists(), f"{page.name}: {name}"
+
+
+COMMAND = re.compile(r"^ {4,}(?:[A-Z]\w+=\S+ )*(\.venv/bin/\w+|make|python3) (.*)$", re.M)
+
+
+def commands(page):
+    """[(program, [its arguments])] of the commands that a page shows as blocks."""
+    found = []
+    for program, rest in COMMAND.findall(page.read_text().replace("\\\n", " ")):
+        found.append((program, shlex.split(rest, comments=True)))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=NAMES)
+def test_files_and_tests_of_the_commands_exist(page):
+    for _, arguments in commands(page):
+        for word in arguments:
+            file, _, test = word.removeprefix("ARGS=").partition("::")
+            if re.match(r"(?:host_tests|tools|docs|lib|boards)/", file) and "NAME" not in file:
+                assert (ROOT / file).exists(), f"{page.name}: {word}"
+                if test:
+                    assert f"def {test}(" in (ROOT / file).read_text(), f"{page.name}: {word}"
+
+
+def test_the_commands_of_contributing_find_tests():
+    """What stands after -k, in the files that stand beside it, is a part of some test's name."""
+    shown = [c for c in commands(ROOT / "CONTRIBUTING.md") if c[0].endswith("/python")]
+    assert len(shown) >= 4
+    for program, arguments in shown:
+        assert (arguments[:2], program) == (["-m", "pytest"], ".venv/bin/python")
+        if "-k" in arguments:
+            word = arguments[arguments.index("-k") + 1]
+            names = " ".join(path.read_text() for path in (ROOT / "host_tests").rglob("test_*.py"))
+            if any("test_units_on_micropython" in file for file in arguments):
+                names = " ".join(path.name for path in (ROOT / "host_tests/unit").glob("*.py"))
+            assert word in names, word
+
+
+def test_generators_are_named_where_a_change_is_prepared():
+    text = (ROOT / "Makefile").read_text()
+    made = set(
+        re.findall(
+            r"^(\w+): .*\n\t.*tools/(?:documents|stubs|mip_packages|schemas)\.py$", text, re.M
+        )
+    )
+    assert made == {"docs", "stubs", "packages", "schemas"}
+    for name in ("CONTRIBUTING.md", ".github/pull_request_template.md"):
+        page = (ROOT / name).read_text()
+        for target in made:
+            assert f"`make {target}`" in page, f"{name}: make {target}"
 
 
 def test_the_wiring_page_names_the_pins_of_the_board_files():

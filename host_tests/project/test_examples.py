@@ -56,6 +56,24 @@ def test_the_journal_survives_and_delivers_each_record_once():
     assert lines[-1].startswith("queued: 0"), lines
 
 
+@pytest.mark.parametrize(
+    "name,status,said",
+    [("ocppj_client.py", 2, "usage: "), ("pilot_on_a_breadboard.py", 0, "needs a board")],
+)
+def test_an_example_says_what_it_needs(name, status, said):
+    done = subprocess.run(
+        [MICROPYTHON, str(EXAMPLES / name)], env=ENV, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == status and said in done.stdout, done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_every_example_has_its_command():
+    page = (EXAMPLES / "README.md").read_text()
+    for path in EXAMPLES.glob("*"):
+        assert path.suffix == ".md" or f" docs/examples/{path.name}" in page, path.name
+
+
 def test_the_pilot_on_a_breadboard_sees_a_car_and_lights_the_lamp(tmp_path):
     folder = tmp_path / "firmware"
     folder.mkdir()

@@ -5,8 +5,9 @@ that docs/architecture.md names the same ones.
 
 A volt: every file in which a function is entered from the timer's callback on, in the tick that
 opens the contactor because the EV has let go, until the level of the relay pin changes. The
-board has no RCD input; where one is fitted, hal/rcd.py is asked, too. In the tick that closes
-the contactor more is asked (how the pilot has been before, the watchdog): that list is printed.
+board has no RCD input; where one is fitted, hal/rcd.py is asked, too. More files are entered in
+the tick that opens because the pilot is bad, and in the one that closes the contactor (how the
+pilot has been before, the watchdog): the text below the table names those.
 
 A kilowatt-hour and a limit in amperes are followed like a dye: the number is one that nothing else
 has. A file counts if a function in it is given that number or gets it from another function, as an
@@ -123,16 +124,23 @@ class Dye:
         return False
 
 
+LINK = re.compile(r"\[`([a-z0-9_/]+\.py)`\]\(\.\./(?:lib|firmware)/([a-z0-9_/]+\.py)\)")
+
+
 def in_document(beginning):
-    """Names of the files in the table of docs/architecture.md for the journey that begins so."""
+    """The files in the table of docs/architecture.md for the journey that begins so, in its
+    order, and those in the text below the table."""
     text = (ROOT / "docs/architecture.md").read_text()
-    _, table, _ = text.split("**%s " % beginning)[1].split("\n\n", 2)
+    journey = re.split(r"\n\n(?:\*\*|`host_tests)", text.split("**%s " % beginning)[1])[0]
+    _, table, below = (journey + "\n\n").split("\n\n", 2)
     steps = [line.split("|")[1] for line in table.splitlines()[2:]]
-    return sorted(re.findall(r"`([a-z0-9_]+\.py)`", " ".join(steps)))
-
-
-def names(files):
-    return sorted(pathlib.Path(file).name for file in files)
+    found = []
+    for part in (" ".join(steps), below):
+        pairs = LINK.findall(part)
+        assert part.count(".py`") == len(pairs), "each file is a link: %s" % part
+        assert all(label == target for label, target in pairs), pairs
+        found.append([label for label, _ in pairs])
+    return found
 
 
 def tell(what, files, most):
@@ -180,7 +188,31 @@ def test_a_volt_is_followed_to_the_relay_through_few_files():
     assert opening.files[0] == "hal/tick.py" and opening.files[-1] == "hal/contactor.py"
     assert len(opening.files) <= TO_THE_RELAY, opening.files
     assert set(opening.files) <= set(closing.files)
-    assert names(opening.files) == in_document("A volt")
+    in_table, below = in_document("A volt")
+    assert opening.files == in_table
+    assert set(closing.files) - set(in_table) <= set(below), below
+
+
+def test_a_bad_pilot_opens_through_the_files_that_the_document_names():
+    in_table, below = in_document("A volt")
+    told = set()
+    for fault in ({"kind": "pilot_short", "on": True}, {"kind": "diode", "on": True}):
+        with Rig(profile={"rcd": None}) as r:
+            rigs.SEAM.by_sample = True
+            r.ready()
+            r.evse.permit(16000)
+            r.until(lambda: r.evse.pwm, 6000, "PWM")
+            r.do("request")
+            r.until(lambda: r.evse.closed, 3000, "closed")
+            r.run(200)
+            opening = Ticks(r.contactors[0])
+            r.do("fault", **fault)
+            with opening.recorder:
+                r.until(lambda: not r.evse.closed, 200, "opened")
+        tell("bad pilot to relay", opening.files, "as it is")
+        told |= set(opening.files) - set(in_table)
+    assert told and told <= set(below), (told, below)
+    assert "iec61851/evidence.py" in told
 
 
 # -- a kilowatt-hour becomes a bill ------------------------------------------------------
@@ -232,7 +264,7 @@ def test_a_kilowatt_hour_is_followed_to_stop_transaction_through_few_files():
     assert "store/journal.py" in dye.files and dye.files[0].startswith("station/"), dye.files
     assert dye.files[-1].startswith("ocpp16/")
     assert len(dye.files) <= TO_THE_BILL, dye.files
-    assert names(dye.files) == in_document("A kilowatt-hour")
+    assert sorted(dye.files) == sorted(in_document("A kilowatt-hour")[0])
 
 
 # -- an operator's word becomes amperes --------------------------------------------------
@@ -284,4 +316,4 @@ def test_a_charging_profile_is_followed_to_the_pwm_through_few_files():
     assert dye.files[0] == "ocpp16/on_demand.py" and "hal/pilot.py" in dye.files, dye.files
     assert "station/limits.py" in dye.files and "iec61851/evse.py" in dye.files
     assert len(dye.files) <= TO_THE_PWM, dye.files
-    assert names(dye.files) == in_document("An operator's word")
+    assert sorted(dye.files) == sorted(in_document("An operator's word")[0])

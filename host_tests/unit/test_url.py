@@ -50,7 +50,8 @@ def test_errors_name_the_problem():
     for text, word in (
         ("", "ws://"),
         ("csms.example/ocpp", "ws://"),
-        ("http://csms.example", "ws://"),
+        ("http://csms.example", "not http://"),
+        ("HTTPS://csms.example", "not https://"),
         ("ws://", "no host"),
         ("ws://:80/", "no host"),
         ("ws://h:0", "port"),
@@ -78,4 +79,7 @@ def test_errors_name_the_problem():
 def test_no_error_or_display_shows_a_secret():
     exc = raises(ValueError, url.parse, "wss://user:s3cret@h/")
     assert "s3cret" not in str(exc)
+    for text in ("s3cret://h", "user:s3cret@wss://h/", "://s3cret", "sesamesecret://h"):
+        said = str(raises(ValueError, url.parse, text))
+        assert said == "URL must start with ws:// or wss://", (text, said)
     assert "s3cret" not in str(url.parse("wss://h/p?token=s3cret"))

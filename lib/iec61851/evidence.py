@@ -20,7 +20,9 @@ UNSTEADY_MS = const(200)
 # While open, good windows take away a sixteenth of their time. The doubt stops growing here, and
 # has to be gone before the contactor may close. More bad windows at this bound are a fault.
 _DOUBT_MS = const(320)
-_HALF, _SIXTEENTH = const(3), const(0)  # shifts of ms to 1/16 ms
+# Doubt is counted in 1/16 ms, so that a sixteenth is a whole number: one ms in full is << 4 (16),
+# a quarter of it << 2 (4), half of it << 3 (8), a sixteenth << 0 (1).
+_HALF, _SIXTEENTH = const(3), const(0)
 
 
 class Evidence:
@@ -67,7 +69,8 @@ class Evidence:
             return cause
         if self.doubt < _DOUBT_MS << 4:
             # A single bad window counts for a quarter, and in full once the next one is bad, too:
-            # above 63 A, where the low half is short, one in twenty may be disturbed.
+            # above 63 A, where the low half is short, one in twenty may be disturbed. The second
+            # one brings what the first has left out: 16 of its own and 12 (16 less 4) make 28.
             windows = self.bad.windows
             self._more(
                 seen_ms << 2 if windows == 1 else seen_ms * (28 if windows == 2 else 16), cause

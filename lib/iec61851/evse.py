@@ -1,6 +1,6 @@
 # The state machine of one EVSE: this file decides when the contactor opens and closes.
 # MIT license; part of microevse
-"""IEC 61851-1 Annex A, the charger's side. "seq" numbers are those of Table A.6.
+"""IEC 61851-1 Annex A, the charger's side. "seq": a row of its Table A.6. Words: __init__.py.
 
 The timer tick calls `window()` with every look at the control pilot; from there to the
 relay pin nothing waits, queues or allocates. All other code only asks: `permit`, `forbid`,
@@ -30,16 +30,16 @@ from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Streak
 from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
 # -- closing
-STABLE_MS = const(500)  # BCB toggles (seq 11) ask for 200 to 400 ms and must not close
-STABLE_WINDOWS = const(3)  # note to A.4: the diode is verified before closing
+STABLE_MS = const(500)  # BCB toggles (seq 11) show C for 200 to 400 ms: no reason to close
+STABLE_WINDOWS = const(3)  # note to Table A.4: the diode is verified before closing
 RECLOSE_MS = const(5000)  # an EV that comes and goes must not wear the contactor
 # -- opening
 _LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
 RELEASE_MS = const(6000)  # seq 10.2
 # -- pilot
-_DEBOUNCE_MS = const(100)  # of `state` and `plugged` (Leafs bounce when unplugged)
+_DEBOUNCE_MS = const(100)  # of `state`, `plugged`: the S2 of a Nissan Leaf bounces at unplugging
 _AWAY_MS = const(2000)  # state A for so long is an unplugged cable, and no wire that bounces
-F_MS = const(300)  # note to A.5: after a fault the EV sees F at least this long
+F_MS = const(300)  # note to Table A.5: after a fault the EV sees F at least this long
 GAP_MS = const(30)  # of a longer gap between windows only this much counts as observed
 
 
@@ -48,7 +48,7 @@ class Evse:
 
     `pilot` has `steady()`, `offer(ma)`, `fault()`; `contactor` has `close()`, `open()`.
     `lock_ok()`, `rcd_ok()`: None where no such part is fitted. `diode_check=False` for a
-    front end that cannot see -10 V. `held`, if set: fn(), the guard keeps the contactor open.
+    front end that cannot see -10 V. `held`, if set: fn(), True while the guard keeps it open.
     """
 
     def __init__(
@@ -70,17 +70,17 @@ class Evse:
         self.fault = None  # the latched fault that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
         self.front_end = self._seen.front_end
-        self.closings = Closings()
+        self.closings = Closings()  # how often it may close again, and who may let it
         self.plug_count = self.unplug_count = self.close_count = 0
         self.worst_gap_ms = 0  # the longest gap between two windows while closed
         self.changed, self._dirty = Flag(), False
         self._latched, self._last_ms = Latch(), None  # ms of the last window
-        self._ready = Streak()  # open: the EV does all it has to do
+        self._ready = Streak()  # while open: windows in which the EV does all it has to
         self._evidence = Evidence()  # whether the pilot can be trusted
         # While closed: windows of A or B in a row; ms since the EV was told to stop, -1: not told.
         self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # ms for which the contactor must stay open
-        self._ended, self._ended_by = False, None  # a closing to count; its cause, if no fault
+        self._ended, self._ended_by = False, None  # opened, not counted yet; why, if no fault
         self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
@@ -115,7 +115,7 @@ class Evse:
         self._send.in_service = not on
 
     def trip(self, fault):
-        """Latch `fault` and open at once. May be called from a soft interrupt."""
+        """Latch `fault` and open at once. A soft interrupt (see __init__.py) may call it."""
         # The fault is set first: a window that runs between these lines opens and cannot close.
         if self.fault is None:
             self.fault = fault
@@ -182,10 +182,10 @@ class Evse:
     # -- the tick ------------------------------------------------------------------------
 
     def window(self, now_ms, plateau, gap_ms):
-        """One look at the pilot, taken at `now_ms`, `gap_ms` after the one before."""
+        """One look at the pilot, taken at `now_ms`; `gap_ms`: since the one before began."""
         dt = 0 if self._last_ms is None else max(0, ticks_diff(now_ms, self._last_ms))
         self._last_ms = now_ms
-        seen_ms = min(dt, GAP_MS)  # a window stands for no more
+        seen_ms = min(dt, GAP_MS)  # of `dt` so much counts as observed, see GAP_MS
         send = self._send
         send.passed(dt, self.closed)
         self._hold_left = max(0, self._hold_left - dt)
@@ -233,13 +233,13 @@ class Evse:
                 self.plugged, self._send.want_ma = False, 0  # a permission is for one plug-in
                 self.unplug_count += 1
         elif B <= level <= D and not self.plugged:
-            # Also C and D at once: simplified EVs, power that came back (seq 1.1, 1.2).
+            # Also C and D at once: an EV without S2 ("simplified"), power is back (seq 1.1, 1.2).
             self.plugged, self.away = True, False
             self.plug_count += 1
 
     def _open_if_needed(self, dt, seen_ms):
         if self._rcd_ok and not self._rcd_ok():
-            # The third way: the RCD opens by the relay driver, then by interrupt, then here.
+            # The third way: the RCD opens by wire (the relay driver), by interrupt, and here.
             self.trip("RcdTripped")
         if self.fault:
             self._open()
@@ -259,8 +259,8 @@ class Evse:
                 return
         else:
             self._let_go = 0
-        # E, F, an invalid level, no information, a lost diode, D refused (seq 12). At steady
-        # +12 V the diode cannot be seen, and `cause` does not ask for it.
+        # E, F, an invalid level, no information, D refused; with PWM also a lost diode (seq 12).
+        # `lost`: None: stay closed; a cause: latch it; "": no fault, the EV does not ask.
         lost = self._evidence.closed(asking, cause, dt, seen_ms)
         if lost is not None:
             if lost:

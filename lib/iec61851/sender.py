@@ -1,6 +1,7 @@
 # The output of the EVSE on the control pilot, and its timing.
 # MIT license; part of microevse
-"""+12 V (x1 states), PWM (x2 states) or -12 V (F), and how fast the duty may change."""
+"""+12 V (states x1), PWM (states x2) or -12 V (F), and how fast the duty may change. Words:
+__init__.py."""
 
 from evse_base import const
 

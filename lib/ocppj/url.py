@@ -51,7 +51,7 @@ class Url:
 def parse(text):
     """Return the Url of `text`; ValueError with a reason fit for the page.
 
-    The reason never quotes the text: people do paste passwords into it.
+    Of the text the reason quotes only a short scheme: people do paste passwords into it.
     """
     text = text.strip()
     for char in text:
@@ -59,10 +59,9 @@ def parse(text):
             raise ValueError("URL has a space or a character that is not ASCII")
     scheme, sep, rest = text.partition("://")
     scheme = scheme.lower()
-    if not sep:
-        raise ValueError("URL must start with ws:// or wss://")
-    if scheme not in _DEFAULT_PORTS:
-        raise ValueError("URL must start with ws:// or wss://, not something else")
+    if not sep or scheme not in _DEFAULT_PORTS:
+        given = ", not %s://" % scheme if sep and len(scheme) < 6 and scheme.isalpha() else ""
+        raise ValueError("URL must start with ws:// or wss://" + given)
     if "#" in rest:
         raise ValueError("URL must not have a # part")
     rest, question, query = rest.partition("?")
