@@ -289,11 +289,37 @@ def test_a_failure_of_any_kind_is_an_attempt_and_stops_nobody_behind_it():
             assert first.kinds() == [SAMPLE] * c.journal.queued
 
     for exc in (RuntimeError("x"), MemoryError(), OSError(5), AssertionError()):
-        for kind in (START, SAMPLE):
-            run(story("render", kind, exc))
+        run(story("render", SAMPLE, exc))
+    for exc in (RuntimeError("x"), AssertionError()):
+        run(story("render", START, exc))
     for exc in (RuntimeError("x"), MemoryError(), OSError(5), TypeError("x"), KeyError("x")):
         run(story("send", SAMPLE, exc))
         run(story("answered", SAMPLE, exc))
+
+
+def test_a_start_waits_for_memory_and_flash_as_long_as_it_takes():
+    """Given up, its session would have no bill."""
+
+    async def story(where, exc):
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        await ended(c)
+        delivery = c.station.delivery
+        real = getattr(first, where)
+        broken(first, where, START, exc)
+        for _ in range(20):
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        assert not delivery.given_up and not first.kinds()
+        interval = c.settings.get("TransactionMessageRetryInterval") * 1000
+        assert delivery.due_in_ms() == 3 * interval, "three attempts are allowed"
+        setattr(first, where, real)
+        await drain(c)
+        assert first.kinds().count(START) == 1 and first.kinds()[-1] == STOP
+
+    for exc in (MemoryError(), OSError(5)):
+        run(story("render", exc))
+        run(story("send", exc))
 
 
 def test_failures_in_a_row_have_waits_even_where_the_interval_is_zero():

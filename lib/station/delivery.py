@@ -20,7 +20,9 @@ TransactionMessageAttempts the record is given up, visibly.
 A record that cannot be rendered is reported once and passed over until the next start: a later
 version may know it. But a START is given up then: delivered behind the rest of its session it
 would begin a transaction that has no end. Any other failure counts as an attempt. After the last
-one the record is passed over, or given up if it is a START: no record stops those behind it.
+one the record is passed over, or given up if it is a START: no record stops those behind it. Only
+for memory and flash a START waits as long as it takes: it is small, and without it the session has
+no bill.
 
 The id of a transaction goes to flash, then the record is marked done, then the verdict is learnt.
 So a failure on the way repeats no START that was acknowledged.
@@ -195,9 +197,12 @@ class Delivery:
         allowed = self._settings.get("TransactionMessageAttempts")
         why = exc.args[0] if refused else repr(exc)
         log.warn("ocpp", "%s refused (%s), attempt %d of %d", action, why, self._attempts, allowed)
-        if self._attempts < allowed:
+        # Memory or flash that fails now may work later. A START that is given up has no bill.
+        passing = kind == START and isinstance(exc, (MemoryError, OSError))
+        if self._attempts < allowed or passing:
             # OCPP 1.6 section 9.1.28: the interval grows with each attempt.
-            wait_s = self._attempts * self._settings.get("TransactionMessageRetryInterval")
+            interval_s = self._settings.get("TransactionMessageRetryInterval")
+            wait_s = min(self._attempts, allowed) * interval_s
             self._wait(wait_s if refused else max(MIN_RETRY_S, wait_s))
             return
         if refused or kind == START:
