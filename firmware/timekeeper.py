@@ -16,7 +16,6 @@ from evse_base import log
 from evse_base.iso8601 import format
 from evse_base.clock import BUILD_UNIX
 from store import kinds
-from store.journal import JournalFull
 from evse_base import const
 
 LOOK_S = 1
@@ -64,7 +63,7 @@ class Timekeeper:
             self._kept_s = self._told_s
             try:
                 self._journal.keep(kinds.TOLD, 0, [self._clock.now()])
-            except (JournalFull, OSError) as exc:
+            except Exception as exc:
                 log.warn("time", "not kept: %r", exc)
 
     def floor(self):

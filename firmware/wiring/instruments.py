@@ -6,7 +6,6 @@ from evse_base import log
 from hal.uart import open_uart
 from station.session import stamp
 from store import kinds
-from store.journal import JournalFull
 from evse_base import const
 
 _S0_IMP_PER_KWH = const(1000)
@@ -98,7 +97,7 @@ class Instruments:
         payload = [number, data.id, data.meter_wh, stamp(self._clock)]
         try:
             self._journal.keep(kinds.CHECKPOINT, number, payload)
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             log.error("meter", "register not kept: %r", exc)
 
     def reader(self, report):

@@ -9,8 +9,8 @@ from hal import system
 from hal.partition import Flash
 from evse_base import const, urandom
 from store import kinds
-from store.journal import Journal, JournalFull
-from store.norlog import NorLog, NoSpace
+from store.journal import Journal
+from store.norlog import NorLog
 from store.sectors import ForeignContent
 
 _PARTITION = const("journal")
@@ -61,7 +61,7 @@ def _forward(journal):
 
     try:
         migrate.forward(journal)
-    except (JournalFull, NoSpace, OSError) as exc:
+    except Exception as exc:
         log.error("journal", "not brought forward: %r", exc)
 
 
@@ -70,7 +70,7 @@ def _count_boot(journal, boot):
         boot = payload[0] + 1
     try:
         journal.keep(kinds.BOOT, 0, [boot, system.last_reset()])
-    except (JournalFull, OSError) as exc:
+    except Exception as exc:
         log.error("journal", "boot number %d not stored: %r", boot, exc)
     return boot
 
@@ -79,7 +79,7 @@ def make_room(journal, erases):
     """Journal.prepare; 0 if the flash refuses."""
     try:
         return journal.prepare(erases)
-    except (JournalFull, NoSpace, OSError) as exc:
+    except Exception as exc:
         log.error("journal", "no room made: %r", exc)
         return 0
 

@@ -105,6 +105,18 @@ def test_the_cache_is_bounded_and_forgets_what_was_used_longest_ago():
     assert verdict(again, "NEW")[0] == "accepted"
 
 
+def test_a_verdict_that_cannot_be_stored_counts_all_the_same():
+    for error in (MemoryError(), OSError(5), ValueError("large")):
+        charger = Charger()
+        charger.known["CARD"] = ("accepted", None)
+
+        def refuse(*_, error=error):
+            raise error
+
+        charger.journal.keep = refuse
+        assert verdict(charger, "CARD") == ("accepted", "central")
+
+
 def test_concurrent_says_nothing_about_the_token():
     charger = Charger()
     charger.known["CARD"] = ("accepted", None)

@@ -166,6 +166,8 @@ def test_a_token_that_is_too_long_for_an_id_tag_is_refused_and_not_asked_about()
             verdict = await c.authorizer.check("x" * 21, "Central")
             assert (verdict.status, verdict.accepted) == ("invalid", False)
         assert len(central.asked) == 1
+        kept = [payload[0] for _, payload in c.journal.state(CACHE)]
+        assert kept == ["x" * 20], "the central system was not asked about the other one"
 
     run(body())
 

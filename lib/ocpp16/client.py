@@ -78,7 +78,8 @@ class Ocpp16:
         # An answer without a status does not permit charging.
         refused = {"status": "invalid", "expiry": None, "parent": None}
         if len(token) > names.ID_TAG:
-            # A token that 1.6 cannot carry cannot be billed by the central system.
+            # The central system cannot bill a token that 1.6 cannot carry. It was not asked.
+            refused["own"] = True
             return refused
         # Only while attached, hence connected.
         if not self.boot.accepted or self._link is not None and not self._link.connected:

@@ -12,7 +12,6 @@ system is not asked.
 from evse_base import log
 from evse_base import const
 from store import kinds
-from store.journal import JournalFull
 
 ANY = ""
 
@@ -86,7 +85,8 @@ class Authorizer:
     remote: async callable(token, kind) -> {"status", "expiry" (Unix s or None), "parent"} or
     None without a central system; set by the protocol adapter. A protocol with kinds adds
     "kind": the one that the answer is about. With "passing" set an accepted token is not
-    cached: its expiry could not be read. on_learn(token, info, kind): hook.
+    cached: its expiry could not be read. With "own" set the verdict is the adapter's, which did
+    not ask, and it is not cached. on_learn(token, info, kind): hook.
     tags: store.taglist.TagList, or None where no local list is fitted.
     """
 
@@ -124,7 +124,8 @@ class Authorizer:
                 # After any error the driver still needs an answer.
                 log.error("auth", "asking about a token failed: %r", exc)
         if info is not None:
-            self.learn(token, info, info.get("kind", ANY))
+            if not info.get("own"):
+                self.learn(token, info, info.get("kind", ANY))
             return Verdict(info["status"], info.get("parent"), "central")
         return self._offline(token, kind)
 
@@ -236,7 +237,7 @@ class Authorizer:
             return
         try:
             self._journal.keep(kinds.CACHE, key, payload)
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             # The cache is a convenience: RAM still has it until the next restart.
             log.warn("auth", "cache entry not stored: %r", exc)
 

@@ -14,7 +14,6 @@ import asyncio
 from evse_base import log
 from evse_base import const, release
 from store import kinds
-from store.journal import JournalFull
 
 # Also the keys of their last statuses in the journal; update.py has more keys.
 LOG = 1
@@ -73,7 +72,7 @@ class Jobs:
         cannot be remembered."""
         try:
             self._load().request(location, at, retries, interval)
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             return "no room to remember it: %r" % exc
         finally:
             self._give_up()
@@ -154,7 +153,7 @@ class Jobs:
             del self.news[0]
         try:
             self._journal.keep(kinds.FIRMWARE, what, [what, word])
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             log.warn("file", "%s is not remembered: %r", word, exc)
         log.info("file", "%s", word)
         if self.on_news:

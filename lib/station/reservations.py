@@ -12,7 +12,6 @@ restart.
 from evse_base import log
 from evse_base import ticks_diff
 from store import kinds
-from store.journal import JournalFull
 
 from . import faults
 from .authorization import ANY, bad_token, kept, same_group, same_token
@@ -96,7 +95,7 @@ class Reservations:
             if kind:
                 payload.append(kind)
             self._journal.keep(kinds.RESERVATION, number, payload)
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             log.error("station", "reservation not stored: %r", exc)
             return "rejected"
         self._all = others + [new]

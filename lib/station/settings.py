@@ -9,7 +9,6 @@ factory values of the provisioning file (`factory`), defaults. Values that the s
 
 from evse_base import log
 from store import kinds
-from store.journal import JournalFull
 
 from . import measurands
 from .declarations import BLOB
@@ -165,7 +164,7 @@ class Settings:
         if self._stored.get(name) != value and self._journal is not None:
             try:
                 self._journal.keep(kinds.SETTING, name, [name, value])
-            except (JournalFull, OSError) as exc:
+            except Exception as exc:
                 self.reason = "%s could not be stored" % name
                 log.error("settings", "%s: %r", self.reason, exc)
                 return False

@@ -18,7 +18,6 @@ import asyncio
 from evse_base import log
 from evse_base import release
 from store import kinds
-from store.journal import JournalFull
 
 from . import measurands, telling
 from .authorization import ANY, bad_token, same_token
@@ -221,7 +220,7 @@ class Station:
         try:
             for number in numbers:
                 self.journal.keep(kinds.AVAILABILITY, number, [number, operative])
-        except (JournalFull, OSError) as exc:
+        except Exception as exc:
             log.error("station", "availability not stored: %r", exc)
             return "rejected"
         scheduled = False

@@ -289,8 +289,8 @@ class Journal(StateLog):
         if step is None and clock.boot is not None:
             try:
                 self.keep(kinds.TIME, clock.boot, [clock.boot, clock.wall(clock.boot, 0)])
-            except JournalFull:
-                pass  # no room: stamps of before now wait for the next boot
+            except (JournalFull, OSError, MemoryError):
+                pass  # not stored: stamps of before now wait for the next boot
         elif step and abs(step) > 60:
             console.warn("clock", "stepped by %d s", step)
 
