@@ -684,8 +684,10 @@ def test_an_end_that_cannot_be_written_opens_the_contactor_and_is_tried_again_wi
         await c.pass_s(20)
         assert not c.evse.closed and c.evse.faults == [] and c.connector.session.stopping
         assert asked[0][6] and asked[0][4] == "CARD"
-        assert [p[6] for p in asked].count(None) >= 20
-        assert any(p[4] is None and p[6] is None for p in asked)
+        # The flash may take a second later the same as now. Memory comes back, too.
+        whole = isinstance(exc, OSError)
+        assert ([p[6] for p in asked].count(None) >= 20) == (not whole)
+        assert any(p[4] is None for p in asked) == (not whole and not isinstance(exc, MemoryError))
         c.evse.request()  # the car asks again: nothing closes
         await c.pass_s(5)
         log.use_sink(lambda line: None)

@@ -355,3 +355,53 @@ def test_marks_count_once():
         j.done(seq)
         check_live(j)
         assert j.queued == 2 and j.pending()[0] == seq + 1, (how, j.queued)
+
+
+def test_a_value_comes_back_although_the_one_between_could_not_be_marked():
+    """A, B, A: the first A was live and equal, so nothing was written. B came back at boot."""
+    for kind, key in ((SETTING, "MaxCurrent"), (CHECKPOINT, 1)):
+        for behind in (False, True):
+            flash = Failing()
+            j = journal(flash)
+            first, second = [key, "16"], [key, "20"]
+            if kind == CHECKPOINT:
+                first, second = [1, 7, 100, AT, 1], [1, 7, 100, AT, 0]
+            j.keep(kind, key, first)
+            flash.fail(2, "before", OSError(5))  # the value, then the mark of the one before it
+            j.keep(kind, key, second)
+            assert flash.fired
+            j.keep(kind, key, first)
+            if behind:
+                j.keep(TXID, 7, [7, 4711, 1, None])
+            assert [payload for _, payload in j.state(kind)] == [first], "older ones are marked"
+            assert journal(Failing(image=flash.image)).get(kind, key) == first
+
+
+def test_a_record_that_lacks_memory_takes_no_place():
+    """Each try sealed a sector before its memory was asked for: a few tries took all of them."""
+    flash = Failing()
+    j = journal(flash)
+    append = [7, 1, "Sample.Periodic", AT, [[1, 0, 5]], 1]
+    j.append(SAMPLE, append)
+    free = j.log.free(0)
+    for made in (0, 1):
+        for _ in range(20):
+            left = [made]
+
+            def hungry(*given):
+                left[0] -= 1
+                if left[0] < 0:
+                    raise MemoryError()
+                return bytearray(*given)
+
+            for module in MODULES:
+                sys.modules["store." + module].bytearray = hungry
+            try:
+                j.append(SAMPLE, append)
+                raise AssertionError("no memory, and yet")
+            except MemoryError:
+                pass
+            finally:
+                for module in MODULES:
+                    del sys.modules["store." + module].bytearray
+    assert j.log.free(0) == free

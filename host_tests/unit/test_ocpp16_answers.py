@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """Each answer goes through the same check as in Rpc, then to the code that asked."""
 
-from helpers import run
-from ocpp16 import names
+from helpers import Module, run
+from ocpp16 import names, transactions
 from ocpp16.boot import RETRY_S, Boot
 from ocpp16.client import Ocpp16
 from ocpp16.schemas import TABLE
@@ -411,3 +411,38 @@ def test_a_handler_that_ends_after_its_connection_sends_nothing_on_the_next_one(
         assert [action for action, _ in central.asked] == ["StatusNotification"]
 
     run(go())
+
+
+def test_a_card_that_is_refused_stops_charging_whatever_fails_behind_the_answer():
+    """The mark of the record, or the line of the log, failed first, and the car went on."""
+
+    async def story(where):
+        c = Charger()
+        await c.charge()
+        client = registered(c, Central({"transactionId": 5, "idTagInfo": {"status": "Blocked"}}))
+        delivery = c.station.delivery
+        delivery.attach(client.transactions)
+
+        def fails(*_):
+            raise MemoryError()
+
+        if where == "mark":
+            real, delivery._finish = delivery._finish, fails
+        else:
+            real, transactions.log = (
+                transactions.log,
+                Module(warn=fails, info=fails, error=lambda *_: None),
+            )
+        try:
+            await delivery.step()
+        except MemoryError:
+            assert where == "mark"
+        finally:
+            if where == "mark":
+                delivery._finish = real
+            else:
+                transactions.log = real
+        assert c.connector.session.deauthorized or c.connector.session.stopping
+
+    run(story("mark"))
+    run(story("log"))

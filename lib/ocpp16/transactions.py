@@ -69,8 +69,8 @@ class Transactions:
         """Act on the verdict about the token of a record that was told."""
         try:
             if kind == START and info["status"] != "accepted":
-                log.warn("ocpp", "session %d: idTag is %s", payload[0], info["status"])
                 self._station.deauthorized(payload[0])
+                log.warn("ocpp", "session %d: idTag is %s", payload[0], info["status"])
         finally:
             token = payload[2] if kind == START else payload[4]
             # The verdict about a shortened token is about no token that a driver has: several long

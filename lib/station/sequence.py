@@ -148,15 +148,15 @@ class Sequence:
                 # ValueError: larger than a record may be. Reported once: it is tried each second.
                 if self._unwritten != session.id:
                     log.warn("station", "end of session %d: %r", session.id, exc)
-            if record is None:
-                return False
-            samples = record[6]
-            if samples is None:
-                if record[4] is None:
-                    return False
-                # The end matters more than who asked for it.
-                record[4] = record[9] = None
-                continue
+                if record is None or isinstance(exc, OSError):
+                    return False  # the flash may take the same record a second later
+                samples = record[6]
+                if samples is None:
+                    if record[4] is None or isinstance(exc, MemoryError):
+                        return False
+                    # The end matters more than who asked for it.
+                    record[4] = record[9] = None
+                    continue
             # The journal reserves room for a STOP without samples. So leave out some samples, then
             # all. The first and the last sample are the most important.
             record[6] = samples[:-1:2] + samples[-1:] if len(samples) > 2 else None

@@ -113,6 +113,7 @@ class NorLog(Records):
         flags = 0xFF if held else 0x0F
         crc = crc32(view[RECORD:], crc32(view[:CHECKED]))
         struct.pack_into("<HBI", data, CHECKED, stored, flags, crc)
+        back = bytearray(len(data))  # before a sector is sealed for this record
         for _ in range(3):
             if size > self.room(stream):
                 block = self._take()
@@ -135,7 +136,7 @@ class NorLog(Records):
             # Sealed until the write has succeeded: nothing is written behind a torn record.
             self._pos[stream] = self.flash.block_size
             self.next_seq = seq + 1
-            if self._write(block, off, data):
+            if self._write(block, off, data, back):
                 self._pos[stream] = off + size
                 self._live[block] += size
                 self.block = block

@@ -247,15 +247,13 @@ class Sectors:
         """Make sure the block can never be taken for a sector again; no erase."""
         self._program(block, 0, bytes(DATA))
 
-    def _write(self, block, off, data):
-        """Program `data` and read it back. True if it is on flash, whatever the driver said.
-
-        If it is not, the place is zeroed, so that a part of it never counts; then False, or the
-        driver's exception. All memory is taken before the program: a record on flash that RAM does
-        not know would be written a second time.
+    def _write(self, block, off, data, back=None):
+        """Program `data` and read it back into `back`. True if it is on flash, whatever the driver
+        said. If it is not, the place is zeroed, so that a part of it never counts; then False, or
+        the driver's exception. All memory is taken before the program: a record on flash that RAM
+        does not know would be written a second time.
         """
-        back = bytearray(len(data))
-        zeros = bytes(min(len(data), DATA))
+        back = back or bytearray(len(data))
         failed = None
         try:
             self._program(block, off, data)
@@ -268,7 +266,9 @@ class Sectors:
         if back == data:
             return True
         self.bad_writes += 1
-        self._program(block, off, zeros)
+        for i in range(len(back)):
+            back[i] = 0
+        self._program(block, off, back)
         if failed:
             raise failed
         return False

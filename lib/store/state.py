@@ -154,24 +154,26 @@ class StateLog:
         data = cbor.dumps([payload] if with_key else [key, payload])
         if len(data) > self.max_payload:
             raise ValueError("record of %d bytes" % len(data))
-        old = []
+        # The newest value counts, and an older one is there only if it could not be marked.
+        old, same = [], False
         for block, off, _ in self._matching(kind, key):
             seq = log.seq
-            if bytes(log.payload(block, off)) == data and not old:
-                return seq
+            same = bytes(log.payload(block, off)) == data
             old.append((block, off))
-        if not self._space.admits(kind, len(data)):
-            self._full(kind)
-        try:
-            seq = log.append(STATE, kind, key_hash(key), data)
-        except norlog.NoSpace:
-            self._full(kind)
+        if same:
+            old.pop()
+        else:
+            if not self._space.admits(kind, len(data)):
+                self._full(kind)
+            try:
+                seq = log.append(STATE, kind, key_hash(key), data)
+            except norlog.NoSpace:
+                self._full(kind)
         try:
             for block, off in old:
                 log.mark(block, off, norlog.DONE)
         except Exception:
-            # The value is on flash, and the newest of a key counts: a later `keep` marks.
-            pass
+            pass  # the value is on flash: the next `keep` of this key tries again
         return seq
 
     def forget(self, kind, key=_ANY):
