@@ -131,8 +131,14 @@ class Play(Mischief):
         self._do(c, "ev", quirk=name)
 
     def stop(self, c):
-        """The session is ended from afar; nothing more is permitted until the plug was out."""
-        if self.charger.runs and self.charger.station.connectors[c].request_stop("remote"):
+        """The session is ended from afar; nothing more is permitted until the plug was out. A
+        session that has ended by unplugging already is none: the plug may be in again."""
+        connector = self.charger.station.connectors[c] if self.charger.runs else None
+        if connector is None or connector.session is None:
+            return
+        over = connector.session.stopping == "ev_disconnected"
+        connector.request_stop("remote")
+        if not over:
             self.judge.seen[c].forbidden = True
 
     def limit(self, c, ma):
