@@ -156,12 +156,13 @@ _PORTS = range(20000, 32000)
 _claims = []
 
 
-def free_port(host):
+def free_port(host, claims=_claims):
     """A TCP port on `host` that is free now, and that no other test on this machine gets.
 
-    The claim is a socket name in Linux's abstract name space, held until this process ends; a
-    port that was merely free was once taken by another test's connection before the charger
-    listened on it (and again after each of its reboots).
+    The claim is a socket name in Linux's abstract name space, put into `claims`, and held until
+    it is closed there, or until this process ends; a port that was merely free was once taken by
+    another test's connection before the charger listened on it (and again after each of its
+    reboots).
     """
     for port in random.SystemRandom().sample(_PORTS, 200):
         claim = socket.socket(socket.AF_UNIX)
@@ -174,7 +175,7 @@ def free_port(host):
         except OSError:
             claim.close()
             continue
-        _claims.append(claim)
+        claims.append(claim)
         return port
     raise TwinError("no free port on %s" % host)
 
@@ -264,6 +265,7 @@ class Twin:
         self.data = pathlib.Path(data or tempfile.mkdtemp(prefix="microevse-")).resolve()
         self._web = split_address(web)
         self._spare_port = self._dns_port = 0
+        self._claims = []  # of these ports; a process has 1,024 file descriptors for all its twins
         self._heap = heap_bytes(heap) if heap else None
         self._fidelity = fidelity
         self._seed = seed
@@ -337,9 +339,9 @@ class Twin:
         self.world = self._state["world"]
         self._write_config()
         if not self._web[1]:
-            self._web = (self._web[0], free_port(self._web[0]))
-        self._spare_port = free_port(self._web[0])
-        self._dns_port = free_port(self._web[0])
+            self._web = (self._web[0], free_port(self._web[0], self._claims))
+        self._spare_port = free_port(self._web[0], self._claims)
+        self._dns_port = free_port(self._web[0], self._claims)
         self._server = await asyncio.start_server(self._on_link, "127.0.0.1", 0)
         await self._spawn("power")
         if self.hold:
@@ -360,6 +362,8 @@ class Twin:
         if self._server:
             self._server.close()
             self._save()  # not before it has been read: a start that failed changes no image
+        for claim in self._claims:
+            claim.close()
         if self._made_data:
             shutil.rmtree(self.data, ignore_errors=True)
 
