@@ -286,7 +286,7 @@ class Judge:
             # While the main loop hangs nothing is recorded: after the reset it is a cut session.
             w.by_rcd.append(now)
         # Too hot is no fault that is counted: that has a hysteresis of its own.
-        if w.letter in "CE" and now - let_ms > _LET_GO_MS and not (w.hot or w.temp_stuck):
+        if w.letter in "CE" and now - let_ms > _LET_GO_MS and not (w.warm or w.temp_stuck):
             w.faults_in_plug += 1
             w.by_fault.append(now)
 

@@ -10,6 +10,7 @@ _SECOND = 1000.0
 STEADY = 65500  # of 65536: before MicroPython 1.26 steady +12 V is a duty of 65535
 # Stop is at 71 degrees, by a converter that is 6 % off.
 _HOT_C = 85
+_WARM_C = 65  # the same converter the other way round may stop it from here on
 _SEEN_MS = 10
 _OUT_MS = 80
 PLUGGED_MS = 150  # so long after it an EV has surely been seen
@@ -131,7 +132,8 @@ class Watched:
         if self.out_ms is not None and now - self.out_ms > _OUT_MS:
             # Unplugged, or as good as that.
             self.since_plug = self.faults_in_plug = 0
-            if now - self.out_ms > PLUGGED_MS and self.letter == "A":
+            surely_ms = PLUGGED_MS + self.judge.late_tick.ms
+            if now - self.out_ms > surely_ms and self.letter == "A":
                 self.proved = False
         # Without PWM a converter that stands still at +12 V is what an unplugged cable looks like.
         if self.letter != "A" and not (self.stuck and not self.pwm):
@@ -157,6 +159,7 @@ class Watched:
                 temp_dead = temp_dead or dead
                 temp_hides = temp_hides or fault.stuck is not None
         self.hot = world.celsius >= _HOT_C and not temp_bad
+        self.warm = world.celsius >= _WARM_C
         # A converter that stands still at a good value hides what the sensor has.
         self.temp_stuck = temp_hides
         self.temp_dead = temp_dead or (world.thermometer.sensor != "ok" and not temp_hides)

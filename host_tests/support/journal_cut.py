@@ -35,7 +35,7 @@ class Random:
         return (self.x >> 8) % n
 
 
-class PowerCut(Exception):
+class PowerCut(BaseException):  # no handler of the program may take it
     pass
 
 

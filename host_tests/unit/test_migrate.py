@@ -94,7 +94,7 @@ def test_steps_are_done_in_order_and_once():
 
 
 def test_a_step_that_was_cut_is_done_again():
-    class Cut(Exception):
+    class Cut(BaseException):
         pass
 
     def cut(journal):

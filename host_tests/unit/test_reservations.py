@@ -228,7 +228,7 @@ def test_it_survives_a_restart_until_its_session_has_begun():
 def test_a_cut_between_the_start_and_the_end_of_the_reservation_does_not_keep_it():
     s = reserved(connector=1)
 
-    class Cut(Exception):
+    class Cut(BaseException):
         pass
 
     def cut(entry):

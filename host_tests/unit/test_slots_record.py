@@ -15,7 +15,7 @@ COMMIT = b"SLOT\x04\x03\x02\x01\xf5\x97\x0c\x71"
 NUMBER = 0x01020304
 
 
-class Cut(Exception):
+class Cut(BaseException):
     pass
 
 
