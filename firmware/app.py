@@ -67,7 +67,7 @@ class Charger:
         from wiring import electrical, network
         from wiring.instruments import Instruments
 
-        self.adc = adc = PilotAdc(board)
+        adc = PilotAdc(board)
         contactors = [electrical.contactor(c) for c in profiles]
         locks = [electrical.lock(c) for c in profiles]
         rcds = [electrical.rcd(c) for c in profiles]
@@ -86,8 +86,8 @@ class Charger:
         authorizer.tags = self.features.tags(may_stall)
         self.station = station = Station(settings, self.journal, clock, authorizer, self._reset)
         for i, profile in enumerate(profiles):
-            meter, cable = instruments.meter(profile), self._cable(i, profile)
-            station.add(evses[i], meter, locks[i], rcds[i], profile, cable)
+            cable = (lambda socket=i: adc.cable_ma(socket)) if "pp" in profile else None
+            station.add(evses[i], instruments.meter(profile), locks[i], rcds[i], profile, cable)
         if instruments.volatile():
             station.listeners.append(instruments.on_event)
         self.protections = electrical.protections(
@@ -97,7 +97,7 @@ class Charger:
         # The central system.
         self.config = CsmsConfig(settings)
         self.connection = connection = network.connection(self.config, clock, may_stall)
-        self.rpc = Rpc(
+        rpc = Rpc(
             connection.send, {}, None, message_ids(clock.boot),
             lambda: self.settings.get("MessageTimeout"), clock,
         )  # fmt: skip
@@ -112,7 +112,7 @@ class Charger:
 
             self.jobs = Jobs(settings, self.journal, clock, self.transfers)
         self.central = central = Central(
-            connection, self.rpc, self.features.protocols, self._adapter, may_stall
+            connection, rpc, self.features.protocols, self._adapter, may_stall
         )
         connection.on_failure = self.config.key.failed
         station.farewell = connection.goodbye
@@ -130,9 +130,6 @@ class Charger:
         forget("wiring.instruments")
         forget("hal.uart")
 
-    def _cable(self, i, profile):
-        return (lambda: self.adc.cable_ma(i)) if "pp" in profile else None
-
     # -- decisions that need several parts -----------------------------------------------
 
     def may_stall(self):
@@ -146,7 +143,7 @@ class Charger:
 
         try:
             return adapters.MAKERS[protocol](
-                self.rpc.call, self.station, self.settings, self.clock, self.link,
+                self.central.rpc.call, self.station, self.settings, self.clock, self.link,
                 self.features.profiles, self.jobs,
             )  # fmt: skip
         finally:

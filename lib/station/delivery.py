@@ -182,15 +182,12 @@ class Delivery:
                 self._finish(seq, kind, payload)
             finally:
                 # Also if the mark fails: a card that is refused must not go on charging.
-                self._learn(renderer, kind, payload, verdict)
-
-    def _learn(self, renderer, kind, payload, verdict):
-        if verdict is not None:
-            try:
-                renderer.learn(kind, payload, verdict)
-            except Exception as exc:
-                # The central system has taken the message: it is not told again.
-                log.error("ocpp", "answer not used: %r", exc)
+                try:
+                    if verdict is not None:
+                        renderer.learn(kind, payload, verdict)
+                except Exception as exc:
+                    # The central system has taken the message: it is not told again.
+                    log.error("ocpp", "answer not used: %r", exc)
 
     def _failed(self, renderer, seq, kind, payload, action, exc):
         """An attempt: a refusal (Refused), or any other failure on this side."""
