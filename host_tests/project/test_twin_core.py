@@ -942,11 +942,9 @@ class Control:
 
 @contextlib.asynccontextmanager
 async def simulated(program, tmp_path, runtime, source=SERVER, *more):
-    board = tmp_path / "board.json"
-    board.write_text(json.dumps(BOARD))
     command = [sys.executable, str(ROOT / "tools" / "simulate.py")]
     command += ["--csms", "ws://127.0.0.1:1/", "--id", "X", "--runtime", runtime]
-    command += ["--board", str(board), "--data", str(tmp_path / "image"), "--speed", "10"]
+    command += ["--data", str(tmp_path / "image"), "--speed", "10"]
     for folder in program(source):
         command += ["--firmware", str(folder)]
     process = await asyncio.create_subprocess_exec(

@@ -771,11 +771,16 @@ def test_counting_anew_counts_what_is_not_delivered():
     assert j.queued == 2 == len(pending(j))
 
 
-def test_only_a_full_journal_lets_a_clock_be_set_without_being_kept():
+def test_a_clock_is_set_though_flash_or_memory_cannot_keep_it():
     clock = Clock()
     clock.boot = 4
     j = journal(clock=clock)
-    for failure, kept in ((JournalFull("full"), True), (OSError(5), False), (ValueError(), False)):
+    for failure, kept in (
+        (JournalFull("full"), True),
+        (OSError(5), True),
+        (MemoryError(), True),
+        (ValueError(), False),
+    ):
 
         def keep(*_):
             raise failure  # noqa: B023
