@@ -35,6 +35,9 @@ class Allowance:
             self.ms = 0
 
 
+_PROBE_MS = 200
+
+
 class Judge:
     """`broken`: the first thing that must not be, a Broken; None so far."""
 
@@ -295,7 +298,8 @@ class Judge:
         if duty == 0 and w.duty != 0:
             # The EV was told: this is not a probe without an EV, as far as the pilot shows.
             told = before != "A" and not w.stuck
-            told = told and now - w.in_ms > PLUGGED_MS and w.outlet.ev.plugged
+            # The probe of 200 ms that calibrates at boot begins in state A, which may flicker.
+            told = told and now - w.in_ms > PLUGGED_MS + _PROBE_MS and w.outlet.ev.plugged
             w.f_since = now if told else None
         elif duty != 0 and w.duty == 0 and w.f_since is not None:
             if now - w.f_since < rows.F_MS and self.charger.runs:
