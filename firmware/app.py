@@ -97,7 +97,7 @@ class Charger:
         # The central system.
         self.config = CsmsConfig(settings)
         self.connection = connection = network.connection(self.config, clock, may_stall)
-        rpc = Rpc(
+        self.rpc = rpc = Rpc(
             connection.send, {}, None, message_ids(clock.boot),
             lambda: self.settings.get("MessageTimeout"), clock,
         )  # fmt: skip
@@ -143,7 +143,7 @@ class Charger:
 
         try:
             return adapters.MAKERS[protocol](
-                self.central.rpc.call, self.station, self.settings, self.clock, self.link,
+                self.rpc.call, self.station, self.settings, self.clock, self.link,
                 self.features.profiles, self.jobs,
             )  # fmt: skip
         finally:

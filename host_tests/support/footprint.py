@@ -109,9 +109,9 @@ RESIDENT_ROOTS = ("evse_base", "evse_base.log", "hal.board", "blackbox",
                   "hal.contactor", "hal.pilot", "hal.tick", "hal.watchdog", "hal.rcd",
                   "iec61851.evse", "station.protection", "station.soft_pause", "hal.dns",
                   "hal.wifi", "timekeeper", "ocppj.connection", "app", "hal.panel",
-                  "ui.patterns", "ui.button", "hal.uart", "modbus.rtu", "meters.eastron", "rfid.line",
-                  "ocpp16.client", "ocpp16.firmware", "station.jobs", "upkeep.transfers",
-                  "store.taglist", "safe_mode")  # fmt: skip
+                  "ui.patterns", "ui.button", "hal.uart", "modbus.rtu", "meters.eastron",
+                  "rfid.line", "ocpp16.client", "ocpp16.firmware", "station.jobs",
+                  "upkeep.transfers", "store.taglist", "safe_mode")  # fmt: skip
 
 
 @functools.lru_cache(maxsize=None)
