@@ -377,6 +377,19 @@ def test_a_value_comes_back_although_the_one_between_could_not_be_marked():
             assert journal(Failing(image=flash.image)).get(kind, key) == first
 
 
+def test_a_mark_that_failed_is_made_by_the_next_keep_of_the_same_value():
+    flash = Failing()
+    j = journal(flash)
+    j.keep(SETTING, "MaxCurrent", ["MaxCurrent", "16"])
+    flash.fail(2, "before", OSError(5))
+    j.keep(SETTING, "MaxCurrent", ["MaxCurrent", "20"])
+    assert flash.fired and len(list(j.state(SETTING))) == 2
+    programs = j.log.programs
+    j.keep(SETTING, "MaxCurrent", ["MaxCurrent", "20"])
+    assert j.log.programs == programs + 1, "the mark alone"
+    assert [payload for _, payload in j.state(SETTING)] == [["MaxCurrent", "20"]]
+
+
 def test_a_record_that_lacks_memory_takes_no_place():
     """Each try sealed a sector before its memory was asked for: a few tries took all of them."""
     flash = Failing()
