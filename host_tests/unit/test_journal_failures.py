@@ -72,6 +72,19 @@ MODULES = ("norlog", "sectors", "records", "space", "journal", "state")
 NAMES = ("bytearray", "bytes", "memoryview")
 
 
+def replace(names, stand_in):
+    """Let `stand_in` be what the modules of the journal find under these built-in names."""
+    for module in MODULES:
+        for name in names:
+            setattr(sys.modules["store." + module], name, stand_in)
+
+
+def restore(names):
+    for module in MODULES:
+        for name in names:
+            delattr(sys.modules["store." + module], name)
+
+
 def starve(flash):
     flash.starving = True
     if MICROPYTHON:
@@ -79,9 +92,7 @@ def starve(flash):
 
         micropython.heap_lock()
         return
-    for module in MODULES:
-        for name in NAMES:
-            setattr(sys.modules["store." + module], name, NoMemory)
+    replace(NAMES, NoMemory)
     norlog.Cursor, flash.cursor = NoMemory, norlog.Cursor
 
 
@@ -94,9 +105,7 @@ def feed(flash):
 
         micropython.heap_unlock()
         return
-    for module in MODULES:
-        for name in NAMES:
-            delattr(sys.modules["store." + module], name)
+    restore(NAMES)
     norlog.Cursor = flash.cursor
 
 
@@ -407,14 +416,12 @@ def test_a_record_that_lacks_memory_takes_no_place():
                     raise MemoryError()
                 return bytearray(*given)
 
-            for module in MODULES:
-                sys.modules["store." + module].bytearray = hungry
+            replace(["bytearray"], hungry)
             try:
                 j.append(SAMPLE, append)
                 raise AssertionError("no memory, and yet")
             except MemoryError:
                 pass
             finally:
-                for module in MODULES:
-                    del sys.modules["store." + module].bytearray
+                restore(["bytearray"])
     assert j.log.free(0) == free
