@@ -293,3 +293,13 @@ class Charger:
         await self.pass_s(1)
         assert self.connector.status == "charging", self.connector.status
         return self.connector.session
+
+
+async def shown_offline(token):
+    """A Charger that takes unknown tokens offline: a car is plugged in and `token` is shown."""
+    c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
+    c.online = False
+    c.evse.plug()
+    await c.pass_s(1)
+    await c.station.present_token(token, "Local", 1)
+    return c

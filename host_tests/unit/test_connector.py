@@ -3,7 +3,7 @@
 from evse_base import log
 from helpers import cancelled, run
 from station import limits
-from station_parts import Charger, FakeLock, FakeRcd
+from station_parts import Charger, FakeLock, FakeRcd, shown_offline
 from store import kinds
 
 
@@ -601,11 +601,7 @@ def test_a_session_that_cannot_be_recorded_does_not_begin_and_is_tried_once():
 
 def test_a_token_that_no_record_holds_begins_nothing():
     async def story():
-        c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
-        c.online = False
-        c.evse.plug()
-        await c.pass_s(1)
-        await c.station.present_token("\U0001f50c" * 255, "Local", 1)
+        c = await shown_offline("\U0001f50c" * 255)
         await c.pass_s(5)
         assert c.connector.session is None and c.connector.waiting is None
         assert c.evse.faults == [] and c.records(kinds.START) == []

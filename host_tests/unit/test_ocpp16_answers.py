@@ -10,7 +10,7 @@ from ocpp16.schemas import TABLE
 from ocpp16.transactions import Transactions
 from ocppj.rpc import CallError, Disconnected
 from ocppj.schema import Schema
-from station_parts import NOON, Charger
+from station_parts import NOON, Charger, shown_offline
 from store.kinds import CACHE
 
 
@@ -354,11 +354,7 @@ def test_a_verdict_about_a_shortened_token_is_not_kept_for_the_long_one():
 
 def test_a_shortened_token_that_is_refused_ends_its_session_all_the_same():
     async def go():
-        c = Charger(settings={"AllowOfflineTxForUnknownId": "true"})
-        c.online = False
-        c.evse.plug()
-        await c.pass_s(1)
-        await c.station.present_token("URN:CONTRACT:0001:ALICE-1", "Local", 1)
+        c = await shown_offline("URN:CONTRACT:0001:ALICE-1")
         await c.pass_s(2)
         central = Central({"transactionId": 5, "idTagInfo": {"status": "Blocked"}})
         c.station.delivery.attach(Transactions(central.call, c.station))
