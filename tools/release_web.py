@@ -47,21 +47,21 @@ def npm():
     return [folder / "bin" / "node", folder / "lib/node_modules/npm/bin/npm-cli.js"]
 
 
-def package(cache=ROOT / "build" / "npm", wanted=INTEGRITY):
+def package(cache=ROOT / "build" / "npm", wanted=INTEGRITY, name=PACKAGE, version=VERSION):
     """The package's bytes, downloaded once. ReleaseError if it cannot be had.
 
     A file in the cache that is not the wanted one is downloaded again.
     """
-    path = cache / ("%s-%s.tgz" % (PACKAGE, VERSION))
+    path = cache / ("%s-%s.tgz" % (name, version))
     if not path.exists() or integrity(path.read_bytes()) != wanted:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cache) as folder:
-            command = [*npm(), "pack", "--silent", "%s@%s" % (PACKAGE, VERSION)]
+            command = [*npm(), "pack", "--silent", "%s@%s" % (name, version)]
             done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
             fresh = pathlib.Path(folder) / path.name
             if done.returncode or not fresh.exists():
                 raise ReleaseError(
-                    "npm does not get %s %s: %s" % (PACKAGE, VERSION, done.stderr.strip()[-300:])
+                    "npm does not get %s %s: %s" % (name, version, done.stderr.strip()[-300:])
                 )
             fresh.replace(path)
     return path.read_bytes()

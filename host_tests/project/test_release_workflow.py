@@ -4,36 +4,29 @@
 never run on GitHub it cannot change: docs/release.md says so."""
 
 import re
-import subprocess
 
+import actionlint
 import pytest
 import release_facts as facts
 import release_sign
 import yaml
-from tools_paths import ROOT, tool
+from tools_paths import ROOT
 
 PATH = ROOT / ".github" / "workflows" / "release.yml"
-ACTIONLINT = tool("actionlint")
 
 
-def lint(path):
-    """Exit status and output. Without shellcheck and pyflakes: they are not everywhere."""
-    command = [ACTIONLINT, "-no-color", "-shellcheck=", "-pyflakes=", str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    return done.returncode, done.stdout + done.stderr
-
-
-@pytest.mark.skipif(not ACTIONLINT, reason="NOT RUN: actionlint is not installed")
 def test_actionlint_finds_nothing(tmp_path):
+    if actionlint.command()[0] is None:
+        pytest.skip("NOT RUN: actionlint: %s" % actionlint.command()[1])
     for path in PATH.parent.glob("*.yml"):
-        assert lint(path) == (0, "")
+        assert actionlint.lint(path) == (0, "")
     # It can find something.
     for right, wrong in (("needs: test", "needs: tset"), ("secrets.RELEASE_KEY", "secret.KEY")):
         bad = tmp_path / "bad.yml"
         text = PATH.read_text()
         assert right in text
         bad.write_text(text.replace(right, wrong))
-        assert lint(bad)[0] == 1, wrong
+        assert actionlint.lint(bad)[0] == 1, wrong
 
 
 def workflow():
