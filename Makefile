@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup console logs schemas clean help
+.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup console logs schemas base release clean help
 
 run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -56,6 +56,13 @@ setup: $(READY) ## settings over USB (PORT=... SET='Key=value')
 
 console logs: $(READY) ## the charger's prompt, or its log, over USB (PORT=...)
 	@$(PY) tools/console.py $@ $(if $(PORT),--port $(PORT))
+
+# Only where ESP-IDF is, such as in its container: README.md has the command.
+base: $(READY) ## base images, with ESP-IDF: build/base/
+	$(PY) tools/release_base.py
+
+release: $(READY) ## everything of a release: build/release/ (BASE=folder KEY=sign.pem TAG=v1.2.3)
+	$(PY) tools/release.py $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG)) $(if $(KEY),--key $(KEY)) $(if $(OUT),-o $(OUT))
 
 schemas: $(READY) ## write the tables of OCPP messages again, from the official schemas
 	$(PY) tools/schemas.py
