@@ -253,6 +253,10 @@ class Mem32:
     """machine.mem32: the registers that a firmware may have reason to touch."""
 
     def __getitem__(self, address):
+        if address == 0:
+            # Nothing is mapped there: LoadProhibited, a panic.
+            _s.clock.entered()
+            _s.reset("panic")
         chip = _chip(address)
         if address == TIME_UPDATE:
             # TIME_VALID: the two periods of the slow clock that it takes have passed.
@@ -306,6 +310,7 @@ def _chip(address):
 
 
 _ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
+_ERRORS["KeyboardInterrupt"] = KeyboardInterrupt  # Ctrl-C on the serial line
 _FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
 
 
