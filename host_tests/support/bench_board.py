@@ -42,7 +42,9 @@ PANICS = {
     "panic": "Guru Meditation Error: Core  1 panic'ed (LoadProhibited).",
     "twdt": "E (1234) task_wdt: Task watchdog got triggered.",
 }
-# The pins that a CPU reset does not touch.
+# How far the first board's time may be ahead of the witness's while that works the switch.
+STEP_US = 400000
+# The resets that touch no pin.
 KEPT = ("cpu", "panic", "twdt", "rwdt_cpu", "soft")
 
 
@@ -56,6 +58,9 @@ class _Loop:
 
     def run(self, coro, seconds=60):
         return asyncio.run_coroutine_threadsafe(coro, self._loop).result(seconds)
+
+    def call(self, fn, *args):
+        self._loop.call_soon_threadsafe(fn, *args)
 
     def close(self):
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -158,6 +163,23 @@ class Trace:
         return edges[max(0, at - 1) :]
 
 
+class _Twin(Twin):
+    """Tells the trace how far its time has gone, and lets it go on only so far as is allowed."""
+
+    trace = None
+    OPEN_US = 1 << 60
+
+    def _on_message(self, message):
+        super()._on_message(message)
+        if self.trace:
+            self.trace.passed(self._now_us)
+
+    def allow(self, until_us):
+        """Time may go on until then; None: without a bound."""
+        self._horizon = self.OPEN_US if until_us is None else until_us
+        self._go()
+
+
 class DeviceUnderTest:
     """The twin behind `.port`. lines: with reset lines (RFC 2217), else a pseudo terminal.
 
@@ -167,11 +189,11 @@ class DeviceUnderTest:
 
     def __init__(self, board="esp32_devkitc", lines=False, micropython="1.28",
                  machine="Virtual board with ESP32", boot=None, starts=False, folder=None,
-                 **options):  # fmt: skip
+                 settings=None, **options):  # fmt: skip
         self._loop = _Loop()
         self._input = _Input()
         self._busy = self._starts = starts
-        self._cut = False
+        self._cut = self._en_low = False
         self._said = b""
         self.boots = []
         firmware = [PROMPT, *([folder] if boot is not None else [])]
@@ -183,16 +205,23 @@ class DeviceUnderTest:
         )
         if starts:
             options["starts"] = str(ROOT / "firmware" / "main.py")
-        self.twin = Twin(
+        self.twin = _Twin(
             board=board, speed=0, fidelity="sample", log=self._log, options=options,
-            firmware=firmware,
+            firmware=firmware, gated=True, settings=settings,
         )  # fmt: skip
+        self._s2_us = 0
         cfg = self.twin.board["connectors"][0]
         self.trace = Trace(cfg["contactor"].get("active_high", True))
         self.twin.listeners.append(self._event)
         self._line = Network(self._heard, self._pins) if lines else Terminal(self._heard)
         self.port = self._line.port
-        self._loop.run(self.twin.start())
+        self._loop.run(self._start())
+
+    async def _start(self):
+        await self.twin.start()
+        self.twin._horizon = self.twin.OPEN_US
+        self.twin._go()
+        self.twin.trace = self.trace
 
     def close(self):
         self._loop.run(self.twin.stop())
@@ -205,6 +234,19 @@ class DeviceUnderTest:
         answer = self._loop.run(self.twin.command(cmd))
         assert answer["ok"], answer
         return answer
+
+    def switch(self, on):
+        """S2 of the simulated car, and when it has moved (us)."""
+        with contextlib.suppress(AssertionError):  # no car is there
+            self.command(do="request" if on else "release")
+        return self._s2_us
+
+    def allow(self, until_us):
+        self._loop.call(self.twin.allow, until_us)
+
+    def coarser(self):
+        """From the next start on the pilot's windows are computed, not sampled: much faster."""
+        self.twin._fidelity = "analytic"
 
     def happens(self, what, **more):
         self._loop.run(self.twin.chip(what, **more))
@@ -240,6 +282,8 @@ class DeviceUnderTest:
                 self._busy = self._starts
                 self.twin.change(soft_raw=False)
                 self._rom("power")
+        if what == "s2":
+            self._s2_us = round(event["t"] * 1e6)
         if what in ("reboot", "relay", "duty", "power"):
             self.trace.event(event)
 
@@ -281,7 +325,8 @@ class DeviceUnderTest:
             self._input.send(data)
 
     def _pins(self, dtr, rts):
-        if rts and not dtr:
+        low, self._en_low = self._en_low, rts and not dtr
+        if self._en_low and not low:
             self._loop.run(self.twin.power_cut(0.1))
 
 
@@ -346,14 +391,15 @@ class Witness:
             with sock, sock.makefile("rwb") as file:
                 for line in file:
                     asked = json.loads(line)
+                    if asked.get("step"):
+                        # While it works the switch the two go on in step.
+                        self._watched.allow(asked["step"] + STEP_US)
                     if "after" in asked:
                         answer = self._watched.trace.piece(asked["after"], 0.5)
                     elif "s2" in asked:
-                        do = "request" if asked["s2"] else "release"
-                        with contextlib.suppress(AssertionError):  # no car is there
-                            self._watched.command(do=do)
-                        answer = self._watched.trace.now_us
+                        answer = self._watched.switch(asked["s2"])
                     else:
+                        self._watched.allow(None)
                         answer = self._watched.trace.now_us
                     file.write(json.dumps(answer).encode() + b"\n")
                     file.flush()

@@ -16,7 +16,7 @@ sys.path.append(about["support"])
 from rawprompt import Prompt  # noqa: E402
 
 PATIENCE = 8  # half seconds of the host
-LOOK_US = 6  # of Pin.value() and of ticks_us(): native code on a chip at 240 MHz, about
+LOOK_US = 20  # of Pin.value() and of ticks_us() in bytecode at 240 MHz, about
 MASK = (1 << 30) - 1
 HALF = 1 << 29
 
@@ -33,6 +33,7 @@ class World:
         self.now_us = self.ask({})
         self._end = -1
         self._relay = self._wave = ()
+        self.switched = False
 
     def ask(self, question):
         self._sock.write(json.dumps(question).encode() + b"\n")
@@ -42,7 +43,10 @@ class World:
         """The first board's edges up to this time are here; time stops until they are."""
         waits = 0
         while us > self._end:
-            found = self.ask({"after": self._end if self._end >= 0 else us - 1})
+            question = {"after": self._end if self._end >= 0 else us - 1}
+            if self.switched:
+                question["step"] = us
+            found = self.ask(question)
             if found is not None:
                 self._end, self._relay, self._wave = found
                 waits = 0
@@ -89,6 +93,7 @@ class Pin:
         if x is None:
             return world.relay() if self._number == about["relay"] else world.pilot()
         if self._number == about["s2"]:
+            world.switched = True
             world.now_us = max(world.now_us, world.ask({"s2": int(x)}))
 
     __call__ = value
@@ -138,7 +143,8 @@ class Chip:
         world.now_us = max(world.now_us, world.ask({}))
 
     def ends(self):
-        pass
+        world.switched = False
+        world.ask({})
 
     def soft_reset(self):
         prompt.say("raw REPL; CTRL-B to exit\r\n>")

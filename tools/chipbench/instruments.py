@@ -68,13 +68,14 @@ class Witness:
     def __init__(self, line, pins, on):
         self._line, self._pins, self._on = line, pins, on
         line.enter()
+        line.run(program("witness"))
 
     def watch(self, window_ms):
         """Begin to watch for what happens from the next edge on, for `window_ms`."""
         pins = self._pins
         self._window_ms = window_ms
         self._line.start_value(
-            program("witness"),
+            "",
             "watch(%d, %d, %d, %d, %d)"
             % (pins["relay"], pins["pilot"], self._on, _FIRST_MS, window_ms),
         )
@@ -90,7 +91,7 @@ class Witness:
 
     def look(self, ms):
         """Begin to look at the pilot's pin for `ms`."""
-        self._line.start_value(program("witness"), "wave(%d, %d)" % (self._pins["pilot"], ms))
+        self._line.start_value("", "wave(%d, %d)" % (self._pins["pilot"], ms))
 
     def wave(self):
         """{"hz", "percent", "rises"} of what was looked at."""
@@ -101,7 +102,7 @@ class Witness:
         if self._pins.get("s2") is None:
             raise NotMeasured("no pin of the second ESP32 switches the simulated car (--s2)")
         return self._line.value(
-            program("witness"),
+            "",
             "switch(%d, %d, %d, %d, %d, %d)"
             % (self._pins["s2"], self._pins["relay"], self._on, count, close_ms, rest_ms),
             count * (close_ms + rest_ms + 9000) / 1000 + 20,
@@ -111,7 +112,7 @@ class Witness:
         """The switch of the simulated car is opened."""
         try:
             if self._pins.get("s2") is not None:
-                self._line.enter()
+                self._line.enter(5)
                 self._line.run(
                     "from machine import Pin\nPin(%d, Pin.OUT, value=0)" % self._pins["s2"]
                 )

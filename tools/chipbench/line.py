@@ -91,7 +91,7 @@ class RawLine:
             time.sleep(0.1)
             self._write(b"\r\x01")
             try:
-                text, _ = self._until((RAW,), 2)
+                text, _ = self._until((RAW,), min(2, seconds))
             except Silent:
                 said, self._buf = said + self._buf, b""
                 continue

@@ -3,7 +3,7 @@
 """Facts about resets are those of docs/chip.md, section Resets; the limits those of plan.py."""
 
 from chipbench import line as serial_line
-from chipbench.instruments import NotMeasured, program
+from chipbench.instruments import NotMeasured
 from seriallink import Trouble
 
 # kind: (code of the ROM, cause that MicroPython gives, RTC memory kept, pins kept), of the
@@ -41,17 +41,17 @@ def _reset(bench, kind):
         raise NotMeasured("nobody is there to take the power away")
     window_ms = bench.power_ms if kind == "power" else _WINDOW_MS.get(kind, _OTHER_MS)
     bench.instrument.watch(window_ms)
-    dut.run(program("reset"))
-    bench.timed = False
+    bench.load("reset")
     if dut.value("", "arm(%d, %d, %d)" % (relay, pilot, bench.on)) != bench.on:
         bench.instrument.forget()
         raise Trouble("the relay's pin does not get active: is something else connected to it?")
     text = _event(bench, kind)
     bench.enter()
     dut = bench.dut  # another object, where the board had no power
-    after = dut.value(program("reset"), "after(%d, %d)" % (relay, pilot))
+    bench.load("reset")
+    after = dut.value("", "after(%d, %d)" % (relay, pilot))
     # Time passes until the instrument has seen enough.
-    dut.run("time.sleep_ms(%d)" % window_ms, window_ms / 1000 + 20)
+    dut.run("time.sleep_ms(%d)" % window_ms, window_ms / 1000 + bench.patience)
     seen = bench.instrument.seen()
     _facts(bench, kind, text, after, seen)
     figures = {key: value for key, value in seen.items()}
@@ -83,7 +83,7 @@ def _event(bench, kind):
             bench.safe()
             bench.instrument.seen()
             raise NotMeasured("this serial line has no reset line (RTS)")
-    return dut.boot_text(20, bench.settle)
+    return dut.boot_text(bench.patience, bench.settle)
 
 
 def _facts(bench, kind, text, after, seen):

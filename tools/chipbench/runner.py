@@ -13,6 +13,7 @@ from chipbench.steps import FUNCTIONS
 from seriallink import Trouble
 
 TOOL = "1"
+DANGER = "the chip does not answer, its relay's pin MAY BE ACTIVE: take the power off the board now"
 _BINS_MOST = 12
 _WHY_MOST = 300
 
@@ -35,11 +36,12 @@ class Bench:
     say(text) tells the person; ask(text) -> text, None where nobody is there. settle: seconds from
     the text of the ROM until boot.py has certainly run. seconds: of the idle gaps. times: how
     often the car lets go. tls: "host:port". probe: bytes of an .mpy file. power_ms: how long the
-    relay's pin is watched while a person takes the power away and gives it back.
+    relay's pin is watched while a person takes the power away and gives it back. patience: seconds
+    that a chip may be late before it counts as hung.
     """
 
     def __init__(self, port, board, instrument, say, ask=None, settle=6, seconds=60, times=20,
-                 tls=None, boot_s=60, close_ms=15000, probe=b"", power_ms=30000):  # fmt: skip
+                 tls=None, boot_s=60, close_ms=15000, probe=b"", power_ms=30000, patience=15):  # fmt: skip
         self.board, self.instrument = board, instrument
         self.connector = board["connectors"][0]
         self.on = 1 if self.connector["contactor"].get("active_high", True) else 0
@@ -47,10 +49,11 @@ class Bench:
         self.person = ask is not None
         self.settle, self.seconds, self.times, self.tls = settle, seconds, times, tls
         self.boot_s, self.close_ms, self._probe = boot_s, close_ms, probe
-        self.power_ms = power_ms
+        self.power_ms, self.patience = power_ms, patience
         self.identity = {}
         self.facts, self.results = [], []
         self.timed = False  # the timer of gaps.py runs
+        self._loaded = set()  # programs that the chip has since it has started
         self._port = port
         self.dut = RawLine(port)
 
@@ -62,10 +65,17 @@ class Bench:
             raise NotMeasured("nobody is there to do it")
         return self._ask(text)
 
+    def load(self, name):
+        """Send a program of on_chip/, if this start of the chip does not have it yet."""
+        if name not in self._loaded:
+            self.dut.run(program(name))
+            self._loaded.add(name)
+
     def enter(self):
         """The raw prompt of a chip that has started anew."""
         self.timed = False
-        self.dut.enter()
+        self._loaded.clear()
+        self.dut.enter(self.patience)
         self.dut.run("import time")
 
     def reopen(self):
@@ -115,7 +125,8 @@ class Bench:
     def safe(self):
         """Every output to its safe level. Trouble if the chip does not do it."""
         wanted = self.outputs()
-        seen = self.dut.value(program("chip"), "safe(%r)" % wanted)
+        self.load("chip")
+        seen = self.dut.value("", "safe(%r)" % wanted, self.patience)
         if seen[::2] != [level for _pin, level in wanted[::2]]:
             raise Trouble("the relay's pin does not follow: take the power off")
 
@@ -133,10 +144,7 @@ class Bench:
                         self.dut.listen(self.settle)
                 except Trouble:
                     pass
-        return (
-            "the chip does not answer: its relay's pin MAY BE ACTIVE. Take the power off the "
-            "board now"
-        )
+        return DANGER
 
     # -- the beginning -------------------------------------------------------------------------
 
@@ -145,7 +153,8 @@ class Bench:
         this is another chip than the profile's."""
         self.enter()
         # Before anything else: what did the application do until now?
-        doing = self.dut.value(program("chip"), "session()")
+        self.load("chip")
+        doing = self.dut.value("", "session()")
         if doing:
             self.dut.start("import machine\nmachine.reset()")
             raise Refused(
@@ -167,12 +176,14 @@ class Bench:
 
     def run(self, wanted, keep):
         """All steps in `wanted`; keep(evidence) is called behind each. Returns how it ended."""
-        ended = "complete"
+        ended, lost = "complete", False
         try:
             for number, step in enumerate(wanted):
                 self.say("%2d/%d %s: %s" % (number + 1, len(wanted), step.name, step.title))
-                if not self._step(step):
+                lost = not self._step(step)
+                if lost:
                     ended = "the chip was lost in step %s" % step.name
+                    self.say("DANGER: " + DANGER)
                     break
                 keep("not finished")
         except KeyboardInterrupt:
@@ -181,7 +192,7 @@ class Bench:
             ended = str(exc)[:_WHY_MOST]
         finally:
             # Also for an error in this program itself.
-            problem = self.make_safe()
+            problem = None if lost else self.make_safe()
             if problem:
                 self.say("DANGER: " + problem)
                 ended = ended if ended != "complete" else problem

@@ -31,7 +31,8 @@ def pilot_idle(bench):
     figures = {}
     for level, name in ((1, "high"), (0, "low")):
         pins = (profile["cp"]["pwm"], level, profile["cp"]["adc"])
-        dut.run(program("analog") + "\npilot(%d, %d)\ntime.sleep_ms(50)" % pins[:2])
+        bench.load("analog")
+        dut.run("pilot(%d, %d)\ntime.sleep_ms(50)" % pins[:2])
         seen = dut.value("", "counts(%d, 100)" % pins[2])
         figures[name + "_mv"] = seen["mv"]
         figures[name + "_v"] = volts(seen["mv"], profile["cp"])
@@ -47,15 +48,13 @@ def volts(mv, cp):
 
 
 def converter(bench):
-    seen = bench.dut.value(
-        program("analog"), "counts(%d, %d)" % (bench.connector["cp"]["adc"], _SAMPLES)
-    )
-    return seen
+    bench.load("analog")
+    return bench.dut.value("", "counts(%d, %d)" % (bench.connector["cp"]["adc"], _SAMPLES))
 
 
 def pwm(bench):
     pin = bench.connector["cp"]["pwm"]
-    bench.dut.run(program("analog"))
+    bench.load("analog")
     figures = {}
     for name, duty in (("10", 6554), ("100", 65535)):
         bench.dut.run("wave(%d, %d)" % (pin, duty))
@@ -72,33 +71,37 @@ def pwm(bench):
 # -- time and memory -----------------------------------------------------------------------------
 
 
-def _gaps(bench, call, seconds):
-    """The figures of a program in gaps.py; the timer is initialised once for all of them, and a
-    chip that starts anew has it no more."""
-    dut = bench.dut
+def _timed(bench):
+    """gaps.py is there and its timer runs: initialised once in a start."""
+    bench.load("gaps")
     if not bench.timed:
-        dut.run(program("gaps") + "\nbegin()")
+        bench.dut.run("begin()")
         bench.timed = True
-    seen = dut.value("", call, seconds)
+
+
+def _gaps(bench, call, seconds):
+    """The figures of a program in gaps.py."""
+    _timed(bench)
+    seen = bench.dut.value("", call, seconds + bench.patience)
     if seen and "bins" in seen:
         seen["bins"] = ["%d ms: %d" % tuple(b) for b in seen["bins"]]
     return seen
 
 
 def gaps_idle(bench):
-    return _gaps(bench, "idle(%d)" % bench.seconds, bench.seconds * 2 + 20)
+    return _gaps(bench, "idle(%d)" % bench.seconds, bench.seconds)
 
 
 def gaps_collect(bench):
-    return _gaps(bench, "collect(20)", 60)
+    return _gaps(bench, "collect(20)", 20)
 
 
 def gaps_scan(bench):
-    return _gaps(bench, "scan(3)", 60)
+    return _gaps(bench, "scan(3)", 30)
 
 
 def gaps_erase(bench):
-    seen = _gaps(bench, "erase(10)", 60)
+    seen = _gaps(bench, "erase(10)", 20)
     if seen is None:
         raise NotMeasured("there is no erased sector in a partition of ours that could be used")
     # Measured in a test at about 80 ms; no limit: nothing erases while a contactor is closed.
@@ -109,14 +112,12 @@ def gaps_tls(bench):
     if not bench.tls:
         raise NotMeasured("no TLS server was named (--tls HOST:PORT)")
     host, _, port = bench.tls.rpartition(":")
-    return _gaps(bench, "handshake(%r, %d, 5)" % (host, int(port)), 120)
+    return _gaps(bench, "handshake(%r, %d, 5)" % (host, int(port)), 60)
 
 
 def heap(bench):
     figures = {}
-    if not bench.timed:
-        bench.dut.run(program("gaps") + "\nbegin()")
-        bench.timed = True
+    _timed(bench)
     for name, call in (("", "heap()"), ("radio_", "heap_with_radio()")):
         for key, value in bench.dut.value("", call, 30).items():
             figures[name + key] = value
@@ -137,13 +138,15 @@ def import_(bench):
 
 
 def slow_clock(bench):
-    return {"hz": bench.dut.value(program("timers"), "slow_clock(2000)", 20)}
+    bench.load("timers")
+    return {"hz": bench.dut.value("", "slow_clock(2000)", 20)}
 
 
 def timer_again(bench):
     dut = bench.dut
     _restart(bench)  # so that nothing has initialised it before
-    stopped = dut.value(program("timers"), "again(300)", 30)
+    bench.load("timers")
+    stopped = dut.value("", "again(300)", 30)
     version = tuple(int(n) for n in re.findall(r"\d+", bench.identity["micropython"])[:2])
     leaks = (1, 26) <= version <= (1, 29)
     bench.fact(
@@ -160,7 +163,7 @@ def timer_again(bench):
 
 def _restart(bench):
     bench.dut.start("import machine\nmachine.reset()")
-    bench.dut.boot_text(20, bench.settle)
+    bench.dut.boot_text(bench.patience, bench.settle)
     bench.enter()
 
 
@@ -171,7 +174,7 @@ def boot(bench):
     """By the log of a start that nobody disturbs."""
     dut = bench.dut
     dut.start("import machine\nmachine.reset()")
-    dut.boot_text(20, 0)
+    dut.boot_text(bench.patience, 0)
     text = dut.listen(bench.boot_s)
     figures = {}
     for found in _LOG.finditer(text):

@@ -10,6 +10,9 @@ import sys
 import time
 
 
+_failures = 0
+
+
 def _say(what, **more):
     more["what"] = what
     more["ms"] = time.ticks_ms()
@@ -36,8 +39,10 @@ async def _watch(app, seconds):
     closed = connected = False
     cause = None
     end = time.ticks_add(time.ticks_ms(), seconds * 1000)
+    global _failures
     while time.ticks_diff(end, time.ticks_ms()) > 0:
         evse = charger.evses[0]
+        _failures = charger.tick.failures  # a Ctrl-C in the middle of a tick is one more
         if evse.closed and not closed:
             _heap("charging")
         closed = evse.closed
@@ -93,5 +98,5 @@ def run(seconds, start):
     evse = charger.evses[0]
     _say(
         "end", worst_gap_ms=charger.tick.worst_gap_ms, overruns=charger.tick.overruns,
-        worst_closed_ms=getattr(evse, "worst_gap_ms", -1), failures=charger.tick.failures,
+        worst_closed_ms=getattr(evse, "worst_gap_ms", -1), failures=_failures,
     )  # fmt: skip
