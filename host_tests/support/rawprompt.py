@@ -1,6 +1,6 @@
 # MicroPython's raw prompt, in Python: for virtual chips whose serial line is a socket.
 # MIT license; part of microevse
-"""`serve(chip)` answers as shared/runtime/pyexec.c does: Ctrl-A raw, Ctrl-B friendly, Ctrl-C, Ctrl-D.
+"""`serve` answers as shared/runtime/pyexec.c does: Ctrl-A raw, Ctrl-B friendly, Ctrl-C, Ctrl-D.
 
 What goes to the line goes through stdout, so that it stays in order with what programs print:
 a line that begins with `MARK` holds a text in JSON, which the parent sends as it is; each other

@@ -253,10 +253,6 @@ class Mem32:
     """machine.mem32: the registers that a firmware may have reason to touch."""
 
     def __getitem__(self, address):
-        if address == 0:
-            # Nothing is mapped there: LoadProhibited, a panic.
-            _s.clock.entered()
-            _s.reset("panic")
         chip = _chip(address)
         if address == TIME_UPDATE:
             # TIME_VALID: the two periods of the slow clock that it takes have passed.
@@ -302,6 +298,8 @@ _KNOWN = (OPTIONS0, STORE1, TIME_UPDATE, TIME0, TIME1, WDTFEED, WDTWPROTECT)
 def _chip(address):
     """The chip, entered by the firmware. Only what has a source can be touched."""
     _s.clock.entered()
+    if address == 0:
+        _s.reset("panic")  # nothing is mapped there: LoadProhibited, StoreProhibited
     kind = _s.world.board.get("chip", "esp32")
     known = address in _KNOWN or WDTCONFIG0 <= address <= WDTCONFIG4 and not address & 3
     if kind != "esp32" or not known:

@@ -131,9 +131,7 @@ def _shape(evidence):
 
 def pins_of(board):
     """[[relay, pilot's output, pilot's ADC] of each connector] of a profile."""
-    return [
-        [c["contactor"]["pin"], c["cp"]["pwm"], c["cp"]["adc"]] for c in board["connectors"]
-    ]
+    return [[c["contactor"]["pin"], c["cp"]["pwm"], c["cp"]["adc"]] for c in board["connectors"]]
 
 
 def problems(evidence, board, required=None):

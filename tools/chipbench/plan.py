@@ -90,12 +90,12 @@ STEPS = (
 # The ULP guard (an original ESP32 with guard = "ulp"). Each row is a step with a function of its
 # name in steps.py; one without is told as not run, and so the guard counts as none.
 ULP = (
-    Step("ulp_tick", "the ULP's tick rate, its readings against the scope", ("pin",), 5, {}, "ulp"),
+    Step("ulp_tick", "tick rate and readings of the ULP, against a scope", ("pin",), 5, {}, "ulp"),
     Step("ulp_opening", "S2, state A, E, shorted diode: until the pin", ("s2",), 5, {
-        "worst_ms": Limit(0, 30, "docs/chip.md, ULP: opened within 30 ms"),
+        "worst_ms": Limit(0, 30, "the bench of the ULP guard: 30 ms to the pin"),
     }, "ulp"),
     Step("ulp_stall", "the same during TLS, flash erase, WiFi scan", ("s2",), 5, {
-        "worst_ms": Limit(0, 30, "docs/chip.md, ULP: opened within 30 ms"),
+        "worst_ms": Limit(0, 30, "the bench of the ULP guard: 30 ms to the pin"),
     }, "ulp"),
     Step("ulp_heartbeat", "the program stops: until the pin", ("pin",), 3, {
         "low_after_ms": Limit(1400, 2600, "2 s, and 30 % of the RC clock"),

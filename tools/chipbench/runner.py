@@ -1,6 +1,6 @@
 # Runs the steps of the bench in order, keeps what they measured, and leaves every pin inactive.
 # MIT license; part of microevse
-"""`Bench` is what a step sees: the chip, the instrument, the profile. `run` goes through the steps;
+"""`Bench` is what a step sees: the chip, the instrument, the profile. `run` does the steps:
 whatever happens, the outputs are made safe behind each of them and at the end."""
 
 import sys
@@ -13,7 +13,9 @@ from chipbench.steps import FUNCTIONS
 from seriallink import Trouble
 
 TOOL = "1"
-DANGER = "the chip does not answer, its relay's pin MAY BE ACTIVE: take the power off the board now"
+DANGER = (
+    "the chip does not answer, its relay's pin MAY BE ACTIVE: take the power off the board now"
+)
 _BINS_MOST = 12
 _WHY_MOST = 300
 
@@ -37,11 +39,13 @@ class Bench:
     the text of the ROM until boot.py has certainly run. seconds: of the idle gaps. times: how
     often the car lets go. tls: "host:port". probe: bytes of an .mpy file. power_ms: how long the
     relay's pin is watched while a person takes the power away and gives it back. patience: seconds
-    that a chip may be late before it counts as hung.
+    that a chip may be late before it counts as hung. csms: the central system while the relay is
+    switched: a URL, "" for none, None for the one that is set.
     """
 
     def __init__(self, port, board, instrument, say, ask=None, settle=6, seconds=60, times=20,
-                 tls=None, boot_s=60, close_ms=15000, probe=b"", power_ms=30000, patience=15):  # fmt: skip
+                 tls=None, boot_s=60, close_ms=15000, probe=b"", power_ms=30000, patience=15,
+                 csms=""):  # fmt: skip
         self.board, self.instrument = board, instrument
         self.connector = board["connectors"][0]
         self.on = 1 if self.connector["contactor"].get("active_high", True) else 0
@@ -49,7 +53,7 @@ class Bench:
         self.person = ask is not None
         self.settle, self.seconds, self.times, self.tls = settle, seconds, times, tls
         self.boot_s, self.close_ms, self._probe = boot_s, close_ms, probe
-        self.power_ms, self.patience = power_ms, patience
+        self.power_ms, self.patience, self.csms = power_ms, patience, csms
         self.identity = {}
         self.facts, self.results = [], []
         self.timed = False  # the timer of gaps.py runs
@@ -149,8 +153,8 @@ class Bench:
     # -- the beginning -------------------------------------------------------------------------
 
     def begin(self):
-        """The prompt, the chip's identity; Refused where a car is there or a session runs, or where
-        this is another chip than the profile's."""
+        """The prompt, the chip's identity. Refused where a car is there, a session runs, or this
+        is another chip than the profile's."""
         self.enter()
         # Before anything else: what did the application do until now?
         self.load("chip")

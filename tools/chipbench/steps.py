@@ -194,7 +194,9 @@ def opening(bench):
         "Connect the simulated car: 2.74 kohm with the diode to the pilot, 1.3 kohm behind the "
         "switch (open). Mains stay off. Press Enter."
     )
-    settings = {"FreeMode": "true", "CentralSystemURI": ""}
+    settings = {"FreeMode": "true"}
+    if bench.csms is not None:
+        settings["CentralSystemURI"] = bench.csms
     bench.hold("the relay's pin is switched by the application now")
     dut.start("%s\nrun(3600, %r)" % (program("life"), settings))
     try:
@@ -230,6 +232,8 @@ def _told(text):
                 figures["%s_%s" % (row["at"], key)] = row[key]
         elif row["what"] == "causes":
             figures["causes"] = row["causes"]
+        elif row["what"] == "connected":
+            figures["connected"] = True
         elif row["what"] == "end":
             for key in ("worst_gap_ms", "overruns", "worst_closed_ms", "failures"):
                 figures["tick_" + key] = row[key]

@@ -14,8 +14,8 @@ from machine import Pin
 def watch(relay, pilot, on, first_ms, after_ms):
     """Wait for the first edge of pin `relay` (at most `first_ms`), then note all edges for
     `after_ms`. `on`: its active level; the witness pulls it to the other one. Edges are
-    [us since the first one, 1 if active]. `waves`: rising edges of pin `pilot` from the second edge
-    of the relay on (the mark), `wave_us`: when the last of them was."""
+    [us since the first one, 1 if active]. `waves`: rising edges of pin `pilot` from the relay's
+    second edge on (the mark), `wave_us`: when the last of them was."""
     machine.freq(240000000)
     pull = Pin.PULL_DOWN if on else Pin.PULL_UP
     a = Pin(relay, Pin.IN, pull).value

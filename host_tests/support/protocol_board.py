@@ -1,6 +1,6 @@
 # Two virtual chips on serial lines: a charger under test, and the second ESP32 that watches it.
 # MIT license; part of microevse
-"""`DeviceUnderTest` is the twin behind a line with the raw prompt: real boot.py, real resets by the
+"""`DeviceUnderTest` is the twin behind a line with the raw prompt: real boot.py, resets by the
 twin's chip model, the text of the ROM, pins over the twin's circuit.
 
 `Witness` is another MicroPython on another line. The program that runs there is the one that runs
@@ -25,7 +25,7 @@ from rawprompt import MARK
 from tools_paths import ROOT, SUPPORT, tool
 from twin.host import Twin
 
-PROMPT = SUPPORT / "bench_prompt"
+PROMPT = SUPPORT / "protocol_prompt"
 # What the ROM prints, by the kind of reset (twin/chip.py RESETS); a panic prints before it.
 ROM_CAUSES = {
     "power": "rst:0x1 (POWERON_RESET)",
@@ -352,7 +352,7 @@ class Witness:
             }
         )
         self._process = subprocess.Popen(
-            [tool("micropython"), str(SUPPORT / "bench_witness.py"), about],
+            [tool("micropython"), str(SUPPORT / "protocol_witness.py"), about],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

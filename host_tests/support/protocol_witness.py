@@ -1,6 +1,6 @@
 # The second ESP32 of the bench, virtual: its pins show the first board's world.
 # MIT license; part of microevse
-"""usage: micropython bench_witness.py '{"serial": port, "world": port, ...}'
+"""usage: micropython protocol_witness.py '{"serial": port, "world": port, ...}'
 
 Each look at a pin or at the clock takes a few microseconds of its time. It sees the first
 board's pins as they were at that time, and waits where the first board's time is not so far yet.
