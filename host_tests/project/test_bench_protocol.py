@@ -198,6 +198,19 @@ def test_a_charger_that_is_charging_is_refused_and_starts_anew():
         assert not on.dut.relay() or on.dut.boots == ["cpu"]
 
 
+def test_an_application_that_was_stopped_is_gone_and_bites_nobody():
+    with scene(witness=False, begin=False, dut={"starts": True}) as on:
+        time.sleep(1)
+        on.bench.begin()
+        line = on.bench.dut
+        assert line.value("import sys", "'app' in sys.modules") is False
+        # Its task watchdog, which cannot be stopped, would reset the chip after ten minutes.
+        line.run("import time\ntime.sleep_ms(1200000)", 30)
+        assert on.dut.boots == []
+        assert on.run("gaps_idle") == "complete"
+        assert on.row("gaps_idle")["figures"]["worst_ms"] < 12
+
+
 def test_another_chip_than_the_profiles_is_refused():
     with scene(witness=False, begin=False, dut={"machine": "Virtual board with ESP32S3"}) as on:
         with pytest.raises(runner.Refused, match="ESP32S3.*has an esp32"):

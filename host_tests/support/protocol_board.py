@@ -193,8 +193,7 @@ class DeviceUnderTest:
         self._loop = _Loop()
         self._input = _Input()
         self._busy = self._starts = starts
-        self._cut = self._en_low = False
-        self._said = b""
+        self._cut = self._en_low = self._raw = False
         self.boots = []
         firmware = [PROMPT, *([folder] if boot is not None else [])]
         if boot is not None:
@@ -273,9 +272,9 @@ class DeviceUnderTest:
             self._input.lost()
             if kind != "soft":
                 self._rom(kind)
-            # What is behind a soft reset depends on the prompt that it was asked from.
-            raw = self._said.rfind(b"raw REPL; CTRL-B to exit\r\n>")
-            self.twin.change(soft_raw=kind == "soft" and raw > self._said.rfind(b"\r\n>>> "))
+            # From the raw prompt a soft reset runs no main.py, and ends at the raw prompt.
+            self.twin.change(soft_raw=kind == "soft" and self._raw)
+            self._busy = self._starts and not (kind == "soft" and self._raw)
         elif what == "power":
             self._input.lost()
             if event["on"]:
@@ -307,10 +306,10 @@ class DeviceUnderTest:
                 self._busy = True
             elif told["text"].endswith(("REPL; CTRL-B to exit\r\n>", ">>> ")):
                 self._busy = False
+                self._raw = not told["text"].endswith(">>> ")
             self._say(told["text"].encode())
 
     def _say(self, data):
-        self._said = (self._said + data)[-300:]
         if not self._cut:
             self._line.write(data)
 

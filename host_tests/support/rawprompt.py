@@ -32,6 +32,11 @@ class Prompt:
         """What is shown when the prompt is there."""
         self.say(FRIENDLY % tuple(sys.implementation.version[:3]))
 
+    def greet_raw(self):
+        """The same behind a soft reset from the raw prompt."""
+        self._raw = True
+        self.say("\r\n" + RAW)
+
     def serve(self):
         """For ever."""
         while True:

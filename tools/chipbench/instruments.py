@@ -55,6 +55,9 @@ class Nobody:
 
     watch = seen = look = wave = switch = _missing
 
+    def forget(self):
+        pass
+
     def close(self):
         pass
 
@@ -85,9 +88,9 @@ class Witness:
         return after_mark(self._line.finish_value(_FIRST_MS / 1000 + self._window_ms / 1000 + 10))
 
     def forget(self):
-        """Stop watching."""
-        self._line.interrupt()
-        self._line.enter()
+        """Stop watching, if it does."""
+        self._line.enter(10)
+        self._line.run(program("witness"))
 
     def look(self, ms):
         """Begin to look at the pilot's pin for `ms`."""

@@ -142,6 +142,13 @@ class RawLine:
     def interrupt(self):
         self._write(b"\x03")
 
+    def soft_reset(self, seconds=20):
+        """Python starts anew: timers stop, the heap is empty, boot.py has run. From the raw prompt
+        main.py is not run (ports/esp32/main.c)."""
+        self._write(b"\x04")
+        self._until((b"soft reboot",), seconds)
+        self._until((RAW,), seconds)
+
     # -- resets --------------------------------------------------------------------------
 
     def boot_text(self, seconds, settle):

@@ -3,7 +3,10 @@
 """`Bench` is what a step sees: the chip, the instrument, the profile. `run` does the steps:
 whatever happens, the outputs are made safe behind each of them and at the end."""
 
+import contextlib
+import signal
 import sys
+import threading
 import time
 
 from chipbench import evidence, plan
@@ -76,11 +79,20 @@ class Bench:
             self._loaded.add(name)
 
     def enter(self):
-        """The raw prompt of a chip that has started anew."""
+        """The raw prompt of a chip that has started anew, without our application: its tick would
+        go on at the prompt. The task watchdog, which it has started, cannot be stopped
+        (docs/chip.md): it gets two hours."""
+        self.stop()
+        if self.dut.value("import sys", "'app' in sys.modules"):
+            self.dut.soft_reset(self.patience)
+            self.dut.run("import machine\nmachine.WDT(timeout=7200000)")
+        self.dut.run("import time")
+
+    def stop(self):
+        """The raw prompt; a program that was stopped is still in memory."""
         self.timed = False
         self._loaded.clear()
         self.dut.enter(self.patience)
-        self.dut.run("import time")
 
     def reopen(self):
         """The serial line of a board that had no power; its port goes and comes back."""
@@ -137,17 +149,21 @@ class Bench:
     def make_safe(self):
         """As `safe`, whatever state the chip is in: first by its prompt, then by its reset line.
         Returns a sentence if neither did it, else None."""
-        for _ in (1, 2):
-            try:
-                self.enter()
-                self.safe()
-                return None
-            except Trouble:
+        with _undisturbed():
+            for _ in (1, 2):
                 try:
-                    if self.dut.pulse_reset():
-                        self.dut.listen(self.settle)
+                    # The outputs come first; then what made them active is stopped for good.
+                    self.stop()
+                    self.safe()
+                    self.enter()
+                    self.safe()
+                    return None
                 except Trouble:
-                    pass
+                    try:
+                        if self.dut.pulse_reset():
+                            self.dut.listen(self.settle)
+                    except Trouble:
+                        pass
         return DANGER
 
     # -- the beginning -------------------------------------------------------------------------
@@ -155,7 +171,7 @@ class Bench:
     def begin(self):
         """The prompt, the chip's identity. Refused where a car is there, a session runs, or this
         is another chip than the profile's."""
-        self.enter()
+        self.stop()
         # Before anything else: what did the application do until now?
         self.load("chip")
         doing = self.dut.value("", "session()")
@@ -166,6 +182,7 @@ class Bench:
                 "starts anew. Unplug the car, take the mains off, then begin again"
                 % ", ".join(doing)
             )
+        self.enter()
         self.safe()
         self.identity = self.dut.value("", "identity()")
         chip = chip_of(self.identity["machine"])
@@ -232,6 +249,8 @@ class Bench:
             problem = self.make_safe()
             if problem:
                 why, lost = "%s; then %s" % (why, problem), True
+            else:
+                self.instrument.forget()
         else:
             try:
                 self.safe()
@@ -266,6 +285,19 @@ class Bench:
     def close(self):
         self.instrument.close()
         self.dut.close()
+
+
+@contextlib.contextmanager
+def _undisturbed():
+    """A second Ctrl-C does not stop what makes the outputs safe."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _row(step, result, why, figures):

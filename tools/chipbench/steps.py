@@ -202,7 +202,7 @@ def opening(bench):
     try:
         took = bench.instrument.switch(bench.times, bench.close_ms, 2000)
     finally:
-        dut.interrupt()
+        dut.interrupt()  # the application opens every contactor
     lines = dut.finish(30)
     bench.ask("Take the simulated car away. Press Enter.")
     figures = _opened(took)

@@ -77,13 +77,13 @@ names = {"__name__": "__main__"}
 sys.modules["sys"] = _Sys()
 sys.modules["esp"] = _Esp
 prompt = Prompt(chip, names)
-if twin_state.options.get("starts"):
+if twin_state.options.get("starts") and not twin_state.options.get("soft_raw"):
     path = twin_state.options["starts"]
     with open(path) as file:
         code = compile(file.read(), path, "exec")
     exec(code, names)
 if twin_state.options.get("soft_raw"):
-    prompt.say("raw REPL; CTRL-B to exit\r\n>")
+    prompt.greet_raw()
 else:
     prompt.greet()
 prompt.serve()
