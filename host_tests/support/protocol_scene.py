@@ -56,7 +56,7 @@ def scene(board="esp32_devkitc", witness=True, begin=True, dut=None, **bench):
             on = 1 if profile["connectors"][0]["contactor"].get("active_high", True) else 0
             seen = instruments.Witness(RawLine(second.port, "the second ESP32"), pins, on)
         options = {"settle": 0.1, "seconds": 10, "times": 4, "boot_s": 2, "power_ms": 4000,
-                   "patience": 5, "ask": person(device), "probe": command.probe()}  # fmt: skip
+                   "patience": 20, "ask": person(device), "probe": command.probe()}  # fmt: skip
         made = runner.Bench(device.port, profile, seen, said.append, **{**options, **bench})
         stack.callback(made.close)
         if begin:

@@ -17,6 +17,9 @@ _CHUNK, _PAUSE_S = 128, 0.01  # a UART of the chip has no flow control
 _RST = re.compile(rb"rst:(0x[0-9a-f]+)")
 _MOST = 200000  # bytes of text that are kept of one wait
 BOOT_TEXT = 4000
+# The memory holds the count of crashes in a row (firmware/hal/system.py): three would start the
+# other slot.
+RESTART = "import machine\nmachine.RTC().memory(b'')\nmachine.reset()"
 
 
 class Silent(Trouble):

@@ -11,7 +11,7 @@ import time
 
 from chipbench import evidence, plan
 from chipbench.instruments import NotMeasured, program
-from chipbench.line import RawLine, Restarted, Silent
+from chipbench.line import RESTART, RawLine, Restarted, Silent
 from chipbench.steps import FUNCTIONS
 from seriallink import Trouble
 
@@ -176,7 +176,7 @@ class Bench:
         self.load("chip")
         doing = self.dut.value("", "session()")
         if doing:
-            self.dut.start("import machine\nmachine.reset()")
+            self.dut.start(RESTART)
             raise Refused(
                 "the charger was in use: %s. It opened its contactors when it was stopped, and "
                 "starts anew. Unplug the car, take the mains off, then begin again"

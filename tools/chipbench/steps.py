@@ -8,6 +8,7 @@ import re
 from chipbench import line as serial_line
 from chipbench import resets
 from chipbench.instruments import NotMeasured, program
+from chipbench.line import RESTART
 from seriallink import Trouble
 
 _SAMPLES = 400
@@ -162,7 +163,7 @@ def timer_again(bench):
 
 
 def _restart(bench):
-    bench.dut.start("import machine\nmachine.reset()")
+    bench.dut.start(RESTART)
     bench.dut.boot_text(bench.patience, bench.settle)
     bench.enter()
 
@@ -173,7 +174,7 @@ def _restart(bench):
 def boot(bench):
     """By the log of a start that nobody disturbs."""
     dut = bench.dut
-    dut.start("import machine\nmachine.reset()")
+    dut.start(RESTART)
     dut.boot_text(bench.patience, 0)
     text = dut.listen(bench.boot_s)
     figures = {}
