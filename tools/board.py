@@ -10,6 +10,7 @@ problems are reported at once, each with file, key and reason. Warnings go to st
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -21,9 +22,13 @@ except ImportError:  # Python 3.10
 sys.path.append(str(Path(__file__).resolve().parent))
 import board_key_list  # noqa: E402
 import board_rules  # noqa: E402
+import chipbench.evidence  # noqa: E402
 from board_chips import CHIPS, MODULES, RMII  # noqa: E402
 from board_keys import BOARD, STRIP, ByType, Either  # noqa: E402, F401
 from board_tables import Findings, Shape  # noqa: E402
+
+
+_EVIDENCE = re.compile(r"evidence/[A-Za-z0-9_][A-Za-z0-9_.-]*\.toml")
 
 
 class BoardError(ValueError):
@@ -37,11 +42,12 @@ class BoardError(ValueError):
         self.key, self.reason = problems[0]
 
 
-def load_toml(path, warn=None, any_name=False):
+def load_toml(path, warn=None, any_name=False, evidence_counts=True):
     """Read and check a profile. Returns the dict that board.json holds.
 
     BoardError lists all problems; `warn(text)` gets the lesser ones. any_name: the file may have
-    another name than the board (a variant that is only simulated).
+    another name than the board (a variant that is only simulated). evidence_counts: False where
+    the evidence that it names is about to be made.
     """
     try:
         with open(path, "rb") as f:
@@ -59,9 +65,54 @@ def load_toml(path, warn=None, any_name=False):
         problems.append(
             ("name", "is %r, but the file is %s: both must be the same" % (name, file))
         )
+    if not problems and "evidence" in board and evidence_counts:
+        problems = _evidence(board, path)[1]
     if problems:
         raise BoardError(path, problems)
     return board
+
+
+def _evidence(board, path):
+    """(the evidence that a profile names or None, [("evidence", reason)])."""
+    name = board.get("evidence")
+    if name is None:
+        return None, []
+    if not _EVIDENCE.fullmatch(name):
+        return None, [("evidence", "%r is not evidence/NAME.toml beside the profile" % name)]
+    try:
+        found = chipbench.evidence.load(Path(path).parent / name)
+    except OSError as exc:
+        return None, [("evidence", "%s: %s" % (name, exc.strerror or exc))]
+    except chipbench.evidence.EvidenceError as exc:
+        return None, [("evidence", "%s: %s" % (name, exc))]
+    reasons = chipbench.evidence.problems(found, board)
+    return found, [("evidence", "%s: %s" % (name, reason)) for reason in reasons]
+
+
+def bench(board, path):
+    """What a bench has shown of a checked profile that was read from `path`: its evidence as a
+    dict, None where there is none or it does not count."""
+    found, problems = _evidence(board, path)
+    return None if problems else found
+
+
+def ulp_problems(board, path):
+    """Sentences why the ULP guard of a checked profile counts as none; [] if the evidence that it
+    names has shown it."""
+    if board["guard"] != "ulp":
+        return ["the board has no ULP guard"]
+    return chipbench.evidence.ulp_problems(bench(board, path), board)
+
+
+def verified(board, path):
+    """A sentence for people: what of this board has been seen on a chip."""
+    found = bench(board, path)
+    if found is None:
+        return "unverified: no bench has measured this board (docs/bench.md)"
+    head = found["bench"]
+    return "measured on %s with %s, MicroPython %s: %s" % (
+        head["date"], head["instrument"], found["dut"]["micropython"], board["evidence"],
+    )  # fmt: skip
 
 
 def for_a_board(board, path):
@@ -116,7 +167,12 @@ def main():
     if not args.toml:
         parser.error("which profile?")
     try:
-        board = load_toml(args.toml, lambda text: print("warning:", text, file=sys.stderr))
+        warnings = []
+        board = load_toml(args.toml, warnings.append)
+        if board["guard"] == "ulp" and not ulp_problems(board, args.toml):
+            warnings = [text for text in warnings if text != board_rules.ULP]
+        for text in warnings:
+            print("warning:", text, file=sys.stderr)
         if args.output:
             for_a_board(board, args.toml)
     except BoardError as exc:
@@ -128,6 +184,8 @@ def main():
         return 1
     if args.output:
         Path(args.output).write_text(json.dumps(board, indent=1) + "\n")
+    elif "evidence" in board:
+        print(verified(board, args.toml))
     return 0
 
 

@@ -254,6 +254,11 @@ BOARD = {
     "chip": need(tuple(CHIPS), "which ESP32", '"esp32"'),
     "module": may(tuple(MODULES), "whose flash is wired otherwise", '"mini-1"'),
     "source": need(str, "where these numbers are from", '"schematic rev B"'),
+    "evidence": may(
+        str,
+        "what a bench has measured on it: docs/bench.md",
+        '"evidence/NAME-2026-12-01.toml"',
+    ),
     "draft": may(str, "why it must not get onto a board yet", '"divider unknown"'),
     "guard": need(GUARDS, "what opens the contactor when the interpreter stalls", '"none"'),
     "network": need(("wifi", "ethernet"), "how it gets into the network", '"wifi"'),

@@ -190,6 +190,10 @@ def _ntc(temp, chip, found):
         )
 
 
+# Not told where the board's evidence has the rows of the ULP (board.ulp_problems).
+ULP = "guard: ulp counts as none: it has not been shown on any board"
+
+
 def _guard(board, found):
     """Does the guard count, and is there one where something listens to it?"""
     if not found.sound("guard", "connectors"):
@@ -206,7 +210,7 @@ def _guard(board, found):
                 "RCD does not open the contactor without the interpreter" % (i, guard)
             )
     if guard == "ulp":
-        found.warn("guard: ulp counts as none: it has not been shown on any board")
+        found.warn(ULP)
 
 
 def _broken_wires(board, found):

@@ -91,6 +91,7 @@ def main(name, out=None):
     for path, size in sizes:
         print("%8d  %s" % (size, path))
     print("%8d  in all, %d files, in %s" % (sum(s for _, s in sizes), len(sizes), out))
+    print("%s is %s" % (name, board_profile.verified(board, profile)))
 
 
 if __name__ == "__main__":

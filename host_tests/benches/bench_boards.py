@@ -1,6 +1,6 @@
 # Every shipped front end through its tolerances, many times: are states mixed up?
 # MIT license; part of microevse
-"""usage: bench_boards.py [CORNERS]    as charger/test_boards_electrical.py, which plays a few.
+"""usage: protocol_boards.py [CORNERS]    as charger/test_boards_electrical.py, which plays a few.
 
 Also prints how far the ADC may be off before a state is mistaken for another: by the loader's
 arithmetic, and on the virtual board. A board passes if it tolerates more than the 1.5 % that are

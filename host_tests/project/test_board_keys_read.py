@@ -36,6 +36,7 @@ READERS = {
 # For people and for the checker; the firmware has no use for them.
 FOR_THE_HOST = {
     ("board", "source"): "says where the board is from",
+    ("board", "evidence"): "what a bench has measured, for the checker",
     ("board", "draft"): "keeps a profile off real boards",
     ("board", "module"): "says which pins the checker must refuse",
     ("cp", "residual_permille"): "what the checker's margins are computed with",

@@ -298,6 +298,8 @@ _KNOWN = (OPTIONS0, STORE1, TIME_UPDATE, TIME0, TIME1, WDTFEED, WDTWPROTECT)
 def _chip(address):
     """The chip, entered by the firmware. Only what has a source can be touched."""
     _s.clock.entered()
+    if address == 0:
+        _s.reset("panic")  # nothing is mapped there: LoadProhibited, StoreProhibited
     kind = _s.world.board.get("chip", "esp32")
     known = address in _KNOWN or WDTCONFIG0 <= address <= WDTCONFIG4 and not address & 3
     if kind != "esp32" or not known:
@@ -306,6 +308,7 @@ def _chip(address):
 
 
 _ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
+_ERRORS["KeyboardInterrupt"] = KeyboardInterrupt  # Ctrl-C on the serial line
 _FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
 
 

@@ -138,9 +138,15 @@ def test_bit_31_of_options0_is_a_system_reset_and_bit_5_one_of_the_cpu():
     assert machine.mem32[OPTIONS0] == 0x1C492000
 
 
+def test_reading_address_0_is_a_panic():
+    Board()
+    assert reset_of(lambda _: machine.mem32[0], None)[0] == "panic"
+    assert reset_of(lambda value: machine.mem32.__setitem__(0, value), 1)[0] == "panic"
+
+
 def test_only_registers_with_a_source_can_be_touched():
     Board()
-    for address in (0x3FF48004, 0x3FF44004, 0, 0x3FF4808D):
+    for address in (0x3FF48004, 0x3FF44004, 4, 0x3FF4808D):
         raises(NotImplementedError, machine.mem32.__getitem__, address)
         raises(NotImplementedError, machine.mem32.__setitem__, address, 1)
     Board(chip="esp32s3")

@@ -1,0 +1,372 @@
+# What an evidence file must be, so that the board checker takes it.
+# MIT license; part of microevse
+"""Files are made by the writer of the bench from figures within today's limits, then spoilt."""
+
+import copy
+import shlex
+
+import board as profiles
+import pytest
+from chipbench import command, evidence, instruments, line, plan, runner, steps
+from seriallink import Trouble
+from tools_paths import ROOT
+
+NAME = "esp32_devkitc"
+BOARD = profiles.load_toml(ROOT / "boards" / (NAME + ".toml"))
+FILE = "evidence/esp32_devkitc-2026-12-01.toml"
+
+
+def figure(limit):
+    """One within its limits."""
+    if limit.low is None:
+        return limit.high
+    return limit.low if limit.high is None else (limit.low + limit.high) / 2
+
+
+def good(steps=plan.STEPS):
+    made = {
+        "bench": {
+            "protocol": evidence.PROTOCOL, "tool": "1", "date": "2026-12-01", "board": NAME,
+            "measured_by": "somebody", "instrument": "second ESP32", "ended": "complete",
+        },
+        "dut": {
+            "chip": "esp32", "machine": "Generic ESP32 module with ESP32",
+            "micropython": "1.28.0", "pins": evidence.pins_of(BOARD),
+        },
+        "step": [
+            {
+                "name": s.name, "title": s.title, "result": "passed",
+                "figures": {name: figure(limit) for name, limit in s.limits.items()},
+            }
+            for s in steps
+        ],
+        "fact": [{"name": "a fact", "said": "1", "seen": "1", "result": "confirmed"}],
+    }  # fmt: skip
+    return made
+
+
+def judged(tmp_path, made, board=BOARD):
+    path = tmp_path / "evidence.toml"
+    path.write_text(evidence.to_toml(made))
+    return evidence.problems(evidence.load(path), board)
+
+
+def step(made, name):
+    return next(row for row in made["step"] if row["name"] == name)
+
+
+def test_a_good_file_counts(tmp_path):
+    assert judged(tmp_path, good()) == []
+
+
+SPOILT = [
+    (lambda m: m["bench"].update(board="esp32_dual"), "it is of board esp32_dual"),
+    (lambda m: m["dut"].update(chip="esp32s3"), "of a chip esp32s3, and the board has esp32"),
+    (lambda m: m["dut"].update(pins=[[25, 27, 36]]), r"on pins \[\[25, 27, 36\]\]"),
+    (lambda m: m["dut"].update(machine="Virtual board with ESP32"), "virtual board"),
+    (lambda m: m["bench"].update(protocol=evidence.OLDEST - 1), "oldest that counts"),
+    (lambda m: m["bench"].update(protocol=evidence.PROTOCOL + 1), "newer protocol"),
+    (lambda m: m["bench"].update(ended="stopped by a person"), "not finished: stopped by a"),
+    (lambda m: step(m, "opening").update(result="failed", why="S2"), "step opening failed: S2"),
+    (lambda m: step(m, "opening").update(result="not run", why="no S2"), "not run: no S2"),
+    (lambda m: step(m, "opening").update(result="perfect"), "'perfect', which is none"),
+    (lambda m: m["step"].remove(step(m, "reset_panic")), "reset_panic was not run"),
+    (lambda m: step(m, "opening")["figures"].update(worst_ms=71), "called passed, but worst_ms"),
+    (lambda m: step(m, "opening")["figures"].pop("worst_ms"), "worst_ms was not measured"),
+    (lambda m: step(m, "opening").pop("figures"), "worst_ms was not measured"),
+    (lambda m: step(m, "reset_twdt")["figures"].update(low_after_ms="0"), "was not measured"),
+    (
+        lambda m: m["fact"].append(
+            {"name": "reset system", "seen": "kept", "result": "refuted", "safety": True}
+        ),
+        "relies on is refuted: reset system: kept",
+    ),
+]
+
+
+@pytest.mark.parametrize("spoil, reason", SPOILT, ids=[reason for _, reason in SPOILT])
+def test_a_file_that_does_not_count_is_refused_with_its_reason(tmp_path, spoil, reason):
+    made = good()
+    spoil(made)
+    path = tmp_path / "evidence" / "esp32_devkitc-2026-12-01.toml"
+    path.parent.mkdir()
+    path.write_text(evidence.to_toml(made))
+    profile = tmp_path / (NAME + ".toml")
+    text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    profile.write_text('evidence = "%s"\n%s' % (FILE, text))
+    with pytest.raises(profiles.BoardError, match=reason) as refused:
+        profiles.load_toml(profile)
+    assert {key for key, _ in refused.value.problems} == {"evidence"}
+
+
+def test_a_failed_step_counts_although_the_board_does_not_need_it(tmp_path):
+    made = good()
+    step(made, "boot").update(result="failed", why="it never joined")
+    assert judged(tmp_path, made) == ["step boot failed: it never joined"]
+    step(made, "boot").update(result="not run")
+    assert judged(tmp_path, made) == []
+
+
+def test_a_belief_that_is_wrong_but_harmless_does_not_spoil_the_file(tmp_path):
+    made = good()
+    made["fact"][0]["result"] = "refuted"
+    assert judged(tmp_path, made) == []
+
+
+@pytest.mark.parametrize(
+    "text, reason",
+    [
+        ("x" * (evidence.MOST_BYTES + 1), "larger than"),
+        ("[bench", "no TOML"),
+        ("\xff", "not UTF-8"),
+        ("a = " + "[" * 5000, "nested too deep|no TOML"),
+        ("", r"\[bench\] is missing"),
+        ("bench = 1", r"\[bench\] is missing"),
+    ],
+)
+def test_what_is_no_evidence_at_all_is_told_so(tmp_path, text, reason):
+    path = tmp_path / "evidence.toml"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(evidence.EvidenceError, match=reason):
+        evidence.load(path)
+
+
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (lambda m: m["bench"].update(protocol=True), "bench.protocol"),
+        (lambda m: m["bench"].update(protocol="1"), "bench.protocol"),
+        (lambda m: m["dut"].pop("pins"), "dut.pins"),
+        (lambda m: m["step"].append({"name": "x"}), "no name or no result"),
+        (lambda m: m["step"].append(dict(m["step"][0])), "there twice"),
+    ],
+)
+def test_a_file_of_another_shape_is_told_so(tmp_path, spoil, reason):
+    made = good()
+    spoil(made)
+    path = tmp_path / "evidence.toml"
+    path.write_text(evidence.to_toml(made))
+    with pytest.raises(evidence.EvidenceError, match=reason):
+        evidence.load(path)
+
+
+@pytest.mark.parametrize("text", ['a "b"\\', "line\nbreak", "tab\tand \x00", "\u00e4\U0001f600"])
+def test_any_text_goes_into_the_file_and_comes_back(tmp_path, text):
+    made = good()
+    made["bench"]["measured_by"] = text
+    path = tmp_path / "evidence.toml"
+    path.write_text(evidence.to_toml(made))
+    assert evidence.load(path)["bench"]["measured_by"] == text
+
+
+@pytest.mark.parametrize(
+    "name", ["../evidence/x.toml", "/tmp/x.toml", "evidence/../x.toml", "evidence/x.py", "x.toml"]
+)
+def test_a_profile_names_no_file_elsewhere(tmp_path, name):
+    profile = tmp_path / (NAME + ".toml")
+    text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    profile.write_text('evidence = "%s"\n%s' % (name, text))
+    with pytest.raises(profiles.BoardError, match="is not evidence/NAME.toml"):
+        profiles.load_toml(profile)
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path):
+    profile = tmp_path / (NAME + ".toml")
+    text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    profile.write_text('evidence = "%s"\n%s' % (FILE, text))
+    with pytest.raises(profiles.BoardError, match="No such file"):
+        profiles.load_toml(profile)
+    # The run that makes it may begin.
+    assert profiles.load_toml(profile, evidence_counts=False)["name"] == NAME
+
+
+def test_a_board_without_a_bench_is_called_unverified():
+    path = ROOT / "boards" / (NAME + ".toml")
+    assert profiles.bench(BOARD, path) is None
+    assert profiles.verified(BOARD, path).startswith("unverified")
+
+
+# -- the ULP guard ----------------------------------------------------------------------------
+
+
+def ulp_board(tmp_path, made):
+    (tmp_path / "evidence").mkdir(exist_ok=True)
+    (tmp_path / FILE).write_text(evidence.to_toml(made))
+    text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    text = text.replace('guard = "none"', 'guard = "ulp"')
+    profile = tmp_path / (NAME + ".toml")
+    profile.write_text('evidence = "%s"\n%s' % (FILE, text))
+    return profile
+
+
+def test_the_ulp_guard_counts_with_all_of_its_rows_and_all_others(tmp_path, capsys, monkeypatch):
+    full = good(plan.STEPS + plan.ULP)
+    profile = ulp_board(tmp_path, full)
+    board = profiles.load_toml(profile)
+    assert profiles.ulp_problems(board, profile) == []
+    monkeypatch.setattr("sys.argv", ["board.py", str(profile)])
+    assert profiles.main() == 0
+    assert "ulp" not in capsys.readouterr().err
+    for row in plan.ULP:
+        made = copy.deepcopy(full)
+        step(made, row.name).update(result="not run", why="no time")
+        profile = ulp_board(tmp_path, made)
+        told = profiles.ulp_problems(profiles.load_toml(profile), profile)
+        assert told == ["step %s was not run: no time" % row.name]
+    assert profiles.main() == 0
+    assert "ulp counts as none" in capsys.readouterr().err
+
+
+def test_a_failed_row_of_the_ulp_leaves_the_board_and_takes_the_guard(tmp_path):
+    made = good(plan.STEPS + plan.ULP)
+    step(made, "ulp_stall").update(result="failed", why="it hung")
+    profile = ulp_board(tmp_path, made)
+    board = profiles.load_toml(profile)
+    assert profiles.ulp_problems(board, profile) == ["step ulp_stall failed: it hung"]
+
+
+def test_the_ulp_guard_counts_as_none_without_a_bench_or_on_another_chip(tmp_path):
+    board = {**BOARD, "guard": "ulp"}
+    path = ROOT / "boards" / (NAME + ".toml")
+    assert profiles.ulp_problems(board, path) == ["no bench has measured this board"]
+    assert "original ESP32" in evidence.ulp_problems(good(), {**board, "chip": "esp32s3"})[0]
+    assert profiles.ulp_problems(BOARD, path) == ["the board has no ULP guard"]
+
+
+# -- plan and readings ------------------------------------------------------------------------
+
+
+def test_each_step_has_a_program_or_is_one_of_the_ulp():
+    for found in plan.STEPS:
+        assert found.name in runner.FUNCTIONS, found.name
+    names = [s.name for s in plan.STEPS + plan.ULP]
+    assert len(names) == len(set(names))
+
+
+def test_registers_of_the_original_chip_are_asked_of_no_other():
+    s3 = {"chip": "esp32s3", "guard": "none"}
+    names = {s.name for s in plan.steps(s3)}
+    assert {"reset_system", "reset_rwdt", "slow_clock"}.isdisjoint(names)
+    assert {"reset_cpu", "opening"} <= set(plan.required(s3))
+
+
+def test_every_limit_has_a_source_that_exists():
+    for found in plan.STEPS + plan.ULP:
+        for limit in found.limits.values():
+            assert limit.source
+            name = limit.source.split()[0].rstrip(":,")
+            if "/" in name:
+                assert (ROOT / name).exists(), limit.source
+
+
+def seen(edges, ends=0, began=0, waves=0, wave_us=0, worst_us=20):
+    return {"edges": edges, "ends": ends, "began": began, "waves": waves, "wave_us": wave_us,
+            "worst_us": worst_us}  # fmt: skip
+
+
+def test_the_witness_is_understood_with_and_without_the_first_edge():
+    late = [[0, 1], [400000, 0], [405000, 1], [1000000, 0]]
+    assert instruments.after_mark(seen(late))["low_after_ms"] == pytest.approx(595)
+    mark = [[0, 0], [5000, 1], [600000, 0]]
+    assert instruments.after_mark(seen(mark))["low_after_ms"] == pytest.approx(595)
+    # Released before the end of the mark could be seen.
+    assert instruments.after_mark(seen([[0, 0]]))["low_after_ms"] == 0
+    assert "low_after_ms" not in instruments.after_mark(seen(mark[:2], ends=1))
+
+
+def test_a_pin_that_is_active_again_is_counted():
+    edges = [[0, 0], [5000, 1], [600000, 0], [700000, 1], [701000, 0]]
+    figures = instruments.after_mark(seen(edges))
+    assert figures["closed_again"] == 1 and figures["low_after_ms"] == pytest.approx(696)
+
+
+def test_a_witness_that_saw_nothing_is_a_matter_of_wires():
+    with pytest.raises(Trouble, match="look at the wires"):
+        instruments.after_mark(seen([]))
+    with pytest.raises(Trouble, match="look at the wires"):
+        instruments.after_mark(seen([[0, 1]], ends=1))
+
+
+def test_an_opening_that_did_not_come_is_counted_and_beyond_its_limit():
+    figures = steps._opened([14000, -1, 20000, 18000, -2])
+    assert figures == {
+        "count": 3, "stuck": 1, "least_ms": 14.0, "middle_ms": 18.0, "worst_ms": 20.0,
+    }  # fmt: skip
+    assert any("stuck is 1" in text for text in plan.beyond(plan.find("opening"), figures))
+
+
+def test_a_reading_that_is_not_plausible_is_asked_for_again():
+    answers = iter(["", "soon", "-5", "99999", "600,5 ms"])
+    said = []
+    scope = instruments.Scope(lambda question: next(answers), said.append)
+    assert scope.number("From here to there", "ms", 0, 3000) == 600.5
+    assert len(said) == 4 and "not plausible" in said[-1]
+
+
+def test_a_person_may_say_that_something_cannot_be_measured():
+    scope = instruments.Scope(lambda question: "-", lambda text: None)
+    with pytest.raises(instruments.NotMeasured):
+        scope.wave()
+
+
+def test_a_reading_of_the_whole_window_is_never():
+    answers = iter(["", "3000", "0"])
+    scope = instruments.Scope(lambda question: next(answers), lambda text: None)
+    scope.watch(3000)
+    assert "low_after_ms" not in scope.seen()
+
+
+def test_what_a_chip_calls_itself_and_its_reset():
+    assert runner.chip_of("Generic ESP32 module with ESP32") == "esp32"
+    assert runner.chip_of("ESP32-S3 with ESP32-S3") == "esp32s3"
+    assert runner.chip_of("linux [GCC 14] version") == ""
+    assert line.rst_code("rst:0x1 (POWERON)\nrst:0xc (SW_CPU_RESET)") == "0xc"
+    assert line.rst_code("nothing") == ""
+    assert line.tagged('BENCH {"what": 1}\nBENCH {"wh\nother') == [{"what": 1}]
+
+
+# -- docs/bench.md ----------------------------------------------------------------------------
+
+PAGE = (ROOT / "docs" / "bench.md").read_text()
+
+
+def rows(text):
+    """The cells of all rows of tables, without heads."""
+    lines = text.split("\n")
+    for before, row in zip(["", *lines], lines, strict=False):
+        if row.startswith("|") and not set(row) <= set("|-") and before.startswith("|"):
+            yield [cell.strip() for cell in row.strip("|").split("|")]
+
+
+def test_the_page_has_each_step_with_the_limits_of_the_plan():
+    table = {cells[0].strip("`"): cells[-1] for cells in rows(PAGE) if len(cells) == 3}
+    for found in plan.STEPS:
+        said = table.pop(found.name).replace(",", "")
+        assert ("not needed" in said) == (not found.must), found.name
+        if not found.limits:
+            continue
+        for name, limit in found.limits.items():
+            if name in ("closed_again", "failed", "stuck", "count", "percent_100"):
+                continue
+            high = -limit.high if name == "low_v" else limit.high
+            high = high / 1000 if found.name == "slow_clock" else high
+            assert "%g" % high in said or said == "the same", (found.name, name)
+    for found in plan.ULP:
+        assert "`%s`" % found.name in PAGE
+
+
+def test_each_row_of_the_chips_facts_is_a_step_or_named_as_none():
+    facts = (ROOT / "docs" / "chip.md").read_text()
+    named = {cells[0]: cells[1] for cells in rows(PAGE) if len(cells) == 2}
+    measured = {s.name for s in plan.STEPS}
+    for cells in rows(facts):
+        first = " ".join(cells[0].split()[:5])
+        assert first in named, "docs/bench.md does not say where this is measured: " + cells[0]
+        said = named[first]
+        assert "not meas" in said or "alone" in said or any(s in said for s in measured), said
+
+
+def test_the_example_of_the_page_is_understood():
+    (row,) = [row for row in PAGE.split("\n") if "bench_on_chip.py esp32" in row]
+    args = command.parse(shlex.split(row)[2:])
+    assert (args.board, args.s2, args.relay_at, args.pilot_at) == (NAME, 21, 18, 19)

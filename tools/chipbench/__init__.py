@@ -1,0 +1,2 @@
+# The bench protocol: what is measured on a chip, and the file that carries it.
+# MIT license; part of microevse
