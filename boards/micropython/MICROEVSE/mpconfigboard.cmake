@@ -18,4 +18,7 @@ set(SDKCONFIG_DEFAULTS
 # FROZEN_MANIFEST=... on make's command line goes before this one.
 set(MICROPY_FROZEN_MANIFEST ${MICROPY_BOARD_DIR}/manifest.py)
 
-set(MICROPY_SOURCE_BOARD ${MICROPY_BOARD_DIR}/board.c)
+set(MICROPY_SOURCE_BOARD ${MICROPY_BOARD_DIR}/board.c ${MICROPY_BOARD_DIR}/heap.c)
+
+# The heap does not grow, and says so: heap.c. Read before the target is made, so it has this option.
+add_link_options(-Wl,--wrap=gc_get_max_new_split)
