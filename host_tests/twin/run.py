@@ -258,16 +258,19 @@ class Board:
             return
         import esp32
         from binascii import crc32
+        from twin.chip import RESETS
 
         kept = bytearray(40)
         try:
             size = esp32.NVS("microevse").get_blob("outputs", kept) - 4
         except OSError:
-            return
+            size = 0
         told = int.from_bytes(kept[size : size + 4], "little")
         if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
             for output in kept[1:size]:
                 self.state.world.drive(output & 127, output >> 7)
+        elif RESETS[self.start["kind"]][1]:
+            self.reset("system")  # a CPU reset, and nobody knows what is driven
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))
