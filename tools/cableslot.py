@@ -46,8 +46,9 @@ def find(prompt):
     sizes = prompt.value(code, "s")
     if all(name in sizes for name in NAMES):
         return Slots(prompt, "lfs2", [(name, 0, sizes[name]) for name in NAMES])
-    whole = partitions.find(partitions.LAYOUTS["romfs"], "romfs").size
-    if sizes.get("romfs") == whole:
+    ours = [name for name in partitions.LAYOUTS if name.startswith("romfs")]
+    whole = sizes.get("romfs")
+    if whole in [partitions.find(partitions.LAYOUTS[name], "romfs").size for name in ours]:
         outer = Slots(prompt, "romfs", [("romfs", 0, whole)])
         head = outer.read(0, 0, rom.HEAD)
         if not head.startswith(rom.MAGIC):

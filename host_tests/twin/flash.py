@@ -123,6 +123,11 @@ class Flash:
         self._put(addr, data)
         self._clock.spend(2 * _PROGRAM_US)
 
+    def preset(self, addr, data):
+        """What is there before the program runs, as a cable writes it: no operation, no time."""
+        self._check(addr, len(data))
+        self._put(addr, data)
+
     def _power_fails(self):
         self.ops += 1
         return self.ops == self.cut_at
