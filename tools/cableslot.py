@@ -10,7 +10,7 @@ import image
 import partitions
 import slots
 from seriallink import Trouble
-from slots import BLOCK, HEADER, rom
+from slots import BLOCK, HEADER, bundle, rom
 from store.ramflash import RamFlash
 
 NAMES = ("app_a", "app_b")
@@ -103,12 +103,23 @@ class Slots:
         half = BLOCK // 2
         return self.read(index, at, half) + self.read(index, at + half, half)
 
+    def _check_base(self, needed):
+        """Trouble if MicroPython on the board is an older base image than the application needs."""
+        code = "try:\n from base_image import NUMBER as n\nexcept ImportError:\n n = 0"
+        there = self._prompt.value(code, "n")
+        if needed > there:
+            raise Trouble(
+                "the application needs base image %d, the board has %s: write a newer base image "
+                "with FIRMWARE= (that erases the chip)" % (needed, there or "none")
+            )
+
     def write(self, data, tell):
         """Write a bundle into the slot that would not start next. Returns that slot's name; None
         if the other slot holds this very application. tell(bytes written).
 
         Trouble if the flash does not hold what was sent.
         """
+        self._check_base(bundle.parse(data[:HEADER]).base)
         records = self.records()
         order = slots.choose(records)
         if order and records[order[0]].digest == data[HEADER - 32 : HEADER]:

@@ -71,6 +71,16 @@ def takes(flash):
     return "lfs2" if isinstance(flash, Flash) else "romfs"
 
 
+def base():
+    """Number of the base image (boards/micropython/MICROEVSE/base_image.py); 0 if this MicroPython
+    is none."""
+    try:
+        from base_image import NUMBER
+    except ImportError:
+        return 0
+    return NUMBER
+
+
 def running():
     """Name of the running slot; None if the application of the file system runs."""
     for name in NAMES:
@@ -87,6 +97,8 @@ def _mount(name, flash, record):
     where = "/" + name
     if record.field("format") != takes(flash):
         raise ValueError("an image of another format")
+    if int(record.field("base") or 0) > base():
+        raise ValueError("it needs base image %s" % record.field("base"))
     if takes(flash) == "romfs":
         # MicroPython has mounted the outer ROMFS. A file in it is memory: its code runs in place.
         with open("/rom/" + name, "rb") as file:

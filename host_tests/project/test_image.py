@@ -308,6 +308,7 @@ def frozen(manifest, monkeypatch):
     return found
 
 
+BASE = {"base_image.py"}
 MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
 
 
@@ -316,7 +317,7 @@ def test_the_manifest_freezes_microdot_and_what_starts(monkeypatch):
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
     code = {name for name in names if name.endswith(".py")}
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code
+    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code | BASE
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):
@@ -329,5 +330,5 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         for p in DEVICE_FILES
         if base in p.parents
     }
-    assert set(found) == wanted | MICRODOT
+    assert set(found) == wanted | MICRODOT | BASE
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

@@ -58,10 +58,10 @@ def application(version):
 
 
 @functools.lru_cache(maxsize=None)
-def make(version, board=BOARD, format="lfs2", key=None, broken=()):
+def make(version, board=BOARD, format="lfs2", key=None, broken=(), base=bundle.BASE):
     """A bundle; `broken`: pairs (place without its suffix, source) that replace modules of it."""
     files = dict(content(version))
     for name, source in broken:
         assert name + ".mpy" in files, name
         files[name + ".mpy"] = compiled(source)
-    return bundle.make(files, version, board, format, key)
+    return bundle.make(files, version, board, format, key, base)

@@ -198,6 +198,13 @@ def split_address(text):
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+BASE_IMAGE = int(
+    (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py")
+    .read_text()
+    .rpartition("NUMBER = ")[2]
+)
+
+
 class Twin:
     """One charger. `settle` may be set to an async callable(tx_bytes): see hold mode in pace.py.
 
@@ -586,6 +593,7 @@ class Twin:
             firmware=self._firmware,
             rom=str(self._rom) if self._rom else None,
             romfs=self.runtime == "micropython" and not self._rom and self._rom_size() > 0,
+            base_image=self._options.get("base_image", BASE_IMAGE),
             site=self._site(),
             web=list(self._web),
             spare_port=self._spare_port,

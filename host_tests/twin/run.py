@@ -217,6 +217,7 @@ class Board:
             self._corrupted()
         if self.start.get("romfs"):
             self.rom = self._map_rom()
+            self._base_image(start["base_image"])
         self._limit_heap()
         # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
         nothing = start.get("fs") == "empty" and start.get("image") != "own"
@@ -274,6 +275,16 @@ class Board:
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))
+
+    @staticmethod
+    def _base_image(number):
+        """The module that is frozen into a base image says which one it is; 0: none."""
+
+        class base_image:
+            NUMBER = number
+
+        if number:
+            sys.modules["base_image"] = base_image
 
     @staticmethod
     def _map_rom():
