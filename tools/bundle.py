@@ -230,10 +230,8 @@ def _verify(args):
     keys = pathlib.Path(args.keys).read_text() if args.keys else None
     head = verify(pathlib.Path(args.bundle).read_bytes(), args.board, keys)
     known = "signature good" if keys else "signature not checked" if head.key else "not signed"
-    base = f" for base image {head.base}" if head.base else ""
-    print(
-        f"version {head.version} for {head.board}, {head.format}{base}, {head.length} bytes, {known}"
-    )
+    kind = f"{head.format} for base image {head.base}" if head.base else head.format
+    print(f"version {head.version} for {head.board}, {kind}, {head.length} bytes, {known}")
 
 
 def main(argv=None):

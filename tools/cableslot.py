@@ -104,7 +104,7 @@ class Slots:
         return self.read(index, at, half) + self.read(index, at + half, half)
 
     def _check_base(self, needed):
-        """Trouble if MicroPython on the board is an older base image than the application needs."""
+        """Trouble if the board's MicroPython is an older base image than `needed`."""
         code = "try:\n from base_image import NUMBER as n\nexcept ImportError:\n n = 0"
         there = self._prompt.value(code, "n")
         if needed > there:

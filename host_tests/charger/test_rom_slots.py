@@ -1,7 +1,7 @@
 # A plain ESP32 with the base image: both slots in one ROMFS, the start code frozen beside it.
 # MIT license; part of microevse
-"""The whole firmware runs from a slot of the ROMFS, as MicroPython maps it into memory. In the file
-system there is no application: where no slot starts, nothing does."""
+"""The whole firmware runs from a slot of the ROMFS, as MicroPython maps it into memory. The file
+system has no application: where no slot starts, nothing does."""
 
 import contextlib
 import pathlib
@@ -146,7 +146,9 @@ OLDER = (("vfs", 0x340000, 0x40000), ("lists", 0x380000, 0x40000))
 
 def older_table(folder):
     """The base image's table before the other regions had their places."""
-    kept = [p for p in partitions.LAYOUTS["romfs"] if p.label in ("nvs", "factory", "romfs", "journal")]
+    kept = [
+        p for p in partitions.LAYOUTS["romfs"] if p.label in ("nvs", "factory", "romfs", "journal")
+    ]
     for label, at, size in OLDER:
         there = partitions.find(partitions.LAYOUTS["romfs"], label)
         kept.append(there._replace(offset=at, size=size))

@@ -146,8 +146,14 @@ def test_the_virtual_board_has_these_tables():
         {row[0]: tuple(int(word, 0) for word in row[1:]) for row in map(str.split, lines)}
         for lines in (part.split("\n") for part in re.findall(r'"""\n(nvs.*?)\n"""', text, re.S))
     )
-    assert new == {p.label: (p.type, p.subtype, p.offset, p.size) for p in partitions.LAYOUTS["slots"]}
-    changed = {label: new.get(label) for label in set(new) | set(older) if new.get(label) != older.get(label)}
+    assert new == {
+        p.label: (p.type, p.subtype, p.offset, p.size) for p in partitions.LAYOUTS["slots"]
+    }
+    changed = {
+        label: new.get(label)
+        for label in set(new) | set(older)
+        if new.get(label) != older.get(label)
+    }
     assert set(changed) == {"vfs", "lists", "seclog", "secrets", "model", "history"}
     for label in ("vfs", "lists"):
         assert older[label][:3] == new[label][:3], "it begins where it began"
@@ -156,7 +162,7 @@ def test_the_virtual_board_has_these_tables():
 
 def test_the_document_has_every_region_with_its_size():
     for megabytes in PLACES:
-        for label, (subtype, at, size) in PLACES[megabytes].items():
+        for label, (subtype, _, size) in PLACES[megabytes].items():
             row = re.search(r"^\| `%s` \|.*$" % label, FLASHING, re.M)
             assert row, label
             assert "0x%02x" % subtype in row.group(), label

@@ -37,6 +37,7 @@ class Flash:
         self.size = size
         self.ops = 0  # pages programmed and sectors erased
         self.erases = {}  # sector number: how often, since this object was made
+        self.reads = {}  # {partition: [reads by the program, bytes]}
         self.overwrites = 0  # bits asked to be 1 that were 0: a program that needed an erase
         try:
             there = os.stat(path)[6]

@@ -401,9 +401,14 @@ class Twin:
         self._options.update(options)
 
     async def flash(self):
-        """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
-        that the journal holds for delivery (None before it is there)."""
+        """{"ops", "erases", "overwrites"} of the raw flash since this boot, "reads": {partition:
+        [reads, bytes]}, and "queued": events that the journal holds for delivery (None before it
+        is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
+
+    async def modules(self):
+        """Files of the modules that are loaded, the twin's own among them."""
+        return (await self._ask({"do": "_modules"}, ANSWER_S))["files"]
 
     async def heap(self):
         """{"taken", "free", "own", "largest"} in bytes, after a collection: taken since the

@@ -151,7 +151,11 @@ class Partition:
 
     def readblocks(self, block, buf, offset=0):
         _s.clock.entered()
-        _flash().read(self._range(block, buf, offset), buf)
+        flash = _flash()
+        count = flash.reads.setdefault(self._label, [0, 0])
+        count[0] += 1
+        count[1] += len(buf)
+        flash.read(self._range(block, buf, offset), buf)
 
     def writeblocks(self, block, buf, offset=None):
         """Without `offset` the blocks are erased first; with it, only programmed."""
