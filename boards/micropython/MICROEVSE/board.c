@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bootloader_common.h"
 #include "driver/gpio.h"
 #include "esp_rom_gpio.h"
 #include "esp_rom_sys.h"
@@ -45,7 +46,7 @@ static bool is_flash(int pin) {
         return false;
     }
     // Chips with the flash inside have it there: ESP32-D2WD, U4WDH, PICO-D4, PICO-V3.
-    switch (REG_GET_FIELD(EFUSE_BLK0_RDATA3_REG, EFUSE_RD_CHIP_VER_PKG)) {
+    switch (bootloader_common_get_chip_ver_pkg()) {
         case EFUSE_RD_CHIP_VER_PKG_ESP32D2WDQ5:
         case EFUSE_RD_CHIP_VER_PKG_ESP32U4WDH:
         case EFUSE_RD_CHIP_VER_PKG_ESP32PICOD4:
