@@ -14,7 +14,7 @@ A table is a tuple of `Partition`. Layouts are for the whole flash of a board:
     romfs16    16 MB, likewise
 
 A change of the table erases what lies in it. So regions that no version uses yet have their places
-already: docs/flashing.md has them with the reasons for their sizes.
+already: docs/partitions.md has them with the reasons for their sizes.
 """
 
 import argparse

@@ -5,6 +5,7 @@ MicroPython's own file system, boards/micropython against the rules of its manif
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -251,6 +252,17 @@ def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatc
 # -- the build description for MicroPython ---------------------------------------------------
 
 
+CMAKE = """
+cmake_minimum_required(VERSION 3.16)
+set(MICROPY_BOARD_DIR %s)
+include(${MICROPY_BOARD_DIR}/mpconfigboard.cmake)
+project(base C)
+add_library(own STATIC own.c more.c)
+add_executable(program main.c)
+target_link_libraries(program own)
+"""
+
+
 def test_every_file_that_the_build_names_is_there():
     text = (MICROEVSE / "mpconfigboard.cmake").read_text()
     named = re.findall(r"\$\{MICROPY_BOARD_DIR\}/([\w.-]+)", text)
@@ -258,16 +270,42 @@ def test_every_file_that_the_build_names_is_there():
         "board.c",
         "heap.c",
         "manifest.py",
-        "partitions-4MiB.csv",
+        "partitions-",  # and the size of the flash, test_partitions has them
         "sdkconfig.board",
     ]
     for name in named:
-        assert (MICROEVSE / name).exists(), name
+        assert (MICROEVSE / name).exists() or name == "partitions-", name
     assert "#define MICROPY_VFS_ROM (1)" in (MICROEVSE / "mpconfigboard.h").read_text()
     options = (MICROEVSE / "sdkconfig.board").read_text().split()
-    assert "CONFIG_ESPTOOLPY_FLASHSIZE_4MB=y" in options
     assert "CONFIG_PARTITION_TABLE_CUSTOM=y" in options
-    assert partitions.FLASH_SIZES["romfs"] == 4 * partitions.MB
+    assert not [line for line in options if "FLASHSIZE" in line], "it is told with the table"
+
+
+@pytest.mark.parametrize("megabytes", (4, 8, 16))
+def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes):
+    """The first lines of MicroPython's CMakeLists.txt, without ESP-IDF."""
+    cmake = shutil.which("cmake")
+    if not cmake:
+        pytest.skip("NOT RUN: cmake is missing")
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE % MICROEVSE)
+    (tmp_path / "main.c").write_text("int answer(void); int main(void) { return answer(); }\n")
+    (tmp_path / "more.c").write_text(
+        "int gc_get_max_new_split(void); int answer(void) { return gc_get_max_new_split(); }\n"
+        "int __wrap_gc_get_max_new_split(void) { return 0; }\n"
+    )
+    (tmp_path / "own.c").write_text("int gc_get_max_new_split(void) { return 1; }\n")
+    size = ["-DMICROEVSE_FLASH=%d" % megabytes] if megabytes > 4 else []
+    out = tmp_path / "out"
+    subprocess.run([cmake, "-S", tmp_path, "-B", out, *size], check=True, capture_output=True)
+    subprocess.run([cmake, "--build", out], check=True, capture_output=True)
+    lines = (out / "sdkconfig.partitions").read_text().splitlines()
+    assert lines == [
+        "CONFIG_ESPTOOLPY_FLASHSIZE_%dMB=y" % megabytes,
+        'CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="%s/partitions-%dMiB.csv"'
+        % (MICROEVSE, megabytes),
+    ]
+    # The linker's option reaches a program that is declared afterwards, as ESP-IDF's is.
+    assert subprocess.run([out / "program"]).returncode == 0
 
 
 def frozen(manifest, monkeypatch):

@@ -15,7 +15,7 @@ import partitions  # noqa: E402
 from partitions import DATA, MB, find  # noqa: E402
 
 MICROEVSE = ROOT / "boards" / "micropython" / "MICROEVSE"
-FLASHING = (ROOT / "docs" / "flashing.md").read_text()
+PAGE = (ROOT / "docs" / "partitions.md").read_text()
 SECTOR = 4096
 # Fixed for good: chargers with these tables are out there. {label: (subtype, where, bytes)}.
 FOR_4_MB = {
@@ -89,7 +89,7 @@ def test_a_table_fits_its_flash_and_has_no_region_twice(layout):
 
 @pytest.mark.parametrize("layout", partitions.LAYOUTS)
 def test_regions_hold_what_they_are_for(layout):
-    """docs/flashing.md has the reasons."""
+    """docs/partitions.md has the reasons."""
     table = partitions.LAYOUTS[layout]
     # Security log: appended to, and the oldest sector is erased: three are needed to lose nothing.
     assert find(table, "seclog").size >= 3 * SECTOR
@@ -163,7 +163,7 @@ def test_the_virtual_board_has_these_tables():
 def test_the_document_has_every_region_with_its_size():
     for megabytes in PLACES:
         for label, (subtype, _, size) in PLACES[megabytes].items():
-            row = re.search(r"^\| `%s` \|.*$" % label, FLASHING, re.M)
+            row = re.search(r"^\| `%s` \|.*$" % label, PAGE, re.M)
             assert row, label
             assert "0x%02x" % subtype in row.group(), label
             assert "%d KB" % (size // 1024) in row.group(), (label, megabytes)

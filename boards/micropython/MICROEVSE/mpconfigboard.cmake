@@ -3,9 +3,16 @@
 
 set(IDF_TARGET esp32)
 
+# Size of the flash; CMAKE_ARGS=-DMICROEVSE_FLASH=8 (or 16) for another one.
+if(NOT MICROEVSE_FLASH)
+    set(MICROEVSE_FLASH 4)
+endif()
+
 # The path of a partition table is taken relative to the port, and this folder is elsewhere.
 file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.partitions
-    "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME=\"${MICROPY_BOARD_DIR}/partitions-4MiB.csv\"\n")
+    "CONFIG_ESPTOOLPY_FLASHSIZE_${MICROEVSE_FLASH}MB=y\n"
+    "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="
+    "\"${MICROPY_BOARD_DIR}/partitions-${MICROEVSE_FLASH}MiB.csv\"\n")
 
 # boards/sdkconfig.ble is left out on purpose: see mpconfigboard.h.
 set(SDKCONFIG_DEFAULTS
