@@ -112,15 +112,6 @@ FLASH_SIZES = {
 }  # bytes that each needs
 
 
-def for_flash(kind, size):
-    """Name of the largest layout of a kind ("slots" or "romfs") for a flash of `size` bytes.
-    ValueError if it is too small for any."""
-    fit = [n for n in LAYOUTS if n.rstrip("0123456789") == kind and FLASH_SIZES[n] <= size]
-    if not fit:
-        raise ValueError("no %s for a flash of %d KB" % (kind, size // 1024))
-    return max(fit, key=FLASH_SIZES.get)
-
-
 def find(table, label):
     """The partition of that name. KeyError if there is none."""
     for partition in table:

@@ -131,14 +131,6 @@ def test_the_base_image_is_built_with_these_tables(megabytes):
     assert partitions.from_csv(text) == partitions.LAYOUTS[layout]
 
 
-def test_the_largest_table_that_fits_is_chosen():
-    chosen = {size: partitions.for_flash("romfs", size * MB) for size in (4, 8, 16, 32)}
-    assert chosen == {4: "romfs", 8: "romfs8", 16: "romfs16", 32: "romfs16"}
-    assert partitions.for_flash("slots", 8 * MB) == "slots8"
-    with pytest.raises(ValueError, match="2048 KB"):
-        partitions.for_flash("slots", 2 * MB)
-
-
 def test_the_virtual_board_has_these_tables():
     """A new one, and for a flash without a table that of earlier versions."""
     text = (ROOT / "host_tests" / "twin" / "modules" / "esp32.py").read_text()
