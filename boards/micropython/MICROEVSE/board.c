@@ -103,8 +103,9 @@ void microevse_startup(void) {
         case RESET_REASON_CPU0_RTC_WDT:
             // Once: the reason is another one after it.
             REG_SET_BIT(RTC_CNTL_OPTIONS0_REG, RTC_CNTL_SW_SYS_RST);
-            for (;;) {
-            }
+            // It takes effect at once. If it should not, boot.py still opens by board.json.
+            esp_rom_delay_us(10000);
+            return;
         default:
             return; // floating since the reset
     }
