@@ -38,6 +38,16 @@ ROOM = {"lfs2": 0xA0000 - BLOCK, "romfs": 0xA0000 - 2 * BLOCK}
 LFS_BLOCK = 512
 
 
+# Number of the base image that an application in a ROMFS needs: that of the same sources.
+BASE = int(
+    re.search(
+        r"^NUMBER = (\d+)$",
+        (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py").read_text(),
+        re.M,
+    ).group(1)
+)
+
+
 class BundleError(Exception):
     """The request cannot be carried out; the text says why."""
 
@@ -157,17 +167,19 @@ def version_of(content):
     return found.group().decode()
 
 
-def make(content, version, board, format="lfs2", key=None):
-    """Bytes of a bundle of {place: bytes}; `key`: file with the private key."""
-    image, block = (lfs2(content), LFS_BLOCK) if format == "lfs2" else (romfs(content), 0)
-    return wrap(image, version, board, format, block, key)
+def make(content, version, board, format="lfs2", key=None, base=BASE):
+    """Bytes of a bundle of {place: bytes}; `key`: file with the private key; `base`: number of the
+    base image that it needs, if it is a ROMFS."""
+    if format == "lfs2":
+        return wrap(lfs2(content), version, board, format, LFS_BLOCK, key)
+    return wrap(romfs(content), version, board, format, 0, key, base)
 
 
-def wrap(image, version, board, format="lfs2", block=LFS_BLOCK, key=None):
+def wrap(image, version, board, format="lfs2", block=LFS_BLOCK, key=None, base=0):
     """Bytes of a bundle of an image that is there already."""
     name = signing.key_id(public(key)) if key else None
     digest = hashlib.sha256(image).digest()
-    signed = bundle.text(version, board, format, block, len(image), digest, name)
+    signed = bundle.text(version, board, format, block, len(image), digest, name, base)
     head = bundle.header(signed, sign(key, signed) if key else None)
     bundle.parse(head)
     return head + image
@@ -218,7 +230,8 @@ def _verify(args):
     keys = pathlib.Path(args.keys).read_text() if args.keys else None
     head = verify(pathlib.Path(args.bundle).read_bytes(), args.board, keys)
     known = "signature good" if keys else "signature not checked" if head.key else "not signed"
-    print(f"version {head.version} for {head.board}, {head.format}, {head.length} bytes, {known}")
+    kind = f"{head.format} for base image {head.base}" if head.base else head.format
+    print(f"version {head.version} for {head.board}, {kind}, {head.length} bytes, {known}")
 
 
 def main(argv=None):

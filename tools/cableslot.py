@@ -10,7 +10,7 @@ import image
 import partitions
 import slots
 from seriallink import Trouble
-from slots import BLOCK, HEADER, rom
+from slots import BLOCK, HEADER, bundle, rom
 from store.ramflash import RamFlash
 
 NAMES = ("app_a", "app_b")
@@ -46,8 +46,9 @@ def find(prompt):
     sizes = prompt.value(code, "s")
     if all(name in sizes for name in NAMES):
         return Slots(prompt, "lfs2", [(name, 0, sizes[name]) for name in NAMES])
-    whole = partitions.find(partitions.LAYOUTS["romfs"], "romfs").size
-    if sizes.get("romfs") == whole:
+    ours = [name for name in partitions.LAYOUTS if name.startswith("romfs")]
+    whole = sizes.get("romfs")
+    if whole in [partitions.find(partitions.LAYOUTS[name], "romfs").size for name in ours]:
         outer = Slots(prompt, "romfs", [("romfs", 0, whole)])
         head = outer.read(0, 0, rom.HEAD)
         if not head.startswith(rom.MAGIC):
@@ -102,12 +103,23 @@ class Slots:
         half = BLOCK // 2
         return self.read(index, at, half) + self.read(index, at + half, half)
 
+    def _check_base(self, needed):
+        """Trouble if the board's MicroPython is an older base image than `needed`."""
+        code = "try:\n from base_image import NUMBER as n\nexcept ImportError:\n n = 0"
+        there = self._prompt.value(code, "n")
+        if needed > there:
+            raise Trouble(
+                "the application needs base image %d, the board has %s: write a newer base image "
+                "with FIRMWARE= (that erases the chip)" % (needed, there or "none")
+            )
+
     def write(self, data, tell):
         """Write a bundle into the slot that would not start next. Returns that slot's name; None
         if the other slot holds this very application. tell(bytes written).
 
         Trouble if the flash does not hold what was sent.
         """
+        self._check_base(bundle.parse(data[:HEADER]).base)
         records = self.records()
         order = slots.choose(records)
         if order and records[order[0]].digest == data[HEADER - 32 : HEADER]:

@@ -64,9 +64,7 @@ def build():
     with open(OUT / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test workers want it, one builds
         _check_tools()
-        tree = OUT / TREE
-        if not (tree / ".ready").exists():
-            _unpack(tree)
+        tree = _tree()
         _run(["make", "-C", "mpy-cross", "-j2"], tree)
         _run(["make", "-C", "ports/unix", "-j2", "FROZEN_MANIFEST=%s" % MANIFEST, *OPTIONS], tree)
         made = OUT / "micropython"
@@ -74,6 +72,23 @@ def build():
         shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", fresh)
         os.replace(fresh, made)  # the old program may be running
         return made
+
+
+def sources():
+    """Path of MicroPython's sources. Raises Missing."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    with open(OUT / ".lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _tree()
+
+
+def _tree():
+    tree = OUT / TREE
+    if not (tree / ".ready").exists():
+        if not shutil.which("patch"):
+            raise Missing("no patch")
+        _unpack(tree)
+    return tree
 
 
 def _check_tools():

@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 # Images of a board's flash: file system, application slot, partition table.
 # MIT license; part of microevse
-"""usage: image.py BOARD [--layout slots|files|slots8|romfs] [-o DIR]    -> build/BOARD-image/
+"""usage: image.py BOARD [--layout LAYOUT] [-o DIR]    -> build/BOARD-image/
 
     app/             what `make build` makes
     partitions.bin   for 0x8000 (and partitions.csv)
     vfs.bin          littlefs of the partition `vfs`
-    app_a.bin        the first application slot, confirmed (layouts slots and slots8)
-    romfs.bin        both application slots in one ROMFS (layout romfs)
+    app_a.bin        the first application slot, confirmed (layouts slots, slots8, slots16)
+    romfs.bin        both application slots in one ROMFS (layouts romfs, romfs8, romfs16)
 
 With slots, what MicroPython starts (boot.py, main.py) lies in the partition `vfs` and starts
 the application of a slot, and updates go into the other one. With `files` the application
@@ -33,7 +33,9 @@ from slots import BLOCK, HEADER, rom  # noqa: E402
 
 VFS_BLOCK = 4096
 DEFAULT = "slots"
-CONTENTS = {"files": "vfs", "slots": "app_a", "slots8": "app_a", "romfs": "romfs"}
+_LIES_IN = {"files": "vfs", "slots": "app_a", "romfs": "romfs"}
+# Partition of the application for each layout.
+CONTENTS = {name: _LIES_IN[name.rstrip("0123456789")] for name in partitions.LAYOUTS}
 # The files that run before a slot is on the module path; an update of the slot does not change
 # them.
 START = (
@@ -48,9 +50,6 @@ START = (
     "lib/slots/__init__.mpy",
     "lib/slots/rom.mpy",
 )
-# Both slots of a ROMFS, in its partition: its head has a block of its own.
-ROM_SLOT = 0xA0000 - BLOCK
-ROM_SLOTS = (("app_a", BLOCK), ("app_b", BLOCK + ROM_SLOT))
 
 
 class DoesNotFit(ValueError):
@@ -91,6 +90,13 @@ def slot(data, size):
     return data[HEADER:] + b"\xff" * (size - BLOCK - used) + bundle.record(data), used + BLOCK
 
 
+def rom_slots(size):
+    """[(name, where in the partition, bytes)] of both slots of a ROMFS of `size` bytes: its head
+    has a block of its own."""
+    each = size // 2 // BLOCK * BLOCK - BLOCK
+    return [("app_a", BLOCK, each), ("app_b", BLOCK + each, each)]
+
+
 def romfs(inner, size):
     """A ROMFS of `size` bytes whose files are the slots: {name: all bytes of one}, or empty.
 
@@ -99,22 +105,23 @@ def romfs(inner, size):
     """
     from mpremote.romfs import VfsRomWriter
 
+    places = rom_slots(size)
     head = b""
     while True:
         writer = VfsRomWriter()
         base = len(head) and rom_base(head)
-        for name, at in ROM_SLOTS:
-            writer.mkfile(name, (ROM_SLOT, at - base))
+        for name, at, each in places:
+            writer.mkfile(name, (each, at - base))
         made = bytes(writer.finalise())
         if made == head:
             break
         head = made
     data = bytearray(b"\xff" * size)
     data[: len(head)] = head
-    for name, at in ROM_SLOTS:
+    for name, at, each in places:
         if name in inner:
-            data[at : at + ROM_SLOT] = inner[name]
-    if rom.files(data[: rom.HEAD]) != {name: (at, ROM_SLOT) for name, at in ROM_SLOTS}:
+            data[at : at + each] = inner[name]
+    if rom.files(data[: rom.HEAD]) != {name: (at, each) for name, at, each in places}:
         raise ValueError("the head of the ROMFS is not what was wanted")
     return bytes(data)
 
@@ -154,7 +161,7 @@ def images(app, layout, settings=None):
         else:
             vfs.update(start(app))
             if label == "romfs":
-                content, used = slot(packed(app, "romfs"), ROM_SLOT)
+                content, used = slot(packed(app, "romfs"), rom_slots(size)[0][2])
                 made[label] = romfs({"app_a": content}, size), BLOCK + used
             else:
                 made[label] = slot(packed(app), size)

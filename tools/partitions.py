@@ -5,10 +5,16 @@
 
 A table is a tuple of `Partition`. Layouts are for the whole flash of a board:
 
-    files    4 MB, stock MicroPython: the application lies in the file system
-    slots    4 MB, stock MicroPython: the application lies in one of two slots
-    slots8   8 MB, likewise with more of everything
-    romfs    4 MB, the MicroPython of boards/micropython: both slots in one ROMFS
+    files      4 MB, stock MicroPython: the application lies in the file system
+    slots      4 MB, stock MicroPython: the application lies in one of two slots
+    slots8     8 MB, likewise with more of everything
+    slots16    16 MB, likewise
+    romfs      4 MB, the MicroPython of boards/micropython: both slots in one ROMFS
+    romfs8     8 MB, likewise
+    romfs16    16 MB, likewise
+
+A change of the table erases what lies in it. So regions that no version uses yet have their places
+already: docs/partitions.md has them with the reasons for their sizes.
 """
 
 import argparse
@@ -42,43 +48,68 @@ _SUBTYPES = {
 # Subtypes 0x40 to 0xfe of data are free for applications; 0x8f is where MicroPython looks
 # for its ROMFS. MicroPython's own tables have `vfs` as fat and find it by its label.
 SLOT_A, SLOT_B, LISTS, JOURNAL, ROMFS = 0x42, 0x43, 0x41, 0x40, 0x8F
+SECLOG, SECRETS, HISTORY, MODEL, SPARE = 0x44, 0x45, 0x46, 0x47, 0x4F
 
-_HEAD = (
-    Partition("nvs", DATA, 0x02, 0x9000, 0x6000),
-    Partition("phy_init", DATA, 0x01, 0xF000, 0x1000),
-    Partition("factory", APP, 0x00, 0x10000, 0x1F0000),
-)
-_TAIL = (
-    Partition("lists", DATA, LISTS, 0x380000, 0x40000),
-    Partition("journal", DATA, JOURNAL, 0x3C0000, 0x40000),
-)
-LAYOUTS = {
-    "files": _HEAD + (Partition("vfs", DATA, 0x81, 0x200000, 0x180000),) + _TAIL,
-    "slots": _HEAD
-    + (
-        Partition("app_a", DATA, SLOT_A, 0x200000, 0xA0000),
-        Partition("app_b", DATA, SLOT_B, 0x2A0000, 0xA0000),
-        Partition("vfs", DATA, 0x81, 0x340000, 0x40000),
-    )
-    + _TAIL,
-    "slots8": _HEAD[:2]
-    + (
-        Partition("factory", APP, 0x00, 0x10000, 0x2F0000),
-        Partition("app_a", DATA, SLOT_A, 0x300000, 0x100000),
-        Partition("app_b", DATA, SLOT_B, 0x400000, 0x100000),
-        Partition("vfs", DATA, 0x81, 0x500000, 0x200000),
-        Partition("lists", DATA, LISTS, 0x700000, 0x80000),
-        Partition("journal", DATA, JOURNAL, 0x780000, 0x80000),
-    ),
-    "romfs": _HEAD
-    + (
-        Partition("romfs", DATA, ROMFS, 0x200000, 0x140000),
-        Partition("vfs", DATA, 0x81, 0x340000, 0x40000),
-    )
-    + _TAIL,
-}
 MB = 1024 * 1024
-FLASH_SIZES = {"files": 4 * MB, "slots": 4 * MB, "slots8": 8 * MB, "romfs": 4 * MB}
+_FACTORY = {4: 0x1F0000, 8: 0x2F0000, 16: 0x2F0000}
+# label: subtype, {MB of flash: (where, bytes)}. Fixed for good: whoever moves or shrinks one makes
+# each charger lose what lies there (host_tests/project/test_partitions.py).
+_REGIONS = {
+    "seclog": (SECLOG, {4: (0x360000, 0x8000), 8: (0x600000, 0x10000)}),
+    "secrets": (SECRETS, {4: (0x368000, 0x8000), 8: (0x610000, 0x10000)}),
+    "model": (MODEL, {4: (0x370000, 0x10000), 8: (0x620000, 0x20000)}),
+    "lists": (LISTS, {4: (0x380000, 0x28000), 8: (0x700000, 0x80000)}),
+    "history": (HISTORY, {4: (0x3A8000, 0x18000), 8: (0x640000, 0x40000)}),
+    "spare": (SPARE, {8: (0x680000, 0x80000)}),
+    "spare2": (SPARE, {16: (0x800000, 0x800000)}),
+    "journal": (JOURNAL, {4: (0x3C0000, 0x40000), 8: (0x780000, 0x80000)}),
+}
+_VFS = {4: (0x340000, 0x20000), 8: (0x500000, 0x100000)}
+# Both slots, or the ROMFS that holds them.
+_SLOTS = {4: (0x200000, 0xA0000), 8: (0x300000, 0x100000)}
+
+
+def _at(places, megabytes):
+    """The first 8 MB of a larger flash are used alike: the journal grows no further, because its
+    memory and its time at the start grow with it."""
+    return places.get(megabytes) or (places.get(8) if megabytes > 8 else None)
+
+
+def _layout(kind, megabytes):
+    found = [
+        Partition("nvs", DATA, 0x02, 0x9000, 0x6000),
+        Partition("phy_init", DATA, 0x01, 0xF000, 0x1000),
+        Partition("factory", APP, 0x00, 0x10000, _FACTORY[megabytes]),
+    ]
+    at, size = _at(_SLOTS, megabytes)
+    vfs, vfs_size = _at(_VFS, megabytes)
+    if kind == "files":
+        vfs, vfs_size = at, vfs + vfs_size - at
+    elif kind == "slots":
+        found.append(Partition("app_a", DATA, SLOT_A, at, size))
+        found.append(Partition("app_b", DATA, SLOT_B, at + size, size))
+    else:
+        found.append(Partition("romfs", DATA, ROMFS, at, 2 * size))
+    found.append(Partition("vfs", DATA, 0x81, vfs, vfs_size))
+    for label, (subtype, places) in _REGIONS.items():
+        place = _at(places, megabytes)
+        if place:
+            found.append(Partition(label, DATA, subtype, *place))
+    return tuple(sorted(found, key=lambda p: p.offset))
+
+
+LAYOUTS = {
+    "files": _layout("files", 4),
+    "slots": _layout("slots", 4),
+    "slots8": _layout("slots", 8),
+    "slots16": _layout("slots", 16),
+    "romfs": _layout("romfs", 4),
+    "romfs8": _layout("romfs", 8),
+    "romfs16": _layout("romfs", 16),
+}
+FLASH_SIZES = {
+    name: MB * int(re.search(r"[0-9]*$", name).group() or 4) for name in LAYOUTS
+}  # bytes that each needs
 
 
 def find(table, label):

@@ -20,6 +20,10 @@ from hal.partition import Flash
 NAMES = ("app_a", "app_b")
 # Where the chip runs code from its flash, both slots are files of this partition's ROMFS.
 ROM = "romfs"
+# Bytes of the smallest read of an image in littlefs, which then takes a whole block of 512 at a
+# time: a third of the reads at the start (host_tests/benches/bench_boot.py), each of which goes
+# through `_Image`. Buffers of 512 bytes in place of 128: two, and one for each open file.
+READ_SIZE = 256
 # The time that a version on trial may take from its start to its first tick, which sets the
 # watchdog anew. The watchdog resets a version that hangs before that: a failed start.
 TRIAL_MS = 60000
@@ -71,6 +75,16 @@ def takes(flash):
     return "lfs2" if isinstance(flash, Flash) else "romfs"
 
 
+def base():
+    """Number of the base image (boards/micropython/MICROEVSE/base_image.py); 0 if this MicroPython
+    is none."""
+    try:
+        from base_image import NUMBER
+    except ImportError:
+        return 0
+    return NUMBER
+
+
 def running():
     """Name of the running slot; None if the application of the file system runs."""
     for name in NAMES:
@@ -87,13 +101,16 @@ def _mount(name, flash, record):
     where = "/" + name
     if record.field("format") != takes(flash):
         raise ValueError("an image of another format")
+    if int(record.field("base") or 0) > base():
+        raise ValueError("it needs base image %s" % record.field("base"))
     if takes(flash) == "romfs":
         # MicroPython has mounted the outer ROMFS. A file in it is memory: its code runs in place.
         with open("/rom/" + name, "rb") as file:
             system = vfs.VfsRom(memoryview(file))
     else:
         block, length = int(record.field("block")), int(record.field("length"))
-        system = vfs.VfsLfs2(_Image(flash, block, length))
+        image = _Image(flash, block, length)
+        system = vfs.VfsLfs2(image, readsize=READ_SIZE, progsize=READ_SIZE)
     vfs.mount(system, where, readonly=True)
     try:
         # Opened now, while another slot can still be taken.

@@ -136,8 +136,8 @@ class Installer:
         newer_only = self._settings is not None and self._settings.get("UpdateNewerOnly")
         flash = self._slot[1]
         oldest = VERSION if newer_only else None
-        takes = appslot.takes(flash)
-        bundle.admit(head, self._name, slots.capacity(flash), keys(), oldest, takes)
+        takes, base = appslot.takes(flash), appslot.base()
+        bundle.admit(head, self._name, slots.capacity(flash), keys(), oldest, takes, base)
         if self._size is not None and self._size != slots.HEADER + head.length:
             whole = slots.HEADER + head.length
             raise ValueError("%d bytes, %d in its header" % (self._size, whole))

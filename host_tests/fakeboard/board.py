@@ -61,6 +61,7 @@ class FakeBoard:
         self.data.mkdir()
         self.flash = self.data / "flash.bin"
         self.chip, self.size, self.spoil = chip, size, spoil
+        self.base_image = image.bundle.BASE  # where the table has a ROMFS; else MicroPython's own
         self.boots = []  # "rom", "empty", "prompt", "charger": what each start led to
         self._reset_mark = self.folder / "reset"
         self.flash.write_bytes(b"\xff" * size)
@@ -175,6 +176,7 @@ class FakeBoard:
                 "flash_size": self.size,
                 "partitions": [(p.label, p.offset, p.size) for p in table if p.type],
                 "reset": str(self._reset_mark),
+                "base_image": any(p.label == "romfs" for p in table) * self.base_image,
             }
             path = self.folder / "about.json"
             path.write_text(json.dumps(about))

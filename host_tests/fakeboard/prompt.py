@@ -86,6 +86,14 @@ class _Module:
     pass
 
 
+class _BaseImage:
+    NUMBER = _board.get("base_image")
+
+
+if _BaseImage.NUMBER:
+    sys.modules["base_image"] = _BaseImage
+
+
 def _module(name, **members):
     module = _Module()
     for member in members:

@@ -362,13 +362,37 @@ def test_a_table_without_journal(boards):
     refused(flash(board), "'journal'", "FIRMWARE=")
 
 
+def test_an_application_for_a_newer_base_image_is_not_written(boards, tmp_path):
+    """By cable, too; the slots are as they were."""
+    board = boards()
+    versions = small_versions()
+    slotted(board, next(versions), "romfs")
+    folder = tmp_path / "app"
+    for path, data in next(versions).items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(data)
+    rom = partitions.find(partitions.LAYOUTS["romfs"], "romfs")
+    before = board.flash_read(rom.offset, rom.size)
+    number = image.bundle.BASE
+    for there in (0, number - 1):
+        board._stop()
+        board.base_image = there
+        board.start()
+        refused(
+            flash(board, "--app", folder),
+            "needs base image %d, the board has %s:" % (number, there or "none"),
+            "FIRMWARE=",
+        )
+        assert board.flash_read(rom.offset, rom.size) == before
+
+
 def test_a_file_system_that_is_too_small(boards, app):
     board = boards()
     without = tuple(p for p in partitions.LAYOUTS["slots"] if p.label != "app_b")
     board._stop()
     board.flash_write(partitions.TABLE_AT, partitions.to_binary(without))
     board.start()
-    refused(flash(board, "--app", app), "256 KB", "FIRMWARE=")
+    refused(flash(board, "--app", app), "128 KB", "FIRMWARE=")
     assert "main.py" not in board.files(), "nothing was copied"
 
 

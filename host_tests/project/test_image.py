@@ -5,6 +5,7 @@ MicroPython's own file system, boards/micropython against the rules of its manif
 
 import hashlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -83,19 +84,6 @@ def test_unsound_tables_are_refused(bad, words):
         partitions.check((first._replace(offset=0x8000),), 4 * partitions.MB)
 
 
-def test_the_virtual_board_has_one_of_these_tables():
-    text = (ROOT / "host_tests" / "twin" / "modules" / "esp32.py").read_text()
-    there = {}
-    row = r'"(\w+)": \((\d), (0x[0-9A-Fa-f]+|\d+), (0x[0-9A-Fa-f]+), (0x[0-9A-Fa-f]+)\)'
-    for label, kind, _subtype, offset, size in re.findall(row, text):
-        there[label] = (int(kind), int(offset, 0), int(size, 0))
-    ours = [
-        {p.label: (p.type, p.offset, p.size) for p in table}
-        for table in partitions.LAYOUTS.values()
-    ]
-    assert there in ours
-
-
 READ = """
 import hashlib, os, sys, vfs
 f = open(sys.argv[1], 'rb')
@@ -147,7 +135,7 @@ def digests(files):
     return {path: hashlib.sha256(content).hexdigest() for path, content in files.items()}
 
 
-@pytest.mark.parametrize("layout", ["files", "slots", "slots8"])
+@pytest.mark.parametrize("layout", ["files", "slots", "slots8", "slots16"])
 def test_micropython_reads_every_file_of_an_image(layout, tmp_path):
     if not tool("micropython"):
         pytest.skip("NOT RUN: micropython is missing")
@@ -190,12 +178,13 @@ for name in ('app_a', 'app_b'):
 """
 
 
-def test_micropython_finds_both_slots_of_a_rom_at_whole_blocks(tmp_path):
+@pytest.mark.parametrize("layout", ["romfs", "romfs8", "romfs16"])
+def test_micropython_finds_both_slots_of_a_rom_at_whole_blocks(tmp_path, layout):
     """The places that lib/slots/rom.py reads from the head are those of MicroPython's VfsRom."""
     if not tool("micropython"):
         pytest.skip("NOT RUN: micropython is missing")
-    data = image.images(sample(), "romfs")["romfs"][0]
-    assert len(data) == partitions.find(partitions.LAYOUTS["romfs"], "romfs").size
+    data = image.images(sample(), layout)["romfs"][0]
+    assert len(data) == partitions.find(partitions.LAYOUTS[layout], "romfs").size
     (tmp_path / "rom").write_bytes(data)
     (tmp_path / "read.py").write_text(ROM)
     command = [tool("micropython"), "-X", "heapsize=4m", tmp_path / "read.py", tmp_path / "rom"]
@@ -207,6 +196,9 @@ def test_micropython_finds_both_slots_of_a_rom_at_whole_blocks(tmp_path):
     ], done.stdout + done.stderr
     for at, size in places.values():
         assert at % BLOCK == size % BLOCK == 0
+    if layout != "romfs":
+        assert [size for _, size in places.values()] == [0x100000 - BLOCK] * 2
+        return
     # The unit tests of both interpreters have this head as bytes.
     assert data.startswith(ROM_HEAD) and data[len(ROM_HEAD) : BLOCK].strip(b"\xff") == b""
     assert [(0x200000 + at, size) for at, size in places.values()] == list(SLOTS["romfs"])
@@ -260,20 +252,15 @@ def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatc
 # -- the build description for MicroPython ---------------------------------------------------
 
 
-def test_the_build_has_the_table_with_both_slots_in_one_romfs():
-    table = partitions.from_csv((MICROEVSE / "partitions-4MiB.csv").read_text())
-    assert table == partitions.LAYOUTS["romfs"]
-    stock = partitions.LAYOUTS["slots"]
-    romfs, first, last = (
-        partitions.find(table, "romfs"),
-        partitions.find(stock, "app_a"),
-        partitions.find(stock, "app_b"),
-    )
-    assert romfs.offset == first.offset
-    assert romfs.size == first.size + last.size == last.offset + last.size - first.offset
-    # Everything else is where it is for stock MicroPython: the journal survives the change.
-    rest = [p for p in stock if p.label not in ("app_a", "app_b")]
-    assert [p for p in table if p.label != "romfs"] == rest
+CMAKE = """
+cmake_minimum_required(VERSION 3.16)
+set(MICROPY_BOARD_DIR %s)
+include(${MICROPY_BOARD_DIR}/mpconfigboard.cmake)
+project(base C)
+add_library(own STATIC own.c more.c)
+add_executable(program main.c)
+target_link_libraries(program own)
+"""
 
 
 def test_every_file_that_the_build_names_is_there():
@@ -281,17 +268,44 @@ def test_every_file_that_the_build_names_is_there():
     named = re.findall(r"\$\{MICROPY_BOARD_DIR\}/([\w.-]+)", text)
     assert sorted(set(named)) == [
         "board.c",
+        "heap.c",
         "manifest.py",
-        "partitions-4MiB.csv",
+        "partitions-",  # and the size of the flash, test_partitions has them
         "sdkconfig.board",
     ]
     for name in named:
-        assert (MICROEVSE / name).exists(), name
+        assert (MICROEVSE / name).exists() or name == "partitions-", name
     assert "#define MICROPY_VFS_ROM (1)" in (MICROEVSE / "mpconfigboard.h").read_text()
     options = (MICROEVSE / "sdkconfig.board").read_text().split()
-    assert "CONFIG_ESPTOOLPY_FLASHSIZE_4MB=y" in options
     assert "CONFIG_PARTITION_TABLE_CUSTOM=y" in options
-    assert partitions.FLASH_SIZES["romfs"] == 4 * partitions.MB
+    assert not [line for line in options if "FLASHSIZE" in line], "it is told with the table"
+
+
+@pytest.mark.parametrize("megabytes", (4, 8, 16))
+def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes):
+    """The first lines of MicroPython's CMakeLists.txt, without ESP-IDF."""
+    cmake = shutil.which("cmake")
+    if not cmake:
+        pytest.skip("NOT RUN: cmake is missing")
+    (tmp_path / "CMakeLists.txt").write_text(CMAKE % MICROEVSE)
+    (tmp_path / "main.c").write_text("int answer(void); int main(void) { return answer(); }\n")
+    (tmp_path / "more.c").write_text(
+        "int gc_get_max_new_split(void); int answer(void) { return gc_get_max_new_split(); }\n"
+        "int __wrap_gc_get_max_new_split(void) { return 0; }\n"
+    )
+    (tmp_path / "own.c").write_text("int gc_get_max_new_split(void) { return 1; }\n")
+    size = ["-DMICROEVSE_FLASH=%d" % megabytes] if megabytes > 4 else []
+    out = tmp_path / "out"
+    subprocess.run([cmake, "-S", tmp_path, "-B", out, *size], check=True, capture_output=True)
+    subprocess.run([cmake, "--build", out], check=True, capture_output=True)
+    lines = (out / "sdkconfig.partitions").read_text().splitlines()
+    assert lines == [
+        "CONFIG_ESPTOOLPY_FLASHSIZE_%dMB=y" % megabytes,
+        'CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="%s/partitions-%dMiB.csv"'
+        % (MICROEVSE, megabytes),
+    ]
+    # The linker's option reaches a program that is declared afterwards, as ESP-IDF's is.
+    assert subprocess.run([out / "program"]).returncode == 0
 
 
 def frozen(manifest, monkeypatch):
@@ -332,6 +346,7 @@ def frozen(manifest, monkeypatch):
     return found
 
 
+BASE = {"base_image.py"}
 MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
 
 
@@ -340,7 +355,7 @@ def test_the_manifest_freezes_microdot_and_what_starts(monkeypatch):
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
     code = {name for name in names if name.endswith(".py")}
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code
+    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code | BASE
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):
@@ -353,5 +368,5 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         for p in DEVICE_FILES
         if base in p.parents
     }
-    assert set(found) == wanted | MICRODOT
+    assert set(found) == wanted | MICRODOT | BASE
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

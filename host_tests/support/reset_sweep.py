@@ -204,6 +204,18 @@ def _shadow(b):
         (folder / (name + ".py")).write_text("raise ImportError('an old one')\n")
 
 
+def _nvs(byte):
+    """The NVS and the file system: nothing says which pins are outputs."""
+
+    def damage(b):
+        with open(b.twin.data / "flash.bin", "r+b") as flash:
+            flash.seek(0x9000)
+            flash.write(bytes([byte]) * 0x6000)
+        b.twin.change(fs="corrupt")
+
+    return damage
+
+
 DAMAGES = {
     "nothing": lambda b: None,
     "board.json cut off": _file("board.json", '{"connectors": [{"id": 1, "contac'),
@@ -216,9 +228,17 @@ DAMAGES = {
     "modules that fail": _file("break", ""),
     "file system damaged": lambda b: b.twin.change(fs="corrupt"),
     "file system made anew": lambda b: b.twin.change(fs="empty"),
+    "NVS erased, file system damaged": _nvs(0xFF),
+    "NVS and file system damaged": _nvs(0x5A),
 }
 # Stock MicroPython runs boot.py from the file system: without that nothing opens.
-NEEDS_OWN_IMAGE = ("file system damaged", "file system made anew", "old modules")
+NEEDS_OWN_IMAGE = (
+    "file system damaged",
+    "file system made anew",
+    "old modules",
+    "NVS erased, file system damaged",
+    "NVS and file system damaged",
+)
 
 
 async def after_damage(folder, damage, cause="panic", board=ONE, image="own", error="MemoryError"):

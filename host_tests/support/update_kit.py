@@ -21,6 +21,7 @@ BOARD = "esp32_devkitc"
 # Where the partition table has the slots.
 SLOT_AT = {"app_a": 0x200000, "app_b": 0x2A0000}
 SLOT_SIZE = 0xA0000
+NOT_BUILT = ("package.json", "manifest.mpy")
 # A trial of a new version takes minutes. One test waits for it; in others it is made shorter.
 _TRIAL = (ROOT / "firmware" / "upkeep" / "trial.py").read_text()
 _TIME = 'settings.get("UpdateTrialTime")'
@@ -44,7 +45,8 @@ def content(version):
     found = {}
     for folder, place in ((firmware, ""), (lib, "lib/")):
         for path in sorted(folder.rglob("*")):
-            if path.is_file():
+            # Types and lists for `mip` stay here (tools/build.py).
+            if path.is_file() and path.suffix != ".pyi" and path.name not in NOT_BUILT:
                 found[place + str(path.relative_to(folder))] = path.read_bytes()
     found["version.mpy"] = compiled(f"VERSION = {version!r}\n")
     return found
@@ -58,10 +60,10 @@ def application(version):
 
 
 @functools.lru_cache(maxsize=None)
-def make(version, board=BOARD, format="lfs2", key=None, broken=()):
+def make(version, board=BOARD, format="lfs2", key=None, broken=(), base=bundle.BASE):
     """A bundle; `broken`: pairs (place without its suffix, source) that replace modules of it."""
     files = dict(content(version))
     for name, source in broken:
         assert name + ".mpy" in files, name
         files[name + ".mpy"] = compiled(source)
-    return bundle.make(files, version, board, format, key)
+    return bundle.make(files, version, board, format, key, base)

@@ -186,10 +186,16 @@ class Control:
         return {
             "ok": True,
             "ops": ops,
+            "reads": flash.reads if flash else {},
             "erases": _erases(),
             "overwrites": overwrites,
             "queued": queued,
         }, None
+
+    def do__modules(self, cmd):
+        """Files of the modules that are loaded."""
+        found = [getattr(module, "__file__", None) for module in sys.modules.values()]
+        return {"ok": True, "files": [file for file in found if file]}, None
 
     def do__heap(self, cmd):
         """After a collection, in bytes: taken since the firmware began, the twin's own included

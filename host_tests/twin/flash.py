@@ -37,6 +37,7 @@ class Flash:
         self.size = size
         self.ops = 0  # pages programmed and sectors erased
         self.erases = {}  # sector number: how often, since this object was made
+        self.reads = {}  # {partition: [reads by the program, bytes]}
         self.overwrites = 0  # bits asked to be 1 that were 0: a program that needed an erase
         try:
             there = os.stat(path)[6]
@@ -122,6 +123,11 @@ class Flash:
         self._check(addr, len(data))
         self._put(addr, data)
         self._clock.spend(2 * _PROGRAM_US)
+
+    def preset(self, addr, data):
+        """What is there before the program runs, as a cable writes it: no operation, no time."""
+        self._check(addr, len(data))
+        self._put(addr, data)
 
     def _power_fails(self):
         self.ops += 1

@@ -198,6 +198,13 @@ def split_address(text):
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
+BASE_IMAGE = int(
+    (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py")
+    .read_text()
+    .rpartition("NUMBER = ")[2]
+)
+
+
 class Twin:
     """One charger. `settle` may be set to an async callable(tx_bytes): see hold mode in pace.py.
 
@@ -394,9 +401,14 @@ class Twin:
         self._options.update(options)
 
     async def flash(self):
-        """{"ops", "erases", "overwrites"} of the raw flash since this boot, and "queued": events
-        that the journal holds for delivery (None before it is there)."""
+        """{"ops", "erases", "overwrites"} of the raw flash since this boot, "reads": {partition:
+        [reads, bytes]}, and "queued": events that the journal holds for delivery (None before it
+        is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
+
+    async def modules(self):
+        """Files of the modules that are loaded, the twin's own among them."""
+        return (await self._ask({"do": "_modules"}, ANSWER_S))["files"]
 
     async def heap(self):
         """{"taken", "free", "own", "largest"} in bytes, after a collection: taken since the
@@ -586,6 +598,7 @@ class Twin:
             firmware=self._firmware,
             rom=str(self._rom) if self._rom else None,
             romfs=self.runtime == "micropython" and not self._rom and self._rom_size() > 0,
+            base_image=self._options.get("base_image", BASE_IMAGE),
             site=self._site(),
             web=list(self._web),
             spare_port=self._spare_port,

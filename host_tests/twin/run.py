@@ -217,6 +217,7 @@ class Board:
             self._corrupted()
         if self.start.get("romfs"):
             self.rom = self._map_rom()
+            self._base_image(start["base_image"])
         self._limit_heap()
         # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
         nothing = start.get("fs") == "empty" and start.get("image") != "own"
@@ -258,19 +259,32 @@ class Board:
             return
         import esp32
         from binascii import crc32
+        from twin.chip import RESETS
 
         kept = bytearray(40)
         try:
             size = esp32.NVS("microevse").get_blob("outputs", kept) - 4
         except OSError:
-            return
+            size = 0
         told = int.from_bytes(kept[size : size + 4], "little")
         if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
             for output in kept[1:size]:
                 self.state.world.drive(output & 127, output >> 7)
+        elif RESETS[self.start["kind"]][1]:
+            self.reset("system")  # a CPU reset, and nobody knows what is driven
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))
+
+    @staticmethod
+    def _base_image(number):
+        """The module that is frozen into a base image says which one it is; 0: none."""
+
+        class base_image:
+            NUMBER = number
+
+        if number:
+            sys.modules["base_image"] = base_image
 
     @staticmethod
     def _map_rom():

@@ -308,3 +308,21 @@ def test_versions_are_numbers_in_their_order():
         ("1..3", [1, 0, 3]), ("1.x.3", [1, 0, 3]),
     ):  # fmt: skip
         assert bundle.order(text) == numbers, text
+
+
+def test_a_bundle_that_needs_a_newer_base_image_is_refused_in_a_sentence():
+    def admit(needs, there):
+        head = parsed(lines(format="romfs", block=0, base=needs))
+        assert head.base == needs
+        bundle.admit(head, "b", 8192, [], None, "romfs", there)
+
+    for needs, there in ((0, 0), (0, 1), (1, 1), (1, 2), (2, 2), (7, None)):
+        admit(needs, there)
+    for needs, there, word in ((1, 0, "none"), (2, 1, "1"), (10, 9, "9")):
+        said = str(raises(ValueError, admit, needs, there))
+        assert said == (
+            "it needs base image %d, this board has %s: write the base image by cable"
+            % (needs, word)
+        )
+    assert b"base" not in lines()  # versions from before there was a number take it
+    raises(ValueError, parsed, lines(base=1).replace(b"base 1", b"base x"))

@@ -6,6 +6,7 @@
     version 1.4.0
     board esp32_devkitc
     format lfs2            or romfs
+    base 1                 number of the base image that it needs; without this line: any
     block 512              of the file system; 0 for romfs
     length 335872          bytes of the image that follows
     sha256 ...             of the image, hexadecimal
@@ -26,7 +27,7 @@ FORMATS = ("lfs2", "romfs")
 _BODY = HEADER - 32
 _SIGNATURE = b"\nsignature "
 _NEEDED = ("version", "board", "format", "block", "length", "sha256")
-_KNOWN = _NEEDED + ("key", "signature")
+_KNOWN = _NEEDED + ("base", "key", "signature")
 _LONGEST = 32  # of a version or a board's name
 
 
@@ -37,6 +38,7 @@ class Header:
         self.version = fields["version"]
         self.board = fields["board"]
         self.format = fields["format"]
+        self.base = _number(fields, "base") if "base" in fields else 0
         self.block = _number(fields, "block")
         self.length = _number(fields, "length")
         self.sha256 = _bytes(fields, "sha256")
@@ -101,10 +103,13 @@ def parse(data):
     return Header(fields, text.partition(_SIGNATURE)[0] + b"\n", signature)
 
 
-def text(version, board, format, block, length, sha256, key=None):
-    """The lines that a signature is over. sha256: 32 bytes."""
-    lines = ["version " + version, "board " + board, "format " + format, "block %d" % block]
-    lines += ["length %d" % length, "sha256 " + hexlify(sha256).decode()]
+def text(version, board, format, block, length, sha256, key=None, base=0):
+    """The lines that a signature is over. sha256: 32 bytes. base: of the base image that is
+    needed, 0: any."""
+    lines = ["version " + version, "board " + board, "format " + format]
+    if base:
+        lines.append("base %d" % base)
+    lines += ["block %d" % block, "length %d" % length, "sha256 " + hexlify(sha256).decode()]
     if key:
         lines.append("key " + key)
     return MAGIC + FORMAT + b"\n" + "\n".join(lines).encode() + b"\n"
@@ -132,17 +137,20 @@ def order(version):
     return numbers
 
 
-def admit(head, board, room, keys, oldest=None, format=None):
+def admit(head, board, room, keys, oldest=None, format=None, base=None):
     """Raise ValueError unless this bundle may be put on this board.
 
     board: its name; room: bytes of a slot; keys: lines of keys.load(), empty where no signature is
     needed; oldest: version before which none is taken, None: any; format: of images that this
-    board's MicroPython runs, None: any.
+    board's MicroPython runs, None: any; base: number of its base image, None: any.
     """
     if head.board != board:
         raise ValueError("a bundle for board %s, this is %s" % (head.board, board))
     if format is not None and head.format != format:
         raise ValueError("an image in %s, this board runs %s" % (head.format, format))
+    if base is not None and head.base > base:
+        why = "it needs base image %d, this board has %s: write the base image by cable"
+        raise ValueError(why % (head.base, base or "none"))
     if not 0 < head.length <= room:
         raise ValueError("%d bytes do not fit into %d" % (head.length, room))
     if len(head.sha256) != 32:

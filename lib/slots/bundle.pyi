@@ -9,6 +9,7 @@ class Header:
     version: Any
     board: Any
     format: Any
+    base: Any
     block: int
     length: Any
     sha256: Any
@@ -20,10 +21,23 @@ class Header:
 def foreign(data: bytes) -> bool: ...
 def parse(data: bytes) -> Any: ...
 def text(
-    version: Any, board: Any, format: Any, block: int, length: Any, sha256: Any, key: Any = ...
+    version: Any,
+    board: Any,
+    format: Any,
+    block: int,
+    length: Any,
+    sha256: Any,
+    key: Any = ...,
+    base: int = ...,
 ) -> str: ...
 def header(signed: Any, signature: Any = ...) -> Any: ...
 def order(version: Any) -> Any: ...
 def admit(
-    head: bytes, board: Any, room: Any, keys: Any, oldest: Any = ..., format: Any = ...
+    head: bytes,
+    board: Any,
+    room: Any,
+    keys: Any,
+    oldest: Any = ...,
+    format: Any = ...,
+    base: Any = ...,
 ) -> None: ...

@@ -15,6 +15,7 @@ package(
     base_path=glob("../../../.venv/lib/python3*/site-packages")[0],
     opt=2,
 )
+freeze(".", ("base_image.py",), opt=2)
 freeze("../../../lib", ("slots/__init__.py", "slots/rom.py"), opt=2)
 freeze(
     "../../../firmware",

@@ -3,6 +3,7 @@
 """Partitions and NVS on the flash model, heap figures, the chip's own temperature."""
 
 import json
+import os
 import struct
 from binascii import crc32
 
@@ -13,18 +14,35 @@ HEAP_EXEC = 1
 WAKEUP_ALL_LOW = False
 WAKEUP_ANY_HIGH = True
 
-# label: (type, subtype, address, size); a 4 MB image with application slots, journal and lists,
-# where the flash has no table of its own
-_TABLE = {
-    "nvs": (1, 2, 0x9000, 0x6000),
-    "phy_init": (1, 1, 0xF000, 0x1000),
-    "factory": (0, 0, 0x10000, 0x1F0000),
-    "app_a": (1, 0x42, 0x200000, 0xA0000),
-    "app_b": (1, 0x42, 0x2A0000, 0xA0000),
-    "vfs": (1, 0x81, 0x340000, 0x40000),
-    "lists": (1, 0x41, 0x380000, 0x40000),
-    "journal": (1, 0x40, 0x3C0000, 0x40000),
-}
+# label: (type, subtype, address, size) of a new 4 MB flash, as tools/partitions.py has it. Text:
+# only the flash needs it.
+_TABLE = """
+nvs 1 0x02 0x9000 0x6000
+phy_init 1 0x01 0xF000 0x1000
+factory 0 0x00 0x10000 0x1F0000
+app_a 1 0x42 0x200000 0xA0000
+app_b 1 0x43 0x2A0000 0xA0000
+vfs 1 0x81 0x340000 0x20000
+seclog 1 0x44 0x360000 0x8000
+secrets 1 0x45 0x368000 0x8000
+model 1 0x47 0x370000 0x10000
+lists 1 0x41 0x380000 0x28000
+history 1 0x46 0x3A8000 0x18000
+journal 1 0x40 0x3C0000 0x40000
+"""
+# A flash that is there and has no table is one of an earlier version. Option `older_table`: a new
+# flash is such a one.
+_OLDER = """
+nvs 1 0x02 0x9000 0x6000
+phy_init 1 0x01 0xF000 0x1000
+factory 0 0x00 0x10000 0x1F0000
+app_a 1 0x42 0x200000 0xA0000
+app_b 1 0x43 0x2A0000 0xA0000
+vfs 1 0x81 0x340000 0x40000
+lists 1 0x41 0x380000 0x40000
+journal 1 0x40 0x3C0000 0x40000
+"""
+_NVS_AT = 0x9000
 _BLOCK = 4096
 _INVALID_SIZE = 0x104
 _NOT_FOUND = 0x105
@@ -38,15 +56,40 @@ def _flash():
     if flash is None:
         from twin.flash import Flash
 
+        path = _s.options.get("data", ".") + "/flash.bin"
+        fresh = _new(path) and not _s.options.get("older_table")
         flash = _s.flash = Flash(
-            _s.options.get("data", ".") + "/flash.bin",
+            path,
             _s.clock,
             _s.world.rng,
             cut=lambda: _s.reset("power"),
             cut_at=_s.options.get("flash_cut_at"),
         )
-        flash.table = _read_table(flash) or _TABLE
+        if fresh:
+            _write_table(flash)
+        flash.table = _read_table(flash) or dict(_rows(_OLDER))
     return flash
+
+
+def _new(path):
+    try:
+        return os.stat(path)[6] == 0
+    except OSError:
+        return True
+
+
+def _rows(text):
+    for line in text.strip().split("\n"):
+        label, kind, subtype, at, size = line.split()
+        yield label, (int(kind), int(subtype, 0), int(at, 0), int(size, 0))
+
+
+def _write_table(flash):
+    made = b""
+    for label, place in _rows(_TABLE):
+        made += struct.pack("<HBBII", 0x50AA, *place)
+        made += label.encode() + bytes(20 - len(label))
+    flash.preset(_TABLE_AT, made)
 
 
 def _read_table(flash):
@@ -108,7 +151,11 @@ class Partition:
 
     def readblocks(self, block, buf, offset=0):
         _s.clock.entered()
-        _flash().read(self._range(block, buf, offset), buf)
+        flash = _flash()
+        count = flash.reads.setdefault(self._label, [0, 0])
+        count[0] += 1
+        count[1] += len(buf)
+        flash.read(self._range(block, buf, offset), buf)
 
     def writeblocks(self, block, buf, offset=None):
         """Without `offset` the blocks are erased first; with it, only programmed."""
@@ -168,7 +215,7 @@ class NVS:
         best = (0, {})
         for half in (0, 1):
             head = bytearray(12)
-            at = _TABLE["nvs"][2] + half * self._HALF
+            at = _NVS_AT + half * self._HALF
             _flash().read(at, head)
             generation = int.from_bytes(head[:4], "little")
             size = int.from_bytes(head[4:8], "little")
@@ -238,7 +285,7 @@ class NVS:
         generation += 1
         head = generation.to_bytes(4, "little") + len(body).to_bytes(4, "little")
         head += (crc32(head + body) & 0xFFFFFFFF).to_bytes(4, "little")
-        at = _TABLE["nvs"][2] + (generation & 1) * self._HALF
+        at = _NVS_AT + (generation & 1) * self._HALF
         # The real store appends 32 bytes and rarely erases: its time, not this format's.
         _flash().store(at, head + body)
         self._changes = {}

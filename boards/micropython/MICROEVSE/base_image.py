@@ -1,0 +1,11 @@
+# What an application finds in this base image.
+# MIT license; part of microevse
+"""The number rises when an application begins to need what older base images do not have: other
+frozen start code, an option of MicroPython, another version of `.mpy` files. Bundles carry the
+number that they need (tools/bundle.py), and a charger takes none that needs a higher one than its
+own. A base image is written by cable only.
+
+    1    ROMFS, heap of 144 KiB, slots in the partition `romfs`; .mpy version 6
+"""
+
+NUMBER = 1
