@@ -4,6 +4,7 @@
 MicroPython's own file system, boards/micropython against the rules of its manifests."""
 
 import hashlib
+import pathlib
 import re
 import subprocess
 import sys
@@ -294,6 +295,19 @@ def test_every_file_that_the_build_names_is_there():
     assert partitions.FLASH_SIZES["romfs"] == 4 * partitions.MB
 
 
+class Options:
+    """As MicroPython's manifestfile gives them to an included manifest."""
+
+    def __init__(self, given):
+        self._given = dict(given)
+
+    def defaults(self, **values):
+        self._given = {**values, **self._given}
+
+    def __getattr__(self, name):
+        return self._given[name]
+
+
 def frozen(manifest, monkeypatch):
     """{path on the device: file} of a manifest, by the rules of MicroPython's manifestfile:
     paths relative to the manifest, only files that exist, only known functions and options."""
@@ -306,11 +320,11 @@ def frozen(manifest, monkeypatch):
         assert path not in found, "frozen twice: " + path
         found[path] = file
 
-    def include(path):
+    def include(path, **options):
         if path.startswith("$(PORT_DIR)/"):
             ports.append(path)  # MicroPython's own
             return
-        execute((MICROEVSE / path).resolve())
+        execute((MICROEVSE / path).resolve(), options)
 
     def package(name, files=None, base_path=".", opt=None):
         base = (MICROEVSE / base_path).resolve()
@@ -322,9 +336,13 @@ def frozen(manifest, monkeypatch):
         for file in script:
             add((MICROEVSE / path).resolve(), file, opt)
 
-    def execute(path):
-        names = {"include": include, "package": package, "freeze": freeze}
-        exec(compile(path.read_text(), str(path), "exec"), names)
+    def freeze_mpy(path, script):
+        add(pathlib.Path(path), script, 2)
+
+    def execute(path, options=()):
+        known = {"include": include, "package": package, "freeze": freeze}
+        known.update(freeze_mpy=freeze_mpy, options=Options(options))
+        exec(compile(path.read_text(), str(path), "exec"), known)
 
     monkeypatch.chdir(MICROEVSE)  # as manifestfile does
     execute(manifest)
@@ -332,15 +350,15 @@ def frozen(manifest, monkeypatch):
     return found
 
 
-MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
+BESIDE = {"microdot/__init__.py", "microdot/microdot.py", "application_names.mpy"}
 
 
-def test_the_manifest_freezes_microdot_and_what_starts(monkeypatch):
+def test_the_manifest_freezes_microdot_names_and_what_starts(monkeypatch):
     if not (ROOT / ".venv").exists():
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
     code = {name for name in names if name.endswith(".py")}
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code
+    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == BESIDE | code
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):
@@ -353,5 +371,5 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         for p in DEVICE_FILES
         if base in p.parents
     }
-    assert set(found) == wanted | MICRODOT
+    assert set(found) == wanted | BESIDE
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)
