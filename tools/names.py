@@ -1,6 +1,7 @@
 # The names of the application, for freezing them into the base image.
 # MIT license; part of microevse
-"""usage: names.py [FILE.mpy]    prints how many there are; writes the module that has them
+"""usage: names.py [FILE.mpy]    prints how many there are, and what they take of the flash; writes
+the module that has them
 
 MicroPython keeps every name once (a qstr): names of its own image in flash, those of a module
 that it imports in the heap, where an entry takes 7 bytes at 32 bit. Also a constant string of a
@@ -165,6 +166,12 @@ def application(slots=True):
     return sorted(name for name in found if name and len(name.encode()) <= LONGEST)
 
 
+def flash(names):
+    """Bytes that these names take of the flash, if MicroPython has none of them: each a pointer, a
+    hash of 2 bytes and a length (py/qstr.h), 2 bytes in the table of the module, and its text."""
+    return sum(4 + 2 + 1 + 2 + len(name.encode()) + 1 for name in names)
+
+
 def module(names):
     """A .mpy file with these names and code that does nothing."""
     empty = compiled("", MODULE[:-3] + "py")
@@ -193,6 +200,6 @@ def write(slots=True):
 
 if __name__ == "__main__":
     found = application()
-    print("%d names, %d bytes of text" % (len(found), sum(len(n.encode()) + 1 for n in found)))
+    print("%d names, at most %d bytes of flash" % (len(found), flash(found)))
     if len(sys.argv) > 1:
         pathlib.Path(sys.argv[1]).write_bytes(module(found))

@@ -127,6 +127,10 @@ def base_image():
         print(form % (*rows[name], sum(rows[name]), name))
     sums = [sum(column) for column in zip(*rows.values())]
     print(form % (*sums, sum(sums), "in all, of %d" % memory_budget.IMPORTS))
+    packages = _sum([(name, sum(row)) for name, row in rows.items()])
+    print("by package:")
+    for package in sorted(packages, key=packages.get, reverse=True):
+        print("  %9d  %s" % (packages[package], package))
 
 
 def main(arguments):

@@ -48,8 +48,9 @@ def test_importing_the_application_takes_at_most_95_kb(interpreter):
         print("%7d  %s" % (size, cause))
     print("%7d  in all, of %d" % (sum(sums), memory_budget.IMPORTS))
     assert sum(sums) <= memory_budget.IMPORTS
-    # The causes are not guessed: hardly anything is left, but for the buffer of the log lines.
-    assert sums[-1] < 0.15 * sum(sums)
+    # The causes are no guess: what they do not explain is little. It would be more, too, if the
+    # base image did not know the constant strings.
+    assert sums[-1] < 0.12 * sum(sums)
 
 
 def test_the_application_is_imported_from_the_slot_in_place(interpreter):

@@ -358,7 +358,10 @@ def test_the_manifest_freezes_microdot_names_and_what_starts(monkeypatch):
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
     code = {name for name in names if name.endswith(".py")}
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == BESIDE | code
+    found = frozen(MICROEVSE / "manifest.py", monkeypatch)
+    assert set(found) == BESIDE | code
+    known = found["application_names.mpy"].read_bytes()
+    assert b"/app_a/lib/station/station.mpy\0" in known and b"station.station\0" in known
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):
@@ -372,4 +375,6 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         if base in p.parents
     }
     assert set(found) == wanted | BESIDE
+    # Nothing is imported from a slot: the names of its files would be flash for nothing.
+    assert b"/app_a/" not in found["application_names.mpy"].read_bytes()
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

@@ -18,6 +18,7 @@ import tools_paths  # noqa: F401 (import paths)
 import build
 import bundle
 import image
+import names
 import partitions
 
 # Of the 640 KiB of a slot.
@@ -77,4 +78,6 @@ def lines():
         except frozen.Missing as exc:
             yield "image, %s: NOT RUN: %s" % (what, exc)
         else:
-            yield "image, %-12s %9d bytes of %9d at most" % (what, size, FACTORY)
+            yield "image, %-12s %9d bytes at most, of %9d" % (what, size, FACTORY)
+    known = names.application()
+    yield "names in the base image: %d, at most %d bytes of it" % (len(known), names.flash(known))
