@@ -5,7 +5,8 @@
     module      its object and that of its dict (py/objmodule.c)
     names       the table of the dict, 8 bytes an entry, in steps (py/map.c)
     tables      qstr table, 2 bytes an entry, and table of constants, 4 an entry (py/bc.h)
-    constants   tuples and bytes as objects; strings that the base image does not know as names
+    constants   tuples and bytes as objects; strings too long for a name (the base image has the
+                others as names)
     functions   16 bytes each, as methods, too (py/objfun.h)
     classes     type and dict object, tuple of its base (py/objtype.c)
     attributes  the tables of the classes' dicts
@@ -36,12 +37,12 @@ def _dict(count):
     return _blocks(2 * _WORD * next(step for step in _STEPS if step >= count)) if count else 0
 
 
-def _constant(value, known):
+def _constant(value):
     if isinstance(value, tuple):
-        inside = sum(_constant(item, known) for item in value)
+        inside = sum(_constant(item) for item in value)
         return inside + (_blocks(2 * _WORD + _WORD * len(value)) if value else 0)
     if isinstance(value, str):
-        return 0 if value in known else _BLOCK
+        return 0 if len(value.encode()) <= names.LONGEST else _BLOCK
     if isinstance(value, bytes):
         return _BLOCK if value else 0
     if isinstance(value, int):
@@ -49,14 +50,14 @@ def _constant(value, known):
     return 0 if value is None else _BLOCK  # a float
 
 
-def row(size, mpy, shape, known):
+def row(size, mpy, shape):
     """[bytes by cause] of a module that takes `size`."""
     count, functions, classes = shape
     found = [
         2 * _BLOCK,
         _dict(count),
         _blocks(_WORD * (-(-mpy.table // 2) + mpy.objects)),
-        sum(_constant(value, known) for value in mpy.constants),
+        sum(map(_constant, mpy.constants)),
         _BLOCK * (functions + sum(methods for _, methods, _ in classes)),
         sum(4 * _BLOCK + _BLOCK + (_BLOCK if based else 0) for _, _, based in classes),
         sum(_dict(own) for own, _, _ in classes),
@@ -68,11 +69,10 @@ def table(order, interpreter):
     """{module: [bytes by cause]}, in the order of the imports."""
     measured = footprint.heap_base(order, interpreter)
     tree = footprint.build()[0]
-    known = set(names.application())
     rows = {}
     for name, size in measured["rows"]:
         place = name.replace(".", "/")
         ways = [base + place + end for base in ("lib/", "") for end in (".mpy", "/__init__.mpy")]
         path = next(tree / way for way in ways if (tree / way).exists())
-        rows[name] = row(size, names.Mpy(path.read_bytes()), measured["shapes"][name], known)
+        rows[name] = row(size, names.Mpy(path.read_bytes()), measured["shapes"][name])
     return rows
