@@ -35,9 +35,9 @@ packages: $(READY) ## write package.json and manifest.py of each package of lib/
 build: $(READY) ## the application, compiled (BOARD=name)
 	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc)
 
-# A 32-bit MicroPython for this host with the application frozen in: build/frozen32/micropython
-frozen: $(READY) ## a 32-bit MicroPython for this computer with the application in it
-	$(PY) tools/frozen.py
+# A 32-bit MicroPython for this host with the application frozen in: build/frozen32/frozen
+frozen: $(READY) ## a 32-bit MicroPython for this computer with the application in it (ARGS=base: the base image)
+	$(PY) tools/frozen.py $(ARGS)
 
 # Images for esptool: partition table, file system, application slot.
 image: $(READY) ## image files for your own esptool (BOARD=name)

@@ -1,6 +1,9 @@
 # A 32-bit MicroPython for this host with the whole application frozen into it.
 # MIT license; part of microevse
-"""usage: frozen.py    (make frozen) builds build/frozen32/micropython and prints its path
+"""usage: frozen.py [IMAGE ...]    (make frozen) builds build/frozen32/IMAGE and prints its path
+
+IMAGE is `frozen` (the default: the whole application) or `base` (what the base image has frozen
+in; the application comes as a ROMFS image).
 
 A host cannot come nearer to the frozen firmware of an ESP32: pointers and small integers of the
 chip's size, bytecode and names in read-only memory, made from the same manifest
@@ -23,7 +26,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "frozen32"
-MANIFEST = ROOT / "boards" / "micropython" / "MICROEVSE" / "manifest_app.py"
+BOARD = ROOT / "boards" / "micropython" / "MICROEVSE"
 POOLS = (
     "http://deb.debian.org/debian/pool/main/m/micropython/",
     "http://snapshot.debian.org/file-by-name/micropython/",
@@ -37,6 +40,8 @@ FILES = {
     ),
 }
 TREE = "micropython-1.25.0"
+# What is frozen in.
+IMAGES = {"frozen": BOARD / "manifest_app.py", "base": BOARD / "manifest.py"}
 # A board's MicroPython has these; so has the 32-bit host with them.
 OPTIONS = (
     "VARIANT=standard",
@@ -45,7 +50,6 @@ OPTIONS = (
     "MICROPY_PY_BTREE=0",
     "MICROPY_PY_THREAD=0",
     "MPY_CROSS_FLAGS=-march=x86",
-    "BUILD=build-microevse",
 )
 # The part of ports/esp32/boards/manifest.py that the application needs.
 PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
@@ -58,7 +62,7 @@ class Missing(Exception):
     """Something that the build needs is not on this machine; the text says what."""
 
 
-def build():
+def build(image="frozen"):
     """Path of the interpreter, made or brought up to date. Raises Missing."""
     OUT.mkdir(parents=True, exist_ok=True)
     with open(OUT / ".lock", "w") as lock:
@@ -66,10 +70,11 @@ def build():
         _check_tools()
         tree = _tree()
         _run(["make", "-C", "mpy-cross", "-j2"], tree)
-        _run(["make", "-C", "ports/unix", "-j2", "FROZEN_MANIFEST=%s" % MANIFEST, *OPTIONS], tree)
-        made = OUT / "micropython"
-        fresh = OUT / "micropython.new"
-        shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", fresh)
+        more = ["FROZEN_MANIFEST=%s" % IMAGES[image], "BUILD=build-%s" % image]
+        _run(["make", "-C", "ports/unix", "-j2", *more, *OPTIONS], tree)
+        made = OUT / image
+        fresh = OUT / (image + ".new")
+        shutil.copy2(tree / "ports" / "unix" / ("build-" + image) / "micropython", fresh)
         os.replace(fresh, made)  # the old program may be running
         return made
 
@@ -89,6 +94,12 @@ def _tree():
             raise Missing("no patch")
         _unpack(tree)
     return tree
+
+
+def content(image="frozen"):
+    """The C source with all that is frozen into an image, as MicroPython's mpy-tool.py writes it.
+    Build the image first."""
+    return OUT / TREE / "ports" / "unix" / ("build-" + image) / "frozen_content.c"
 
 
 def _check_tools():
@@ -156,6 +167,7 @@ def _run(command, folder, stdin=None):
 
 if __name__ == "__main__":
     try:
-        print(build())
+        for image in sys.argv[1:] or ["frozen"]:
+            print(build(image))
     except Missing as exc:
         sys.exit("not built: %s" % exc)

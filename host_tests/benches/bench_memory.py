@@ -1,11 +1,13 @@
 # The flash and heap that the program takes: per module, per package and in each situation.
 # MIT license; part of microevse
-"""usage: bench_memory.py [frozen] [rom] [--write]    (make bench ARGS=memory)
+"""usage: bench_memory.py [base] [frozen] [rom] [--write]    (make bench ARGS=memory)
 
+base: heap of imports from a slot of the base image, by cause, measured at 32 bit; and what the
+application and the images take of the flash.
 frozen: situations of a frozen build, measured at 32 bit (tools/frozen.py); nothing is converted.
 rom: heap of imports at 32 bit (MicroPython as WebAssembly under node); situations from ROM are
 measured on the 64-bit unix port and converted with the factor of the imports: close, not exact.
-Without a word both. --write: keep the figures as the budget that test_memory_budget.py holds.
+Without a word all. --write: keep the figures as the budget that test_memory_budget.py holds.
 """
 
 import asyncio
@@ -13,8 +15,10 @@ import json
 import sys
 
 import places  # noqa: F401 (import paths)
+import flash_budget
 import footprint
 import frozen
+import heap_causes
 import memory_budget
 import memory_run
 import twin_growth
@@ -106,11 +110,36 @@ def measured():
         print("  %s: %d bytes at most, %d free" % (what, worst, footprint.PLAIN_ESP32 - worst))
 
 
+def base_image():
+    """Print the heap that importing from a slot takes, by cause and module, and sizes in flash."""
+    for line in flash_budget.lines():
+        print(line)
+    try:
+        interpreter = frozen.build("base")
+    except frozen.Missing as exc:
+        print("NOT RUN: base image, 32 bit: %s" % exc)
+        return
+    rows = heap_causes.table(footprint.order(footprint.RESIDENT_ROOTS), interpreter)
+    print("heap after import from a slot of the base image, by cause, bytes at 32 bit:")
+    form = "  %9s" * (len(heap_causes.CAUSES) + 1) + "  %s"
+    print(form % (*heap_causes.CAUSES, "in all", ""))
+    for name in sorted(rows, key=lambda name: -sum(rows[name])):
+        print(form % (*rows[name], sum(rows[name]), name))
+    sums = [sum(column) for column in zip(*rows.values())]
+    print(form % (*sums, sum(sums), "in all, of %d" % memory_budget.IMPORTS))
+    packages = _sum([(name, sum(row)) for name, row in rows.items()])
+    print("by package:")
+    for package in sorted(packages, key=packages.get, reverse=True):
+        print("  %9d  %s" % (packages[package], package))
+
+
 def main(arguments):
-    both = not [word for word in arguments if word in ("frozen", "rom")]
-    if both or "frozen" in arguments:
+    every = not [word for word in arguments if word in ("base", "frozen", "rom")]
+    if every or "base" in arguments:
+        base_image()
+    if every or "frozen" in arguments:
         measured()
-    if both or "rom" in arguments:
+    if every or "rom" in arguments:
         from_rom(arguments)
 
 

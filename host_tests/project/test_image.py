@@ -4,6 +4,7 @@
 MicroPython's own file system, boards/micropython against the rules of its manifests."""
 
 import hashlib
+import pathlib
 import re
 import shutil
 import subprocess
@@ -308,6 +309,19 @@ def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes):
     assert subprocess.run([out / "program"]).returncode == 0
 
 
+class Options:
+    """As MicroPython's manifestfile gives them to an included manifest."""
+
+    def __init__(self, given):
+        self._given = dict(given)
+
+    def defaults(self, **values):
+        self._given = {**values, **self._given}
+
+    def __getattr__(self, name):
+        return self._given[name]
+
+
 def frozen(manifest, monkeypatch):
     """{path on the device: file} of a manifest, by the rules of MicroPython's manifestfile:
     paths relative to the manifest, only files that exist, only known functions and options."""
@@ -320,11 +334,11 @@ def frozen(manifest, monkeypatch):
         assert path not in found, "frozen twice: " + path
         found[path] = file
 
-    def include(path):
+    def include(path, **options):
         if path.startswith("$(PORT_DIR)/"):
             ports.append(path)  # MicroPython's own
             return
-        execute((MICROEVSE / path).resolve())
+        execute((MICROEVSE / path).resolve(), options)
 
     def package(name, files=None, base_path=".", opt=None):
         base = (MICROEVSE / base_path).resolve()
@@ -336,9 +350,13 @@ def frozen(manifest, monkeypatch):
         for file in script:
             add((MICROEVSE / path).resolve(), file, opt)
 
-    def execute(path):
-        names = {"include": include, "package": package, "freeze": freeze}
-        exec(compile(path.read_text(), str(path), "exec"), names)
+    def freeze_mpy(path, script):
+        add(pathlib.Path(path), script, 2)
+
+    def execute(path, options=()):
+        known = {"include": include, "package": package, "freeze": freeze}
+        known.update(freeze_mpy=freeze_mpy, options=Options(options))
+        exec(compile(path.read_text(), str(path), "exec"), known)
 
     monkeypatch.chdir(MICROEVSE)  # as manifestfile does
     execute(manifest)
@@ -346,16 +364,23 @@ def frozen(manifest, monkeypatch):
     return found
 
 
-BASE = {"base_image.py"}
-MICRODOT = {"microdot/__init__.py", "microdot/microdot.py"}
+BESIDE = {
+    "microdot/__init__.py",
+    "microdot/microdot.py",
+    "application_names.mpy",
+    "base_image.py",
+}
 
 
-def test_the_manifest_freezes_microdot_and_what_starts(monkeypatch):
+def test_the_manifest_freezes_microdot_names_and_what_starts(monkeypatch):
     if not (ROOT / ".venv").exists():
         pytest.skip("NOT RUN: there is no .venv, which the manifest takes microdot from")
     names = [name.replace(".mpy", ".py").removeprefix("lib/") for name in image.START]
     code = {name for name in names if name.endswith(".py")}
-    assert set(frozen(MICROEVSE / "manifest.py", monkeypatch)) == MICRODOT | code | BASE
+    found = frozen(MICROEVSE / "manifest.py", monkeypatch)
+    assert set(found) == BESIDE | code
+    known = found["application_names.mpy"].read_bytes()
+    assert b"/app_a/lib/station/station.mpy\0" in known and b"station.station\0" in known
 
 
 def test_the_other_manifest_freezes_the_application(monkeypatch):
@@ -368,5 +393,7 @@ def test_the_other_manifest_freezes_the_application(monkeypatch):
         for p in DEVICE_FILES
         if base in p.parents
     }
-    assert set(found) == wanted | MICRODOT | BASE
+    assert set(found) == wanted | BESIDE
+    # Nothing is imported from a slot: the names of its files would be flash for nothing.
+    assert b"/app_a/" not in found["application_names.mpy"].read_bytes()
     assert {"boot.py", "main.py", "app.py", "station/station.py"} <= set(found)

@@ -42,10 +42,19 @@ asyncio.ThreadSafeFlag = asyncio.Event
 sys.path[:] = ['.frozen', '/stubs', '/rom', '/rom/lib']
 import hashlib, tls, socket, time, machine, network, esp32
 asyncio.Lock, asyncio.gather
-for number in range(5200):
-    getattr(gc, 'name_%%d' %% number, None)
+%s
 """
 _MOUNT = "vfs.mount(vfs.VfsRom(open('/image', 'rb').read()), '/rom')"
+_POOL = """
+for number in range(5200):
+    getattr(gc, 'name_%d' % number, None)
+"""
+# As hal/appslot.py does it: the slot goes before what is frozen.
+SLOT = """
+vfs.umount('/rom')
+vfs.mount(vfs.VfsRom(open('/image', 'rb').read()), '/app_a')
+sys.path[:] = ['/app_a', '/app_a/lib', '.frozen', '/stubs']
+"""
 _STUBS = {
     "os": "from uos import *\ndef urandom(n):\n return bytes(n)\n",
     "tls": "class SSLContext:\n pass\n",
@@ -188,17 +197,19 @@ def wasm():
     return None
 
 
-def _job(names, rom):
+def job(names, rom, after=_POOL):
+    """Path of a file that says what is to be imported, and how: `rom`, from the ROM image;
+    `after`, what is done before the first import."""
     tree, image, _ = build()
-    job = {
+    content = {
         "order": names,
         "image": str(image) if rom else None,
         "tree": str(tree),
         "stubs": str(tree.parent / "stubs"),
-        "prepare": _PREPARE % (_MOUNT if rom else ""),
+        "prepare": _PREPARE % (_MOUNT if rom else "", after),
     }
     path = tree.parent / "job.json"
-    path.write_text(json.dumps(job))
+    path.write_text(json.dumps(content))
     return path
 
 
@@ -215,13 +226,22 @@ def heap32(names, rom=True):
     if package is None:
         return None
     return _run([node(), str(ROOT / "host_tests" / "support" / "footprint.mjs"), str(package),
-                 str(_job(names, rom))])  # fmt: skip
+                 str(job(names, rom))])  # fmt: skip
 
 
 def heap64(names, rom=True):
     """{"rows": ...} on the unix port of this machine."""
     child = ROOT / "host_tests" / "support" / "footprint_child.py"
-    return _run([tool("micropython"), "-X", "heapsize=16m", str(child), str(_job(names, rom))])
+    return _run([tool("micropython"), "-X", "heapsize=16m", str(child), str(job(names, rom))])
+
+
+def heap_base(names, interpreter):
+    """{"rows": ...} where the application lies in a slot of the base image: `interpreter` is what
+    frozen.build("micropython-base") has made, with the names of the application in it. The pool
+    for names that it does not have is in the rows."""
+    child = ROOT / "host_tests" / "support" / "footprint_child.py"
+    path = job(names, True, SLOT)
+    return _run([str(interpreter), "-X", "heapsize=8m", str(child), str(path)])
 
 
 def total(result):

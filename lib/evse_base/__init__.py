@@ -13,10 +13,23 @@ import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
 
-# True where code runs in place: /rom is a mounted image, and only frozen modules keep `.py`. There
-# loading a module takes milliseconds, but a loaded module takes heap. Elsewhere it is read from a
-# file, which stalls the interpreter.
-IN_PLACE = MICROPYTHON and (__file__.startswith("/rom/") or __file__.endswith(".py"))
+
+def _in_place(path):
+    """True where the code of this file runs where it lies: frozen, or in a ROMFS, whose files are
+    memory (extmod/vfs_rom_file.c has their buffer), wherever it is mounted."""
+    if path.endswith(".py"):
+        return True  # only frozen modules keep it
+    try:
+        with open(path, "rb") as file:
+            memoryview(file)
+        return True
+    except (OSError, TypeError):
+        return False
+
+
+# There loading a module takes milliseconds, but a loaded module takes heap. Elsewhere it is read
+# from a file, which stalls the interpreter.
+IN_PLACE = MICROPYTHON and _in_place(__file__)
 
 if MICROPYTHON:
     from binascii import crc32  # noqa: F401

@@ -81,19 +81,18 @@ def decode_utf8(data):
     """
     text = str(data, "utf-8")
     if len(text) != len(data):
-        for lead in (b"\xc0", b"\xc1", b"\xf5", b"\xf6", b"\xf7"):
-            if data.find(lead) >= 0:
+        # RFC 3629 section 4. Bytes that never occur; then for some lead bytes each the first and
+        # the last that its second byte may be. Not tuples: they would take heap.
+        never = b"\xc0\xc1\xf5\xf6\xf7"
+        second = b"\xe0\xa0\xbf\xed\x80\x9f\xf0\x90\xbf\xf4\x80\x8f"
+        for i in range(len(never)):
+            if data.find(never[i : i + 1]) >= 0:
                 raise ValueError("not UTF-8")
-        # lead byte, and the range its second byte must be in
-        for lead, low, high in (
-            (b"\xe0", 0xA0, 0xBF),
-            (b"\xed", 0x80, 0x9F),
-            (b"\xf0", 0x90, 0xBF),
-            (b"\xf4", 0x80, 0x8F),
-        ):
+        for i in range(0, len(second), 3):
+            lead = second[i : i + 1]
             at = data.find(lead)
             while at >= 0:
-                if not low <= data[at + 1] <= high:
+                if not second[i + 1] <= data[at + 1] <= second[i + 2]:
                     raise ValueError("not UTF-8")
                 at = data.find(lead, at + 1)
     return text

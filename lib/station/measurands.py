@@ -8,16 +8,20 @@ ones that all versions of the protocol share (OCPP 1.6 section 7.31, 2.0.1 part 
 Codes are on flash: never change one, never use one again.
 """
 
-# code, name, unit as reported, base units per reported unit
+from evse_base import const
+
+# code, name, unit as reported, base units per reported unit. In one tuple: a tuple for each row
+# would take heap.
 _TABLE = (
-    (1, "Energy.Active.Import.Register", "Wh", 1),
-    (2, "Power.Active.Import", "W", 1),
-    (3, "Current.Import", "A", 1000),
-    (4, "Voltage", "V", 1000),
-    (5, "Current.Offered", "A", 1000),
-    (6, "Power.Offered", "W", 1),
-    (7, "Temperature", "Celsius", 10),
-)
+    1, "Energy.Active.Import.Register", "Wh", 1,
+    2, "Power.Active.Import", "W", 1,
+    3, "Current.Import", "A", 1000,
+    4, "Voltage", "V", 1000,
+    5, "Current.Offered", "A", 1000,
+    6, "Power.Offered", "W", 1,
+    7, "Temperature", "Celsius", 10,
+)  # fmt: skip
+_COLUMNS = const(4)
 
 ENERGY = 1
 POWER = 2
@@ -36,23 +40,23 @@ END = "Transaction.End"
 
 def describe(code):
     """(name, unit, base units per reported unit) of a code. KeyError if there is none."""
-    for row in _TABLE:
-        if row[0] == code:
-            return row[1:]
+    for i in range(0, len(_TABLE), _COLUMNS):
+        if _TABLE[i] == code:
+            return _TABLE[i + 1 : i + _COLUMNS]
     raise KeyError(code)
 
 
 def code_of(name):
     """Code of a measurand name, None if the station does not know it."""
-    for row in _TABLE:
-        if row[1] == name:
-            return row[0]
+    for i in range(0, len(_TABLE), _COLUMNS):
+        if _TABLE[i + 1] == name:
+            return _TABLE[i]
     return None
 
 
 def names():
     """All measurand names, in the order of their codes."""
-    return [row[1] for row in _TABLE]
+    return [_TABLE[i] for i in range(1, len(_TABLE), _COLUMNS)]
 
 
 def supported(meter, thermometer=False):

@@ -6,8 +6,16 @@
 # whatever lies in the file system. An application slot goes before all of it on the module path.
 #
 # Paths are relative to this file. microdot comes from the environment that `make` creates.
+#
+# Then the names of the application of this checkout: an import costs no heap for them
+# (tools/names.py). slots: also those that there are where it is imported from a slot.
+import sys
 from glob import glob
 
+sys.path.append("../../../tools")
+import names  # noqa: E402
+
+options.defaults(slots=True)
 include("$(PORT_DIR)/boards/manifest.py")
 package(
     "microdot",
@@ -30,3 +38,4 @@ freeze(
     ),
     opt=2,
 )
+freeze_mpy(names.write(options.slots), names.MODULE)

@@ -6,7 +6,7 @@
 # The page (web/static) and board.json are no code: they stay in the file system.
 from pathlib import Path
 
-include("manifest.py")
+include("manifest.py", slots=False)
 # What that has frozen already.
 START = (
     "boot.py main.py hal/__init__.py hal/appslot.py hal/board.py hal/kept.py hal/partition.py "
