@@ -1,11 +1,17 @@
 # A 32-bit MicroPython for this host with the whole application frozen into it.
 # MIT license; part of microevse
-"""usage: frozen.py    (make frozen) builds build/frozen32/micropython and prints its path
+"""usage: frozen.py [IMAGE ...]    (make frozen) builds build/frozen32/IMAGE and prints its path
+
+IMAGE is `frozen` (the default: the whole application), `base` (what the base image has frozen in;
+the application comes as a ROMFS image) or `stock` (nothing of this project).
 
 A host cannot come nearer to the frozen firmware of an ESP32: pointers and small integers of the
 chip's size, bytecode and names in read-only memory, made from the same manifest
 (boards/micropython/MICROEVSE/manifest_app.py) by MicroPython's own tools. Its heap figures are
-therefore not converted. It has no Xtensa code, no FreeRTOS and no memory of WiFi.
+therefore not converted. It has no Xtensa code and no FreeRTOS.
+
+Its garbage collector is changed: it can give the chip's program areas of its own, of the chip's
+size, taken from a model of the chip's system heap (host_tests/support/micropython).
 
 The source is MicroPython 1.25.0 as Debian has it. On Debian this wants gcc-multilib and, after
 `dpkg --add-architecture i386`, libmbedtls-dev:i386.
@@ -23,7 +29,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "frozen32"
-MANIFEST = ROOT / "boards" / "micropython" / "MICROEVSE" / "manifest_app.py"
+BOARD = ROOT / "boards" / "micropython" / "MICROEVSE"
+CHIPHEAP = ROOT / "host_tests" / "support" / "micropython"
 POOLS = (
     "http://deb.debian.org/debian/pool/main/m/micropython/",
     "http://snapshot.debian.org/file-by-name/micropython/",
@@ -37,6 +44,8 @@ FILES = {
     ),
 }
 TREE = "micropython-1.25.0"
+# What is frozen in: a manifest, None for that of the port alone.
+IMAGES = {"frozen": BOARD / "manifest_app.py", "base": BOARD / "manifest.py", "stock": None}
 # A board's MicroPython has these; so has the 32-bit host with them.
 OPTIONS = (
     "VARIANT=standard",
@@ -45,7 +54,8 @@ OPTIONS = (
     "MICROPY_PY_BTREE=0",
     "MICROPY_PY_THREAD=0",
     "MPY_CROSS_FLAGS=-march=x86",
-    "BUILD=build-microevse",
+    "USER_C_MODULES=%s" % CHIPHEAP,
+    "CFLAGS_EXTRA=-Wno-pointer-arith -include %s" % (CHIPHEAP / "chipheap" / "chipheap.h"),
 )
 # The part of ports/esp32/boards/manifest.py that the application needs.
 PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
@@ -58,22 +68,49 @@ class Missing(Exception):
     """Something that the build needs is not on this machine; the text says what."""
 
 
-def build():
+def build(image="frozen"):
     """Path of the interpreter, made or brought up to date. Raises Missing."""
     OUT.mkdir(parents=True, exist_ok=True)
     with open(OUT / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test workers want it, one builds
         _check_tools()
-        tree = OUT / TREE
-        if not (tree / ".ready").exists():
-            _unpack(tree)
-        _run(["make", "-C", "mpy-cross", "-j2"], tree)
-        _run(["make", "-C", "ports/unix", "-j2", "FROZEN_MANIFEST=%s" % MANIFEST, *OPTIONS], tree)
-        made = OUT / "micropython"
-        fresh = OUT / "micropython.new"
-        shutil.copy2(tree / "ports" / "unix" / "build-microevse" / "micropython", fresh)
+        tree = _tree()
+        manifest = IMAGES[image] or tree / "ports" / "unix" / "boards" / "manifest.py"
+        more = ["FROZEN_MANIFEST=%s" % manifest, "BUILD=build-%s" % image]
+        _renew(tree / "ports" / "unix" / ("build-" + image))
+        _run(["make", "-C", "ports/unix", "-j2", *more, *OPTIONS], tree)
+        made = OUT / image
+        fresh = OUT / (image + ".new")
+        shutil.copy2(tree / "ports" / "unix" / ("build-" + image) / "micropython", fresh)
         os.replace(fresh, made)  # the old program may be running
         return made
+
+
+def _renew(folder):
+    """MicroPython's make does not see that names which our module has come to use must not be
+    frozen in a second time."""
+    now = "".join([_digest(path) for path in sorted((CHIPHEAP / "chipheap").iterdir())])
+    mark = folder / "names"
+    if not mark.exists() or mark.read_text() != now:
+        (folder / "frozen_content.c").unlink(missing_ok=True)
+        folder.mkdir(exist_ok=True)
+        mark.write_text(now)
+
+
+def _tree():
+    """The sources with our changes; made anew where those have changed."""
+    tree = OUT / TREE
+    edits = CHIPHEAP / "edits.py"
+    ready, now = tree / ".ready", _digest(edits)
+    if not ready.exists() or ready.read_text() != now:
+        _unpack(tree)
+        sys.path.append(str(CHIPHEAP))
+        import edits as changes
+
+        _run(["make", "-C", "mpy-cross", "-j2"], tree)  # without them: it has no two owners
+        changes.apply(tree)
+        ready.write_text(now)
+    return tree
 
 
 def _check_tools():
@@ -104,7 +141,6 @@ def _unpack(tree):
     boards = tree / "ports" / "unix" / "boards"
     boards.mkdir()
     (boards / "manifest.py").write_text(PORT_MANIFEST)
-    (tree / ".ready").touch()
 
 
 def _fetch(name):
@@ -141,6 +177,7 @@ def _run(command, folder, stdin=None):
 
 if __name__ == "__main__":
     try:
-        print(build())
+        for image in sys.argv[1:] or ["frozen"]:
+            print(build(image))
     except Missing as exc:
         sys.exit("not built: %s" % exc)

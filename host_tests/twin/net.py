@@ -29,6 +29,7 @@ class Net:
         self.joined = False  # WLAN or LAN has an address
         self.ap = None  # (ssid, key) of our own access point while it is on
         self.stations = 0  # how many have joined that
+        self.sockets = 0  # open ones
         self.refuse = None  # WLAN status with which the access point turns us away
         self.trouble = None  # one of TROUBLES
         self.upstream = True  # True while the router reaches other networks
