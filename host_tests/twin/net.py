@@ -188,6 +188,14 @@ class Net:
         self.clock.spend(1000 * (DNS_MS if self.dns_ms is None else self.dns_ms))
         return True
 
+    def names(self):
+        """True while the name server answers."""
+        return not self.dns_fail and self.usable()
+
+    def names_ms(self):
+        """How long it takes for that."""
+        return DNS_MS if self.dns_ms is None else self.dns_ms
+
     def map_port(self, host, port):
         """The real address for a socket the firmware binds to (host, port)."""
         if port == 53:

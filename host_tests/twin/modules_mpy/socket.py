@@ -11,6 +11,7 @@ import struct
 import twin_state
 import usocket
 from twin.net import AP_ADDRESS, GATEWAY, Handshake, station
+from twin.nameserver import answer
 from twin.system_heap import LINGER_MS, SOCKETS, NoRoom
 from usocket import *  # noqa: F401,F403 - constants
 
@@ -56,6 +57,18 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
     raise OSError(-2)
 
 
+def _resolved(name):
+    """What the name server of the router knows; None if nothing."""
+    try:
+        found = usocket.getaddrinfo(twin_state.net.at(name) or name, 0)
+    except OSError:
+        return None
+    for entry in found:
+        if entry[0] == _AF_INET:
+            return _address(entry[4])[0]
+    return None
+
+
 def _drop(real):
     """Close with RST instead of FIN."""
     real.setsockopt(usocket.SOL_SOCKET, usocket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -94,6 +107,7 @@ class socket(io.IOBase):
         self._port = None  # (board port, real address) after bind()
         self._handshake = Handshake(net)
         self.full = False  # the last write found no room
+        self._answers = []  # [(us at which it is there, packet)] of the router's name server
 
     # -- memory --------------------------------------------------------------------
 
@@ -139,6 +153,8 @@ class socket(io.IOBase):
     def _ready(self, flags):
         if self._real is None:
             return flags | _ERR
+        if self._answers and flags & _IN and self._answers[0][0] <= twin_state.clock.now_us:
+            return _IN
         net = self._net
         if not net.passes(self._inside):
             return 0
@@ -298,12 +314,29 @@ class socket(io.IOBase):
             address = rest[0]
         if not self._check():
             return len(buf)
+        if address[0] == GATEWAY and address[1] == 53:
+            return self._ask(bytes(buf))
         count = self._real.sendto(buf, _sockaddr(address))
         self._net.wrote(count, True)
         return count
 
+    def _ask(self, packet):
+        """A question to the name server of the router; its answer comes later, or never."""
+        net = self._net
+        net.wrote(len(packet), False)
+        told = answer(packet, _resolved) if net.names() else None
+        if told:
+            at = twin_state.clock.now_us + 1000 * net.names_ms()
+            self._answers.append((at, told))
+            twin_state.clock.at(at, lambda: None)  # so that a wait ends there
+        return len(packet)
+
     def recvfrom(self, size, flags=0):
         while True:
+            if self._answers and self._answers[0][0] <= twin_state.clock.now_us:
+                data = self._answers.pop(0)[1][:size]
+                self._net.read(len(data))
+                return data, (GATEWAY, 53)
             if self._check():
                 try:
                     data, address = self._real.recvfrom(size)

@@ -128,6 +128,12 @@ mp_vm_return_kind_t mp_execute_bytecode(mp_code_state_t *code_state, volatile mp
     mp_state_mem_area_t *area = area_of(code_state->fun_bc->bytecode);
     chipheap_owner = area != NULL && area->owner == CHIPHEAP_HOST ? CHIPHEAP_HOST : CHIPHEAP_CHIP;
     unsigned char callee = chipheap_owner;
+    if (caller == CHIPHEAP_CHIP && callee == CHIPHEAP_HOST) {
+        // The state of a large function of the board has been taken from its caller, for as long
+        // as it runs. It brings no collection nearer: C code has none.
+        size_t taken = gc_nbytes(code_state) / MICROPY_BYTES_PER_GC_BLOCK;
+        chipheap_amount[CHIPHEAP_CHIP] -= MIN(taken, chipheap_amount[CHIPHEAP_CHIP]);
+    }
     mp_vm_return_kind_t kind = mp_execute_bytecode_inner(code_state, inject);
     chipheap_owner = caller;
     if (kind == MP_VM_RETURN_NORMAL && caller == CHIPHEAP_CHIP && callee == CHIPHEAP_HOST) {
