@@ -62,15 +62,12 @@ def _coded(name):
 
 
 def _name(data, at):
-    """(name at `at` in lower case, first byte behind it). BadAnswer if it is none."""
+    """(name at `at` in lower case, first byte behind it). BadAnswer if it is none, IndexError if it
+    is cut."""
     labels, behind, size = [], None, 0
     while True:
-        if at >= len(data):
-            raise BadAnswer("a name that is cut")
         length = data[at]
         if length & 0xC0 == 0xC0:
-            if at + 1 >= len(data):
-                raise BadAnswer("a name that is cut")
             if behind is None:
                 behind = at + 2
             to = (length & 0x3F) << 8 | data[at + 1]
@@ -85,8 +82,9 @@ def _name(data, at):
         if not length:
             return b".".join(labels).lower(), at if behind is None else behind
         size += length + 1
-        if size > 254 or at + length > len(data):
+        if size > 254:
             raise BadAnswer("a name that is too long")
+        data[at + length]  # IndexError
         labels.append(bytes(data[at : at + length]))
         at += length
 
@@ -101,7 +99,10 @@ def parse(data, number, name):
         raise Ignored("not an answer to our question")
     if int.from_bytes(data[4:6], "big") != 1:
         raise Ignored("not an answer to our question")
-    asked, at = _name(data, _HEAD)
+    try:
+        asked, at = _name(data, _HEAD)
+    except IndexError:
+        raise Ignored("not an answer to our question")
     if asked != name.rstrip(".").encode().lower() or data[at : at + 4] != b"\x00\x01\x00\x01":
         raise Ignored("not an answer to our question")
     code = data[3] & 15
@@ -111,27 +112,29 @@ def parse(data, number, name):
         raise BadAnswer("the name server says error %d" % code)
     found, aliases = {}, {}
     at += 4
-    for _ in range(int.from_bytes(data[6:8], "big")):
-        try:
-            owner, at = _name(data, at)
-            kind, size = data[at] << 8 | data[at + 1], data[at + 8] << 8 | data[at + 9]
-        except (BadAnswer, IndexError):
-            if data[2] & 2:
-                break  # it was too long, and is cut: what is there counts
+    try:
+        for _ in range(int.from_bytes(data[6:8], "big")):
+            at = _record(data, at, found, aliases)
+    except IndexError:
+        # One that was too long for a packet says so: what is there counts.
+        if not data[2] & 2:
             raise BadAnswer("an answer that is cut")
-        in_class = (data[at + 2] << 8 | data[at + 3]) == _IN
-        ttl = int.from_bytes(data[at + 4 : at + 8], "big")
-        at += 10
-        if at + size > len(data):
-            if data[2] & 2:
-                break
-            raise BadAnswer("an answer that is cut")
-        if kind == _A and in_class and size == 4 and owner not in found:
-            found[owner] = ("%d.%d.%d.%d" % tuple(data[at : at + 4]), ttl)
-        elif kind == _CNAME and in_class and owner not in aliases:
-            aliases[owner] = (_name(data, at)[0], ttl)
-        at += size
     return _follow(asked, found, aliases)
+
+
+def _record(data, at, found, aliases):
+    """Take up the record at `at`; the first byte behind it. IndexError if it is cut."""
+    owner, at = _name(data, at)
+    kind, in_class = data[at] << 8 | data[at + 1], (data[at + 2] << 8 | data[at + 3]) == _IN
+    ttl, size = int.from_bytes(data[at + 4 : at + 8], "big"), data[at + 8] << 8 | data[at + 9]
+    at += 10
+    if at + size > len(data):
+        raise IndexError
+    if kind == _A and in_class and size == 4 and owner not in found:
+        found[owner] = ("%d.%d.%d.%d" % tuple(data[at : at + 4]), ttl)
+    elif kind == _CNAME and in_class and owner not in aliases:
+        aliases[owner] = (_name(data, at)[0], ttl)
+    return at + size
 
 
 def _follow(owner, found, aliases):

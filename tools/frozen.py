@@ -43,6 +43,7 @@ FILES = {
         "87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4"
     ),
 }
+MARCH = "x86"  # of native code in these interpreters
 TREE = "micropython-1.25.0"
 # What is frozen in: a manifest, None for that of the port alone.
 IMAGES = {"frozen": BOARD / "manifest_app.py", "base": BOARD / "manifest.py", "stock": None}
@@ -53,7 +54,7 @@ OPTIONS = (
     "MICROPY_PY_FFI=0",
     "MICROPY_PY_BTREE=0",
     "MICROPY_PY_THREAD=0",
-    "MPY_CROSS_FLAGS=-march=x86",
+    "MPY_CROSS_FLAGS=-march=%s" % MARCH,
     "USER_C_MODULES=%s" % CHIPHEAP,
     "CFLAGS_EXTRA=-Wno-pointer-arith -include %s" % (CHIPHEAP / "chipheap" / "chipheap.h"),
 )
