@@ -157,7 +157,8 @@ class Board:
         image = start.get("heap_image")
         # The garbage collector of the chip's size: from here on, as all that follows is the chip's.
         self.chip_heap = chip_heap if image else None
-        state.heap = SystemHeap(image or "base", self.chip_heap, bool(image))
+        size = start.get("gc_size")  # to measure what does not fit yet
+        state.heap = SystemHeap(image or "base", self.chip_heap, bool(image), size)
         if self.chip_heap:
             self._divide_heap()
         if MICROPYTHON:

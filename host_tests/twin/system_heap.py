@@ -72,12 +72,13 @@ class NoRoom(Exception):
 
 class SystemHeap:
     """heap: a FreeList, or the module `chipheap`, which does the same. strict: what is not there is
-    refused; else it is only counted (`refused`)."""
+    refused; else it is only counted (`refused`). gc_size: of the GC heap, in place of the image's."""
 
-    def __init__(self, image="stock", heap=None, strict=True):
+    def __init__(self, image="stock", heap=None, strict=True, gc_size=None):
         self.image = image
         self.strict = strict
         self.regions, self.gc_size, self.gc_grows, self.external = IMAGES[image]
+        self.gc_size = gc_size or self.gc_size
         self.heap = heap = heap or FreeList()
         heap.reset()
         for size in self.regions:
