@@ -159,8 +159,12 @@ class Board:
         self.chip_heap = chip_heap if image else None
         size = start.get("gc_size")  # to measure what does not fit yet
         state.heap = SystemHeap(image or "base", self.chip_heap, bool(image), size)
+        for block in start.get("taken", ()):
+            state.heap.heap.take(block)  # a test that lets somebody else have it
         if self.chip_heap:
             self._divide_heap()
+        else:
+            state.heap.account()
         if MICROPYTHON:
             from twin import loop_mpy
 

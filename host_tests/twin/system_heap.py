@@ -28,6 +28,10 @@ PSRAM = 4 * 1024 * 1024 - 2048
 ALWAYS_INTERNAL = 16384
 
 KIB = 1024
+# Of a heap that does not grow: what it leaves for the system, its least size, and that of an area.
+_SYSTEM = 93 * KIB
+_LEAST = 56 * KIB
+_SMALLEST = 4 * KIB
 # (regions, size of the GC heap at the start, does it grow, does it lie in PSRAM)
 IMAGES = {
     "stock": (_STOCK, 56 * KIB, True, False),
@@ -88,12 +92,24 @@ class SystemHeap:
         self.refused = {}  # {what: how often it was not there}
 
     def first_areas(self):
-        """Sizes of the areas that the GC heap has at the start: one block if there is one that is
-        large enough, two if not; where the heap grows it is small."""
-        largest = self.largest()
-        if largest >= self.gc_size:
+        """Sizes of the areas that the GC heap has at the start. Where it does not grow: one block
+        if there is one that is large enough, else two, and less where the system would have too
+        little (boards/micropython, heap.c)."""
+        if self.gc_grows:
             return (self.gc_size,)
-        return (largest, self.gc_size - largest)
+        free = self.free()
+        wanted = self.gc_size
+        if free < wanted + _SYSTEM:
+            wanted = max(_LEAST, free - _SYSTEM)
+        first = min(wanted, self.largest())
+        return (first,) if wanted - first < _SMALLEST else (first, wanted - first)
+
+    def account(self):
+        """Take the areas of a GC heap that is not the chip's own (an interpreter of 64 bits): those
+        of the start, and where it grows one growth, which is what was measured."""
+        areas = self.first_areas()
+        for size in areas + (areas if self.gc_grows else ()):
+            self.heap.take(size, self.area_region())
 
     def area_region(self):
         """The first region that the GC heap is taken from."""
