@@ -13,7 +13,7 @@ from evse_base.clock import Clock
 from commissioning.setup import Setup
 from config import CsmsConfig, layer_values, provisioning
 from hal import board as board_file
-from hal import system
+from hal import memory, system
 from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.messages import message_ids
@@ -285,6 +285,7 @@ async def run():
     if blackbox.previous():
         log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()
+    memory.settle()
     log.info("app", "%s, boot %d", board_file.load()["name"], charger.clock.boot)
     while True:
         await asyncio.sleep(3600)

@@ -4,6 +4,12 @@
 heap may have grown into it (py/gc.c, gc_try_add_heap()): then they fail in the middle of their work.
 So what takes much asks here before it begins. docs/memory.md has the whole plan."""
 
+import gc
+
+# Once all parts are there, the heap is collected when garbage fills this part of what is free. A
+# collection takes 27 ms for 166 KB, and for so long no pilot is looked at: so not more often than
+# needed. More of it would leave no large blocks for a message or a TLS record.
+COLLECT_AT = 3
 # {what: (its name, bytes that it takes, bytes of its largest block)}. The first is a connection and
 # what its handshake takes for a while. host_tests/twin/system_heap.py has the sizes with their
 # sources, and a test compares them.
@@ -19,6 +25,14 @@ _HEAP_DATA = 4  # esp32.HEAP_DATA: memory for bytes
 
 class NoRoom(OSError):
     """The system has no memory for this; the text is for a person."""
+
+
+def settle():
+    """All parts are there: collect, and choose when it is collected from now on. Nothing changes where
+    main.py has chosen that it is not (PSRAM)."""
+    gc.collect()
+    if hasattr(gc, "threshold") and gc.threshold() > 0:
+        gc.threshold(max(gc.threshold(), gc.mem_free() // COLLECT_AT))
 
 
 def system():
