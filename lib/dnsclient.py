@@ -1,13 +1,13 @@
 # The IPv4 address of a name: one question to a name server over UDP, one answer, checked.
 # MIT license; part of microevse
 """DNS (RFC 1035), what a stub resolver needs of it: A records. getaddrinfo() of a chip stalls the
-interpreter, or wants a thread with a stack for it; this wants one socket and some 600 bytes while it
-asks.
+interpreter, or wants a thread with a stack for it; this wants one socket and some 600 bytes while
+it asks.
 
 `question` and `parse` are pure. What comes from the network is bounded: a name has 255 bytes at
-most, a pointer in it goes backwards only, and a chain of aliases has an end. An answer counts if it
-comes from the server that was asked, to our port, which is chosen at random like the number of the
-question, and repeats the question (RFC 5452).
+most, a pointer in it goes backwards only, and a chain of aliases has an end. An answer counts if
+it comes from the server that was asked, to our port, which is chosen at random like the number of
+the question, and repeats the question (RFC 5452).
 """
 
 import asyncio
@@ -62,8 +62,8 @@ def _coded(name):
 
 
 def _name(data, at):
-    """(name at `at` in lower case, first byte behind it). BadAnswer if it is none, IndexError if it
-    is cut."""
+    """(name at `at` in lower case, first byte behind it). BadAnswer if it is none, IndexError if
+    it is cut."""
     labels, behind, size = [], None, 0
     while True:
         length = data[at]

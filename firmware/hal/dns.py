@@ -4,8 +4,8 @@
 memory beyond a socket, and stops no other code. Where none is known, and for names that end in
 .local, it is getaddrinfo(), which waits for seconds with the interpreter's lock released
 (ports/esp32/modsocket.c): in a thread of its own it stops no other code either, if the system has
-room for one. MicroPython on a host has threads without such a lock, which must never be used; there
-the call is made directly, and stalls."""
+room for one. MicroPython on a host has threads without such a lock, which must never be used;
+there the call is made directly, and stalls."""
 
 import asyncio
 import sys
@@ -59,8 +59,8 @@ class Dns:
         return await self._threaded(host, port)
 
     async def _threaded(self, host, port):
-        """The address, by getaddrinfo(). OSError if there is none, if there is no room for a thread,
-        or if the thread of an earlier question has still not come back."""
+        """The address, by getaddrinfo(). OSError if there is none, if there is no room for a
+        thread, or if the thread of an earlier question has still not come back."""
         if not THREADED:
             return self._plain(host, port)
         if self._busy:

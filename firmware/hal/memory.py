@@ -1,8 +1,8 @@
 # Is there room in the system's heap for what takes some of it?
 # MIT license; part of microevse
 """WiFi, sockets, TLS and threads take their memory from the heap of ESP-IDF, and MicroPython's own
-heap may have grown into it (py/gc.c, gc_try_add_heap()): then they fail in the middle of their work.
-So what takes much asks here before it begins. docs/memory.md has the whole plan."""
+heap may have grown into it (py/gc.c, gc_try_add_heap()): then they fail in the middle of their
+work. So what takes much asks here before it begins. docs/memory.md has the whole plan."""
 
 import gc
 
@@ -10,8 +10,8 @@ import gc
 # collection takes 27 ms for 166 KB, and for so long no pilot is looked at: so not more often than
 # needed. More of it would leave no large blocks for a message or a TLS record.
 COLLECT_AT = 3
-# {what: (its name, bytes that it takes, bytes of its largest block)}. The first is a connection and
-# what its handshake takes for a while. host_tests/twin/system_heap.py has the sizes with their
+# {what: (its name, bytes that it takes, bytes of its largest block)}. The first is a connection
+# and what its handshake takes for a while. host_tests/twin/system_heap.py has the sizes with their
 # sources, and a test compares them.
 NEEDS = {
     "tls": ("a TLS connection", 35000, 16717),
@@ -28,8 +28,8 @@ class NoRoom(OSError):
 
 
 def settle():
-    """All parts are there: collect, and choose when it is collected from now on. Nothing changes where
-    main.py has chosen that it is not (PSRAM)."""
+    """All parts are there: collect, and choose when it is collected from now on. Nothing changes
+    where main.py has chosen that it is not (PSRAM)."""
     gc.collect()
     if hasattr(gc, "threshold") and gc.threshold() > 0:
         gc.threshold(max(gc.threshold(), gc.mem_free() // COLLECT_AT))
@@ -72,7 +72,6 @@ def want(what):
     reason = lacks(what)
     if reason:
         raise NoRoom(reason)
-
 
 
 def guarded(open_stream):

@@ -30,7 +30,8 @@ class SoftAp:
         return self._ap.ifconfig()[0]
 
     def open(self, ssid, key):
-        """Start the access point with WPA2. OSError if there is no memory, or the driver refuses."""
+        """Start the access point with WPA2. OSError if there is no memory, or the driver
+        refuses."""
         memory.want("ap")
         # Configured before it starts: it is never open without a password.
         self._ap.config(ssid=ssid, security=_WPA2, key=key, max_clients=MAX_CLIENTS)

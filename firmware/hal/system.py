@@ -168,8 +168,8 @@ def rtc_not_before(unix):
 
 
 def heap():
-    """{"free": bytes of the GC heap, "idf_free", "idf_largest", "idf_least": of the ESP-IDF's; least:
-    that were ever free}."""
+    """{"free": bytes of the GC heap, "idf_free", "idf_largest", "idf_least": of the ESP-IDF's;
+    least: that were ever free}."""
     figures = {"free": gc.mem_free() if hasattr(gc, "mem_free") else 0}
     try:
         import esp32

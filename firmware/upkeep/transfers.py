@@ -28,8 +28,8 @@ class Transfers:
     """config: has the certificates of the authority that vouches for the central system.
 
     line: the Connection to the central system, which stands aside where the memory of its TLS
-    connection is needed. allowed: fn() -> True while no contactor is closed. report: fn() -> (source, size) of the
-    diagnostics.
+    connection is needed. allowed: fn() -> True while no contactor is closed. report: fn() ->
+    (source, size) of the diagnostics.
     """
 
     # MemoryError: a second TLS connection may be more than a small heap can hold.
@@ -68,12 +68,12 @@ class Transfers:
         await self._do(transfer, work, aside)
 
     def _aside(self, location, stop):
-        """(stop, aside): aside is True if the connection to the central system has to be closed for
-        this transfer. TransferFailed if there is no memory for the transfer otherwise.
+        """(stop, aside): aside is True if the connection to the central system has to be closed
+        for this transfer. TransferFailed if there is no memory for the transfer otherwise.
 
-        Two TLS connections are more than a plain ESP32 holds. A connection that is closed can be made
-        again only while no car charges: so it is closed only while no car is there, and the transfer
-        is given up when one comes.
+        Two TLS connections are more than a plain ESP32 holds. A connection that is closed can be
+        made again only while no car charges: so it is closed only while no car is there, and the
+        transfer is given up when one comes.
         """
         reason = "" if location[:6].lower() != "https:" else memory.lacks("tls")
         if not reason:

@@ -1,4 +1,5 @@
-# The model of the chip's system heap: what was measured comes out, and what is not there is refused.
+# The model of the chip's system heap: what was measured comes out, and what is not there is
+# refused.
 # MIT license; part of microevse
 """The measured states are those of an emulated chip with MicroPython 1.24.0 (docs/chip.md)."""
 
@@ -7,16 +8,14 @@ import random
 import subprocess
 
 import frozen
-import heap_table
 import pytest
-from bench import Bench
 from compiled import directories
 from firmware_files import DIAGNOSTICS, diagnostics, statuses
 from hal import memory
 from secure import SecureBench, secure
 from tools_paths import TESTS
 from twin.free_list import FreeList, usable
-from twin.system_heap import IMAGES, SIZES, THREAD, NoRoom, SystemHeap
+from twin.system_heap import SIZES, THREAD, NoRoom, SystemHeap
 
 # 86 KB of objects in a GC heap of 112,000 bytes: two areas, each with its tables.
 GROWN = (57344, 57376)
@@ -122,7 +121,8 @@ def test_only_what_is_counted_and_not_strict_is_never_refused():
 
 def test_free_blocks_are_found_by_size_classes():
     """TLSF: a block that is only just large enough is not found, and joined blocks are one."""
-    assert [usable(n) for n in (127, 128, 131, 136, 4100, 57343)] == [127, 128, 128, 136, 4096, 55296]
+    sizes = {127: 127, 128: 128, 131: 128, 136: 136, 4100: 4096, 57343: 55296}
+    assert {n: usable(n) for n in sizes} == sizes
     heap = FreeList()
     heap.region(1000)
     a, b = heap.take(300), heap.take(300)

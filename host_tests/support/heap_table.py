@@ -1,8 +1,9 @@
 # The heap of the chip in each situation, for each image: GC heap and system heap.
 # MIT license; part of microevse
-"""`table(image)` plays the situations on the twin, in an interpreter of tools/frozen.py whose GC heap
-has the chip's size and grows, or not, as the image's does. Nothing is converted or subtracted:
-what the virtual board itself keeps lies in other areas (micropython/chipheap/chipheap.c)."""
+"""`table(image)` plays the situations on the twin, in an interpreter of tools/frozen.py whose GC
+heap has the chip's size and grows, or not, as the image's does. Nothing is converted or
+subtracted: what the virtual board itself keeps lies in other areas
+(micropython/chipheap/chipheap.c)."""
 
 import compiled
 import frozen

@@ -53,7 +53,9 @@ def lines():
 def write():
     text = DOCUMENT.read_text()
     table = "<!-- table -->\n" + "\n".join(lines()) + "\n<!-- end -->"
-    DOCUMENT.write_text(re.sub(r"<!-- table -->\n.*?<!-- end -->", lambda _: table, text, flags=re.S))
+    DOCUMENT.write_text(
+        re.sub(r"<!-- table -->\n.*?<!-- end -->", lambda _: table, text, flags=re.S)
+    )
 
 
 if __name__ == "__main__":

@@ -419,8 +419,8 @@ def _tell(life, free, total_wh, days, say):
 def soak(days, sessions, seed=1, say=print, heap=None, image=None):
     """Raises AssertionError if anything was lost, billed wrongly, or leaks; returns the Life.
 
-    heap: limit in bytes, None: as derived above. image: one of heap_table.IMAGES, whose heap is that
-    of the chip; then over wss://.
+    heap: limit in bytes, None: as derived above. image: one of heap_table.IMAGES, whose heap is
+    that of the chip; then over wss://.
     """
     began = time.monotonic()
     life = asyncio.run(_run(days, sessions, seed, say, heap, image))

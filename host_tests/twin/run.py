@@ -155,7 +155,8 @@ class Board:
         state.send = self.send
         state.on_reset = self.reset
         image = start.get("heap_image")
-        # The garbage collector of the chip's size: from here on, as all that follows is the chip's.
+        # The garbage collector of the chip's size: from here on, as all that follows is the
+        # chip's.
         self.chip_heap = chip_heap if image else None
         size = start.get("gc_size")  # to measure what does not fit yet
         state.heap = SystemHeap(image or "base", self.chip_heap, bool(image), size)

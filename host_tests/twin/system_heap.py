@@ -3,21 +3,23 @@
 """`SystemHeap(image)` has ESP-IDF's regions of DRAM; `take(what)` and `give(token)` are called by
 what stands for network, tls, socket and _thread. What is not there is refused, as on the chip.
 
-Sizes. `measured`: silicon.md of this project's notes, an emulated chip with the image of 1.24.0, the
-real WiFi, lwIP and mbedTLS code: that WiFi takes 42,100 bytes, a TLS 1.2 connection 26,676 that
-stay, and what was left and largest in each state. How these sums are divided into blocks is chosen
-so that the same is left here (test_system_heap.py). `read`: from the sources. `estimate`: neither.
+Sizes. `measured`: seen on an emulated chip with the image of 1.24.0, which runs the real WiFi,
+lwIP and mbedTLS code: that WiFi takes 42,100 bytes, a TLS 1.2 connection 26,676
+that stay, and what was left and largest in each state. How these sums are divided into blocks is
+chosen so that the same is left here (test_system_heap.py). `read`: from the sources. `estimate`:
+neither.
 
-An image is `stock` (MicroPython 1.24 or newer as it can be downloaded, with Bluetooth), `base` (our
-own: without Bluetooth, a GC heap of 144 KiB that does not grow) or `psram` (stock, and 4 MB of
-PSRAM in which the GC heap lies).
+An image is `stock` (MicroPython 1.24 or newer as it can be downloaded, with Bluetooth), `base`
+(our own: without Bluetooth, a GC heap of 144 KiB that does not grow) or `psram` (stock, and 4 MB
+of PSRAM in which the GC heap lies).
 """
 
 from twin.free_list import FreeList
 
 # Regions of DRAM in the order in which they are asked (MicroPython, docs/library/esp32.rst, the
 # example of idf_heap_info(); those from 0x3FFE0440 on are asked last: ESP-IDF,
-# components/heap/port/esp32/memory_layout.c). Read: the image of 1.24.0 may differ by some hundred.
+# components/heap/port/esp32/memory_layout.c). Read: the image of 1.24.0 may differ by some
+# hundred.
 _STOCK = (240, 7288, 16648, 79912, 15072, 113840)
 # What a controller of Bluetooth reserves below 0x3FFE0000 (ESP-IDF, CONFIG_BTDM_RESERVE_DRAM
 # 0xdb5c): without it the region before goes on to there. Read, not measured.
@@ -45,8 +47,13 @@ _START = (4096, 3584, 3584, 2304, 1536, 1536, 1024, 1024, 512, 256, 17408 + 352)
 # {what: its blocks in their order; those below 0 are given back once it has begun}
 SIZES = {
     # measured: 42,100, most of it static receive buffers and stacks of tasks
-    "wifi": (6656, 3584, 2304) + (1616,) * 12 + (1000,) * 4 + (760,) * 3 + (408,) * 4
-    + (200,) * 10 + (92,),
+    "wifi": (6656, 3584, 2304)
+    + (1616,) * 12
+    + (1000,) * 4
+    + (760,) * 3
+    + (408,) * 4
+    + (200,) * 10
+    + (92,),
     # estimate: beacon, DHCP server, a second interface of lwIP
     "ap": (2000, 1600, 1200, 800),
     # estimate: task and buffers of the MAC
@@ -75,8 +82,9 @@ class NoRoom(Exception):
 
 
 class SystemHeap:
-    """heap: a FreeList, or the module `chipheap`, which does the same. strict: what is not there is
-    refused; else it is only counted (`refused`). gc_size: of the GC heap, in place of the image's."""
+    """heap: a FreeList, or the module `chipheap`, which does the same. strict: what is not there
+    is refused; else it is only counted (`refused`). gc_size: of the GC heap, in place of the
+    image's."""
 
     def __init__(self, image="stock", heap=None, strict=True, gc_size=None):
         self.image = image
@@ -105,8 +113,8 @@ class SystemHeap:
         return (first,) if wanted - first < _SMALLEST else (first, wanted - first)
 
     def account(self):
-        """Take the areas of a GC heap that is not the chip's own (an interpreter of 64 bits): those
-        of the start, and where it grows one growth, which is what was measured."""
+        """Take the areas of a GC heap that is not the chip's own (an interpreter of 64 bits):
+        those of the start, and where it grows one growth, which is what was measured."""
         areas = self.first_areas()
         for size in areas + (areas if self.gc_grows else ()):
             self.heap.take(size, self.area_region())

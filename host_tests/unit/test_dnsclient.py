@@ -1,4 +1,5 @@
-# The client of name servers: its packets, answers that are wrong on purpose, and a real UDP server.
+# The client of name servers: its packets, answers that are wrong on purpose, and a real UDP
+# server.
 # MIT license; part of microevse
 
 import asyncio
@@ -61,7 +62,14 @@ def test_the_first_address_of_several_is_taken():
 
 
 def test_how_long_it_holds_is_bounded():
-    for ttl, held in ((0, 60), (59, 60), (61, 61), (3600, 3600), (0x7FFFFFFF, 3600), (1 << 31, 3600)):
+    for ttl, held in (
+        (0, 60),
+        (59, 60),
+        (61, 61),
+        (3600, 3600),
+        (0x7FFFFFFF, 3600),
+        (1 << 31, 3600),
+    ):
         assert parse(answer(record(ME, A, ttl, bytes(4))))[1] == held
 
 
@@ -131,7 +139,9 @@ def test_errors_of_the_server_are_told_apart():
 
 
 def test_every_cut_of_an_answer_is_refused_and_no_other_exception_comes_out():
-    whole = answer(record(ME, CNAME, 100, b"\x01a\x03net\x00"), record(b"\x01a\xc0\x11", A, 1, bytes(4)))
+    whole = answer(
+        record(ME, CNAME, 100, b"\x01a\x03net\x00"), record(b"\x01a\xc0\x11", A, 1, bytes(4))
+    )
     for size in range(len(whole)):
         raises((dnsclient.BadAnswer, dnsclient.NoSuchName), lambda: parse(whole[:size]))
 
@@ -143,7 +153,9 @@ def test_an_answer_that_was_too_long_counts_as_far_as_it_goes():
 
 
 def test_any_byte_may_be_wrong_and_only_the_clients_own_exceptions_come_out():
-    whole = answer(record(ME, CNAME, 100, b"\x01a\x03net\x00"), record(b"\x01a\xc0\x11", A, 1, bytes(4)))
+    whole = answer(
+        record(ME, CNAME, 100, b"\x01a\x03net\x00"), record(b"\x01a\xc0\x11", A, 1, bytes(4))
+    )
     for at in range(len(whole)):
         for value in (0, 1, 0x3F, 0x40, 0x80, 0xC0, 0xFF):
             data = bytearray(whole)
@@ -256,7 +268,9 @@ def test_a_server_that_is_silent_once_is_asked_again():
 def test_a_server_that_says_nothing_or_nonsense_is_given_up():
     error = raises(OSError, lambda: asked(lambda packet: [], timeout_ms=40))
     assert "no answer" in str(error)
-    error = raises(OSError, lambda: asked(lambda packet: [to(packet, flags=b"\x81\x82")], timeout_ms=40))
+    error = raises(
+        OSError, lambda: asked(lambda packet: [to(packet, flags=b"\x81\x82")], timeout_ms=40)
+    )
     assert "error 2" in str(error)
 
 

@@ -1,8 +1,8 @@
 # Host names to addresses: an answer is remembered, and used for longer if a new question fails.
 # MIT license; part of microevse
 """An answer may tell for how long it holds. getaddrinfo() does not: then it is kept for ten
-minutes, as many services that move use 60 to 300 s, and an open connection does not ask. An address
-does not prove who is there: only a certificate does.
+minutes, as many services that move use 60 to 300 s, and an open connection does not ask. An
+address does not prove who is there: only a certificate does.
 """
 
 import asyncio
@@ -30,7 +30,8 @@ class Resolver:
     def __init__(self, lookup, allowed=lambda: True):
         self._lookup = lookup
         self._allowed = allowed
-        self._found = {}  # host: [address, ticks of the last answer, of the last failure, TTL in ms]
+        # host: [address, ticks of the last answer, ticks of the last failure, TTL in ms]
+        self._found = {}
         self._asking = {}  # host: Event, while a task asks
 
     def known(self, host):

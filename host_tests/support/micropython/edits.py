@@ -24,8 +24,18 @@ EDITS = [
         1,
     ),
     # A search begins in an area of its owner, and sees no other's.
-    ("py/gc.c", "        area = %s;" % _AREA, "        area = chipheap_last_free[chipheap_owner];", 1),
-    ("py/gc.c", "        %s = area;" % _AREA, "        chipheap_last_free[area->owner] = area;", 1),
+    (
+        "py/gc.c",
+        "        area = %s;" % _AREA,
+        "        area = chipheap_last_free[chipheap_owner];",
+        1,
+    ),
+    (
+        "py/gc.c",
+        "        %s = area;" % _AREA,
+        "        chipheap_last_free[area->owner] = area;",
+        1,
+    ),
     ("py/gc.c", "if (%s != area) {" % _AREA, "if (chipheap_last_free[area->owner] != area) {", 2),
     (
         "py/gc.c",
@@ -37,7 +47,8 @@ EDITS = [
         "py/gc.c",
         "        for (; area != NULL; area = NEXT_AREA(area), i = 0) {",
         "        for (; area != NULL; area = NEXT_AREA(area), i = 0) {\n"
-        "            if (area->owner != chipheap_owner) {\n                continue;\n            }",
+        "            if (area->owner != chipheap_owner) {\n"
+        "                continue;\n            }",
         1,
     ),
     # What is moved stays with its owner.
@@ -67,7 +78,9 @@ EDITS = [
     (
         "py/gc.c",
         "        size_t last_used_block = 0;",
-        "        if %s {\n" % _SPARED + "            for (size_t b = 0; b <= area->gc_last_used_block; b++) {\n"
+        "        if %s {\n"
+        % _SPARED
+        + "            for (size_t b = 0; b <= area->gc_last_used_block; b++) {\n"
         "                if (ATB_GET_KIND(area, b) == AT_MARK) {\n"
         "                    ATB_MARK_TO_HEAD(area, b);\n                }\n            }\n"
         "            prev_area = area;\n            continue;\n        }\n"
@@ -77,7 +90,8 @@ EDITS = [
     (
         "py/gc.c",
         "        if (last_used_block == 0 && prev_area != NULL) {",
-        "        if (last_used_block == 0 && ATB_GET_KIND(area, 0) == AT_FREE && prev_area != NULL\n"
+        "        if (last_used_block == 0 && ATB_GET_KIND(area, 0) == AT_FREE\n"
+        "            && prev_area != NULL\n"
         "            && area->owner == CHIPHEAP_CHIP && area != chipheap_first_area\n"
         "            && chipheap_grows) {",
         1,
@@ -101,11 +115,17 @@ EDITS = [
     (
         "py/qstr.c",
         "    qstr q = qstr_find_strn(str, len);",
-        "    qstr q = qstr_find_strn(str, len);\n    if (q != 0) {\n        chipheap_name(q, len, data_is_static);\n    }",
+        "    qstr q = qstr_find_strn(str, len);\n    if (q != 0) {\n"
+        "        chipheap_name(q, len, data_is_static);\n    }",
         1,
     ),
     # chipheap.c takes up a slot of a pool for it.
-    ("py/qstr.c", "static qstr qstr_add(mp_uint_t len,", "qstr chipheap_qstr_add(mp_uint_t len,", 1),
+    (
+        "py/qstr.c",
+        "static qstr qstr_add(mp_uint_t len,",
+        "qstr chipheap_qstr_add(mp_uint_t len,",
+        1,
+    ),
     ("py/qstr.c", "qstr_add(len,", "chipheap_qstr_add(len,", 1),
 ]
 
