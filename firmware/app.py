@@ -105,7 +105,7 @@ class Charger:
             board, settings, self.on_network, connection.quiet_s, may_stall, self._reset_if_idle
         )
         # With or without the profile: the page takes updates, and one on trial is watched.
-        self.transfers = Transfers(station, self.config, connection, may_stall, self._report)
+        self.transfers = Transfers(station, self.config, may_stall, self._report)
         self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
             from station.jobs import Jobs
@@ -114,6 +114,7 @@ class Charger:
         self.central = central = Central(
             connection, rpc, self.features.protocols, self._adapter, may_stall
         )
+        self.transfers.line = central
         connection.on_failure = self.config.key.failed
         station.farewell = connection.goodbye
         self.soft_pause = SoftPause(settings, clock, evses, connection, link)

@@ -18,6 +18,7 @@ from hal import memory
 LIMIT = 4 * 1024 * 1024
 # The central system has this long to hear that a transfer begins, before its connection is closed.
 _TOLD_S = 2
+_CAME = "a car has come"
 
 
 class TransferFailed(Exception):
@@ -27,18 +28,18 @@ class TransferFailed(Exception):
 class Transfers:
     """config: has the certificates of the authority that vouches for the central system.
 
-    line: the Connection to the central system, which stands aside where the memory of its TLS
-    connection is needed. allowed: fn() -> True while no contactor is closed. report: fn() ->
+    line: the ocppj.central.Central, whose connection stands aside where the memory of its TLS is
+    needed; None before it is made. allowed: fn() -> True while no contactor is closed. report: fn() ->
     (source, size) of the diagnostics.
     """
 
     # MemoryError: a second TLS connection may be more than a small heap can hold.
     errors = (TransferFailed, ValueError, OSError, MemoryError)
 
-    def __init__(self, station, config, line, allowed, report):
+    def __init__(self, station, config, allowed, report):
         self._station = station
         self._config = config
-        self._line = line
+        self.line = None
         self.allowed = allowed
         self.report = report
         self.reset_reason = None  # the reason of the next reset, if it is for an update
@@ -78,7 +79,8 @@ class Transfers:
         reason = "" if location[:6].lower() != "https:" else memory.lacks("tls")
         if not reason:
             return stop, False
-        if not (self._line.connected and self._config.secure()):
+        line = self.line
+        if line is None or not (line.connection.connected and self._config.secure()):
             raise TransferFailed(reason)
         if not self._unoccupied():
             raise TransferFailed(reason + "; it can be had while no car is connected")
@@ -101,16 +103,20 @@ class Transfers:
         try:
             if aside:
                 await asyncio.sleep(_TOLD_S)
-                await self._line.stand_aside("the memory is needed for a file over https")
+                await self.line.stand_aside("its memory is needed for a file over https")
+                reason = memory.lacks("tls") if self._unoccupied() else _CAME
+                if reason:
+                    work.close()
+                    raise TransferFailed(reason)
             return await work
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
         finally:
+            if aside:
+                self.line.come_back()
             forget("transfer")
             gc.collect()
-            if aside:
-                self._line.come_back()
 
     def _context(self):
         # The authority that vouches for the central system vouches for its file server too.

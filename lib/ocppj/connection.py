@@ -37,9 +37,6 @@ _SKIP_SIZE = const(262144)
 GRACE_S = 1
 
 
-_LOOK_ASIDE_S = 0.2
-
-
 class Connection:
     """Makes one connection after the other.
 
@@ -79,7 +76,6 @@ class Connection:
         self._cap_ms = CAP_MS
         self.connected = False
         self.gated = False  # only the `allowed` gate keeps it from connecting
-        self._aside = False  # the memory of a connection is needed for something else
         self.protocol = None
         self.state = "not started"
         self.since = None  # uptime in s of the last change of `state`
@@ -117,21 +113,6 @@ class Connection:
         """Close because the station goes away, and wait until the other side has done so."""
         if self.connected:
             await self._ws.close(frames.GOING_AWAY, "restart")
-
-    async def stand_aside(self, reason):
-        """Close the connection, and make none until `come_back`: its memory is free then."""
-        self._aside = True
-        if self.connected:
-            log.info("net", "closed for a while: %s", reason)
-            self._connect_now.set()  # with a goodbye
-            self._end(reason)
-        while self._ws is not None or self._dialer.writer is not None:
-            await asyncio.sleep(_LOOK_ASIDE_S)
-
-    def come_back(self):
-        """Connect again after `stand_aside`."""
-        self._aside = False
-        self.retry()
 
     def lost(self, reason):
         """The network is gone: end the connection without waiting for pings."""
@@ -183,9 +164,6 @@ class Connection:
 
     async def _wait_for_gate(self):
         """Wait until an attempt may stall the interpreter, or would not stall it."""
-        while self._aside:
-            self._set_state("waiting: its memory is needed for a file")
-            await asyncio.sleep(_LOOK_ASIDE_S)
         while not self._offered() or not self._allowed() and self._dialer.would_stall():
             self.gated = True
             self._set_state("waiting: reconnects when no car is charging")
