@@ -29,8 +29,8 @@ class Transfers:
     """config: has the certificates of the authority that vouches for the central system.
 
     line: the ocppj.central.Central, whose connection stands aside where the memory of its TLS is
-    needed; None before it is made. allowed: fn() -> True while no contactor is closed. report: fn() ->
-    (source, size) of the diagnostics.
+    needed; None before it is made. allowed: fn() -> True while no contactor is closed. report:
+    fn() -> (source, size) of the diagnostics.
     """
 
     # MemoryError: a second TLS connection may be more than a small heap can hold.
