@@ -73,6 +73,20 @@ def test_beside_a_tls_connection_neither_a_thread_nor_a_second_one_can_be_had():
     assert heap.refused == {"thread": 1, "tls": 1}
 
 
+def test_a_connection_that_fails_in_its_handshake_gives_everything_back():
+    for taken in range(1000, 11000, 500):
+        heap = _stock()
+        heap.take("wifi")
+        heap.take("thread", taken)
+        before = [row[:3] for row in heap.info()]
+        try:
+            heap.give(heap.take("tls"))
+        except NoRoom:
+            pass
+        assert [row[:3] for row in heap.info()] == before
+    assert heap.refused
+
+
 def test_a_tls_connection_made_again_leaves_what_was_measured():
     heap = _stock()
     heap.take("wifi")
