@@ -13,7 +13,7 @@ from evse_base.clock import Clock
 from commissioning.setup import Setup
 from config import CsmsConfig, layer_values, provisioning
 from hal import board as board_file
-from hal import system
+from hal import memory, system
 from hal.adc import PilotAdc
 from ocppj.central import Central
 from ocppj.messages import message_ids
@@ -114,6 +114,7 @@ class Charger:
         self.central = central = Central(
             connection, rpc, self.features.protocols, self._adapter, may_stall
         )
+        self.transfers.line = central
         connection.on_failure = self.config.key.failed
         station.farewell = connection.goodbye
         self.soft_pause = SoftPause(settings, clock, evses, connection, link)
@@ -285,6 +286,7 @@ async def run():
     if blackbox.previous():
         log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()
+    memory.settle()
     log.info("app", "%s, boot %d", board_file.load()["name"], charger.clock.boot)
     while True:
         await asyncio.sleep(3600)

@@ -2,13 +2,16 @@
 # MIT license; part of microevse
 """usage: frozen.py [IMAGE ...]    (make frozen) builds build/frozen32/IMAGE and prints its path
 
-IMAGE is `frozen` (the default: the whole application) or `base` (what the base image has frozen
-in; the application comes as a ROMFS image).
+IMAGE is `frozen` (the default: the whole application), `base` (what the base image has frozen in;
+the application comes as a ROMFS image) or `stock` (nothing of this project).
 
 A host cannot come nearer to the frozen firmware of an ESP32: pointers and small integers of the
 chip's size, bytecode and names in read-only memory, made from the same manifest
 (boards/micropython/MICROEVSE/manifest_app.py) by MicroPython's own tools. Its heap figures are
-therefore not converted. It has no Xtensa code, no FreeRTOS and no memory of WiFi.
+therefore not converted. It has no Xtensa code and no FreeRTOS.
+
+Its garbage collector is changed: it can give the chip's program areas of its own, of the chip's
+size, taken from a model of the chip's system heap (host_tests/support/micropython).
 
 The source is MicroPython 1.25.0 as Debian has it. On Debian this wants gcc-multilib and, after
 `dpkg --add-architecture i386`, libmbedtls-dev:i386.
@@ -27,6 +30,7 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "frozen32"
 BOARD = ROOT / "boards" / "micropython" / "MICROEVSE"
+CHIPHEAP = ROOT / "host_tests" / "support" / "micropython"
 POOLS = (
     "http://deb.debian.org/debian/pool/main/m/micropython/",
     "http://snapshot.debian.org/file-by-name/micropython/",
@@ -39,9 +43,10 @@ FILES = {
         "87cd89f7900c86b963885dabe25acf3e5348815993f1500278ad8f6464465af4"
     ),
 }
+MARCH = "x86"  # of native code in these interpreters
 TREE = "micropython-1.25.0"
-# What is frozen in.
-IMAGES = {"frozen": BOARD / "manifest_app.py", "base": BOARD / "manifest.py"}
+# What is frozen in: a manifest, None for that of the port alone.
+IMAGES = {"frozen": BOARD / "manifest_app.py", "base": BOARD / "manifest.py", "stock": None}
 # A board's MicroPython has these; so has the 32-bit host with them.
 OPTIONS = (
     "VARIANT=standard",
@@ -49,7 +54,9 @@ OPTIONS = (
     "MICROPY_PY_FFI=0",
     "MICROPY_PY_BTREE=0",
     "MICROPY_PY_THREAD=0",
-    "MPY_CROSS_FLAGS=-march=x86",
+    "MPY_CROSS_FLAGS=-march=%s" % MARCH,
+    "USER_C_MODULES=%s" % CHIPHEAP,
+    "CFLAGS_EXTRA=-Wno-pointer-arith -include %s" % (CHIPHEAP / "chipheap" / "chipheap.h"),
 )
 # The part of ports/esp32/boards/manifest.py that the application needs.
 PORT_MANIFEST = 'include("$(MPY_DIR)/extmod/asyncio")\n'
@@ -69,8 +76,9 @@ def build(image="frozen"):
         fcntl.flock(lock, fcntl.LOCK_EX)  # several test workers want it, one builds
         _check_tools()
         tree = _tree()
-        _run(["make", "-C", "mpy-cross", "-j2"], tree)
-        more = ["FROZEN_MANIFEST=%s" % IMAGES[image], "BUILD=build-%s" % image]
+        manifest = IMAGES[image] or tree / "ports" / "unix" / "boards" / "manifest.py"
+        more = ["FROZEN_MANIFEST=%s" % manifest, "BUILD=build-%s" % image]
+        _renew(tree / "ports" / "unix" / ("build-" + image))
         _run(["make", "-C", "ports/unix", "-j2", *more, *OPTIONS], tree)
         made = OUT / image
         fresh = OUT / (image + ".new")
@@ -80,19 +88,43 @@ def build(image="frozen"):
 
 
 def sources():
-    """Path of MicroPython's sources. Raises Missing."""
+    """Path of MicroPython's sources as they are, without our changes. Raises Missing."""
     OUT.mkdir(parents=True, exist_ok=True)
     with open(OUT / ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _tree()
+        if not shutil.which("patch"):
+            raise Missing("no patch")
+        tree = OUT / "plain" / TREE
+        if not (tree / ".ready").exists():
+            _unpack(tree)
+            (tree / ".ready").touch()
+        return tree
+
+
+def _renew(folder):
+    """MicroPython's make does not see that names which our module has come to use must not be
+    frozen in a second time."""
+    now = "".join([_digest(path) for path in sorted((CHIPHEAP / "chipheap").iterdir())])
+    mark = folder / "names"
+    if not mark.exists() or mark.read_text() != now:
+        (folder / "frozen_content.c").unlink(missing_ok=True)
+        folder.mkdir(exist_ok=True)
+        mark.write_text(now)
 
 
 def _tree():
+    """The sources with our changes; made anew where those have changed."""
     tree = OUT / TREE
-    if not (tree / ".ready").exists():
-        if not shutil.which("patch"):
-            raise Missing("no patch")
+    edits = CHIPHEAP / "edits.py"
+    ready, now = tree / ".ready", _digest(edits)
+    if not ready.exists() or ready.read_text() != now:
         _unpack(tree)
+        sys.path.append(str(CHIPHEAP))
+        import edits as changes
+
+        _run(["make", "-C", "mpy-cross", "-j2"], tree)  # without them: it has no two owners
+        changes.apply(tree)
+        ready.write_text(now)
     return tree
 
 
@@ -120,7 +152,7 @@ def _unpack(tree):
     shutil.rmtree(tree, ignore_errors=True)
     source, packaging = (_fetch(name) for name in FILES)
     with tarfile.open(source) as archive:
-        archive.extractall(OUT)
+        archive.extractall(tree.parent)
     with tarfile.open(packaging) as archive:
         archive.extractall(tree)
     series = (tree / "debian" / "patches" / "series").read_text().split()
@@ -130,7 +162,6 @@ def _unpack(tree):
     boards = tree / "ports" / "unix" / "boards"
     boards.mkdir()
     (boards / "manifest.py").write_text(PORT_MANIFEST)
-    (tree / ".ready").touch()
 
 
 def _fetch(name):

@@ -8,6 +8,7 @@ import asyncio
 
 from evse_base import log
 import network
+from hal import dns
 from hal.silence import Silence, own_name
 from machine import Pin
 from evse_base import ticks_diff, ticks_ms
@@ -46,7 +47,7 @@ class Link:
         self._silence = Silence(quiet_s)
         self._may_stall = may_stall
         self._reboot = reboot
-        self._lan = _lan(wiring)
+        self._lan = dns.interface = _lan(wiring)
         self.joins = 0
 
     @property

@@ -7,6 +7,7 @@ import asyncio
 
 import network
 from evse_base import ticks_diff, ticks_ms
+from hal import memory
 
 MAX_CLIENTS = 4
 JOIN_MS = 20000
@@ -29,7 +30,9 @@ class SoftAp:
         return self._ap.ifconfig()[0]
 
     def open(self, ssid, key):
-        """Start the access point with WPA2. OSError if the driver refuses."""
+        """Start the access point with WPA2. OSError if there is no memory, or the driver
+        refuses."""
+        memory.want("ap")
         # Configured before it starts: it is never open without a password.
         self._ap.config(ssid=ssid, security=_WPA2, key=key, max_clients=MAX_CLIENTS)
         self._ap.active(True)

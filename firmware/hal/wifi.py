@@ -10,6 +10,7 @@ import asyncio
 
 from evse_base import log
 import network
+from hal import dns
 from hal.silence import Silence, own_name
 from evse_base import ticks_diff, ticks_ms
 
@@ -67,7 +68,7 @@ class Link:
         self._silence = Silence(quiet_s)
         self._may_stall = may_stall
         self._reboot = reboot
-        self._wlan = network.WLAN(network.WLAN.IF_STA)
+        self._wlan = dns.interface = network.WLAN(network.WLAN.IF_STA)
         self._rounds = 0
         self._away = None  # ticks when the network was lost
         self._seen = ()

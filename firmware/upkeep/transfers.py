@@ -12,9 +12,13 @@ import sys
 
 from evse_base import log
 from evse_base import forget, release
+from hal import memory
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
+# The central system has this long to hear that a transfer begins, before its connection is closed.
+_TOLD_S = 2
+_CAME = "a car has come"
 
 
 class TransferFailed(Exception):
@@ -24,8 +28,9 @@ class TransferFailed(Exception):
 class Transfers:
     """config: has the certificates of the authority that vouches for the central system.
 
-    allowed: fn() -> True while no contactor is closed. report: fn() -> (source, size) of the
-    diagnostics.
+    line: the ocppj.central.Central, whose connection stands aside where the memory of its TLS is
+    needed; None before it is made. allowed: fn() -> True while no contactor is closed. report:
+    fn() -> (source, size) of the diagnostics.
     """
 
     # MemoryError: a second TLS connection may be more than a small heap can hold.
@@ -34,6 +39,7 @@ class Transfers:
     def __init__(self, station, config, allowed, report):
         self._station = station
         self._config = config
+        self.line = None
         self.allowed = allowed
         self.report = report
         self.reset_reason = None  # the reason of the next reset, if it is for an update
@@ -49,30 +55,66 @@ class Transfers:
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
         import transfer
 
+        stop, aside = self._aside(location, stop)
         work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
-        return await self._do(transfer, work)
+        return await self._do(transfer, work, aside)
 
     async def send(self, location, source, size, name, stop=None):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
         import transfer
 
         where = transfer.join(location, name)
+        stop, aside = self._aside(location, stop)
         work = transfer.send(where, source, size, name, self._context, self._gate, stop)
-        await self._do(transfer, work)
+        await self._do(transfer, work, aside)
+
+    def _aside(self, location, stop):
+        """(stop, aside): aside is True if the connection to the central system has to be closed
+        for this transfer. TransferFailed if there is no memory for the transfer otherwise.
+
+        Two TLS connections are more than a plain ESP32 holds. A connection that is closed can be
+        made again only while no car charges: so it is closed only while no car is there, and the
+        transfer is given up when one comes.
+        """
+        reason = "" if location[:6].lower() != "https:" else memory.lacks("tls")
+        if not reason:
+            return stop, False
+        line = self.line
+        if line is None or not (line.connection.connected and self._config.secure()):
+            raise TransferFailed(reason)
+        if not self._unoccupied():
+            raise TransferFailed(reason + "; it can be had while no car is connected")
+
+        def stopped(slow):
+            return not self._unoccupied() or (stop is not None and stop(slow))
+
+        return stopped, True
+
+    def _unoccupied(self):
+        return self.vacant() and not any([c.evse.plugged for c in self._station.connectors])
 
     async def _gate(self):
         # A car may have begun to charge since the transfer began.
         while not self.allowed():
             await asyncio.sleep(1)
 
-    async def _do(self, transfer, work):
+    async def _do(self, transfer, work, aside):
         gc.collect()
         try:
+            if aside:
+                await asyncio.sleep(_TOLD_S)
+                await self.line.stand_aside("its memory is needed for a file over https")
+                reason = memory.lacks("tls") if self._unoccupied() else _CAME
+                if reason:
+                    work.close()
+                    raise TransferFailed(reason)
             return await work
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
         finally:
+            if aside:
+                self.line.come_back()
             forget("transfer")
             gc.collect()
 

@@ -4,17 +4,17 @@
 a function of this module, so the module is unloaded once all parts run."""
 
 from evse_base import log
-from hal import system
+from hal import memory, system
 from hal.dns import Dns
 from ocppj.connection import Connection
-from ocppj.dial import resolve
+from ocppj.dial import open_stream, resolve
 from timekeeper import Timekeeper
 
 
 def connection(config, clock, may_stall):
-    """The Connection to the central system. Names are looked up without a stall where the chip has
-    threads; see hal.dns."""
-    return Connection(config, clock=clock, allowed=may_stall, resolve=Dns(resolve).lookup)
+    """The Connection to the central system. Names are looked up without a stall; see hal.dns."""
+    names, guarded = Dns(resolve).lookup, memory.guarded(open_stream)
+    return Connection(config, clock=clock, allowed=may_stall, resolve=names, open_stream=guarded)
 
 
 def link(board, settings, on_network, quiet_s, may_stall, reboot):

@@ -1,11 +1,15 @@
 # A month in the life of a charger: 30 days, 300 sessions.
 # MIT license; part of microevse
-"""usage: bench_soak.py [DAYS [SESSIONS [SEED [HEAP]]]]    HEAP as micropython's -X heapsize="""
+"""usage: bench_soak.py [DAYS [SESSIONS [SEED [HEAP]]]]
+
+HEAP as micropython's -X heapsize=, or one of the images of heap_table.py ("base" for short), whose
+GC heap and system heap are then those of the chip."""
 
 import functools
 import sys
 
 import places  # noqa: F401 (import paths)
+from heap_table import IMAGES
 from soak import soak
 from twin.host import heap_bytes
 
@@ -13,4 +17,7 @@ if __name__ == "__main__":
     given = sys.argv[1:4]
     days, sessions, seed = [int(a) for a in given + ["30", "300", "1"][len(given) :]]
     say = functools.partial(print, flush=True)  # each day when it is over, also into a file
-    soak(days, sessions, seed, say, heap_bytes(sys.argv[4]) if len(sys.argv) > 4 else None)
+    last = sys.argv[4] if len(sys.argv) > 4 else None
+    image = {"base": "base, ROMFS"}.get(last, last if last in IMAGES else None)
+    heap = heap_bytes(last) if last and not image else None
+    soak(days, sessions, seed, say, heap, image)

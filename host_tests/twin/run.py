@@ -10,7 +10,13 @@ import json
 import sys
 
 MICROPYTHON = sys.implementation.name == "micropython"
+try:
+    # Only in the interpreters of tools/frozen.py.
+    import chipheap as chip_heap
+except ImportError:
+    chip_heap = None
 
+BUILT_IN = []  # names of the chip's own modules
 # Subtype of the partition that MicroPython maps.
 ROMFS = 0x8F
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
@@ -65,9 +71,27 @@ def _mount(path):
     import vfs
 
     with open(path, "rb") as file:
-        data = file.read()
+        size = file.seek(0, 2)
+        file.seek(0)
+        data = chip_heap.outside(size) if chip_heap else bytearray(size)
+        file.readinto(data)
     vfs.mount(vfs.VfsRom(data), "/rom")
     return data
+
+
+class _Collector:
+    """The module `gc` of the firmware where the heap is not the chip's: a collection that the
+    firmware asks for takes its time. Those that MicroPython makes by itself are not the chip's."""
+
+    def __init__(self, clock):
+        self._clock = clock
+
+    def __getattr__(self, name):
+        return getattr(gc, name)
+
+    def collect(self):
+        self._clock.collection()
+        return gc.collect()
 
 
 class Board:
@@ -81,6 +105,7 @@ class Board:
         from twin.control import Control, peer_busy, settled, snapshot
         from twin.net import TLS_MS, Net
         from twin.pace import Pacer
+        from twin.system_heap import SystemHeap
         from twin.world import World
 
         self._snapshot = snapshot
@@ -129,10 +154,24 @@ class Board:
         state.settled = settled
         state.send = self.send
         state.on_reset = self.reset
+        image = start.get("heap_image")
+        # The garbage collector of the chip's size: from here on, as all that follows is the
+        # chip's.
+        self.chip_heap = chip_heap if image else None
+        size = start.get("gc_size")  # to measure what does not fit yet
+        state.heap = SystemHeap(image or "base", self.chip_heap, bool(image), size)
+        for block in start.get("taken", ()):
+            state.heap.heap.take(block)  # a test that lets somebody else have it
+        if self.chip_heap:
+            self._divide_heap()
+        else:
+            state.heap.account()
         if MICROPYTHON:
             from twin import loop_mpy
 
             loop_mpy.install(clock)
+            if self.chip_heap:
+                chip_heap.as_chip(__import__, "asyncio")  # the chip's, before we look into it
             loop_mpy.patch(pacer)
         else:
             from twin import loop_cpy
@@ -143,6 +182,26 @@ class Board:
         state.world.on_event = self._world_event
         clock.on_stall = state.world.on_stall
         state.chip = Chip(start.get("chip"))
+
+    def _divide_heap(self):
+        """The chip's program gets areas of its own, as large as the image gives it."""
+        # Built into the chip's image: neither their code nor their names take heap there.
+        names = "machine network esp32 socket time tls neopixel onewire ds18x20 os burst"
+        for name in names.split():
+            try:
+                module = __import__(name)
+            except ImportError:
+                continue
+            for thing in [module] + [getattr(module, entry) for entry in dir(module)]:
+                if isinstance(thing, (type, type(sys))):
+                    BUILT_IN.extend(dir(thing))
+        heap = self.state.heap
+        if not chip_heap.begin(heap.first_areas(), heap.gc_grows, heap.area_region()):
+            raise MemoryError("the image's heap does not fit the chip")
+        for name in BUILT_IN:
+            chip_heap.in_rom(name)
+        self.state.clock.heap_size = chip_heap.size
+        self.state.clock.collections = chip_heap.collections
 
     def _repeatable(self, seed):
         """Random numbers from the seed: masks, jitter and tokens are the same next time."""
@@ -293,7 +352,8 @@ class Board:
         import vfs
 
         partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, ROMFS)[0]
-        data = bytearray(partition.info()[3])
+        size = partition.info()[3]
+        data = chip_heap.outside(size) if chip_heap else bytearray(size)
         partition.readblocks(0, data)
         try:
             vfs.mount(vfs.VfsRom(data), "/rom")
@@ -303,6 +363,12 @@ class Board:
 
     def _limit_heap(self):
         """Leave the firmware as much heap as was asked for."""
+        if self.chip_heap:
+            gc.threshold(COLLECT_EVERY)  # the twin's own
+            return
+        if MICROPYTHON:
+            self.state.clock.heap_size = lambda: self.state.heap.gc_size
+            sys.modules["gc"] = _Collector(self.state.clock)
         from twin.run_heap import HEAP_GROWTH, HEAP_PASSING, limit_heap, name_pools
 
         if MICROPYTHON and self.start.get("heap"):
@@ -333,10 +399,16 @@ class Board:
 
     def _program(self, path):
         """Run one file as the chip does; False if it ended badly."""
+        names = {"__name__": "__main__", "__file__": path}
         try:
-            with open(path) as file:
-                code = compile(file.read(), path, "exec")
-            exec(code, {"__name__": "__main__", "__file__": path})
+            if not (self.chip_heap and self._frozen(path, names)):
+                with open(path) as file:
+                    text = file.read()
+                if self.chip_heap:
+                    code = chip_heap.as_chip(compile, text, path, "exec")
+                    chip_heap.as_chip(exec, code, names)
+                else:
+                    exec(compile(text, path, "exec"), names)
         except SystemExit:
             self.state.reset("soft")
         except BaseException as exc:
@@ -346,6 +418,13 @@ class Board:
         if path.endswith("/main.py"):
             self.send({"event": "exit", "file": path})
         return True
+
+    def _frozen(self, path, names):
+        """Run the program of that name in the interpreter; False if it has none, or the image's
+        is in the file system."""
+        if self.state.heap.image == "psram":
+            return False
+        return chip_heap.frozen(path.rsplit("/", 1)[1], names)
 
     @staticmethod
     def _print(exc):

@@ -7,6 +7,9 @@ import io
 
 import tls as _tls
 from tls import *  # noqa: F401,F403 - constants
+from twin.system_heap import NoRoom
+
+ALLOC_FAILED = -0x7F00
 
 _IN = 1
 _OUT = 4
@@ -40,6 +43,12 @@ class SSLContext:
         self._real.verify_callback = fn
 
     def wrap_socket(self, sock, **kw):
+        if hasattr(sock, "secured"):
+            try:
+                sock.secured()
+            except NoRoom:
+                # As mbedtls_ssl_setup(); the port has tried it again after a collection.
+                raise OSError(ALLOC_FAILED, "MBEDTLS_ERR_SSL_ALLOC_FAILED")
         return _TlsSocket(self._real.wrap_socket(sock, **kw), sock)
 
 

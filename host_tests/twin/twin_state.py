@@ -6,6 +6,8 @@ Import it as `import twin_state` (run.py makes that and `twin.twin_state` the sa
 A test that needs no child process may fill it in by hand.
 """
 
+from twin.system_heap import SystemHeap
+
 # Reset causes, as machine.reset_cause() of the esp32 port numbers them.
 PWRON_RESET = 1
 HARD_RESET = 2
@@ -17,6 +19,8 @@ clock = None  # twin.clock.Clock
 chip = None  # twin.chip.Chip
 timers = {}  # number: machine.Timer
 running = None  # the machine.Timer whose callback runs
+# Who has the chip's system heap; without a parent process it only counts.
+heap = SystemHeap("base", strict=False)
 world = None  # twin.world.World
 net = None  # twin.net.Net: the virtual network
 options = {}  # the JSON object the child was started with; "data" is the image directory

@@ -30,6 +30,7 @@ from .messages import CallError
 
 # Longest wait without looking again: a lost wake-up must not stop the queue for ever.
 LOOK_AGAIN_S = 30
+_ASIDE_S = 0.5
 
 
 class Central:
@@ -47,6 +48,7 @@ class Central:
         self._may_stall = may_stall
         self._work = asyncio.Event()
         self._attached = False
+        self._aside = False  # the memory of a connection is needed for something else
         self.adapter = None  # of this connection, or of the last one
         self.protocol = None  # its sub-protocol
         if len(protocols) == 1 and not IN_PLACE:
@@ -71,8 +73,22 @@ class Central:
     def _offers(self):
         """Sub-protocols that can be attached now. Where code is read from files and a contactor is
         closed, only the loaded adapter can be attached; without one the connection waits."""
+        if self._aside:
+            return []
         free = IN_PLACE or self._may_stall()
         return [name for name in self._protocols if free or name == self.protocol]
+
+    async def stand_aside(self, reason):
+        """End the connection, and make none until `come_back`: its memory is free then."""
+        self._aside = True
+        await self.connection.restart(reason)
+        while self.connection.connected:
+            await asyncio.sleep(_ASIDE_S)
+        await asyncio.sleep(_ASIDE_S)  # the socket is closed after that
+
+    def come_back(self):
+        """Connect again after `stand_aside`."""
+        self._aside = False
 
     def _attach(self, protocol):
         if protocol not in self._offers():

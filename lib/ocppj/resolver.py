@@ -1,8 +1,8 @@
 # Host names to addresses: an answer is remembered, and used for longer if a new question fails.
 # MIT license; part of microevse
-"""getaddrinfo() does not tell for how long an address holds (no TTL), so it is kept for ten
-minutes: many services that move use 60 to 300 s, and an open connection does not ask. An address
-does not prove who is there: only a certificate does.
+"""An answer may tell for how long it holds. getaddrinfo() does not: then it is kept for ten
+minutes, as many services that move use 60 to 300 s, and an open connection does not ask. An
+address does not prove who is there: only a certificate does.
 """
 
 import asyncio
@@ -23,13 +23,15 @@ class UnknownHost(Exception):
 
 
 class Resolver:
-    """lookup: fn(host, port) -> address as text, or a coroutine for it; OSError without one.
+    """lookup: fn(host, port) -> address as text, or a coroutine for it or for (address, seconds
+    for which it holds); OSError without one.
     allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""
 
     def __init__(self, lookup, allowed=lambda: True):
         self._lookup = lookup
         self._allowed = allowed
-        self._found = {}  # host: [address, ticks of the last answer, ticks of the last failure]
+        # host: [address, ticks of the last answer, ticks of the last failure, TTL in ms]
+        self._found = {}
         self._asking = {}  # host: Event, while a task asks
 
     def known(self, host):
@@ -58,7 +60,7 @@ class Resolver:
         now = ticks_ms()
         if entry[2] is not None and 0 <= ticks_diff(now, entry[2]) < RETRY_MS:
             return True
-        return not fresh and 0 <= ticks_diff(now, entry[1]) < TTL_MS
+        return not fresh and 0 <= ticks_diff(now, entry[1]) < entry[3]
 
     async def _ask(self, host, port):
         answered = self._asking[host] = asyncio.Event()
@@ -66,7 +68,11 @@ class Resolver:
             address = self._lookup(host, port)
             if not isinstance(address, str):
                 address = await address
-            self._remember(host, address)
+            holds_ms = TTL_MS
+            if not isinstance(address, str):
+                address, holds_s = address
+                holds_ms = 1000 * holds_s
+            self._remember(host, address, holds_ms)
             return address
         except OSError as exc:
             entry = self._found.get(host)
@@ -79,11 +85,11 @@ class Resolver:
             del self._asking[host]
             answered.set()
 
-    def _remember(self, host, address):
+    def _remember(self, host, address, holds_ms):
         old = self._found.pop(host, None)
         if old is None and len(self._found) >= MOST:
             ages = [(ticks_diff(ticks_ms(), e[1]), name) for name, e in self._found.items()]
             del self._found[max(ages)[1]]
         if old and old[0] != address:
             log.info("net", "%s is now %s", host, address)
-        self._found[host] = [address, ticks_ms(), None]
+        self._found[host] = [address, ticks_ms(), None, holds_ms]

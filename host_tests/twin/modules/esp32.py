@@ -292,10 +292,10 @@ class NVS:
 
 
 def idf_heap_info(capabilities):
-    """[(total, free, largest free block, least free ever)]: a WROOM with WiFi up."""
+    """[(total, free, largest free block, least free ever)] of each region: twin/system_heap.py."""
     if capabilities == HEAP_EXEC:
         return [(111624, 60112, 57344, 60112)]
-    return [(14748, 8436, 7936, 8100), (113840, 71420, 65536, 52340)]
+    return _s.heap.info()
 
 
 def raw_temperature():

@@ -5,7 +5,10 @@ again for ever, as the ESP-IDF driver does unless config(reconnects=n) says othe
 it tries, status() says "connecting" (ports/esp32/network_wlan.c). twin/net.py has the ways in
 which it goes quiet."""
 
+import errno
+
 import twin_state
+from twin.system_heap import NoRoom
 from twin.net import AP_ADDRESS, BRICKED, DEAD, GATEWAY, NO_ADDRESS, STUCK, WEDGED
 
 STA_IF = 0
@@ -104,6 +107,21 @@ class _Interface:
         raise ValueError("unknown parameter")
 
 
+def _take(what):
+    """Blocks of the system heap. The driver's error without them is that of ESP_ERR_NO_MEM
+    (ports/esp32/network_common.c)."""
+    try:
+        return twin_state.heap.take(what)
+    except NoRoom:
+        raise OSError(errno.ENOMEM)
+
+
+def _radio():
+    """The driver of the radio takes its buffers once, and keeps them (esp_wifi_init())."""
+    if "wifi" not in _drivers:
+        _drivers["wifi"] = _take("wifi")
+
+
 class _Station(_Interface):
     def __init__(self):
         super().__init__()
@@ -132,6 +150,8 @@ class _Station(_Interface):
         if not on:
             self.disconnect()
             self._cured(WEDGED)
+        else:
+            _radio()
         self._active = bool(on)
         return self._active
 
@@ -307,6 +327,7 @@ class _AccessPoint(_Interface):
             "hidden": False,
             "txpower": 20,
         }
+        self._memory = []  # blocks of the system heap
 
     def active(self, on=None):
         twin_state.clock.entered()
@@ -315,6 +336,12 @@ class _AccessPoint(_Interface):
             config = self._config
             if on and config["security"] and not 8 <= len(config["key"]) <= 63:
                 raise OSError("Wifi Invalid Password")
+            if on:
+                _radio()
+                self._memory = self._memory or _take("ap")
+            else:
+                twin_state.heap.give(self._memory)
+                self._memory = []
             twin_state.net.set_ap(self._active and (config["ssid"], config["key"]))
         return self._active
 
@@ -390,6 +417,8 @@ class LAN(_Interface):
         twin_state.clock.entered()
         if on is None:
             return self._active
+        if on and "lan" not in _drivers:
+            _drivers["lan"] = _take("lan")
         self._active = bool(on)
         if not on and twin_state.net.trouble in (STUCK, DEAD, WEDGED):
             twin_state.net.trouble = None
@@ -425,3 +454,4 @@ class LAN(_Interface):
 
 
 _interfaces = {}
+_drivers = {}  # {name: its blocks of the system heap}

@@ -11,6 +11,8 @@ import struct
 import twin_state
 import usocket
 from twin.net import AP_ADDRESS, GATEWAY, Handshake, station
+from twin.nameserver import answer
+from twin.system_heap import LINGER_MS, SOCKETS, NoRoom
 from usocket import *  # noqa: F401,F403 - constants
 
 _IN = 1
@@ -18,6 +20,9 @@ _OUT = 4
 _ERR = 8
 _POLL = 3  # stream ioctl requests of py/stream.h
 _CLOSE = 4
+
+ENOBUFS = 105
+ENFILE = 23
 
 _AF_INET = usocket.AF_INET
 _STREAM = usocket.SOCK_STREAM
@@ -52,6 +57,18 @@ def getaddrinfo(host, port, af=0, type=0, proto=0, flags=0):
     raise OSError(-2)
 
 
+def _resolved(name):
+    """What the name server of the router knows; None if nothing."""
+    try:
+        found = usocket.getaddrinfo(twin_state.net.at(name) or name, 0)
+    except OSError:
+        return None
+    for entry in found:
+        if entry[0] == _AF_INET:
+            return _address(entry[4])[0]
+    return None
+
+
 def _drop(real):
     """Close with RST instead of FIN."""
     real.setsockopt(usocket.SOL_SOCKET, usocket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -63,6 +80,17 @@ class socket(io.IOBase):
         net = twin_state.net
         net.drop = _drop
         self._net = net
+        self._memory = []  # blocks of the system heap
+        self._secure = False  # these are of a TLS connection
+        self._real = None
+        if net.sockets >= SOCKETS and twin_state.heap.strict:
+            raise OSError(ENFILE)
+        net.sockets += 1
+        self._counted = True
+        if _accepted:
+            self._hold("tcp")
+        elif type != _STREAM:
+            self._hold("udp")
         self._real = _accepted or usocket.socket(af, type)
         self._real.setblocking(False)
         self._stream = type == _STREAM
@@ -79,6 +107,42 @@ class socket(io.IOBase):
         self._port = None  # (board port, real address) after bind()
         self._handshake = Handshake(net)
         self.full = False  # the last write found no room
+        self._answers = []  # [(us at which it is there, packet)] of the router's name server
+
+    # -- memory --------------------------------------------------------------------
+
+    def _hold(self, what):
+        """Have the system heap's blocks of `what` in place of those that are held now."""
+        heap = twin_state.heap
+        heap.give(self._memory)
+        self._memory = []
+        try:
+            self._memory = heap.take(what)
+        except NoRoom:
+            self._release()
+            raise OSError(ENOBUFS)
+
+    def secured(self):
+        """A TLS connection begins on this socket. Raises NoRoom."""
+        heap = twin_state.heap
+        heap.give(self._memory)
+        self._memory = []
+        self._memory = heap.take("tls")
+        self._secure = True
+
+    def _release(self):
+        heap, net = twin_state.heap, self._net
+        heap.give(self._memory)
+        self._memory = []
+        if self._counted:
+            self._counted = False
+            net.sockets -= 1
+            if self._secure:
+                try:
+                    left = heap.take("closed")
+                except NoRoom:
+                    return
+                twin_state.clock.after(1000 * LINGER_MS, lambda: heap.give(left))
 
     # -- readiness -----------------------------------------------------------------
 
@@ -89,6 +153,8 @@ class socket(io.IOBase):
     def _ready(self, flags):
         if self._real is None:
             return flags | _ERR
+        if self._answers and flags & _IN and self._answers[0][0] <= twin_state.clock.now_us:
+            return _IN
         net = self._net
         if not net.passes(self._inside):
             return 0
@@ -248,12 +314,29 @@ class socket(io.IOBase):
             address = rest[0]
         if not self._check():
             return len(buf)
+        if address[0] == GATEWAY and address[1] == 53:
+            return self._ask(bytes(buf))
         count = self._real.sendto(buf, _sockaddr(address))
         self._net.wrote(count, True)
         return count
 
+    def _ask(self, packet):
+        """A question to the name server of the router; its answer comes later, or never."""
+        net = self._net
+        net.wrote(len(packet), False)
+        told = answer(packet, _resolved) if net.names() else None
+        if told:
+            at = twin_state.clock.now_us + 1000 * net.names_ms()
+            self._answers.append((at, told))
+            twin_state.clock.at(at, lambda: None)  # so that a wait ends there
+        return len(packet)
+
     def recvfrom(self, size, flags=0):
         while True:
+            if self._answers and self._answers[0][0] <= twin_state.clock.now_us:
+                data = self._answers.pop(0)[1][:size]
+                self._net.read(len(data))
+                return data, (GATEWAY, 53)
             if self._check():
                 try:
                     data, address = self._real.recvfrom(size)
@@ -272,6 +355,8 @@ class socket(io.IOBase):
         net = self._net
         if not net.joined:
             raise OSError(errno.EHOSTUNREACH)
+        if self._stream and not self._memory:
+            self._hold("tcp")
         self._outgoing = True
         if address[0] == GATEWAY and net.local():
             raise OSError(errno.ECONNREFUSED)  # the router is there, and serves nothing
@@ -303,6 +388,7 @@ class socket(io.IOBase):
         self._real.bind(_sockaddr(real))
 
     def listen(self, backlog=5):
+        self._hold("listen")
         self._real.listen(backlog)
         self._listening = True
         if self._port:
@@ -321,7 +407,11 @@ class socket(io.IOBase):
                     inside = self._inside or (self._inside is None and not net.usable())
                     if inside:
                         address = (station(address[0]), address[1])
-                    return socket(_accepted=real, _inside=bool(inside)), address
+                    try:
+                        return socket(_accepted=real, _inside=bool(inside)), address
+                    except OSError:
+                        _drop(real)  # lwIP has no memory for it
+                        raise
                 except OSError as exc:
                     if exc.errno != errno.EAGAIN:
                         raise
@@ -329,6 +419,7 @@ class socket(io.IOBase):
                 raise OSError(errno.EAGAIN)
 
     def close(self):
+        self._release()
         real, self._real = self._real, None
         if real is None:
             return

@@ -1,0 +1,33 @@
+# GC heap and system heap of the chip in each situation, for each image.
+# MIT license; part of microevse
+"""usage: bench_heap.py [IMAGE ...]    (make bench ARGS=heap)    IMAGE as heap_table.IMAGES
+
+32-bit interpreters whose heap is the chip's; bytes. What a chip without Bluetooth really has is
+read in its sources, not measured (docs/memory.md)."""
+
+import asyncio
+import sys
+
+import places  # noqa: F401 (import paths)
+import frozen
+import heap_table
+
+
+def main(names):
+    for name in names or heap_table.IMAGES:
+        for features in ("named", "all"):
+            print("%s, features %s, wss:" % (name, features), flush=True)
+            try:
+                rows = asyncio.run(heap_table.table(name, features=features))
+            except frozen.Missing as exc:
+                print("  NOT RUN: %s" % exc)
+                continue
+            except AssertionError as exc:
+                print("  ended: %s" % str(exc).partition("\n")[0])
+                continue
+            for line in heap_table.text(rows):
+                print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

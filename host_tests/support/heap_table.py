@@ -1,0 +1,152 @@
+# The heap of the chip in each situation, for each image: GC heap and system heap.
+# MIT license; part of microevse
+"""`table(image)` plays the situations on the twin, in an interpreter of tools/frozen.py whose GC
+heap has the chip's size and grows, or not, as the image's does. Nothing is converted or
+subtracted: what the virtual board itself keeps lies in other areas
+(micropython/chipheap/chipheap.c)."""
+
+import compiled
+import frozen
+import memory_run
+import update_kit
+from bench import Bench
+from file_servers import HttpServer
+from page_request import BASIC, PASSWORD, request
+from secure import SecureBench, secure
+from twin.host import load_board
+
+# {name: interpreter of tools/frozen.py, image of twin/system_heap.py}
+IMAGES = {
+    "base, ROMFS": ("base", "base"),
+    "frozen": ("frozen", "base"),
+    "stock, PSRAM": ("stock", "psram"),
+}
+STEP_S = 0.25
+# Quiet time is taken in such steps: a day would take minutes else.
+GRID = {"skip_ms": memory_run.GRID_MS, "coalesce_ms": memory_run.GRID_MS}
+
+
+def options(name, features="named", board="esp32_devkitc", **more):
+    """Options of a bench whose charger runs in that image. Raises frozen.Missing."""
+    program, image = IMAGES[name]
+    made = {"board": dict(load_board(board), features=features), "heap_image": image, **more}
+    made["frozen"] = frozen.build(program)
+    if program == "base":
+        made["rom"] = compiled.rom(frozen.MARCH)
+    elif program == "frozen":
+        made["firmware"] = [memory_run._start()]
+    else:
+        made["firmware"] = compiled.directories(frozen.MARCH)
+    return made
+
+
+def bench(name, tls=True, **more):
+    """A bench for that, to be entered with `async with`."""
+    made = options(name, **more)
+    return SecureBench(**secure(**made)) if tls else Bench(**made)
+
+
+class Row:
+    """What one situation took: the most of the GC heap, the least of everything else."""
+
+    def __init__(self, first):
+        self.used = self.free = self.largest = self.system = self.block = self.least = None
+        self.add(first)
+
+    def add(self, heap):
+        """heap: of Twin.heap()."""
+
+        def low(before, now):
+            return now if before is None else min(before, now)
+
+        self.used = max(self.used or 0, heap["taken"])
+        self.free = low(self.free, heap["free"])
+        self.largest = low(self.largest, heap["largest"])
+        self.system = low(self.system, heap["system_free"])
+        self.block = low(self.block, heap["system_largest"])
+        self.least = low(self.least, heap["system_least"])
+        self.total, self.refused = heap["total"], heap["refused"]
+
+    def columns(self):
+        return (self.used, self.free, self.largest, self.system, self.block, self.least)
+
+
+HEAD = ("GC used", "GC free", "GC block", "system", "block", "least")
+
+
+async def table(name, tls=True, features="named"):
+    """{situation: Row} in the order in which they are played. Files are moved where the features
+    have that."""
+    rows = {}
+    more = {"settings": {"WebPassword": PASSWORD}, "features": features}
+    async with bench(name, tls, options=GRID, **more) as b:
+
+        async def note(what, until=None, within=60, step=STEP_S):
+            row = rows[what] = Row(await b.twin.heap())
+            end = b.now + within
+            while until and not until():
+                assert b.now < end, what
+                await b.advance(step)
+                row.add(await b.twin.heap())
+
+        await b.boot()
+        await note("boot")
+        await b.advance(60)
+        await note("idle")
+        entry = await b.charging()
+        await b.advance(70)
+        await note("charging")
+        for path in ("/api/v1/state", "/api/v1/log"):
+            assert (await request(b, "GET", path, BASIC))[0] == 200
+        await note("charging, a page visitor")
+        await b.tap("CARD1")
+        await b.until(lambda: entry.stop, 60, "StopTransaction")
+        await b.contactor(False)
+        await b.leave()
+        await b.advance(330)  # the page's code is dropped
+        await note("after the session")
+        await b.offline()
+        await b.advance(30)
+        mark = len(b.log)
+        await b.twin.command({"do": "network", "up": True})
+        back = lambda: [line for line in b.log[mark:] if "net: connected" in line]  # noqa: E731
+        await note("name look-up, connecting", back, 120, 0.05)
+        await b.advance(60)
+        if features == "all":
+            await _files(b, note)
+    return rows
+
+
+async def _files(b, note):
+    server = await HttpServer(b.csms.count).start()
+    try:
+        told = _told(b, "DiagnosticsStatusNotification")
+        await b.call("GetDiagnostics", {"location": server.url + "/"})
+        await note("diagnostics upload", told)
+        told = _told(b, "FirmwareStatusNotification")
+        server.files["/fw"] = update_kit.make("9.9.9")
+        where = {"location": server.url + "/fw", "retrieveDate": "2026-12-31T00:00:00Z"}
+        await b.call("UpdateFirmware", where)
+        await note("update", told, 300)
+    finally:
+        server.stop()
+
+
+def _told(b, action):
+    """fn() -> True once the end of a transfer has been told."""
+    mark = b.mark()
+
+    def told():
+        for call in b.calls(action, since=mark):
+            if call["status"] not in ("Uploading", "Downloading", "Downloaded"):
+                return True
+        return False
+
+    return told
+
+
+def text(rows):
+    """Lines of a table."""
+    yield "  " + " ".join(["%8s" % word for word in HEAD])
+    for what, row in rows.items():
+        yield "  " + " ".join(["%8d" % n for n in row.columns()]) + "  " + what
