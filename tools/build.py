@@ -92,6 +92,10 @@ def main(name, out=None):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
         sizes.append((str(target.relative_to(out)), source.stat().st_size))
+    # Not resident: read when a certificate is to be checked (firmware/roots.py).
+    data = (ROOT / "firmware" / "roots.der").read_bytes()
+    (out / "roots.der").write_bytes(data)
+    sizes.append(("roots.der", len(data)))
     (out / "board.json").write_text(json.dumps(board))
     for path, size in sizes:
         print("%8d  %s" % (size, path))

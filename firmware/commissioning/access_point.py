@@ -40,6 +40,7 @@ FIELDS = (
 )
 SECRET = ("BasicAuthPassword", "WebPassword", "WifiPassword")
 CA_FILE = "ca.pem"
+PUBLIC = "public"  # see roots.py
 _WHY = {
     "refused": "WifiPassword: the network refused it. Most often the password is wrong.",
     "not found": "WifiSsid: no network of this name was heard (2.4 GHz only).",
@@ -135,6 +136,12 @@ class Session:
                     continue
             wanted[name] = value
         wanted["FreeMode"] = "true" if wanted["FreeMode"] else "false"
+        # A certificate that was pasted counts more; without the mark public roots are given up.
+        if not self.values.get("Ca"):
+            if self.values.get("CaPublic"):
+                wanted["CaFile"] = PUBLIC
+            elif self.settings.text("CaFile").startswith(PUBLIC):
+                wanted["CaFile"] = ""
         return wanted
 
     def _check(self, wanted):

@@ -130,6 +130,14 @@ class _Page:
             on = session.text("FreeMode") == "true"
         yield " checked" if on else ""
 
+    def capublic(self):
+        session = self._session
+        if self._own and session.values:
+            on = session.values.get("CaPublic")
+        else:
+            on = session.settings.text("CaFile").startswith("public")
+        yield " checked" if on else ""
+
     def caopen(self):
         yield " open" if "CaFile" in self._session.errors or self._value("Ca") else ""
 

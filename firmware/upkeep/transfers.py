@@ -49,7 +49,9 @@ class Transfers:
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
         import transfer
 
-        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
+        def work():
+            return transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
+
         return await self._do(transfer, work)
 
     async def send(self, location, source, size, name, stop=None):
@@ -57,7 +59,10 @@ class Transfers:
         import transfer
 
         where = transfer.join(location, name)
-        work = transfer.send(where, source, size, name, self._context, self._gate, stop)
+
+        def work():
+            return transfer.send(where, source, size, name, self._context, self._gate, stop)
+
         await self._do(transfer, work)
 
     async def _gate(self):
@@ -66,9 +71,17 @@ class Transfers:
             await asyncio.sleep(1)
 
     async def _do(self, transfer, work):
-        gc.collect()
+        tried = 0
         try:
-            return await work
+            while True:
+                gc.collect()
+                try:
+                    return await work()
+                except ValueError as exc:
+                    tried += 1
+                    # Nothing has been sent or received: the handshake comes first.
+                    if not self._another_ca(exc, tried):
+                        raise
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
@@ -86,6 +99,15 @@ class Transfers:
 
         try:
             return tls.client_context(ca)
+        finally:
+            release("ocppj.tls")
+
+    def _another_ca(self, exc, tried):
+        """True if the file server is not known by this CA, and there is another one to try."""
+        from ocppj import tls
+
+        try:
+            return tls.explain(exc) == tls.UNTRUSTED and self._config.next_ca(tried)
         finally:
             release("ocppj.tls")
 

@@ -279,6 +279,12 @@ def test_mistakes_are_named_and_nothing_that_was_typed_is_lost():
         assert "CA certificate is missing" in text
         text = await phone.send(CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate")
         assert "CA certificate: " in text
+        # A certificate that is pasted counts more than the mark.
+        text = await phone.send(
+            CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate", CaPublic="true"
+        )
+        assert 'name="CaPublic" value="true" checked' in text
+        assert "CA certificate: " in text
         text = await phone.send(CentralSystemURI="", WifiSsid=None)
         assert "choose a network" in text and "charging must be free" in text
 
@@ -363,3 +369,28 @@ def test_unused_it_closes_and_the_button_opens_it_again():
         assert "app.js" in (await phone.http(host="evse-1.local"))[2]
 
     fresh(body)
+
+
+def test_a_server_with_a_public_certificate_needs_no_pasting():
+    async def fn(b):
+        phone = await Phone(b).join()
+        text = await phone.send(CentralSystemURI="wss://127.0.0.1:9/ocpp")
+        assert "CA certificate is missing" in text and "`public`" in text
+        text = await phone.send(CentralSystemURI="wss://127.0.0.1:9/ocpp", CaPublic="true")
+        assert "Connecting to Garage" in text
+        await phone.result()
+        assert b.logged("setup: stored CaFile, CentralSystemURI")
+        await b.until(lambda: b.logged("is closed: set up"), 150)
+        await b.until(lambda: b.logged("net: connecting to wss://127.0.0.1:9"), 60)
+        count = len(b.logged("set-up: WiFi"))
+        await b.do("button", seconds=11)
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        await phone.join()
+        assert 'name="CaPublic" value="true" checked' in (await phone.http())[2]
+        # Without the mark they are given up, and wss:// has nothing to be checked with.
+        text = await phone.send(
+            CentralSystemURI="wss://127.0.0.1:9/ocpp", WifiPassword="", WebPassword=""
+        )
+        assert "CA certificate is missing" in text
+
+    fresh(fn)
