@@ -181,6 +181,14 @@ class _Page:
         if self._session.button:
             yield " To open it again hold the charger's button for 10 seconds."
 
+    def label(self):
+        session = self._session
+        if session.label and self._own:
+            yield (
+                "<p>Write this down, for the next time: password of the network %s</p>"
+                '<p class="big">%s</p>' % (escape(session.name), session.label)
+            )
+
     def csms(self):
         central = self._session.central
         if not self._session.settings.text("CentralSystemURI"):
