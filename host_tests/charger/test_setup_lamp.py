@@ -7,7 +7,10 @@ import asyncio
 import json
 import math
 import re
+import sys
+import types
 
+import pytest
 from bench import Bench
 from commissioning import blink_code
 from setup_air import AIR, SAID
@@ -188,3 +191,42 @@ def test_a_showing_takes_less_than_two_minutes():
     lit = [on for on, _ in blink_code.steps("12" * 10)]
     assert lit.count(True) == 1 + 30
     assert all(a != b for a, b in zip(lit, lit[1:])), "each step is a change of the lamp"
+
+
+class _Recorder:
+    """Notes the names of the methods that are called; `open` fails, which ends the opening."""
+
+    def __init__(self):
+        self.calls = []
+        self.clock = self.ap = self
+        self.name, self.address = "microevse-0001", "192.168.4.1"
+
+    def __getattr__(self, name):
+        def call(*args):
+            self.calls.append(name)
+            if name == "open":
+                raise OSError(5)
+
+        return call
+
+
+def test_the_radio_is_on_before_a_password_is_drawn(monkeypatch):
+    """Else the chip's random numbers would not be random (docs/chip.md)."""
+    for name in ("hal", "hal.board", "hal.system", "hal.softap"):
+        monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
+    for name in ("board", "system"):
+        setattr(sys.modules["hal"], name, sys.modules["hal." + name])
+    sys.modules["hal.softap"].SoftAp = None
+    monkeypatch.delitem(sys.modules, "commissioning.access_point", raising=False)
+    from commissioning import access_point
+
+    session = _Recorder()
+    try:
+        with pytest.raises(OSError):
+            asyncio.run(access_point.hold(session, None))
+    finally:
+        del sys.modules["commissioning.access_point"]
+    calls = session.calls
+    assert (
+        calls.index("wake") < calls.index("code") < calls.index("password") < calls.index("open")
+    )
