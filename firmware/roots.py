@@ -3,8 +3,8 @@
 """`CaFile=public`: the server's certificate may be from any authority of roots.der, which
 tools/public_roots.py writes. `CaFile=public/isrg_x1`: from that one alone.
 
-Only the root that is tried is in memory: mbedTLS takes about 2 KB of the system heap for each,
-and beside a TLS connection a plain ESP32 has 12 KB. Loaded when it is needed, and dropped.
+Only the root that is tried is in memory: mbedTLS keeps each one in the system's heap, of which a
+plain ESP32 has little left beside a TLS connection. Loaded when it is needed, and dropped.
 """
 
 PUBLIC = "public"

@@ -300,7 +300,8 @@ class Flasher:
         try:
             found = self._fits(prompt)
             slots = cableslot.find(prompt)
-            if found.image == "base" and (slots is None or slots.format != "romfs"):
+            in_place = found.romfs and slots is not None and slots.format == "romfs"
+            if found.image == "base" and not in_place:
                 raise Trouble(
                     "the flash has no slots in a ROMFS, which the base image runs the application "
                     "from: write them with FIRMWARE=%s (that erases the chip)" % module.BASE_IMAGE

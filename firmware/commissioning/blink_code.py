@@ -6,7 +6,7 @@ as one to six blinks, in five groups of four. Six is what people still count wit
 
 20 digits of 6 values are 51.7 bits. That many are needed, because a receiver near may record how
 the phone joins, and try passwords on the record later, as fast as its computers go; then it could
-read what was typed. Eight digits would last it a minute.
+read what was typed. Eight digits would not last.
 """
 
 import asyncio
