@@ -90,6 +90,17 @@ class Firmware:
         return self.data[:table_at] + binary + self.data[table_at + len(binary) :]
 
 
+def layout(path, chip):
+    """Name of the smallest partition table for an image file. Trouble if it is none."""
+    romfs = Firmware(path, chip).romfs
+    return module.layout(module.least_flash(romfs), romfs)
+
+
+def splice(path, chip, table):
+    """An image file with `table` in place of its own, for its flash address. Trouble."""
+    return Firmware(path, chip).with_table(table)
+
+
 class Chip:
     """The chip on `port`, in its bootloader. `tell(percent)` hears the progress of writing."""
 

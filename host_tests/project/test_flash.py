@@ -409,8 +409,13 @@ def test_a_wrong_firmware_file(change, words, tmp_path):
 
 
 def test_the_firmware_says_which_slots_it_can_run(tmp_path):
-    from espflash import Firmware
+    from espflash import Firmware, layout, splice
 
+    assert layout(firmware(tmp_path), "esp32") == "slots"
+    base = firmware(tmp_path, layout="romfs", kind="base")
+    assert layout(base, "esp32") == "romfs"
+    table = partitions.LAYOUTS["romfs"]
+    assert splice(base, "esp32", table)[0x7000:][:0xC00] == partitions.to_binary(table)
     assert not Firmware(firmware(tmp_path), "esp32").romfs
     assert Firmware(firmware(tmp_path, layout="romfs", kind="base"), "esp32").romfs
     assert Firmware(firmware(tmp_path, "esp32s3", layout="romfs"), "esp32s3").romfs
