@@ -97,26 +97,25 @@ class CsmsConfig:
 
     @property
     def ca_der(self):
-        text = self._settings.text("CaFile")
-        kind, _, name = text.partition("/")
-        return [self._public(name)[1]] if kind == "public" else self._pem("CaFile")
-
-    def _public(self, name):
-        """(name, DER, how many there are) of the public root to try. ValueError."""
+        if not (self._settings.text("CaFile") + "/").startswith("public/"):
+            return self._pem("CaFile")
         import roots
 
         try:
-            return roots.load(name, self._root)
+            return [roots.load(self._settings.text("CaFile"), self._root)[1]]
         finally:
             forget("roots")
 
     def next_ca(self, tried):
         """The server's certificate is not from `ca_der`, after so many attempts: True if there is
         another root to try, which is `ca_der` from now on."""
-        kind, _, name = self._settings.text("CaFile").partition("/")
-        if kind != "public":
+        text = self._settings.text("CaFile")
+        if text != "public":
             return False
-        count = self._public(name)[2]
+        import roots
+
+        count = roots.load(text, 0)[2]
+        forget("roots")
         if tried >= count:
             return False
         self._root = (self._root + 1) % count

@@ -15,11 +15,13 @@ def names(file):
     return file.readline().decode().split()
 
 
-def load(wanted, place):
-    """(name, DER, how many there are to try): the root called `wanted`, or number `place`.
+def load(setting, place):
+    """(name, DER, how many there are to try) of the root that `setting` names ("public/isrg_x1"),
+    or number `place` ("public").
 
     ValueError if there is no such root, or no file.
     """
+    wanted = setting[len(PUBLIC) + 1 :]
     folder = __file__.replace("\\", "/").rpartition("/")[0]
     try:
         with open((folder + "/" if folder else "") + "roots.der", "rb") as file:

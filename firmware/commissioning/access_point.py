@@ -143,7 +143,7 @@ class Session:
         if not self.values.get("Ca"):
             if self.values.get("CaPublic"):
                 wanted["CaFile"] = PUBLIC
-            elif self.settings.text("CaFile").startswith(PUBLIC):
+            elif (self.settings.text("CaFile") + "/").startswith(PUBLIC + "/"):
                 wanted["CaFile"] = ""
         return wanted
 

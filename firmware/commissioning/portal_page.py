@@ -135,7 +135,7 @@ class _Page:
         if self._own and session.values:
             on = session.values.get("CaPublic")
         else:
-            on = session.settings.text("CaFile").startswith("public")
+            on = (session.settings.text("CaFile") + "/").startswith("public/")
         yield " checked" if on else ""
 
     def caopen(self):

@@ -103,6 +103,11 @@ def test_one_root_by_its_name():
 
     play(wrong, server="other_server", ca_file="public/ca")
 
+    async def file(b):
+        await b.until(lambda: b.logged("CaFile: no file public.pem"), 30)
+
+    play(file, ca_file="public.pem")
+
     async def unknown(b):
         await b.until(lambda: b.logged("CaFile: no public root is called nobody"), 30)
         assert not b.calls()

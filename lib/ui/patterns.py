@@ -111,11 +111,6 @@ class Panel:
         self._shown = {}
         self._painted = None
         self._signal = None
-        names = lamps.names
-        # Where a signal is shown: three lamps in one show it together.
-        self._marks = (
-            ["wifi"] if "wifi" in names else [n for n in names if n in _PRIMARY] or names[:1]
-        )
 
     def signal(self, on):
         """Show something else than the states: lit or dark; None: the states again. A plain lamp
@@ -129,9 +124,14 @@ class Panel:
         now = self._ticks_ms()
         states = [state if row(state) else "starting" for state in self._states()]
         link = self._link()
-        for name in self._lamps.names:
+        names = self._lamps.names
+        marks = ()  # where a signal is shown: three lamps in one show it together
+        if self._signal is not None:
+            marks = ["wifi"] if "wifi" in names else [n for n in names if n in _PRIMARY]
+            marks = marks or names[:1]
+        for name in names:
             on = lamp(name, states + [link], now)
-            if self._signal is not None and name in self._marks:
+            if name in marks:
                 on = self._signal
             if self._shown.get(name) != on:
                 self._shown[name] = on
