@@ -79,14 +79,18 @@ class Transfers:
                     return await work()
                 except ValueError as exc:
                     tried += 1
-                    # Nothing has been sent or received: the handshake comes first.
-                    if not self._another_ca(exc, tried):
+                    from ocppj import tls
+
+                    # Not known by this CA: another one may do. Nothing has been sent or received
+                    # yet: the handshake comes first.
+                    if tls.explain(exc) != tls.UNTRUSTED or not self._config.next_ca(tried):
                         raise
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
         finally:
             forget("transfer")
+            release("ocppj.tls")
             gc.collect()
 
     def _context(self):
@@ -99,15 +103,6 @@ class Transfers:
 
         try:
             return tls.client_context(ca)
-        finally:
-            release("ocppj.tls")
-
-    def _another_ca(self, exc, tried):
-        """True if the file server is not known by this CA, and there is another one to try."""
-        from ocppj import tls
-
-        try:
-            return tls.explain(exc) == tls.UNTRUSTED and self._config.next_ca(tried)
         finally:
             release("ocppj.tls")
 

@@ -114,18 +114,17 @@ class Dialer:
             try:
                 return await self._through(target, address, protocols)
             except (OSError, ValueError) as exc:
+                from . import tls
+
                 tried += 1
-                if not target.secure or not self._another_ca(exc, tried):
+                other = getattr(config, "next_ca", None)
+                # Not known by this CA, and there is another one to know it by?
+                if not target.secure or not other or tls.explain(exc) != tls.UNTRUSTED:
+                    raise
+                if not other(tried):
                     raise
             # One context after the other: two would not fit a plain ESP32.
             await self.close()
-
-    def _another_ca(self, exc, tried):
-        """True if the server is not known by this CA, and there is another one to know it by."""
-        from . import tls
-
-        other = getattr(self._config, "next_ca", None)
-        return other is not None and tls.explain(exc) == tls.UNTRUSTED and other(tried)
 
     async def _through(self, target, address, protocols):
         config = self._config
