@@ -48,7 +48,7 @@ bundle: build ## an update for the air (BOARD=name KEY=sign.pem)
 	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
 
 # Not echoed: SET may hold a password (KEY=? asks for it).
-flash: $(READY) ## onto a board (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value')
+flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value')
 	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)')
 
 setup: $(READY) ## settings over USB (PORT=... SET='Key=value')

@@ -127,6 +127,7 @@ class Charger:
         self.setup = self.user_interface.setup = Setup(
             board, page, link, supervisor, may_stall, station, central
         )
+        self.setup.panel = self.user_interface.panel
         settings.on_change(self._on_setting)
         forget("wiring.instruments")
         forget("hal.uart")

@@ -9,7 +9,7 @@ The provisioning file gives the settings their factory values.
 import json
 
 from evse_base import log
-from evse_base import release
+from evse_base import forget, release
 from upkeep.key_trial import KeyTrial
 
 
@@ -60,6 +60,7 @@ class CsmsConfig:
     def __init__(self, settings):
         self._settings = settings
         self.key = KeyTrial(settings)
+        self._root = 0  # the public root to try next; the one that worked stays
 
     @property
     def url(self):
@@ -96,7 +97,29 @@ class CsmsConfig:
 
     @property
     def ca_der(self):
-        return self._pem("CaFile")
+        if not (self._settings.text("CaFile") + "/").startswith("public/"):
+            return self._pem("CaFile")
+        import roots
+
+        try:
+            return [roots.load(self._settings.text("CaFile"), self._root)[1]]
+        finally:
+            forget("roots")
+
+    def next_ca(self, tried):
+        """The server's certificate is not from `ca_der`, after so many attempts: True if there is
+        another root to try, which is `ca_der` from now on."""
+        text = self._settings.text("CaFile")
+        if text != "public":
+            return False
+        import roots
+
+        count = roots.load(text, 0)[2]
+        forget("roots")
+        if tried >= count:
+            return False
+        self._root = (self._root + 1) % count
+        return True
 
     @property
     def cert_der(self):

@@ -155,6 +155,15 @@ def _problems(board, warn):
     return found.problems
 
 
+def pins(board):
+    """{GPIO: key that names it} of a checked profile."""
+    used = {}
+    if board.get("network") == "ethernet":
+        used.update({pin: "ethernet" for pin in RMII})
+    Shape(None, Findings(True, lambda text: None), used).table(board, BOARD)
+    return used
+
+
 def main():
     parser = argparse.ArgumentParser(description="Check a board profile.")
     parser.add_argument("toml", nargs="?", help="boards/NAME.toml")

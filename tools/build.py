@@ -1,6 +1,6 @@
 # Puts everything that goes on a board into one directory, compiled, and prints the sizes.
 # MIT license; part of microevse
-"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default
+"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default; BOARD: a name, or NAME.toml
 
 Copy it to the root of the board's file system.
 
@@ -50,8 +50,13 @@ def compile_file(source, target, arch):
     return target.stat().st_size
 
 
+def profile_path(name):
+    """The file of a board: `name` in boards/, or a path that ends in .toml."""
+    return pathlib.Path(name) if name.endswith(".toml") else ROOT / "boards" / (name + ".toml")
+
+
 def main(name, out=None):
-    profile = ROOT / "boards" / (name + ".toml")
+    profile = profile_path(name)
     if not profile.exists():
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
         sys.exit("no board %r; known: %s" % (name, known))
@@ -59,7 +64,7 @@ def main(name, out=None):
         board = board_profile.for_a_board(board_profile.load_toml(profile), profile)
     except ValueError as exc:
         sys.exit(str(exc))
-    out = pathlib.Path(out) if out else ROOT / "build" / name
+    out = pathlib.Path(out) if out else ROOT / "build" / profile.stem
     shutil.rmtree(out, ignore_errors=True)
     arch = ARCH[board["chip"]]
     sizes = []
@@ -87,6 +92,10 @@ def main(name, out=None):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
         sizes.append((str(target.relative_to(out)), source.stat().st_size))
+    # Not resident: read when a certificate is to be checked (firmware/roots.py).
+    data = (ROOT / "firmware" / "roots.der").read_bytes()
+    (out / "roots.der").write_bytes(data)
+    sizes.append(("roots.der", len(data)))
     (out / "board.json").write_text(json.dumps(board))
     for path, size in sizes:
         print("%8d  %s" % (size, path))

@@ -7,75 +7,98 @@ import struct
 import subprocess
 import sys
 
+import module
+from module import CHIPS
 from partitions import DATA, ROMFS, TABLE_AT, TABLE_SIZE, find, from_binary, to_binary
 from seriallink import OLDEST, Trouble
 
-# chip of a board file: (esptool's name, id in an image header, where the bootloader is),
-# ESP-IDF esp_app_format.h and the chips' data sheets.
-CHIPS = {
-    "esp32": ("ESP32", 0, 0x1000),
-    "esp32s2": ("ESP32-S2", 2, 0x1000),
-    "esp32s3": ("ESP32-S3", 9, 0),
-    "esp32c3": ("ESP32-C3", 5, 0),
-    "esp32c6": ("ESP32-C6", 13, 0),
-}
 _IMAGE_MAGIC = 0xE9
 _CHIP_ID_AT = 12
+# The greeting of MicroPython's prompt (shared/runtime/pyexec.c) lies in the image as one text.
 _VERSION = re.compile(rb"MicroPython v([0-9]+)\.([0-9]+)")
+_GREETING = re.compile(rb"MicroPython v[ -~]+?; ([ -~]+ with ESP32[A-Z0-9-]*)")
 BAUD = "460800"
 
 
-def splice(path, chip, table):
-    """The firmware file with our partition table in place of its own, for its flash address.
+class Firmware:
+    """An image file of MicroPython for `chip`, checked as far as the file tells.
 
-    Trouble if it is no MicroPython for this chip, is too old or too large.
+    data: from the bootloader on. kind: see module.py. romfs: it runs code from a ROMFS, as its own
+    partition table shows. Trouble if it is none, for another chip, or too old.
     """
-    name, number, at = CHIPS[chip]
-    get_one = "take the .bin for %s from micropython.org/download" % name
-    try:
-        data = open(path, "rb").read()
-    except OSError as exc:
-        raise Trouble("%s cannot be read (%s): %s" % (path, exc.strerror, get_one))
-    app = find(table, "factory")
-    table_at = TABLE_AT - at
-    broken = Trouble("%s is no complete firmware image: %s" % (path, get_one))
-    if len(data) <= app.offset - at or data[0] != _IMAGE_MAGIC:
-        raise broken
-    (is_for,) = struct.unpack_from("<H", data, _CHIP_ID_AT)
-    if is_for != number:
-        other = [c[0] for c in CHIPS.values() if c[1] == is_for] or ["chip %d" % is_for]
-        raise Trouble("%s is for %s, the board has %s: %s" % (path, other[0], name, get_one))
-    if data[table_at : table_at + 2] != b"\xaa\x50":
-        raise broken
-    version = _VERSION.search(data)
-    if version is None:
-        raise Trouble("%s is not MicroPython: %s" % (path, get_one))
-    if (int(version.group(1)), int(version.group(2))) < OLDEST:
-        raise Trouble(
-            "%s is MicroPython %s: %d.%d or newer is needed, %s"
-            % (path, version.group(0).split(b"v")[1].decode(), *OLDEST, get_one)
-        )
-    size = len(data) - (app.offset - at)
-    if size > app.size:
-        raise Trouble(
-            "%s is %d bytes too large for the partition `factory`: %s"
-            % (path, size - app.size, "take the generic one without Bluetooth or PSRAM extras")
-        )
-    binary = to_binary(table)
-    return data[:table_at] + binary + data[table_at + len(binary) :]
+
+    def __init__(self, path, chip):
+        name, number, at = CHIPS[chip]
+        self.path, self._at = path, at
+        get_one = module.take(module.Found(chip, name))
+        try:
+            data = open(path, "rb").read()
+        except OSError as exc:
+            raise Trouble("%s cannot be read (%s): %s" % (path, exc.strerror, get_one))
+        if data[:at] == b"\xff" * at and data[at : at + 1] == bytes([_IMAGE_MAGIC]):
+            data = data[at:]  # a file for address 0: nothing is before the bootloader
+        broken = Trouble("%s is no complete firmware image: %s" % (path, get_one))
+        table_at = TABLE_AT - at
+        if len(data) <= 0x10000 - at or data[0] != _IMAGE_MAGIC:
+            raise broken
+        (is_for,) = struct.unpack_from("<H", data, _CHIP_ID_AT)
+        if is_for != number:
+            other = [c[0] for c in CHIPS.values() if c[1] == is_for] or ["chip %d" % is_for]
+            raise Trouble("%s is for %s, the board has %s: %s" % (path, other[0], name, get_one))
+        if data[table_at : table_at + 2] != b"\xaa\x50":
+            raise broken
+        version = _VERSION.search(data)
+        if version is None:
+            raise Trouble("%s is not MicroPython: %s" % (path, get_one))
+        self.version = (int(version.group(1)), int(version.group(2)))
+        if self.version < OLDEST:
+            raise Trouble(
+                "%s is MicroPython %s: %d.%d or newer is needed, %s"
+                % (path, version.group(0).split(b"v")[1].decode(), *OLDEST, get_one)
+            )
+        greeting = _GREETING.search(data)
+        self.kind = module.image_kind(greeting.group(1).decode()) if greeting else "other"
+        try:
+            own = from_binary(data[table_at : table_at + TABLE_SIZE])
+        except ValueError:
+            raise broken
+        self.romfs = any((p.type, p.subtype) == (DATA, ROMFS) for p in own)
+        factory = [p for p in own if p.label == "factory"]
+        if factory and any(p.label == "journal" for p in own):
+            # A release's image of a whole board: its MicroPython ends where its partition ends.
+            data = data[: factory[0].offset + factory[0].size - at]
+        self.data = data
+        # Before the port is touched; the table for the module's flash follows.
+        kinds = "romfs" if self.romfs else "slots"
+        self.with_table(max(module.tables(kinds), key=lambda table: find(table, "factory").size))
+
+    def with_table(self, table):
+        """The data with `table` in place of its own. Trouble if it is too large for it."""
+        app = find(table, "factory")
+        table_at = TABLE_AT - self._at
+        size = len(self.data) - (app.offset - self._at)
+        if size > app.size:
+            raise Trouble(
+                "%s is %d bytes too large for the partition `factory`: %s"
+                % (
+                    self.path,
+                    size - app.size,
+                    "take the generic one without Bluetooth or PSRAM extras",
+                )
+            )
+        binary = to_binary(table)
+        return self.data[:table_at] + binary + self.data[table_at + len(binary) :]
 
 
 def layout(path, chip):
-    """Name of the partition layout for a firmware file. Slots in a ROMFS, if its own table shows
-    that its MicroPython runs code from one; else slots with file systems."""
-    at = CHIPS[chip][2]
-    try:
-        with open(path, "rb") as file:
-            file.seek(TABLE_AT - at)
-            own = from_binary(file.read(TABLE_SIZE))
-    except (OSError, ValueError):
-        return "slots"  # splice() reports the problem of the file
-    return "romfs" if any((p.type, p.subtype) == (DATA, ROMFS) for p in own) else "slots"
+    """Name of the smallest partition table for an image file. Trouble if it is none."""
+    romfs = Firmware(path, chip).romfs
+    return module.layout(module.least_flash(romfs), romfs)
+
+
+def splice(path, chip, table):
+    """An image file with `table` in place of its own, for its flash address. Trouble."""
+    return Firmware(path, chip).with_table(table)
 
 
 class Chip:
@@ -124,25 +147,10 @@ class Chip:
         reason = found.group(1) if found else words[-200:]
         return Trouble("esptool failed (%s): unplug the board, plug it in, try again" % reason)
 
-    def check(self, chip, needed):
-        """Trouble unless this is `chip` with at least `needed` bytes of flash."""
-        text = self._run("--after", "no-reset", "flash-id")
-        found = re.search(r"Connected to (\S+) on", text)
-        name = CHIPS[chip][0]
-        if not found or found.group(1) != name:
-            raise Trouble(
-                "the chip on the port is %s, the board profile says %s: name the right BOARD="
-                % (found.group(1) if found else "unknown", name)
-            )
-        size = re.search(r"flash size: ([0-9]+)(KB|MB)", text)
-        if not size:
-            raise Trouble("the chip's flash does not answer: look at the module's wiring")
-        have = int(size.group(1)) * {"KB": 1024, "MB": 1024 * 1024}[size.group(2)]
-        if have < needed:
-            raise Trouble(
-                "the chip has %d KB of flash, the partition table needs %d KB: use a module "
-                "with more" % (have // 1024, needed // 1024)
-            )
+    def look(self, attempts=7):
+        """`module.Found`, as far as the bootloader knows. Trouble if it does not answer."""
+        args = ["--connect-attempts", attempts, "--after", "hard-reset", "flash-id"]
+        return module.from_bootloader(self._run(*args))
 
     def write(self, parts, flash_size):
         """Erase everything, write {address: file}, compare checksums, leave the bootloader."""

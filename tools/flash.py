@@ -1,16 +1,19 @@
 #!/usr/bin/env python3
 # The firmware onto a board, up to its first log lines.
 # MIT license; part of microevse
-"""usage: flash.py BOARD [--port PORT] [--firmware micropython.bin] [--set Key=Value ...]
+"""usage: flash.py [BOARD] [--port PORT] [--firmware micropython.bin] [--set Key=Value ...]
        [--app DIR]    what `make build` made, for many boards; else it is built now
+
+It finds out chip, flash, PSRAM and MicroPython, and refuses what does not suit them. Without BOARD
+it lists the board files for this module, and changes nothing.
 
 With --firmware everything on the chip is erased, the journal with its sessions too, and
 MicroPython, a partition table with two application slots, the application in the first one and a
-file system are written and compared. Without it MicroPython stays. The application then goes into
-the slot that does not run. If the table has no slots, the changed files of the application are
-copied instead. Settings and certificates stay. `Key=?` asks for a value without showing it. The
-journal has the values that were changed on the page or by the central system since: they go before
-these.
+file system are written and compared. The charger gets a secret for its set-up network, and its
+label is shown. Without --firmware MicroPython stays. The application then goes into the slot that
+does not run. If the table has no slots, the changed files of the application are copied instead.
+Settings and certificates stay. `Key=?` asks for a value without showing it. The journal has the
+values that were changed on the page or by the central system since: they go before these.
 """
 
 import argparse
@@ -32,9 +35,12 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 sys.path.append(str(ROOT / "firmware"))
 
 import board as board_profile  # noqa: E402
+import build  # noqa: E402
 import cableslot  # noqa: E402
 import espflash  # noqa: E402
 import image  # noqa: E402
+import label_files  # noqa: E402
+import module  # noqa: E402
 from evse_base import log  # noqa: E402
 import partitions  # noqa: E402
 import provisioning  # noqa: E402
@@ -48,6 +54,8 @@ LOG_AFTER_S = 3  # listening goes on so long after the first line
 LOG_LINES = 12
 # Longer than any copying: the charger's watchdog cannot be stopped, only given more time.
 WATCHDOG_MS = 600000
+# How often esptool tries where another way to the chip is left.
+FEW = 2
 # Files with these suffixes that are not in this build belong to an older application.
 OWN_SUFFIXES = (".mpy", ".py")
 
@@ -88,8 +96,9 @@ class Secrets:
 
 
 def profile(name):
-    """The board's checked profile. Trouble for an unknown, wrong or draft one."""
-    path = ROOT / "boards" / (name + ".toml")
+    """The board's checked profile: of that name in boards/, or a file NAME.toml of one's own.
+    Trouble for an unknown, wrong or draft one."""
+    path = build.profile_path(name)
     if not path.exists():
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
         raise Trouble("no board %r: name one of %s with BOARD=" % (name, known))
@@ -123,6 +132,7 @@ class Flasher:
     def __init__(self, name, port, console, app=None):
         self._app = app
         self._show = console
+        self.say = self.say_on(console)
         self._board = profile(name)
         self._chip = self._board["chip"]
         self._port = seriallink.choose(port)
@@ -139,8 +149,9 @@ class Flasher:
         )
         return bar, bar.add_task(what, total=total)
 
-    def say(self, text):
-        self._show.print(text, markup=False, highlight=False, soft_wrap=True)
+    @staticmethod
+    def say_on(console):
+        return lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def build(self):
         """{path: bytes} of the application. Trouble if it does not compile."""
@@ -157,18 +168,32 @@ class Flasher:
 
     # -- everything anew ---------------------------------------------------------------------
 
-    def whole(self, firmware, settings):
+    def whole(self, path, settings):
         """Firmware, table and file system onto the chip; returns a line that listens to it."""
-        layout = espflash.layout(firmware, self._chip)
-        table = partitions.LAYOUTS[layout]
-        size = partitions.FLASH_SIZES[layout]
-        data = espflash.splice(firmware, self._chip, table)
+        firmware = espflash.Firmware(path, self._chip)
         # Before esptool reports the same problem in its own words.
         seriallink.open_line(self._port).close()
         self.say("looking at the chip on %s" % self._port)
-        espflash.Chip(self._port).check(self._chip, size)
+        found = espflash.Chip(self._port).look()
+        self.say(found.sentence())
+        module.check_board(found, self._board)
+        module.check_image(found, firmware.kind)
+        if not module.certain(found, firmware.kind):
+            found = self._asked(found, firmware.kind)
+        layout = module.layout(found.flash, firmware.romfs)
+        if layout is None:
+            needed = module.least_flash(firmware.romfs)
+            raise Trouble(
+                "the chip has %d KB of flash, the partition table needs %d KB: use a module "
+                "with more" % (found.flash // 1024, needed // 1024)
+            )
+        self.say("partition table: %s" % layout)
+        table = partitions.LAYOUTS[layout]
+        data = firmware.with_table(table)
         app = self.build()
-        config = {"config.json": json.dumps({"settings": settings}).encode()} if settings else {}
+        settings = dict(settings)
+        settings.setdefault("SetupKey", label_files.draw())
+        config = {"config.json": json.dumps({"settings": settings}).encode()}
         try:
             made = image.images(app, layout, config)
         except image.DoesNotFit as exc:
@@ -194,21 +219,93 @@ class Flasher:
                 path = pathlib.Path(folder) / (label + ".bin")
                 path.write_bytes(content)
                 parts[partitions.find(table, label).offset] = path
-            espflash.Chip(self._port, tell).write(parts, size)
+            espflash.Chip(self._port, tell).write(parts, partitions.FLASH_SIZES[layout])
         line = seriallink.open_line(self._port)
         if not seriallink.pulse_reset(line):  # so that no line of its start is missed
             self.say("press the board's reset button now")
+        if not module.certain(found, firmware.kind):
+            line = self._restarted(line)
+        self._label(found, settings["SetupKey"])
         return line
+
+    def _asked(self, found, kind):
+        """`found`, with what the MicroPython that runs knows of the PSRAM; unchanged if none
+        answers. The bootloader of an ESP32 cannot see a PSRAM beside it."""
+        try:
+            prompt = seriallink.Prompt(self._port, tries=1)
+        except Trouble:
+            self.say("no MicroPython is there yet that could tell whether the module has PSRAM")
+            return found
+        try:
+            asked = module.from_prompt(prompt)
+        finally:
+            prompt.close()
+        if asked.psram is not None:
+            found.psram, found.octal = asked.psram, asked.octal
+            self.say(
+                "%s, says the MicroPython that runs" % ("PSRAM" if asked.psram else "no PSRAM")
+            )
+            module.check_image(found, kind)
+            module.check_board(found, self._board)
+        return found
+
+    def _restarted(self, line):
+        """Ask the new MicroPython for the PSRAM that it needs, and start the charger again.
+        Trouble if it finds none."""
+        line.close()
+        end = time.monotonic() + LOG_WAIT_S
+        while True:
+            try:
+                prompt = seriallink.Prompt(self._port)
+                break
+            except Trouble:
+                if time.monotonic() > end:
+                    raise
+        try:
+            found = module.from_prompt(prompt)
+            self._memory(found)
+            module.check_board(found, self._board)
+            self.say("the new MicroPython has found its PSRAM")
+            prompt.restart()
+        except BaseException:
+            prompt.close()
+            raise
+        return prompt.line
+
+    @staticmethod
+    def _memory(found):
+        """Trouble unless the MicroPython that runs has memory enough for a charger."""
+        if found.image != "base" and not found.psram:
+            if found.psram is None and found.image == "plain":
+                module.check_image(found, found.image)
+            raise Trouble(
+                "the MicroPython on the chip finds no PSRAM, without which it leaves the charger "
+                "too little memory: %s" % module.take(found)
+            )
+
+    def _label(self, found, secret):
+        if not found.unit:
+            return
+        name, key = label_files.network(found.unit, secret)
+        made = label_files.write(name, key)
+        self.say("its label, for set-up by phone: WiFi %s, password %s" % (name, key))
+        self.say("to print: %s" % ", ".join(str(path) for path in made))
 
     # -- the application only ----------------------------------------------------------------
 
     def application(self, settings):
         """A slot or files, what there is; returns the Prompt, after a restart."""
         self.say("stopping what runs on %s" % self._port)
-        prompt = seriallink.Prompt(self._port)
+        prompt = self._prompt()
         try:
-            self._fits(prompt)
+            found = self._fits(prompt)
             slots = cableslot.find(prompt)
+            in_place = found.romfs and slots is not None and slots.format == "romfs"
+            if found.image == "base" and not in_place:
+                raise Trouble(
+                    "the flash has no slots in a ROMFS, which the base image runs the application "
+                    "from: write them with FIRMWARE=%s (that erases the chip)" % module.BASE_IMAGE
+                )
             there = dict(line.split() for line in prompt.run(LISTING).splitlines())
             app = self.build()
             if slots:
@@ -248,27 +345,33 @@ class Flasher:
         else:
             self.say("the application is there already")
 
+    def _prompt(self):
+        """MicroPython's prompt. Trouble, naming the image to take if the chip can be asked."""
+        try:
+            return seriallink.Prompt(self._port)
+        except seriallink.NoPrompt as exc:
+            try:
+                found = espflash.Chip(self._port).look(FEW)
+            except Trouble:
+                raise exc
+            self.say(found.sentence())
+            module.check_board(found, self._board)
+            raise Trouble(
+                "no MicroPython answers on %s: put it there with FIRMWARE=; %s"
+                % (self._port, module.take(found))
+            )
+
     def _fits(self, prompt):
-        """Trouble unless this MicroPython, chip and table can run the charger."""
-        name = espflash.CHIPS[self._chip][0]
-        version, platform, machine = prompt.value(
-            "import sys",
-            "(sys.implementation.version[:2], sys.platform, "
-            "getattr(sys.implementation, '_machine', ''))",
-        )
-        if platform != "esp32":
-            raise Trouble("this is MicroPython for %s, not for an ESP32: look at PORT=" % platform)
-        if tuple(version) < OLDEST:
+        """`module.Found`. Trouble unless MicroPython, module and table can run the charger."""
+        found = module.from_prompt(prompt)
+        self.say(found.sentence())
+        if found.version < OLDEST:
             raise Trouble(
                 "MicroPython %d.%d is on the board, %d.%d or newer is needed: put it there with "
-                "FIRMWARE=micropython.bin" % (*version, *OLDEST)
+                "FIRMWARE=micropython.bin" % (*found.version, *OLDEST)
             )
-        chip = machine.split(" ")[-1].replace("-", "")
-        if chip != name.replace("-", ""):
-            raise Trouble(
-                "the chip on the port is %s, the board profile says %s: name the right BOARD="
-                % (chip or "unknown", name)
-            )
+        module.check_board(found, self._board)
+        self._memory(found)
         # From here on there is time for the copying; the reset at the end ends it.
         prompt.run("import machine\nmachine.WDT(timeout=%d)" % WATCHDOG_MS)
         journal = self._board["journal"]["partition"]
@@ -277,6 +380,7 @@ class Flasher:
                 "the board's flash has no partition %r, without which nothing is charged: write "
                 "it with FIRMWARE=micropython.bin (that erases the chip)" % journal
             )
+        return found
 
     @staticmethod
     def _with_settings(prompt, app, settings):
@@ -353,11 +457,31 @@ def first_lines(line, secrets, say, wait_s=LOG_WAIT_S):
         )
 
 
+def without_board(port, say):
+    """The sentence that names the boards for the module on `port`. Trouble if there is none."""
+    port = seriallink.choose(port)
+    say("looking at the chip on %s" % port)
+    try:
+        prompt = seriallink.Prompt(port)
+    except seriallink.NoPrompt:
+        found = espflash.Chip(port).look()
+    else:
+        try:
+            found = module.from_prompt(prompt)
+            prompt.restart()
+        finally:
+            prompt.close()
+    say(found.sentence())
+    if found.chip and not (found.image == "base" or found.psram and found.image):
+        say("image: %s" % module.take(found))
+    return module.name_one(found, ROOT / "boards")
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("board")
+    parser.add_argument("board", nargs="?", help="left out: lists those that suit the module")
     parser.add_argument("--port", help="default: the only serial port on USB")
     parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
     parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
@@ -372,6 +496,8 @@ def main(argv=None):
         except ValueError as exc:
             raise Trouble("SET: %s: close the quotation" % exc)
         secrets = Secrets(settings)
+        if not args.board:
+            raise Trouble(without_board(args.port or None, Flasher.say_on(console)))
         flasher = Flasher(args.board, args.port or None, console, args.app)
         if settings:
             flasher.say("settings: " + ", ".join(sorted(settings)))

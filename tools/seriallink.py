@@ -31,6 +31,10 @@ class Trouble(Exception):
     """A problem and its remedy, in one sentence."""
 
 
+class NoPrompt(Trouble):
+    """No MicroPython answers."""
+
+
 def choose(port, ports=None):
     """`port` if one is named, else the only serial port of this machine that is on USB."""
     if port:
@@ -107,13 +111,13 @@ class Prompt:
     Trouble if nothing answers like MicroPython.
     """
 
-    def __init__(self, port):
+    def __init__(self, port, tries=2):
         open_line(port).close()  # says why it cannot be opened; mpremote does not
         self.port = port
         # With a time limit: reads of a pseudo terminal (an emulator) would block for ever.
         self._transport = self._quiet(SerialTransport, port, baudrate=BAUD, timeout=READ_S)
         try:
-            self._enter()
+            self._enter(tries)
         except BaseException:
             self.close()
             raise
@@ -124,16 +128,16 @@ class Prompt:
         with contextlib.redirect_stdout(io.StringIO()):
             return fn(*args, **kwargs)
 
-    def _enter(self):
+    def _enter(self, tries):
         # Twice: an application that is just starting may swallow the first Ctrl-C.
-        for last in (False, True):
+        for last in (False,) * (tries - 1) + (True,):
             try:
                 # The soft reset frees the application's memory and stops its timers.
                 self._quiet(self._transport.enter_raw_repl, soft_reset=True, timeout_overall=5)
                 return
             except (TransportError, OSError):
                 if last:
-                    raise Trouble(
+                    raise NoPrompt(
                         "no MicroPython answers on %s: put it on the chip with "
                         "FIRMWARE=micropython.bin (from micropython.org/download)" % self.port
                     )

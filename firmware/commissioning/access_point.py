@@ -8,6 +8,7 @@ import os
 from evse_base import log
 from commissioning import captive_dns
 from commissioning.checks import refusals
+from commissioning import blink_code
 from commissioning.label import password, secret_of, unit_name
 from commissioning.portal import Portal
 from hal import board, system
@@ -40,6 +41,7 @@ FIELDS = (
 )
 SECRET = ("BasicAuthPassword", "WebPassword", "WifiPassword")
 CA_FILE = "ca.pem"
+PUBLIC = "public"  # see roots.py
 _WHY = {
     "refused": "WifiPassword: the network refused it. Most often the password is wrong.",
     "not found": "WifiSsid: no network of this name was heard (2.4 GHz only).",
@@ -64,6 +66,8 @@ class Session:
         self._setup = setup
         self.ap = ap = SoftAp()
         self.name = unit_name(system.unique_id())
+        self.panel = setup.panel
+        self.label = ""  # the password of the next time, where nobody has it yet
         self.first = not self.settings.text("WifiSsid")
         profile = board.load()
         self.max_a = min([c["max_a"] for c in profile["connectors"]])
@@ -135,6 +139,12 @@ class Session:
                     continue
             wanted[name] = value
         wanted["FreeMode"] = "true" if wanted["FreeMode"] else "false"
+        # A certificate that was pasted counts more; without the mark public roots are given up.
+        if not self.values.get("Ca"):
+            if self.values.get("CaPublic"):
+                wanted["CaFile"] = PUBLIC
+            elif (self.settings.text("CaFile") + "/").startswith(PUBLIC + "/"):
+                wanted["CaFile"] = ""
         return wanted
 
     def _check(self, wanted):
@@ -209,7 +219,20 @@ class Session:
             ):
                 return {name: settings.reason or name + " could not be stored"}
         log.info("setup", "stored %s", ", ".join(sorted(wanted)))
+        self.label = self.password()
         return {}
+
+    def password(self):
+        """That of the charger's label."""
+        return password(system.unique_id(), secret_of(self.settings))
+
+    def code(self):
+        """A code for the lamp, where no label can exist: a charger that was never set up, and was
+        not given a secret when it was flashed. None elsewhere: who has only the button and the
+        lamp must not get into a charger that belongs to somebody."""
+        if self.first and self.panel and not self.settings.text("SetupKey"):
+            return blink_code.draw()
+        return None
 
     def over(self):
         """True when the access point may close."""
@@ -222,11 +245,16 @@ class Session:
 async def hold(session, supervisor):
     """Open the access point, serve the page, close it again. OSError if the chip refuses."""
     ap, clock = session.ap, session.clock
-    key = password(system.unique_id(), secret_of(session.settings))
     session.scan()
+    ap.wake()
+    code = session.code()
+    key = code or session.password()
     ap.open(session.name, key)
     tasks = []
     try:
+        if code:
+            show = blink_code.show
+            tasks.append(supervisor.start("set-up code", lambda: show(session.panel, code)))
         portal = Portal(session, ap.address)
         tasks.append(supervisor.start("set-up names", lambda: captive_dns.serve(ap.address)))
         tasks.append(supervisor.start("set-up page", portal.run))
@@ -234,6 +262,8 @@ async def hold(session, supervisor):
         # Printed, not logged: the log can be read over the network.
         print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
         log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
+        if code:
+            print("set-up: the lamp shows this password, too")
         began = clock.uptime()
         while not session.over() and clock.uptime() - began < LONGEST_S:
             await asyncio.sleep(_LOOK_S)

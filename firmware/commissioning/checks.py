@@ -53,7 +53,11 @@ def refusals(values, known=None):
             if not text("ChargePointId"):
                 refuse("ChargePointId", "is missing: the central system wants to know who calls")
             if secure and not text("CaFile"):
-                refuse("CaFile", "is missing: wss:// needs the CA's certificate (PEM)")
+                refuse(
+                    "CaFile",
+                    "is missing: wss:// needs the CA's certificate (PEM), or `public` where the "
+                    "server has one of a public authority",
+                )
     if ":" in values.get("ChargePointId", "") and (
         text("BasicAuthPassword") or text("AuthorizationKey")
     ):

@@ -130,6 +130,14 @@ class _Page:
             on = session.text("FreeMode") == "true"
         yield " checked" if on else ""
 
+    def capublic(self):
+        session = self._session
+        if self._own and session.values:
+            on = session.values.get("CaPublic")
+        else:
+            on = (session.settings.text("CaFile") + "/").startswith("public/")
+        yield " checked" if on else ""
+
     def caopen(self):
         yield " open" if "CaFile" in self._session.errors or self._value("Ca") else ""
 
@@ -172,6 +180,14 @@ class _Page:
     def button(self):
         if self._session.button:
             yield " To open it again hold the charger's button for 10 seconds."
+
+    def label(self):
+        session = self._session
+        if session.label and self._own:
+            yield (
+                "<p>Write this down, for the next time: password of the network %s</p>"
+                '<p class="big">%s</p>' % (escape(session.name), session.label)
+            )
 
     def csms(self):
         central = self._session.central

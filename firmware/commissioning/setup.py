@@ -34,6 +34,7 @@ class Setup:
         self._central = central
         self._asked = port.Flag()
         self._network = None
+        self.panel = None  # ui.patterns.Panel, where the board has lamps
         wifi = board.get("network", "wifi") == "wifi"
         self.open = wifi and not station.settings.text("WifiSsid")
 

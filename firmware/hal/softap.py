@@ -19,7 +19,8 @@ _NOT_FOUND = 201
 
 
 class SoftAp:
-    """`open`, `scan` and `close` stall the interpreter: only while every contactor is open."""
+    """`open`, `wake`, `scan` and `close` stall the interpreter: only while each contactor is
+    open."""
 
     def __init__(self):
         self._ap = network.WLAN(network.WLAN.IF_AP)
@@ -28,6 +29,10 @@ class SoftAp:
     @property
     def address(self):
         return self._ap.ifconfig()[0]
+
+    def wake(self):
+        """Switch the radio on. Without it the chip's random numbers are none (chip.md)."""
+        self._sta.active(True)
 
     def open(self, ssid, key):
         """Start the access point with WPA2. OSError if there is no memory, or the driver

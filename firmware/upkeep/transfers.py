@@ -56,7 +56,10 @@ class Transfers:
         import transfer
 
         stop, aside = self._aside(location, stop)
-        work = transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
+
+        def work():
+            return transfer.fetch(location, sink, self._context, LIMIT, self._gate, stop)
+
         return await self._do(transfer, work, aside)
 
     async def send(self, location, source, size, name, stop=None):
@@ -65,7 +68,10 @@ class Transfers:
 
         where = transfer.join(location, name)
         stop, aside = self._aside(location, stop)
-        work = transfer.send(where, source, size, name, self._context, self._gate, stop)
+
+        def work():
+            return transfer.send(where, source, size, name, self._context, self._gate, stop)
+
         await self._do(transfer, work, aside)
 
     def _aside(self, location, stop):
@@ -99,16 +105,26 @@ class Transfers:
             await asyncio.sleep(1)
 
     async def _do(self, transfer, work, aside):
-        gc.collect()
+        tried = 0
         try:
             if aside:
                 await asyncio.sleep(_TOLD_S)
                 await self.line.stand_aside("its memory is needed for a file over https")
                 reason = memory.lacks("tls") if self._unoccupied() else _CAME
                 if reason:
-                    work.close()
                     raise TransferFailed(reason)
-            return await work
+            while True:
+                gc.collect()
+                try:
+                    return await work()
+                except ValueError as exc:
+                    tried += 1
+                    from ocppj import tls
+
+                    # Not known by this CA: another one may do. Nothing has been sent or received
+                    # yet: the handshake comes first.
+                    if tls.explain(exc) != tls.UNTRUSTED or not self._config.next_ca(tried):
+                        raise
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
@@ -116,6 +132,7 @@ class Transfers:
             if aside:
                 self.line.come_back()
             forget("transfer")
+            release("ocppj.tls")
             gc.collect()
 
     def _context(self):

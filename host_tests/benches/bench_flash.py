@@ -18,7 +18,7 @@ import places  # noqa: F401 (import paths)
 from fakeboard.board import FakeBoard, application, micropython
 from tools_paths import ROOT, tool
 
-BOARD = "esp32_devkitc"
+BOARD = "esp32_devkitc_ve"  # for a module with PSRAM; a plain ESP32 can have it, too
 
 
 def flash(board, *args):
@@ -44,7 +44,8 @@ def story(folder, layout):
     layout that its MicroPython can use."""
     folder.mkdir()
     path = folder / "micropython.bin"
-    path.write_bytes(micropython("esp32", (1, 29, 0), layout=layout))
+    kind = "base" if layout == "romfs" else "spiram"
+    path.write_bytes(micropython("esp32", (1, 29, 0), layout=layout, kind=kind))
     app = application(BOARD, folder / "app")
     board = FakeBoard(folder, firmware=None)
     try:

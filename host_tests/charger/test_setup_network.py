@@ -155,6 +155,10 @@ async def _new_owner(b):
     assert "Your charger is connected." in text, text
     address = re.search(r'href="http://([\d.]+)/"', text).group(1)
     assert address != "192.168.4.1" and "http://evse-1.local/" in text
+    # The password of the next time: there was no label until now.
+    label = re.search(r'<p class="big">([a-z2-9]{4}(?:-[a-z2-9]{4}){2})</p>', text).group(1)
+    assert label != phone.said()[1]
+    assert label not in (await Phone(b, 2).http())[2], "another phone is not told"
     await b.start_of_day()
     assert "connected, and the charger is accepted" in (await phone.http())[2]
     await b.until(lambda: b.logged("is closed: set up"), 150, "the access point closes")
@@ -279,6 +283,12 @@ def test_mistakes_are_named_and_nothing_that_was_typed_is_lost():
         assert "CA certificate is missing" in text
         text = await phone.send(CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate")
         assert "CA certificate: " in text
+        # A certificate that is pasted counts more than the mark.
+        text = await phone.send(
+            CentralSystemURI="wss://csms.example/ocpp", Ca="no certificate", CaPublic="true"
+        )
+        assert 'name="CaPublic" value="true" checked' in text
+        assert "CA certificate: " in text
         text = await phone.send(CentralSystemURI="", WifiSsid=None)
         assert "choose a network" in text and "charging must be free" in text
 
@@ -296,14 +306,14 @@ def test_wrong_wifi_password_is_told_and_can_be_corrected():
         assert "Most often the password is wrong" in text and 'value="wrong horse"' in text
         assert 'value="my own password"' in text
         assert len(b.logged("trying the network")) == 1
-        # Nothing was kept: after a power cut it is as new, and has the same password.
-        label = phone.said()
+        # Nothing was kept: after a power cut it is as new, and draws another password.
+        code = phone.said()
         await b.advance(2)
         await b.do("power_cut", seconds=1)
         count = len(b.logged("set-up: WiFi"))
         await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
         await phone.join()
-        assert phone.said() == label
+        assert phone.said() != code
         assert 'value="Garage" checked' not in (await phone.http())[2]
         text = await phone.send(WifiSsid="", OtherSsid="Gone", WifiPassword="whatever it is")
         text = await phone.result()
@@ -363,3 +373,28 @@ def test_unused_it_closes_and_the_button_opens_it_again():
         assert "app.js" in (await phone.http(host="evse-1.local"))[2]
 
     fresh(body)
+
+
+def test_a_server_with_a_public_certificate_needs_no_pasting():
+    async def fn(b):
+        phone = await Phone(b).join()
+        text = await phone.send(CentralSystemURI="wss://127.0.0.1:9/ocpp")
+        assert "CA certificate is missing" in text and "`public`" in text
+        text = await phone.send(CentralSystemURI="wss://127.0.0.1:9/ocpp", CaPublic="true")
+        assert "Connecting to Garage" in text
+        await phone.result()
+        assert b.logged("setup: stored CaFile, CentralSystemURI")
+        await b.until(lambda: b.logged("is closed: set up"), 150)
+        await b.until(lambda: b.logged("net: connecting to wss://127.0.0.1:9"), 60)
+        count = len(b.logged("set-up: WiFi"))
+        await b.do("button", seconds=11)
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        await phone.join()
+        assert 'name="CaPublic" value="true" checked' in (await phone.http())[2]
+        # Without the mark they are given up, and wss:// has nothing to be checked with.
+        text = await phone.send(
+            CentralSystemURI="wss://127.0.0.1:9/ocpp", WifiPassword="", WebPassword=""
+        )
+        assert "CA certificate is missing" in text
+
+    fresh(fn)

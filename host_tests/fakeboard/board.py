@@ -39,7 +39,11 @@ import image  # noqa: E402
 import partitions  # noqa: E402
 
 HERE = pathlib.Path(__file__).resolve().parent
-NAMES = {"esp32": "ESP32", "esp32s2": "ESP32S2", "esp32s3": "ESP32S3"}
+NAMES = {"esp32": "ESP32", "esp32s2": "ESP32S2", "esp32s3": "ESP32S3", "esp32c3": "ESP32C3"}
+UNIT = "240ac4a1b2c3"  # the chip's id, which is its MAC address
+# Of the heaps that esp32.idf_heap_info() lists, in bytes: those of an ESP32 after its start, and
+# 4 MB of PSRAM (ESP-IDF maps no more).
+INTERNAL, PSRAM = (113840, 15072, 6392), 4 * 1024 * 1024
 # The capacitor at EN: the chip looks at GPIO 0 when that is charged.
 RISE_S = 0.25
 RAW = b"raw REPL; CTRL-B to exit\r\n"
@@ -50,23 +54,24 @@ class FakeBoard:
     """A board in `folder`, powered on. `lines`: over RFC 2217, with reset lines; else a pty.
 
     firmware: the version of its MicroPython, as (1, 29, 0); None: the flash is empty.
-    layout: the partition table that is on the flash.
+    layout: the partition table that is on the flash. kind: of the image, as GREETINGS has them.
+    psram: the module has PSRAM, found by images that look for it; "octal": with eight lines.
     spoil: an address of the flash that does not take what is programmed.
     """
 
     def __init__(self, folder, chip="esp32", size=4 * MB, lines=True, firmware=(1, 29, 0),
-                 layout="files", spoil=None):  # fmt: skip
+                 layout="files", spoil=None, psram=True, kind="spiram"):  # fmt: skip
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.data.mkdir()
         self.flash = self.data / "flash.bin"
-        self.chip, self.size, self.spoil = chip, size, spoil
+        self.chip, self.size, self.spoil, self.psram = chip, size, spoil, psram
         self.base_image = image.bundle.BASE  # where the table has a ROMFS; else MicroPython's own
         self.boots = []  # "rom", "empty", "prompt", "charger": what each start led to
         self._reset_mark = self.folder / "reset"
         self.flash.write_bytes(b"\xff" * size)
         if firmware:
-            self.flash_write(CHIP_START[chip], micropython(chip, firmware))
+            self.flash_write(CHIP_START[chip], micropython(chip, firmware, kind=kind))
             if layout:
                 table = partitions.to_binary(partitions.LAYOUTS[layout])
                 self.flash_write(partitions.TABLE_AT, table)
@@ -150,7 +155,8 @@ class FakeBoard:
 
     def _start_rom(self):
         self.boots.append("rom")
-        self._rom = Rom(self.chip, self.flash, self._say, self.size, self.spoil)
+        embedded = 1 if self.psram == "octal" else 0
+        self._rom = Rom(self.chip, self.flash, self._say, self.size, self.spoil, UNIT, embedded)
         self._say(b"waiting for download\r\n")
 
     def start(self):
@@ -163,16 +169,26 @@ class FakeBoard:
                 )
                 head = self.flash_read(CHIP_START[self.chip], 2 * MB)
                 found = re.search(rb"MicroPython v(\d+)\.(\d+)\.(\d+)", head)
-                if head[0] != 0xE9 or not found:
+                named = re.search(rb"MicroPython v[ -~]+?; ([ -~]+ with ESP32[A-Z0-9-]*)", head)
+                if head[0] != 0xE9 or not found or not named:
                     raise ValueError("invalid header")
             except ValueError as exc:
                 self.boots.append("empty")
                 self._say(b"%s\r\n" % str(exc).encode())
                 return
             vfs = partitions.find(table, "vfs")
+            machine = named.group(1).decode()
+            octal = "Octal" in machine
+            quad = "SPIRAM" in machine or "Generic ESP32S" in machine
+            heaps = INTERNAL
+            if octal and self.psram == "octal" or quad and not octal and self.psram is True:
+                heaps += (PSRAM,)
             about = {
+                "machine": machine,
+                "heaps": heaps,
+                "unit": UNIT,
+                "romfs": machine.startswith("microevse"),
                 "version": [int(n) for n in found.groups()] + [""],
-                "chip": NAMES[self.chip],
                 "flash_size": self.size,
                 "partitions": [(p.label, p.offset, p.size) for p in table if p.type],
                 "reset": str(self._reset_mark),
@@ -207,6 +223,7 @@ class FakeBoard:
             data=data,
             firmware=[vfs, vfs / "lib"],
             log=lambda line: self._say(line.encode() + b"\r\n"),
+            options={"unique_id": UNIT},
         )
         await self._twin.start()
 
@@ -318,7 +335,7 @@ def flashed(data, app, layout, settings):
         content[at : at + len(parts[at])] = parts[at]
     data = pathlib.Path(data)
     (data / "flash.bin").write_bytes(content)
-    about = {"version": [1, 29, 0], "chip": "ESP32", "partitions": []}
+    about = {"version": [1, 29, 0], "machine": "", "partitions": []}
     (data / "about.json").write_text(json.dumps(about))
     vfs = partitions.find(table, "vfs")
     where = [str(data / "flash.bin"), str(vfs.offset), str(vfs.size), str(data / "about.json")]
@@ -345,21 +362,34 @@ def application(board, folder):
     return pathlib.Path(folder)
 
 
-CHIP_START = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32s3": 0}
+CHIP_START = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32s3": 0, "esp32c3": 0, "esp8266": 0}
+# What MicroPython's own images say of themselves (ports/esp32/boards), and ours.
+GREETINGS = {
+    "plain": "Generic %s module with %s",
+    "spiram": "Generic %s module with SPIRAM with %s",
+    "octal": "Generic %s module with Octal-SPIRAM with %s",
+    "base": "microevse with %.0s%s",
+}
 
 
-def micropython(chip, version, table=True, size=0x30000, pad=b"\xff", layout="files"):
+def micropython(chip, version, table=True, size=0x30000, pad=b"\xff", layout="files",
+                kind="spiram"):  # fmt: skip
     """A file as micropython.org has them: bootloader, table, application; nothing of it runs.
 
     Only what programs look at is there: header, chip number, table, the name of the version.
     """
-    number = {"esp32": 0, "esp32s2": 2, "esp32s3": 9}[chip]
+    number = {"esp32": 0, "esp32s2": 2, "esp32s3": 9, "esp32c3": 5}[chip]
     at = CHIP_START[chip]
     data = bytearray(pad * size)
     data[:24] = bytes([0xE9, 0, 2, 0x20]) + bytes(8) + bytes([number, 0]) + bytes(10)
     if table:
-        binary = partitions.to_binary(partitions.LAYOUTS[layout])
+        own = partitions.LAYOUTS[layout]
+        if layout == "files":  # MicroPython's own table has nothing behind its file system
+            own = own[: [p.label for p in own].index("vfs") + 1]
+        binary = partitions.to_binary(own)
         data[partitions.TABLE_AT - at : partitions.TABLE_AT - at + len(binary)] = binary
-    text = b"MicroPython v%d.%d.%d on 2026-01-01; Generic" % version
+    greeting = GREETINGS["plain" if kind == "spiram" and chip != "esp32" else kind]
+    text = b"MicroPython v%d.%d.%d on 2026-01-01; " % version
+    text += (greeting % (NAMES[chip], NAMES[chip])).encode() + b"\0"
     data[0x10000 - at + 256 : 0x10000 - at + 256 + len(text)] = text
     return bytes(data)

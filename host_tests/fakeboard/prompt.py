@@ -150,7 +150,7 @@ class _Sys:
     class implementation:
         name = "micropython"
         version = tuple(_board["version"])
-        _machine = "Generic module with " + _board["chip"]
+        _machine = _board["machine"]
 
     def __getattr__(self, name):
         return getattr(sys, name)
@@ -182,8 +182,32 @@ if len(sys.argv) > 5:
     _copy("", "/host" + sys.argv[5])
     raise SystemExit
 _module("esp", flash_size=lambda: _board["flash_size"])
-_module("esp32", Partition=Partition, NVS=_NVS)
-_module("machine", reset=_reset, WDT=_WDT, Pin=_Pin)
+_module(
+    "esp32",
+    Partition=Partition,
+    NVS=_NVS,
+    HEAP_DATA=4,
+    idf_heap_info=lambda capabilities: [(size, size, size, size) for size in _board["heaps"]],
+)
+_module(
+    "machine",
+    reset=_reset,
+    WDT=_WDT,
+    Pin=_Pin,
+    unique_id=lambda: bytes.fromhex(_board["unit"]),
+)
+
+
+class _Vfs:
+    """`vfs`: with `rom_ioctl` where the image runs code from a ROMFS."""
+
+    def __getattr__(self, name):
+        if name == "rom_ioctl" and not _board["romfs"]:
+            raise AttributeError(name)
+        return getattr(vfs, name) if name != "rom_ioctl" else lambda *args: 1
+
+
+sys.modules["vfs"] = _Vfs()
 sys.modules["sys"] = _Sys()
 sys.path[:] = ["", ".frozen", "/lib"]
 if "boot.py" in os.listdir("/"):

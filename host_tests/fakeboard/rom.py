@@ -24,12 +24,25 @@ WITH_CHECKSUM = (FLASH_DATA, MEM_DATA, DEFL_DATA)
 BAD_COMMAND, BAD_CHECKSUM, FAILED = 0x05, 0x07, 0x06
 
 # chip: magic word at 0x40001000, SPI registers (base, USR, USR2, W0), clock divider register.
-# The S3 tells its number in the security info instead.
+# The S3 and the C3 tell their number in the security info instead. An ESP8266 has neither: that
+# esptool names it is all that is wanted of it here.
 CHIPS = {
     "esp32": (0x00F01D83, 0x3FF42000, 0x24, 0x80, 0x3FF40014, None),
     "esp32s2": (0x000007C6, 0x3F402000, 0x20, 0x58, 0x3F400014, None),
     "esp32s3": (0x00000009, 0x60002000, 0x20, 0x58, 0x60000014, 9),
+    "esp32c3": (0x1B31506F, 0x60002000, 0x20, 0x58, 0x60000014, 5),
+    "esp8266": (0xFFF0C101, 0x60000200, 0x24, 0x40, 0x60000014, None),
 }
+# Registers of the fuses: the two words of the MAC address, low one first (esptool, targets/).
+MAC_AT = {
+    "esp32": (0x3FF5A004, 0x3FF5A008),
+    "esp32s2": (0x3F41A044, 0x3F41A048),
+    "esp32s3": (0x60007044, 0x60007048),
+    "esp32c3": (0x60008844, 0x60008848),
+    "esp8266": (0x3FF00050, 0x3FF00054),
+}
+# ESP32-S3: the PSRAM in its package, (register, shift); the value 1 is 8 MB.
+S3_PSRAM_AT = 0x60007044 + 16, 3
 MAGIC_AT = 0x40001000
 SPI_USR = 1 << 18
 READ_ID = 0x9F
@@ -45,15 +58,22 @@ def slip(packet):
 
 class Rom:
     """flash: path of the flash file. send(bytes): to the host. `spoil`: an address whose byte
-    does not take what is programmed, as worn flash."""
+    does not take what is programmed, as worn flash. unit: the MAC address. embedded: what the
+    fuses of an ESP32-S3 say of the PSRAM in its package."""
 
-    def __init__(self, chip, flash, send, size, spoil=None):
+    def __init__(self, chip, flash, send, size, spoil=None, unit="000000000000", embedded=0):
         magic, self._spi, self._usr2, self._w0, clock, self._number = CHIPS[chip]
         self._flash = flash
         self._send = send
         self._size = size
         self._spoil = spoil
         self._registers = {MAGIC_AT: magic, clock: 347}  # 40 MHz crystal at 115200 baud
+        low, high = MAC_AT[chip]
+        self._registers[low] = int(unit[4:], 16)
+        self._registers[high] = int(unit[:4], 16)
+        if chip == "esp32s3":
+            at, shift = S3_PSRAM_AT
+            self._registers[at] = embedded << shift
         self._buffer = b""
         self.stub = False
         self.commands = []  # numbers of all commands heard

@@ -112,6 +112,7 @@ def test_the_walk_sees_every_table():
 LACKS = {
     "esp32_devkit_min": "no weld detection",
     "esp32_devkitc": "no weld detection",
+    "esp32_devkitc_ve": "no weld detection",
     "esp32_dual": "no weld detection",
     "esp32s2_diy_alpha": "no weld detection",
     "smartevse_v30": "no weld detection",

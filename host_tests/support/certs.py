@@ -86,8 +86,8 @@ def _authority(folder, name):
     )
 
 
-def _server(folder, name, san, start, end):
-    """A certificate of our CA; `openssl ca` is the one way to set both dates everywhere."""
+def _server(folder, name, san, start, end, ca="ca"):
+    """A certificate of a CA of ours; `openssl ca` is the one way to set both dates everywhere."""
     config = _config(folder, name, san)
     _key(folder / f"{name}.key")
     request = str(folder / f"{name}.csr")
@@ -95,7 +95,7 @@ def _server(folder, name, san, start, end):
     _openssl("req", "-new", "-key", key, "-out", request, "-config", config)
     _openssl(
         *("ca", "-batch", "-notext", "-config", config, "-extensions", "v3_server"),
-        *("-cert", str(folder / "ca.pem"), "-keyfile", str(folder / "ca.key")),
+        *("-cert", str(folder / f"{ca}.pem"), "-keyfile", str(folder / f"{ca}.key")),
         *("-startdate", start, "-enddate", end),
         *("-in", request, "-out", str(folder / f"{name}.pem")),
     )
@@ -115,6 +115,7 @@ def paths():
     _server(folder, "wrong_host", "DNS:csms.example", *forever)
     _server(folder, "name_only", "DNS:localhost", *forever)
     _server(folder, "address_only", "IP:127.0.0.1", *forever)
+    _server(folder, "other_server", _LOCAL, *forever, ca="other_ca")
     _server(folder, "expired", _LOCAL, "20200101000000Z", "20210101000000Z")
     return Paths(folder)
 

@@ -9,4 +9,6 @@ AIR = {
     "Neighbours & <sons>": {"rssi": -81, "key": "not yours"},
     "Cafe": {"rssi": -66},
 }
-SAID = re.compile(r"set-up: WiFi (microevse-[0-9a-f]{4}), password ([a-z2-9-]{14}), page (\S+)")
+SAID = re.compile(
+    r"set-up: WiFi (microevse-[0-9a-f]{4}), password ([a-z2-9-]{14}|[1-6]{20}), page (\S+)"
+)

@@ -43,7 +43,9 @@ class Flash:
             there = os.stat(path)[6]
         except OSError:
             there = 0
-        if there != size:
+        if there > size:
+            self.size = there  # the image of a module with more flash
+        elif there != size:
             # A smaller file is an image whose making was interrupted: the rest is erased.
             with open(path, "ab") as f:
                 blank = b"\xff" * SECTOR

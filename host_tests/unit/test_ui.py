@@ -159,3 +159,45 @@ def test_spike_is_no_press():
 def test_button_that_is_held_at_the_start_does_nothing():
     assert kinds((0, True), (20000, False)) == []
     assert kinds((0, True), (20000, False), (21000, True), (21100, False)) == ["short"]
+
+
+def signalled(lamps, states=("available",)):
+    panel = Panel(lamps, lambda: list(states), lambda: "online", lambda: 0)
+    panel.refresh()
+    del lamps.log[:]
+    return panel
+
+
+def test_a_signal_takes_one_lamp_and_gives_it_back():
+    lamps = Lamps(("charging", "ready", "wifi"))
+    panel = signalled(lamps)
+    panel.signal(False)
+    panel.signal(True)
+    panel.signal(False)
+    panel.signal(None)
+    assert lamps.log == [("wifi", False), ("wifi", True), ("wifi", False), ("wifi", True)]
+    lamps = Lamps(("error", "ready"))
+    panel = signalled(lamps)
+    panel.signal(True)
+    assert lamps.log == [("error", True)], "where there is no lamp of the network: the first"
+    signalled(Lamps()).signal(True)  # a board without plain lamps and without a strip
+
+
+def test_a_signal_takes_all_of_three_lamps_in_one_and_of_a_strip():
+    lamps = Lamps(("blue", "green", "red"))
+    panel = signalled(lamps)
+    panel.signal(True)
+    assert lamps.log == [("blue", True), ("red", True)], "green is lit already: available"
+    lamps = Lamps(pixels=2)
+    panel = signalled(lamps)
+    panel.signal(True)
+    assert lamps.log[-1] == [(40, 40, 40)] * 2
+    panel.signal(False)
+    assert lamps.log[-1] == [(0, 0, 0)] * 2
+    panel.signal(None)
+    assert lamps.log[-1] == [(0, 60, 0)] * 2
+    lamps = Lamps(pixels=1)
+    panel = signalled(lamps, ("faulted",))
+    panel.signal(False)
+    panel.signal(True)
+    assert lamps.log == [[(0, 0, 0)], [(90, 0, 0)]], "a fault stays visible"

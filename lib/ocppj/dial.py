@@ -47,6 +47,7 @@ async def open_stream(host, port, context, server_hostname):
 class Dialer:
     """Opens the connection that `config` describes.
 
+    A config may have `next_ca(tried)`: True if `ca_der` is another CA now, to try as well.
     resolver: see Resolver. A name is resolved again when its address did not answer.
     protocols: fn() -> sub-protocols to offer, most preferred first.
     """
@@ -108,9 +109,28 @@ class Dialer:
         target = url.parse(config.url)
         log.info("net", "connecting to %s as %s", target, config.charge_point_id)
         address = await self._address(target)
+        tried = 0
+        while True:
+            try:
+                return await self._through(target, address, protocols)
+            except (OSError, ValueError) as exc:
+                from . import tls
+
+                tried += 1
+                other = getattr(config, "next_ca", None)
+                # Not known by this CA, and there is another one to know it by?
+                if not target.secure or not other or tls.explain(exc) != tls.UNTRUSTED:
+                    raise
+                if not other(tried):
+                    raise
+            # One context after the other: two would not fit a plain ESP32.
+            await self.close()
+
+    async def _through(self, target, address, protocols):
+        config = self._config
         context = None
         if target.secure:
-            gc.collect()  # TLS wants large blocks
+            gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 
             context = tls.client_context(config.ca_der, config.cert_der, config.key_der)

@@ -137,6 +137,9 @@ else:
         return "PRIVATE KEY" if body[3] == 0x30 else "RSA PRIVATE KEY"
 
 
+# What `explain` says where another CA might do.
+UNTRUSTED = "the server's certificate is not from the given CA"
+
 # Our words, then fragments of mbedTLS's and OpenSSL's for the same. First match wins: a
 # certificate of the wrong CA may have other faults too, and the chain has to be mended first.
 # One text instead of tuples: a quarter of the heap.

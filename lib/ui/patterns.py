@@ -110,14 +110,29 @@ class Panel:
         self._ticks_ms = ticks_ms
         self._shown = {}
         self._painted = None
+        self._signal = None
+
+    def signal(self, on):
+        """Show something else than the states: lit or dark; None: the states again. A plain lamp
+        shows it, `wifi` if there is one; a strip shows it as a whole, red while there is a fault.
+        """
+        self._signal = on
+        self.refresh()
 
     def refresh(self):
         """Show the present states; ms until the next call is due. Less than 1 ms of work."""
         now = self._ticks_ms()
         states = [state if row(state) else "starting" for state in self._states()]
         link = self._link()
-        for name in self._lamps.names:
+        names = self._lamps.names
+        marks = ()  # where a signal is shown: three lamps in one show it together
+        if self._signal is not None:
+            marks = ["wifi"] if "wifi" in names else [n for n in names if n in _PRIMARY]
+            marks = marks or names[:1]
+        for name in names:
             on = lamp(name, states + [link], now)
+            if name in marks:
+                on = self._signal
             if self._shown.get(name) != on:
                 self._shown[name] = on
                 self._lamps.show(name, on)
@@ -129,6 +144,9 @@ class Panel:
                 colour(states[min(i * len(states) // count, len(states) - 1)], now)
                 for i in range(count)
             ]
+            if self._signal is not None:
+                ours = _RED if "faulted" in states else _WHITE
+                picture = [ours if self._signal else _OFF] * count
             if picture != self._painted:
                 self._painted = picture
                 self._lamps.paint(picture)

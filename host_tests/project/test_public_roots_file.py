@@ -1,0 +1,79 @@
+# The public roots that the firmware carries: what is in the file, and where it is from.
+# MIT license; part of microevse
+
+import datetime
+import pathlib
+import re
+
+import pytest
+from tools_paths import ROOT
+
+import public_roots
+import roots
+from update_kit import application
+
+x509 = pytest.importorskip("cryptography.x509", reason="NOT RUN: cryptography is missing")
+# Of the release of certifi that requirements.txt names. A fixed day: the test must not fail by
+# itself one morning.
+TAKEN = datetime.datetime(2026, 10, 19, tzinfo=datetime.timezone.utc)
+YEARS = datetime.timedelta(days=5 * 365 + 2)
+
+
+def shipped():
+    """{name: certificate} as the charger reads them."""
+    found = {}
+    place = 0
+    while True:
+        name, der, count = roots.load("public", place)
+        found[name] = x509.load_der_x509_certificate(der)
+        place += 1
+        if place == count:
+            return found
+
+
+def test_each_root_is_one_and_good_for_five_years():
+    certificates = shipped()
+    assert list(certificates) == list(public_roots.ROOTS)
+    for name, certificate in certificates.items():
+        assert certificate.issuer == certificate.subject, name
+        certificate.verify_directly_issued_by(certificate)
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+        assert constraints.value.ca, name
+        assert certificate.not_valid_after_utc > TAKEN + YEARS, name
+        assert certificate.not_valid_before_utc < TAKEN, name
+        assert public_roots.ROOTS[name] in certificate.subject.rfc4514_string(), name
+        assert certificate.signature_hash_algorithm.name in ("sha256", "sha384", "sha512"), name
+
+
+def test_a_root_can_be_had_by_its_name_and_others_are_refused():
+    first, der, count = roots.load("public", 0)
+    assert roots.load("public/" + first, 5) == (first, der, 1)
+    assert roots.load("public", count) == (first, der, count), "round and round"
+    for wrong in ("nobody", "../update.pub", str(len(der))):
+        with pytest.raises(ValueError, match="no public root is called"):
+            roots.load("public/" + wrong, 0)
+
+
+def test_a_build_without_the_file_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(roots, "__file__", str(tmp_path / "roots.py"))
+    with pytest.raises(ValueError, match="this build has no public roots"):
+        roots.load("public", 0)
+
+
+def test_the_file_is_certifis():
+    certifi = pytest.importorskip("certifi", reason="NOT RUN: certifi is missing")
+    found = public_roots.wanted(pathlib.Path(certifi.where()).read_text())
+    assert public_roots.packed(found) == (ROOT / "firmware" / "roots.der").read_bytes()
+    with pytest.raises(ValueError, match="certifi has no isrg_x1"):
+        public_roots.wanted("")
+
+
+def test_the_document_says_what_it_costs():
+    size = (ROOT / "firmware" / "roots.der").stat().st_size
+    assert len(application("0.1.0")["roots.der"]) == size, "it goes onto the board"
+    page = (ROOT / "docs" / "network.md").read_text()
+    told = re.search(r"([\d,]+) bytes of flash", page).group(1)
+    assert int(told.replace(",", "")) == size
+    assert set(re.findall(r"`(\w+)`", page[page.index("| root |") :].split("\n\n")[0])) == set(
+        public_roots.ROOTS
+    )
