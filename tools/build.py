@@ -50,6 +50,20 @@ def compile_file(source, target, arch):
     return target.stat().st_size
 
 
+def _ulp_program(board, out, arch):
+    """(path, size) of the program for the ULP, assembled for this board."""
+    import ulp  # needs an assembler that is fetched: only where it is wanted
+
+    source = out / "ulp_program.py"
+    try:
+        source.write_text(ulp.module(board))
+    except (ulp.Missing, ValueError) as exc:
+        sys.exit(str(exc))
+    size = compile_file(source, out / "ulp_program.mpy", arch)
+    source.unlink()
+    return "ulp_program.mpy", size
+
+
 def main(name, out=None):
     profile = ROOT / "boards" / (name + ".toml")
     if not profile.exists():
@@ -87,6 +101,8 @@ def main(name, out=None):
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(source, target)
         sizes.append((str(target.relative_to(out)), source.stat().st_size))
+    if board["guard"] == "ulp":
+        sizes.append(_ulp_program(board, out, arch))
     (out / "board.json").write_text(json.dumps(board))
     for path, size in sizes:
         print("%8d  %s" % (size, path))

@@ -13,21 +13,24 @@ LIMIT_MS = 100
 STALL_MS = 1200
 
 
-def guarded(name, kind, gates="true", held=True):
+def guarded(name, kind, gates="true", held=True, pin=26):
     """devkitc with another guard: a file, as a user would write it."""
     return variant(
         name,
         DEVKITC,
         ('guard = "none"', 'guard = "%s"' % kind),
         ("test = 14 }", "test = 14, gates = %s }" % gates),
-        ("active_high = true }", "active_high = true%s }" % (", held = 22" if held else "")),
+        (
+            "contactor = { pin = 26, active_high = true }",
+            "contactor = { pin = %d, active_high = true%s }" % (pin, ", held = 22" if held else ""),
+        ),
     )
 
 
 INTERLOCK = guarded("interlock", "interlock")
 EXTERNAL = guarded("external", "external")
 NO_GATES = guarded("no_gates", "interlock", gates="false")
-ULP = guarded("ulp", "ulp", held=False)
+ULP = guarded("ulp", "ulp", held=False, pin=4)
 
 
 def _moves(b, what, since):

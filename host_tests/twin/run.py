@@ -267,7 +267,10 @@ class Board:
         told = int.from_bytes(kept[size : size + 4], "little")
         if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
             for output in kept[1:size]:
-                self.state.world.drive(output & 127, output >> 7)
+                if output == 127:
+                    self.state.chip.rtc_off()
+                else:
+                    self.state.world.drive(output & 127, output >> 7)
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))

@@ -11,10 +11,15 @@
 #include "driver/gpio.h"
 #include "esp_rom_gpio.h"
 #include "nvs.h"
+#if CONFIG_IDF_TARGET_ESP32
+#include "soc/rtc_cntl_reg.h"
+#include "soc/rtc_io_reg.h"
+#endif
 
 #define KEPT_MAX (40)
 #define FORMAT (1)
 #define CRC_SIZE (4)
+#define RTC_PADS (127)
 
 void boardctrl_startup(void); // MicroPython's own: makes the NVS ready
 
@@ -30,6 +35,16 @@ static uint32_t crc32(const uint8_t *data, size_t size) {
 }
 
 static void drive(uint8_t output) {
+#if CONFIG_IDF_TARGET_ESP32
+    if (output == RTC_PADS) {
+        // The contactor is at an RTC pad, which a reset of the system leaves as it was. Both
+        // registers clear the bits that are written as 1; the ULP is not woken any more.
+        REG_WRITE(RTC_GPIO_ENABLE_W1TC_REG, RTC_GPIO_ENABLE_W1TC_M);
+        REG_WRITE(RTC_GPIO_OUT_W1TC_REG, RTC_GPIO_OUT_DATA_W1TC_M);
+        REG_CLR_BIT(RTC_CNTL_STATE0_REG, RTC_CNTL_ULP_CP_SLP_TIMER_EN);
+        return;
+    }
+#endif
     gpio_num_t pin = output & 127;
     if (!GPIO_IS_VALID_OUTPUT_GPIO(pin)) {
         return;
