@@ -257,35 +257,39 @@ class UlpWatch:
     async def look(self):
         """One turn of `run`."""
         guard, evse = self._guard, self._evse
+        if guard.failed:
+            self._tell(guard.failed)
         if not evse.plugged:
             self._failed_ms = None
             if guard.running and not evse.closed:
                 guard.stop()
                 guard.tested = False
-            return
-        if evse.closed or guard.tested:
+        elif evse.closed or guard.tested:
             wrong = self._intact()
             if wrong:
                 guard.fail(wrong)
         elif self._failed_ms is None or ticks_diff(ticks_ms(), self._failed_ms) > _AGAIN_MS:
-            for _ in range(_TRIES):
-                wrong = await self.test()
-                if not wrong or not evse.plugged:
-                    break
-            if not evse.plugged:
-                return
-            self._failed_ms = ticks_ms() if wrong else None
-            if wrong:
-                guard.fail(wrong)
-            else:
-                guard.tested = True
-                self._connector.clear_fault("GuardFailed")
-        if guard.failed and guard.failed != self._told:
-            self._told = guard.failed
-            log.error("ulp", "%s", guard.failed)
-            self._connector.report_fault("GuardFailed", guard.failed[:40])
-            if guard.running:
-                guard.stop()
-        elif guard.tested:
-            self._told = None
+            await self._test_for_this_plug_in()
 
+    async def _test_for_this_plug_in(self):
+        guard = self._guard
+        for _ in range(_TRIES):
+            wrong = await self.test()
+            if not self._evse.plugged:
+                return
+            if not wrong:
+                guard.tested = True
+                self._told = None
+                self._connector.clear_fault("GuardFailed")
+                return
+        self._failed_ms = ticks_ms()
+        guard.fail(wrong)
+
+    def _tell(self, why):
+        """Once for each failure: the log, the fault; the next test is a minute away."""
+        if self._told != why:
+            self._told = why
+            self._failed_ms = ticks_ms()
+            log.error("ulp", "%s", why)
+            self._connector.report_fault("GuardFailed", why[:40])
+            self._guard.stop()

@@ -330,6 +330,7 @@ def _chip(address):
 
 _ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
 _FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
+_FATES += ("ulp_dies", "stray_read", "ulp_word")
 
 
 class Chip:
@@ -425,7 +426,9 @@ class Chip:
         `timer_late` (`timer`, `ms`, `count`): the next ticks come late; `stall` (`ms`); `adc`
         (see twin.adc_faults.Faults.suffer); `error` (`name`, `where`: "tick", "task"): the next
         call of the program into the board, from a timer's callback or from elsewhere, raises
-        that."""
+        that; `ulp_dies`: the ULP runs on no more; `stray_read` (`pin`): the main CPU reads a
+        channel of ADC1 without asking; `ulp_word` (`word`, `bit`): a bit of the RTC memory
+        flips."""
         self.check(what)
         if what in RESETS:
             _s.reset(what)
@@ -453,6 +456,15 @@ class Chip:
     def _error(self, name="MemoryError", where=None, count=1):
         error = _ERRORS[name]
         _s.clock.errors += [(error, where)] * count
+
+    def _ulp_dies(self):
+        self.rtc_side().rtc.ulp.stuck = True
+
+    def _stray_read(self, pin):
+        self.rtc_side().rtc.main_reads(pin, 3)
+
+    def _ulp_word(self, word, bit):
+        self.rtc_side().rtc.mem[word] ^= 1 << bit
 
     def _adc(self, **more):
         _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)

@@ -127,15 +127,26 @@ class Ulp:
             pc, count = self.pc, 0
             while cycles < limit:
                 word = mem[pc]
-                if word not in known:
-                    known[word] = decode(word)
-                kind, a, b, c, d = known[word]
+                ins = known.get(word)
+                if ins is None:
+                    ins = known[word] = decode(word)
+                kind, a, b, c, d = ins
                 at, pc = pc, pc + 1 & 0x7FF
                 count += 1
                 if kind <= ALU_IMM:
                     cycles += alu
-                    value = self._calculate(a, r[c], r[d] if kind == ALU_REG else d)
-                    r[b] = value
+                    value = r[d] if kind == ALU_REG else d
+                    if a == SUB:
+                        # As in `_calculate`: two of three are these.
+                        value = r[c] - value
+                        self.over = value < 0
+                        value &= 0xFFFF
+                        self.zero = value == 0
+                        r[b] = value
+                    elif a == MOVE:
+                        r[b] = r[c] if kind == ALU_REG else d
+                    else:
+                        r[b] = self._calculate(a, r[c], value)
                 elif kind == JUMP or kind == JUMP_REG:
                     cycles += jump
                     if not b or (self.zero if b == 1 else self.over):
@@ -200,22 +211,19 @@ class Ulp:
         self._bus.now_us = begun + cycles / self.mhz
 
     def _calculate(self, sel, a, b):
-        """The result of an ALU instruction; sets the flags. `over`: a carry or a borrow."""
+        """The result of the other ALU instructions; sets the flags. `over`: a carry."""
         if sel == ADD:
             value = a + b
-        elif sel == SUB:
-            value = a - b
         elif sel == AND:
             value = a & b
         elif sel == OR:
             value = a | b
-        elif sel == MOVE:
-            return b  # of a register, too: the assembler names it twice
         elif sel == LSH:
             value = a << (b & 15)
         else:
             value = a >> (b & 15)
-        self.over = not 0 <= value <= 0xFFFF if sel <= SUB else self.over
+        if sel == ADD:
+            self.over = value > 0xFFFF
         value &= 0xFFFF
         self.zero = value == 0
         return value
