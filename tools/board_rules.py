@@ -10,7 +10,7 @@ import board_front
 from board_chips import CLOCK_IN, CLOCK_OUT
 from board_keys import MAX_CONNECTORS, METER, METERING_CHIPS, READER_BUSES
 
-# Pins of an original ESP32 that the ULP can drive and that suit a contactor: tools/ulp.py.
+# Pins of an original ESP32 that the ULP can drive and that suit a contactor: tools/ulp_asm.py.
 ULP_PINS = (4, 13, 27)
 _LIB = str(Path(__file__).resolve().parent.parent / "lib")
 
@@ -219,7 +219,9 @@ def _ulp(board, found):
         )
         return
     if len(board["connectors"]) > 1:
-        found.refuse("guard", "ulp watches one pilot: this board has %d" % len(board["connectors"]))
+        found.refuse(
+            "guard", "ulp watches one pilot: this board has %d" % len(board["connectors"])
+        )
     connector = board["connectors"][0]
     if connector["contactor"]["pin"] not in ULP_PINS:
         found.refuse(

@@ -52,7 +52,7 @@ def compile_file(source, target, arch):
 
 def _ulp_program(board, out, arch):
     """(path, size) of the program for the ULP, assembled for this board."""
-    import ulp  # needs an assembler that is fetched: only where it is wanted
+    import ulp_asm as ulp  # needs an assembler that is fetched: only where it is wanted
 
     source = out / "ulp_program.py"
     try:

@@ -3,8 +3,9 @@
 """boot.py, and board.c of our own image, drive the outputs from a value in the chip's NVS
 (namespace `microevse`, key `outputs`): a byte 1, a byte for each output (pin, plus 128 if its
 safe level is high), and the CRC-32 of these. A byte 127 before the outputs is no pin: the
-contactor is at an RTC pad of an original ESP32, and those are switched off first. boot.py leaves the list in
-`sys.modules["outputs"]`, where main.py and hal.system find it: [(pin, safe level), ...].
+contactor is at an RTC pad of an original ESP32, and those are switched off first. boot.py leaves
+the list in `sys.modules["outputs"]`, where main.py and hal.system find it: [(pin, safe level),
+...].
 
 Loaded at the start only."""
 

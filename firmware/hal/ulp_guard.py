@@ -2,9 +2,9 @@
 # MIT license; part of microevse
 """Only on an original ESP32 whose board file says guard = "ulp". docs/ulp.md has the design.
 
-The program in the ULP (firmware/ulp/guard.S) looks at the pilot by itself. The contactor's pin is
-high only where the main program has enabled the pad (ENABLE) *and* the ULP has set it (OUT):
-either opens it, and both are needed to close.
+The program in the ULP (ulp_guard.S) looks at the pilot by itself. The contactor's pin is high only
+where the main program has enabled the pad (ENABLE) *and* the ULP has set it (OUT): either opens
+it, and both are needed to close.
 
 ADC1 has one owner at a time. `take` and `give` are around every reading of it (hal/adc.py); `give`
 is a turn for the ULP, which then takes a window of its own. Without a turn for 15 ms the ULP looks

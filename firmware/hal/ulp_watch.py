@@ -26,7 +26,7 @@ _DOWN = const(0x10000000)
 # HOLD, RUE, RDE, MUX_SEL, FUN_SEL, SLP_SEL, FUN_IE of a touch pad's register.
 _PAD_FIELDS = const(0x980F2000)
 
-# Words of the mailbox, by number: firmware/ulp/guard.S.
+# Words of the mailbox, by number: firmware/hal/ulp_guard.S.
 _CMD, _HB, _REQ, _TURN, _CLO, _CHI, _LOWMAX = range(7)
 _BADLIM, _GOODLIM, _LEASE, _HOLD, _HBLIM, _EASE, _EASELIM = range(7, 14)
 _VER, _TICK, _STATE, _MAX, _MIN = range(14, 19)

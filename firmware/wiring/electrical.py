@@ -61,8 +61,8 @@ def lacks(board, i):
 
 
 def ulp(board):
-    """The guard in the ULP (hal.ulp_guard), at rest; None where the board asks for none. Made before
-    anything reads the converter: the program of before a reset may still run."""
+    """The guard in the ULP (hal.ulp_guard), at rest; None where the board asks for none. Made
+    before anything reads the converter: the program of before a reset may still run."""
     if board["guard"] != "ulp":
         return None
     try:

@@ -13,7 +13,7 @@ import sys
 import time
 
 import places  # noqa: F401 (import paths)
-import ulp
+import ulp_asm as ulp
 import ulp_pilots
 
 COUNT = 500
@@ -33,13 +33,17 @@ def main(count=COUNT, first=1000):
         found[how].append((ulp_pilots.STALL_MS if ms is None else ms, seed))
     every = [ms for times in found.values() for ms, _ in times]
     late = [ms for ms in every if ms > ulp_pilots.LIMIT_MS]
-    print("%d pilots lost or let go in a stall of 2 s: %d later than %d ms" % (
-        count, len(late), ulp_pilots.LIMIT_MS))
+    print(
+        "%d pilots lost or let go in a stall of 2 s: %d later than %d ms"
+        % (count, len(late), ulp_pilots.LIMIT_MS)
+    )
     for how in sorted(found):
         times = found[how]
         worst, seed = max(times)
-        print("  %-24s %4d  mean %5.1f ms  worst %5.1f ms (seed %d)" % (
-            how, len(times), sum(ms for ms, _ in times) / len(times), worst, seed))
+        print(
+            "  %-24s %4d  mean %5.1f ms  worst %5.1f ms (seed %d)"
+            % (how, len(times), sum(ms for ms, _ in times) / len(times), worst, seed)
+        )
     draw = random.Random(first)
     flips = collections.Counter(
         ulp_pilots.flipped(draw.choice(ulp_pilots.code_words()), draw.randrange(32))

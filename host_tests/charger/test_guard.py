@@ -22,7 +22,8 @@ def guarded(name, kind, gates="true", held=True, pin=26):
         ("test = 14 }", "test = 14, gates = %s }" % gates),
         (
             "contactor = { pin = 26, active_high = true }",
-            "contactor = { pin = %d, active_high = true%s }" % (pin, ", held = 22" if held else ""),
+            "contactor = { pin = %d, active_high = true%s }"
+            % (pin, ", held = 22" if held else ""),
         ),
     )
 

@@ -136,8 +136,10 @@ def test_a_read_of_the_converter_by_mistake_never_leaves_it_closed_unwatched(aft
         await b.do("stall", ms=500)
 
     opened, _, log = scene(act)
-    print("%.1f ms: open after %.0f ms%s" % (
-        after_ms, 1000 * opened, ", by the program" if opened < 0.1 else ""))
+    print(
+        "%.1f ms: open after %.0f ms%s"
+        % (after_ms, 1000 * opened, ", by the program" if opened < 0.1 else "")
+    )
     assert opened <= 0.1 + LIMIT_S + 0.05, log[-5:]
 
 

@@ -25,6 +25,19 @@ void gpio_set_level(gpio_num_t pin, uint32_t level);
 void gpio_set_direction(gpio_num_t pin, int mode);
 """,
     "esp_rom_gpio.h": "void esp_rom_gpio_pad_select_gpio(uint32_t pin);\n",
+    "soc/rtc_io_reg.h": """
+#include <stdio.h>
+#define RTC_GPIO_ENABLE_W1TC_REG 0x3ff48414
+#define RTC_GPIO_ENABLE_W1TC_M (0x3FFFFu << 14)
+#define RTC_GPIO_OUT_W1TC_REG 0x3ff48408
+#define RTC_GPIO_OUT_DATA_W1TC_M (0x3FFFFu << 14)
+#define REG_WRITE(a, b) printf("write %x %x\\n", (unsigned)(a), (unsigned)(b))
+#define REG_CLR_BIT(a, b) printf("clear %x %x\\n", (unsigned)(a), (unsigned)(b))
+""",
+    "soc/rtc_cntl_reg.h": """
+#define RTC_CNTL_STATE0_REG 0x3ff48018
+#define RTC_CNTL_ULP_CP_SLP_TIMER_EN (1 << 24)
+""",
     "nvs.h": """
 typedef int esp_err_t;
 typedef uint32_t nvs_handle_t;
@@ -88,6 +101,7 @@ def start(tmp_path_factory):
         "-Wextra",
         "-Werror",
         "-fsanitize=undefined",
+        "-DCONFIG_IDF_TARGET_ESP32=1",
         "-I",
         folder,
     ]
@@ -126,6 +140,20 @@ def test_relays_and_pilots_of_every_board_are_driven(start):
             pin = connector["cp"]["pwm"]
             wanted += ["pad %d" % pin, "level %d 1" % pin, "output %d 3" % pin]
         assert start(kept(profile)) == wanted, path.name
+
+
+def test_rtc_pads_are_switched_off_before_any_pin_is_driven(start):
+    """A reset of the system leaves them as they were: hal/ulp_guard.py."""
+    made = kept({"guard": "ulp", "connectors": [{"contactor": {"pin": 27}, "cp": {"pwm": 25}}]})
+    lines = start(made)
+    assert lines[2:5] == [
+        "write 3ff48414 ffffc000",
+        "write 3ff48408 ffffc000",
+        "clear 3ff48018 1000000",
+    ]
+    assert lines[5:] == [
+        "pad 27", "level 27 0", "output 27 3", "pad 25", "level 25 1", "output 25 3"
+    ]  # fmt: skip
 
 
 def test_a_damaged_value_drives_nothing(start):

@@ -3,21 +3,28 @@
 """The binary is the real one, from the real assembler. The simulator is ours: that its decoding is
 the assembler's is tested here; that the chip does what the documents say cannot be."""
 
+import json
 import random
 
+import board
+import build
 import pytest
-import ulp as tool
+import ulp_asm as tool
 import ulp_pilots as pilots
 from tools_paths import ROOT
 from tools_paths import tool as program_of
 from twin.rtc import MEAS_START1, OUT, START_FORCE, Rtc
-from twin.ulp import ADC, MODELS, NAMES, decode
+from twin.ulp import MODELS, NAMES, decode
+from variants import ULP
 
 pytestmark = pytest.mark.skipif(not program_of("micropython"), reason="NOT RUN: no MicroPython")
 
 SEED = 20250
 PILOTS = 30
 FLIPS = 60
+KINDS = "ALU_REG ALU_IMM STAGE LD ST JUMP JUMP_REG JUMPR JUMPS ADC REG_RD REG_WR WAIT HALT NONE"
+WRITTEN = "CMD HB REQ TURN CLO CHI LOWMAX BADLIM GOODLIM LEASE HOLD HBLIM EASE EASELIM".split()
+TOLD = "VER TICK STATE MAX MIN BAD GOOD BUSY NOW".split()
 # The fields of a word, by the assembler's own structures.
 FIELDS = """
 import sys
@@ -70,8 +77,7 @@ def fields(numbers, folder):
 def ours(word):
     """The same from the simulator's decoding."""
     kind, a, b, c, d = decode(word)
-    names = "ALU_REG ALU_IMM STAGE LD ST JUMP JUMP_REG JUMPR JUMPS ADC REG_RD REG_WR WAIT HALT NONE"
-    name = names.split()[kind]
+    name = KINDS.split()[kind]
     if name in ("ALU_REG", "ALU_IMM"):
         last = "treg" if name == "ALU_REG" else "imm"
         return {"opcode": 7, "sel": a, "dreg": b, "sreg": c, last: d}
@@ -126,13 +132,15 @@ def test_every_pin_that_is_allowed_assembles_and_no_other():
 
 def test_the_mailbox_is_the_same_on_both_sides():
     """Names and places in guard.S, in hal/ and in the simulator's main program."""
-    text = (ROOT / "firmware" / "ulp" / "guard.S").read_text()
+    text = (ROOT / "firmware" / "hal" / "ulp_guard.S").read_text()
     places = {}
     for line in text.splitlines():
         if line.startswith(".set "):
             name, value = line[5:].split("//")[0].split(",")
             places[name.strip()] = int(value.strip(), 0)
-    for name in "CMD HB REQ TURN CLO CHI LOWMAX BADLIM GOODLIM LEASE HOLD HBLIM EASE EASELIM".split():
+    for (
+        name
+    ) in "CMD HB REQ TURN CLO CHI LOWMAX BADLIM GOODLIM LEASE HOLD HBLIM EASE EASELIM".split():
         assert places[name] == 4 * getattr(pilots, name), name
     for name in "VER TICK STATE MAX MIN BAD GOOD BUSY NOW".split():
         assert places[name] == 4 * getattr(pilots, name), name
@@ -143,6 +151,17 @@ def test_the_mailbox_is_the_same_on_both_sides():
     watch = (ROOT / "firmware" / "hal" / "ulp_watch.py").read_text()
     assert "_ENTRY = const(%d)" % pilots.ENTRY in watch
     assert words(tool.source(27, 36))[: pilots.ENTRY] == [0] * pilots.ENTRY
+
+
+def test_the_program_goes_into_the_image_of_a_board_that_asks_for_it(tmp_path):
+    profile = json.loads(json.dumps(board.load_toml(ULP, any_name=True)))
+    path, size = build._ulp_program(profile, tmp_path, "xtensawin")
+    assert (tmp_path / path).stat().st_size == size < 1200
+    assert [p.name for p in tmp_path.iterdir()] == ["ulp_program.mpy"]
+    made = {}
+    exec(tool.module(profile), made)
+    assert made["BINARY"] == tool.program(profile)
+    assert (made["BIT"], made["PAD"], made["CHANNEL"]) == (24, 0x3FF48494, 0)
 
 
 # -- the simulator ---------------------------------------------------------------------------
@@ -273,8 +292,10 @@ def test_each_burst_is_longer_than_a_period_and_a_window_shorter_than_a_turn(mod
             step = max(b[i + 1] - b[i] for b in bursts for i in range(len(b) - 1))
             shortest = min(b[-1] - b[0] for b in bursts)
             window = times[322] - times[0]
-            print("%s %.1f MHz, %d: a sample each %.1f us, burst %.2f ms, window %.2f ms" % (
-                model, mhz, cycles, step, shortest / 1000, window / 1000))
+            print(
+                "%s %.1f MHz, %d: a sample each %.1f us, burst %.2f ms, window %.2f ms"
+                % (model, mhz, cycles, step, shortest / 1000, window / 1000)
+            )
             assert step < 50 / 2, "two samples on the shortest plateau, 50 us"
             assert shortest > 1100 and window < 7800
 
@@ -379,4 +400,3 @@ def test_flipped_bits_never_leave_it_closed_without_a_trace():
     print("of %d flipped bits: %s" % (FLIPS, seen))
     assert set(seen) <= {"works", "opens", "stands still", "kept", "blind"}
     assert seen["works"] > FLIPS // 3 and seen.get("blind", 0) < FLIPS // 6
-    assert ADC == 9

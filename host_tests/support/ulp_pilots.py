@@ -1,16 +1,16 @@
-# Random pilots for the ULP's program: the real binary, the twin's circuit, a main program of turns.
+# Random pilots for the ULP's program: the real binary and the twin's circuit.
 # MIT license; part of microevse
 """`asking(seed)` and `lost(seed)` play one pilot each, from closing to its end.
 
-A pilot is drawn with the board, the EV and the chip around it: source, resistors, line, diode, duty
-of 5 to 96 %, noise and spikes of the converter, the ULP's clock of 6.8 to 9.8 MHz, its cycles, the
-slow clock 10 % off either way. The main program of here does what hal/ulp_guard.py does with the
-mailbox, late as a tick is, and stalls; the real one is in charger/test_ulp_guard.py.
+A pilot is drawn with the board, the EV and the chip around it: source, resistors, line, diode,
+duty of 5 to 96 %, noise and spikes of the converter, the ULP's clock of 6.8 to 9.8 MHz, its
+cycles, the slow clock 10 % off either way. The main program of here does what hal/ulp_guard.py
+does with the mailbox, late as a tick is, and stalls; the real one is in charger/test_ulp_guard.py.
 """
 
 import random
 
-import ulp as tool
+import ulp_asm as tool
 from iec61851.levels import DIODE_MV, HYSTERESIS_MV
 from iec61851.plateau import Plateau, divider
 from twin.clock import Clock
@@ -21,7 +21,9 @@ from twin.world import Rng
 
 CP = {"pwm": 25, "adc": 36, "divider": [270000, 68000, 56000], "vcc_mv": 3300}
 PIN = 27
-CMD, HB, REQ, TURN, CLO, CHI, LOWMAX, BADLIM, GOODLIM, LEASE, HOLD, HBLIM, EASE, EASELIM = range(14)
+# Words of the mailbox: firmware/hal/ulp_guard.S.
+CMD, HB, REQ, TURN, CLO, CHI, LOWMAX = range(7)
+BADLIM, GOODLIM, LEASE, HOLD, HBLIM, EASE, EASELIM = range(7, 14)
 VER, TICK, STATE, MAX, MIN, BAD, GOOD, BUSY, NOW = range(14, 23)
 ENTRY = tool.WORDS_OF_MAILBOX
 PERMIT = 0x0C05
@@ -217,10 +219,8 @@ class Scene:
         return self.get(TICK), self.get(STATE)
 
     def report(self):
-        words = {n: self.get(i) for i, n in enumerate(
-            "CMD HB REQ TURN CLO CHI LOWMAX BADLIM GOODLIM LEASE HOLD HBLIM EASE EASELIM VER TICK "
-            "STATE MAX MIN BAD GOOD BUSY NOW".split())}
-        return words, self.options, self.pilot.high, self.pilot.low, self.pilot.duty
+        """The mailbox and the circuit, for a failed assertion."""
+        return self.rtc.mem[:ENTRY], self.options, self.pilot.high, self.pilot.low
 
 
 def asking(seed, ms=200, stall_ms=500):
@@ -263,8 +263,6 @@ def lost(seed, how=None):
     if scene.closed or scene.opened_us is None:
         return None, how
     return (scene.opened_us - at) / 1000 + DROP_MS, how
-
-
 
 
 def code_words():

@@ -37,7 +37,7 @@ MIRRORS = variant(
 ULP = variant(
     "ulp",
     DEVKITC,
-    ("guard = \"none\"", "guard = \"ulp\""),
+    ('guard = "none"', 'guard = "ulp"'),
     ("contactor = { pin = 26,", "contactor = { pin = 4,"),
 )
 SENSES = variant(

@@ -122,7 +122,7 @@ def load_board(board):
 
 def _ulp_program(board):
     """Folder with ulp_program.py, as `make build` makes it for this board."""
-    made = _tool("ulp").module(board)
+    made = _tool("ulp_asm").module(board)
     folder = ROOT / "build" / "ulp" / hashlib.sha256(made.encode()).hexdigest()[:12]
     folder.mkdir(parents=True, exist_ok=True)
     fresh = folder / ("ulp_program.%s" % secrets.token_hex(4))

@@ -1,7 +1,7 @@
 // The second look at the control pilot: a program for the ULP-FSM coprocessor of an ESP32.
 // MIT license; part of microevse
 //
-// tools/ulp.py assembles it for a board and puts two lines before it:
+// tools/ulp_asm.py assembles it for a board and puts two lines before it:
 //     .set MUX, n      the pilot's channel of ADC1, plus 1
 //     .set PIN, n      the contactor's RTC GPIO, plus 14: its bit in the RTC GPIO registers
 // docs/ulp.md says what it is for, and hal/ulp_guard.py is the other side of the mailbox.

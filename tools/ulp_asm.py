@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Assembles the program of the ULP guard for a board.
 # MIT license; part of microevse
-"""usage: ulp.py BOARD    prints the size of the program of a board with guard = "ulp"
+"""usage: ulp_asm.py BOARD    prints the size of the program of a board with guard = "ulp"
 
 The assembler is PyPI's micropython-esp32-ulp. It is a program for MicroPython, and its archive is
 no package that pip installs (it has neither setup.py nor pyproject.toml): so it is fetched as a
@@ -25,7 +25,7 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OUT = ROOT / "build" / "ulp"
-SOURCE = ROOT / "firmware" / "ulp" / "guard.S"
+SOURCE = ROOT / "firmware" / "hal" / "ulp_guard.S"
 ARCHIVE = "micropython-esp32-ulp-1.2.0"
 URL = (
     "https://files.pythonhosted.org/packages/82/cb/"
@@ -109,9 +109,7 @@ def program(board):
     connector = board["connectors"][0]
     made = assemble(source(connector["contactor"]["pin"], connector["cp"]["adc"]))
     if len(made) - HEADER > LIMIT:
-        raise ValueError(
-            "the ULP program takes %d bytes of %d" % (len(made) - HEADER, LIMIT)
-        )
+        raise ValueError("the ULP program takes %d bytes of %d" % (len(made) - HEADER, LIMIT))
     return made
 
 
@@ -120,7 +118,7 @@ def module(board):
     connector = board["connectors"][0]
     rtc, pad = PADS[connector["contactor"]["pin"]]
     return (
-        "# Made by tools/ulp.py from firmware/ulp/guard.S.\n"
+        "# Made by tools/ulp_asm.py from firmware/hal/ulp_guard.S.\n"
         "BINARY = %r\nBIT = %d\nPAD = %d\nCHANNEL = %d\n"
         % (program(board), rtc + 14, 0x3FF48400 + pad, CHANNELS[connector["cp"]["adc"]])
     )
@@ -137,11 +135,12 @@ def main(name):
         size = len(program(board)) - HEADER
     except (OSError, ValueError, Missing) as exc:
         sys.exit(str(exc))
-    print("%d bytes of %d: %d words, %d of them mailbox"
-          % (size, LIMIT, size // 4, WORDS_OF_MAILBOX))
+    print(
+        "%d bytes of %d: %d words, %d of them mailbox" % (size, LIMIT, size // 4, WORDS_OF_MAILBOX)
+    )
 
 
 if __name__ == "__main__":
     if len(sys.argv) != 2:
-        sys.exit("usage: ulp.py BOARD")
+        sys.exit("usage: ulp_asm.py BOARD")
     main(sys.argv[1])
