@@ -251,7 +251,10 @@ class UlpWatch:
     async def run(self):
         """Test it in each plug-in, stop it without one, and compare its memory meanwhile."""
         while True:
-            await self.look()
+            try:
+                await self.look()
+            except Exception as exc:
+                self._guard.fail(repr(exc))
             await asyncio.sleep_ms(_LOOK_MS)
 
     async def look(self):

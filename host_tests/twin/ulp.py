@@ -85,7 +85,7 @@ class Ulp:
         self.r = [0, 0, 0, 0]
         self.stage = self.pc = 0
         self.zero = self.over = False
-        self.stuck = False  # it hangs: only another program start ends that
+        self.stuck = False  # it hangs: only a reset of the RTC ends that
         self.now_us = 0  # how far it has got: where its next instruction begins, or its wake-up
         self.asleep = True
         self.timer = False  # wakes it again after each halt
@@ -94,9 +94,10 @@ class Ulp:
         self.count = 0  # instructions
 
     def start(self, entry, now_us):
-        """From `now_us` on, as ulp_run() does: the timer wakes it the first time."""
+        """From `now_us` on, as ulp_run() does: the timer wakes it the first time. One that hangs
+        goes on hanging: ulp_run() of this chip resets nothing."""
         self.entry = entry
-        self.timer, self.stuck = True, False
+        self.timer = True
         self.asleep = True
         self.now_us = now_us + self.period_us
 
