@@ -13,25 +13,20 @@ LIMIT_MS = 100
 STALL_MS = 1200
 
 
-def guarded(name, kind, gates="true", held=True, pin=26):
+def guarded(name, kind, gates="true", held=True):
     """devkitc with another guard: a file, as a user would write it."""
     return variant(
         name,
         DEVKITC,
         ('guard = "none"', 'guard = "%s"' % kind),
         ("test = 14 }", "test = 14, gates = %s }" % gates),
-        (
-            "contactor = { pin = 26, active_high = true }",
-            "contactor = { pin = %d, active_high = true%s }"
-            % (pin, ", held = 22" if held else ""),
-        ),
+        ("active_high = true }", "active_high = true%s }" % (", held = 22" if held else "")),
     )
 
 
 INTERLOCK = guarded("interlock", "interlock")
 EXTERNAL = guarded("external", "external")
 NO_GATES = guarded("no_gates", "interlock", gates="false")
-ULP = guarded("ulp", "ulp", held=False, pin=4)
 
 
 def _moves(b, what, since):
@@ -84,11 +79,6 @@ async def _waits(b, word):
 @scenario(board=NO_GATES)
 async def test_an_interlock_does_not_count_while_the_rcd_needs_the_interpreter(b):
     await _waits(b, "counts as none")
-
-
-@scenario(board=ULP)
-async def test_a_ulp_guard_counts_as_none_and_says_so(b):
-    await _waits(b, "guard ulp: not proven")
 
 
 @scenario(board=INTERLOCK)

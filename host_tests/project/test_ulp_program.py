@@ -329,6 +329,9 @@ def test_it_opens_when_the_heartbeat_stops_and_stays_so():
     assert not scene.closed and scene.get(pilots.STATE) == 3
     scene.looks(100)
     assert not scene.closed, "tripped until CMD has been taken away"
+    scene.rtc.set(OUT, 1 << 31)
+    scene.looks(20)
+    assert not scene.closed, "a bit that comes back is taken away again"
     scene.put(pilots.CMD, 0)
     scene.looks(60)
     scene.put(pilots.CMD, pilots.PERMIT)

@@ -144,8 +144,11 @@ class Scene:
             self.pass_us(100)
             waited += 100
             assert waited < 12000, "the ULP keeps the converter"
+        self._read()
+
+    def _read(self):
         self.rtc.main_reads(CP["adc"], 3)
-        assert not self.rtc.collisions
+        assert not self.rtc.collisions, "both have the converter"
 
     def give(self):
         self.put(TURN, self.get(TURN) + 1 & 0xFFFF)
@@ -165,8 +168,13 @@ class Scene:
             if self.now >= end:
                 return
             self.take()
-            if self._stalls(stop_at, draw.uniform(4000, 4400)):
-                return
+            # A window of the tick, or one inside of another reading.
+            left = draw.uniform(4000, 4400) if draw.random() < 0.95 else draw.uniform(4400, 25000)
+            while left > 0:
+                if self._stalls(stop_at, min(left, 1000)):
+                    return
+                self._read()
+                left -= 1000
             self.give()
             self.put(HB, self.get(HB) + 1 & 0xFFFF)
             self._tick_at += 10000
@@ -255,11 +263,15 @@ def lost(seed, how=None):
     stall = scene.now + draw.uniform(20000, 60000)
     scene.looks(100, stall)
     # Sometimes in the same moment: nothing of the stall has passed.
-    scene.pass_us(draw.choice((0, draw.uniform(0, 20000), draw.uniform(0, 1500000))))
+    wait = draw.choice((0, draw.uniform(0, 20000), draw.uniform(0, 1500000)))
+    if scene.get(REQ):
+        wait %= 10000  # before the ULP opens because the converter is kept from it
+        how += ", converter kept"
+    scene.pass_us(wait)
     if scene.opened_us is not None:
-        return 0, how + ", converter kept"  # it was opened before, by the hold limit
+        return 0, how + ": open before"
     at = scene.now
-    scene.end(how)
+    scene.end(how.split(",")[0])
     while scene.opened_us is None and scene.now < at + 1000 * STALL_MS:
         scene.pass_us(5000)
     scene.pass_us(100000)
