@@ -40,14 +40,14 @@ try:
     _size = NVS("microevse").get_blob("outputs", _kept) - 4
     if _kept[0] != 1 or crc32(_kept[:_size]) != int.from_bytes(_kept[_size : _size + 4], "little"):
         raise ValueError("damaged")
-    if 127 in _kept[1:_size]:
-        # No pin: the contactor is at an RTC pad (hal/ulp_guard.py), which outlasts even a reset of
-        # the system. First ENABLE and OUT of all of them, then the ULP's timer.
-        machine.mem32[0x3FF48414] = 0xFFFFC000
-        machine.mem32[0x3FF48408] = 0xFFFFC000
-        machine.mem32[0x3FF48018] &= 0xFEFFFFFF
     for _pin in _kept[1:_size]:
-        if _pin != 127:
+        if _pin == 127:
+            # No pin: the contactor is at an RTC pad (hal/ulp_guard.py), which outlasts even a
+            # reset of the system. First ENABLE and OUT of all of them, then the ULP's timer.
+            machine.mem32[0x3FF48414] = 0xFFFFC000
+            machine.mem32[0x3FF48408] = 0xFFFFC000
+            machine.mem32[0x3FF48018] &= 0xFEFFFFFF
+        else:
             drive(_pin & 127, _pin >> 7)
 except Exception as exc:
     # A board that has never started: nothing has been closed yet.
