@@ -169,7 +169,7 @@ class Scene:
                 return
             self.take()
             # A window of the tick, or one inside of another reading.
-            left = draw.uniform(4000, 4400) if draw.random() < 0.95 else draw.uniform(4400, 25000)
+            left = draw.uniform(4000, 4400) if draw.random() < 0.95 else draw.uniform(4400, 12000)
             while left > 0:
                 if self._stalls(stop_at, min(left, 1000)):
                     return
