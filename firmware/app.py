@@ -67,18 +67,21 @@ class Charger:
         from wiring import electrical, network
         from wiring.instruments import Instruments
 
-        adc = PilotAdc(board)
-        contactors = [electrical.contactor(c) for c in profiles]
+        ulp = electrical.ulp(board)
+        adc = PilotAdc(board, ulp)
+        contactors = [electrical.contactor(c, ulp) for c in profiles]
         locks = [electrical.lock(c) for c in profiles]
         rcds = [electrical.rcd(c) for c in profiles]
         mirrors = [electrical.poles(c) for c in profiles]
         self.stop = electrical.stop(board)
         wake_up_ms = 1000 * settings.get("WakeUpDelay")
         self.evses = evses = electrical.evses(
-            board, adc, contactors, rcds, locks, mirrors, self.stop, wake_up_ms
+            board, adc, contactors, rcds, locks, mirrors, self.stop, wake_up_ms, ulp
         )
         self.guarded = electrical.guarded(board)
-        self.tick = electrical.tick(board, adc, evses, contactors, supervisor.alive, self.guarded)
+        self.tick = electrical.tick(
+            board, adc, evses, contactors, supervisor.alive, self.guarded, ulp
+        )
         instruments = Instruments(board, self.journal, clock)
 
         # The charging station, without any protocol.
@@ -88,6 +91,8 @@ class Charger:
         for i, profile in enumerate(profiles):
             cable = (lambda socket=i: adc.cable_ma(socket)) if "pp" in profile else None
             station.add(evses[i], instruments.meter(profile), locks[i], rcds[i], profile, cable)
+        if ulp:
+            electrical.ulp_watch(supervisor, ulp, profiles[0], station.connectors[0], adc)
         if instruments.volatile():
             station.listeners.append(instruments.on_event)
         self.protections = electrical.protections(

@@ -41,7 +41,14 @@ try:
     if _kept[0] != 1 or crc32(_kept[:_size]) != int.from_bytes(_kept[_size : _size + 4], "little"):
         raise ValueError("damaged")
     for _pin in _kept[1:_size]:
-        drive(_pin & 127, _pin >> 7)
+        if _pin == 127:
+            # No pin: the contactor is at an RTC pad (hal/ulp_guard.py), which outlasts even a
+            # reset of the system. First ENABLE and OUT of all of them, then the ULP's timer.
+            machine.mem32[0x3FF48414] = 0xFFFFC000
+            machine.mem32[0x3FF48408] = 0xFFFFC000
+            machine.mem32[0x3FF48018] &= 0xFEFFFFFF
+        else:
+            drive(_pin & 127, _pin >> 7)
 except Exception as exc:
     # A board that has never started: nothing has been closed yet.
     print("boot: no outputs in the NVS:", repr(exc))

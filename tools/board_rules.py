@@ -10,6 +10,8 @@ import board_front
 from board_chips import CLOCK_IN, CLOCK_OUT
 from board_keys import MAX_CONNECTORS, METER, METERING_CHIPS, READER_BUSES
 
+# Pins of an original ESP32 that the ULP can drive and that suit a contactor: tools/ulp_asm.py.
+ULP_PINS = (4, 13, 27)
 _LIB = str(Path(__file__).resolve().parent.parent / "lib")
 
 
@@ -210,7 +212,39 @@ def _guard(board, found):
                 "RCD does not open the contactor without the interpreter" % (i, guard)
             )
     if guard == "ulp":
-        found.warn(ULP)
+        _ulp(board, found)
+
+
+def _ulp(board, found):
+    """The guard in the chip's coprocessor: docs/ulp.md."""
+    if board.get("chip") != "esp32":
+        found.refuse(
+            "guard", "ulp is for the original esp32: what a reset keeps elsewhere is not known"
+        )
+        return
+    if len(board["connectors"]) > 1:
+        found.refuse(
+            "guard", "ulp watches one pilot: this board has %d" % len(board["connectors"])
+        )
+    connector = board["connectors"][0]
+    if connector["contactor"]["pin"] not in ULP_PINS:
+        found.refuse(
+            "connectors[0].contactor.pin",
+            "the ULP drives GPIO %s only: no strapping pin, no DAC, no pulse at boot"
+            % ", ".join(str(pin) for pin in ULP_PINS),
+        )
+    if not connector["contactor"].get("active_high", True):
+        found.refuse(
+            "connectors[0].contactor.active_high",
+            "must be true: a pad that nobody drives is pulled down, and must be open then",
+        )
+    if not connector["cp"].get("diode_check", True):
+        found.refuse("connectors[0].cp.diode_check", "the ULP needs to see -10 V")
+    if connector.get("max_a", 0) > 63:
+        found.refuse(
+            "connectors[0].max_a", "above 63 A the looks of the tick leave the ULP no time"
+        )
+    found.warn(ULP)
 
 
 def _broken_wires(board, found):

@@ -55,6 +55,20 @@ def profile_path(name):
     return pathlib.Path(name) if name.endswith(".toml") else ROOT / "boards" / (name + ".toml")
 
 
+def _ulp_program(board, out, arch):
+    """(path, size) of the program for the ULP, assembled for this board."""
+    import ulp_asm as ulp  # needs an assembler that is fetched: only where it is wanted
+
+    source = out / "ulp_program.py"
+    try:
+        source.write_text(ulp.module(board))
+    except (ulp.Missing, ValueError) as exc:
+        sys.exit(str(exc))
+    size = compile_file(source, out / "ulp_program.mpy", arch)
+    source.unlink()
+    return "ulp_program.mpy", size
+
+
 def main(name, out=None):
     profile = profile_path(name)
     if not profile.exists():
@@ -96,6 +110,8 @@ def main(name, out=None):
     data = (ROOT / "firmware" / "roots.der").read_bytes()
     (out / "roots.der").write_bytes(data)
     sizes.append(("roots.der", len(data)))
+    if board["guard"] == "ulp":
+        sizes.append(_ulp_program(board, out, arch))
     (out / "board.json").write_text(json.dumps(board))
     for path, size in sizes:
         print("%8d  %s" % (size, path))

@@ -27,9 +27,12 @@ _INTERCEPT_UV = const(142000)  # voltage of a count of 0 on an ESP32; other chip
 
 
 class PilotAdc:
-    """`board`: the profile. After `window()`: `gap_ms`, `now_ms` of that window."""
+    """`board`: the profile. After `window()`: `gap_ms`, `now_ms` of that window. `gate`: where the
+    converter has a second owner, hal.ulp_guard.UlpGuard: every reading is between its `take()` and
+    its `give()`."""
 
-    def __init__(self, board):
+    def __init__(self, board, gate=None):
+        self._gate = gate
         self._buf = array("H", bytes(2 * _BUFFER))
         self._adcs = []
         self._pps = []
@@ -69,9 +72,14 @@ class PilotAdc:
         self.gap_ms = self.age_ms(index)
         self._starts[index] = start
         self._skips[index] = self._skipped_ms
+        gate = self._gate
+        if gate:
+            gate.take()
         n = burst.sample(
             self._adcs[index], self._buf, _LONG_WINDOW_US if ma > _LONG_ABOVE_MA else _WINDOW_US
         )
+        if gate:
+            gate.give()
         plateau = self._plateaus[index]
         plateau.measure(self._buf, n)
         self.now_ms = ticks_ms()
@@ -108,7 +116,7 @@ class PilotAdc:
         """Millivolts at the temperature sensor, only where one is fitted. None without a reading,
         and at either end of the converter's range, whatever the curve gives there: the sensor is
         missing or shorted, or conversions fail."""
-        raw = _middle(self._temp.read_u16)
+        raw = self._read(self._temp.read_u16)
         if raw is None or not _EMPTY < raw < _FULL_FROM:
             return None
         return self._mv(self._temp)
@@ -116,11 +124,26 @@ class PilotAdc:
     def _mv(self, adc):
         """Millivolts at a pin: nominal ones on a chip without calibration. None if the converter
         gives no reading."""
-        uv = _middle(adc.read_uv)
+        uv = self._read(adc.read_uv)
         if uv is not None:
             return uv // 1000
-        raw = _middle(adc.read_u16)
+        raw = self._read(adc.read_u16)
         return None if raw is None else (self._intercept_uv + raw * _NOMINAL_UV) // 1000
+
+    def plateau(self, index):
+        """The Plateau of one pilot after its last window."""
+        return self._plateaus[index]
+
+    def _read(self, read):
+        """The middle one of some readings, with the converter in our hands."""
+        gate = self._gate
+        if not gate:
+            return _middle(read)
+        gate.take()
+        try:
+            return _middle(read)
+        finally:
+            gate.give()
 
 
 def _input(pin):

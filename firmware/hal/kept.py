@@ -2,8 +2,10 @@
 # MIT license; part of microevse
 """boot.py, and board.c of our own image, drive the outputs from a value in the chip's NVS
 (namespace `microevse`, key `outputs`): a byte 1, a byte for each output (pin, plus 128 if its
-safe level is high), and the CRC-32 of these. boot.py leaves the list in
-`sys.modules["outputs"]`, where main.py and hal.system find it: [(pin, safe level), ...].
+safe level is high), and the CRC-32 of these. A byte 127 before the outputs is no pin: the
+contactor is at an RTC pad of an original ESP32, and those are switched off first. boot.py leaves
+the list in `sys.modules["outputs"]`, where main.py and hal.system find it: [(pin, safe level),
+...].
 
 Loaded at the start only."""
 
@@ -27,9 +29,9 @@ def outputs(profile):
     return found + [(connector["cp"]["pwm"], 1) for connector in profile["connectors"]]
 
 
-def packed(found):
-    """The bytes that are kept for `outputs`."""
-    body = bytes([1] + [pin | level << 7 for pin, level in found])
+def packed(found, rtc=False):
+    """The bytes that are kept for `outputs`. rtc: the contactor is at an RTC pad."""
+    body = bytes([1] + ([127] if rtc else []) + [pin | level << 7 for pin, level in found])
     return body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
 
 
@@ -39,7 +41,7 @@ def keep(profile):
     import esp32
 
     sys.modules["outputs"] = found = outputs(profile)
-    wanted = packed(found)
+    wanted = packed(found, profile.get("guard") == "ulp")
     if len(wanted) > KEPT_MAX:
         raise OSError("%d outputs are too many" % len(found))
     nvs = esp32.NVS(SPACE)

@@ -60,6 +60,30 @@ def lacks(board, i):
     return ", ".join([words for missing, words in found if missing])
 
 
+def ulp(board):
+    """The guard in the ULP (hal.ulp_guard), at rest; None where the board asks for none. Made
+    before anything reads the converter: the program of before a reset may still run."""
+    if board["guard"] != "ulp":
+        return None
+    try:
+        import ulp_program  # tools/build.py makes it for this board
+    except ImportError:
+        log.error("electrical", "this image has no program for the ULP: nothing will close")
+        return None
+    from hal.ulp_guard import UlpGuard
+
+    return UlpGuard(ulp_program)
+
+
+def ulp_watch(supervisor, guard, profile, connector, adc):
+    """Set the ULP's program up and start the task that tests it and compares its memory."""
+    from hal.ulp_watch import UlpWatch
+
+    guard.on_fail = connector.evse.trip
+    watch = UlpWatch(guard, connector, adc.plateau(0), profile.get("ventilated", False))
+    supervisor.start("ulp", watch.run, critical=True)
+
+
 def lock(profile):
     """The lock of the plug; None where not fitted."""
     if "lock" not in profile:
@@ -107,18 +131,24 @@ def _may_close(lock, mirrors, stop):
     return may_close(lock, mirrors, stop)
 
 
-def contactor(profile):
-    """The contactor of a connector, open."""
+def contactor(profile, guard=None):
+    """The contactor of a connector, open. `guard`: the ULP that has the second key to it."""
+    if guard:
+        from hal.ulp_guard import UlpContactor
+
+        return UlpContactor(guard)
     return Contactor(profile["contactor"])
 
 
-def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms):
+def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms, guard=None):
     """The state machine of each connector; the lists have one part for each, None where not
-    fitted. wake_up_ms: for iec61851.evse.Waker.after_ms."""
+    fitted. wake_up_ms: for iec61851.evse.Waker.after_ms. guard: the ULP, where one is used."""
     made = []
     for i, contactor in enumerate(contactors):
         may_close = _may_close(locks[i], mirrors[i], stop)
-        one = _evse(board["connectors"][i], contactor, rcds[i], may_close)
+        if guard:
+            guard.inner, may_close = may_close, guard.may_close
+        one = _evse(board["connectors"][i], contactor, rcds[i], may_close, guard)
         missing = lacks(board, i)
         if missing:
             log.warn("evse", "connector %d of this board has %s", i + 1, missing)
@@ -129,6 +159,8 @@ def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms):
         low_mv = adc.low_mv(i)
         if low_mv is not None:
             one.front_end.tested(low_mv)
+        if board["guard"] == "ulp" and guard is None:
+            one.trip("GuardFailed")
         one.waker.after_ms = wake_up_ms
         if stop:
             stop.on_press(one.trip)
@@ -136,9 +168,15 @@ def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms):
     return made
 
 
-def _evse(profile, contactor, rcd, may_close):
+def _evse(profile, contactor, rcd, may_close, guard):
+    if guard:
+        from hal.ulp_guard import EasedPilot
+
+        pilot = EasedPilot(profile["cp"], guard)
+    else:
+        pilot = Pilot(profile["cp"])
     made = Evse(
-        Pilot(profile["cp"]),
+        pilot,
         contactor,
         ventilated=profile.get("ventilated", False),
         lock_ok=may_close,
@@ -147,17 +185,25 @@ def _evse(profile, contactor, rcd, may_close):
     )
     if "held" in profile["contactor"]:
         made.held = _closed(profile["contactor"]["held"])
+    elif guard:
+        made.held = guard.held
     if rcd:
         rcd.on_trip(made.trip)
         rcd.evse = made
     return made
 
 
-def tick(board, adc, evses, contactors, alive, guarded):
+def tick(board, adc, evses, contactors, alive, guarded, ulp=None):
     """The Tick of all connectors, not started; see hal.tick. Keeps the list of outputs that
     boot.py opens before it touches a file. Where that fails nothing is closed: after a crash a
-    contactor would stay closed for as long as a boot takes, or for good."""
-    dog = Watchdog(board["chip"])
+    contactor would stay closed for as long as a boot takes, or for good. `ulp`: gets a heartbeat
+    with each feed of the watchdogs."""
+    if ulp:
+        from hal.ulp_guard import BeatingWatchdog
+
+        dog = BeatingWatchdog(board["chip"], ulp)
+    else:
+        dog = Watchdog(board["chip"])
     if dog.mem is None:
         log.warn(
             "electrical", "no watchdog here lets go of the relay: after a hang boot.py opens it"

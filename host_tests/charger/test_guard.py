@@ -27,7 +27,6 @@ def guarded(name, kind, gates="true", held=True):
 INTERLOCK = guarded("interlock", "interlock")
 EXTERNAL = guarded("external", "external")
 NO_GATES = guarded("no_gates", "interlock", gates="false")
-ULP = guarded("ulp", "ulp", held=False)
 
 
 def _moves(b, what, since):
@@ -80,11 +79,6 @@ async def _waits(b, word):
 @scenario(board=NO_GATES)
 async def test_an_interlock_does_not_count_while_the_rcd_needs_the_interpreter(b):
     await _waits(b, "counts as none")
-
-
-@scenario(board=ULP)
-async def test_a_ulp_guard_counts_as_none_and_says_so(b):
-    await _waits(b, "guard ulp: not proven")
 
 
 @scenario(board=INTERLOCK)

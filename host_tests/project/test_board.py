@@ -66,10 +66,49 @@ def test_a_guard_counts_only_with_an_rcd_that_gates_and_says_so():
         assert not [w for w in warnings(fit(kind, True)) if "guard" in w]
         told = [w for w in warnings(fit(kind, False)) if "counts as none" in w]
         assert len(told) == 1 and "connectors[0].rcd.gates" in told[0]
-    told = [w for w in warnings(lambda p: p.update(guard="ulp")) if "guard" in w]
-    assert told == ["guard: ulp counts as none: it has not been shown on any board"]
     error = refusal(relay(held=22))
     assert error.key == "connectors[0].contactor.held" and "no guard" in error.reason
+
+
+def ulp(change=None):
+    """A board with the guard in the ULP, and one thing that is wrong."""
+
+    def make(p):
+        p["guard"] = "ulp"
+        p["connectors"][0]["contactor"]["pin"] = 4
+        if change:
+            change(p)
+
+    return make
+
+
+def test_the_ulp_guards_only_what_it_can_and_counts_as_none():
+    told = [w for w in warnings(ulp()) if "guard" in w]
+    assert told == ["guard: ulp counts as none: it has not been shown on any board"]
+    for change, key, reason in (
+        (relay(pin=26), "connectors[0].contactor.pin", "GPIO 4, 13, 27 only"),
+        (relay(pin=23), "connectors[0].contactor.pin", "GPIO 4, 13, 27 only"),
+        (relay(active_high=False), "connectors[0].contactor.active_high", "pulled down"),
+        (lambda p: p["connectors"][0].update(max_a=80), "connectors[0].max_a", "above 63 A"),
+        (
+            lambda p: p["connectors"][0]["cp"].update(diode_check=False),
+            "connectors[0].cp.diode_check",
+            "-10 V",
+        ),
+    ):
+        error = refusal(ulp(change))
+        assert error.key == key and reason in error.reason, (error.key, error.reason)
+
+
+def test_the_ulp_guard_is_refused_on_another_chip_and_with_two_connectors():
+    for name, reason in (("esp32s2_diy_alpha", "original esp32"), ("esp32_dual", "one pilot")):
+        profile = copy.deepcopy(board.load_toml(ROOT / "boards" / (name + ".toml")))
+        profile["guard"] = "ulp"
+        for connector in profile["connectors"]:
+            connector["contactor"].pop("held", None)
+        with pytest.raises(board.BoardError) as caught:
+            board.check(profile, name)
+        assert "guard" in str(caught.value) and reason in str(caught.value), caught.value
 
 
 def test_poles_may_be_one_pin_or_a_list():

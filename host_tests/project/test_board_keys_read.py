@@ -122,13 +122,36 @@ LACKS = {
 }
 
 
-def _lacks(board):
-    """electrical.lacks without the hardware modules that electrical imports."""
+def _electrical(name, **names):
+    """A function of electrical.py without the hardware modules that electrical imports."""
     tree = ast.parse((ROOT / "firmware" / "wiring" / "electrical.py").read_text())
-    fn = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == "lacks"]
-    names = {}
+    fn = [n for n in tree.body if isinstance(n, ast.FunctionDef) and n.name == name]
     exec(compile(ast.Module(fn, []), "electrical.py", "exec"), names)
-    return names["lacks"](board, 0)
+    return names[name]
+
+
+def _lacks(board):
+    return _electrical("lacks")(board, 0)
+
+
+def test_a_guard_in_the_ulp_lifts_no_gate_whatever_else_is_fitted():
+    """The gates ask `guarded`; the other kinds count with an RCD that gates the driver."""
+    board = board_tool.load_toml(ROOT / "boards" / "esp32_devkitc.toml")
+    board["connectors"][0]["rcd"]["gates"] = True
+    told = []
+
+    class Log:
+        warn = info = staticmethod(lambda part, text, *args: told.append(text % args))
+
+    guarded = _electrical("guarded", log=Log)
+    for kind, counts in (("none", False), ("interlock", True), ("external", True)):
+        board["guard"] = kind
+        assert guarded(board) is counts
+    for more in ({}, {"evidence": "bench.json"}, {"bench": True}):
+        told.clear()
+        board.update(more, guard="ulp")
+        assert guarded(board) is False
+        assert told == ["guard ulp: not proven on this board, counts as none"]
 
 
 @pytest.mark.parametrize("name", sorted(LACKS))

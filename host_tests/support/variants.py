@@ -33,6 +33,13 @@ MIRRORS = variant(
     ("phases = 1", "phases = 3"),
     (TEMP, 'adc = 34\ntype = "ntc"'),
 )
+# The contactor at a pin that the ULP can drive.
+ULP = variant(
+    "ulp",
+    DEVKITC,
+    ('guard = "none"', 'guard = "ulp"'),
+    ("contactor = { pin = 26,", "contactor = { pin = 4,"),
+)
 SENSES = variant(
     "senses",
     FITTED,

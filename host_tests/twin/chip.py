@@ -8,6 +8,7 @@ A system reset resets all digital peripherals: the pins float.
 """
 
 from twin import twin_state as _s
+from twin import rtc as _rtc
 
 # name: (cause that machine.reset_cause() gives, pins keep their state, RTC memory kept,
 #        panic text in bytes). Causes: ports/esp32/modmachine.c over ESP-IDF's esp_reset_reason(),
@@ -31,6 +32,7 @@ RESETS = {
 # the sum is what an emulated one shows, the parts are estimates. `panic` is counted from
 # the length of the text, at 115200 baud (the console of every stock image).
 BAUD_BYTES = 11520
+_RTC_LOST = ("power", "brownout", "rwdt_rtc")  # the RTC's registers and memory are reset, too
 START = (
     ("rom_ms", 50),  # ROM: prints 500 bytes, loads the bootloader
     ("bootloader_ms", 300),  # second stage: checks the SHA-256 of an image of 1.6 MB
@@ -253,6 +255,8 @@ class Mem32:
     """machine.mem32: the registers that a firmware may have reason to touch."""
 
     def __getitem__(self, address):
+        if _is_rtc(address):
+            return _rtc_side().peek(address)
         chip = _chip(address)
         if address == TIME_UPDATE:
             # TIME_VALID: the two periods of the slow clock that it takes have passed.
@@ -271,8 +275,11 @@ class Mem32:
         return chip.options0 if address == OPTIONS0 else 0
 
     def __setitem__(self, address, value):
-        chip = _chip(address)
         value &= 0xFFFFFFFF
+        if _is_rtc(address):
+            _rtc_side().poke(address, value)
+            return
+        chip = _chip(address)
         if address == OPTIONS0:
             if value & _SYS_RST:
                 _s.reset("system")
@@ -290,6 +297,22 @@ class Mem32:
                 chip.rwdt.feed()
         elif address == WDTWPROTECT:
             chip.rwdt.key = value
+
+
+def _is_rtc(address):
+    """True for what the ULP can reach, too: RTC slow memory, pads, SENS, its timer's bit."""
+    slow = _rtc.SLOW_MEM <= address < _rtc.SLOW_MEM + 4 * _rtc.WORDS
+    known = slow or address == _rtc.STATE0 or _rtc.OUT <= address < _rtc.SENS + 0x100
+    return known and not address & 3
+
+
+def _rtc_side():
+    """The RTC side of the chip, as far as time has got; made at the first use."""
+    _s.clock.entered()
+    if _s.world.board.get("chip", "esp32") != "esp32":
+        raise NotImplementedError("the virtual %s has no such register" % _s.world.board["chip"])
+    _s.clock.now_us += 1  # an access takes half a microsecond or more: loops that poll end
+    return _s.chip.rtc_side()
 
 
 _KNOWN = (OPTIONS0, STORE1, TIME_UPDATE, TIME0, TIME1, WDTFEED, WDTWPROTECT)
@@ -310,6 +333,7 @@ def _chip(address):
 _ERRORS = {"MemoryError": MemoryError, "OSError": OSError, "ValueError": ValueError}
 _ERRORS["KeyboardInterrupt"] = KeyboardInterrupt  # Ctrl-C on the serial line
 _FATES = ("hang", "clock_stop", "timer_stop", "timer_late", "stall", "adc", "error")
+_FATES += ("ulp_dies", "stray_read", "ulp_word")
 
 
 class Chip:
@@ -321,6 +345,9 @@ class Chip:
         self.options0 = 0x1C492000  # reset value of the register's description
         self.latched = 0
         self.references = list(_REFERENCES)
+        self.rtc = None  # twin.rtc.Side, from its first use on
+        if state and state.get("rtc"):
+            self.rtc_side().resume(state["rtc"])
         if state:
             self.rwdt.restore(state["rwdt"])
             soft = state.get("soft")
@@ -331,9 +358,25 @@ class Chip:
     def state(self, kind=None):
         """As JSON types. `kind`: the reset that it is for; a soft one ends no C program."""
         state = {"rwdt": self.rwdt.state()}
+        if self.rtc and (kind is None or kind not in _RTC_LOST):
+            state["rtc"] = self.rtc.state()
         if kind == "soft":
             state["soft"] = {"twdt": self.twdt.state(), "references": self.references}
         return state
+
+    def rtc_side(self):
+        """The RTC side, made at its first use: few programs touch it."""
+        if self.rtc is None:
+            self.rtc = _rtc.Side(_s)
+        self.rtc.catch_up()
+        return self.rtc
+
+    def rtc_off(self):
+        """No RTC pad is driven, and the ULP is not woken any more."""
+        side = self.rtc_side()
+        side.poke(_rtc.ENABLE_W1TC, 0xFFFFC000)
+        side.poke(_rtc.OUT_W1TC, 0xFFFFC000)
+        side.poke(_rtc.STATE0, side.peek(_rtc.STATE0) & ~_rtc.TIMER_EN)
 
     def end_of_python(self):
         """A soft reset stops each PWM and detaches the pins' interrupts; outputs stay as they are
@@ -386,7 +429,9 @@ class Chip:
         `timer_late` (`timer`, `ms`, `count`): the next ticks come late; `stall` (`ms`); `adc`
         (see twin.adc_faults.Faults.suffer); `error` (`name`, `where`: "tick", "task"): the next
         call of the program into the board, from a timer's callback or from elsewhere, raises
-        that."""
+        that; `ulp_dies`: the ULP runs on no more; `stray_read` (`pin`): the main CPU reads a
+        channel of ADC1 without asking; `ulp_word` (`word`, `bit`): a bit of the RTC memory
+        flips."""
         self.check(what)
         if what in RESETS:
             _s.reset(what)
@@ -414,6 +459,15 @@ class Chip:
     def _error(self, name="MemoryError", where=None, count=1):
         error = _ERRORS[name]
         _s.clock.errors += [(error, where)] * count
+
+    def _ulp_dies(self):
+        self.rtc_side().rtc.ulp.stuck = True
+
+    def _stray_read(self, pin):
+        self.rtc_side().rtc.main_reads(pin, 3)
+
+    def _ulp_word(self, word, bit):
+        self.rtc_side().rtc.mem[word] ^= 1 << bit
 
     def _adc(self, **more):
         _s.world.adc.faults.suffer(now=_s.clock.now_us, **more)
@@ -446,7 +500,11 @@ class Chip:
                 # bootloader_config_wdt(), bootloader_support/src/bootloader_init.c: 9 s
                 # (CONFIG_BOOTLOADER_WDT_TIME_MS).
                 self.rwdt.set(9000, _RTC)
+                if self.rtc:
+                    self.rtc.random_numbers(True)
             elif name == "start_ms":
+                if self.rtc:
+                    self.rtc.random_numbers(False)
                 # Disabled before app_main() (CONFIG_BOOTLOADER_WDT_DISABLE_IN_USER_CODE=n).
                 self.rwdt.set()
                 if started is not None:

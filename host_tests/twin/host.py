@@ -10,6 +10,7 @@ and be started again with the world as it was. The image directory (`data`) hold
 
 import asyncio
 import contextlib
+import hashlib
 import importlib.util
 import json
 import os
@@ -120,9 +121,24 @@ def load_board(board):
     return _board_tool().load_toml(path, any_name=True)
 
 
+def _ulp_program(board):
+    """Folder with ulp_program.py, as `make build` makes it for this board."""
+    made = _tool("ulp_asm").module(board)
+    folder = ROOT / "build" / "ulp" / hashlib.sha256(made.encode()).hexdigest()[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    fresh = folder / ("ulp_program.%s" % secrets.token_hex(4))
+    fresh.write_text(made)
+    os.replace(fresh, folder / "ulp_program.py")  # several tests may want it
+    return str(folder)
+
+
 def _board_tool():
-    """tools/board.py, which is no module on the path."""
-    spec = importlib.util.spec_from_file_location("board_tool", ROOT / "tools" / "board.py")
+    return _tool("board")
+
+
+def _tool(name):
+    """tools/NAME.py, which is no module on the path."""
+    spec = importlib.util.spec_from_file_location(name + "_tool", ROOT / "tools" / (name + ".py"))
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     return tool
@@ -289,6 +305,8 @@ class Twin:
         own = compiled["firmware"] if compiled else (ROOT / "firmware", ROOT / "lib")
         self._here = compiled["twin"] if compiled else HERE
         self._firmware = [str(p) for p in firmware or own]
+        if self.board.get("guard") == "ulp":
+            self._firmware.append(_ulp_program(self.board))
         self._rom = pathlib.Path(rom).resolve() if rom else None
         if self._rom and runtime != "micropython":
             raise ValueError("only MicroPython runs code from a ROM image")

@@ -320,6 +320,8 @@ class Board:
         from binascii import crc32
         from twin.chip import RESETS
 
+        self.state.chip.rtc_off()  # whatever is kept
+
         kept = bytearray(40)
         try:
             size = esp32.NVS("microevse").get_blob("outputs", kept) - 4
@@ -328,7 +330,8 @@ class Board:
         told = int.from_bytes(kept[size : size + 4], "little")
         if size >= 1 and kept[0] == 1 and crc32(kept[:size]) & 0xFFFFFFFF == told:
             for output in kept[1:size]:
-                self.state.world.drive(output & 127, output >> 7)
+                if output != 127:  # no pin: the mark of an RTC pad
+                    self.state.world.drive(output & 127, output >> 7)
         elif RESETS[self.start["kind"]][1]:
             self.reset("system")  # a CPU reset, and nobody knows what is driven
 

@@ -398,6 +398,7 @@ class World:
         self.pilots = {}  # PWM pin: PilotCircuit
         self.sampled = {}  # ADC pin: PilotCircuit
         self.levels = {}  # what the chip drives: pin: 0 or 1
+        self.rtc_pins = ()  # pads that belong to the RTC: no reset of the system lets go of them
         self.watch = {}  # pin: fn(level), machine.Pin's interrupt
         self.onewire = {}  # pin: device with reset(), write(bit), read()
         self.uarts = {}  # id: device with baud, port, receive(data)
@@ -517,7 +518,8 @@ class World:
         for outlet in self.outlets.values():
             outlet.pilot.steady(None)
         for pin in list(self.levels):
-            self.drive(pin, None)
+            if pin not in self.rtc_pins:
+                self.drive(pin, None)
 
     def status(self, connector=1):
         """The physical state of one connector: see the contract of the control port."""

@@ -112,6 +112,35 @@ def test_boot_opens_without_any_file_what_the_nvs_names():
             assert chip.pins[27] == 1 and chip.pins[19] == 1
 
 
+def test_rtc_pads_are_switched_off_before_any_pin_is_touched():
+    """A pad of the RTC outlasts a reset of the system (hal/ulp_guard.py): ENABLE, OUT, timer."""
+    seen = []
+
+    class Registers:
+        def __getitem__(self, address):
+            return 0xFFFFFFFF
+
+        def __setitem__(self, address, value):
+            seen.append((address, value, len(chip.log)))
+
+    with Start(checked(bytes([1, 127]) + KEPT[1:])):
+        before = sys.modules["machine"].mem32
+        sys.modules["machine"].mem32 = Registers()
+        try:
+            boot()
+        finally:
+            sys.modules["machine"].mem32 = before
+        assert seen == [
+            (0x3FF48414, 0xFFFFC000, 0),
+            (0x3FF48408, 0xFFFFC000, 0),
+            (0x3FF48018, 0xFEFFFFFF, 0),
+        ], seen
+        assert is_open() and chip.log[:4] == SAFE
+    with Start(checked(KEPT)):
+        boot()
+        assert is_open(), "without the mark no register is touched"
+
+
 def test_boot_opens_although_its_own_modules_are_broken():
     with Start(checked(KEPT), BOARD, broken_hal=True):
         boot()

@@ -236,7 +236,7 @@ CAUSES = {
     "GroundFailure": "RcdTripped RcdTestFailed ProtectiveEarthLost",
     "HighTemperature": "TemperatureStop TemperatureSensor",
     "InternalError": "PilotOutput PilotDuty PilotBlind PilotFrontEnd Uncalibrated GuardDisagrees "
-    "TickFailed ClockStopped TaskFailed ConsoleStop StorageFailed",
+    "GuardFailed TickFailed ClockStopped TaskFailed ConsoleStop StorageFailed",
     "OverCurrentFailure": "OverCurrentSoft OverCurrentHard",
     "PowerMeterFailure": "MeterLost CurrentBlind",
     "PowerSwitchFailure": "ContactorWelded ContactorNotClosing ClosingsExceeded",

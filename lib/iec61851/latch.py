@@ -34,6 +34,7 @@ CAUSES = (
     "StorageFailed",
     "NoRecordSpace",
     "GuardDisagrees",
+    "GuardFailed",
     "Uncalibrated",
     "ClosingsExceeded",
     "PilotFrontEnd",
@@ -57,7 +58,7 @@ OF_THE_PILOT = (
     "DiodeLost",
     "PilotUnsteady",
 )
-_COUNT = const(34)  # of CAUSES
+_COUNT = const(35)  # of CAUSES
 _WRAP = const(250)  # the highest count; the next one is 1
 
 

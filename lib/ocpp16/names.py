@@ -44,7 +44,7 @@ EVCommunicationError|PilotWrong|DiodeLost|PilotUnsteady|
 GroundFailure|RcdTripped|RcdTestFailed|ProtectiveEarthLost|
 HighTemperature|TemperatureStop|TemperatureSensor|
 InternalError|PilotOutput|PilotDuty|PilotBlind|PilotFrontEnd|Uncalibrated|
-InternalError|GuardDisagrees|TickFailed|ClockStopped|TaskFailed|ConsoleStop|StorageFailed|
+InternalError|GuardDisagrees|GuardFailed|TickFailed|ClockStopped|TaskFailed|ConsoleStop|StorageFailed|
 OverCurrentFailure|OverCurrentSoft|OverCurrentHard|
 PowerMeterFailure|MeterLost|CurrentBlind|
 PowerSwitchFailure|ContactorWelded|ContactorNotClosing|ClosingsExceeded|

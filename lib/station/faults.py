@@ -49,6 +49,7 @@ ResetRequested|32Restarting.
 StorageFailed|32The memory does not work: restart needed.
 NoRecordSpace|30No room for records.
 GuardDisagrees|32The hardware guard holds the contactor open although the car asks: have the charger checked.
+GuardFailed|20The guard in the chip does not work: have the charger checked if this stays.
 Uncalibrated|32The converter of the control pilot is not calibrated.
 PilotFrontEnd|32Control pilot does not reach -12 V: have supply and op-amp checked. The car is not at fault.
 PilotBlind|32The charger cannot measure the control pilot.

@@ -18,6 +18,7 @@
 #include "nvs.h"
 #include "soc/efuse_reg.h"
 #include "soc/rtc_cntl_reg.h"
+#include "soc/rtc_io_reg.h"
 #include "soc/soc.h"
 
 #define KEPT_MAX (40)
@@ -87,7 +88,17 @@ static size_t load(uint8_t *kept) {
     return crc == crc32(kept, size) ? size : 0;
 }
 
+// A contactor at an RTC pad (guard in the ULP): such a pad stays as it was even in a reset of the
+// system, and nobody needs to have kept that it is one. On other boards this changes nothing: no
+// pin is given to the RTC there. The first two registers clear the bits that are written as 1.
+static void rtc_pads_off(void) {
+    REG_WRITE(RTC_GPIO_ENABLE_W1TC_REG, RTC_GPIO_ENABLE_W1TC_M);
+    REG_WRITE(RTC_GPIO_OUT_W1TC_REG, RTC_GPIO_OUT_DATA_W1TC_M);
+    REG_CLR_BIT(RTC_CNTL_STATE0_REG, RTC_CNTL_ULP_CP_SLP_TIMER_EN); // the ULP is not woken
+}
+
 void microevse_startup(void) {
+    rtc_pads_off();
     boardctrl_startup();
     uint8_t kept[KEPT_MAX];
     size_t size = load(kept);

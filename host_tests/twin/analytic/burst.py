@@ -37,6 +37,8 @@ def compute(adc, buf, window_us):
     clock = _s.clock
     world = _s.world
     world.was_sampled = True
+    if _s.chip is not None and _s.chip.rtc:
+        _s.chip.rtc_side().rtc.main_reads(adc.number, adc.attenuation)
     if world.adc.faults.some(adc.number, clock.now_us):
         return _faulty(adc, buf, window_us)
     most = _LONG_MAX if window_us >= _LONG_US else _MAX

@@ -291,6 +291,30 @@ class NVS:
         self._changes = {}
 
 
+class ULP:
+    """ports/esp32/esp32_ulp.c"""
+
+    RESERVE_MEM = 2040
+
+    def load_binary(self, load_addr, program_binary):
+        side = _rtc()
+        if load_addr + len(program_binary) - 12 > ULP.RESERVE_MEM:
+            raise OSError(-0x104, "ESP_ERR_INVALID_SIZE")
+        side.rtc.load(load_addr // 4, program_binary)
+
+    def set_wakeup_period(self, period_index, period_us):
+        # ulp_common.c: at least 20 cycles of the slow clock.
+        _rtc().rtc.ulp.period_us = max(period_us, 134)
+
+    def run(self, entry_point):
+        _rtc().run(entry_point // 4)
+
+
+def _rtc():
+    _s.clock.entered()
+    return _s.chip.rtc_side()
+
+
 def idf_heap_info(capabilities):
     """[(total, free, largest free block, least free ever)] of each region: twin/system_heap.py."""
     if capabilities == HEAP_EXEC:

@@ -110,6 +110,8 @@ class Pin:
         if value is not None:
             self._out = 1 if value else 0
         if mode is not None and mode != -1:
+            if _s.chip is not None and _s.chip.rtc:
+                _s.chip.rtc_side().to_digital(self.number)
             self._mode = mode
             self.pwm = None
             self._drive()
@@ -118,6 +120,8 @@ class Pin:
 
     def _drive(self):
         if self.pwm is not None:
+            return
+        if _s.chip is not None and _s.chip.rtc and _s.chip.rtc.rtc.owns(self.number):
             return
         if self._mode == Pin.OUT or self._mode == Pin.OPEN_DRAIN and not self._out:
             _s.world.drive(self.number, self._out)
@@ -307,6 +311,8 @@ class ADC:
         clock.entered()
         if _s.options.get("fidelity") == "sample":
             clock.spend(adc.read_us())
+        if _s.chip is not None and _s.chip.rtc:
+            _s.chip.rtc_side().rtc.main_reads(self.number, self.attenuation)
         fn = world.analog.get(self.number)
         mv = 0.0 if fn is None else fn(clock.now_us)
         raw = adc.raw(adc.noisy(mv), self.attenuation)
