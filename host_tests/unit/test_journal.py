@@ -77,6 +77,20 @@ def test_events_are_pending_in_order_until_done():
     assert j.pending() == (d, START, start(2))
 
 
+def test_an_event_that_is_passed_over_hides_none_before_it():
+    j = journal()
+    j.prepare()
+    a, b, c = (j.append(SAMPLE, sample(0, i)) for i in range(3))
+    j.pass_over(c)
+    assert [seq for seq, _, _ in pending(j)] == [a, b, c], "it was not the next one"
+    j.pass_over(a)
+    assert [seq for seq, _, _ in pending(j)] == [b, c] and j.queued == 3
+    assert j.pending(b)[0] == c
+    j.pass_over(c)
+    assert j.pending()[0] == b and j.pending(b) is None
+    assert [seq for seq, _, _ in pending(journal(j.log.flash))] == [a, b, c], "a new start"
+
+
 def test_pending_agrees_with_a_plain_list_whatever_is_asked():
     flash = RamFlash(32, 1024)
     j = journal(flash)

@@ -70,6 +70,12 @@ def test_the_largest_reading_of_energy_counts_and_the_last_time():
     assert cut(start(3), sample(3, 9999, code=measurands.ENERGY + 1)) == [(3, 1000, [1, 20, 0])]
 
 
+def test_energy_that_no_charger_can_have_counted_does_not_count():
+    most = (1 << 48) - 1
+    for wh, counted in ((most, most), (most + 1, 1000), (-1, 1000)):
+        assert cut(start(3), sample(3, wh)) == [(3, counted, [1, 20, 0])], wh
+
+
 def test_a_checkpoint_knows_the_energy_better_unless_it_is_older():
     assert cut(start(3), checkpoint(3, 1300)) == [(3, 1300, [1, 30, 0])]
     assert cut(start(3), checkpoint(3, 1000)) == [(3, 1000, [1, 30, 0])]
