@@ -4,11 +4,12 @@
 from evse_base import log as console
 from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
-from store import norlog
+from store import cbor, norlog
 from store.journal import Journal, JournalFull
 from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID
 from store.norlog import NorLog
 from store.ramflash import RamFlash
+from store.state import key_hash
 
 console.use_sink(lambda line: None)
 
@@ -89,6 +90,27 @@ def test_an_event_that_is_passed_over_hides_none_before_it():
     j.pass_over(c)
     assert j.pending()[0] == b and j.pending(b) is None
     assert [seq for seq, _, _ in pending(journal(j.log.flash))] == [a, b, c], "a new start"
+
+
+def test_replay_counts_what_it_cannot_read_unless_it_is_done_or_of_another_version():
+    for kind, done, payload, skipped in (
+        (SAMPLE, False, sample(1, 0)[:2], 1), (SAMPLE, True, sample(1, 0)[:2], 0),
+        (SAMPLE, False, sample(1, 0), 0), (5, False, [1, 1], 0), (5, True, [1, 1], 0),
+        (SETTING, False, ["a"], 1), (SETTING, False, ["a", "b"], 0),
+    ):  # fmt: skip
+        j = journal()
+        j.prepare()
+        j.append(START, start(1))
+        if kind == SETTING:
+            j.keep(kind, "a", payload)
+        else:
+            j.log.append(0, kind, key_hash(1), cbor.dumps(payload))
+        if done:
+            j.log.mark(j.log.block, j.log.off, norlog.DONE)
+        j.log.skipped = 0
+        read = [(k, p) for _, k, p, _ in replay(j)]
+        assert ((kind, payload) in read) is (len(payload) > 2 or payload == ["a", "b"])
+        assert j.log.skipped == skipped, (kind, done, payload)
 
 
 def test_pending_agrees_with_a_plain_list_whatever_is_asked():

@@ -155,6 +155,23 @@ def test_each_thing_that_the_old_form_cannot_say_makes_it_the_new_one():
     assert TagList(flash).form == 1
 
 
+def test_the_header_tells_form_widths_and_the_form_of_the_list_before():
+    """An empty list is none that was before."""
+    for image, before in ((None, 0), (old_image(), 1)):
+        tags = TagList(CutFlash(24, image))
+        for change, head in (
+            (("CARD", info(), "Local"), (2, 4, 0, before)),
+            (("CARD7", info(parent="P7"), "Local"), (2, 5, 2, 2)),
+            (("CARD", info(), ""), (1, 0, 0, 0)),
+            (("CARD", info(), "Local"), (2, 4, 0, 1)),
+        ):
+            run(tags.replace(8, [change]))
+            assert bytes(tags.flash.image[tags.base : tags.base + 8]) == b"uTAG" + bytes(head)
+        run(tags.replace(9, []))
+        run(tags.replace(10, [("CARD", info(), "Local")]))
+        assert tags.flash.image[tags.base + 7] == 0
+
+
 def test_a_token_is_found_by_its_own_kind_first_then_without_a_kind():
     tags = TagList(RamFlash(4))
     run(
