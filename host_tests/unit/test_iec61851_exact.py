@@ -758,3 +758,18 @@ def test_a_window_stands_for_30_ms_at_most():
     bench = Bench().charging()
     bench.window("E", 1000, gap_ms=10)
     assert bench.evse.closed and bench.evse._evidence.doubt == 30 << 4
+
+
+def test_closings_are_forgotten_though_their_clock_wraps_before_the_next_one():
+    """It wraps after twelve days, and tells no more than six: each change of state counts the time
+    since the one before."""
+    bench = Bench()
+    bench.windows("B", 60)
+    bench.evse.closings.ended(bench.now, "RcdTripped")
+    bench.evse.closings.ended(bench.now, "RcdTripped")
+    days = 4 * 86400000
+    for letter in "CBCB":
+        bench.window(letter, days)
+        bench.windows(letter, 60)
+    assert set(bench.evse.closings.counts()) == {0}
+    assert bench.evse.plugged and bench.evse.unplug_count == 0
