@@ -6,7 +6,7 @@ from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
 from store import cbor, norlog
 from store.journal import Journal, JournalFull
-from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID
+from store.kinds import AVAILABILITY, BOOT, CACHE, CHANGE, SAMPLE, SETTING, START, STOP, TIME, TXID
 from store.norlog import NorLog
 from store.ramflash import RamFlash
 from store.state import key_hash
@@ -90,6 +90,20 @@ def test_an_event_that_is_passed_over_hides_none_before_it():
     j.pass_over(c)
     assert j.pending()[0] == b and j.pending(b) is None
     assert [seq for seq, _, _ in pending(journal(j.log.flash))] == [a, b, c], "a new start"
+
+
+def test_a_start_finds_the_numbers_of_the_last_records_of_a_session():
+    """0 stands for none."""
+    j = journal()
+    j.prepare()
+    j.append(SAMPLE, sample(0, 0))
+    first = j.append(START, start(1))
+    assert journal(j.log.flash).running == j.running == {1: [first, 0, 0]}
+    last = j.append(SAMPLE, sample(1, 0))
+    assert journal(j.log.flash).running == j.running == {1: [first, last, 0]}
+    last = j.append(SAMPLE, sample(1, 1))
+    change = j.append(CHANGE, [1, 1, "limit", "charging", [3, 6000, 0]])
+    assert journal(j.log.flash).running == j.running == {1: [first, last, change]}
 
 
 def test_replay_counts_what_it_cannot_read_unless_it_is_done_or_of_another_version():
@@ -687,11 +701,15 @@ def test_a_value_whose_predecessor_was_not_superseded_yet_is_the_only_one():
     j.keep(SETTING, "B", ["B", "1"])
     before = bytes(flash.image)
     j.keep(SETTING, "A", ["A", "2"])
-    assert j.log.find(1, old)
-    flags = j.log.block * 1024 + j.log.off + 11
-    flash.image[flags] = before[flags]
-    j = journal(flash)
-    assert list(j.state(SETTING)) == [("B", ["B", "1"]), ("A", ["A", "2"])]
+    for forgotten in (False, True):
+        if forgotten:  # a record behind it that does not count any more
+            j.keep(SETTING, "C", ["C", "1"])
+            j.forget(SETTING, "C")
+        assert j.log.find(1, old)
+        flags = j.log.block * 1024 + j.log.off + 11
+        flash.image[flags] = before[flags]
+        j = journal(flash)
+        assert list(j.state(SETTING)) == [("B", ["B", "1"]), ("A", ["A", "2"])]
 
 
 def now(clock):

@@ -294,6 +294,15 @@ def test_a_merge_that_does_not_fit_changes_nothing():
     assert records(mounted(flash)) == before
 
 
+def test_a_record_may_fill_a_sector_but_not_more():
+    log = mounted(RamFlash(4, BS))
+    most = b"x" * (log.capacity - norlog.RECORD)
+    raises(ValueError, log.append, 0, 1, 0, most + b"x")
+    assert records(log) == []
+    seqs = [log.append(0, 1, 0, most) for _ in range(2)]
+    assert records(mounted(log.flash)) == [(seq, most) for seq in seqs]
+
+
 def test_without_an_erased_block_the_append_fails_and_nothing_is_lost():
     flash = RamFlash(4, BS)
     log = mounted(flash)

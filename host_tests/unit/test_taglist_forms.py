@@ -252,10 +252,17 @@ def test_a_form_that_is_not_known_is_left_out_and_the_list_before_it_counts():
     run(TagList(flash).replace(2, [("B", info())]))
     base = TagList(flash).base
     head = flash.image[base : base + 24]
-    head[4] = 3
-    flash.image[base : base + 28] = head + struct.pack("<I", crc32(bytes(head)))
-    tags = TagList(flash)
-    assert tags.version == 1 and tags.find("A") and tags.find("B") is None
+    # Form and bytes of a token and of a parent; the entries have 45 bytes in any case. The form
+    # before it is 1.
+    for form, token, parent, known in (
+        (3, 0, 0, False), (3, 20, 20, False), (0, 20, 20, False), (2, 0, 40, False),
+        (2, 37, 3, False), (2, 3, 37, False), (2, 20, 20, True), (2, 36, 4, True),
+    ):  # fmt: skip
+        head[4:8] = bytes((form, token, parent, 1))
+        flash.image[base : base + 28] = head + struct.pack("<I", crc32(bytes(head)))
+        tags = TagList(flash)
+        assert tags.version == (2 if known else 1), (form, token, parent)
+        assert (tags.find("A") is None) is known and (tags.find("B") is None) is not known
 
 
 def _update(tags):
