@@ -92,6 +92,18 @@ def test_an_event_that_is_passed_over_hides_none_before_it():
     assert [seq for seq, _, _ in pending(journal(j.log.flash))] == [a, b, c], "a new start"
 
 
+def test_the_number_of_a_record_of_state_marks_no_event_as_delivered():
+    """Events and state share their numbers; the next event is another one."""
+    j = journal()
+    j.prepare()
+    a = j.append(SAMPLE, sample(0, 0))
+    state = j.keep(SETTING, "A", ["A", "1"])
+    b = j.append(SAMPLE, sample(0, 1))
+    assert j.pending()[0] == a and state == a + 1
+    j.pass_over(a)
+    assert j.done(state) is False and j.pending()[0] == b and j.queued == 2
+
+
 def test_a_start_finds_the_numbers_of_the_last_records_of_a_session():
     """0 stands for none."""
     j = journal()

@@ -208,6 +208,18 @@ def test_a_record_torn_at_any_byte_is_dropped_and_nothing_else():
             assert log.skipped == 0, cut
 
 
+def test_a_cursor_at_the_end_searches_a_torn_end_once():
+    flash = RamFlash(8, BS)
+    log, _ = filled(flash, 5)
+    flash.program(log.blocks(0)[0] * BS + BS - log.room(0), b"\0" * 4)
+    log = mounted(flash)
+    assert log.torn == 1 and log.room(0) == 0
+    cursor = Cursor(0, log.next_seq)
+    assert not log.seek(cursor)
+    flash.reset_counters()
+    assert not log.seek(cursor) and flash.reads == 0
+
+
 def test_bit_rot_anywhere_costs_that_record_only():
     n = 24
     whole = RamFlash(8, BS)
