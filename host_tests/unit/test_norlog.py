@@ -59,7 +59,7 @@ def test_ram_flash_only_clears_bits_and_erases_blocks():
 
 
 def test_file_flash_keeps_its_content_and_the_nor_rule():
-    path = "test_norlog.tmp"
+    path = (os.getenv("TMPDIR") or "/tmp") + "/microevse-norlog.tmp"
     try:
         os.remove(path)
     except OSError:
