@@ -29,6 +29,9 @@ _RIGS = "charger/test_model conformance/test_conformance_electrical charger/test
 _STORE = (
     "unit/test_norlog unit/test_journal unit/test_taglist unit/test_migrate unit/test_lost_time"
     " unit/test_cbor unit/test_space unit/test_kinds unit/test_norlog_bytes"
+    " unit/test_journal_failures unit/test_journal_images unit/test_foreign_events"
+    " unit/test_session_records unit/test_tolerant_records unit/test_taglist_forms"
+    " unit/test_taglist_stories"
 )
 
 ROWS = [
@@ -60,7 +63,7 @@ ROWS = [
         " firmware/hal/rcd.py firmware/hal/contact.py",
         "unit/test_inputs unit/test_over_current unit/test_protection_looks unit/test_protection"
         " unit/test_faults unit/test_recovery unit/test_connector unit/test_station unit/test_hal"
-        " unit/test_guard_parts unit/test_ocpp16_status",
+        " unit/test_guard_parts unit/test_ocpp16_status unit/test_sensors_dead",
         "charger/test_protection_faults charger/test_protection_parts charger/test_guard"
         " charger/test_two_connectors",
     ),
@@ -82,8 +85,8 @@ ROWS = [
         "recovery",
         "lib/station/recovery.py lib/station/station.py::recover",
         "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time"
-        " unit/test_reservations"
-        " unit/test_authorization",
+        " unit/test_reservations unit/test_session_records unit/test_foreign_events"
+        " unit/test_tolerant_records unit/test_authorization",
         "conformance/test_octt16_core_offline charger/test_power_cut_sweep"
         " charger/test_two_connectors charger/test_field_faults",
     ),

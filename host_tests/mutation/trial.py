@@ -87,10 +87,13 @@ def _quietly(arguments, plugin, first=("-x",)):
         suppress_health_check=list(hypothesis.HealthCheck),
     )
     hypothesis.settings.load_profile("mutants")
-    try:
-        code = int(pytest.main(_OPTIONS + list(first) + arguments, plugins=[plugin]))
-    except SystemExit:
-        code = 1
+    # Its own, because tests have files of fixed names: a trial beside this one once ended it.
+    with tempfile.TemporaryDirectory(prefix="own") as own:
+        os.environ["TMPDIR"] = own
+        try:
+            code = int(pytest.main(_OPTIONS + list(first) + arguments, plugins=[plugin]))
+        except SystemExit:
+            code = 1
     return code
 
 

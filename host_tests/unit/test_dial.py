@@ -62,15 +62,13 @@ class Writer:
 class Bench:
     """A Dialer whose streams, resolver and TLS context only note what they are given."""
 
-    def __init__(self, address, lookup=None, **more):
+    def __init__(self, address, lookup=None, protocols=("ocpp1.6",), **more):
         self.opened = []
         self.contexts = []
         self.looked_up = []
         self.refuse = None
         resolver = Resolver(lookup or self._lookup, lambda: True)
-        self.dialer = dial.Dialer(
-            config(address, **more), self._open, resolver, lambda: ("ocpp1.6",)
-        )
+        self.dialer = dial.Dialer(config(address, **more), self._open, resolver, lambda: protocols)
         self.resolver = resolver
 
     def _lookup(self, host, port):
@@ -161,6 +159,12 @@ def test_a_search_that_fails_otherwise_is_not_told_as_an_unknown_name():
 def test_without_an_address_nothing_is_tried():
     bench = Bench("")
     assert "no central system" in str(raises(ValueError, lambda: run(bench.dialer.open())))
+    assert bench.opened == [] and bench.looked_up == []
+
+
+def test_without_a_protocol_nothing_is_tried():
+    bench = Bench("ws://csms.example/ocpp", protocols=())
+    assert "no version of OCPP" in str(raises(ValueError, lambda: run(bench.dialer.open())))
     assert bench.opened == [] and bench.looked_up == []
 
 

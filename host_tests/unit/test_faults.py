@@ -495,6 +495,14 @@ def test_another_fault_that_lasts_is_no_reason_not_to_reset_one():
     assert book.reset(True)
 
 
+def test_what_the_evse_still_sees_is_no_reason_not_to_reset_another():
+    book = Faults(Evse("RcdTripped", seen=("RcdTripped",)))
+    book.report("EmergencyStop", "", 0, True)
+    book.gone("EmergencyStop")
+    assert not book.reset(True), "the bound of closings is about all of them"
+    assert book.reset()
+
+
 def test_the_bound_of_closings_itself_is_no_cause_that_is_still_there():
     for latched, seen, may in (
         (("ClosingsExceeded",), ("ClosingsExceeded",), True),

@@ -115,6 +115,18 @@ def test_machine_code_finds_the_same_plateaus_along_the_curve():
                 assert plain.n_low == (n + 2) // 3 and plain.low_mv < -11000
 
 
+def test_a_level_is_high_enough_where_the_curves_are_50_mv_apart():
+    """Below that a reading is too coarse to tell the reference."""
+    for count, apart, good in ((342, 50113, True), (341, 49966, False), (308, 45131, False)):
+        raw = count << 4
+        low, high = curve._on(curve._AT_1000, raw), curve._on(curve._AT_1200, raw)
+        assert high - low == apart, count
+        if good:
+            assert curve.reference_mv(raw, (low + high) // 2) in (1099, 1100)
+        else:
+            raises(ValueError, curve.reference_mv, raw, (low + high) // 2)
+
+
 def test_a_reference_that_no_chip_has_is_refused_at_its_bounds():
     raw = 2000 << 4
     low, high = curve._on(curve._AT_1000, raw), curve._on(curve._AT_1200, raw)

@@ -410,13 +410,16 @@ def test_a_pause_ends_after_six_seconds_or_when_it_is_taken_back():
 
 def test_the_tick_counter_may_wrap_and_time_that_went_back_is_none():
     bench = Bench(start_ms=ticks_add(0, -1500)).charging()
+    left_ms = bench.evse._send.left_ms
     bench.window("C", -500, 10)
-    assert bench.evse.closed
+    assert bench.evse.closed and bench.evse._send.left_ms == left_ms > 0
     assert at(bench, "B") == (False, 2)
 
 
 def test_nothing_is_quiet_while_something_is_timed():
     bench = Bench()
+    bench.window("A")
+    assert bench.evse._hold_left == 0, "the first window comes after no time"
     bench.windows("A", 300)
     assert bench.evse.quiet
     for change in (
@@ -758,3 +761,33 @@ def test_a_window_stands_for_30_ms_at_most():
     bench = Bench().charging()
     bench.window("E", 1000, gap_ms=10)
     assert bench.evse.closed and bench.evse._evidence.doubt == 30 << 4
+
+
+def test_closings_are_forgotten_though_their_clock_wraps_before_the_next_one():
+    """It wraps after twelve days, and tells no more than six: each change of state counts the time
+    since the one before."""
+    bench = Bench()
+    bench.windows("B", 60)
+    bench.evse.closings.ended(bench.now, "RcdTripped")
+    bench.evse.closings.ended(bench.now, "RcdTripped")
+    days = 4 * 86400000
+    for letter in "CBCB":
+        bench.window(letter, days)
+        bench.windows(letter, 60)
+    assert set(bench.evse.closings.counts()) == {0}
+    assert bench.evse.plugged and bench.evse.unplug_count == 0
+
+
+def test_a_trip_in_the_window_of_a_stop_leaves_no_stop_behind():
+    """Such a stop would wait for a contactor that is open already, and PWM would stay off."""
+    rcd = [True]
+    bench = Bench(rcd_ok=lambda: rcd[0]).charging()
+    bench.evse.forbid()
+    rcd[0] = False
+    assert bench.window("C") is False and bench.evse.faults == ["RcdTripped"]
+    rcd[0] = True
+    bench.windows("B", 600)
+    assert bench.evse.clear("RcdTripped")
+    bench.evse.permit(16000)
+    bench.windows("B", 600)
+    assert bench.evse.fault is None and bench.evse.pwm

@@ -117,6 +117,9 @@ def test_a_divider_s_slope_and_offset_are_rounded():
         (100000, 33000, 22000),
         (270000, 68000, 33000),
         (150000, 47000, 39000),
+        # An offset of ...,62 and a slope of ...,63 uV: just above a half.
+        (210000, 68000, 56000),
+        (230000, 68000, 56000),
     ):
         slope, offset = divider([rcp, rup, rdn], 3300)
         g = 1 / rcp + 1 / rup + 1 / rdn

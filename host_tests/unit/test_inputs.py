@@ -197,6 +197,12 @@ def test_a_passed_test_counts_for_the_plug_in_in_which_it_began():
         assert without.fresh() is True and without.is_ok() is True
 
 
+def test_an_rcd_of_no_contactor_needs_no_fresh_test():
+    with Inputs("rcd") as module:
+        rcd = module.Rcd({"trip": 13, "test": 14})
+        assert rcd.evse is None and rcd.fresh() is True
+
+
 def test_before_its_first_test_an_rcd_is_not_trusted():
     with Inputs("rcd") as module:
         rcd = module.Rcd({"trip": 13, "test": 14})

@@ -4,11 +4,12 @@
 from evse_base import log as console
 from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
-from store import norlog
+from store import cbor, norlog
 from store.journal import Journal, JournalFull
-from store.kinds import AVAILABILITY, BOOT, CACHE, SAMPLE, SETTING, START, STOP, TIME, TXID
+from store.kinds import AVAILABILITY, BOOT, CACHE, CHANGE, SAMPLE, SETTING, START, STOP, TIME, TXID
 from store.norlog import NorLog
 from store.ramflash import RamFlash
+from store.state import key_hash
 
 console.use_sink(lambda line: None)
 
@@ -75,6 +76,67 @@ def test_events_are_pending_in_order_until_done():
     assert not j.done(c + 1) and not j.done(0)
     d = j.append(START, start(2))
     assert j.pending() == (d, START, start(2))
+
+
+def test_an_event_that_is_passed_over_hides_none_before_it():
+    j = journal()
+    j.prepare()
+    a, b, c = (j.append(SAMPLE, sample(0, i)) for i in range(3))
+    j.pass_over(c)
+    assert [seq for seq, _, _ in pending(j)] == [a, b, c], "it was not the next one"
+    j.pass_over(a)
+    assert [seq for seq, _, _ in pending(j)] == [b, c] and j.queued == 3
+    assert j.pending(b)[0] == c
+    j.pass_over(c)
+    assert j.pending()[0] == b and j.pending(b) is None
+    assert [seq for seq, _, _ in pending(journal(j.log.flash))] == [a, b, c], "a new start"
+
+
+def test_the_number_of_a_record_of_state_marks_no_event_as_delivered():
+    """Events and state share their numbers; the next event is another one."""
+    j = journal()
+    j.prepare()
+    a = j.append(SAMPLE, sample(0, 0))
+    state = j.keep(SETTING, "A", ["A", "1"])
+    b = j.append(SAMPLE, sample(0, 1))
+    assert j.pending()[0] == a and state == a + 1
+    j.pass_over(a)
+    assert j.done(state) is False and j.pending()[0] == b and j.queued == 2
+
+
+def test_a_start_finds_the_numbers_of_the_last_records_of_a_session():
+    """0 stands for none."""
+    j = journal()
+    j.prepare()
+    j.append(SAMPLE, sample(0, 0))
+    first = j.append(START, start(1))
+    assert journal(j.log.flash).running == j.running == {1: [first, 0, 0]}
+    last = j.append(SAMPLE, sample(1, 0))
+    assert journal(j.log.flash).running == j.running == {1: [first, last, 0]}
+    last = j.append(SAMPLE, sample(1, 1))
+    change = j.append(CHANGE, [1, 1, "limit", "charging", [3, 6000, 0]])
+    assert journal(j.log.flash).running == j.running == {1: [first, last, change]}
+
+
+def test_replay_counts_what_it_cannot_read_unless_it_is_done_or_of_another_version():
+    for kind, done, payload, skipped in (
+        (SAMPLE, False, sample(1, 0)[:2], 1), (SAMPLE, True, sample(1, 0)[:2], 0),
+        (SAMPLE, False, sample(1, 0), 0), (5, False, [1, 1], 0), (5, True, [1, 1], 0),
+        (SETTING, False, ["a"], 1), (SETTING, False, ["a", "b"], 0),
+    ):  # fmt: skip
+        j = journal()
+        j.prepare()
+        j.append(START, start(1))
+        if kind == SETTING:
+            j.keep(kind, "a", payload)
+        else:
+            j.log.append(0, kind, key_hash(1), cbor.dumps(payload))
+        if done:
+            j.log.mark(j.log.block, j.log.off, norlog.DONE)
+        j.log.skipped = 0
+        read = [(k, p) for _, k, p, _ in replay(j)]
+        assert ((kind, payload) in read) is (len(payload) > 2 or payload == ["a", "b"])
+        assert j.log.skipped == skipped, (kind, done, payload)
 
 
 def test_pending_agrees_with_a_plain_list_whatever_is_asked():
@@ -651,11 +713,15 @@ def test_a_value_whose_predecessor_was_not_superseded_yet_is_the_only_one():
     j.keep(SETTING, "B", ["B", "1"])
     before = bytes(flash.image)
     j.keep(SETTING, "A", ["A", "2"])
-    assert j.log.find(1, old)
-    flags = j.log.block * 1024 + j.log.off + 11
-    flash.image[flags] = before[flags]
-    j = journal(flash)
-    assert list(j.state(SETTING)) == [("B", ["B", "1"]), ("A", ["A", "2"])]
+    for forgotten in (False, True):
+        if forgotten:  # a record behind it that does not count any more
+            j.keep(SETTING, "C", ["C", "1"])
+            j.forget(SETTING, "C")
+        assert j.log.find(1, old)
+        flags = j.log.block * 1024 + j.log.off + 11
+        flash.image[flags] = before[flags]
+        j = journal(flash)
+        assert list(j.state(SETTING)) == [("B", ["B", "1"]), ("A", ["A", "2"])]
 
 
 def now(clock):

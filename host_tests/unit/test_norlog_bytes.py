@@ -54,6 +54,22 @@ def test_these_are_the_bytes_that_are_written():
         assert bytes(flash.image[number * BS : (number + 1) * BS]) == BLOCKS[number], number
 
 
+def test_a_sector_that_was_moved_is_one_generation_on():
+    flash = RamFlash(4, BS)
+    log = mounted(flash)
+    log.append(0, 6, 0, b"abcd")
+    log.append(0, 6, 0, bytes(900))
+    log.append(0, 6, 0, bytes(900))
+    for generation in (1, 2, 3):
+        assert log.merge(0, log.blocks(0)[:1], lambda kind, seq, flags: True)
+        at = log.blocks(0)[0] * BS + 16
+        # Stream, generation, order 1 to 1, base 1; the rest is the checksum.
+        assert bytes(flash.image[at : at + 16]) == unhexlify(
+            "00%02x0000 01000000 01000000 01000000".replace(" ", "") % generation
+        )
+        assert log.erase_one()
+
+
 def test_and_these_that_are_understood():
     log = mounted(RamFlash(4, BS, bytearray(b"".join(BLOCKS))))
     assert (log.blocks(0), log.blocks(1), log.ready, log.wear()) == ([0], [1], 2, (0, 259))

@@ -115,7 +115,14 @@ def test_a_sensor_that_raises_says_why_and_keeps_no_other_from_being_asked():
                 bench = Bench()
                 bench.says[broken] = OSError(116)
                 assert bench.until(cause, [True], name) == 2
-    assert len(told[causes[0]][0]) <= 40
+
+
+def test_a_sensor_that_raises_a_long_text_tells_the_first_forty_characters():
+    bench = Bench()
+    for _ in range(6):
+        bench.look(earth=ValueError("x" * 60))
+    told = bench.connector.faults._found["ProtectiveEarthLost"][0]
+    assert told == "no reading: ValueError('" + "x" * 16 and len(told) == 40
 
 
 def test_a_thermometer_that_gives_nothing_or_nonsense_is_a_fault_after_six_looks():

@@ -70,6 +70,26 @@ def test_the_largest_reading_of_energy_counts_and_the_last_time():
     assert cut(start(3), sample(3, 9999, code=measurands.ENERGY + 1)) == [(3, 1000, [1, 20, 0])]
 
 
+def test_energy_that_no_charger_can_have_counted_does_not_count():
+    most = (1 << 48) - 1
+    for wh, counted in ((most, most), (most + 1, 1000), (-1, 1000)):
+        assert cut(start(3), sample(3, wh)) == [(3, counted, [1, 20, 0])], wh
+
+
+def test_the_energy_of_a_record_counts_whether_or_not_it_has_a_number():
+    uuid = b"u" * 16
+    for begun_with, more, number in (
+        (uuid, [], 1), (uuid, [0], 1), (uuid, [4], 5), (uuid, [4, 9], 5), (uuid, [None], 1),
+        (uuid, ["4"], 1), (uuid, [-7], 1), (uuid, [1 << 48], 1), (None, [], None),
+        (None, [4], None),
+    ):  # fmt: skip
+        begun, (_, record) = start(3), sample(3, 1200)
+        begun[1].append(begun_with)
+        c = journal(begun, (kinds.SAMPLE, record + more))
+        [found] = recovery.restore(c.station, c.journal)
+        assert (found.seq, found.meter_wh, list(found.at)) == (number, 1200, [1, 20, 0]), more
+
+
 def test_a_checkpoint_knows_the_energy_better_unless_it_is_older():
     assert cut(start(3), checkpoint(3, 1300)) == [(3, 1300, [1, 30, 0])]
     assert cut(start(3), checkpoint(3, 1000)) == [(3, 1000, [1, 30, 0])]
@@ -485,6 +505,21 @@ def test_a_held_record_that_is_no_list_is_for_a_person():
         assert c.evse.closings.person and "ClosingsExceeded" in c.evse.faults, payload
         if isinstance(payload, list) and len(payload) > 1:
             assert c.connector.faults.has("EmergencyStop")
+
+
+def test_a_held_record_that_cannot_be_restored_is_for_a_person():
+    c = journal((kinds.HELD, [1, [], [0, 0, 0], 4, 0]))
+    later = Charger(c.flash, boot=2)
+    restore = later.evse.restore_closings
+
+    def fails(counts):
+        if counts is not None:
+            raise MemoryError()
+        restore(counts)
+
+    later.evse.restore_closings = fails
+    recovery.restore(later.station, later.journal, "PowerUp")
+    assert later.evse.closings.person and "ClosingsExceeded" in later.evse.faults
 
 
 def test_a_stop_is_waited_for_though_the_cut_session_had_been_counted():

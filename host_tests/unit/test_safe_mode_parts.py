@@ -518,5 +518,12 @@ def test_a_board_file_that_is_no_profile_is_as_good_as_none():
     """A list once ended safe mode: the charger restarted for ever, without a page."""
     for board in ([1], 5, "x", {"connectors": 5}):
         with Loaded() as loaded:
-            half = lived(loaded, board=board)
+            given = []
+
+            def link(profile, settings):
+                given.append(profile)  # noqa: B023
+                return Module(run="runs", name="garage")
+
+            half = lived(loaded, link, board)
             assert len(half.guarded) == 2 and len(half.waits) == 901, board
+            assert given == [board if isinstance(board, dict) else {}]

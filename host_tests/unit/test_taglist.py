@@ -273,6 +273,18 @@ def test_a_parent_is_as_bounded_as_a_token():
         )
 
 
+def test_of_control_characters_only_the_one_of_a_hash_has_a_place():
+    """A token of more than 36 characters is kept as a hash of 36, which begins with 1."""
+    kept = "\x01" + "0123456789ABCDEF" * 2 + "012"
+    tags = TagList(RamFlash(4))
+    run(tags.replace(1, entries(kept)))
+    assert tags.find(kept) == ("accepted", None, None) and TagList(tags.flash).find(kept)
+    for first in ("\x00", "\x02", "\x1f", "\x7f"):
+        raises(ValueError, packed, first + kept[1:], info())
+    for token in (kept[:-1], kept + "3", kept[:5] + "\x01" + kept[6:]):
+        raises(ValueError, packed, token, info())
+
+
 def test_a_block_that_is_blank_is_not_erased_again():
     flash = RamFlash(2, 1024)
     erases = []

@@ -155,6 +155,23 @@ def test_each_thing_that_the_old_form_cannot_say_makes_it_the_new_one():
     assert TagList(flash).form == 1
 
 
+def test_the_header_tells_form_widths_and_the_form_of_the_list_before():
+    """An empty list is none that was before."""
+    for image, before in ((None, 0), (old_image(), 1)):
+        tags = TagList(CutFlash(24, image))
+        for change, head in (
+            (("CARD", info(), "Local"), (2, 4, 0, before)),
+            (("CARD7", info(parent="P7"), "Local"), (2, 5, 2, 2)),
+            (("CARD", info(), ""), (1, 0, 0, 0)),
+            (("CARD", info(), "Local"), (2, 4, 0, 1)),
+        ):
+            run(tags.replace(8, [change]))
+            assert bytes(tags.flash.image[tags.base : tags.base + 8]) == b"uTAG" + bytes(head)
+        run(tags.replace(9, []))
+        run(tags.replace(10, [("CARD", info(), "Local")]))
+        assert tags.flash.image[tags.base + 7] == 0
+
+
 def test_a_token_is_found_by_its_own_kind_first_then_without_a_kind():
     tags = TagList(RamFlash(4))
     run(
@@ -235,10 +252,17 @@ def test_a_form_that_is_not_known_is_left_out_and_the_list_before_it_counts():
     run(TagList(flash).replace(2, [("B", info())]))
     base = TagList(flash).base
     head = flash.image[base : base + 24]
-    head[4] = 3
-    flash.image[base : base + 28] = head + struct.pack("<I", crc32(bytes(head)))
-    tags = TagList(flash)
-    assert tags.version == 1 and tags.find("A") and tags.find("B") is None
+    # Form and bytes of a token and of a parent; the entries have 45 bytes in any case. The form
+    # before it is 1.
+    for form, token, parent, known in (
+        (3, 0, 0, False), (3, 20, 20, False), (0, 20, 20, False), (2, 0, 40, False),
+        (2, 37, 3, False), (2, 3, 37, False), (2, 20, 20, True), (2, 36, 4, True),
+    ):  # fmt: skip
+        head[4:8] = bytes((form, token, parent, 1))
+        flash.image[base : base + 28] = head + struct.pack("<I", crc32(bytes(head)))
+        tags = TagList(flash)
+        assert tags.version == (2 if known else 1), (form, token, parent)
+        assert (tags.find("A") is None) is known and (tags.find("B") is None) is not known
 
 
 def _update(tags):

@@ -141,7 +141,7 @@ class Faults:
         news = known is None or (lasts and not known[_PRESENT])
         if known is None:
             self._found[cause] = [info, now, lasts, False, False]
-        elif news or not known[_PRESENT]:
+        elif not known[_PRESENT]:
             known[_INFO], known[_SINCE] = info, now
             known[_PRESENT], known[_RELEASED] = lasts, False
         self._act(cause)

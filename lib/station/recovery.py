@@ -66,11 +66,11 @@ class _Cut:
         # Number of its next record; None where a version without numbers has begun it.
         self.seq = 1 if uuid else None
 
-    def seen(self, at, more):
-        """Note a record of the session. `more`: its newer fields; the first one is its number."""
+    def seen(self, at, payload):
+        """Note a record of the session. Its sixth field, if there is one, is its number."""
         self.at = at
-        if self.seq and more and _whole(more[0]):
-            self.seq = max(self.seq, more[0] + 1)
+        if self.seq and len(payload) > 5 and _whole(payload[5]):
+            self.seq = max(self.seq, payload[5] + 1)
 
 
 def restore(station, journal, cause="SoftRestart", stop=False):
@@ -175,7 +175,7 @@ def _find_cut(station, journal):
             running[number] = _Cut(*payload[:7])
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
-            session.seen(payload[3], payload[5:6])
+            session.seen(payload[3], payload)
             for item in payload[4]:
                 if item[:2] == [measurands.ENERGY, 0] and _whole(item[2]):
                     session.meter_wh = max(session.meter_wh, item[2])
@@ -184,7 +184,7 @@ def _find_cut(station, journal):
             running.pop(payload[0], None)
         elif kinds.is_event(kind) and payload[0] in running:
             # CHANGE, or a kind of a later version: they begin alike (store.kinds).
-            running[payload[0]].seen(payload[4], payload[5:6])
+            running[payload[0]].seen(payload[4], payload)
 
     def tolerant(*record):
         try:

@@ -54,7 +54,6 @@ class NorLog(Records):
             order = self._order[stream]
             for block in order:
                 self.next_seq = max(self.next_seq, self._base[block])
-                self._live[block] = 0
                 last = 0
                 off = DATA
                 while True:
@@ -69,7 +68,6 @@ class NorLog(Records):
                         if visit and not (
                             block == order[-1] and self.payload(block, off, False) is None
                         ):
-                            self._record(block, off)
                             visit(stream)
                     off += size
                 if block == order[-1]:
@@ -80,13 +78,11 @@ class NorLog(Records):
         off = DATA
         clean = True
         if last:
-            self._record(block, last)
+            clean = self.payload(block, last, False) is not None
             off = last + self.size
-            if self.payload(block, last, False) is None:
-                clean = False
-                if not is_dead(self.flags):
-                    self._program_flags(block, last, 0)
-                    self._live[block] -= self.size
+            if not clean and not is_dead(self.flags):
+                self._program_flags(block, last, 0)
+                self._live[block] -= self.size
         if clean and self._blank(block, off):
             self._pos[stream] = off
         else:

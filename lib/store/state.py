@@ -113,7 +113,7 @@ class StateLog:
     def _settle_state(self, newest):
         """Supersede the record that the newest one replaces, if a power cut prevented that."""
         log = self.log
-        if newest and log.find(STATE, newest):
+        if log.find(STATE, newest):
             kind, entry = log.kind, self._load(log.block, log.off)
             if entry:
                 for block, off, _ in self._matching(kind, entry[0]):
