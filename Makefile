@@ -40,11 +40,11 @@ frozen: $(READY) ## a 32-bit MicroPython for this computer with the application 
 	$(PY) tools/frozen.py $(ARGS)
 
 # Images for esptool: partition table, file system, application slot.
-image: $(READY) ## image files for your own esptool (BOARD=name)
+image: $(READY) ## image files for your own esptool (BOARD=name; base image: ARGS='--layout romfs')
 	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(ARGS)
 
 # An update: build/BOARD/ as one file, signed if there is a KEY.
-bundle: build ## an update for the air (BOARD=name KEY=sign.pem)
+bundle: build ## an update for the air (BOARD=name KEY=sign.pem; base image: FORMAT=romfs)
 	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
 
 # Not echoed: SET may hold a password (KEY=? asks for it).

@@ -105,7 +105,10 @@ def openssl(*args, data=None):
 
 
 def new_key(path, rsa=None):
-    """Make a private key. Only the person who signs needs it."""
+    """Make a private key. Only the person who signs needs it. BundleError if the file is there:
+    with the old key gone, no charger that knows it would take an update again."""
+    if pathlib.Path(path).exists():
+        raise BundleError(f"{path} is there already: a key is never overwritten")
     if rsa:
         kind = ["-algorithm", "RSA", "-pkeyopt", f"rsa_keygen_bits:{rsa}"]
     else:

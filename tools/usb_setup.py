@@ -5,7 +5,7 @@
     usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=? MaxCurrent=16 \\
         CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=?
 
-A value of `-` is asked for. The values are checked here, then by the charger, which keeps them and
+A value of `?` is asked for. The values are checked here, then by the charger, which keeps them and
 restarts. This stops the program of the charger: not while a car charges.
 """
 
@@ -27,6 +27,7 @@ BAUD = termios.B115200
 ANSWER_S = 20
 _CHUNK = 128  # bytes at once: a UART of the chip has no flow control
 _CA_FILE = "ca.pem"
+_EXAMPLE = "make setup PORT=/dev/ttyUSB0 SET='WifiSsid=Garage WifiPassword=?'"
 
 
 class Trouble(Exception):
@@ -130,10 +131,13 @@ def apply(run, values, ca=None):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
-    parser.add_argument("port", metavar="PORT")
+    parser.add_argument("port", metavar="PORT", nargs="?")
     parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of wss://")
-    parser.add_argument("settings", nargs="+", metavar="Key=Value", help="Key=? asks for it")
+    parser.add_argument("settings", nargs="*", metavar="Key=Value", help="Key=? asks for it")
     args = parser.parse_args(argv)
+    if not args.settings or "=" in args.port:
+        print("setup: name port and settings, such as " + _EXAMPLE, file=sys.stderr)
+        return 2
     try:
         values = pairs(args.settings, getpass.getpass)
         ca = args.ca.read_text() if args.ca else None

@@ -23,7 +23,9 @@ def main(names):
                 print("  NOT RUN: %s" % exc)
                 continue
             except AssertionError as exc:
-                print("  ended: %s" % str(exc).partition("\n")[0])
+                lines = str(exc).splitlines()
+                errors = [line for line in lines if "Error:" in line]
+                print("  ended: %s" % (lines[0] if lines and lines[0] else "".join(errors[-1:])))
                 continue
             for line in heap_table.text(rows):
                 print(line, flush=True)

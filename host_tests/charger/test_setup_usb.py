@@ -186,6 +186,9 @@ def test_mistakes_are_told_before_the_charger_is_stopped(tmp_path, capsys):
     ):
         assert usb.main([str(port), *words]) == 1
         assert told in capsys.readouterr().err, words
+    for words in ([], [str(port)], ["MaxCurrent=16"]):
+        assert usb.main(words) == 2
+        assert "make setup PORT=" in capsys.readouterr().err, words
     port.write_text("no terminal")
     assert usb.main([str(port), "MaxCurrent=16"]) == 1
     assert "is no serial port" in capsys.readouterr().err

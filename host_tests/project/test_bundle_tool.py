@@ -26,6 +26,9 @@ def test_from_a_directory_to_a_signed_bundle_and_back(tmp_path):
     code, line = tool("newkey", tmp_path / "key.pem")
     assert code == 0 and line.startswith("p256 ")
     assert tool("public", tmp_path / "key.pem") == (0, line)
+    code, said = tool("newkey", tmp_path / "key.pem")
+    assert code == 1 and "never overwritten" in said
+    assert tool("public", tmp_path / "key.pem") == (0, line)
     (tmp_path / "update.pub").write_text(line)
     for format in ("lfs2", "romfs"):
         out = tmp_path / ("bundle." + format)

@@ -43,7 +43,7 @@ def chip(data, whole, folder):
     address 0 of its erased flash. `folder`: what MicroPython finds in its file system."""
     table = partitions.from_binary(whole[partitions.TABLE_AT :][: partitions.TABLE_SIZE])
     (data / "flash.bin").write_bytes(whole + b"\xff" * (4 * MB - len(whole)))
-    about = {"version": [*MICROPYTHON], "chip": "ESP32", "partitions": []}
+    about = {"version": [*MICROPYTHON], "machine": "", "partitions": []}
     (data / "about.json").write_text(json.dumps(about))
     vfs = partitions.find(table, "vfs")
     where = [data / "flash.bin", vfs.offset, vfs.size, data / "about.json"]
