@@ -9,6 +9,7 @@ import subprocess
 
 import frozen
 import pytest
+from bench import Bench
 from compiled import directories
 from firmware_files import DIAGNOSTICS, diagnostics, statuses
 from hal import memory
@@ -297,5 +298,20 @@ def test_a_central_system_that_does_not_say_goodbye_does_not_fail_the_file():
                 await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded")
             finally:
                 server.stop()
+
+    _play(play())
+
+
+def test_a_quarter_of_an_hour_without_a_network_leaves_sockets_enough():
+    """Each attempt without a network kept its socket, and after ten no more could be had."""
+
+    async def play():
+        async with Bench(heap_image="base", firmware=directories()) as b:
+            await b.boot()
+            await b.do("network", up=False)
+            await b.advance(900)
+            count = len(b.csms.connections)
+            await b.do("network", up=True)
+            await b.until(lambda: len(b.csms.connections) > count, 200, "it is back")
 
     _play(play())
