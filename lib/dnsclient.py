@@ -54,10 +54,10 @@ def _coded(name):
     for label in name.rstrip(".").split("."):
         part = label.encode()
         if not 0 < len(part) < 64:
-            raise ValueError("no host name: %s" % name)
+            raise ValueError("no host name: %r" % name)
         out += bytes((len(part),)) + part
     if len(out) > 254:
-        raise ValueError("no host name: %s" % name)
+        raise ValueError("no host name: %r" % name)
     return out + b"\0"
 
 

@@ -48,7 +48,7 @@ def signed(data, key):
     """The bytes of an update, signed by the file `key`."""
     head = bundle.verify(data)
     image = data[HEADER:]
-    return bundle.wrap(image, head.version, head.board, head.format, head.block, key)
+    return bundle.wrap(image, head.version, head.board, head.format, head.block, key, head.base)
 
 
 def sign(folder, key, known=KNOWN):

@@ -123,8 +123,8 @@ class UlpGuard:
             begun = ticks_ms()
             while mem[_BUSY] & 0xFFFF:
                 if ticks_diff(ticks_ms(), begun) > _WINDOW_MS:
-                    self.stop()
                     self.fail("the ULP does not give the converter back")
+                    self.stop()
                     return
 
     def give(self):
@@ -148,9 +148,16 @@ class UlpGuard:
     # -- the program -----------------------------------------------------------------------
 
     def stop(self):
-        """No wake-up after this one: the window that runs ends within 8 ms."""
+        """No wake-up after this one. The window that runs has ended when this returns, 8 ms at
+        most: from now on `take` asks nobody, and a reading in a conversion of the ULP's hangs it
+        until the power is cut."""
+        mem = self.mem
         self.running = False
-        self.mem[_STATE0] &= ~_TIMER_EN & 0xFFFFFFFF
+        mem[_REQ] = 1
+        mem[_STATE0] &= ~_TIMER_EN & 0xFFFFFFFF
+        begun = ticks_ms()
+        while mem[_BUSY] & 0xFFFF and ticks_diff(ticks_ms(), begun) <= _WINDOW_MS:
+            pass
 
     def begun(self):
         """The program has been started with the converter in the main program's hands."""

@@ -9,6 +9,7 @@ import subprocess
 
 import frozen
 import pytest
+from bench import Bench
 from compiled import directories
 from firmware_files import DIAGNOSTICS, diagnostics, statuses
 from hal import memory
@@ -275,5 +276,42 @@ def test_a_file_over_https_waits_for_the_cars_end_and_closes_the_line_for_the_ti
                 assert b.logged("log sent")
             finally:
                 server.stop()
+
+    _play(play())
+
+
+def test_a_central_system_that_does_not_say_goodbye_does_not_fail_the_file():
+    """The memory of its TLS is there only after the 5 s that it has for that: the upload was given
+    up before."""
+    import certs
+    from file_servers import HttpServer
+
+    async def play():
+        async with SecureBench(**secure(heap_image="base", firmware=directories())) as b:
+            await b.boot()
+            server = await HttpServer(b.csms.count, certs.server_context("server")).start()
+            try:
+                where = server.url.replace("127.0.0.1", "localhost") + "/"
+                await diagnostics(b, where, retries=0)
+                await b.advance(0.5)
+                b.csms.connections[0].mute = True
+                await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded")
+            finally:
+                server.stop()
+
+    _play(play())
+
+
+def test_a_quarter_of_an_hour_without_a_network_leaves_sockets_enough():
+    """Each attempt without a network kept its socket, and after ten no more could be had."""
+
+    async def play():
+        async with Bench(heap_image="base", firmware=directories()) as b:
+            await b.boot()
+            await b.do("network", up=False)
+            await b.advance(900)
+            count = len(b.csms.connections)
+            await b.do("network", up=True)
+            await b.until(lambda: len(b.csms.connections) > count, 200, "it is back")
 
     _play(play())

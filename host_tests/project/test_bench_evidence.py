@@ -375,3 +375,12 @@ def test_the_example_of_the_page_is_understood():
     (row,) = [row for row in PAGE.split("\n") if "bench_on_chip.py esp32" in row]
     args = command.parse(shlex.split(row)[2:])
     assert (args.board, args.s2, args.relay_at, args.pilot_at) == (NAME, 21, 18, 19)
+
+
+def test_a_damaged_answer_is_a_trouble_so_that_the_outputs_are_made_safe_all_the_same():
+    """One damaged byte in the answer of safe() ended the run without the reset of the chip."""
+    dut = object.__new__(line.RawLine)
+    dut.name = "the chip under test"
+    dut.finish = lambda seconds: "\n%s[0, 1\x00, 0, 1]\n" % line.TAG
+    with pytest.raises(Trouble, match="damaged"):
+        dut.finish_value(1)

@@ -11,9 +11,10 @@ import build
 import pytest
 import ulp_asm as tool
 import ulp_pilots as pilots
+from hal_modules import hal_module
 from tools_paths import ROOT
 from tools_paths import tool as program_of
-from twin.rtc import MEAS_START1, OUT, START_FORCE, Rtc
+from twin.rtc import MEAS_START1, OUT, SLOW_MEM, START_FORCE, Rtc
 from twin.ulp import MODELS, NAMES, decode
 from variants import ULP
 
@@ -403,3 +404,41 @@ def test_flipped_bits_never_leave_it_closed_without_a_trace():
     print("of %d flipped bits: %s" % (FLIPS, seen))
     assert set(seen) <= {"works", "opens", "stands still", "kept", "blind"}
     assert seen["works"] > FLIPS // 3 and seen.get("blind", 0) < FLIPS // 6
+
+
+def test_after_a_stop_a_reading_meets_no_window_of_the_ulp():
+    """`stop` once returned in the middle of a window, and `take` asks a stopped ULP nothing: a
+    reading of the thermometer then hung the ULP until the power was cut."""
+    names = hal_module("ulp_guard")
+    scene = pilots.Scene(SEED)
+
+    class Memory:
+        def __getitem__(self, address):
+            scene.pass_us(20)
+            slow = address >= SLOW_MEM
+            return scene.rtc.mem[address - SLOW_MEM >> 2] if slow else scene.rtc.get(address)
+
+        def __setitem__(self, address, value):
+            if address >= SLOW_MEM:
+                scene.rtc.mem[address - SLOW_MEM >> 2] = value
+            else:
+                scene.rtc.set(address, value)
+
+    names["ticks_ms"] = lambda: int(scene.now / 1000)
+    guard = object.__new__(names["UlpGuard"])
+    guard.mem, guard._users = Memory(), 0
+    scene.ask(25)
+    stops = 0
+    for _ in range(40):
+        scene.take()
+        scene.give()
+        scene.pass_us(scene.random.uniform(300, 3000))
+        stops += bool(scene.get(pilots.BUSY))
+        guard.running = True
+        guard.stop()
+        guard.take()
+        scene._read()
+        guard._users = 0
+        scene.put(pilots.REQ, 0)
+        scene.rtc.start(pilots.ENTRY)
+    assert stops > 20, "it was in a window"

@@ -118,6 +118,10 @@ class _TlsSocket(io.IOBase):
 
     def close(self):
         self._real.close()
+        # After a handshake that failed the real one has let go of the socket below, unclosed
+        # (extmod/modtls_mbedtls.c, ssl_check_async_handshake_failure). A chip's socket has a
+        # finaliser, and the next collection closes it; ours has none.
+        self._sock.close()
 
     def setblocking(self, flag):
         self._real.setblocking(flag)

@@ -114,6 +114,22 @@ def test_tls_is_checked_against_the_name_and_given_all_files():
     with_files(look)
 
 
+def test_no_handshake_begins_once_a_car_charges():
+    """The gate was asked only at the beginning of an attempt. The name server may take seconds,
+    and each root that is tried one more: a handshake of 0.6 s met a closed contactor."""
+
+    def look():
+        bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
+        gate = [True, False]
+        bench.resolver.allowed = lambda: gate.pop(0)
+        bench.dialer._config.next_ca = lambda tried: tried < 13
+        bench.refuse = ValueError("The certificate is not correctly signed by the trusted CA")
+        exc = raises(ValueError, bench.attempt)
+        assert "charges" in str(exc) and len(bench.opened) == 1, bench.opened
+
+    with_files(look)
+
+
 def test_without_tls_there_is_no_context():
     bench = Bench("ws://csms.example/ocpp")
     opened, _ = bench.attempt()

@@ -283,3 +283,9 @@ def test_a_name_that_is_not_there_is_asked_for_once():
 
     raises(dnsclient.NoSuchName, lambda: asked(reply))
     assert len(server) == 1
+
+
+def test_an_alias_that_is_no_name_writes_no_line_of_its_own_into_the_log():
+    """The text of this error is logged, and the alias is the name server's."""
+    exc = raises(ValueError, lambda: dnsclient.question("a..\n9.999 E evse: all is well", 1))
+    assert "\n" not in str(exc)

@@ -82,9 +82,10 @@ class Central:
         """End the connection, and make none until `come_back`: its memory is free then."""
         self._aside = True
         await self.connection.restart(reason)
-        while self.connection.connected:
+        # Not `connected`: after that the central system has 5 s for its own goodbye, and an
+        # attempt that is under way has its socket, too.
+        while not self.connection.gated:
             await asyncio.sleep(_ASIDE_S)
-        await asyncio.sleep(_ASIDE_S)  # the socket is closed after that
 
     def come_back(self):
         """Connect again after `stand_aside`."""

@@ -130,6 +130,9 @@ class Dialer:
         config = self._config
         context = None
         if target.secure:
+            if not self._resolver.allowed():
+                # Since the attempt began: looking up the name and trying other roots take seconds.
+                raise ValueError("a car charges: TLS has to wait")
             gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 

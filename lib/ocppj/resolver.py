@@ -29,7 +29,7 @@ class Resolver:
 
     def __init__(self, lookup, allowed=lambda: True):
         self._lookup = lookup
-        self._allowed = allowed
+        self.allowed = allowed
         # host: [address, ticks of the last answer, ticks of the last failure, TTL in ms]
         self._found = {}
         self._asking = {}  # host: Event, while a task asks
@@ -45,7 +45,7 @@ class Resolver:
         """
         while True:
             entry = self._found.get(host)
-            if entry and (self._good(entry, fresh) or not self._allowed()):
+            if entry and (self._good(entry, fresh) or not self.allowed()):
                 return entry[0]
             if host not in self._asking:
                 return await self._ask(host, port)

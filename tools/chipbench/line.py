@@ -139,7 +139,10 @@ class RawLine:
     def finish_value(self, seconds):
         for text in reversed(self.finish(seconds).splitlines()):
             if text.startswith(TAG):
-                return json.loads(text[len(TAG) :])
+                try:
+                    return json.loads(text[len(TAG) :])
+                except ValueError:
+                    raise Trouble("what %s says is damaged: look at the cable" % self.name)
         raise Trouble("the program on %s gave no figure" % self.name)
 
     def interrupt(self):

@@ -354,6 +354,9 @@ class socket(io.IOBase):
         twin_state.clock.entered()
         net = self._net
         if not net.joined:
+            # asyncio.open_connection() closes nothing then: a chip's socket is closed by its
+            # finaliser in the next collection, ours has none.
+            self._release()
             raise OSError(errno.EHOSTUNREACH)
         if self._stream and not self._memory:
             self._hold("tcp")
