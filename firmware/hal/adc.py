@@ -28,11 +28,12 @@ _INTERCEPT_UV = const(142000)  # voltage of a count of 0 on an ESP32; other chip
 
 class PilotAdc:
     """`board`: the profile. After `window()`: `gap_ms`, `now_ms` of that window. `gate`: where the
-    converter has a second owner, hal.ulp_guard.UlpGuard: every reading is between its `take()` and
-    its `give()`."""
+    converter has a second owner, hal.ulp_guard.UlpGuard: it samples, and every other reading is
+    between its `take()` and its `give()`."""
 
     def __init__(self, board, gate=None):
         self._gate = gate
+        self._sample = gate.sample if gate else burst.sample
         self._buf = array("H", bytes(2 * _BUFFER))
         self._adcs = []
         self._pps = []
@@ -72,14 +73,9 @@ class PilotAdc:
         self.gap_ms = self.age_ms(index)
         self._starts[index] = start
         self._skips[index] = self._skipped_ms
-        gate = self._gate
-        if gate:
-            gate.take()
-        n = burst.sample(
+        n = self._sample(
             self._adcs[index], self._buf, _LONG_WINDOW_US if ma > _LONG_ABOVE_MA else _WINDOW_US
         )
-        if gate:
-            gate.give()
         plateau = self._plateaus[index]
         plateau.measure(self._buf, n)
         self.now_ms = ticks_ms()

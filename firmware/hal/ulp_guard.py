@@ -15,6 +15,7 @@ its own address in the upper half, below 2**30 as long as the program has less t
 
 Registers: ESP-IDF, components/soc/esp32/register/soc/rtc_io_reg.h, rtc_cntl_reg.h."""
 
+import burst
 import machine
 from evse_base import const, ticks_diff, ticks_ms
 
@@ -135,6 +136,13 @@ class UlpGuard:
             mem = self.mem
             mem[_TURN] = turn
             mem[_REQ] = 0
+
+    def sample(self, adc, buf, us):
+        """As burst.sample(), with the converter in the main program's hands."""
+        self.take()
+        n = burst.sample(adc, buf, us)
+        self.give()
+        return n
 
     def beat(self):
         """The heartbeat: only from code that has just seen a healthy tick and living tasks."""

@@ -4,6 +4,7 @@
 that hold something else."""
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -158,20 +159,19 @@ def test_a_tag_wants_everything(tmp_path, monkeypatch):
     assert not (out / "old.bin").exists()
 
 
-def test_a_base_image_of_another_chip_or_too_large_is_refused(tmp_path):
-    app = {}
+def test_a_base_image_of_another_chip_is_refused(tmp_path):
+    app = {}  # not looked at: the base image is, first
     path = tmp_path / "base.bin"
     path.write_bytes(release_kit.base_image("esp32s2"))
     with pytest.raises(ReleaseError, match="is for ESP32-S2, the board has ESP32"):
-        images.complete(app, "esp32", path)
-    path.write_bytes(release_kit.base_image() + bytes(0x1F0000))
-    with pytest.raises(ReleaseError, match="too large for the partition"):
         images.complete(app, "esp32", path)
 
 
 @pytest.mark.skipif(not tool("make"), reason="NOT RUN: make is missing")
 def test_make_passes_its_words_on():
     command = ["make", "-n", "-o", ".venv/.ready", "release", "BASE=b", "TAG=v1", "KEY=k", "OUT=o"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    # `make test` hands its own options on by these.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
     words = "tools/release.py --base b --tag v1 --key k -o o"
     assert done.stdout.strip().endswith(words), done.stdout + done.stderr

@@ -21,7 +21,8 @@ def answer(question, find):
     if len(question) < _HEAD + 5 or question[2] & 0x80:
         return None
     name, behind = name_of(question)
-    address = find(name)
+    # An address is no name: a name server says that there is no such name.
+    address = None if name.replace(".", "").isdigit() else find(name)
     head = bytes(question[:2]) + (b"\x81\x80" if address else b"\x81\x83")
     head += b"\0\1" + (b"\0\1" if address else b"\0\0") + bytes(4)
     out = head + bytes(question[_HEAD:behind])

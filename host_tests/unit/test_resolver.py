@@ -131,3 +131,11 @@ def test_only_a_few_names_are_remembered_and_the_oldest_goes():
         names.address("host%d" % i)
     known = [names.resolver.known("host%d" % i) for i in range(resolver.MOST + 1)]
     assert known == [False] + [True] * resolver.MOST
+
+
+def test_an_address_is_asked_of_nobody():
+    """A time server that was set by its address was looked up as a name, and not found."""
+    names = Names()
+    for host in ("192.168.1.10", "fe80::1"):
+        assert names.address(host) == host
+    assert names.asked == []

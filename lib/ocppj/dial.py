@@ -8,21 +8,11 @@ import gc
 from evse_base import log
 from evse_base import IN_PLACE, MICROPYTHON, release
 
-from .resolver import UnknownHost
+from .resolver import is_address, UnknownHost
 
 if not IN_PLACE:
     # Read from files now: later, when they are needed, a car may charge.
     from . import failure, handshake, tls, url  # noqa: F401
-
-
-def is_address(host):
-    """True for an IPv4 or IPv6 literal: nothing to resolve."""
-    if ":" in host:
-        return True
-    for char in host:
-        if char not in "0123456789.":
-            return False
-    return True
 
 
 def resolve(host, port):

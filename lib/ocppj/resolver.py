@@ -22,6 +22,16 @@ class UnknownHost(Exception):
     status = 0  # as a HandshakeError without an answer
 
 
+def is_address(host):
+    """True for an IPv4 or IPv6 literal: nothing to resolve."""
+    if ":" in host:
+        return True
+    for char in host:
+        if char not in "0123456789.":
+            return False
+    return True
+
+
 class Resolver:
     """lookup: fn(host, port) -> address as text, or a coroutine for it or for (address, seconds
     for which it holds); OSError without one.
@@ -39,10 +49,13 @@ class Resolver:
         return host in self._found
 
     async def address(self, host, port, fresh=False):
-        """An address of `host`. fresh: the one remembered did not answer: ask if that is allowed.
+        """An address of `host`; an IPv4 or IPv6 literal is one. fresh: the one remembered did not
+        answer: ask if that is allowed.
 
         Raises OSError if none is known.
         """
+        if is_address(host):
+            return host  # a name server knows no such name
         while True:
             entry = self._found.get(host)
             if entry and (self._good(entry, fresh) or not self.allowed()):
