@@ -38,7 +38,7 @@ OPEN_MS = const(20)  # between two looks while every contactor is open
 _BEHIND_MS = const(120)
 # After so many ticks more, 3 s, the chip is reset, if the watchdogs have not done it.
 _CLOCKLESS = const(300)
-# The sum of gaps beyond GAP_MS while closed, less 1 ms for each tick (a tenth of the time). Gaps
+# The sum of gaps beyond GAP_MS while closed, less a tenth of the time that passes on time. Gaps
 # of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms five
 # times a second never open. A single gap of this length is a case for the watchdog.
 _LATE_MS = const(1000)
@@ -175,6 +175,7 @@ class Tick:
                 if evse.closed:
                     if gap > GAP_MS:
                         self._late_ms += gap - GAP_MS
+                        since = 0  # no time without lateness
                     if gap > GAP_MS or (count > 1 and mine and evse.in_doubt):
                         # After a stall, or when the next turn is too far away, there is no
                         # time for another tick: the second of the two windows is taken now.
@@ -184,9 +185,12 @@ class Tick:
         if ticks_diff(ticks_ms(), now) > every:
             self.overruns += 1
         if closed:
-            if self._late_ms:
-                self._late_ms -= 1
-                if self._late_ms > _LATE_MS and not self._guarded:
+            late = self._late_ms
+            if late:
+                # Time counts, not ticks: 10 ms without lateness take 1 ms of it away.
+                late -= since // PERIOD_MS if since > PERIOD_MS else 1
+                self._late_ms = late if late > 0 else 0
+                if late > _LATE_MS and not self._guarded:
                     self._late_ms = 0
                     self.open_all("TickFailed")
         elif not self.relaxed:

@@ -21,7 +21,6 @@ import frozen
 import heap_causes
 import memory_budget
 import memory_run
-import twin_growth
 
 
 OFFLINE_S = 3600
@@ -94,13 +93,9 @@ def measured():
         return
     columns = []
     for features, tls in (("all", False), ("named", True)):
-        # On a chip mbedTLS has memory of its own; offline there is no such line.
-        line = twin_growth.measure_tls(interpreter) if tls else 0
-        run = memory_run.situations(features, ROOMY, tls, OFFLINE_S, interpreter)
-        seen = asyncio.run(run)
-        columns.append(
-            [(name, seen[name][0] - (0 if "offline" in name else line)) for name in seen]
-        )
+        heap = str(footprint.PLAIN_ESP32)
+        seen = asyncio.run(memory_run.situations(features, heap, tls, OFFLINE_S, interpreter))
+        columns.append([(name, seen[name][0]) for name in seen])
     print("frozen, 32 bit, measured (of %d bytes on a plain ESP32):" % footprint.PLAIN_ESP32)
     print("  %8s %10s" % ("all, ws", "named, wss"))
     for (name, whole), (_, named) in zip(*columns):

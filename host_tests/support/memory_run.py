@@ -12,7 +12,7 @@ from bench import Bench
 from secure import SecureBench, secure
 from tools_paths import ROOT
 from twin.host import load_board
-from twin.run_heap import HEAP_GROWTH_32, HEAP_GROWTH_64
+from twin.run_heap import HEAP_GROWTH_64
 
 # Quiet time is taken in such steps: an hour offline would take a minute else.
 GRID_MS = 1000  # below the 2 s in which watched tasks have to show themselves
@@ -22,12 +22,14 @@ SOFT_PAUSE_S = 1200
 
 def options(features="all", heap="400k", tls=False, board="esp32_devkitc", frozen=None, **more):
     """Arguments of Bench (SecureBench for TLS) for a charger that runs from ROM, or `frozen`
-    (path of the interpreter that has it)."""
-    made = {"board": dict(load_board(board), features=features), "heap": heap, **more}
+    (path of the interpreter that has it: then `heap` is the size of a heap that the twin has no
+    part of)."""
+    made = {"board": dict(load_board(board), features=features), **more}
     if frozen:
-        made.update(frozen=frozen, firmware=[_start()])
+        made.update(frozen=frozen, firmware=[_start()], heap_image="base")
+        made["options"] = {**made.get("options", {}), "gc_size": int(heap)}
     else:
-        made["rom"] = compiled.rom()
+        made.update(rom=compiled.rom(), heap=heap)
     return secure(**made) if tls else made
 
 
@@ -48,7 +50,7 @@ def bench(tls=False, **wanted):
 async def look(b):
     """(bytes taken by the firmware, largest free block) after a collection."""
     heap = await b.twin.heap()
-    growth = HEAP_GROWTH_32 if b.twin.frozen else HEAP_GROWTH_64
+    growth = 0 if b.twin.frozen else HEAP_GROWTH_64
     return heap["taken"] - growth, heap["largest"]
 
 

@@ -89,7 +89,9 @@ def interpreter():
 
 
 def _bench(program, heap, seed, **options):
-    kept = {"heap_reserve": OWN[4 if program else 8], "history": 40, **options}
+    kept = {"history": 40, **options}
+    if not program:
+        kept["heap_reserve"] = OWN[8]  # there the twin lives in the same heap
     wanted = {"heap": str(heap), "seed": seed, "settings": dict(SETTINGS), "options": kept}
     if program:
         return Bench(**program_options(frozen=program, **wanted))
@@ -254,8 +256,6 @@ class Heap:
 
     async def look(self):
         b = self.life.b
-        if b.twin.frozen:
-            await b.twin.collect(COLLECT_EVERY)  # a reset has set it back
         await b.advance(30)
         if (await b.status())["ocpp"]:
             found = await b.twin.heap()

@@ -27,6 +27,11 @@ PHYSICAL = (
 CAUSES = {"pwron": "power", "hard": "cpu", "wdt": "twdt", "deepsleep": "deepsleep", "soft": "soft"}
 
 
+def _divided_heap():
+    """True where the chip's program has areas of its own: a `heap_image` was asked for."""
+    return chip_heap is not None and chip_heap.gc()[3] > 0
+
+
 class Control:
     """heap_reserve: bytes of free heap that are the twin's own."""
 
@@ -74,7 +79,7 @@ class Control:
             answer.update(_status16(charger, connector))
         # The free heap that the firmware sees includes the reserve of the twin.
         answer["heap_free"] = None
-        if chip_heap:
+        if _divided_heap():
             answer["heap_free"] = chip_heap.gc()[1]
         elif MICROPYTHON:
             gc.collect()
@@ -209,7 +214,7 @@ class Control:
         that left out (`free`). How the free pieces lie is printed by the interpreter."""
         if not MICROPYTHON:
             raise ValueError("this interpreter counts no heap")
-        if chip_heap:
+        if _divided_heap():
             return self._divided(cmd), None
         own = own_bytes() - self._own_at_first if self._limit else 0
         gc.collect()

@@ -57,7 +57,7 @@ ROMFS = b"\xaa\x50\x01\x8f"
 MPY_HEAP = 4 * 1024 * 1024  # where no limit is asked for
 TWIN_HEAP = 768 * 1024  # room for the twin beside a limited firmware heap; more makes GC slow
 TWIN_HEAP_DIVIDED = 4 * 1024 * 1024  # the same where the chip's heap is beside it
-TWIN_HEAP_32 = 352 * 1024  # the same of an interpreter that has the application frozen in
+TWIN_HEAP_32 = 448 * 1024  # the same of an interpreter that has the application frozen in
 
 # The last line of micropython.mem_info(), in blocks of the heap: four words of the machine.
 _PIECE = re.compile(r"max free sz: (\d+)")
