@@ -157,15 +157,15 @@ class UlpGuard:
 
     def stop(self):
         """No wake-up after this one. The window that runs has ended when this returns, 8 ms at
-        most: from now on `take` asks nobody, and a reading in a conversion of the ULP's hangs it
+        most: after that `take` asks nobody, and a reading in a conversion of the ULP's hangs it
         until the power is cut."""
         mem = self.mem
-        self.running = False
         mem[_REQ] = 1
         mem[_STATE0] &= ~_TIMER_EN & 0xFFFFFFFF
         begun = ticks_ms()
         while mem[_BUSY] & 0xFFFF and ticks_diff(ticks_ms(), begun) <= _WINDOW_MS:
             pass
+        self.running = False  # last: meanwhile the tick may want the converter
 
     def begun(self):
         """The program has been started with the converter in the main program's hands."""

@@ -109,6 +109,8 @@ class Transfers:
         try:
             if aside:
                 await asyncio.sleep(_TOLD_S)
+                if not self._unoccupied():
+                    raise TransferFailed(_CAME)  # the line stays: it could not be made again
                 await self.line.stand_aside("its memory is needed for a file over https")
                 reason = memory.lacks("tls") if self._unoccupied() else _CAME
                 if reason:

@@ -315,3 +315,25 @@ def test_a_quarter_of_an_hour_without_a_network_leaves_sockets_enough():
             await b.until(lambda: len(b.csms.connections) > count, 200, "it is back")
 
     _play(play())
+
+
+def test_a_car_that_comes_before_the_line_is_closed_keeps_it():
+    """It was closed all the same, and the session went unheard until its end."""
+    import certs
+    from file_servers import HttpServer
+
+    async def play():
+        async with SecureBench(**secure(heap_image="base", firmware=directories())) as b:
+            await b.boot()
+            server = await HttpServer(b.csms.count, certs.server_context("server")).start()
+            try:
+                where = server.url.replace("127.0.0.1", "localhost") + "/"
+                await diagnostics(b, where, retries=0)
+                await b.advance(0.5)
+                await b.do("plug")
+                await statuses(b, DIAGNOSTICS, "Uploading", "UploadFailed")
+                assert len(b.csms.connections) == 1
+            finally:
+                server.stop()
+
+    _play(play())

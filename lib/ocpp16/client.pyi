@@ -5,13 +5,13 @@ from typing import Any
 class Ocpp16:
     package: str
     schema: Any
-    transactions: Any
     station: Any
     settings: Any
     clock: Any
     profiles: Any
     boot: int
     status: Any
+    transactions: Any
     firmware: Any
     passing: bool
     def __init__(
