@@ -119,6 +119,8 @@ def parse(data, number, name):
         # One that was too long for a packet says so: what is there counts.
         if not data[2] & 2:
             raise BadAnswer("an answer that is cut")
+    if data[2] & 2 and not found and not aliases:
+        raise BadAnswer("an answer that is cut")  # this is no word about the name
     return _follow(asked, found, aliases)
 
 

@@ -192,7 +192,9 @@ class Flasher:
         data = firmware.with_table(table)
         app = self.build()
         settings = dict(settings)
-        settings.setdefault("SetupKey", label_files.draw())
+        if found.unit:
+            # Else no label can be made, and a key that nobody reads would keep the lamp dark.
+            settings.setdefault("SetupKey", label_files.draw())
         config = {"config.json": json.dumps({"settings": settings}).encode()}
         try:
             made = image.images(app, layout, config)
@@ -223,9 +225,9 @@ class Flasher:
         line = seriallink.open_line(self._port)
         if not seriallink.pulse_reset(line):  # so that no line of its start is missed
             self.say("press the board's reset button now")
+        self._label(found, settings.get("SetupKey"))
         if not module.certain(found, firmware.kind):
             line = self._restarted(line)
-        self._label(found, settings["SetupKey"])
         return line
 
     def _asked(self, found, kind):
@@ -284,7 +286,7 @@ class Flasher:
             )
 
     def _label(self, found, secret):
-        if not found.unit:
+        if not found.unit or not secret:
             return
         name, key = label_files.network(found.unit, secret)
         made = label_files.write(name, key)

@@ -140,9 +140,10 @@ class UlpGuard:
     def sample(self, adc, buf, us):
         """As burst.sample(), with the converter in the main program's hands."""
         self.take()
-        n = burst.sample(adc, buf, us)
-        self.give()
-        return n
+        try:
+            return burst.sample(adc, buf, us)
+        finally:
+            self.give()
 
     def beat(self):
         """The heartbeat: only from code that has just seen a healthy tick and living tasks."""

@@ -150,6 +150,8 @@ def test_an_answer_that_was_too_long_counts_as_far_as_it_goes():
     cut = answer(ADDRESS, count=9, flags=b"\x83\x80")
     assert parse(cut)[0] == "192.0.2.7"
     assert "cut" in refused(answer(ADDRESS, count=9))
+    # Without any record it says nothing about the name: it is asked again.
+    assert "cut" in refused(answer(flags=b"\x83\x80"))
 
 
 def test_any_byte_may_be_wrong_and_only_the_clients_own_exceptions_come_out():
