@@ -30,6 +30,8 @@ from slots import BLOCK, HEADER, bundle  # noqa: E402
 from slots import keys as signing  # noqa: E402
 from store.ramflash import RamFlash  # noqa: E402
 
+# Of the application, in the base image already (boards/micropython/MICROEVSE/manifest.py).
+FROZEN = "lib/microdot/"
 # Slots of the 4 MB partition tables; the last block is the record. If both slots are in one ROMFS,
 # its head takes another block.
 ROOM = {"lfs2": 0xA0000 - BLOCK, "romfs": 0xA0000 - 2 * BLOCK}
@@ -83,7 +85,9 @@ def lfs2(content):
 
 
 def romfs(content):
-    """A ROMFS image of {place: bytes}."""
+    """A ROMFS image of {place: bytes}, without what the base image has frozen in: a slot comes
+    first on the module path, and from there loading it would be a long stall."""
+    content = {place: data for place, data in content.items() if not place.startswith(FROZEN)}
     image = importlib.import_module("romfs").pack(content)
     if len(image) > ROOM["romfs"]:
         raise BundleError(f"{len(image)} bytes do not fit into {ROOM['romfs']}")

@@ -10,7 +10,7 @@ there the call is made directly, and stalls."""
 import asyncio
 import sys
 
-from evse_base import IN_PLACE, release
+from evse_base import IN_PLACE, before_import, release
 
 if not IN_PLACE:
     # Read from a file now: later, when it is needed, a car may charge.
@@ -48,6 +48,7 @@ class Dns:
         none."""
         known = servers()
         if known and not host.endswith(".local"):
+            await before_import()
             import dnsclient
 
             try:

@@ -1,10 +1,14 @@
 # Listens on the port of the page, and loads the page's code for a visitor.
 # MIT license; part of microevse
 """The page is the largest part of the program and the least used. Where its code lies in flash
-and is executed there (a ROM image, a frozen build) loading it takes milliseconds and what it
-takes is heap: so it is loaded for a visitor and dropped after a while without one.
+and is executed there (a ROM image, a frozen build) it is loaded for a visitor and dropped after a
+while without one: what it takes is heap. A car may charge then. So one module is loaded after the
+other, and the timer has its turn between them.
 Where modules are copied from files it is loaded at once and stays: to read them would stall
 the chip for half a second, maybe while a car charges.
+
+Charging needs memory, too, and matters more. Where there is not enough for the page, or it runs
+out, the visitor is told so in one sentence that takes no memory, and the page's code is dropped.
 """
 
 import asyncio
@@ -16,11 +20,22 @@ import evse_base as port
 PORT = 80
 IDLE_S = 300
 LOOK_S = 1
+# Bytes that have to be free before the page's code is loaded: what it takes, and what is left for
+# messages of the central system. host_tests/charger/test_page_memory.py measures it.
+NEEDS = 20 * 1024
+# So long nobody is let in after memory has run out: a page that asks again at once would make it
+# run out again and again.
+AGAIN_MS = 60000
 # Dropped with the page; `web.login` stays: it counts the wrong passwords.
 _PAGE = (
-    "web.server", "web.view", "web.bounds", "web.events", "web.origin", "microdot",
-    "wiring",
+    "web.server", "web.view", "web.connections", "web.bounds", "web.events", "web.origin",
+    "web.answers", "microdot", "wiring",
 )  # fmt: skip
+_NO_MEMORY = (
+    b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 60\r\n"
+    b"Cache-Control: no-store\r\n\r\n"
+    b"The charger has no memory for this page just now; try again in a minute.\n"
+)
 
 
 class Door:
@@ -35,6 +50,8 @@ class Door:
         self._link = link
         self._account = None
         self._app = None
+        self._loading = False
+        self._starved = None  # ticks when memory ran out
         self._visitors = 0
         self._idle_s = 0
         self._server = None
@@ -43,7 +60,7 @@ class Door:
         """Serve until `shutdown`; may be called again after that."""
         keep = not port.IN_PLACE
         if keep:
-            self._load()
+            self._app = await self._load()
         self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
         try:
             while self._server:
@@ -65,24 +82,78 @@ class Door:
     async def _visit(self, reader, writer):
         self._visitors += 1
         try:
-            if self._app is None:
-                self._load()
-            await self._app.handle_request(reader, writer)
+            app = None if self._waits() else await self._ready()
+            if app is None:
+                await _refuse(writer)
+                return
+            await app.handle_request(reader, writer)
+            if app.starved:
+                self._starve()
         except MemoryError:
-            # Charging matters more than the page: the visitor may come again.
-            log.error("web", "no memory for the page")
-            self._drop()
-            writer.close()
+            self._starve()
+            await _refuse(writer)
         finally:
             self._visitors -= 1
 
-    def _load(self):
-        from web import login, server
+    def _waits(self):
+        if self._starved is None:
+            return False
+        if port.ticks_diff(port.ticks_ms(), self._starved) < AGAIN_MS:
+            return True
+        self._starved = None
+        return False
 
+    def _starve(self):
+        self._starved = port.ticks_ms()
+        if port.IN_PLACE:
+            self._drop()
+        log.error("web", "no memory for the page")
+
+    async def _ready(self):
+        """The page; None if there is no memory for it, or the door is closed meanwhile."""
+        while self._loading:
+            await asyncio.sleep(0.05)
+        if self._app is None and not self._waits():
+            self._loading = True
+            try:
+                gc.collect()
+                if hasattr(gc, "mem_free") and gc.mem_free() < NEEDS:
+                    raise MemoryError
+                self._app = await self._load()
+            finally:
+                self._loading = False
+            if self._server is None:
+                self._drop()
+        return self._app
+
+    async def _load(self):
+        await port.before_import()
+        from web import login
+
+        await port.before_import()
+        import microdot  # noqa: F401
+
+        await port.before_import()
+        from web import bounds, origin  # noqa: F401
+
+        await port.before_import()
+        from web import answers, events  # noqa: F401
+
+        await port.before_import()
+        from web import connections  # noqa: F401
+
+        await port.before_import()
+        from web import server
+
+        await port.before_import()
+        from wiring import fitted  # noqa: F401
+
+        await port.before_import()
         if self._account is None:
             self._account = login.from_settings(self._settings, self._clock)
-        self._app = server.make_app(self._view(), self._account, (self._link.name,))
+        app = server.make_app(self._view(), self._account, (self._link.name,))
         gc.collect()
+        return app
 
     def _drop(self):
         """Forget the page's code; a visitor who is still being served keeps his."""
@@ -90,3 +161,14 @@ class Door:
         for name in _PAGE:
             port.forget(name)
         gc.collect()
+
+
+async def _refuse(writer):
+    """Say that there is no memory, and close."""
+    try:
+        writer.write(_NO_MEMORY)
+        await writer.drain()
+        writer.close()
+        await writer.wait_closed()  # only this closes the socket
+    except OSError:
+        pass  # the visitor has left

@@ -10,95 +10,14 @@ site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPy
 microdot runs others in threads.
 """
 
-import json
-import os
-
-from microdot import Microdot, Request, Response
-
+from web import answers
 from web import login as credentials
 from web import origin
-from web.bounds import LINE_MAX, Bounded
+from web.connections import BODY_MAX, WebServer
 from web.events import Events
 
-# The largest body is a password or an idTag in JSON, but for an update, which is streamed.
-BODY_MAX = 1024
 UPDATE = "/api/v1/update"
-Request.max_content_length = 1 << 20
-Request.max_body_length = BODY_MAX
-Request.max_readline = LINE_MAX
-
-MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
 MAX_EVENTS = 2  # phones that follow live; the others ask every 5 s
-_ID_TAG_MAX = 36  # characters; 1.6 takes 20 of them, 2.0.1 all
-_ID_TAG = "idTag: 1 to %d printable ASCII characters." % _ID_TAG_MAX
-
-_SECURITY = (
-    (
-        "Content-Security-Policy",
-        "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; "
-        "form-action 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-)
-
-# URL -> file. Names never come from the URL.
-_STATIC = {
-    "/": "index.html",
-    "/app.js": "app.js",
-    "/app.css": "app.css",
-}
-
-_MESSAGES = {
-    400: ("bad_request", "The request could not be understood."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not support the method."),
-    413: ("too_large", "The request is too large."),
-    500: ("internal", "Something went wrong in the charger; its log says what."),
-    503: ("busy", "Too many connections; try again in a moment."),
-}
-_UNSET = (
-    "No password has been set, so nothing can be changed over the network. "
-    "Set WebPassword (at least %d characters) in the charger's configuration."
-    % credentials.MIN_PASSWORD
-)
-
-
-def _error(status, code=None, message=None, headers=None):
-    known = _MESSAGES.get(status, ("error", "The request failed."))
-    return (
-        {"error": code or known[0], "message": message or known[1]},
-        status,
-        headers or {},
-    )
-
-
-class WebServer(Microdot):
-    """Microdot with bounds on connections; `await start_server(host, port)` as in microdot."""
-
-    def __init__(self):
-        super().__init__()
-        self.options_handler = None  # no cross-origin requests, hence nothing to negotiate
-        self.connections = 0
-
-    async def handle_request(self, reader, writer):
-        conn = Bounded(reader, writer, Request.max_body_length)
-        self.connections += 1
-        try:
-            if self.connections > MAX_CONNECTIONS:
-                res = Response(*_error(503, headers={"Retry-After": "2"}))
-                await res.write(conn)
-            else:
-                await super().handle_request(conn, conn)
-        except OSError:
-            pass  # the client left while it was answered: nothing to do
-        finally:
-            self.connections -= 1
-            try:
-                await conn.aclose()
-            except OSError:
-                pass  # the client has closed it before
 
 
 def make_app(view, login, hosts=(), static=None):
@@ -120,37 +39,38 @@ def make_app(view, login, hosts=(), static=None):
         """None if the request carries a credential that holds, else the error to answer."""
         header = req.headers.get("Authorization")
         if header is not None:
-            return _login_error(login, login.check_basic(header, address(req)), address(req))
+            checked = login.check_basic(header, address(req))
+            return answers.login_error(login, checked, address(req))
         if not login.configured():
-            return _error(403, "no_password", _UNSET)
+            return answers.error(403, "no_password", answers.UNSET)
         if login.valid(req.cookies.get(credentials.COOKIE, "")):
             return None
-        return _error(401, "login", "Please log in.")
+        return answers.error(401, "login", "Please log in.")
 
     @app.before_request
     async def refuse(req):
         if req.path != UPDATE and req.content_length > BODY_MAX:
-            return _error(413)
+            return answers.error(413)
         refused = origin.refusal(req.method, req.headers, names)
-        return _error(*refused) if refused else None
+        return answers.error(*refused) if refused else None
 
     @app.after_request
     async def secure(req, res):
-        return _secure(res)
+        return answers.secure(res)
 
     @app.after_error_request
     async def secure_error(req, res):
-        return _secure(res)
+        return answers.secure(res)
 
     for status in (400, 404, 405, 413, 500):
-        app.error_handlers[status] = _error_handler(status)
+        app.error_handlers[status] = answers.error_handler(status)
 
     async def page(req):
         if not files:  # at the first visit, when the view knows its version
-            files.update(_static_files(folder, str(view.snapshot().get("version", ""))))
-        return _send_static(req, folder, files.get(_STATIC[req.path]))
+            files.update(answers.static_files(folder, str(view.snapshot().get("version", ""))))
+        return answers.send_static(req, folder, files.get(answers.STATIC[req.path]))
 
-    for path in _STATIC:
+    for path in answers.STATIC:
         app.get(path)(page)
 
     def state():
@@ -167,7 +87,7 @@ def make_app(view, login, hosts=(), static=None):
     @app.get("/api/v1/events")
     async def events(req):
         if len(clients) >= MAX_EVENTS:
-            return _error(503, headers={"Retry-After": "5"})
+            return answers.error(503, headers={"Retry-After": "5"})
         if req.method == "HEAD":  # there is no body that would end, and free the place
             return "", 200, {"Content-Type": "text/event-stream"}
         conn = req.sock[1]
@@ -178,10 +98,10 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post("/api/v1/login")
     async def log_in(req):
-        password = _field(req, "password")
+        password = answers.field(req, "password")
         if password is None:
-            return _error(400, message='Send {"password": "..."} as JSON.')
-        refused = _login_error(login, login.check(password, address(req)), address(req))
+            return answers.error(400, message='Send {"password": "..."} as JSON.')
+        refused = answers.login_error(login, login.check(password, address(req)), address(req))
         if refused:
             return refused
         cookie = "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d" % (
@@ -202,12 +122,12 @@ def make_app(view, login, hosts=(), static=None):
         refused = authorized(req)
         if refused:
             return refused
-        body = _body(req)
+        body = answers.body(req)
         if body is None:
-            return _error(400, message='Send {} or {"idTag": "..."} as JSON.')
+            return answers.error(400, message='Send {} or {"idTag": "..."} as JSON.')
         id_tag = body.get("idTag") or None
-        if id_tag is not None and not _is_id_tag(id_tag):
-            return _error(400, "id_tag", _ID_TAG)
+        if id_tag is not None and not answers.is_id_tag(id_tag):
+            return answers.error(400, "id_tag", answers.ID_TAG)
         return {"message": await view.start(id_tag)}
 
     def command(name):
@@ -221,98 +141,13 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post(UPDATE)
     async def update(req):
-        return await view.update(req.sock[1], req.content_length, authorized(req), _error)
+        return await view.update(req.sock[1], req.content_length, authorized(req), answers.error)
 
     @app.get("/api/v1/log")
     async def log(req):
-        return authorized(req) or (_lines(view.log_lines()), 200, {"Content-Type": "text/plain"})
+        refused = authorized(req)
+        if refused:
+            return refused
+        return answers.lines(view.log_lines()), 200, {"Content-Type": "text/plain"}
 
     return app
-
-
-def _login_error(login, result, address):
-    if result == credentials.OK:
-        return None
-    if result == credentials.UNSET:
-        return _error(403, "no_password", _UNSET)
-    if result == credentials.WAIT:
-        wait = login.wait_s(address)
-        return _error(
-            429,
-            "too_many_tries",
-            "Too many wrong passwords; try again in %d s." % wait,
-            {"Retry-After": str(wait)},
-        )
-    return _error(401, "wrong_password", "Wrong password.")
-
-
-def _secure(res):
-    for name, value in _SECURITY:
-        res.headers[name] = value
-    if "Cache-Control" not in res.headers:
-        res.headers["Cache-Control"] = "no-store"
-    return res
-
-
-def _error_handler(status):
-    async def handler(req):
-        return _error(status)
-
-    return handler
-
-
-def _body(req):
-    """The JSON object in the body, {} if there is none, or None if it is something else."""
-    if not req.body:
-        return {}
-    try:
-        body = json.loads(req.body.decode())
-    except ValueError:  # UnicodeError is one
-        return None
-    return body if isinstance(body, dict) else None
-
-
-def _field(req, name):
-    value = (_body(req) or {}).get(name)
-    return value if isinstance(value, str) else None
-
-
-def _is_id_tag(text):
-    return (
-        isinstance(text, str)
-        and 0 < len(text) <= _ID_TAG_MAX
-        and all([32 <= ord(c) < 127 for c in text])
-    )
-
-
-def _lines(lines):
-    yield ""
-    for line in lines:
-        yield line + "\n"
-
-
-def _static_files(folder, version):
-    """File name -> (name on disk, ETag); looked up once, as the files come with the firmware."""
-    files = {}
-    for name in _STATIC.values():
-        for found in (name + ".gz", name):
-            try:
-                info = os.stat(folder + "/" + found)
-            except OSError:
-                continue
-            files[name] = (found, '"%x-%x-%s"' % (info[6], int(info[8]), version))
-            break
-    return files
-
-
-def _send_static(req, folder, file):
-    if file is None:
-        return _error(404)
-    name, etag = file
-    headers = {"ETag": etag, "Cache-Control": "no-cache"}
-    if req.headers.get("If-None-Match") == etag:
-        return "", 304, headers
-    compressed = name.endswith(".gz")
-    res = Response.send_file(folder + "/" + name, compressed=compressed)
-    res.headers.update(headers)
-    return res

@@ -5,10 +5,12 @@
 import gc
 
 from evse_base import log
+from evse_base import release
 from version import VERSION
-from wiring.electrical import lacks
+from wiring.fitted import lacks
 
 
+_ALL = 1 << 20  # more than any log has
 # Shown of every connector where there are several.
 BRIEF = ("id", "status", "why", "plugged", "contactor", "current_a", "current_offered_a")
 
@@ -120,4 +122,16 @@ class View:
         return await services.take_update(conn, size, error)
 
     def log_lines(self):
-        return [log.redact(line) for line in log.tail()]
+        """The lines of the log, each made when it is sent: all at once are much memory."""
+        from evse_base import redaction
+
+        redact = redaction.redact  # its code is there as long as this is
+        release("evse_base.redaction")
+        data = log.last(_ALL)
+        at = 0
+        while at < len(data):
+            end = data.find(b"\n", at)
+            if end < 0:
+                end = len(data)
+            yield redact(str(data[at:end], "utf-8"))
+            at = end + 1

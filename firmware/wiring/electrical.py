@@ -12,6 +12,7 @@ from hal.watchdog import Watchdog
 from iec61851.evse import Evse
 from evse_base import const, forget
 from station.protection import Protection
+from wiring import fitted
 
 # Protection looks twice a second.
 _PROTECTION_LIMIT_MS = const(2000)
@@ -33,31 +34,6 @@ def guarded(board):
     else:
         log.info("electrical", "guard %s: stalls are allowed while charging", kind)
     return missing is None
-
-
-def lacks(board, i):
-    """The protections that connector i of this board does not have, in words; "" if none."""
-    profile = board["connectors"][i]
-    relay, rcd, lock = profile["contactor"], profile.get("rcd"), profile.get("lock", {})
-    meter = profile.get("meter", {})
-    told = meter.get("registers", ())
-    blind = meter.get("type") in (None, "s0") or (
-        meter["type"] == "modbus" and not [r for r in told if r["value"].startswith("current")]
-    )
-    found = (
-        (rcd is None, "no RCD input"),
-        (rcd is not None and "test" not in rcd, "no RCD self-test"),
-        (rcd is None or not rcd.get("gates"), "no RCD that opens without the program"),
-        ("feedback" not in relay and "sense" not in relay, "no weld detection"),
-        (lock.get("detect_drive"), "no watch over the lock while charging"),
-        (board["guard"] not in ("interlock", "external"), "no guard"),
-        (not profile["cp"].get("diode_check", True), "no check of the EV's diode"),
-        ("pe" not in board, "no watch over protective earth"),
-        (blind, "no watch over the current"),
-        ("temp" not in board, "no thermometer"),
-        ("estop" not in board, "no emergency stop"),
-    )
-    return ", ".join([words for missing, words in found if missing])
 
 
 def ulp(board):
@@ -149,7 +125,7 @@ def evses(board, adc, contactors, rcds, locks, mirrors, stop, wake_up_ms, guard=
         if guard:
             guard.inner, may_close = may_close, guard.may_close
         one = _evse(board["connectors"][i], contactor, rcds[i], may_close, guard)
-        missing = lacks(board, i)
+        missing = fitted.lacks(board, i)
         if missing:
             log.warn("evse", "connector %d of this board has %s", i + 1, missing)
         if i in adc.uncalibrated:

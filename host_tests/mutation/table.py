@@ -83,7 +83,7 @@ ROWS = [
     ),
     (
         "recovery",
-        "lib/station/recovery.py lib/station/station.py::recover",
+        "lib/station/recovery.py lib/station/restart.py lib/station/station.py::recover",
         "unit/test_recovery unit/test_station unit/test_connector unit/test_lost_time"
         " unit/test_reservations unit/test_session_records unit/test_foreign_events"
         " unit/test_tolerant_records unit/test_authorization",

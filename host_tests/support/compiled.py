@@ -80,13 +80,19 @@ def _made(name, found, source_only, march=None):
     return folder
 
 
-def rom(march=None):
-    """Path of a ROMFS image of all of it, to be given to Twin(rom=...)."""
+def rom(march=None, base=False):
+    """Path of a ROMFS image of all of it, to be given to Twin(rom=...). base: without what the
+    base image has frozen in, as in a slot (tools/bundle.py)."""
     firmware, lib = directories(march)
-    path = firmware.parent / "image.romfs"
+    path = firmware.parent / ("slot.romfs" if base else "image.romfs")
     if not path.exists():
         fresh = path.with_suffix(".%d" % os.getpid())
-        fresh.write_bytes(romfs.image({"": firmware, "lib": lib}))
+        with tempfile.TemporaryDirectory() as folder:
+            if base:
+                shutil.copytree(lib, pathlib.Path(folder, "lib"))
+                shutil.rmtree(pathlib.Path(folder, "lib", "microdot"))
+                lib = pathlib.Path(folder, "lib")
+            fresh.write_bytes(romfs.image({"": firmware, "lib": lib}))
         os.replace(fresh, path)
     return path
 

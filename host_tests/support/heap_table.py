@@ -32,7 +32,7 @@ def options(name, features="named", board="esp32_devkitc", **more):
     made = {"board": dict(load_board(board), features=features), "heap_image": image, **more}
     made["frozen"] = frozen.build(program)
     if program == "base":
-        made["rom"] = compiled.rom(frozen.MARCH)
+        made["rom"] = compiled.rom(frozen.MARCH, base=True)
     elif program == "frozen":
         made["firmware"] = [memory_run._start()]
     else:

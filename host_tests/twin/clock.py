@@ -110,7 +110,14 @@ class Clock:
 
     def spend(self, us):
         """The interpreter is busy or stalled for `us`: physics goes on, callbacks wait."""
-        if us < STALL_US or self._stalled:
+        if us < STALL_US:
+            self.run_to(self.now_us + us)
+        else:
+            self.stall(us)
+
+    def stall(self, us):
+        """As `spend`, but a stall however short it is: several may follow each other at once."""
+        if self._stalled:
             self.run_to(self.now_us + us)
             return
         self._stalled = True

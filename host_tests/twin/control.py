@@ -150,6 +150,11 @@ class Control:
         twin_state.clock.after(int(after * 1000), lambda: twin_state.chip.suffer(what, **more))
         return {"ok": True}, None
 
+    def do__at_import(self, cmd):
+        """The command "then" is given when the module "file" begins to be loaded from a ROMFS."""
+        twin_state.at_import = (cmd["file"], cmd["then"])
+        return {"ok": True}, None
+
     def do_stall(self, cmd):
         """The interpreter stands still for `ms`, as in a long C call."""
         ms = _integer(cmd, "ms")

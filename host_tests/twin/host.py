@@ -431,6 +431,11 @@ class Twin:
         is there)."""
         return await self._ask({"do": "_flash"}, ANSWER_S)
 
+    async def at_import(self, file, **command):
+        """Give the command of the world when a file with this end of its path begins to be loaded
+        from a ROMFS: in that very microsecond, before the stall."""
+        return await self._ask({"do": "_at_import", "file": file, "then": command}, ANSWER_S)
+
     async def modules(self):
         """Files of the modules that are loaded, the twin's own among them."""
         return (await self._ask({"do": "_modules"}, ANSWER_S))["files"]

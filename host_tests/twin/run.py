@@ -66,16 +66,13 @@ def _exists(path):
         return False
 
 
-def _mount(path):
-    """The image's bytes, mounted as /rom: code in it is executed where it lies."""
-    import vfs
-
+def _bytes(path):
+    """The bytes of a ROMFS image."""
     with open(path, "rb") as file:
         size = file.seek(0, 2)
         file.seek(0)
         data = chip_heap.outside(size) if chip_heap else bytearray(size)
         file.readinto(data)
-    vfs.mount(vfs.VfsRom(data), "/rom")
     return data
 
 
@@ -274,6 +271,8 @@ class Board:
         state.chip.begin(start["kind"], self._wait, self._board_startup)
         if start.get("fs") == "corrupt":
             self._corrupted()
+        if self.rom:
+            self._mount(self.rom)
         if self.start.get("romfs"):
             self.rom = self._map_rom()
             self._base_image(start["base_image"])
@@ -348,18 +347,40 @@ class Board:
         if number:
             sys.modules["base_image"] = base_image
 
-    @staticmethod
-    def _map_rom():
+    def _mount(self, data):
+        """Mount the bytes as /rom: code in it is executed where it lies, and takes its time to be
+        loaded, as that of a ROMFS inside it does."""
+        import vfs
+        from twin import rom_imports
+
+        us_per_kb = int(1000 * self.start.get("import_ms_per_kb", rom_imports.MS_PER_KB))
+
+        def wrap(rom):
+            as_chip = chip_heap.as_chip if self.chip_heap else None
+            return rom_imports.Rom(rom, self.state.clock, us_per_kb, self._loaded, as_chip)
+
+        vfs.mount(wrap(vfs.VfsRom(data)), "/rom")
+        sys.modules["vfs"] = rom_imports.Vfs(vfs, wrap)
+
+    def _loaded(self, path, us):
+        state = self.state
+        if state.at_import and path.endswith(state.at_import[0]):
+            _, command = state.at_import
+            state.at_import = None
+            state.world.command(command)
+        if self.start.get("rom_log"):
+            self.send({"event": "import", "file": path, "ms": us / 1000})
+
+    def _map_rom(self):
         """The partition for a ROMFS is memory, and mounted, before any program runs."""
         import esp32
-        import vfs
 
         partition = esp32.Partition.find(esp32.Partition.TYPE_DATA, ROMFS)[0]
         size = partition.info()[3]
         data = chip_heap.outside(size) if chip_heap else bytearray(size)
         partition.readblocks(0, data)
         try:
-            vfs.mount(vfs.VfsRom(data), "/rom")
+            self._mount(data)
         except OSError:
             return None  # nothing has been put there
         return data
@@ -450,7 +471,7 @@ def main():
     start = link.receive(True)["start"]
     sys.path.pop(0)
     if start.get("rom"):
-        start["rom_image"] = _mount(start["rom"])
+        start["rom_image"] = _bytes(start["rom"])
         start["firmware"] = ["/rom", "/rom/lib"]
     sys.path[:] = _paths(here, start)
     start["built_in"] = [place for place in sys.path if place.startswith(here + "/")]

@@ -26,6 +26,7 @@ net = None  # twin.net.Net: the virtual network
 options = {}  # the JSON object the child was started with; "data" is the image directory
 board = {}  # the board profile (what board.json holds)
 rtc_memory = bytearray()  # exactly what RTC.memory() holds; kept over resets, not power cuts
+at_import = None  # (end of a file's path, command of the world that is given at its import)
 reset_cause = PWRON_RESET
 urandom = None  # fn(size) -> bytes from the seed; None: the host's own random numbers
 settled = None  # fn() -> True while more windows of an unchanged pilot would change nothing

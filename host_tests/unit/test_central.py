@@ -136,10 +136,10 @@ class Csms:
 
 
 class Bench:
-    """in_place: code is executed in place, so that importing does not stall."""
+    """quick: code is frozen, so that importing does not stall."""
 
-    def __init__(self, protocols=BOTH, in_place=False):
-        central.IN_PLACE = in_place
+    def __init__(self, protocols=BOTH, quick=False):
+        central.QUICK = quick
         self.charger = charger = Charger()
         charger.authorizer.remote = None
         self.csms = Csms()
@@ -170,7 +170,7 @@ class Bench:
 
         return Ocpp16(
             self.rpc.call, c.station, c.settings, c.clock, {"chargePointVendor": "v"},
-            passing=central.IN_PLACE,
+            passing=central.QUICK,
         )  # fmt: skip
 
     async def __aenter__(self):
@@ -464,9 +464,9 @@ def test_the_only_protocol_is_there_from_the_start():
     assert b.attached()[2] is None
 
 
-def test_where_code_lies_in_place_an_adapter_is_loaded_when_it_is_picked_even_while_charging():
+def test_where_code_is_frozen_an_adapter_is_loaded_when_it_is_picked_even_while_charging():
     async def go():
-        async with Bench(in_place=True) as b:
+        async with Bench(quick=True) as b:
             b.free = False
             await b.up("ocpp1.6")
             assert b.csms.offers == ["test1.0, ocpp1.6"] and not loaded("ocpp16.remote")

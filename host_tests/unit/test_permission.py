@@ -8,7 +8,7 @@ import asyncio
 
 from helpers import run
 from iec61851 import levels
-from station import limits, recovery
+from station import limits, restart
 from station_parts import Charger, FakeLock, FakeRcd
 from store import kinds
 
@@ -50,7 +50,7 @@ def unlock(c):
 
 
 def stop_for_a_soft_reset(c):
-    task = asyncio.create_task(recovery.end_all(c.station, "soft", c.clock))
+    task = asyncio.create_task(restart.end_all(c.station, "soft", c.clock))
     return asyncio.sleep(0) if task else None
 
 
@@ -250,7 +250,7 @@ def test_what_changes_while_the_lock_moves_or_the_rcd_is_tested_keeps_a_session_
         asyncio.create_task(c.station.unlock(1))
 
     def reset(c):
-        asyncio.create_task(recovery.end_all(c.station, "hard", c.clock))
+        asyncio.create_task(restart.end_all(c.station, "hard", c.clock))
 
     async def story(change, by_test):
         lock, rcd = Outlet(), FakeRcd()
@@ -306,7 +306,7 @@ def test_a_waiting_token_does_not_outlive_what_happens_before_the_cable_comes():
         (lambda c: c.connector.report_fault("LockJammed"), clear("LockJammed")),
         (service(False), service(True)),
         (lambda c: c.station.unlock(1), lambda c: None),
-        (lambda c: recovery.end_all(c.station, "soft", c.clock), lambda c: None),
+        (lambda c: restart.end_all(c.station, "soft", c.clock), lambda c: None),
         (lambda c: c.pass_s(90), lambda c: None),
     ):
         run(story(change, undo))

@@ -7,7 +7,7 @@ import evse_base as port
 import sys
 
 from helpers import run
-from station import measurands, recovery
+from station import measurands, recovery, restart
 from station_parts import Charger, FakeMeter
 from store import kinds
 from store.journal import JournalFull
@@ -291,12 +291,12 @@ def ends(kind, *connectors):
         c.clock.ms += int(seconds * 1000)
 
     begun = c.clock.ms
-    real = recovery.asyncio.sleep
-    recovery.asyncio.sleep = sleep
+    real = restart.asyncio.sleep
+    restart.asyncio.sleep = sleep
     try:
-        run(recovery.end_all(Station, kind, c.clock))
+        run(restart.end_all(Station, kind, c.clock))
     finally:
-        recovery.asyncio.sleep = real
+        restart.asyncio.sleep = real
     assert all(one.waiting is None for one in found)
     return [one.told for one in found], c.clock.ms - begun
 

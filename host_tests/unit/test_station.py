@@ -5,7 +5,7 @@ import asyncio
 import evse_base as port
 from helpers import cancelled, run
 from evse_base import ticks_add
-from station import recovery
+from station import restart
 from station.reservations import Reservations
 from station_parts import Charger, FakeClock, FakeLock, FakeMeter
 from store import kinds
@@ -350,7 +350,7 @@ def test_a_reset_comes_though_something_fails_on_the_way():
         if what == "farewell":
             c.station.farewell = fails
         else:
-            end_all, recovery.end_all = recovery.end_all, fails
+            end_all, restart.end_all = restart.end_all, fails
         try:
             await c.station.reset("soft")
             for _ in range(60):
@@ -360,7 +360,7 @@ def test_a_reset_comes_though_something_fails_on_the_way():
                     break
         finally:
             if what != "farewell":
-                recovery.end_all = end_all
+                restart.end_all = end_all
         assert c.resets == ["soft"]
 
     for what in ("farewell", "sessions"):

@@ -8,6 +8,7 @@ here has to know it.
 """
 
 import asyncio
+import gc
 import io
 import sys
 
@@ -27,9 +28,12 @@ def _in_place(path):
         return False
 
 
-# There loading a module takes milliseconds, but a loaded module takes heap. Elsewhere it is read
-# from a file, which stalls the interpreter.
+# There a module is loaded when it is needed, and dropped after use: a loaded module takes heap.
+# Elsewhere it is read from a file, which stalls the interpreter.
 IN_PLACE = MICROPYTHON and _in_place(__file__)
+# Loading a module takes about a millisecond, as it is frozen. What it takes from a ROMFS is not
+# known: up to 15 ms for each KB of .mpy (docs/chip.md), and no timer has its turn in between.
+QUICK = IN_PLACE and __file__.endswith(".py")
 
 if MICROPYTHON:
     from binascii import crc32  # noqa: F401
@@ -137,6 +141,18 @@ def release(name):
     """`forget`, but only where the module can be loaded again within milliseconds."""
     if IN_PLACE:
         forget(name)
+
+
+async def before_import():
+    """To be awaited before a module is loaded while a contactor may be closed.
+
+    Loading it from a ROMFS is one stall. The heap is collected before, as a collection in the
+    middle of loading would make that stall longer. The timer has its turn before and after that,
+    so that the three do not become one stall."""
+    if IN_PLACE and not QUICK:
+        await asyncio.sleep(0)
+        gc.collect()
+        await asyncio.sleep(0)
 
 
 async def ended(task):

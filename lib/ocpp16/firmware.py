@@ -49,6 +49,7 @@ class Firmware:
     async def _update_firmware(self, payload):
         at = iso8601.parse(payload["retrieveDate"])
         retries, interval = payload.get("retries"), payload.get("retryInterval")
+        await self.jobs.prepare()
         why = self.jobs.request_update(payload["location"], at, retries, interval)
         if why:
             raise CallError("InternalError", why)

@@ -5,14 +5,15 @@ the `client.Ocpp16` that the request came to: its station, settings, clock, boot
 transactions, firmware, profiles and call.
 
 On a chip that executes code in place, in flash, a handler's module is loaded for one request and
-unloaded after it: loading takes milliseconds there, and a loaded module takes heap. Elsewhere all
-modules are loaded at the start: reading them from files would stall the interpreter while a car
-charges.
+unloaded after it, as a loaded module takes heap. A handler that needs another one loads it itself:
+each is one stall, and the timer has its turn between them (`evse_base.before_import`). Elsewhere
+all modules are loaded at the start: reading them from files would stall the interpreter while a
+car charges.
 """
 
 import sys
 
-from evse_base import forget
+from evse_base import before_import, forget
 
 # action module.function. One text that is searched: as tuples it would be a KB of heap.
 ACTIONS = """
@@ -60,6 +61,8 @@ def _forget():
 
 def load_all():
     """Load the modules of all handlers, to stay."""
+    from station import composite  # noqa: F401
+
     for _, module, _ in rows():
         _load(module)
 
@@ -76,9 +79,12 @@ def handler(point, action):
     module, _, function = ACTIONS[at : ACTIONS.find("\n", at)].partition(".")
 
     async def handle(payload):
-        fn = getattr(_load(module), function)
-        if point.passing:
+        if not point.passing:
+            return await getattr(_load(module), function)(point, payload)
+        await before_import()
+        try:
+            return await getattr(_load(module), function)(point, payload)
+        finally:
             _forget()
-        return await fn(point, payload)
 
     return handle

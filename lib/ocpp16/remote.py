@@ -7,8 +7,7 @@ accepted no transaction may be started or stopped remotely (section 4.2).
 """
 
 from evse_base import log
-
-from .smart_charging import start_profile
+from evse_base import before_import
 
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
@@ -21,8 +20,13 @@ async def remote_start(point, payload):
     connector = payload.get("connectorId")
     if not point.registered or connector == 0:
         return REJECTED
+    profile = None
     try:
-        profile = start_profile(payload, point.clock.now())
+        if "chargingProfile" in payload:
+            await before_import()
+            from .smart_charging import start_profile
+
+            profile = start_profile(payload, point.clock.now())
     except ValueError as exc:
         log.warn("ocpp", "charging profile refused: %s", exc)
         return REJECTED

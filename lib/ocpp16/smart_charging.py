@@ -7,8 +7,8 @@ the words of 1.6. The schema check has been made before.
 
 from evse_base import iso8601
 from evse_base import log
+from evse_base import before_import
 from station import profile as profiles
-from station.composite import composite
 
 ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
@@ -153,6 +153,9 @@ async def get_composite_schedule(point, payload):
     unit = payload.get("chargingRateUnit", "A")
     if not 0 <= number <= len(station.connectors) or duration <= 0:
         return REJECTED
+    await before_import()
+    from station.composite import composite
+
     now = point.clock.now()
     seconds, periods = composite(station, number, duration, UNIT[unit], point.clock)
     schedule = {

@@ -24,7 +24,7 @@ import asyncio
 import gc
 
 from evse_base import log
-from evse_base import IN_PLACE, forget
+from evse_base import QUICK, forget
 
 from .messages import CallError
 
@@ -51,8 +51,8 @@ class Central:
         self._aside = False  # the memory of a connection is needed for something else
         self.adapter = None  # of this connection, or of the last one
         self.protocol = None  # its sub-protocol
-        if len(protocols) == 1 and not IN_PLACE:
-            # Read from files now: a car may charge when the first connection comes.
+        if len(protocols) == 1 and not QUICK:
+            # Loaded now: a car may charge when the first connection comes.
             self.adapter, self.protocol = make(protocols[0]), protocols[0]
         connection.attach(rpc)
         connection.protocols = self._offers
@@ -71,11 +71,11 @@ class Central:
         return "accepted" if self.accepted else self.connection.state
 
     def _offers(self):
-        """Sub-protocols that can be attached now. Where code is read from files and a contactor is
+        """Sub-protocols that can be attached now. Where loading code is a stall and a contactor is
         closed, only the loaded adapter can be attached; without one the connection waits."""
         if self._aside:
             return []
-        free = IN_PLACE or self._may_stall()
+        free = QUICK or self._may_stall()
         return [name for name in self._protocols if free or name == self.protocol]
 
     async def stand_aside(self, reason):

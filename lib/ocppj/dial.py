@@ -6,7 +6,7 @@ import asyncio
 import gc
 
 from evse_base import log
-from evse_base import IN_PLACE, MICROPYTHON, release
+from evse_base import IN_PLACE, MICROPYTHON, before_import, release
 
 from .resolver import is_address, UnknownHost
 
@@ -104,12 +104,14 @@ class Dialer:
             try:
                 return await self._through(target, address, protocols)
             except (OSError, ValueError) as exc:
-                from . import tls
-
                 tried += 1
                 other = getattr(config, "next_ca", None)
+                if not target.secure or not other:
+                    raise  # without loading what explains errors of TLS
+                from . import tls
+
                 # Not known by this CA, and there is another one to know it by?
-                if not target.secure or not other or tls.explain(exc) != tls.UNTRUSTED:
+                if tls.explain(exc) != tls.UNTRUSTED:
                     raise
                 if not other(tried):
                     raise
@@ -130,6 +132,7 @@ class Dialer:
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )
+        await before_import()
         from . import handshake
 
         return await handshake.upgrade(

@@ -8,7 +8,6 @@ import errno
 
 from evse_base import print_exception
 
-from . import tls
 from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
 from .resolver import UnknownHost
 
@@ -34,15 +33,28 @@ def longest_wait_ms(exc):
     return CAP_MS if isinstance(exc, ValueError) else ABSENT_CAP_MS
 
 
+def _plain(exc):
+    """True for an error of the network that is no error of TLS: what explains those is large, and
+    a connection without TLS may be tried while a car charges."""
+    if isinstance(exc, UnknownHost):
+        return True
+    if not isinstance(exc, OSError) or len(exc.args) != 1:
+        return False
+    return isinstance(exc.args[0], int) and exc.args[0] > -0x1000
+
+
 def words(exc, timeout_s):
     """Why an attempt failed, for the log and the page; never holds a secret."""
     if hasattr(exc, "status"):
         return str(exc)
     if isinstance(exc, asyncio.TimeoutError):
         return "no answer within %s s" % timeout_s
-    text = tls.explain(exc)
-    if text:
-        return text
+    if not _plain(exc):
+        from . import tls
+
+        text = tls.explain(exc)
+        if text:
+            return text
     if isinstance(exc, OSError):
         code = exc.args[0] if exc.args else exc
         return "network: %s" % errno.errorcode.get(code, code)

@@ -12,7 +12,7 @@ installing, installed, installation_failed. "idle" once the job is over.
 import asyncio
 
 from evse_base import log
-from evse_base import const, release
+from evse_base import before_import, const, release
 from store import kinds
 
 # Also the keys of their last statuses in the journal; update.py has more keys.
@@ -84,6 +84,14 @@ class Jobs:
         self._work.set()
 
     # -- work ----------------------------------------------------------------------------
+
+    async def prepare(self):
+        """Load what a request for an update needs, one module after the other."""
+        await before_import()
+        from . import upload  # noqa: F401
+
+        await before_import()
+        from . import update  # noqa: F401
 
     def _load(self):
         # Here, not at the top: an update comes once in a year.

@@ -25,6 +25,7 @@ package(
         "protection.py",
         "recovery.py",
         "reservations.py",
+        "restart.py",
         "sequence.py",
         "session.py",
         "settings.py",

@@ -1,4 +1,4 @@
-# Ending sessions around a restart: before it on purpose, after it from the journal.
+# After a restart of the controller: what was before it, from the journal.
 # MIT license; part of microevse
 """Takes up and ends the sessions that a restart of the controller has cut."""
 
@@ -10,7 +10,6 @@ from iec61851.closings import CUT
 from store import kinds
 
 from . import faults, measurands
-from .connector import OPEN_TIMEOUT_MS
 from .session import trigger_of
 
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
@@ -28,28 +27,6 @@ METER_TRIES = 3
 
 # After one of these causes a session without an end does not count as a failed closing.
 _COMMANDED = ("SoftRestart", "HardRestart", "FirmwareUpdate")
-
-
-async def end_all(station, kind, clock):
-    """End every session for a reset and record it. The contactors are open afterwards."""
-    reason = kind + "_reset"
-    for connector in station.connectors:
-        connector.drop_waiting()
-        if kind == "hard":
-            connector.sequence.stop_now(reason)
-        else:
-            connector.request_stop(reason)
-    give_up = clock.uptime_ms() + OPEN_TIMEOUT_MS
-    while clock.uptime_ms() < give_up:
-        await asyncio.sleep(0.1)  # the EVSE counts the ended closing in its next window
-        if all(c.session is None and not c.evse.closed for c in station.connectors):
-            break
-    else:
-        for connector in station.connectors:
-            connector.sequence.stop_now(reason)
-        await asyncio.sleep(0.1)
-    for connector in station.connectors:
-        connector.sequence.held.keep()
 
 
 class _Cut:

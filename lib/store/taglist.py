@@ -27,7 +27,7 @@ the list before it.
 import struct
 
 from evse_base import log
-from evse_base import IN_PLACE, const, crc32, release
+from evse_base import IN_PLACE, before_import, const, crc32, release
 
 # The number of a word is on flash: add behind, never reorder; at most 15 of each.
 STATUSES = (
@@ -141,6 +141,7 @@ class TagList:
         await self._update(version, changes, self.count)
 
     async def _update(self, version, changes, old_count):
+        await before_import()
         from . import tagwriter
 
         try:

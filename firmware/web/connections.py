@@ -1,0 +1,73 @@
+# HTTP: connections and paths.
+# MIT license; part of microevse
+"""microdot with bounds on what clients may send, and with a plain table of paths. The handlers are
+in `web.server`."""
+
+from microdot import Microdot, Request, Response
+
+from web import answers
+from web.bounds import LINE_MAX, Bounded
+
+# The largest body is a password or an idTag in JSON, but for an update, which is streamed.
+BODY_MAX = 1024
+Request.max_content_length = 1 << 20
+Request.max_body_length = BODY_MAX
+Request.max_readline = LINE_MAX
+
+MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
+Response.send_file_buffer_size = 512
+
+
+class WebServer(Microdot):
+    """Microdot with bounds on connections; `await start_server(host, port)` as in microdot."""
+
+    def __init__(self):
+        super().__init__()
+        self.options_handler = None  # no cross-origin requests, hence nothing to negotiate
+        self.connections = 0
+        self._routes = {}  # "METHOD path": handler
+        self.starved = False  # True once there was no memory for an answer
+        self.error_handlers[MemoryError] = self._starved
+
+    async def _starved(self, req, exc):
+        self.starved = True
+        return answers.error(503, headers={"Retry-After": "60"})
+
+    def route(self, url_pattern, methods=None):
+        """As in microdot, for paths without variable parts: a pattern of microdot's is compiled
+        at its first use, and a dozen of them take 5 KB."""
+
+        def decorated(fn):
+            for method in methods or ("GET",):
+                self._routes[method + " " + url_pattern] = fn
+            return fn
+
+        return decorated
+
+    def find_route(self, req):
+        method = req.method.upper()
+        method = "GET" if method == "HEAD" else method
+        req.url_args = {}
+        found = self._routes.get(method + " " + req.path)
+        if found is None:
+            known = [1 for other in ("GET ", "POST ") if other + req.path in self._routes]
+            found = 405 if known else 404
+        return found, "", None
+
+    async def handle_request(self, reader, writer):
+        conn = Bounded(reader, writer, Request.max_body_length)
+        self.connections += 1
+        try:
+            if self.connections > MAX_CONNECTIONS:
+                res = Response(*answers.error(503, headers={"Retry-After": "2"}))
+                await res.write(conn)
+            else:
+                await super().handle_request(conn, conn)
+        except OSError:
+            pass  # the client left while it was answered: nothing to do
+        finally:
+            self.connections -= 1
+            try:
+                await conn.aclose()
+            except OSError:
+                pass  # the client has closed it before
