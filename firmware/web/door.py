@@ -31,6 +31,7 @@ _PAGE = (
     "web.server", "web.view", "web.connections", "web.bounds", "web.events", "web.origin",
     "web.answers", "microdot", "wiring",
 )  # fmt: skip
+_HEAD_S = 1  # a request has come by then
 _NO_MEMORY = (
     b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 60\r\n"
     b"Cache-Control: no-store\r\n\r\n"
@@ -84,14 +85,14 @@ class Door:
         try:
             app = None if self._waits() else await self._ready()
             if app is None:
-                await _refuse(writer)
+                await _refuse(reader, writer)
                 return
             await app.handle_request(reader, writer)
             if app.starved:
                 self._starve()
         except MemoryError:
             self._starve()
-            await _refuse(writer)
+            await _refuse(reader, writer)
         finally:
             self._visitors -= 1
 
@@ -151,9 +152,9 @@ class Door:
         await port.before_import()
         if self._account is None:
             self._account = login.from_settings(self._settings, self._clock)
-        app = server.make_app(self._view(), self._account, (self._link.name,))
-        gc.collect()
-        return app
+        view = self._view()
+        await port.before_import()  # making the view has loaded its code
+        return server.make_app(view, self._account, (self._link.name,))
 
     def _drop(self):
         """Forget the page's code; a visitor who is still being served keeps his."""
@@ -163,8 +164,13 @@ class Door:
         gc.collect()
 
 
-async def _refuse(writer):
+async def _refuse(reader, writer):
     """Say that there is no memory, and close."""
+    try:
+        # Closing while something of the request has not been read would drop the answer.
+        await asyncio.wait_for(_head(reader), _HEAD_S)
+    except (OSError, MemoryError, asyncio.TimeoutError):
+        pass
     try:
         writer.write(_NO_MEMORY)
         await writer.drain()
@@ -172,3 +178,11 @@ async def _refuse(writer):
         await writer.wait_closed()  # only this closes the socket
     except OSError:
         pass  # the visitor has left
+
+
+async def _head(reader):
+    """Read the head of a request, of at most 4 KB."""
+    for _ in range(16):
+        data = await reader.read(256)
+        if not data or b"\r\n\r\n" in data or len(data) < 256:
+            return

@@ -6,7 +6,6 @@ REASONS: dict[Any, Any]
 PLAUSIBLE_WH: int
 METER_TRIES: int
 
-async def end_all(station: Any, kind: int, clock: Any) -> None: ...
 def restore(station: Any, journal: Any, cause: str = ..., stop: bool = ...) -> Any: ...
 async def end_cut(
     station: Any, cut: Any, reason: str, journal: Any, clock: Any, rand: Callable[..., Any]

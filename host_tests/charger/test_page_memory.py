@@ -1,0 +1,76 @@
+# A visitor of the page while the base image charges over wss://: memory for both, or a sentence.
+# MIT license; part of microevse
+"""The GC heap has the chip's size (heap_table.py). Not run where the 32-bit interpreters cannot be
+built."""
+
+import asyncio
+
+import frozen
+import heap_table
+import pytest
+from page_request import BASIC, PASSWORD, request
+
+FREE_LEAST = 6 * 1024
+# With so much less heap the page has no room beside what charges.
+LESS = 12 * 1024
+
+
+def _run(play):
+    try:
+        return asyncio.run(asyncio.wait_for(play(), 200))
+    except frozen.Missing as exc:
+        pytest.skip("NOT RUN: %s" % exc)
+
+
+def _bench(**options):
+    options = dict(heap_table.GRID, rom_log=True, **options)
+    return heap_table.bench("base, ROMFS", settings={"WebPassword": PASSWORD}, options=options)
+
+
+def test_a_visitor_while_charging_over_tls_gets_every_answer():
+    async def play():
+        async with _bench() as b:
+            await b.boot()
+            await b.charging()
+            await b.advance(70)
+            row = heap_table.Row(await b.twin.heap())
+            for path in ("/", "/app.js", "/app.css", "/api/v1/state", "/api/v1/log") * 2:
+                status, body = await request(b, "GET", path, BASIC)
+                assert (status, bool(body)) == (200, True), path
+                row.add(await b.twin.heap())
+            assert "connector 1 is charging" in body
+            assert (await request(b, "POST", "/api/v1/cmd/reset_faults"))[0] == 403
+            empty = BASIC + "Content-Length: 0\r\n"
+            assert (await request(b, "POST", "/api/v1/cmd/reset_faults", empty))[0] == 200
+            row.add(await b.twin.heap())
+            print("\n".join(heap_table.text({"charging, a page visitor": row})))
+            assert row.free >= FREE_LEAST
+            assert not b.logged("memory")
+            await b.call("TriggerMessage", {"requestedMessage": "MeterValues"})
+            assert (await b.status())["contactor"] is True
+
+    _run(play)
+
+
+def test_without_memory_for_the_page_a_visitor_is_told_so_and_charging_goes_on():
+    from twin.system_heap import IMAGES
+
+    async def play():
+        loads = []
+        async with _bench(gc_size=IMAGES["base"][1] - LESS) as b:
+            b.twin.listeners.append(
+                lambda e: loads.append(e["file"]) if e.get("event") == "import" else None
+            )
+            await b.boot()
+            await b.charging()
+            await b.advance(70)
+            del loads[:]
+            for _ in range(3):
+                status, body = await request(b, "GET", "/api/v1/state", BASIC)
+                assert (status, body.startswith("The charger has no memory")) == (503, True)
+            assert not [file for file in loads if file.startswith("/web/")]
+            assert len(b.logged("no memory for the page")) == 1
+            await b.call("TriggerMessage", {"requestedMessage": "MeterValues"})
+            assert (await b.status())["contactor"] is True
+
+    _run(play)
