@@ -12,6 +12,10 @@ from store import kinds
 from . import faults, measurands
 from .session import trigger_of
 
+if not port.IN_PLACE:
+    # Read from its file now: when a reset is asked for, a car may charge.
+    from . import restart  # noqa: F401
+
 # Cause of the restart (hal/system.py) -> why the sessions that it cut ended.
 REASONS = {
     "PowerUp": "power_loss",

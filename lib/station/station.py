@@ -16,7 +16,7 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
 import asyncio
 
 from evse_base import log
-from evse_base import IN_PLACE, release
+from evse_base import release
 from store import kinds
 
 from . import measurands, telling
@@ -28,9 +28,6 @@ from .profiles import Profiles
 from .reservations import Reservations
 from .sequence import Sequence
 from .tokens import Tokens
-
-if not IN_PLACE:
-    from . import restart  # noqa: F401 (when a reset is asked for, a car may charge)
 
 # Time for the answer to a reset command to leave.
 REPLY_S = 1
