@@ -55,7 +55,8 @@ def _load(name):
 def _forget():
     """Unload all handlers: one may have imported another. A handler that runs keeps its code."""
     for _, module, _ in rows():
-        forget("ocpp16." + module)
+        if "ocpp16." + module in sys.modules:
+            forget("ocpp16." + module)
     forget("station.composite")  # only the handlers use it
 
 
@@ -82,9 +83,11 @@ def handler(point, action):
         if not point.passing:
             return await getattr(_load(module), function)(point, payload)
         await before_import()
+        fn = getattr(_load(module), function)
+        _forget()  # now: there may be little memory later
         try:
-            return await getattr(_load(module), function)(point, payload)
+            return await fn(point, payload)
         finally:
-            _forget()
+            _forget()  # what it has loaded itself
 
     return handle
