@@ -263,8 +263,8 @@ HIDDEN = set(
 )
 # {file: {word: how often it may be there}}, with the reason.
 MAY_HIDE = {
-    # A handler is imported when its action comes for the first time.
-    "lib/ocpp16/on_demand.py": {"__import__": 1, "modules": 1},
+    # A handler is imported when its action comes for the first time, and looked for to forget it.
+    "lib/ocpp16/on_demand.py": {"__import__": 1, "modules": 2},
     # Modules that are no longer needed are forgotten: their heap is needed for others.
     "lib/evse_base/__init__.py": {"modules": 3},
     # No import would reach it: main.py and hal.system find the outputs under this name, also if

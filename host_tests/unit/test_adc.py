@@ -117,7 +117,7 @@ def test_a_window_knows_its_moment_and_the_time_since_the_last_one():
             bench.now[0] += 4
             return 0
 
-        adc_.burst.sample = sample
+        adc._sample = sample
         assert (adc.gap_ms, adc.now_ms) == (0, 0)
         assert adc.age_ms(0) == adc.age_ms(1) == 0
         plateau = adc.window(0)
@@ -145,7 +145,7 @@ def test_time_left_out_on_purpose_is_left_out_of_every_pilot_once():
             ms, left_out[0] = left_out[0], 0
             return ms
 
-        adc_.burst.sample = lambda pin, buf, window_us: 0
+        adc._sample = lambda pin, buf, window_us: 0
         adc_.burst.skipped_ms = skipped
         adc.window(0)
         adc.window(1)
@@ -166,7 +166,7 @@ def test_windows_are_longer_above_63_a():
     with Hal("adc") as adc_:
         bench = Bench(adc_)
         asked = []
-        adc_.burst.sample = lambda pin, buf, window_us: asked.append(window_us) or 0
+        bench.adc._sample = lambda pin, buf, window_us: asked.append(window_us) or 0
         for ma in (0, 63000, 63001, 80000):
             bench.adc.window(0, ma)
         assert asked == [4000, 4000, 8000, 8000]

@@ -2,6 +2,7 @@
 from collections.abc import Callable
 from typing import Any
 
+restart: Any
 REASONS: dict[Any, Any]
 PLAUSIBLE_WH: int
 METER_TRIES: int

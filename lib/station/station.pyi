@@ -2,7 +2,6 @@
 from collections.abc import Callable
 from typing import Any
 
-restart: Any
 REPLY_S: int
 FAREWELL_S: float
 
