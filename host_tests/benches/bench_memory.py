@@ -5,8 +5,7 @@
 base: heap of imports from a slot of the base image, by cause, measured at 32 bit; and what the
 application and the images take of the flash.
 frozen: situations of a frozen build, measured at 32 bit (tools/frozen.py); nothing is converted.
-rom: heap of imports at 32 bit (MicroPython as WebAssembly under node); situations from ROM are
-measured on the 64-bit unix port and converted with the factor of the imports: close, not exact.
+rom: heap of imports at 32 bit (MicroPython as WebAssembly under node).
 Without a word all. --write: keep the figures as the budget that test_memory_budget.py holds.
 """
 
@@ -24,8 +23,6 @@ import memory_run
 
 
 OFFLINE_S = 3600
-# Enough for every measurement; the output says what it fits into.
-ROOMY = "200k"
 
 
 def _sum(rows, key=lambda name: name.partition(".")[0]):
@@ -62,26 +59,6 @@ def imports(names):
     stock, in_place = footprint.total(files) + pools, footprint.total(rom) + pools
     print("  %8s %8d %8d  in all" % ("", stock, in_place))
     return rom
-
-
-def situations(factor):
-    """Print the heap in each situation for the feature sets."""
-    for features, tls in (("all", False), ("named", False), ("named", True)):
-        seen = asyncio.run(memory_run.situations(features, "440k", tls, OFFLINE_S))
-        print("%s features, from ROM, over %s:" % (features, "wss" if tls else "ws"))
-        print("  %8s %8s %8s" % ("64 bit", "32 bit", "block"))
-        for name, (taken, block) in seen.items():
-            small = factor.to32(taken)
-            print("  %8d %8d %8d  %s" % (taken, small, block / factor.all, name))
-        limit = footprint.PLAIN_ESP32
-        worst = max(factor.to32(taken) for taken, _ in seen.values())
-        word = "fits" if worst + memory_budget.FREE <= limit else "does NOT fit"
-        print(
-            "  %s a plain ESP32: %d bytes at most, %d wanted free, %d there"
-            % (word, worst, memory_budget.FREE, limit)
-        )
-        if tls:
-            print("  (with mbedTLS in the heap, as on the unix port; on a chip it is outside)")
 
 
 def measured():
@@ -144,13 +121,10 @@ def from_rom(arguments):
     rom = imports(names)
     if rom is None:
         return
-    factor = footprint.Factor()
-    print(factor)
     if "--write" in arguments:
         memory_budget.PATH.write_text(
             json.dumps(dict(rom["rows"]), indent=1, sort_keys=True) + "\n"
         )
-    situations(factor)
     footprint.forget()
 
 

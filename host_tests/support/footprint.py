@@ -1,8 +1,6 @@
 # The size of the charger's program: flash for its modules, heap after importing them.
 # MIT license; part of microevse
-"""Heap at the object size of the chip comes from a 32-bit MicroPython (WebAssembly, under node);
-the same on the unix port gives the factor between the two, by which what can only be measured
-on the twin is converted. Both import every module in the same order.
+"""Heap at the object size of the chip comes from a 32-bit MicroPython (WebAssembly, under node).
 
 Names (qstr) are kept out of the modules' figures, by a pool that has room for all: pools double,
 and the module that happens to start the next one would be charged with kilobytes. They are
@@ -229,12 +227,6 @@ def heap32(names, rom=True):
                  str(job(names, rom))])  # fmt: skip
 
 
-def heap64(names, rom=True):
-    """{"rows": ...} on the unix port of this machine."""
-    child = ROOT / "host_tests" / "support" / "footprint_child.py"
-    return _run([tool("micropython"), "-X", "heapsize=16m", str(child), str(job(names, rom))])
-
-
 def heap_base(names, interpreter):
     """{"rows": ...} where the application lies in a slot of the base image: `interpreter` is what
     frozen.build("micropython-base") has made, with the names of the application in it. The pool
@@ -255,26 +247,3 @@ def pools(names, word=4):
         size = 2 * size if size else 20
         room += size
     return room * (word + 3)
-
-
-class Factor:
-    """Between 64-bit and 32-bit bytes, for what the resident program has imported from ROM."""
-
-    def __init__(self):
-        names = order(RESIDENT_ROOTS)
-        small, large = heap32(names), heap64(names)
-        self.names = small["names"]
-        self.objects = total(large) / total(small)
-        self.pools32, self.pools64 = pools(self.names, 4), pools(self.names, 8)
-        self.all = (total(large) + self.pools64) / (total(small) + self.pools32)
-
-    def to32(self, taken64):
-        """Bytes at 32 bit of what a twin's firmware has taken, its pool of names included."""
-        return round((taken64 - pools(2540, 8)) / self.objects) + self.pools32
-
-    def __str__(self):
-        return (
-            "64-bit bytes are %.3f times those at 32 bit for this program from ROM (objects %.3f;"
-            " %d names: %d and %d bytes)"
-            % (self.all, self.objects, self.names, self.pools64, self.pools32)
-        )

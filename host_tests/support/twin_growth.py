@@ -9,10 +9,8 @@ import asyncio
 import pathlib
 import re
 import shutil
-import ssl
 import tempfile
 
-import certs
 from twin.host import Twin
 
 TASKS = 24
@@ -119,48 +117,3 @@ def measure(frozen=None):
 
 if __name__ == "__main__":
     print("the twin takes %d bytes while a firmware runs" % measure())
-
-
-_TLS_PROGRAM = """
-import gc, socket, tls
-with open(CA, "rb") as file:
-    ca = file.read()
-gc.collect()
-before = gc.mem_alloc()
-sock = socket.socket()
-sock.connect(socket.getaddrinfo("127.0.0.1", PORT)[0][-1])
-context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-context.verify_mode = tls.CERT_REQUIRED
-context.load_verify_locations(ca)
-ca = None
-line = context.wrap_socket(sock, server_hostname="localhost")
-line.write(b"x")
-gc.collect()
-print("tls takes", gc.mem_alloc() - before)
-"""
-
-
-async def _measure_tls(program):
-    """The heap of `program` that one TLS connection takes."""
-
-    async def hold(reader, writer):
-        await reader.read()  # until the other side has gone
-        writer.close()
-
-    peer = await asyncio.start_server(hold, "127.0.0.1", 0, ssl=certs.server_context("server"))
-    with tempfile.TemporaryDirectory() as folder:
-        ca = pathlib.Path(folder) / "ca.der"
-        ca.write_bytes(ssl.PEM_cert_to_DER_cert(pathlib.Path(certs.paths().ca).read_text()))
-        code = _TLS_PROGRAM.replace("PORT", str(peer.sockets[0].getsockname()[1]))
-        child = await asyncio.create_subprocess_exec(
-            str(program), "-c", code.replace("CA", repr(str(ca))), stdout=asyncio.subprocess.PIPE
-        )
-        said = (await child.communicate())[0].decode()
-    peer.close()
-    return int(re.findall(r"tls takes (-?\d+)", said)[0])
-
-
-def measure_tls(program):
-    """Bytes of heap of one TLS connection alone. On a chip mbedTLS has memory of its own, and
-    what is left of the heap with a connection open is what a limit counts."""
-    return asyncio.run(asyncio.wait_for(_measure_tls(program), 30))
