@@ -31,12 +31,20 @@ def layer_values(layer, values):
             log.error("config", "%s", exc)
 
 
+_parsed = ("", None)  # the last text, and its Url
+
+
 def _parse(text):
-    """The Url of `text`; its parser is unloaded afterwards. ValueError."""
+    """The Url of `text`; its parser is unloaded afterwards. ValueError. The last one is kept: this
+    is asked once a second, also while a car charges, and each load of the parser is a stall."""
+    global _parsed
+    if text and text == _parsed[0]:
+        return _parsed[1]
     from ocppj import url
 
     try:
-        return url.parse(text)
+        _parsed = (text, url.parse(text))
+        return _parsed[1]
     finally:
         release("ocppj.url")
 

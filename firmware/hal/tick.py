@@ -175,7 +175,7 @@ class Tick:
                 if evse.closed:
                     if gap > GAP_MS:
                         self._late_ms += gap - GAP_MS
-                        since = 0  # no time without lateness
+                        since -= gap  # what is left was on time
                     if gap > GAP_MS or (count > 1 and mine and evse.in_doubt):
                         # After a stall, or when the next turn is too far away, there is no
                         # time for another tick: the second of the two windows is taken now.

@@ -195,6 +195,20 @@ def test_what_would_stall():
     assert bench.dialer.would_stall() is False
 
 
+def test_an_address_is_parsed_once_and_anew_when_it_changes():
+    """Asked once a second, the parser was loaded each time: a stall where code lies in a slot."""
+    real, loads = dial.release, []
+    dial.release = loads.append  # after each use of the parser
+    try:
+        bench = Bench("ws://10.0.0.7/x")
+        assert [bench.dialer.would_stall() for _ in range(3)] == [False] * 3
+        bench.dialer._config = config("wss://10.0.0.7/x")
+        assert [bench.dialer.would_stall() for _ in range(3)] == [True] * 3
+    finally:
+        dial.release = real
+    assert loads == ["ocppj.url"] * 2
+
+
 def test_closing_never_fails_and_closes_once():
     for fails in (None, OSError(104), ValueError("closed")):
         bench = Bench("ws://10.0.0.7/x")

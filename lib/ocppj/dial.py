@@ -50,17 +50,28 @@ class Dialer:
         self._stale = False  # the cached address did not answer
         self.reader = None
         self.writer = None
+        self._text = self._target = None  # of `would_stall`
 
     def would_stall(self):
-        """True if an attempt now needs name resolution or a TLS handshake."""
-        from . import url
-
+        """True if an attempt now needs name resolution or a TLS handshake. Asked once a second:
+        the address is parsed again only if it is another one, as a load is a stall."""
         try:
-            target = url.parse(self._config.url)
+            text = self._config.url
         except ValueError:
             return False
-        finally:
-            release("ocppj.url")
+        if text != self._text:
+            from . import url
+
+            self._text, self._target = text, None
+            try:
+                self._target = url.parse(text)
+            except ValueError:
+                pass
+            finally:
+                release("ocppj.url")
+        target = self._target
+        if target is None:
+            return False
         return target.secure or not (is_address(target.host) or self._resolver.known(target.host))
 
     async def _address(self, target):
