@@ -250,6 +250,35 @@ def test_without_calibration_of_the_chip_a_nominal_line_is_taken():
             assert bench.adc.temp_mv() == (intercept + 20000 * 48) // 1000
 
 
+def test_with_a_second_owner_each_reading_is_between_taking_and_giving_the_converter():
+    class Gate:
+        def __init__(self):
+            self.told = []
+
+        def take(self):
+            self.told.append("take")
+
+        def give(self):
+            self.told.append("give")
+
+        def sample(self, adc, buf, us):
+            return self.told.append(us) or 0
+
+    with Hal("adc") as adc_:
+        bench = Bench(adc_, board={"temp": {"adc": 34, "type": "ntc"}})
+        gate = Gate()
+        adc = adc_.PilotAdc(bench.profile, gate)
+        del gate.told[:]  # what was read while it was made
+        Adc.made[34].raw = 20000
+        assert adc.temp_mv() == (142000 + 20000 * 48) // 1000
+        assert gate.told == ["take", "give"] * 2  # the count, and the voltage
+        adc.window(0)
+        assert gate.told[4:] == [4000]
+        Adc.made[34].raw = ValueError("no reading")
+        raises(ValueError, adc.temp_mv)
+        assert gate.told[5:] == ["take", "give"]
+
+
 def test_a_thermometer_at_either_end_of_the_range_is_none():
     with Hal("adc") as adc_:
         bench = Bench(adc_, board={"temp": {"adc": 34, "type": "ntc"}})
