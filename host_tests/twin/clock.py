@@ -11,12 +11,9 @@ interpreter is stalled, and overflow a queue of eight.
 
 from heapq import heappop, heappush
 
-import twin_state
-
 SOFT_QUEUE = 8  # MICROPY_SCHEDULER_DEPTH of the esp32 port
 TICKS_PERIOD = 1 << 30  # ticks_ms() and ticks_us() wrap here
 STALL_US = 10000  # shorter than any tick: no stall
-_LONGEST_SKIP_MS = 1000  # of idle ticks, where a collection still takes its time
 # 27 ms for a heap of 166 KB: seen on an emulated chip of 62.5 million instructions a second.
 COLLECT_US_PER_MIB = 27000 * 1048576 // (166 * 1024)
 RTC_UNSET_S = 946684800  # 2000-01-01: what an ESP32's clock shows after power-on
@@ -170,11 +167,13 @@ class Clock:
         if self.collections is not None:
             self._collected = self.collections() if count is None else count
 
+    coarse = False  # True: more than a second of idle ticks is left out at a time
+
     def collection(self):
         """The GC heap is collected: that stalls the interpreter, from its next call on. Not where
         minutes of idle ticks are left out at a time: of the ticks that are run, all would be late
         ones, and none of those in time between them would be seen."""
-        if twin_state.options.get("skip_ms", 0) > _LONGEST_SKIP_MS:
+        if self.coarse:
             return
         self.stall_us += self.heap_size() * COLLECT_US_PER_MIB // 1048576
 

@@ -151,6 +151,7 @@ class Board:
         state.settled = settled
         state.send = self.send
         state.on_reset = self.reset
+        clock.coarse = start.get("skip_ms", 0) > 1000
         image = start.get("heap_image")
         # The garbage collector of the chip's size: from here on, as all that follows is the
         # chip's.
