@@ -36,7 +36,8 @@ def settle():
 
 
 def system():
-    """(bytes free in the system's heap, bytes of its largest block); None if nobody tells."""
+    """(bytes free in the system's heap, bytes of its largest block, bytes that were always free);
+    None where there is no such heap."""
     try:
         import esp32
 
@@ -44,11 +45,12 @@ def system():
     except (ImportError, AttributeError):
         return None
     # No list comprehension: this is asked when memory is short.
-    free = largest = 0
+    free = largest = least = 0
     for region in regions:
         free += region[1]
         largest = max(largest, region[2])
-    return free, largest
+        least += region[3]
+    return free, largest, least
 
 
 def lacks(what):

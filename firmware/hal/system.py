@@ -168,16 +168,12 @@ def rtc_not_before(unix):
 
 
 def heap():
-    """{"free": bytes of the GC heap, "idf_free", "idf_largest", "idf_least": of the ESP-IDF's;
-    least: that were ever free}."""
-    figures = {"free": gc.mem_free() if hasattr(gc, "mem_free") else 0}
-    try:
-        import esp32
+    """{"free": bytes of the GC heap, "idf_free", "idf_largest", "idf_least": of ESP-IDF's, see
+    memory.system}."""
+    from hal import memory
 
-        regions = esp32.idf_heap_info(esp32.HEAP_DATA)
-        figures["idf_free"] = sum(r[1] for r in regions)
-        figures["idf_largest"] = max(r[2] for r in regions)
-        figures["idf_least"] = sum(r[3] for r in regions)
-    except (ImportError, AttributeError):
-        pass  # not an ESP32
+    figures = {"free": gc.mem_free() if hasattr(gc, "mem_free") else 0}
+    found = memory.system()
+    if found:
+        figures["idf_free"], figures["idf_largest"], figures["idf_least"] = found
     return figures
