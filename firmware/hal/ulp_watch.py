@@ -12,6 +12,7 @@ then)."""
 import asyncio
 
 from evse_base import const, log, ticks_diff, ticks_ms
+from hal.ulp_guard import PERMIT, VERSION
 from iec61851.levels import DIODE_MV, HYSTERESIS_MV
 
 _HEADER = const(12)  # of the binary
@@ -182,7 +183,7 @@ class UlpWatch:
     async def _test(self):
         guard = self._guard
         await asyncio.sleep_ms(100)
-        if self._get(_VER) != 0xE502:
+        if self._get(_VER) != VERSION:
             return "the ULP does not run"
         if guard.mem[_ATTEN1] >> 2 * guard.program.CHANNEL & 3 != 3:
             return "the converter has another range"
@@ -200,7 +201,7 @@ class UlpWatch:
             ("converter", guard.take, guard.give, 4),
         ):
             self._around()
-            self._put(_CMD, 0x0C05)
+            self._put(_CMD, PERMIT)
             if not await self._until(1, 1):
                 return "the ULP does not close"
             stop()
