@@ -31,22 +31,23 @@ def layer_values(layer, values):
             log.error("config", "%s", exc)
 
 
-_parsed = ("", None)  # the last text, and its Url
+_parsed = (None, False, "")  # the last text, and what `_parse` answers
 
 
 def _parse(text):
-    """The Url of `text`; its parser is unloaded afterwards. ValueError. The last one is kept: this
-    is asked once a second, also while a car charges, and each load of the parser is a stall."""
+    """(True for wss://, host name) of an address; ValueError. The last answer is kept: this is
+    asked once a second, also while a car charges, and to load the parser is a stall."""
     global _parsed
-    if text and text == _parsed[0]:
-        return _parsed[1]
-    from ocppj import url
+    if text != _parsed[0]:
+        from ocppj import url
 
-    try:
-        _parsed = (text, url.parse(text))
-        return _parsed[1]
-    finally:
-        release("ocppj.url")
+        try:
+            found = url.parse(text)
+        finally:
+            release("ocppj.url")
+        # Not the Url itself: it would keep its class in the heap.
+        _parsed = (text, found.secure, found.host)
+    return _parsed[1:]
 
 
 class CsmsConfig:
@@ -75,7 +76,7 @@ class CsmsConfig:
         """Address of the central system. ValueError if it is weaker than SecurityProfile."""
         text = self._settings.text("CentralSystemURI")
         profile = self._settings.get("SecurityProfile")
-        if text and profile >= 2 and not _parse(text).secure:
+        if text and profile >= 2 and not _parse(text)[0]:
             raise ValueError("SecurityProfile %d needs a wss:// address" % profile)
         if profile == 1 and not self._settings.basic_auth_key():
             raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
@@ -84,14 +85,14 @@ class CsmsConfig:
     def secure(self):
         """True for wss://: making that connection stalls the interpreter."""
         try:
-            return _parse(self._settings.text("CentralSystemURI")).secure
+            return _parse(self._settings.text("CentralSystemURI"))[0]
         except ValueError:
             return False
 
     def host(self):
         """Host name for the page: no path, no identity, no secret."""
         try:
-            return _parse(self._settings.text("CentralSystemURI")).host
+            return _parse(self._settings.text("CentralSystemURI"))[1]
         except ValueError:
             return ""
 

@@ -8,7 +8,7 @@ import gc
 from evse_base import log
 from evse_base import IN_PLACE, MICROPYTHON, before_import, release
 
-from .resolver import is_address, UnknownHost
+from .resolver import UnknownHost, is_address
 
 if not IN_PLACE:
     # Read from files now: later, when they are needed, a car may charge.
@@ -50,29 +50,28 @@ class Dialer:
         self._stale = False  # the cached address did not answer
         self.reader = None
         self.writer = None
-        self._text = self._target = None  # of `would_stall`
+        self._text = self._secure = self._host = None  # of `would_stall`
 
     def would_stall(self):
         """True if an attempt now needs name resolution or a TLS handshake. Asked once a second:
-        the address is parsed again only if it is another one, as a load is a stall."""
+        the address is parsed again only if it is another one, as to load the parser is a stall."""
         try:
-            text = self._config.url
+            self._look_again()
         except ValueError:
             return False
+        return self._secure or not (is_address(self._host) or self._resolver.known(self._host))
+
+    def _look_again(self):
+        text = self._config.url
         if text != self._text:
             from . import url
 
-            self._text, self._target = text, None
             try:
-                self._target = url.parse(text)
-            except ValueError:
-                pass
+                target = url.parse(text)
             finally:
                 release("ocppj.url")
-        target = self._target
-        if target is None:
-            return False
-        return target.secure or not (is_address(target.host) or self._resolver.known(target.host))
+            # Not the Url itself: it would keep its class, 900 bytes, in the heap.
+            self._text, self._secure, self._host = text, target.secure, target.host
 
     async def _address(self, target):
         if is_address(target.host):
