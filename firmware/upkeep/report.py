@@ -7,7 +7,6 @@ import gc
 import blackbox
 from evse_base import iso8601
 from evse_base import log
-from evse_base import release
 from hal import system
 from version import VERSION
 
@@ -77,10 +76,7 @@ def make(board, station, tick, central, supervisor):
     blocks, as each line would be an object with a head and a rest of its own. board: the profile.
     central: ocppj.central.Central.
     """
-    from evse_base import redaction
-
-    redact = redaction.redact  # its code is there as long as this is
-    release("evse_base.redaction")
+    redact = log.redactor()
     gc.collect()
     blocks = []
     block = b""
@@ -100,15 +96,11 @@ def make(board, station, tick, central, supervisor):
 
 def _lines(board, station, tick, central, supervisor):
     yield "[state]"
-    for line in _state(board, station, tick, central, supervisor):
-        yield line
+    yield from _state(board, station, tick, central, supervisor)
     yield "[settings]"
-    for line in _settings(station.settings):
-        yield line
+    yield from _settings(station.settings)
     if blackbox.previous():
         yield "[before the last reset]"
-        for line in blackbox.previous():
-            yield line
+        yield from blackbox.previous()
     yield "[log]"
-    for line in log.tail():
-        yield line
+    yield from log.tail()

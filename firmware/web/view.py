@@ -5,7 +5,6 @@
 import gc
 
 from evse_base import log
-from evse_base import release
 from version import VERSION
 from wiring.fitted import lacks
 
@@ -123,10 +122,7 @@ class View:
 
     def log_lines(self):
         """The lines of the log, each made when it is sent: all at once are much memory."""
-        from evse_base import redaction
-
-        redact = redaction.redact  # its code is there as long as this is
-        release("evse_base.redaction")
+        redact = log.redactor()
         data = log.last(_ALL)
         at = 0
         while at < len(data):

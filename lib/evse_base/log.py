@@ -110,11 +110,15 @@ def last(size):
     return bytes(memoryview(_kept)[start:end])
 
 
-def redact(text):
-    """`text` with passwords and keys masked: JSON, key=value, URLs, Basic and Bearer."""
+def redactor():
+    """The function `redact`, for many texts: its code is loaded once, and there as long as the
+    function is kept."""
     from evse_base import redaction  # seldom needed
 
-    try:
-        return redaction.redact(text)
-    finally:
-        release("evse_base.redaction")
+    release("evse_base.redaction")
+    return redaction.redact
+
+
+def redact(text):
+    """`text` with passwords and keys masked: JSON, key=value, URLs, Basic and Bearer."""
+    return redactor()(text)
