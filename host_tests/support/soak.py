@@ -46,9 +46,6 @@ GROWTH = {4: 1024, 8: 2048}
 # The largest free piece must hold a sector of the flash or a large message. Where collecting was
 # left to the interpreter it was down to 3 KB after the start, and soon less.
 PIECE = 4096
-# Bytes between two collections at 32 bits. The firmware asks for two thirds of it: much of what
-# is thrown away here is the twin's.
-COLLECT_EVERY = 12 * 1024
 # Actions that are immediate elsewhere may take this long: a tap, and the events after it, wait.
 AT_ONCE_S = 400
 DAY_S = 86400

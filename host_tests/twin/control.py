@@ -243,11 +243,6 @@ class Control:
             "refused": system.refused,
         }  # fmt: skip
 
-    def do__collect(self, cmd):
-        """Collect after so many allocated bytes (`every`), whatever the firmware has chosen."""
-        gc.threshold(cmd["every"])
-        return {"ok": True}, None
-
     def do__forget(self, cmd):
         """Drop what the twin remembers of the past: for those who measure the firmware's heap."""
         twin_state.world.history.clear()

@@ -457,11 +457,6 @@ class Twin:
         answer["largest"] = await asyncio.wait_for(self._piece, ANSWER_S)
         return answer
 
-    async def collect(self, every):
-        """Let this boot collect after `every` allocated bytes: the twin's garbage counts, too,
-        and in a run of many days it makes more collections than anybody waits for."""
-        await self._ask({"do": "_collect", "every": every}, ANSWER_S)
-
     async def erases(self):
         """{sector: how often it was erased}, over all boots of this object."""
         return _added(self._erased, (await self.flash())["erases"])
