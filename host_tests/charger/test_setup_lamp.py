@@ -11,9 +11,8 @@ import sys
 import types
 
 import pytest
-from bench import Bench
 from commissioning import blink_code
-from setup_air import AIR, SAID
+from setup_air import SAID, fresh
 from twin.host import load_board
 import label_files
 
@@ -23,25 +22,9 @@ LOOK_S = 0.1
 
 def play(fn, board=None, **more):
     """A charger that was just flashed, in the air of the set-up tests."""
-
-    async def inside():
-        more.setdefault("provision", {"NtpServer": ""})
-        b = Bench(
-            options={"aps": AIR, "unique_id": UNIT}, **({"board": board} if board else {}), **more
-        )
-        await b.csms.start()
-        b._twin_options["csms"] = b._twin_options["id"] = None
-        await b.start_twin()
-        try:
-            await fn(b)
-            b.check()
-        except AssertionError as exc:
-            raise b._told(exc)
-        finally:
-            await b.twin.stop()
-            await b.csms.stop()
-
-    asyncio.run(asyncio.wait_for(inside(), 120))
+    if board:
+        more["board"] = board
+    fresh(fn, options={"unique_id": UNIT}, **more)
 
 
 def with_leds(tmp_path, leds):

@@ -9,8 +9,8 @@ import struct
 import urllib.parse
 
 import pytest
-from bench import ID, Bench
-from setup_air import AIR, SAID
+from bench import ID
+from setup_air import SAID, fresh
 from tools_paths import tool
 
 pytestmark = pytest.mark.skipif(not tool("micropython"), reason="NOT RUN: no MicroPython wheel")
@@ -112,28 +112,6 @@ class Phone:
             return await self.b.until(answered, 5, "an answer of the name server")
         finally:
             link.close()
-
-
-def fresh(fn, **twin):
-    """Play `fn(b)`: a charger out of the box, AIR around it."""
-
-    async def inside():
-        twin.setdefault("provision", {"NtpServer": ""})
-        options = dict(twin.pop("options", {}), aps=AIR)
-        b = Bench(options=options, **twin)
-        await b.csms.start()
-        b._twin_options["csms"] = b._twin_options["id"] = None
-        await b.start_twin()
-        try:
-            await fn(b)
-            b.check()
-        except AssertionError as exc:
-            raise b._told(exc)
-        finally:
-            await b.twin.stop()
-            await b.csms.stop()
-
-    asyncio.run(asyncio.wait_for(inside(), 120))
 
 
 async def _new_owner(b):

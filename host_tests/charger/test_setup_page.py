@@ -6,16 +6,13 @@ charger is the whole firmware in real time. Not run where there is no Chromium."
 import asyncio
 import gzip
 import json
-import subprocess
-import urllib.request
 
 import pytest
-import websockets
-from browser import CHROMIUM, FLAGS, Tab
+from browser import CHROMIUM, new_tab
 from csms import Csms
 from setup_air import AIR, SAID
 from tools_paths import tool
-from twin.host import Twin, free_port
+from twin.host import Twin
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM and tool("micropython")), reason="NOT RUN: no Chromium or no MicroPython"
@@ -124,48 +121,17 @@ def test_new_owner_sets_up_the_charger_with_a_browser(tmp_path):
         csms = Csms()
         await csms.start("127.0.0.1")
         twin = Twin(provision={"NtpServer": ""}, options={"aps": AIR}, data=tmp_path / "board")
-        browser = None
         try:
             await twin.start()
             await join(twin)
-            debug = free_port("127.0.0.1")
-            browser = subprocess.Popen(
-                [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
-                 # Nothing but port 80 is open: browsers try https:// first.
-                 "--host-resolver-rules=MAP *:80 %s:%d, MAP * 127.0.0.1:1" % twin.web,
-                 f"--user-data-dir={tmp_path / 'profile'}", "about:blank"],
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-            )  # fmt: skip
-            address = await _tab_address(debug)
-            async with websockets.connect(address, max_size=None) as socket:
-                tab = Tab(socket)
-                for domain in ("Page", "Runtime", "Log"):
-                    await tab(domain + ".enable")
+            # Nothing but port 80 is open: browsers try https:// first.
+            there = "--host-resolver-rules=MAP *:80 %s:%d, MAP * 127.0.0.1:1" % twin.web
+            async with new_tab(tmp_path / "profile", there) as tab:
                 await tab.size(390, 844)
                 await story(tab, twin, csms)
                 assert tab.errors == []
         finally:
-            if browser:
-                browser.terminate()
-                browser.wait()
             await twin.stop()
             await csms.stop()
 
     asyncio.run(asyncio.wait_for(body(), 120))
-
-
-async def _tab_address(debug):
-    for _ in range(100):
-        try:
-            answer = await asyncio.to_thread(
-                urllib.request.urlopen, f"http://127.0.0.1:{debug}/json", None, 5
-            )
-            with answer:
-                pages = [p for p in json.load(answer) if p["type"] == "page"]
-            if pages:
-                return pages[0]["webSocketDebuggerUrl"]
-        except OSError:
-            pass
-        await asyncio.sleep(0.2)
-    raise AssertionError("Chromium does not start")

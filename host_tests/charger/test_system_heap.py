@@ -280,26 +280,31 @@ def test_a_file_over_https_waits_for_the_cars_end_and_closes_the_line_for_the_ti
     _play(play())
 
 
-def test_a_central_system_that_does_not_say_goodbye_does_not_fail_the_file():
-    """The memory of its TLS is there only after the 5 s that it has for that: the upload was given
-    up before."""
+async def _upload(then):
+    """Diagnostics to a server over https:// while wss:// is up; `then(b)`: half a second later."""
     import certs
     from file_servers import HttpServer
 
-    async def play():
-        async with SecureBench(**secure(heap_image="base", firmware=directories())) as b:
-            await b.boot()
-            server = await HttpServer(b.csms.count, certs.server_context("server")).start()
-            try:
-                where = server.url.replace("127.0.0.1", "localhost") + "/"
-                await diagnostics(b, where, retries=0)
-                await b.advance(0.5)
-                b.csms.connections[0].mute = True
-                await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded")
-            finally:
-                server.stop()
+    async with SecureBench(**secure(heap_image="base", firmware=directories())) as b:
+        await b.boot()
+        server = await HttpServer(b.csms.count, certs.server_context("server")).start()
+        try:
+            await diagnostics(b, server.url.replace("127.0.0.1", "localhost") + "/", retries=0)
+            await b.advance(0.5)
+            await then(b)
+        finally:
+            server.stop()
 
-    _play(play())
+
+def test_a_central_system_that_does_not_say_goodbye_does_not_fail_the_file():
+    """The memory of its TLS is there only after the 5 s that it has for that: the upload was given
+    up before."""
+
+    async def then(b):
+        b.csms.connections[0].mute = True
+        await statuses(b, DIAGNOSTICS, "Uploading", "Uploaded")
+
+    _play(_upload(then))
 
 
 def test_a_quarter_of_an_hour_without_a_network_leaves_sockets_enough():
@@ -319,21 +324,10 @@ def test_a_quarter_of_an_hour_without_a_network_leaves_sockets_enough():
 
 def test_a_car_that_comes_before_the_line_is_closed_keeps_it():
     """It was closed all the same, and the session went unheard until its end."""
-    import certs
-    from file_servers import HttpServer
 
-    async def play():
-        async with SecureBench(**secure(heap_image="base", firmware=directories())) as b:
-            await b.boot()
-            server = await HttpServer(b.csms.count, certs.server_context("server")).start()
-            try:
-                where = server.url.replace("127.0.0.1", "localhost") + "/"
-                await diagnostics(b, where, retries=0)
-                await b.advance(0.5)
-                await b.do("plug")
-                await statuses(b, DIAGNOSTICS, "Uploading", "UploadFailed")
-                assert len(b.csms.connections) == 1
-            finally:
-                server.stop()
+    async def then(b):
+        await b.do("plug")
+        await statuses(b, DIAGNOSTICS, "Uploading", "UploadFailed")
+        assert len(b.csms.connections) == 1
 
-    _play(play())
+    _play(_upload(then))

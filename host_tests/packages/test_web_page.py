@@ -3,15 +3,10 @@
 """Drives headless Chromium over its DevTools protocol; not run where there is none."""
 
 import asyncio
-import json
-import subprocess
-import urllib.request
 
 import pytest
-import websockets
-from browser import CHROMIUM, FLAGS, Tab
+from browser import CHROMIUM, new_tab
 from tools_paths import tool
-from twin.host import free_port
 from web_process import PASSWORD, Server
 
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="NOT RUN: no Chromium")
@@ -21,31 +16,9 @@ def browse(tmp_path, kind, story, **options):
     """Serve the view `kind`, open its page, run `async story(tab, server)`."""
     runtime = "micropython" if tool("micropython") else "cpython"
     server = Server(runtime, tmp_path, kind, **options)
-    debug = free_port("127.0.0.1")
-    browser = subprocess.Popen(
-        [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
-         f"--user-data-dir={tmp_path / 'profile'}", "about:blank"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
 
     async def body():
-        pages = []
-        for _ in range(100):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{debug}/json") as answer:
-                    pages = [p for p in json.load(answer) if p["type"] == "page"]
-            except OSError:
-                pass
-            if pages:
-                break
-            await asyncio.sleep(0.2)
-        assert pages, "Chromium does not start"
-        address = pages[0]["webSocketDebuggerUrl"]
-        async with websockets.connect(address, max_size=None) as socket:
-            tab = Tab(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                await tab(domain + ".enable")
+        async with new_tab(tmp_path / "profile") as tab:
             await tab.size(390, 844)
             await tab("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
             await tab.until("document.readyState == 'complete' && document.body.dataset.tone")
@@ -55,8 +28,6 @@ def browse(tmp_path, kind, story, **options):
     try:
         asyncio.run(body())
     finally:
-        browser.terminate()
-        browser.wait()
         server.stop()
 
 

@@ -10,10 +10,8 @@ import io
 import json
 import pathlib
 import re
-import subprocess
 import tarfile
 import tempfile
-import urllib.request
 
 import pytest
 import release_images
@@ -21,11 +19,9 @@ import release_kit
 import release_web as web
 import update_kit
 import web_flash
-import websockets
 from bench import Bench
-from browser import CHROMIUM, FLAGS, Tab
+from browser import CHROMIUM, new_tab
 from release_facts import ReleaseError
-from twin.host import free_port
 
 BOARDS = {"garage": "a design of ours <b>", "carport": ""}
 FILES = {
@@ -107,32 +103,10 @@ TEXT = DIALOG + "?.shadowRoot?.textContent"
 @contextlib.asynccontextmanager
 async def browser(folder, url):
     """A Tab that shows the page at `url`."""
-    debug = free_port("127.0.0.1")
-    process = subprocess.Popen(
-        [CHROMIUM, *FLAGS, f"--remote-debugging-port={debug}",
-         f"--user-data-dir={folder}", "about:blank"],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        tabs = []
-        for _ in range(150):
-            try:
-                with urllib.request.urlopen(f"http://127.0.0.1:{debug}/json") as answer:
-                    tabs = [t for t in json.load(answer) if t["type"] == "page"]
-                break
-            except OSError:
-                await asyncio.sleep(0.1)
-        async with websockets.connect(tabs[0]["webSocketDebuggerUrl"], max_size=None) as socket:
-            tab = Tab(socket)
-            for domain in ("Page", "Runtime", "Log"):
-                await tab(domain + ".enable")
-            await tab("Page.addScriptToEvaluateOnNewDocument", source=web_flash.PORT)
-            await tab("Page.navigate", url=url)
-            yield tab
-    finally:
-        process.terminate()
-        process.wait()
+    async with new_tab(folder) as tab:
+        await tab("Page.addScriptToEvaluateOnNewDocument", source=web_flash.PORT)
+        await tab("Page.navigate", url=url)
+        yield tab
 
 
 async def opened(tab, wait):

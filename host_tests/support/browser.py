@@ -4,10 +4,16 @@
 
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import pathlib
 import shutil
+import subprocess
+import urllib.request
+
+import websockets
+from twin.host import free_port
 
 CHROMIUM = next(
     (p for p in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if p), None
@@ -74,3 +80,40 @@ class Tab:
             await asyncio.sleep(0.7)  # the arc moves
             image = await self("Page.captureScreenshot", format="png")
             pathlib.Path(SHOTS, name + ".png").write_bytes(base64.b64decode(image["data"]))
+
+
+@contextlib.asynccontextmanager
+async def new_tab(folder, *flags):
+    """A Tab of a browser that is started for it, with its profile in `folder`."""
+    port = free_port("127.0.0.1")
+    process = subprocess.Popen(
+        [CHROMIUM, *FLAGS, *flags, f"--remote-debugging-port={port}",
+         f"--user-data-dir={folder}", "about:blank"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        async with websockets.connect(await _address(port), max_size=None) as socket:
+            tab = Tab(socket)
+            for domain in ("Page", "Runtime", "Log"):
+                await tab(domain + ".enable")
+            yield tab
+    finally:
+        process.terminate()
+        process.wait()
+
+
+async def _address(port):
+    for _ in range(100):
+        try:
+            answer = await asyncio.to_thread(
+                urllib.request.urlopen, f"http://127.0.0.1:{port}/json", None, 5
+            )
+            with answer:
+                pages = [p for p in json.load(answer) if p["type"] == "page"]
+            if pages:
+                return pages[0]["webSocketDebuggerUrl"]
+        except OSError:
+            pass
+        await asyncio.sleep(0.2)
+    raise AssertionError("Chromium does not start")

@@ -260,15 +260,20 @@ def test_dead_sectors_are_erased_and_live_ones_are_not():
     assert records(mounted(flash)) == left
 
 
-def test_the_newest_sector_stays_so_that_numbers_never_repeat():
-    flash = RamFlash(8, BS)
-    log, seqs = filled(flash, 40)
+def give_up(log, seqs):
+    """All these records are done, and what can be erased is."""
     for seq in seqs:
         assert log.find(0, seq)
         log.mark(log.block, log.off, norlog.DONE)
     log.retire(0, alive)
     while log.erase_one():
         pass
+
+
+def test_the_newest_sector_stays_so_that_numbers_never_repeat():
+    flash = RamFlash(8, BS)
+    log, seqs = filled(flash, 40)
+    give_up(log, seqs)
     assert len(log.blocks(0)) == 1
     log = mounted(flash)
     assert log.append(0, 1, 0, b"x") == seqs[-1] + 1
@@ -399,12 +404,7 @@ def test_a_block_that_does_not_erase_is_left_out():
     flash = BadCells(8, BS)
     log, seqs = filled(flash, 60)
     flash.unerasable = log.blocks(0)[0]
-    for seq in seqs:
-        assert log.find(0, seq)
-        log.mark(log.block, log.off, norlog.DONE)
-    log.retire(0, alive)
-    while log.erase_one():
-        pass
+    give_up(log, seqs)
     assert log.bad_blocks == 1
     assert log.ready == 8 - 1 - len(log.blocks(0))
     log = mounted(flash)
@@ -485,12 +485,7 @@ def test_numbers_go_on_where_nothing_is_left_but_a_sector_without_a_record():
     raises(Off, log.append, 0, 1, 0, text(0))
     flash.left = -1
     log = mounted(flash)
-    for seq in seqs:
-        assert log.find(0, seq)
-        log.mark(log.block, log.off, norlog.DONE)
-    log.retire(0, alive)
-    while log.erase_one():
-        pass
+    give_up(log, seqs)
     log = mounted(flash)
     assert len(log.blocks(0)) == 1 and records(log) == []
     assert log.append(0, 1, 0, b"x") == seqs[-1] + 1
