@@ -9,7 +9,6 @@ from version import VERSION
 from wiring.fitted import lacks
 
 
-_ALL = 1 << 20  # more than any log has
 # Shown of every connector where there are several.
 BRIEF = ("id", "status", "why", "plugged", "contactor", "current_a", "current_offered_a")
 
@@ -123,11 +122,5 @@ class View:
     def log_lines(self):
         """The lines of the log, each made when it is sent: all at once are much memory."""
         redact = log.redactor()
-        data = log.last(_ALL)
-        at = 0
-        while at < len(data):
-            end = data.find(b"\n", at)
-            if end < 0:
-                end = len(data)
-            yield redact(str(data[at:end], "utf-8"))
-            at = end + 1
+        for line in log.lines():
+            yield redact(line)

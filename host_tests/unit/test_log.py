@@ -40,6 +40,34 @@ def test_wrong_arguments_are_printed_and_raise_nothing():
     assert "(1, 2)" in lines[0]
 
 
+def test_lines_are_made_one_by_one_while_others_come_and_go():
+    log.use_room(1024)
+    collect(lambda: [log.info("t", "first %d é", i) for i in range(5)])
+    assert list(log.lines()) == log.tail() and len(log.tail()) == 5
+    reading = log.lines()
+    assert next(reading).endswith("first 0 é")
+    collect(lambda: log.info("t", "new"))
+    assert [line[-9:] for line in reading] == ["first %d é" % i for i in range(1, 5)]
+    # All that was there has gone: the reader ends.
+    reading = log.lines()
+    next(reading)
+    collect(lambda: [log.info("t", "later %d" % i) for i in range(99)])
+    assert list(reading) == []
+    # Some has gone: the reader goes on with what is left of it.
+    reading = log.lines()
+    whole = log.tail()
+    next(reading)
+    collect(lambda: [log.info("t", "last %d" % i) for i in range(9)])
+    left = list(reading)
+    assert 0 < len(left) < len(whole) and left == whole[-len(left) :]
+    # A new room has none of the old lines.
+    reading = log.lines()
+    next(reading)
+    log.use_room(1024)
+    assert list(reading) == [] and list(log.lines()) == []
+    log.use_room(1536)
+
+
 def test_the_last_lines_are_kept_whole_and_in_order():
     def write():
         for i in range(95):

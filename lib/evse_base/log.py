@@ -21,6 +21,7 @@ _ROOM = const(1536)
 _clock = clock.Clock()
 _kept = bytearray(_ROOM)  # whole lines, oldest first
 _used = 0
+_gone = 0  # bytes of lines that have had to go
 _sink = print
 _watcher = None
 
@@ -39,8 +40,9 @@ def use_sink(fn):
 
 def use_room(size):
     """Keep `size` bytes of lines from now on; at least 1024."""
-    global _kept, _used
+    global _kept, _used, _gone
     _kept = bytearray(size)
+    _gone += _used
     _used = 0
 
 
@@ -51,7 +53,7 @@ def use_watcher(fn):
 
 
 def _keep(line):
-    global _used
+    global _used, _gone
     data = line.encode() + b"\n"
     too_many = _used + len(data) - len(_kept)
     if too_many > 0:
@@ -60,6 +62,7 @@ def _keep(line):
         view = memoryview(_kept)
         view[: _used - too_many] = view[too_many:_used]
         _used -= too_many
+        _gone += too_many
     _kept[_used : _used + len(data)] = data
     _used += len(data)
 
@@ -99,6 +102,21 @@ def error(tag, msg, *args):
 def tail():
     """The last lines, oldest first."""
     return str(memoryview(_kept)[:_used], "utf-8").split("\n")[:-1]
+
+
+def lines():
+    """Yield the last lines, oldest first. Each is made when it is asked for: all at once are much
+    memory. Lines that have gone meanwhile are left out; new ones are not waited for."""
+    at = _gone
+    end = _gone + _used
+    while at < end:
+        start = stop = max(at - _gone, 0)
+        if _gone + start >= end:
+            return
+        while _kept[stop] != 10:
+            stop += 1
+        at = _gone + stop + 1
+        yield str(memoryview(_kept)[start:stop], "utf-8")
 
 
 def last(size):
