@@ -15,7 +15,6 @@ Request.max_body_length = BODY_MAX
 Request.max_readline = LINE_MAX
 
 MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
-Response.send_file_buffer_size = 512
 
 
 class WebServer(Microdot):
@@ -26,11 +25,11 @@ class WebServer(Microdot):
         self.options_handler = None  # no cross-origin requests, hence nothing to negotiate
         self.connections = 0
         self._routes = {}  # "METHOD path": handler
-        self.starved = False  # True once there was no memory for an answer
+        self.starved = None  # MemoryError of an answer for which there was no memory
         self.error_handlers[MemoryError] = self._starved
 
     async def _starved(self, req, exc):
-        self.starved = True
+        self.starved = exc
         return answers.error(503, headers={"Retry-After": "60"})
 
     def route(self, url_pattern, methods=None):

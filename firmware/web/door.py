@@ -22,7 +22,9 @@ IDLE_S = 300
 LOOK_S = 1
 # Bytes that have to be free before the page's code is loaded: what it takes, and what is left for
 # messages of the central system. host_tests/charger/test_page_memory.py measures it.
-NEEDS = 20 * 1024
+NEEDS = 22 * 1024
+# Bytes that have to be free before a request is answered.
+ANSWER_NEEDS = 4 * 1024
 # So long nobody is let in after memory has run out: a page that asks again at once would make it
 # run out again and again.
 AGAIN_MS = 60000
@@ -87,11 +89,12 @@ class Door:
             if app is None:
                 await _refuse(reader, writer)
                 return
+            _need(ANSWER_NEEDS)
             await app.handle_request(reader, writer)
             if app.starved:
-                self._starve()
-        except MemoryError:
-            self._starve()
+                self._starve(app.starved)
+        except MemoryError as exc:
+            self._starve(exc)
             await _refuse(reader, writer)
         finally:
             self._visitors -= 1
@@ -104,11 +107,11 @@ class Door:
         self._starved = None
         return False
 
-    def _starve(self):
+    def _starve(self, exc):
         self._starved = port.ticks_ms()
         if port.IN_PLACE:
             self._drop()
-        log.error("web", "no memory for the page")
+        log.error("web", "no memory for the page: %s", exc)
 
     async def _ready(self):
         """The page; None if there is no memory for it, or the door is closed meanwhile."""
@@ -118,8 +121,7 @@ class Door:
             self._loading = True
             try:
                 gc.collect()
-                if hasattr(gc, "mem_free") and gc.mem_free() < NEEDS:
-                    raise MemoryError
+                _need(NEEDS)
                 self._app = await self._load()
             finally:
                 self._loading = False
@@ -162,6 +164,14 @@ class Door:
         for name in _PAGE:
             port.forget(name)
         gc.collect()
+
+
+def _need(size):
+    """Raise MemoryError unless `size` bytes are free. Collects only where they seem not to be."""
+    if hasattr(gc, "mem_free") and gc.mem_free() < size:
+        gc.collect()
+        if gc.mem_free() < size:
+            raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), size))
 
 
 async def _refuse(reader, writer):

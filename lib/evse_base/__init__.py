@@ -125,12 +125,20 @@ def random_below(n):
     return int.from_bytes(urandom(4), "big") % n if n > 0 else 0
 
 
+def _inside(prefix):
+    for known in sys.modules:
+        if known.startswith(prefix):
+            return known
+    return None
+
+
 def forget(name):
     """Drop a module, the modules inside it and its name in its package. Its memory is free once no
     object of it is in use."""
-    for known in list(sys.modules):
-        if known == name or known.startswith(name + "."):
-            del sys.modules[known]
+    known = name
+    while known:
+        sys.modules.pop(known, None)
+        known = _inside(name + ".")
     package, _, own = name.rpartition(".")
     package = sys.modules.get(package)
     if hasattr(package, own):
