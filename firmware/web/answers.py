@@ -9,6 +9,7 @@ from microdot import Response
 
 from web import login as credentials
 
+_PIECE = 200  # characters of an answer that are made at once, or a few more
 _ID_TAG_MAX = 36  # characters; 1.6 takes 20 of them, 2.0.1 all
 ID_TAG = "idTag: 1 to %d printable ASCII characters." % _ID_TAG_MAX
 
@@ -115,8 +116,41 @@ def lines(lines):
         yield line + "\n"
 
 
+def as_json(value):
+    """`value` as JSON in pieces: where the heap is nearly full, there is no block for the whole.
+    microdot asks the first piece outside of its error handling: it is empty."""
+    yield ""
+    text = ""
+    for token in _tokens(value):
+        text += token
+        if len(text) >= _PIECE:
+            yield text
+            text = ""
+    yield text
+
+
+def _tokens(value):
+    if isinstance(value, dict) and value:
+        between = "{"
+        for key in value:
+            yield between + json.dumps(key) + ": "
+            yield from _tokens(value[key])
+            between = ", "
+        yield "}"
+    elif isinstance(value, list) and value:
+        between = "["
+        for item in value:
+            yield between
+            yield from _tokens(item)
+            between = ", "
+        yield "]"
+    else:
+        yield json.dumps(value)
+
+
 def static_files(folder, version):
-    """File name -> (name on disk, ETag); looked up once, as the files come with the firmware."""
+    """File name -> (name on disk, ETag, size in bytes). The files come with the firmware: one look
+    is enough."""
     files = {}
     for name in STATIC.values():
         for found in (name + ".gz", name):
@@ -124,7 +158,7 @@ def static_files(folder, version):
                 info = os.stat(folder + "/" + found)
             except OSError:
                 continue
-            files[name] = (found, '"%x-%x-%s"' % (info[6], int(info[8]), version))
+            files[name] = (found, '"%x-%x-%s"' % (info[6], int(info[8]), version), info[6])
             break
     return files
 
@@ -132,11 +166,31 @@ def static_files(folder, version):
 def send_static(req, folder, file):
     if file is None:
         return error(404)
-    name, etag = file
+    name, etag, size = file
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if req.headers.get("If-None-Match") == etag:
         return "", 304, headers
-    compressed = name.endswith(".gz")
-    res = Response.send_file(folder + "/" + name, compressed=compressed)
-    res.headers.update(headers)
-    return res
+    # With the length a browser sees that an answer is not whole.
+    headers["Content-Length"] = str(size)
+    kind = name
+    if name.endswith(".gz"):
+        headers["Content-Encoding"] = "gzip"
+        kind = name[:-3]
+    headers["Content-Type"] = Response.types_map[kind.rpartition(".")[2]]
+    return _contents(folder + "/" + name), 200, headers
+
+
+def _contents(path):
+    """The bytes of a file in pieces. One in a ROMFS is memory: nothing is copied."""
+    yield b""
+    with open(path, "rb") as file:
+        try:
+            data = memoryview(file)
+        except TypeError:  # a file system that has to copy
+            data = file.read(_PIECE)
+            while data:
+                yield data
+                data = file.read(_PIECE)
+            return
+        for at in range(0, len(data), _PIECE):
+            yield data[at : at + _PIECE]

@@ -27,7 +27,8 @@ class Bounded:
 
     microdot reads lines of any length and waits for ever; it also sends every header in a
     packet of its own. `wait_for` loses the bytes of a cancelled read: here they are
-    not needed any more, since a late request ends the connection.
+    not needed any more, since a late request ends the connection. All that is sent goes in
+    pieces of at most `_CHUNK` bytes: where the heap is nearly full, no larger block may be free.
     """
 
     def __init__(self, reader, writer, body_max):
@@ -36,8 +37,7 @@ class Bounded:
         self._begin = port.ticks_ms()
         self._buf = b""
         self._left = HEAD_MAX + body_max
-        self._head = bytearray()
-        self._head_done = False
+        self._head = bytearray()  # of the answer; None once it has been sent
         self.at_close = None  # called when the connection ends, however it ends
 
     async def _fill(self, size=_CHUNK):
@@ -106,14 +106,24 @@ class Bounded:
         return True
 
     async def awrite(self, data):
-        if not self._head_done:
-            self._head += data
-            if data != b"\r\n":
+        """Send `data`; what belongs to the head waits for more of it, up to `_CHUNK` bytes."""
+        head = self._head
+        if head is not None:
+            if data == b"\r\n":
+                head += data
+                self._head = None
+            elif len(head) + len(data) <= _CHUNK:
+                head += data
                 return
-            self._head_done = True
-            data = self._head
+            else:
+                self._head = bytearray(data)
+            data = head
+        if len(data):
+            await self._in_time(data)
+
+    async def _in_time(self, data):
         try:
-            await asyncio.wait_for(self._send(bytes(data)), WRITE_S)
+            await asyncio.wait_for(self._send(memoryview(data)), WRITE_S)
         except asyncio.TimeoutError:
             transport = getattr(self._writer, "transport", None)
             if transport:  # CPython: closing alone would still wait for the client
@@ -121,8 +131,9 @@ class Bounded:
             raise Disconnected()
 
     async def _send(self, data):
-        self._writer.write(data)
-        await self._writer.drain()
+        for at in range(0, len(data), _CHUNK):
+            self._writer.write(data[at : at + _CHUNK])
+            await self._writer.drain()
 
     async def aclose(self):
         """Close the connection; may be called again."""

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
-import json
+from web import answers
 
 _EVENTS_S = 1  # at most one event per second
 _HEARTBEAT_S = 5  # and one even if nothing changed, so that the page notices a dead charger
@@ -22,12 +22,18 @@ class Events:
         self._clients = clients
         self._sent = None
         self._open = True
+        self._pieces = None  # what is left of an event
         clients.append(self)
 
     def __aiter__(self):
         return self
 
     async def __anext__(self):
+        if self._pieces:
+            for piece in self._pieces:
+                return piece
+            self._pieces = None
+            return "\n\n"
         waited = 0
         while self._open:
             state = self._state()
@@ -36,7 +42,8 @@ class Events:
             if changed or waited >= _HEARTBEAT_S:
                 self._sent = steady
                 # The comment tells a heartbeat from news in a recording of the traffic.
-                return "%sdata: %s\n\n" % ("" if changed else ":\n", json.dumps(state))
+                self._pieces = answers.as_json(state)
+                return "data: " if changed else ":\ndata: "
             if await self._conn.gone(_EVENTS_S):
                 break
             waited += _EVENTS_S

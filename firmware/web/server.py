@@ -82,7 +82,7 @@ def make_app(view, login, hosts=(), static=None):
     async def get_state(req):
         snapshot = state()
         snapshot["login"] = login.valid(req.cookies.get(credentials.COOKIE, ""))
-        return snapshot
+        return answers.as_json(snapshot), 200, {"Content-Type": "application/json"}
 
     @app.get("/api/v1/events")
     async def events(req):

@@ -1,0 +1,88 @@
+# The page's answers in pieces: JSON, files, heads. And modules that are dropped without memory.
+# MIT license; part of microevse
+
+import asyncio
+import json
+import random
+import sys
+
+from evse_base import forget
+from web import answers, bounds
+
+PIECE = 256
+
+
+def _value(rng, depth):
+    kind = rng.randrange(7 if depth else 5)
+    if kind == 0:
+        return rng.choice([None, True, False])
+    if kind == 1:
+        return rng.randrange(-(10**6), 10**6)
+    if kind < 5:
+        return "".join([rng.choice('ab"\\\n\x01é€😀 ') for _ in range(rng.randrange(12))])
+    if kind == 5:
+        return [_value(rng, depth - 1) for _ in range(rng.randrange(4))]
+    return {"k%d" % i: _value(rng, depth - 1) for i in range(rng.randrange(20))}
+
+
+def test_json_in_pieces_is_the_same_json():
+    for seed in range(200):
+        value = {"a": _value(random.Random(seed), 3), "b": [], "c": {}}
+        pieces = list(answers.as_json(value))
+        assert json.loads("".join(pieces)) == value, seed
+        assert pieces[0] == "" and max([len(p.encode()) for p in pieces]) < 2 * PIECE, seed
+
+
+class _Stream:
+    def __init__(self):
+        self.sent = []
+
+    def write(self, data):
+        self.sent.append(bytes(data))
+
+    async def drain(self):
+        pass
+
+    def close(self):
+        pass
+
+    wait_closed = drain
+
+
+def _sent(*parts):
+    async def play():
+        stream = _Stream()
+        conn = bounds.Bounded(stream, stream, 1024)
+        for part in parts:
+            await conn.awrite(part)
+        return stream.sent
+
+    return asyncio.run(play())
+
+
+def test_a_head_goes_in_one_packet_and_a_long_one_in_several():
+    head = [b"HTTP/1.0 200 OK\r\n", b"A: 1\r\n"]
+    assert _sent(*head, b"\r\n") == [b"".join(head) + b"\r\n"]
+    head += [b"B: " + b"b" * 150 + b"\r\n", b"C: " + b"c" * 90 + b"\r\n", b"D: " + b"d" * 300]
+    sent = _sent(*head, b"\r\n", b"body")
+    assert b"".join(sent) == b"".join(head) + b"\r\nbody"
+    assert max([len(piece) for piece in sent]) <= PIECE
+
+
+def test_a_body_goes_in_pieces():
+    body = bytes(range(256)) * 5 + b"end"
+    sent = _sent(b"HTTP/1.0 200 OK\r\n", b"\r\n", body)
+    assert b"".join(sent) == b"HTTP/1.0 200 OK\r\n\r\n" + body
+    assert max([len(piece) for piece in sent]) <= PIECE
+
+
+def test_a_package_is_forgotten_with_all_that_is_inside_it():
+    made = ["zoo", "zoo.cat", "zoo.cat.paw", "zoology", "az.zoo"]
+    for name in made:
+        sys.modules[name] = sys
+    forget("zoo")
+    assert [name for name in made if name in sys.modules] == ["zoology", "az.zoo"]
+    forget("zoo")
+    for name in made[3:]:
+        forget(name)
+    assert not [name for name in made if name in sys.modules]
