@@ -9,7 +9,7 @@ The provisioning file gives the settings their factory values.
 import json
 
 from evse_base import log
-from evse_base import forget, release
+from evse_base import MICROPYTHON, forget, release
 from upkeep.key_trial import KeyTrial
 
 
@@ -69,7 +69,7 @@ class CsmsConfig:
     def __init__(self, settings):
         self._settings = settings
         self.key = KeyTrial(settings)
-        self._root = 0  # the public root to try next; the one that worked stays
+        self._root = 0  # the public root that is tried: the one that was wanted last
 
     @property
     def url(self):
@@ -106,28 +106,33 @@ class CsmsConfig:
 
     @property
     def ca_der(self):
-        if not (self._settings.text("CaFile") + "/").startswith("public/"):
+        text = self._settings.text("CaFile")
+        if not (text + "/").startswith("public/"):
             return self._pem("CaFile")
         import roots
 
         try:
-            return [roots.load(self._settings.text("CaFile"), self._root)[1]]
+            if MICROPYTHON or text != "public":
+                return [roots.load(text, self._root)]
+            # CPython's ssl does not tell which root a server wants, and there is memory for all.
+            return roots.every()
         finally:
             forget("roots")
 
-    def next_ca(self, tried):
-        """The server's certificate is not from `ca_der`, after so many attempts: True if there is
-        another root to try, which is `ca_der` from now on."""
-        text = self._settings.text("CaFile")
-        if text != "public":
+    def next_ca(self, seen):
+        """The server's certificate is not from `ca_der`; its chain names the issuers `seen` (DER).
+        True if a public root of such a name is `ca_der` from now on, and was not before."""
+        if self._settings.text("CaFile") != "public":
             return False
         import roots
 
-        count = roots.load(text, 0)[2]
-        forget("roots")
-        if tried >= count:
+        try:
+            place = roots.wanted(seen, self._root)
+        finally:
+            forget("roots")
+        if place is None:
             return False
-        self._root = (self._root + 1) % count
+        self._root = place
         return True
 
     @property

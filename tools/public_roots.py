@@ -4,16 +4,22 @@
 """usage: public_roots.py       writes firmware/roots.der anew
 
 certifi carries Mozilla's list. Only the roots that web servers of the large authorities end in are
-taken, in the order in which the charger tries them. The file: a line `name bytes name bytes ...`,
-then the certificates in DER, one after the other.
+taken. The file: a line `name bytes mark name bytes mark ...`, then the certificates in DER, one
+after the other. A mark is the CRC-32 of the subject's name in DER, by which the charger finds the
+root that a server's chain names; the first root is the one that a charger tries first.
 """
 
 import base64
 import pathlib
 import re
 import sys
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "lib"))
+
+from ocppj import tls  # noqa: E402
+
 FILE = ROOT / "firmware" / "roots.der"
 # name here: common name of the subject
 ROOTS = {
@@ -51,8 +57,12 @@ def wanted(pem):
 
 
 def packed(roots):
-    """The content of the file."""
-    head = " ".join("%s %d" % (name, len(der)) for name, der in roots.items())
+    """The content of the file, of {name: DER}."""
+    head = " ".join(
+        # A root has signed itself: its issuer is its subject.
+        "%s %d %08x" % (name, len(der), zlib.crc32(tls.issuer(der)))
+        for name, der in roots.items()
+    )
     return head.encode() + b"\n" + b"".join(roots.values())
 
 

@@ -42,6 +42,7 @@ class Transfers:
         self.line = None
         self.allowed = allowed
         self.report = report
+        self._seen = []  # issuers that the server of this try names
         self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
@@ -105,7 +106,7 @@ class Transfers:
             await asyncio.sleep(1)
 
     async def _do(self, transfer, work, aside):
-        tried = 0
+        again = False
         try:
             if aside:
                 await asyncio.sleep(_TOLD_S)
@@ -117,16 +118,19 @@ class Transfers:
                     raise TransferFailed(reason)
             while True:
                 gc.collect()
+                self._seen = []
                 try:
                     return await work()
                 except ValueError as exc:
-                    tried += 1
                     from ocppj import tls
 
-                    # Not known by this CA: another one may do. Nothing has been sent or received
-                    # yet: the handshake comes first.
-                    if tls.explain(exc) != tls.UNTRUSTED or not self._config.next_ca(tried):
+                    # Not known by this CA: the server may name another one. Nothing has been sent
+                    # or received yet: the handshake comes first.
+                    if again or tls.explain(exc) != tls.UNTRUSTED:
                         raise
+                    if not self._config.next_ca(self._seen):
+                        raise
+                    again = True
         except transfer.TransferError as exc:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
@@ -146,7 +150,7 @@ class Transfers:
         from ocppj import tls
 
         try:
-            return tls.client_context(ca)
+            return tls.client_context(ca, seen=self._seen)
         finally:
             release("ocppj.tls")
 

@@ -21,14 +21,11 @@ YEARS = datetime.timedelta(days=5 * 365 + 2)
 
 def shipped():
     """{name: certificate} as the charger reads them."""
-    found = {}
-    place = 0
-    while True:
-        name, der, count = roots.load("public", place)
-        found[name] = x509.load_der_x509_certificate(der)
-        place += 1
-        if place == count:
-            return found
+    ders = roots.every()
+    assert [roots.load("public", place) for place in range(len(ders))] == ders
+    with open(ROOT / "firmware" / "roots.der", "rb") as file:
+        names = roots.index(file)[::3]
+    return {name: x509.load_der_x509_certificate(der) for name, der in zip(names, ders)}
 
 
 def test_each_root_is_one_and_good_for_five_years():
@@ -46,18 +43,35 @@ def test_each_root_is_one_and_good_for_five_years():
 
 
 def test_a_root_can_be_had_by_its_name_and_others_are_refused():
-    first, der, count = roots.load("public", 0)
-    assert roots.load("public/" + first, 5) == (first, der, 1)
-    assert roots.load("public", count) == (first, der, count), "round and round"
-    for wrong in ("nobody", "../update.pub", str(len(der))):
+    first, second = list(public_roots.ROOTS)[:2]
+    assert roots.load("public/" + first, 5) == roots.load("public", 0)
+    assert roots.load("public/" + second, 0) == roots.load("public", 1)
+    for wrong in ("nobody", "../update.pub", "1391"):
         with pytest.raises(ValueError, match="no public root is called"):
             roots.load("public/" + wrong, 0)
+
+
+def test_the_root_that_a_chain_names_is_found_and_no_other():
+    names = [certificate.subject.public_bytes() for certificate in shipped().values()]
+    assert len(set(names)) == len(names), "each name is that of one root"
+    stranger = b"\x30\x00"
+    for number, name in enumerate(names):
+        other = (number + 1) % len(names)
+        assert roots.wanted([name], other) == number
+        assert roots.wanted([stranger, name, stranger], other) == number
+        assert roots.wanted([name], number) is None, "it was tried already"
+        # The server's own certificate is the last: the shorter chain is the right one.
+        assert roots.wanted([names[other], name], len(names)) == number
+        assert roots.wanted([names[other], name], number) == other
+    assert roots.wanted([stranger], 0) is None and roots.wanted([], 0) is None
 
 
 def test_a_build_without_the_file_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(roots, "__file__", str(tmp_path / "roots.py"))
     with pytest.raises(ValueError, match="this build has no public roots"):
         roots.load("public", 0)
+    with pytest.raises(ValueError, match="this build has no public roots"):
+        roots.wanted([], 0)
 
 
 def test_the_file_is_certifis():

@@ -77,12 +77,27 @@ def _config(folder, name, san=_LOCAL):
     return str(path)
 
 
-def _authority(folder, name):
+def _authority(folder, name, called=None):
+    """A CA in files of that name; `called`: another common name."""
     _key(folder / f"{name}.key")
     _openssl(
         *("req", "-x509", "-new", "-sha256", "-days", "3650"),
         *("-key", str(folder / f"{name}.key"), "-out", str(folder / f"{name}.pem")),
-        *("-config", _config(folder, name), "-extensions", "v3_ca"),
+        *("-config", _config(folder, called or name), "-extensions", "v3_ca"),
+    )
+
+
+def _signed(folder, name, key, by, out):
+    """A certificate of a CA, by another CA: subject `name`, the key of the files `key`."""
+    config = _config(folder, name)
+    request = str(folder / f"{out}.csr")
+    _openssl(
+        *("req", "-new", "-key", str(folder / f"{key}.key"), "-out", request, "-config", config)
+    )
+    _openssl(
+        *("x509", "-req", "-sha256", "-days", "3650", "-in", request, "-CAcreateserial"),
+        *("-CA", str(folder / f"{by}.pem"), "-CAkey", str(folder / f"{by}.key")),
+        *("-extfile", config, "-extensions", "v3_ca", "-out", str(folder / f"{out}.pem")),
     )
 
 
@@ -118,6 +133,42 @@ def paths():
     _server(folder, "other_server", _LOCAL, *forever, ca="other_ca")
     _server(folder, "expired", _LOCAL, "20200101000000Z", "20210101000000Z")
     return Paths(folder)
+
+
+@functools.lru_cache(maxsize=None)
+def chains():
+    """As `paths`, and chains of more than one certificate, of public authorities' kinds:
+
+    chained: by an authority that other_ca has signed, which is sent along. crossed: the same, and
+    other_ca's key signed by `elder`, too. crossed_both: other_ca's key signed by `ca`. impostor:
+    by an authority that is called other_ca, and has another key. stranger, elder: authorities that
+    signed other things, or nothing. late: expired, by other_ca. wrong_name: by other_ca. alone: as
+    chained, but the authority between is not sent.
+    """
+    made = paths()
+    folder = made.folder
+    for name in ("stranger", "elder"):
+        _authority(folder, name)
+    _authority(folder, "impostor_ca", called="other_ca")
+    forever = ("20200101000000Z", "20491231235959Z")
+    _key(folder / "between.key")
+    _signed(folder, "between", "between", "other_ca", "between")
+    _signed(folder, "other_ca", "other_ca", "elder", "cross")
+    _signed(folder, "other_ca", "other_ca", "ca", "cross_known")
+    _server(folder, "alone", _LOCAL, *forever, ca="between")
+    _server(folder, "impostor", _LOCAL, *forever, ca="impostor_ca")
+    _server(folder, "of_stranger", _LOCAL, *forever, ca="stranger")
+    _server(folder, "wrong_name", "DNS:csms.example", *forever, ca="other_ca")
+    _server(folder, "late", _LOCAL, "20200101000000Z", "20210101000000Z", ca="other_ca")
+    for name, parts in (
+        ("chained", ("alone", "between")),
+        ("crossed", ("alone", "between", "cross")),
+        ("crossed_both", ("alone", "between", "cross_known")),
+    ):
+        texts = [(folder / f"{part}.pem").read_text() for part in parts]
+        (folder / f"{name}.pem").write_text("".join(texts))
+        shutil.copy(made.key("alone"), made.key(name))
+    return made
 
 
 def server_context(name="server"):

@@ -106,7 +106,7 @@ def test_tls_is_checked_against_the_name_and_given_all_files():
         bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
         opened, upgrade = bench.attempt()
         assert opened == ("192.0.2.1", 4433, "context", "csms.example")
-        assert bench.contexts == [([ONE, TWO], TWO, ONE)]
+        assert bench.contexts == [([ONE, TWO], TWO, ONE, [])]
         assert upgrade[:2] == ("reader", "writer") and upgrade[2].host == "csms.example"
         assert upgrade[3:] == ("CP", ("ocpp1.6",), b"correct horse battery")
         assert (bench.dialer.reader, bench.dialer.writer) == ("reader", "writer")
@@ -116,18 +116,52 @@ def test_tls_is_checked_against_the_name_and_given_all_files():
 
 def test_no_handshake_begins_once_a_car_charges():
     """The gate was asked only at the beginning of an attempt. The name server may take seconds,
-    and each root that is tried one more: a handshake of 0.6 s met a closed contactor."""
+    and a handshake with a first root one more: a handshake of 0.6 s met a closed contactor."""
 
     def look():
         bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
         gate = [True, False]
         bench.resolver.allowed = lambda: gate.pop(0)
-        bench.dialer._config.next_ca = lambda tried: tried < 13
+        bench.dialer._config.next_ca = lambda seen: True
         bench.refuse = ValueError("The certificate is not correctly signed by the trusted CA")
         exc = raises(ValueError, bench.attempt)
         assert "charges" in str(exc) and len(bench.opened) == 1, bench.opened
 
     with_files(look)
+
+
+UNTRUSTED = "The certificate is not correctly signed by the trusted CA"
+
+
+def test_an_attempt_has_two_handshakes_at_most():
+    """A server of no root cost one for each of thirteen roots."""
+
+    def look(fails, known, handshakes):
+        bench = Bench("wss://csms.example:4433/ocpp")
+        asked = []
+
+        class Config:  # without files: reading one lets go of the module that the bench changes
+            url, charge_point_id, password = "wss://csms.example:4433/ocpp", "CP", None
+            ca_der, cert_der, key_der = [ONE], None, None
+
+            def next_ca(self, seen):
+                asked.append(seen)
+                return known
+
+        bench.dialer._config = Config()
+        bench.refuse = ValueError(fails)
+        exc = raises(ValueError, bench.attempt)
+        assert fails in str(exc), exc
+        assert len(bench.opened) == handshakes, bench.opened
+        assert len(bench.contexts) == handshakes
+        # Where the names are noted is where they are asked for.
+        assert all([bench.contexts[0][3] is seen for seen in asked]) and len(asked) < 2
+        assert len(asked) == (fails == UNTRUSTED)
+        assert handshakes == 1 or bench.contexts[1][3] is None
+
+    look(UNTRUSTED, True, 2)
+    look(UNTRUSTED, False, 1)
+    look("validity has expired", True, 1)
 
 
 def test_without_tls_there_is_no_context():

@@ -43,6 +43,21 @@ class Library:
         self.SSLContext = SSLContext
 
 
+def element(tag, *parts):
+    """DER of an element with this content."""
+    body = b"".join(parts)
+    size = len(body)
+    head = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+    return bytes([tag]) + head + body
+
+
+def certificate(issuer, version=True):
+    """The beginning of a certificate up to its issuer, as far as the rest does not matter."""
+    head = [element(0xA0, element(2, b"\2"))] if version else []
+    head += [element(2, b"serial number"), element(0x30, element(6, b"algorithm"))]
+    return element(0x30, element(0x30, *head, issuer, element(0x30, b"x" * 200)), element(3, b"s"))
+
+
 def context(library, *files):
     """(what client_context of the chip gives, the contexts that the library made)."""
     package = sys.modules["ocppj"]
@@ -103,3 +118,41 @@ def test_too_little_memory_is_not_told_as_a_damaged_file():
         raises(MemoryError, own.pem_to_der, pem(ONE))
     finally:
         own.a2b_base64 = real
+
+
+def test_names_are_noted_and_nothing_is_objected_to():
+    seen = []
+    found, _ = context(Library(), [ONE], None, None, seen)
+    names = [element(0x30, b"root"), element(0x30, b"r" * 150)]
+    for depth, name in enumerate(names):
+        for version in (True, False):
+            shown = memoryview(certificate(name, version))
+            assert found.verify_callback(shown, depth) == 0
+    assert seen == names and [type(name) for name in seen] == [bytes] * 2
+    assert found.verify_mode == "required", "verified as without it"
+    # Names without end, of a stranger who wants memory.
+    assert found.verify_callback(certificate(element(0x30, b"n" * 300)), 0) == 0
+    assert seen == names
+    for number in range(20):
+        found.verify_callback(certificate(element(0x30, b"%d" % number)), 0)
+    assert len(seen) == 10
+
+
+def test_what_is_no_certificate_is_not_objected_to_and_not_noted():
+    """An exception would leave through the C code of the TLS library."""
+    seen = []
+    found, _ = context(Library(), [ONE], None, None, seen)
+    whole = certificate(element(0x30, b"root"))
+    for size in range(0, 45):
+        assert found.verify_callback(memoryview(whole)[:size], 0) == 0
+    for wrong in (b"", b"\xff" * 50, b"\x30\x84" * 30, certificate(element(0x31, b"set")), None):
+        assert found.verify_callback(wrong, 0) == 0
+    assert seen == [] or seen == [element(0x30, b"root")]
+    seen.clear()
+    found.verify_callback(whole[:40], 0)
+    assert seen == [], "cut in the middle of the name"
+
+
+def test_nobody_asks_for_the_chain_where_it_is_not_wanted():
+    found, _ = context(Library(), [ONE])
+    assert not hasattr(found, "verify_callback")

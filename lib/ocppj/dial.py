@@ -37,7 +37,8 @@ async def open_stream(host, port, context, server_hostname):
 class Dialer:
     """Opens the connection that `config` describes.
 
-    A config may have `next_ca(tried)`: True if `ca_der` is another CA now, to try as well.
+    A config may have `next_ca(seen)`, which gets the names of tls.client_context: True if `ca_der`
+    is a CA of such a name now, and was not before. It is asked once in an attempt.
     resolver: see Resolver. A name is resolved again when its address did not answer.
     protocols: fn() -> sub-protocols to offer, most preferred first.
     """
@@ -109,36 +110,34 @@ class Dialer:
         target = url.parse(config.url)
         log.info("net", "connecting to %s as %s", target, config.charge_point_id)
         address = await self._address(target)
-        tried = 0
-        while True:
-            try:
-                return await self._through(target, address, protocols)
-            except (OSError, ValueError) as exc:
-                tried += 1
-                other = getattr(config, "next_ca", None)
-                if not target.secure or not other:
-                    raise  # without loading what explains errors of TLS
-                from . import tls
+        other = getattr(config, "next_ca", None) if target.secure else None
+        seen = None if other is None else []
+        try:
+            return await self._through(target, address, protocols, seen)
+        except (OSError, ValueError) as exc:
+            if other is None:
+                raise  # without loading what explains errors of TLS
+            from . import tls
 
-                # Not known by this CA, and there is another one to know it by?
-                if tls.explain(exc) != tls.UNTRUSTED:
-                    raise
-                if not other(tried):
-                    raise
-            # One context after the other: two would not fit a plain ESP32.
-            await self.close()
+            # Not known by this CA, and the server names another one to know it by?
+            if tls.explain(exc) != tls.UNTRUSTED or not other(seen):
+                raise
+        # One context after the other: two would not fit a plain ESP32. A handshake stalls the
+        # interpreter, and leaves a socket that lwIP keeps for two minutes: no third one.
+        await self.close()
+        return await self._through(target, address, protocols)
 
-    async def _through(self, target, address, protocols):
+    async def _through(self, target, address, protocols, seen=None):
         config = self._config
         context = None
         if target.secure:
             if not self._resolver.allowed():
-                # Since the attempt began: looking up the name and trying other roots take seconds.
+                # Since the attempt began: looking up the name and a first handshake take seconds.
                 raise ValueError("a car charges: TLS has to wait")
             gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 
-            context = tls.client_context(config.ca_der, config.cert_der, config.key_der)
+            context = tls.client_context(config.ca_der, config.cert_der, config.key_der, seen)
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )

@@ -11,6 +11,9 @@ from binascii import a2b_base64
 from evse_base import MICROPYTHON, urandom
 
 CERTIFICATE = ("CERTIFICATE",)
+# mbedTLS follows a chain of ten. A name has 60 to 140 bytes; a stranger's may have thousands.
+_NAMES_MAX = 10
+_NAME_MAX = 256
 PRIVATE_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
 
 
@@ -66,17 +69,65 @@ def _der(base64):
     return der
 
 
-def client_context(ca_der, cert_der=None, key_der=None):
+def client_context(ca_der, cert_der=None, key_der=None, seen=None):
     """A context that trusts the CAs of `ca_der` (list of DER) and no others.
 
     cert_der, key_der: our own certificate and key (security profile 3), or None.
+    seen: a list that gets the issuer's name (DER) of each certificate that the server shows, the
+        server's own last. Nobody vouches for these names: they say which CA to look for, and
+        change nothing about what is trusted. Stays empty on CPython, whose `ssl` does not tell.
     ValueError if no CA is given or something cannot be read.
     """
     if not ca_der:
         raise ValueError("no CA certificate: wss:// needs one to know the server by")
     if (cert_der is None) != (key_der is None):
         raise ValueError("client certificate and key must be given together")
-    return _context(ca_der, cert_der, key_der)
+    context = _context(ca_der, cert_der, key_der)
+    if MICROPYTHON and seen is not None:
+        context.verify_callback = _noting(seen)
+    return context
+
+
+def _inside(der, at):
+    """(where the content of the DER element at `at` begins, where it ends)."""
+    size, start = der[at + 1], at + 2
+    if size & 0x80:
+        start += size & 0x7F
+        size = int.from_bytes(bytes(der[at + 2 : start]), "big")
+    return start, start + size
+
+
+def issuer(certificate):
+    """The issuer's name in a certificate, as DER. ValueError or IndexError if it is none."""
+    at = _inside(certificate, _inside(certificate, 0)[0])[0]  # of tbsCertificate (RFC 5280, 4.1)
+    # The version may be left out; serial number and signature algorithm are there.
+    for _ in range(3 if certificate[at] == 0xA0 else 2):
+        at = _inside(certificate, at)[1]
+    end = _inside(certificate, at)[1]
+    if certificate[at] != 0x30 or end > len(certificate):
+        raise ValueError("a certificate without an issuer")
+    return bytes(certificate[at:end])
+
+
+def _noting(seen):
+    """A verify_callback that puts names into `seen` and objects to nothing.
+
+    mbedTLS calls it for each certificate of the chain that it has built, the topmost first, after
+    it has verified them; what it has found wrong stays (extmod/modtls_mbedtls.c,
+    ssl_sock_cert_verify: the flags are not passed on).
+    """
+
+    def note(certificate, depth):
+        # Not to be kept: its memory is mbedTLS's. No exception may leave: there is C above.
+        try:
+            name = issuer(certificate)
+            if len(name) <= _NAME_MAX and name not in seen and len(seen) < _NAMES_MAX:
+                seen.append(name)
+        except Exception:
+            pass
+        return 0
+
+    return note
 
 
 if MICROPYTHON:
