@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup console logs schemas base release clean help
+.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup update-key console logs schemas base release clean help
 
 run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -33,26 +33,29 @@ packages: $(READY) ## write package.json and manifest.py of each package of lib/
 
 # Everything that goes on a board, compiled, with its size: build/BOARD/
 build: $(READY) ## the application, compiled (BOARD=name)
-	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc)
+	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc) $(if $(FEATURES),--features $(FEATURES))
 
 # A 32-bit MicroPython for this host with the application frozen in: build/frozen32/frozen
 frozen: $(READY) ## a 32-bit MicroPython for this computer with the application in it (ARGS=base: the base image)
 	$(PY) tools/frozen.py $(ARGS)
 
 # Images for esptool: partition table, file system, application slot.
-image: $(READY) ## image files for your own esptool (BOARD=name; base image: ARGS='--layout romfs')
-	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(ARGS)
+image: $(READY) ## image files for your own esptool (BOARD=name FEATURES=named ARGS='--layout romfs')
+	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(if $(FEATURES),--features $(FEATURES)) $(ARGS)
 
 # An update: build/BOARD/ as one file, signed if there is a KEY.
-bundle: build ## an update for the air (BOARD=name KEY=sign.pem; base image: FORMAT=romfs)
+bundle: build ## an update for the air (BOARD=name FEATURES=named KEY=sign.pem FORMAT=romfs)
 	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
 
 # Not echoed: SET may hold a password (KEY=? asks for it).
-flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value')
-	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)')
+flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value' FEATURES=named UPDATE_KEY=file)
+	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)') $(if $(FEATURES),--features $(FEATURES)) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY))
 
 setup: $(READY) ## settings over USB (PORT=... SET='Key=value')
 	@$(PY) tools/usb_setup.py $(PORT) $(SET)
+
+update-key: $(READY) ## the key that must sign updates, over USB (KEY=update.pub PORT=...; without KEY: which is there)
+	@$(PY) tools/update_key.py $(KEY) $(if $(PORT),--port $(PORT))
 
 console logs: $(READY) ## the charger's prompt, or its log, over USB (PORT=...)
 	@$(PY) tools/console.py $@ $(if $(PORT),--port $(PORT))
@@ -78,4 +81,4 @@ clean: ## remove what make has made
 
 help: ## this list
 	@echo 'make TARGET, where TARGET is'
-	@sed -n 's/^\([a-z ]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z -]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'

@@ -1,7 +1,8 @@
 # Puts everything that goes on a board into one directory, compiled, and prints the sizes.
 # MIT license; part of microevse
-"""usage: build.py BOARD [DIR]    -> DIR, build/BOARD/ by default; BOARD: a name, or NAME.toml
+"""usage: build.py BOARD [DIR] [--features all|named]    BOARD: a name, or NAME.toml
 
+Into DIR, build/BOARD/ by default. --features: in place of what the board file says.
 Copy it to the root of the board's file system.
 
 boot.py and main.py stay source (MicroPython looks for those names); everything else is
@@ -9,6 +10,7 @@ boot.py and main.py stay source (MicroPython looks for those names); everything 
 environment at its pinned version and is compiled like our own modules.
 """
 
+import argparse
 import importlib.util
 import json
 import pathlib
@@ -25,6 +27,7 @@ SOURCE_ONLY = ("boot.py", "main.py")
 # Modules with native code are compiled for the chip of the board.
 NATIVE = ("burst.py", "kernel.py")
 ARCH = {"esp32": "xtensawin", "esp32s2": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
+FEATURES = ("all", "named")
 MICRODOT = ("microdot.py",)
 
 
@@ -69,7 +72,7 @@ def _ulp_program(board, out, arch):
     return "ulp_program.mpy", size
 
 
-def main(name, out=None):
+def main(name, out=None, features=None):
     profile = profile_path(name)
     if not profile.exists():
         known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
@@ -78,6 +81,8 @@ def main(name, out=None):
         board = board_profile.for_a_board(board_profile.load_toml(profile), profile)
     except ValueError as exc:
         sys.exit(str(exc))
+    if features:
+        board["features"] = features
     out = pathlib.Path(out) if out else ROOT / "build" / profile.stem
     shutil.rmtree(out, ignore_errors=True)
     arch = ARCH[board["chip"]]
@@ -120,6 +125,11 @@ def main(name, out=None):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (2, 3):
-        sys.exit("usage: build.py BOARD [DIR]")
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("board")
+    parser.add_argument("dir", nargs="?")
+    parser.add_argument("--features", choices=FEATURES)
+    given = parser.parse_args()
+    main(given.board, given.dir, given.features)

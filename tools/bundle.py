@@ -1,14 +1,16 @@
 # Makes, signs and checks update bundles.
 # MIT license; part of microevse
 """usage:
-    bundle.py make DIR OUT --version V --board NAME [--format lfs2|romfs] [--key PRIVATE.pem]
+    bundle.py make DIR OUT --version V --board NAME [--format FORMAT] [--key PRIVATE.pem]
     bundle.py verify BUNDLE [--board NAME] [--keys update.pub]
-    bundle.py public PRIVATE.pem       a line for the charger's file update.pub
+    bundle.py public KEY.pem           a line for the charger's file update.pub
     bundle.py newkey PRIVATE.pem [--rsa BITS]
 
 DIR is what tools/build.py makes. Version and board are taken from there (version.mpy,
-board.json) unless they are given. Signing is done by the openssl command, so that a
-key may be any that it can use; keys are ECDSA P-256 (default) or RSA 2048, 3072 or 4096.
+board.json) unless they are given. FORMAT is lfs2, for MicroPython's own image, or romfs, for the
+base image; by default romfs for a board file that only suits a module without PSRAM. Signing is
+done by the openssl command, so that a key may be any that it can use; keys are ECDSA P-256
+(default) or RSA 2048, 3072 or 4096.
 """
 
 import argparse
@@ -122,8 +124,10 @@ def new_key(path, rsa=None):
 
 
 def public(path):
-    """The line for update.pub of a private key."""
-    text = openssl("pkey", "-in", path, "-noout", "-text_pub").decode()
+    """The line for update.pub of a private or a public key in PEM."""
+    path = pathlib.Path(path)
+    known = path.is_file() and b"-----BEGIN PUBLIC KEY-----" in path.read_bytes()
+    text = openssl("pkey", *["-pubin"] * known, "-in", path, "-noout", "-text_pub").decode()
     numbers = re.search(r"(?:Modulus|pub):\s*((?:[0-9a-f]{2}[:\s]*)+)", text)
     if not numbers:
         raise BundleError(f"{path}: neither an RSA nor an EC key")
@@ -226,11 +230,17 @@ def _make(args):
     board = args.board or json.loads(content.get("board.json", b"{}")).get("name")
     if not board:
         raise BundleError(f"{folder}: no board.json: say --board")
-    data = make(content, args.version or version_of(content), board, args.format, args.key)
+    format = args.format
+    if not format:
+        module = importlib.import_module("module")  # which needs pyserial; signing does not
+        profile = json.loads(content.get("board.json", b"{}"))
+        format = "romfs" if module.plain_only(profile) else "lfs2"
+    data = make(content, args.version or version_of(content), board, format, args.key)
     pathlib.Path(args.out).write_bytes(data)
     head = verify(data)
     by = f"signed with key {head.key}" if head.key else "not signed"
-    print(f"{args.out}: version {head.version} for {head.board}, {len(data)} bytes, {by}")
+    print(f"{args.out}: {head.format}, version {head.version} for {head.board}, ", end="")
+    print(f"{len(data)} bytes, {by}")
 
 
 def _verify(args):
@@ -249,7 +259,7 @@ def main(argv=None):
     command.add_argument("out")
     command.add_argument("--version")
     command.add_argument("--board")
-    command.add_argument("--format", choices=bundle.FORMATS, default="lfs2")
+    command.add_argument("--format", choices=bundle.FORMATS)
     command.add_argument("--key", metavar="PEM")
     command = commands.add_parser("verify")
     command.add_argument("bundle")

@@ -2,6 +2,8 @@
 # The firmware onto a board, up to its first log lines.
 # MIT license; part of microevse
 """usage: flash.py [BOARD] [--port PORT] [--firmware micropython.bin] [--set Key=Value ...]
+       [--features all|named]    in place of what the board file says
+       [--update-key FILE]    updates must be signed with it: sign.pem, release-key.pem, update.pub
        [--app DIR]    what `make build` made, for many boards; else it is built now
 
 It finds out chip, flash, PSRAM and MicroPython, and refuses what does not suit them. Without BOARD
@@ -48,6 +50,7 @@ import seriallink  # noqa: E402
 from hal import kept  # noqa: E402
 from seriallink import OLDEST, Trouble  # noqa: E402
 from station.settings import Settings  # noqa: E402
+import update_key  # noqa: E402
 
 LOG_WAIT_S = 30
 LOG_AFTER_S = 3  # listening goes on so long after the first line
@@ -129,8 +132,11 @@ def values(words, ask=getpass.getpass):
 
 
 class Flasher:
-    def __init__(self, name, port, console, app=None):
+    def __init__(self, name, port, console, app=None, features=None, key=""):
+        """key: the content of update.pub, "" for none."""
         self._app = app
+        self._features = features
+        self._key = key
         self._show = console
         self.say = self.say_on(console)
         self._board = profile(name)
@@ -159,10 +165,13 @@ class Flasher:
             files = image.directory(self._app)
             if "main.py" not in files:
                 raise Trouble("%s holds no application: make it with `make build`" % self._app)
+            if self._features:
+                changed = {**json.loads(files["board.json"]), "features": self._features}
+                files["board.json"] = json.dumps(changed).encode()
             return files
         with tempfile.TemporaryDirectory() as folder:
             try:
-                return image.application(self._name, folder, lambda line: None)
+                return image.application(self._name, folder, lambda line: None, self._features)
             except SystemExit as exc:
                 raise Trouble("the application cannot be built: %s" % exc)
 
@@ -196,6 +205,9 @@ class Flasher:
             # Else no label can be made, and a key that nobody reads would keep the lamp dark.
             settings.setdefault("SetupKey", label_files.draw())
         config = {"config.json": json.dumps({"settings": settings}).encode()}
+        if self._key:
+            config[update_key.FILE] = self._key.encode()
+        self._tell(app, firmware.kind, self._key)
         try:
             made = image.images(app, layout, config)
         except image.DoesNotFit as exc:
@@ -310,6 +322,7 @@ class Flasher:
                 )
             there = dict(line.split() for line in prompt.run(LISTING).splitlines())
             app = self.build()
+            self._tell(app, found.image, not slots or update_key.FILE in there)
             if slots:
                 try:
                     start = image.start(app)
@@ -323,6 +336,8 @@ class Flasher:
                     "updates over the air need the slots, which come with FIRMWARE=micropython.bin"
                 )
             self._copy(prompt, self._with_settings(prompt, app, settings), there)
+            if self._key:
+                update_key.keep(prompt, self._key)
             # The settings are those of another board, with other pins.
             prompt.run(
                 "import esp32\nn=esp32.NVS(%r)\nn.set_blob(%r,%r)\nn.commit()"
@@ -333,6 +348,16 @@ class Flasher:
             prompt.close()
             raise
         return prompt
+
+    def _tell(self, app, kind, key):
+        """What the owner should know about this application, image and key (or none)."""
+        profile = json.loads(app.get("board.json", b"{}"))
+        if kind == "base" and profile.get("features", "all") == "all":
+            self.say("note: " + module.all_features())
+        if self._key:
+            self.say("updates must be signed with key %s" % update_key.names(self._key))
+        elif not key:
+            self.say("note: the charger takes unsigned updates; UPDATE_KEY=file changes that")
 
     def _slot(self, slots, app):
         try:
@@ -487,6 +512,8 @@ def main(argv=None):
     parser.add_argument("--port", help="default: the only serial port on USB")
     parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
     parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
+    parser.add_argument("--features", choices=build.FEATURES)
+    parser.add_argument("--update-key", action="append", default=[], metavar="FILE")
     parser.add_argument("--app", help="directory that `make build` made")
     parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for a first line")
     args = parser.parse_args(argv)
@@ -500,7 +527,8 @@ def main(argv=None):
         secrets = Secrets(settings)
         if not args.board:
             raise Trouble(without_board(args.port or None, Flasher.say_on(console)))
-        flasher = Flasher(args.board, args.port or None, console, args.app)
+        key = update_key.text_of(args.update_key)
+        flasher = Flasher(args.board, args.port or None, console, args.app, args.features, key)
         if settings:
             flasher.say("settings: " + ", ".join(sorted(settings)))
         if args.firmware:

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Images of a board's flash: file system, application slot, partition table.
 # MIT license; part of microevse
-"""usage: image.py BOARD [--layout LAYOUT] [-o DIR]    -> build/BOARD-image/
+"""usage: image.py BOARD [--layout LAYOUT] [--features all|named] [-o DIR]    -> build/BOARD-image/
 
     app/             what `make build` makes
     partitions.bin   for 0x8000 (and partitions.csv)
@@ -11,7 +11,9 @@
 
 With slots, what MicroPython starts (boot.py, main.py) lies in the partition `vfs` and starts
 the application of a slot, and updates go into the other one. With `files` the application
-lies in `vfs` too, and there are no updates but by cable. Prints what every module and every
+lies in `vfs` too, and there are no updates but by cable. A board file that uses the PSRAM's pins
+is for a module without: its default is romfs, and a layout for MicroPython's own image, which has
+no room there, is refused. Otherwise the default is slots. Prints what every module and every
 partition takes; an image that does not fit is refused.
 """
 
@@ -28,11 +30,11 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 import build  # noqa: E402
 import bundle  # noqa: E402
 import lfs  # noqa: E402
+import module  # noqa: E402
 import partitions  # noqa: E402
 from slots import BLOCK, HEADER, rom  # noqa: E402
 
 VFS_BLOCK = 4096
-DEFAULT = "slots"
 _LIES_IN = {"files": "vfs", "slots": "app_a", "romfs": "romfs"}
 # Partition of the application for each layout.
 CONTENTS = {name: _LIES_IN[name.rstrip("0123456789")] for name in partitions.LAYOUTS}
@@ -184,11 +186,30 @@ def report(layout, made):
         yield row
 
 
-def application(board, out, show=print):
+def choose(board, layout=None):
+    """(name of the layout, what to say about it or None) for a board profile. ValueError if the
+    layout that is wanted has no room on it."""
+    if module.plain_only(board):
+        if layout and not layout.startswith("romfs"):
+            raise ValueError(
+                "%s is for a module without PSRAM, where MicroPython's own image leaves too "
+                "little memory: the layout %s is for that image, take romfs and the base image"
+                % (board["name"], layout)
+            )
+        return layout or "romfs", None
+    if layout is None and board.get("chip") == "esp32":
+        return "slots", (
+            "note: layout slots, for a module with PSRAM and MicroPython's own image; a plain "
+            "ESP32 with the base image needs ARGS='--layout romfs'"
+        )
+    return layout or "slots", None
+
+
+def application(board, out, show=print, features=None):
     """Build the board's application into `out`; SystemExit with the reason if it cannot be."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        build.main(board, out)
+        build.main(board, out, features)
     for line in text.getvalue().splitlines():
         show(line)
     return directory(out)
@@ -199,16 +220,19 @@ def main():
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("board")
-    parser.add_argument("--layout", choices=CONTENTS, default=DEFAULT)
+    parser.add_argument("--layout", choices=CONTENTS)
+    parser.add_argument("--features", choices=build.FEATURES)
     parser.add_argument("-o", "--output", type=pathlib.Path)
     args = parser.parse_args()
     out = args.output or ROOT / "build" / (args.board + "-image")
-    app = application(args.board, out / "app")
+    app = application(args.board, out / "app", features=args.features)
+    profile = json.loads(app["board.json"])
     try:
-        made = images(app, args.layout)
+        layout, note = choose(profile, args.layout)
+        made = images(app, layout)
     except ValueError as exc:
         sys.exit("image: %s" % exc)
-    table = partitions.LAYOUTS[args.layout]
+    table = partitions.LAYOUTS[layout]
     (out / "partitions.csv").write_text(partitions.to_csv(table))
     (out / "partitions.bin").write_bytes(partitions.to_binary(table))
     for stale in ("vfs.bin", "app_a.bin", "romfs.bin"):
@@ -216,8 +240,12 @@ def main():
     for label, (data, _used) in made.items():
         (out / (label + ".bin")).write_bytes(data)
     print()
-    for line in report(args.layout, made):
+    for line in report(layout, made):
         print(line)
+    if note:
+        print(note)
+    if layout.startswith("romfs") and profile.get("features", "all") == "all":
+        print("note: " + module.all_features())
     print("in %s; beside MicroPython at its place, esptool writes:" % out)
     places = {label: partitions.find(table, label).offset for label in made}
     places["partitions"] = partitions.TABLE_AT

@@ -9,6 +9,7 @@ modules with PSRAM; `plain`, MicroPython's own without PSRAM, which leaves too l
 `other`, somebody else's: whether it finds PSRAM shows when it runs.
 """
 
+import pathlib
 import re
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ CHIPS = {
     "esp32c3": ("ESP32-C3", 5, 0),
     "esp32c6": ("ESP32-C6", 13, 0),
 }
+MEMORY = pathlib.Path(__file__).resolve().parent.parent / "docs" / "memory.md"
 BASE_IMAGE = "microevse-base-esp32.bin"
 GET_BASE = (
     "take %s, which is among the files of a release, or build it (docs/flashing.md)" % BASE_IMAGE
@@ -230,6 +232,27 @@ def check_board(found, board):
                 "BOARD= that leaves them free, or take a module without PSRAM"
                 % (board["name"], " and ".join(taken))
             )
+
+
+def plain_only(board):
+    """True if no module with PSRAM suits the board file: it uses the PSRAM's pins."""
+    used = PSRAM_PINS.get(board.get("chip"), ())
+    return bool(used) and any(pin in board_profile.pins(board) for pin in used)
+
+
+def all_features(page=MEMORY):
+    """The sentence for all features on a plain ESP32, with the figures of docs/memory.md, which
+    `make bench ARGS=heap` prints."""
+    text = page.read_text()
+    named, every = [
+        re.search(r"^\| %s \|[^|]*\| ([\d,]+) \| ([\d,]+) \|" % row, text, re.M).groups()
+        for row in ("charging, a page visitor", "charging, a page visitor, all features")
+    ]
+    return (
+        "all features on a plain ESP32: while it charges over wss:// and somebody looks at its "
+        "page, %s bytes of heap are free, in pieces of at most %s; with FEATURES=named it is %s "
+        "and %s (docs/memory.md; what is named: docs/ocpp16.md)" % (every + named)
+    )
 
 
 def layout(flash, romfs):

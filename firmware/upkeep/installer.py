@@ -137,11 +137,14 @@ class Installer:
         flash = self._slot[1]
         oldest = VERSION if newer_only else None
         takes, base = appslot.takes(flash), appslot.base()
-        bundle.admit(head, self._name, slots.capacity(flash), keys(), oldest, takes, base)
+        known = keys()
+        bundle.admit(head, self._name, slots.capacity(flash), known, oldest, takes, base)
         if self._size is not None and self._size != slots.HEADER + head.length:
             whole = slots.HEADER + head.length
             raise ValueError("%d bytes, %d in its header" % (self._size, whole))
         self._bundle = head
+        if not known:
+            log.warn("update", "nobody's signature was asked for: there is no %s", KEY_FILE)
 
     def _open(self):
         """From here on the slot is empty, until it is committed."""

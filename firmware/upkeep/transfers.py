@@ -8,6 +8,7 @@ with every contactor open, and given up after it.
 
 import asyncio
 import gc
+import os
 import sys
 
 from evse_base import log
@@ -164,6 +165,11 @@ class Transfers:
         """Watch the version that runs, if it has not been confirmed yet."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return  # no slot runs: nothing is imported to find that out
+        try:
+            os.stat("update.pub")  # see upkeep/installer.py
+        except OSError as exc:
+            if exc.args[0] == 2:  # ENOENT
+                log.warn("update", "unsigned updates are taken: there is no file update.pub")
         from hal import appslot
 
         try:

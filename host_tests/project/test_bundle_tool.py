@@ -9,6 +9,8 @@ import sys
 import update_kit
 from tools_paths import ROOT
 
+import board as board_profile
+
 
 def tool(*args):
     command = [sys.executable, str(ROOT / "tools" / "bundle.py"), *map(str, args)]
@@ -53,6 +55,19 @@ def test_from_a_directory_to_a_signed_bundle_and_back(tmp_path):
     out.write_bytes(data)
     code, said = tool("verify", out)
     assert code == 1 and "checksum" in said
+
+
+def test_the_format_is_that_of_the_module_that_the_board_file_is_for(tmp_path):
+    """A plain ESP32 refused what `make bundle` had made for it."""
+    for board, format in (("esp32_devkitc", "romfs"), ("esp32_devkitc_ve", "lfs2")):
+        folder = tmp_path / board
+        folder.mkdir()
+        for name in ("app.mpy", "version.mpy"):
+            (folder / name).write_bytes(b"0.1.0")
+        profile = board_profile.load_toml(ROOT / "boards" / (board + ".toml"), lambda text: None)
+        (folder / "board.json").write_text(json.dumps(profile))
+        code, said = tool("make", folder, tmp_path / "out")
+        assert code == 0 and "%s, version 0.1.0 for %s" % (format, board) in said, said
 
 
 def test_mistakes_are_told_in_a_line(tmp_path):

@@ -4,6 +4,7 @@
 MicroPython's own file system, boards/micropython against the rules of its manifests."""
 
 import hashlib
+import json
 import pathlib
 import re
 import shutil
@@ -15,6 +16,7 @@ from tools_paths import DEVICE_FILES, FIRMWARE_DIRS, ROOT, tool
 
 sys.path.insert(0, str(ROOT / "tools"))
 pytest.importorskip("littlefs", reason="NOT RUN: littlefs-python is missing")
+import board as board_profile  # noqa: E402
 import image  # noqa: E402
 import partitions  # noqa: E402
 import slots  # noqa: E402
@@ -229,7 +231,7 @@ def test_the_report_says_what_is_left():
 
 
 def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatch, capsys):
-    build = lambda board, out: out.mkdir(parents=True) or sample()  # noqa: E731
+    build = lambda board, out, features: out.mkdir(parents=True) or sample()  # noqa: E731
     monkeypatch.setattr(image, "application", build)
     for layout, args in (("slots", []), ("romfs", ["--layout", "romfs"])):
         out = tmp_path / layout
@@ -248,6 +250,55 @@ def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatc
         for name, at in written.items():
             size = [p.size for p in table if p.offset == at] or [partitions.TABLE_SIZE]
             assert (out / name).stat().st_size == size[0]
+
+
+def profile(name):
+    return board_profile.load_toml(ROOT / "boards" / (name + ".toml"), lambda text: None)
+
+
+def test_the_layout_is_that_of_the_module_that_the_board_file_is_for():
+    """A plain ESP32 got the table of MicroPython's own image, which has no room there."""
+    assert image.choose(profile("esp32_devkitc")) == ("romfs", None)
+    assert image.choose(profile("esp32_devkitc"), "romfs8") == ("romfs8", None)
+    for layout in ("files", "slots", "slots16"):
+        with pytest.raises(ValueError, match="esp32_devkitc is for a module without PSRAM.*romfs"):
+            image.choose(profile("esp32_devkitc"), layout)
+    # It suits a module with PSRAM and one without: the person has to know.
+    layout, note = image.choose(profile("esp32_devkitc_ve"))
+    assert layout == "slots" and "a plain ESP32 with the base image needs" in note
+    for layout in image.CONTENTS:
+        assert image.choose(profile("esp32_devkitc_ve"), layout) == (layout, None)
+    assert image.choose(profile("esp32s2_diy_alpha")) == ("slots", None)
+
+
+def test_make_image_for_a_plain_esp32_says_what_all_features_cost(tmp_path, monkeypatch, capsys):
+    def build(board, out, features):
+        out.mkdir(parents=True)
+        own = {**profile(board), "features": features or "all"}
+        return {**sample(), "board.json": json.dumps(own).encode()}
+
+    monkeypatch.setattr(image, "application", build)
+
+    def said(*words):
+        out = tmp_path / str(len(list(tmp_path.iterdir())))
+        monkeypatch.setattr(sys, "argv", ["image.py", *words, "-o", str(out)])
+        image.main()
+        return capsys.readouterr().out
+
+    cost = "note: all features on a plain ESP32: while it charges over wss://"
+    text = said("esp32_devkitc")
+    assert cost in text and "romfs.bin" in text
+    row = r"\| charging, a page visitor, all features \|[^|]*\| ([\d,]+) \| ([\d,]+) \|"
+    page = (ROOT / "docs" / "memory.md").read_text()
+    free, largest = re.search(row, page).groups()
+    assert "%s bytes of heap are free, in pieces of at most %s; with" % (free, largest) in text
+    assert cost not in said("esp32_devkitc", "--features", "named")
+    assert cost not in said("esp32_devkitc_ve")
+    assert cost in said("esp32_devkitc_ve", "--layout", "romfs")
+    monkeypatch.setattr(sys, "argv", ["image.py", "esp32_devkitc", "--layout", "slots"])
+    monkeypatch.setattr(sys, "argv", sys.argv + ["-o", str(tmp_path / "refused")])
+    with pytest.raises(SystemExit, match="image: esp32_devkitc is for a module without PSRAM"):
+        image.main()
 
 
 # -- the build description for MicroPython ---------------------------------------------------
