@@ -9,7 +9,7 @@ from evse_base import log
 from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning import blink_code
-from commissioning.label import password, secret_of, unit_name
+from commissioning.label import NEXT, draw, password, secret_of, unit_name
 from commissioning.portal import Portal
 from hal import board, system
 from hal.softap import SoftAp
@@ -67,7 +67,8 @@ class Session:
         self.ap = ap = SoftAp()
         self.name = unit_name(system.unique_id())
         self.panel = setup.panel
-        self.label = ""  # the password of the next time, where nobody has it yet
+        self.label = ""  # the password of the next time, once the charger is set up
+        self._next = ""  # the secret that it is made of, where nobody has one yet
         self.first = not self.settings.text("WifiSsid")
         profile = board.load()
         self.max_a = min([c["max_a"] for c in profile["connectors"]])
@@ -212,6 +213,10 @@ class Session:
                 f.write(self.values["Ca"])
             os.rename(CA_FILE + ".new", CA_FILE)
             wanted["CaFile"] = CA_FILE
+        # Before the network, with which the charger counts as set up: the owner has read the
+        # password that comes of it (`upcoming`), and must not need the cable after a power cut.
+        if self._next and not settings.keep_own(NEXT, self._next):
+            return {"": settings.reason}
         for name in ("CaFile",) + FIELDS:
             if name in wanted and settings.set(name, wanted[name], True) not in (
                 "accepted",
@@ -226,11 +231,18 @@ class Session:
         """That of the charger's label."""
         return password(system.unique_id(), secret_of(self.settings))
 
+    def upcoming(self):
+        """The password of the next time, to be read before anything is stored; "" where there is a
+        label."""
+        return password(system.unique_id(), self._next) if self._next else ""
+
     def code(self):
         """A code for the lamp, where no label can exist: a charger that was never set up, and was
         not given a secret when it was flashed. None elsewhere: who has only the button and the
         lamp must not get into a charger that belongs to somebody."""
         if self.first and self.panel and not self.settings.text("SetupKey"):
+            # Another one for each opening: who was in the network before does not know it.
+            self._next = draw()
             return blink_code.draw()
         return None
 

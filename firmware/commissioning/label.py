@@ -8,6 +8,7 @@ from hashlib import sha256
 
 from evse_base import urandom
 
+NEXT = "SetupKeyNext"
 # No l, o, 0, 1: it is read from a label.
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
 
@@ -28,8 +29,20 @@ def password(unique_id, secret):
     return "-".join((letters[:4], letters[4:8], letters[8:]))
 
 
+def draw():
+    """A new secret, in hex. The radio has to be on: without it the chip's numbers may be guessed
+    (docs/chip.md)."""
+    return hexlify(urandom(16)).decode()
+
+
 def secret_of(settings):
-    """The charger's own secret; drawn, and kept, the first time it is needed."""
+    """The charger's own secret; drawn, and kept, the first time it is needed.
+
+    A charger that was set up by phone has shown its owner one already (`NEXT`), which is in the
+    journal before the network is: whenever the power was cut, that one is taken.
+    """
     if not settings.text("SetupKey"):
-        settings.set("SetupKey", hexlify(urandom(16)).decode(), True)
+        shown = settings.text(NEXT) if settings.text("WifiSsid") else ""
+        settings.set("SetupKey", shown or draw(), True)
+        settings.keep_own(NEXT, "")
     return settings.text("SetupKey")

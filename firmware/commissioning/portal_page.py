@@ -183,10 +183,13 @@ class _Page:
 
     def label(self):
         session = self._session
-        if session.label and self._own:
+        key = session.upcoming()
+        if _STATES[session.state] == "done":
+            key = session.label if self._own else ""
+        if key:
             yield (
                 "<p>Write this down, for the next time: password of the network %s</p>"
-                '<p class="big">%s</p>' % (escape(session.name), session.label)
+                '<p class="big">%s</p>' % (escape(session.name), key)
             )
 
     def csms(self):

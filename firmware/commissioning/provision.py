@@ -45,6 +45,10 @@ def apply(values):
     errors = refusals(values, settings.text)
     label = None
     if not errors:
+        if kept and "SetupKey" not in values:
+            # Before the network is stored: a power cut then leaves no charger that is set up and
+            # has no label; and one that was shown to a visitor of the phone's page is not taken.
+            secret_of(settings)
         config = provisioning(PATH)
         config.setdefault("settings", {}).update(values)
         # Renamed when complete: a power cut leaves the old file or the new one.

@@ -35,8 +35,9 @@ ELSEWHERE = set(
     TransactionMessageRetryInterval WebSocketPingInterval MessageTimeout AuthorizationKey
     SecurityProfile FreeModeIdTag BasicAuthPassword AuthorizationKeyBefore NtpServer
     CentralSystemURI ChargePointId ChargePointVendor ChargePointModel CaFile ClientCertFile
-    ClientKeyFile FeaturesOff SetupKey UpdateNewerOnly WebIdTag WebPassword WifiSsid WifiPassword
-    Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry Hostname StaticAddress
+    ClientKeyFile FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag WebPassword
+    WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry
+    Hostname StaticAddress
     TrialSeconds""".split()
 )
 # The bounds within which each protection keeps its stated time.

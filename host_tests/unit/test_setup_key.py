@@ -36,7 +36,7 @@ def test_chip_alone_does_not_tell_it():
 
 class Settings:
     def __init__(self):
-        self.values = {"SetupKey": ""}
+        self.values = {"SetupKey": "", "SetupKeyNext": "", "WifiSsid": ""}
 
     def text(self, name):
         return self.values[name]
@@ -45,9 +45,29 @@ class Settings:
         assert local
         self.values[name] = text
 
+    def keep_own(self, name, text):
+        self.values[name] = text
+        return True
+
 
 def test_secret_is_drawn_once():
     settings = Settings()
     secret = secret_of(settings)
     assert len(secret) == 32 and secret_of(settings) == secret
     assert secret_of(Settings()) != secret
+
+
+def test_what_the_owner_was_shown_is_taken_once_the_charger_is_set_up():
+    settings = Settings()
+    settings.values["SetupKeyNext"] = SECRET
+    settings.values["WifiSsid"] = "Garage"
+    assert secret_of(settings) == SECRET and settings.values["SetupKeyNext"] == ""
+    # There is one already: it is that of a printed label.
+    settings.values["SetupKeyNext"] = "00" * 16
+    assert secret_of(settings) == SECRET
+
+
+def test_what_a_visitor_was_shown_of_a_charger_that_was_not_set_up_is_not_taken():
+    settings = Settings()
+    settings.values["SetupKeyNext"] = SECRET
+    assert secret_of(settings) != SECRET and settings.values["SetupKeyNext"] == ""

@@ -87,6 +87,7 @@ ClientCertFile||s|-l|128||
 ClientKeyFile||s|-l|128||
 FeaturesOff||s|-l!|120||
 SetupKey||k|-wl|40||
+SetupKeyNext||k|-w|40||
 UpdateNewerOnly||b|-l||false|
 UpdateTrialTime||i|-l|15..600|20|s
 WebIdTag||s|-l|36|WEB|
