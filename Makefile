@@ -4,7 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready
 
-.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup update-key console logs schemas base release clean help
+.PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup updatekey console logs schemas base release clean help
 
 run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
@@ -54,7 +54,7 @@ flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... 
 setup: $(READY) ## settings over USB (PORT=... SET='Key=value')
 	@$(PY) tools/usb_setup.py $(PORT) $(SET)
 
-update-key: $(READY) ## the key that must sign updates, over USB (KEY=update.pub PORT=...; without KEY: which is there)
+updatekey: $(READY) ## the key that must sign updates, over USB (KEY=update.pub PORT=...; without KEY: which is there)
 	@$(PY) tools/update_key.py $(KEY) $(if $(PORT),--port $(PORT))
 
 console logs: $(READY) ## the charger's prompt, or its log, over USB (PORT=...)
@@ -81,4 +81,4 @@ clean: ## remove what make has made
 
 help: ## this list
 	@echo 'make TARGET, where TARGET is'
-	@sed -n 's/^\([a-z -]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z ]*\):[^#]*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "  %-14s %s\n", $$1, $$2 }'

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # The key that signs updates, onto a charger, by cable.
 # MIT license; part of microevse
-"""usage: update_key.py [FILE ...] [--port PORT]    (make update-key KEY=FILE)
+"""usage: update_key.py [FILE ...] [--port PORT]    (make updatekey KEY=FILE)
 
 FILE is a release's update.pub or release-key.pem, or your own sign.pem: only the public part of it
 goes to the charger. From then on the charger takes no update that none of these keys has signed.
@@ -100,7 +100,7 @@ def main(argv=None):
             finally:
                 prompt.close()
     except Trouble as exc:
-        print("update-key: %s" % " ".join(str(exc).split()), file=sys.stderr)
+        print("updatekey: %s" % " ".join(str(exc).split()), file=sys.stderr)
         return 1
     return 0
 

@@ -54,6 +54,7 @@ async def story(layout):
         boot = await b.boot()
         assert boot["firmwareVersion"] == "0.1.0"
         assert b.logged("boot: app_a 0.1.0, confirmed") and not b.logged("on trial")
+        assert len(b.logged("unsigned updates are taken: there is no file update.pub")) == 1
         assert await b.configuration("MeterValueSampleInterval") == {
             "MeterValueSampleInterval": "7"
         }
@@ -72,6 +73,7 @@ async def story(layout):
         assert boot["firmwareVersion"] == NEW
         await statuses(b, FIRMWARE, "Installed")
         assert b.logged("app_b is confirmed")
+        assert len(b.logged("nobody's signature was asked for")) == 1
         await b.do("power_cut", seconds=3)
         assert (await b.start_of_day(within=90))["firmwareVersion"] == NEW
         await b.charging()

@@ -166,6 +166,7 @@ def test_a_charger_with_a_key_takes_only_what_is_signed():
             boot = await b.start_of_day()
             assert boot["firmwareVersion"] == NEW
             await statuses(b, FIRMWARE, "Installed")
+            assert not b.logged("unsigned updates are taken") and not b.logged("nobody's sign")
 
         story()
 

@@ -119,7 +119,7 @@ def test_what_is_no_key_leaves_the_charger_alone(boards, keys, tmp_path):
     starts = len(board.boots)
     (tmp_path / "wrong").write_text("hello")
     status, text = run("update_key.py", board, tmp_path / "wrong")
-    assert status == 1 and text.startswith("update-key: ") and "Traceback" not in text, text
+    assert status == 1 and text.startswith("updatekey: ") and "Traceback" not in text, text
     assert len(board.boots) == starts and "update.pub" not in board.files()
 
 

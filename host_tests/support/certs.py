@@ -141,15 +141,18 @@ def chains():
 
     chained: by an authority that other_ca has signed, which is sent along. crossed: the same, and
     other_ca's key signed by `elder`, too. crossed_both: other_ca's key signed by `ca`. impostor:
-    by an authority that is called other_ca, and has another key. stranger, elder: authorities that
-    signed other things, or nothing. late: expired, by other_ca. wrong_name: by other_ca. alone: as
-    chained, but the authority between is not sent.
+    by an authority that is called other_ca, and has another key. impostor_both: the same, and that
+    one vouched for by another that is called ca, with another key. stranger, elder: authorities
+    that signed other things, or nothing. late: expired, by other_ca. wrong_name: by other_ca.
+    alone: as chained, but the authority between is not sent.
     """
     made = paths()
     folder = made.folder
     for name in ("stranger", "elder"):
         _authority(folder, name)
     _authority(folder, "impostor_ca", called="other_ca")
+    _authority(folder, "impostor_elder", called="ca")
+    _signed(folder, "other_ca", "impostor_ca", "impostor_elder", "impostor_cross")
     forever = ("20200101000000Z", "20491231235959Z")
     _key(folder / "between.key")
     _signed(folder, "between", "between", "other_ca", "between")
@@ -164,10 +167,11 @@ def chains():
         ("chained", ("alone", "between")),
         ("crossed", ("alone", "between", "cross")),
         ("crossed_both", ("alone", "between", "cross_known")),
+        ("impostor_both", ("impostor", "impostor_cross")),
     ):
         texts = [(folder / f"{part}.pem").read_text() for part in parts]
         (folder / f"{name}.pem").write_text("".join(texts))
-        shutil.copy(made.key("alone"), made.key(name))
+        shutil.copy(made.key(parts[0]), made.key(name))
     return made
 
 
