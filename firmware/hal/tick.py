@@ -17,7 +17,7 @@ another one. S2 to open contact is thus one round of turns, two windows and the 
 contactor: 10 + 8 + 30 ms with one connector (two ticks there), 20 + 8 + 30 with two.
 
 The count of ticks watches the clock. Both watchdogs watch the ticks, and so does app.py, which
-asks `stopped`. A tick that is late again and again opens the contactors (_LATE_MS).
+asks `stopped`. A tick that is late again and again opens the contactors (_LATE).
 """
 
 import burst
@@ -32,23 +32,27 @@ PERIOD_MS = const(10)
 OPEN_MS = const(20)  # between two looks while every contactor is open
 # The clock stands still or runs slow if it is behind the ticks by more than this: found after 130
 # ms (closed), after 1.2 s if it is 10 % slow, after 6 s if 2 %. After a stall it can be 90 ms
-# behind: eight ticks have queued up. A fast clock makes every tick look late: see _LATE_MS. There
+# behind: eight ticks have queued up. A fast clock makes every tick look late: see _LATE. There
 # is no third counter: that of the CPU's cycles depends on the same crystal. Without the crystal
 # nothing runs, and the RTC watchdog resets the chip.
 _BEHIND_MS = const(120)
 # After so many ticks more, 3 s, the chip is reset, if the watchdogs have not done it.
 _CLOCKLESS = const(300)
-# The sum of gaps beyond GAP_MS while closed, less a tenth of the time that passes on time. Gaps
-# of 200 ms every second open after 12 s, of 500 ms after 3 s; collections of 30 to 50 ms five
-# times a second never open. A single gap of this length is a case for the watchdog.
-_LATE_MS = const(1000)
-_FEED_EVERY = const(4)  # looks between two feeds; the watched tasks are checked as often
-# While closed: feeds that are left out, because a watched task is late, before the contactors
-# open. That is 240 ms: a task that only waited for the end of a stall has beaten by then.
-DEAD = const(6)
+# Lateness, in tenths of ms. Each window of a closed connector adds what its gap has beyond GAP_MS.
+# A look without such a window takes away a tenth of the time since the look before, without what
+# that one took if it was longer than its period. More than 1 s opens: gaps of 200 ms every second
+# after 11 s, of 500 ms after 3 s, of 45 ms five times a second never. With two connectors closed a
+# stall counts for both: 4 s, 2 s, and 40 ms twice a second never. A single gap of this length is a
+# case for the watchdog.
+_LATE = const(10000)
+_FEED_MS = const(40)  # between two feeds, at least; the watched tasks are checked as often
+# While closed: ms for which a watched task is late and nothing is fed, before the contactors open.
+# A task that only waited for the end of a stall has beaten by then. A stall counts as _STALL_MS.
+_DEAD_MS = const(240)
 # With a guard, tasks may wait for stalls of seconds. But the guard watches only the pilot and the
 # RCD, so there is a bound on this wait, too: 8 s.
-DEAD_GUARDED = const(200)
+_DEAD_GUARDED_MS = const(8000)
+_STALL_MS = const(60)  # two gaps of GAP_MS: ticks that come so late are not stalls
 
 
 class Tick:
@@ -72,8 +76,8 @@ class Tick:
         self.beats = 0  # counts the ticks, modulo 65536
         self._asked = None  # `beats` when `stopped` was asked last
         self._last_ms = 0
-        self._behind_ms = self._late_ms = self._dead = self._clockless = 0
-        self._feed_in = _FEED_EVERY
+        self._behind_ms = self._late = self._dead_ms = self._clockless = 0
+        self._unfed_ms = 0  # since the last feed, or since it was left out
         self._turn = 0  # index of the connector whose turn it is
         self.worst_gap_ms = 0  # open or closed; evse.worst_gap_ms has it for closed alone
         self.overruns = 0  # ticks that took longer than their period
@@ -96,7 +100,7 @@ class Tick:
             raise OSError("a watched task is late")
         self._dog.set(self._closed_dog_ms)
         if self.relaxed:  # else another contactor is closed, and its counters go on
-            self._behind_ms = self._late_ms = self._dead = 0
+            self._behind_ms = self._late = self._dead_ms = 0
             self.relaxed = False
 
     def open_all(self, cause):
@@ -164,56 +168,61 @@ class Tick:
         evses = self._evses
         count = len(evses)
         closed = False
+        before = self._late
         for i in range(count):
             evse = evses[i]
             mine = count == 1 or i == self._turn
             if relaxed or mine or evse.in_doubt or adc.age_ms(i) > GAP_MS:
                 self._window(i, evse)
-                gap = adc.gap_ms
-                if gap > self.worst_gap_ms:
-                    self.worst_gap_ms = gap
-                if evse.closed:
-                    if gap > GAP_MS:
-                        self._late_ms += gap - GAP_MS
-                        since -= gap  # what is left was on time
-                    if gap > GAP_MS or (count > 1 and mine and evse.in_doubt):
-                        # After a stall, or when the next turn is too far away, there is no
-                        # time for another tick: the second of the two windows is taken now.
-                        self._window(i, evse)
+                if evse.closed and (
+                    adc.gap_ms > GAP_MS or (count > 1 and mine and evse.in_doubt)
+                ):
+                    # After a stall, or when the next turn is too far away, there is no time for
+                    # another tick: the second of the two windows is taken now.
+                    self._window(i, evse)
             closed = closed or evse.closed
         self._turn = (self._turn + 1) % count
-        if ticks_diff(ticks_ms(), now) > every:
+        took = ticks_diff(ticks_ms(), now)
+        if took > every:
             self.overruns += 1
         if closed:
-            late = self._late_ms
-            if late:
-                # Time counts, not ticks: 10 ms without lateness take 1 ms of it away.
-                late -= since // PERIOD_MS if since > PERIOD_MS else 1
-                self._late_ms = late if late > 0 else 0
-                if late > _LATE_MS and not self._guarded:
-                    self._late_ms = 0
+            late = self._late
+            if late == before:
+                late = late - since if late > since else 0
+            if took > every:
+                late += took  # `since` of the next look holds it
+            if late > _LATE:
+                late = 0
+                if not self._guarded:
                     self.open_all("TickFailed")
+            self._late = late
         elif not self.relaxed:
             self._dog.set(watchdog.OPEN_MS)
             self._behind_ms = 0
             self.relaxed = True
-        self._feed_in -= 1
-        if self._feed_in <= 0:
-            self._feed_in = _FEED_EVERY
-            self._feed(closed)
+        unfed = self._unfed_ms + since
+        self._unfed_ms = 0 if unfed >= _FEED_MS else unfed
+        if unfed >= _FEED_MS:
+            self._feed(closed, unfed)
 
-    def _feed(self, closed):
+    def _feed(self, closed, unfed):
         """Feed the watchdogs, unless a watched task is late. A tick that failed does not get
         here."""
         if self._alive():
-            self._dead = 0
+            self._dead_ms = 0
             self._dog.feed()
         elif closed:
-            self._dead += 1
-            if self._dead >= (DEAD_GUARDED if self._guarded else DEAD):
+            self._dead_ms += unfed if unfed < _STALL_MS else _STALL_MS
+            if self._dead_ms >= (_DEAD_GUARDED_MS if self._guarded else _DEAD_MS):
                 self.open_all("TaskFailed")
 
     def _window(self, i, evse):
         adc = self._adc
         plateau = adc.window(i, evse.offered_ma)
-        evse.window(adc.now_ms, plateau, adc.gap_ms)
+        gap = adc.gap_ms
+        if gap > self.worst_gap_ms:
+            self.worst_gap_ms = gap
+        evse.window(adc.now_ms, plateau, gap)
+        # The second window of a look counts as well: a stall can come in front of it.
+        if gap > GAP_MS and evse.closed:
+            self._late += 10 * (gap - GAP_MS)

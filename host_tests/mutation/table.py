@@ -46,7 +46,7 @@ ROWS = [
     (
         "tick",
         "firmware/hal/tick.py firmware/hal/watchdog.py",
-        _HAL,
+        _HAL + " unit/test_tick_lateness",
         _RIGS + " charger/test_safe_mode charger/test_soft_pause micropython:test_hal",
     ),
     (

@@ -195,7 +195,7 @@ def test_ticks_that_take_longer_than_their_period_are_counted():
 # -- feeding ------------------------------------------------------------------------------
 
 
-def test_the_tasks_are_asked_and_the_dog_is_fed_in_every_fourth_look():
+def test_the_tasks_are_asked_and_the_dog_is_fed_every_40_ms():
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 1)
         bench.close(0)
@@ -207,6 +207,15 @@ def test_the_tasks_are_asked_and_the_dog_is_fed_in_every_fourth_look():
             assert bench.asked == rounds and bench.dog.log == ["fed"] * rounds
             bench.look(3)
             assert bench.asked == rounds
+        # Time counts, not looks.
+        bench = Bench(hal, 1)
+        bench.close(0)
+        del bench.dog.log[:]
+        bench.look(1, 39)
+        assert bench.dog.log == []
+        bench.look(1)
+        bench.look(2, 40)
+        assert bench.dog.log == ["fed"] * 3 and bench.asked == 3
 
 
 def test_a_dead_task_opens_at_the_sixth_feed_that_is_left_out():
@@ -227,6 +236,32 @@ def test_a_dead_task_opens_at_the_sixth_feed_that_is_left_out():
         assert "fed" not in bench.dog.log
 
 
+def test_a_dead_task_opens_in_the_same_time_though_ticks_come_late():
+    """Looks were counted: with a tick every 30 ms, which is not late, it took 720 ms."""
+    with Hal(*PARTS) as hal:
+        for ms, looks in ((10, 24), (30, 8), (20, 12), (60, 4)):
+            bench = Bench(hal, 1)
+            bench.close(0)
+            bench.alive = False
+            bench.look(looks - 1, ms)
+            assert not bench.evses[0].trips, ms
+            bench.look(1, ms)
+            assert bench.evses[0].trips == ["TaskFailed"], ms
+
+
+def test_a_task_that_waited_for_the_end_of_a_stall_has_its_time():
+    """However long the stall was, it counts as 60 ms."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.alive = False
+        bench.look(1, 900)
+        bench.look(16)
+        assert not bench.evses[0].trips
+        bench.look(4)
+        assert bench.evses[0].trips == ["TaskFailed"]
+
+
 def test_a_dead_task_is_not_fed_for_while_open_and_on_a_guarded_board():
     with Hal(*PARTS) as hal:
         for guarded in (False, True):
@@ -237,7 +272,7 @@ def test_a_dead_task_is_not_fed_for_while_open_and_on_a_guarded_board():
             del bench.dog.log[:]
             bench.look(200)
             assert not bench.evses[0].trips and "fed" not in bench.dog.log
-            assert bench.asked == (50 if guarded else 25)
+            assert bench.asked == 50
 
 
 def test_a_dead_task_opens_on_a_guarded_board_as_well_after_eight_seconds():
@@ -257,10 +292,10 @@ def test_a_closing_beside_a_closed_contactor_forgets_no_late_tick():
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 2)
         bench.close(0)
-        bench.tick._late_ms, bench.tick._dead, bench.tick._behind_ms = 900, 5, 60
+        bench.tick._late, bench.tick._dead_ms, bench.tick._behind_ms = 9000, 200, 60
         bench.close(1)
-        found = bench.tick._late_ms, bench.tick._dead, bench.tick._behind_ms
-        assert found == (900, 5, 60)
+        found = bench.tick._late, bench.tick._dead_ms, bench.tick._behind_ms
+        assert found == (9000, 200, 60)
 
 
 def test_at_the_console_no_tick_sets_the_watchdog_again():
@@ -439,39 +474,61 @@ def test_a_failed_tick_is_not_fed_for():
 
 
 def test_gaps_add_up_to_a_second_and_then_all_open():
-    """Less 1 ms for each tick; a gap within 30 ms counts nothing."""
+    """A gap within 30 ms adds nothing. After a gap there is a second window, which is late here."""
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 2)
         bench.close(0, 1)
-        bench.adc.gap_ms = 30 + 101
-        bench.look(10)  # 10 * (101 - 1) = 1000
+        bench.adc.gap_ms = 30 + 50
+        bench.look(10)  # 10 looks, two windows in each
         assert not bench.evses[0].trips
-        bench.adc.gap_ms = 31  # and one more, less one
-        bench.look(5)
-        assert not bench.evses[0].trips
-        bench.adc.gap_ms = 32
+        bench.adc.gap_ms = 30
+        bench.look(2)  # their 20 ms take two away
+        bench.adc.gap_ms = 31
+        bench.look(1)
+        assert not bench.evses[0].trips, "and one window more adds two"
         bench.look(1)
         assert bench.evses[0].trips == ["TickFailed"] == bench.evses[1].trips
 
 
-def test_gaps_are_forgotten_a_millisecond_in_each_tick():
+def test_gaps_are_forgotten_a_tenth_of_the_time_on_time():
     with Hal(*PARTS) as hal:
+        for ms in (5, 9, 10, 30):
+            bench = Bench(hal, 1)
+            bench.close(0)
+            bench.adc.gap_ms = 30 + 450
+            bench.look(1)  # two windows: 900
+            bench.adc.gap_ms = 10
+            bench.look(900, ms)  # those of less than 10 ms took as much away as those of 10
+            bench.adc.gap_ms = 30 + 500
+            bench.look(1)
+            left = max(0, 9000 - 900 * ms) + 10000
+            assert bool(bench.evses[0].trips) == (left > 10000), ms
         bench = Bench(hal, 1)
         bench.close(0)
-        bench.adc.gap_ms = 30 + 901
-        bench.look(1)  # 900
-        bench.adc.gap_ms = 10
-        bench.look(900)
-        bench.adc.gap_ms = 30 + 1001
+        bench.adc.gap_ms = 30 + 450
         bench.look(1)
-        assert not bench.evses[0].trips
         bench.adc.gap_ms = 10
         bench.evses[0].closed = False
         bench.look(1)
         bench.close(0)  # and all at once by the next closing
-        bench.adc.gap_ms = 30 + 901
+        bench.adc.gap_ms = 30 + 500
         bench.look(1)
         assert not bench.evses[0].trips
+
+
+def test_what_a_tick_took_too_long_is_no_time_without_lateness():
+    with Hal(*PARTS) as hal:
+        for takes_ms, left in ((10, 3000 - 30), (40, 3000 - 20)):
+            bench = Bench(hal, 1)
+            bench.close(0)
+            bench.adc.gap_ms = 30 + 150
+            bench.look(1)
+            bench.adc.gap_ms = 10
+            bench.adc.takes_ms = takes_ms
+            bench.look(1, 10)
+            bench.adc.takes_ms = 0
+            bench.look(1, 10)
+            assert bench.tick._late == left, takes_ms
 
 
 def test_after_an_opening_late_ticks_are_counted_anew():
@@ -480,7 +537,7 @@ def test_after_an_opening_late_ticks_are_counted_anew():
         bench.close(0)
         bench.adc.gap_ms = 30 + 1002
         bench.look(1)
-        assert bench.evses[0].trips == ["TickFailed"] and bench.tick._late_ms == 0
+        assert bench.evses[0].trips == ["TickFailed"] and bench.tick._late == 0
         guarded = Bench(hal, 1, True)
         guarded.close(0)
         guarded.adc.gap_ms = 30 + 1002
