@@ -174,9 +174,7 @@ class Tick:
             mine = count == 1 or i == self._turn
             if relaxed or mine or evse.in_doubt or adc.age_ms(i) > GAP_MS:
                 self._window(i, evse)
-                if evse.closed and (
-                    adc.gap_ms > GAP_MS or (count > 1 and mine and evse.in_doubt)
-                ):
+                if evse.closed and (adc.gap_ms > GAP_MS or (count > 1 and mine and evse.in_doubt)):
                     # After a stall, or when the next turn is too far away, there is no time for
                     # another tick: the second of the two windows is taken now.
                     self._window(i, evse)

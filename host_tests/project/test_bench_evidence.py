@@ -3,11 +3,13 @@
 """Files are made by the writer of the bench from figures within today's limits, then spoilt."""
 
 import copy
+import re
 import shlex
 
 import board as profiles
+import board_keys
 import pytest
-from chipbench import command, evidence, instruments, line, plan, runner, steps
+from chipbench import bound, command, evidence, instruments, line, plan, runner, steps
 from seriallink import Trouble
 from tools_paths import ROOT
 
@@ -23,7 +25,8 @@ def figure(limit):
     return limit.low if limit.high is None else (limit.low + limit.high) / 2
 
 
-def good(steps=plan.STEPS):
+def good(steps=plan.STEPS, board=BOARD):
+    profile = bound.values(board)
     made = {
         "bench": {
             "protocol": evidence.PROTOCOL, "tool": "1", "date": "2026-12-01", "board": NAME,
@@ -31,7 +34,8 @@ def good(steps=plan.STEPS):
         },
         "dut": {
             "chip": "esp32", "machine": "Generic ESP32 module with ESP32",
-            "micropython": "1.28.0", "pins": evidence.pins_of(BOARD),
+            "micropython": "1.28.0", "pins": evidence.pins_of(board),
+            "profile_sha256": bound.digest(profile), "profile": profile,
         },
         "step": [
             {
@@ -191,16 +195,17 @@ def test_a_board_without_a_bench_is_called_unverified():
 
 def ulp_board(tmp_path, made):
     (tmp_path / "evidence").mkdir(exist_ok=True)
-    # The ULP cannot drive the relay's pin of this board, but that of its pilot.
-    made["dut"]["pins"] = [[27, 26, 36]]
-    (tmp_path / FILE).write_text(evidence.to_toml(made))
     text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    # The ULP cannot drive the relay's pin of this board, but that of its pilot.
     for old, new in (('guard = "none"', 'guard = "ulp"'), ("pwm = 27", "pwm = 26"),
                      ("contactor = { pin = 26", "contactor = { pin = 27")):  # fmt: skip
         assert text.count(old) == 1
         text = text.replace(old, new)
     profile = tmp_path / (NAME + ".toml")
     profile.write_text('evidence = "%s"\n%s' % (FILE, text))
+    board = profiles.load_toml(profile, evidence_counts=False)
+    made["dut"] = good(board=board)["dut"]
+    (tmp_path / FILE).write_text(evidence.to_toml(made))
     return profile
 
 
@@ -224,10 +229,10 @@ def test_the_ulp_guard_counts_with_all_of_its_rows_and_all_others(tmp_path, caps
 
 def test_a_failed_row_of_the_ulp_leaves_the_board_and_takes_the_guard(tmp_path):
     made = good(plan.STEPS + plan.ULP)
-    step(made, "ulp_stall").update(result="failed", why="it hung")
+    step(made, "U12").update(result="failed", why="it hung")
     profile = ulp_board(tmp_path, made)
     board = profiles.load_toml(profile)
-    assert profiles.ulp_problems(board, profile) == ["step ulp_stall failed: it hung"]
+    assert profiles.ulp_problems(board, profile) == ["step U12 failed: it hung"]
 
 
 def test_the_ulp_guard_counts_as_none_without_a_bench_or_on_another_chip(tmp_path):
@@ -236,6 +241,116 @@ def test_the_ulp_guard_counts_as_none_without_a_bench_or_on_another_chip(tmp_pat
     assert profiles.ulp_problems(board, path) == ["no bench has measured this board"]
     assert "original ESP32" in evidence.ulp_problems(good(), {**board, "chip": "esp32s3"})[0]
     assert profiles.ulp_problems(BOARD, path) == ["the board has no ULP guard"]
+
+
+# -- the profile that was measured ----------------------------------------------------------
+
+
+def changed(tmp_path, *pairs):
+    """The reasons of the board checker for a profile that was changed behind the bench."""
+    (tmp_path / "evidence").mkdir(exist_ok=True)
+    (tmp_path / FILE).write_text(evidence.to_toml(good()))
+    text = (ROOT / "boards" / (NAME + ".toml")).read_text()
+    for old, new in pairs:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    profile = tmp_path / (NAME + ".toml")
+    profile.write_text('evidence = "%s"\n%s' % (FILE, text))
+    try:
+        profiles.load_toml(profile)
+    except profiles.BoardError as exc:
+        assert {key for key, _ in exc.problems} == {"evidence"}
+        return [reason.partition(": ")[2] for _, reason in exc.problems]
+    return []
+
+
+@pytest.mark.parametrize(
+    "old, new, key, then, now",
+    [
+        ("[270000, 68000, 56000]", "[270000, 68000, 56200]", "connectors[0].cp.divider",
+         "[270000, 68000, 56000]", "[270000, 68000, 56200]"),
+        ("vcc_mv = 3300 }", "vcc_mv = 3310 }", "connectors[0].cp.vcc_mv", "3300", "3310"),
+        ("vcc_mv = 3300 }", "vcc_mv = 3300, cal = [[0, 142000], [65535, 3120000]] }",
+         "connectors[0].cp.cal", "not there", "[[0, 142000], [65535, 3120000]]"),
+        ("vcc_mv = 3300 }", "vcc_mv = 3300, residual_permille = 12 }",
+         "connectors[0].cp.residual_permille", "15", "12"),
+        ("active_high = true }", "active_high = false }", "connectors[0].contactor.active_high",
+         "true", "false"),
+        ("trip = 13, test = 14 }", "trip = 13, test = 14, active_high = false }",
+         "connectors[0].rcd.active_high", "true", "false"),
+        ("trip = 13, test = 14", "trip = 14, test = 13", "connectors[0].rcd.test", "14", "13"),
+    ],
+)  # fmt: skip
+def test_a_profile_that_was_changed_after_the_bench_is_told_with_the_key(
+    tmp_path, old, new, key, then, now
+):
+    told = changed(tmp_path, (old, new))
+    sentence = "%s was %s when it was measured, and is %s in the profile" % (key, then, now)
+    assert sentence in told, told
+
+
+def test_a_guard_or_a_module_that_was_changed_after_the_bench_is_told(tmp_path):
+    told = judged(tmp_path, good(), {**BOARD, "guard": "external", "module": "mini-1"})
+    assert told == [
+        'guard was "none" when it was measured, and is "external" in the profile',
+        'module was not there when it was measured, and is "mini-1" in the profile',
+    ]
+
+
+def test_what_nothing_depends_on_may_change_and_defaults_may_be_written_out(tmp_path):
+    assert changed(tmp_path) == []
+    told = changed(
+        tmp_path, ("max_a = 32", "max_a = 20"), ("charging = 19", "charging = 18"),
+        ("error = 18", "error = 19"), ("dir = 33\nbaud = 9600", "dir = 33\nbaud = 19200"),
+        ("vcc_mv = 3300 }", "vcc_mv = 3300, residual_permille = 15, diode_check = true }"),
+        ("pin = 26, active_high = true", "pin = 26"),
+        ("test = 14 }", "test = 14, gates = false }"),
+    )  # fmt: skip
+    assert told == []
+
+
+def test_every_key_of_a_profile_is_bound_or_named_as_free():
+    """A key of a new kind is bound by itself; one that is free must exist."""
+    there = {"connectors[].%s" % name for name in board_keys.CONNECTOR} | set(board_keys.BOARD)
+    assert bound.FREE <= there
+    for path in sorted((ROOT / "boards").glob("*.toml")):
+        board = profiles.load_toml(path)
+        found = bound.values(board)
+        for name in set(board) - bound.FREE:
+            assert [key for key in found if re.match(name + r"\b", key)], (path.name, name)
+        for i, connector in enumerate(board["connectors"]):
+            for name in connector:
+                key = "connectors[%d].%s" % (i, name)
+                bound_here = bool([k for k in found if re.match(re.escape(key) + r"\b", k)])
+                assert bound_here == ("connectors[].%s" % name not in bound.FREE), key
+        made = good(board=board)
+        made["bench"]["board"], made["dut"]["chip"] = board["name"], board["chip"]
+        assert evidence.tomllib.loads(evidence.to_toml(made))["dut"]["profile"] == found
+
+
+@pytest.mark.parametrize(
+    "spoil, reason",
+    [
+        (lambda dut: dut["profile"].update({"connectors[0].cp.vcc_mv": 3310}), "hash is another"),
+        (lambda dut: dut["profile"].pop("guard"), "hash is another"),
+        (lambda dut: dut.pop("profile_sha256"), "does not say with which values"),
+        (lambda dut: dut.pop("profile"), "does not say with which values"),
+    ],
+)
+def test_values_that_were_changed_in_the_file_are_refused(tmp_path, spoil, reason):
+    made = good()
+    spoil(made["dut"])
+    (told,) = judged(tmp_path, made)
+    assert reason in told
+
+
+def test_a_file_of_the_first_protocol_is_told_to_be_too_old(tmp_path):
+    made = good()
+    made["bench"]["protocol"] = 1
+    del made["dut"]["profile"], made["dut"]["profile_sha256"]
+    assert judged(tmp_path, made) == [
+        "it was made by protocol 1, and 2 is the oldest that counts: measure again"
+    ]
 
 
 # -- plan and readings ------------------------------------------------------------------------
@@ -344,7 +459,7 @@ def rows(text):
 
 
 def test_the_page_has_each_step_with_the_limits_of_the_plan():
-    table = {cells[0].strip("`"): cells[-1] for cells in rows(PAGE) if len(cells) == 3}
+    table = {c[0].strip("`"): c[-1] for c in rows(PAGE) if len(c) == 3 and c[0][0] == "`"}
     for found in plan.STEPS:
         said = table.pop(found.name).replace(",", "")
         assert ("not needed" in said) == (not found.must), found.name
@@ -356,8 +471,38 @@ def test_the_page_has_each_step_with_the_limits_of_the_plan():
             high = -limit.high if name == "low_v" else limit.high
             high = high / 1000 if found.name == "slow_clock" else high
             assert "%g" % high in said or said == "the same", (found.name, name)
+    assert list(table) == [found.name for found in plan.ULP]
     for found in plan.ULP:
-        assert "`%s`" % found.name in PAGE
+        said = table[found.name].replace(",", "")
+        for limit in found.limits.values():
+            for value in {limit.low, limit.high} - {None}:
+                what = "stays so" if limit is plan._AGAIN else "%g" % value
+                assert what in said or "%d" % value in said or not value, (found.name, limit)
+
+
+def test_the_ulp_s_rows_are_those_of_its_own_page_and_each_has_a_limit():
+    page = rows((ROOT / "docs" / "ulp.md").read_text())
+    named = {c[0]: c[2].replace(",", "") for c in page if re.fullmatch("U[0-9]+", c[0])}
+    assert list(named) == [found.name for found in plan.ULP]
+    for found in plan.ULP:
+        assert found.limits and all(limit.source for limit in found.limits.values()), found.name
+    for name, words in (
+        ("U1", "5 minutes"), ("U1", "20 ms"), ("U2", "2.79 to 7.35 ms"), ("U3", "50 times"),
+        ("U7", "an hour"), ("U8", "24 h"), ("U8", "2 bad windows"), ("U9", "20 resets"),
+        ("U9", "800 ms"), ("U10", "a million"), ("U11", "1000 closings"), ("U12", "20 times"),
+        ("U12", "70 ms"),
+    ):  # fmt: skip
+        assert words in named[name], (name, words)
+    # Each limit of a page's figure is judged: the figure just beyond it is refused.
+    for found in plan.ULP:
+        good_figures = {name: figure(limit) for name, limit in found.limits.items()}
+        assert plan.beyond(found, good_figures) == []
+        for name, limit in found.limits.items():
+            for value in (limit.low, limit.high):
+                if value is not None:
+                    off = value - 0.01 if value == limit.low else value + 0.01
+                    told = plan.beyond(found, {**good_figures, name: off})
+                    assert len(told) == 1 and name in told[0]
 
 
 def test_each_row_of_the_chips_facts_is_a_step_or_named_as_none():

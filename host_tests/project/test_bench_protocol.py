@@ -13,8 +13,8 @@ import time
 
 import board as profiles
 import pytest
-from protocol_board import DeviceUnderTest
-from protocol_scene import DATE, scene
+from protocol_board import DeviceUnderTest, Witness
+from protocol_scene import DATE, PILOT, RELAY, scene
 from chipbench import evidence, plan, runner
 from chipbench.line import RawLine
 from tools_paths import ROOT, tool
@@ -182,6 +182,81 @@ def test_an_error_of_the_tool_itself_leaves_an_inactive_pin(monkeypatch):
         with pytest.raises(KeyError):
             on.run("converter")
         assert not on.dut.relay()
+
+
+# -- the computer dies with the pin active ----------------------------------------------------
+
+
+def inactive_again(dut, seconds=20):
+    """True as soon as the relay's pin is inactive and the chip has reset itself."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if dut.boots and not dut.relay():
+            return True
+        time.sleep(0.02)
+    return False
+
+
+def active_ms(dut):
+    """How long the relay's pin was active in all, by the circuit."""
+    edges = dut.trace._relay
+    return sum(b[0] - a[0] for a, b in zip(edges, edges[1:], strict=False) if a[1]) / 1000
+
+
+def test_a_chip_that_was_armed_and_left_alone_opens_within_a_minute_and_its_start():
+    """It waited at its prompt with an active pin, for ever, where no application had run."""
+    with scene(witness=False) as on:
+        on.bench.load("reset")
+        assert on.bench.dut.value("", "arm(26, 27, 1)") == 1 and on.dut.relay()
+        on.bench.dut.close()  # the computer is gone
+        on.dut.left_alone(120)
+        assert inactive_again(on.dut)
+        # The watchdog's reset keeps the pin; the start behind it opens (twin/chip.py: START).
+        assert on.dut.boots == ["twdt"]
+        assert 60000 < active_ms(on.dut) < 60000 + 900
+
+
+def test_a_program_that_is_killed_after_it_has_armed_leaves_an_inactive_pin(tmp_path):
+    dut = DeviceUnderTest(lines=True)
+    witness = Witness(dut, RELAY, PILOT)
+    try:
+        more = ("--witness", witness.port, "--only", "reset_en", "--mains-off", "--nobody")
+        with command(dut, tmp_path, *more) as process:
+            end = time.monotonic() + 30
+            while not dut.relay() and time.monotonic() < end:
+                time.sleep(0.002)
+            process.kill()  # SIGKILL: nothing of it makes anything safe
+            process.wait()
+            assert dut.relay() and dut.boots == []
+        dut.left_alone(120)
+        assert inactive_again(dut) and dut.boots == ["twdt"]
+        assert active_ms(dut) < 61000
+    finally:
+        witness.close()
+        dut.close()
+
+
+def test_without_our_start_code_the_watchdog_s_reset_keeps_the_pin_active(tmp_path):
+    """So the steps that arm need our firmware; this is what they would do without it."""
+    with scene(witness=False, dut={"boot": "pass\n", "folder": tmp_path}) as on:
+        on.bench.load("reset")
+        on.bench.dut.value("", "arm(26, 27, 1)")
+        on.bench.dut.close()
+        on.dut.left_alone(120)
+        assert not inactive_again(on.dut, 3) and on.dut.boots == ["twdt"] and on.dut.relay()
+    arming = {s.name for s in plan.STEPS if s.name.startswith("reset_")}
+    assert len(arming) == 7 and all("app" in plan.find(name).needs for name in arming)
+
+
+def test_a_chip_that_was_made_safe_is_not_reset_by_that_watchdog():
+    with scene(witness=False) as on:
+        on.bench.load("reset")
+        on.bench.armed = True
+        on.bench.dut.value("", "arm(26, 27, 1)")
+        on.bench.safe()
+        assert not on.dut.relay() and not on.bench.armed
+        on.bench.dut.run("time.sleep_ms(1200000)", 30)
+        assert on.dut.boots == []
 
 
 # -- before it begins -------------------------------------------------------------------------

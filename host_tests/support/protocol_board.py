@@ -44,6 +44,9 @@ PANICS = {
 }
 # How far the first board's time may be ahead of the witness's while that works the switch.
 STEP_US = 400000
+# With an active relay the board's time goes on by this much at most until something happens to it:
+# virtual time would run through a minute's watchdog while a person takes the power away.
+HOLD_US = 30000000
 # The resets that touch no pin.
 KEPT = ("cpu", "panic", "twdt", "rwdt_cpu", "soft")
 
@@ -209,6 +212,7 @@ class DeviceUnderTest:
             firmware=firmware, gated=True, settings=settings,
         )  # fmt: skip
         self._s2_us = 0
+        self._held, self._until_us = False, None
         cfg = self.twin.board["connectors"][0]
         self.trace = Trace(cfg["contactor"].get("active_high", True))
         self.twin.listeners.append(self._event)
@@ -241,6 +245,7 @@ class DeviceUnderTest:
         return self._s2_us
 
     def allow(self, until_us):
+        self._until_us = until_us
         self._loop.call(self.twin.allow, until_us)
 
     def coarser(self):
@@ -257,6 +262,13 @@ class DeviceUnderTest:
 
     def power_cut(self):
         self._loop.run(self.twin.power_cut(1))
+
+    def left_alone(self, seconds):
+        """Nobody talks to the chip any more, and so much of its time passes: at a prompt virtual
+        time stands still, so it sleeps there."""
+        self._held = False
+        self.allow(None)
+        self._input.send(b"import time\ntime.sleep_ms(%d)\x04" % (seconds * 1000))
 
     def cut(self):
         """The serial line is pulled: nothing passes any more."""
@@ -281,6 +293,12 @@ class DeviceUnderTest:
                 self._busy = self._starts
                 self.twin.change(soft_raw=False)
                 self._rom("power")
+        if what == "relay" and event["value"] and self._until_us is None:
+            self._held = True
+            self.allow(round(event["t"] * 1e6) + HOLD_US)
+        elif self._held and what in ("relay", "reboot", "power"):
+            self._held = False
+            self.allow(None)
         if what == "s2":
             self._s2_us = round(event["t"] * 1e6)
         if what in ("reboot", "relay", "duty", "power"):

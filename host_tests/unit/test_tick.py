@@ -249,14 +249,31 @@ def test_a_dead_task_opens_in_the_same_time_though_ticks_come_late():
             assert bench.evses[0].trips == ["TaskFailed"], ms
 
 
-def test_a_task_that_waited_for_the_end_of_a_stall_has_its_time():
-    """However long the stall was, it counts as 60 ms."""
+def test_a_task_that_shows_itself_begins_its_time_anew():
+    """Four checks that make 239 ms: not a millisecond is left from before."""
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 1)
         bench.close(0)
         bench.alive = False
-        bench.look(1, 900)
-        bench.look(16)
+        bench.look(1, 40)
+        bench.alive = True
+        bench.look(1, 40)
+        bench.alive = False
+        for ms in (60, 60, 60, 59):
+            bench.look(1, ms)
+        assert not bench.evses[0].trips
+        bench.look(1, 40)
+        assert bench.evses[0].trips == ["TaskFailed"]
+
+
+def test_a_task_that_waited_for_the_end_of_a_stall_has_its_time():
+    """However long a stall was, it counts as 60 ms."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.alive = False
+        bench.look(3, 300)
+        bench.look(4)  # 180 ms for the stalls, and 40
         assert not bench.evses[0].trips
         bench.look(4)
         assert bench.evses[0].trips == ["TaskFailed"]
@@ -413,6 +430,18 @@ def test_a_clock_that_has_stopped_once_has_to_make_up_for_it():
         assert len(bench.evses[0].trips) == 2
 
 
+def test_nobody_is_fed_while_the_clock_is_wrong():
+    """Slow, but not so slow that its ticks look as if they had queued up."""
+    with Hal(*PARTS) as hal:
+        bench = Bench(hal, 1)
+        bench.close(0)
+        bench.look(31, 6)
+        assert bench.evses[0].trips == ["ClockStopped"]
+        del bench.dog.log[:], bench.seen[:]
+        bench.look(100, 6)
+        assert bench.dog.log == [] and bench.seen == []
+
+
 def test_a_clock_that_goes_is_never_behind():
     with Hal(*PARTS) as hal:
         for ms in (10, 11, 20, 60):
@@ -474,7 +503,7 @@ def test_a_failed_tick_is_not_fed_for():
 
 
 def test_gaps_add_up_to_a_second_and_then_all_open():
-    """A gap within 30 ms adds nothing. After a gap there is a second window, which is late here."""
+    """A gap within 30 ms adds nothing. After a gap there is a second window, late as well."""
     with Hal(*PARTS) as hal:
         bench = Bench(hal, 2)
         bench.close(0, 1)

@@ -6,15 +6,15 @@ measured, with what, on which chip. `problems` says in sentences why it does not
 
 import re
 
-from chipbench import plan
+from chipbench import bound, plan
 
 try:
     import tomllib
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
-PROTOCOL = 1  # raised when a step is added that a board needs, or when one measures otherwise
-OLDEST = 1  # files of an older protocol count no more
+PROTOCOL = 2  # raised when a step is added that a board needs, or when one measures otherwise
+OLDEST = 2  # files of an older protocol count no more: 1 did not say which profile
 MOST_BYTES = 64 * 1024
 PASSED, FAILED, NOT_RUN = "passed", "failed", "not run"
 VIRTUAL = "Virtual board"
@@ -70,6 +70,10 @@ def to_toml(evidence):
     for name in ("bench", "dut"):
         lines.append("[%s]" % name)
         _table(lines, evidence[name])
+        lines.append("")
+    if evidence["dut"].get("profile"):
+        lines.append("[dut.profile]")
+        _table(lines, evidence["dut"]["profile"])
         lines.append("")
     for step in evidence["step"]:
         lines.append("[[step]]")
@@ -160,6 +164,8 @@ def problems(evidence, board, required=None):
             "it was measured with relay, pilot and ADC on pins %s, and the profile has %s"
             % (dut["pins"], pins_of(board))
         )
+    if bench["protocol"] >= OLDEST:
+        found += bound.problems(dut, board)
     if bench["ended"] != "complete":
         found.append("the run was not finished: %s" % bench["ended"])
     return found + step_problems(evidence, plan.required(board) if required is None else required)

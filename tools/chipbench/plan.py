@@ -1,7 +1,7 @@
 # The steps of the bench, in order: what each one needs, what it measures, and within what limits.
 # MIT license; part of microevse
-"""docs/bench.md has this table for people; a test compares them. A row for the ULP guard is added
-to `ULP`: reference and names are those of its own bench."""
+"""docs/bench.md has this table for people; a test compares them. The steps of `ULP` have the names
+of docs/ulp.md."""
 
 from typing import Any, NamedTuple
 
@@ -58,12 +58,13 @@ STEPS = (
     Step("reset_twdt", "a hang, task watchdog of 1 s", ("pin", "app"), 0.3, {
         "low_after_ms": Limit(0, 1850, RESETS), "closed_again": _AGAIN,
     }),
-    Step("reset_system", "reset of the system by a register", ("pin",), 0.3, _AT_ONCE, "esp32"),
-    Step("reset_rwdt", "a hang, RTC watchdog of 1 s", ("pin",), 0.3, {
+    Step("reset_system", "reset of the system by a register", ("pin", "app"), 0.3, _AT_ONCE,
+         "esp32"),
+    Step("reset_rwdt", "a hang, RTC watchdog of 1 s", ("pin", "app"), 0.3, {
         "low_after_ms": Limit(800, 1030, RESETS), "closed_again": _AGAIN,
     }, "esp32"),
-    Step("reset_en", "the reset button (EN)", ("pin",), 0.3, {"closed_again": _AGAIN}),
-    Step("reset_power", "power off and on", ("pin", "person"), 1, {"closed_again": _AGAIN}),
+    Step("reset_en", "the reset button (EN)", ("pin", "app"), 0.3, {"closed_again": _AGAIN}),
+    Step("reset_power", "power off and on", ("pin", "app", "person"), 1, {"closed_again": _AGAIN}),
     Step("gaps_idle", "gaps of the tick, nothing else runs", (), 1, {
         "worst_ms": Limit(9, 30, "docs/safety.md section 4: a gap beyond 30 ms is late"),
     }),
@@ -87,24 +88,70 @@ STEPS = (
     }),
 )  # fmt: skip
 
-# The ULP guard (an original ESP32 with guard = "ulp"). Each row is a step with a function of its
-# name in steps.py; one without is told as not run, and so the guard counts as none.
+# The ULP guard (an original ESP32 with guard = "ulp"): the rows of docs/ulp.md, by their names
+# there. Each is a step with a function of its name in steps.py; one without is told as not run,
+# and so the guard counts as none.
+_PIN = "docs/ulp.md: 100 ms, less 30 ms of drop-out"
 ULP = (
-    Step("ulp_tick", "tick rate and readings of the ULP, against a scope", ("pin",), 5, {}, "ulp"),
-    Step("ulp_opening", "S2, state A, E, shorted diode: until the pin", ("s2",), 5, {
-        "worst_ms": Limit(0, 30, "the bench of the ULP guard: 30 ms to the pin"),
+    Step("U1", "its conversions return: WiFi, TLS, erase, 5 minutes of each", ("pin",), 20, {
+        "minutes_each": Limit(5, None, "docs/ulp.md, U1"),
+        "worst_still_ms": Limit(0, 20, "docs/ulp.md, U1: TICK never stands for longer"),
+        "foreign_read_ms": Limit(0, 105, "docs/ulp.md: 135 ms to the contacts if it hangs"),
     }, "ulp"),
-    Step("ulp_stall", "the same during TLS, flash erase, WiFi scan", ("s2",), 5, {
-        "worst_ms": Limit(0, 30, "the bench of the ULP guard: 30 ms to the pin"),
+    Step("U2", "its windows in 1 s, warm and cold", ("person",), 2, {
+        "window_least_ms": Limit(2.79, 7.35, "docs/ulp.md, Times: a window"),
+        "window_most_ms": Limit(2.79, 7.35, "docs/ulp.md, Times: a window"),
     }, "ulp"),
-    Step("ulp_heartbeat", "the program stops: until the pin", ("pin",), 3, {
-        "low_after_ms": Limit(1400, 2600, "2 s, and 30 % of the RC clock"),
+    Step("U3", "the self-test 50 times; the heartbeat stops", ("pin",), 3, {
+        "passed": Limit(50, None, "docs/ulp.md, U3"),
+        "failed": Limit(0, 0, "docs/ulp.md, U3"),
+        "heartbeat_ms": Limit(1400, 2600, "docs/ulp.md, Times: 2 s, and 30 % of the RC clock"),
     }, "ulp"),
-    Step("ulp_resets", "each kind of reset with the ULP armed", ("pin",), 5, {}, "ulp"),
-    Step("ulp_disturbed", "an ADC read by the program while armed", ("pin",), 3, {}, "ulp"),
-    Step("ulp_others", "other RTC outputs stay as they are", ("pin",), 2, {}, "ulp"),
-    Step("ulp_heat", "tick rate, warm and cold", ("person",), 2, {}, "ulp"),
-    Step("ulp_soak", "24 h with WiFi: no bad window, no gap", (), 1440, {}, "ulp"),
+    Step("U4", "other RTC outputs stay as they are", ("pin",), 2, {
+        "changed": Limit(0, 0, "docs/ulp.md, U4"),
+    }, "ulp"),
+    Step("U5", "the pad is high only with ENABLE and OUT", ("pin",), 1, {
+        "states": Limit(4, 4, "docs/ulp.md, U5: all four"),
+        "wrong": Limit(0, 0, "docs/ulp.md, U5"),
+    }, "ulp"),
+    Step("U6", "each kind of reset with the ULP armed", ("pin",), 5, {
+        "cpu_ms": Limit(0, 800, RESETS),
+        "panic_ms": Limit(0, 800, RESETS),
+        "twdt_ms": Limit(0, 1850, RESETS),
+        "system_ms": Limit(0, 70, _PIN),
+        "rwdt_ms": Limit(800, 1070, "1 s as in reset_rwdt, then the ULP: " + _PIN),
+        "en_ms": Limit(0, 20, "docs/ulp.md: the pad floats"),
+        "closed_again": _AGAIN,
+    }, "ulp"),
+    Step("U7", "its clock against ticks_ms() for an hour", (), 60, {
+        "minutes": Limit(60, None, "docs/ulp.md, U7"),
+        "jumps": Limit(0, 0, "docs/ulp.md, U7: NOW never goes back, nor on by more than 10 ms"),
+    }, "ulp"),
+    Step("U8", "24 h of WiFi traffic", (), 1440, {
+        "hours": Limit(24, None, "docs/ulp.md, U8"),
+        "bad_in_a_row": Limit(0, 2, "docs/ulp.md, Times: three open"),
+        "worst_still_ms": Limit(0, 20, "docs/ulp.md, U1: TICK never stands for longer"),
+    }, "ulp"),
+    Step("U9", "20 resets while it runs: the start's random numbers", ("pin",), 10, {
+        "resets": Limit(20, None, "docs/ulp.md, U9"),
+        "low_after_ms": Limit(0, 800, RESETS),
+        "closed_again": _AGAIN,
+    }, "ulp"),
+    Step("U10", "a million turns of the converter", (), 180, {
+        "turns": Limit(1000000, None, "docs/ulp.md, U10"),
+        "hangs": Limit(0, 0, "docs/ulp.md, U10"),
+    }, "ulp"),
+    Step("U11", "1,000 closings under load, at another bench", ("person",), 200, {
+        "closings": Limit(1000, None, "docs/ulp.md, U11"),
+        "opened_by_guard": Limit(0, 0, "docs/ulp.md, U11"),
+    }, "ulp"),
+    Step("U12", "S2 opens in a stall of 2 s, in TLS, in an erase", ("s2",), 15, {
+        "count_stall": Limit(20, None, "docs/ulp.md, U12"),
+        "count_tls": Limit(20, None, "docs/ulp.md, U12"),
+        "count_erase": Limit(20, None, "docs/ulp.md, U12"),
+        "worst_ms": Limit(0, 70, _PIN),
+        "stuck": Limit(0, 0, "docs/safety.md H1"),
+    }, "ulp"),
 )  # fmt: skip
 
 

@@ -42,10 +42,12 @@ def _reset(bench, kind):
     window_ms = bench.power_ms if kind == "power" else _WINDOW_MS.get(kind, _OTHER_MS)
     bench.instrument.watch(window_ms)
     bench.load("reset")
+    bench.armed = True
     if dut.value("", "arm(%d, %d, %d)" % (relay, pilot, bench.on)) != bench.on:
         bench.instrument.forget()
         raise Trouble("the relay's pin does not get active: is something else connected to it?")
     text = _event(bench, kind)
+    bench.armed = False  # the chip has started anew
     bench.enter()
     dut = bench.dut  # another object, where the board had no power
     bench.load("reset")

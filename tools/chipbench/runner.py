@@ -9,13 +9,14 @@ import sys
 import threading
 import time
 
-from chipbench import evidence, plan
+from chipbench import bound, evidence, plan
 from chipbench.instruments import NotMeasured, program
 from chipbench.line import RESTART, RawLine, Restarted, Silent
 from chipbench.steps import FUNCTIONS
 from seriallink import Trouble
 
-TOOL = "1"
+TOOL = "2"
+LONG = "import machine\nmachine.WDT(timeout=7200000)"
 DANGER = (
     "the chip does not answer, its relay's pin MAY BE ACTIVE: take the power off the board now"
 )
@@ -60,6 +61,7 @@ class Bench:
         self.identity = {}
         self.facts, self.results = [], []
         self.timed = False  # the timer of gaps.py runs
+        self.armed = False  # the watchdog of reset.py runs
         self._loaded = set()  # programs that the chip has since it has started
         self._port = port
         self.dut = RawLine(port)
@@ -85,7 +87,7 @@ class Bench:
         self.stop()
         if self.dut.value("import sys", "'app' in sys.modules"):
             self.dut.soft_reset(self.patience)
-            self.dut.run("import machine\nmachine.WDT(timeout=7200000)")
+            self.dut.run(LONG)
         self.dut.run("import time")
 
     def stop(self):
@@ -145,6 +147,10 @@ class Bench:
         seen = self.dut.value("", "safe(%r)" % wanted, self.patience)
         if seen[::2] != [level for _pin, level in wanted[::2]]:
             raise Trouble("the relay's pin does not follow: take the power off")
+        if self.armed:
+            # Not before the pin is inactive. It cannot be stopped, see `enter`.
+            self.dut.run(LONG)
+            self.armed = False
 
     def make_safe(self):
         """As `safe`, whatever state the chip is in: first by its prompt, then by its reset line.
@@ -264,7 +270,7 @@ class Bench:
 
     def evidence(self, date, who, instrument, ended):
         """The evidence so far, as evidence.to_toml takes it."""
-        found = self.identity
+        found, profile = self.identity, bound.values(self.board)
         return {
             "bench": {
                 "protocol": evidence.PROTOCOL, "tool": TOOL, "date": date,
@@ -277,6 +283,7 @@ class Bench:
                 "micropython": found.get("micropython", ""),
                 "application": found.get("application", ""), "flash": found.get("flash"),
                 "psram": found.get("psram"), "pins": evidence.pins_of(self.board),
+                "profile_sha256": bound.digest(profile), "profile": profile,
             },
             "step": self.results,
             "fact": self.facts,

@@ -9,14 +9,20 @@ import machine
 from machine import PWM, RTC, Pin
 
 KEPT = b"bench: kept over a reset"
+# If the computer dies or the cable is pulled while the pin is active: the task watchdog resets the
+# CPU, which keeps the pin, and boot.py (or board.c) makes it inactive. It cannot be stopped. A
+# person has 30 s to take the power away.
+LEFT_ALONE_MS = 60000
 _OPTIONS0 = 0x3FF48000  # RTC_CNTL_OPTIONS0; bit 31 resets the system
 _SLOW = 0x3FF48050
 _CONFIG0, _CONFIG1, _FEED, _KEY_AT = 0x3FF4808C, 0x3FF48090, 0x3FF480A0, 0x3FF480A4
 
 
 def arm(relay, pilot, on):
-    """The relay's pin active, the pilot's pin with 50 % of 1 kHz; some bytes in RTC memory."""
+    """A watchdog; then the relay's pin active, the pilot's pin with 50 % of 1 kHz; some bytes in
+    RTC memory."""
     global _pin, _pwm, _on
+    machine.WDT(timeout=LEFT_ALONE_MS)
     _on = on
     _pwm = PWM(Pin(pilot), freq=1000, duty_u16=32768)
     _pin = Pin(relay, Pin.OUT, value=on)
