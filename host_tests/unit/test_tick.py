@@ -521,17 +521,23 @@ def test_gaps_add_up_to_a_second_and_then_all_open():
 
 def test_gaps_are_forgotten_a_tenth_of_the_time_on_time():
     with Hal(*PARTS) as hal:
-        for ms in (5, 9, 10, 30):
-            bench = Bench(hal, 1)
-            bench.close(0)
-            bench.adc.gap_ms = 30 + 450
-            bench.look(1)  # two windows: 900
-            bench.adc.gap_ms = 10
-            bench.look(900, ms)  # those of less than 10 ms took as much away as those of 10
-            bench.adc.gap_ms = 30 + 500
-            bench.look(1)
-            left = max(0, 9000 - 900 * ms) + 10000
-            assert bool(bench.evses[0].trips) == (left > 10000), ms
+        for looks in ((10,), (5, 15), (9, 11), (30,), (19,)):
+            for over_ms in (0, 20):
+                bench = Bench(hal, 1)
+                bench.close(0)
+                bench.adc.gap_ms = 30 + 450
+                bench.look(1)  # two windows: 900
+                bench.adc.gap_ms = 10
+                begin = bench.now[0]
+                while bench.now[0] - begin < 8980:
+                    for ms in looks:
+                        bench.look(1, ms)
+                left = max(0, 9000 - (bench.now[0] - begin))
+                assert bench.tick._late == left and not bench.evses[0].trips, looks
+                bench.adc.gap_ms = 30 + 500
+                bench.tick._late += over_ms  # a bound that is passed by this much
+                bench.look(1)
+                assert bool(bench.evses[0].trips) == (left + over_ms > 0), (looks, left)
         bench = Bench(hal, 1)
         bench.close(0)
         bench.adc.gap_ms = 30 + 450
