@@ -24,7 +24,9 @@ BEFORE = {
     "2, B, PWM": 1038.0,
     "2, C, closed": 1191.0,
 }
-MOST = 1.10  # a window may cost so much more than that
+# A window may cost so much more than that. While open it may cost more than while closed: the
+# watched tasks are asked every 40 ms there, too, which took 80 ms before.
+MOST, MOST_OPEN = 1.10, 1.13
 
 MACHINE_CODE = ("burst.py", "kernel.py", "evse_base/__init__.py", "lib/port.py", "window_cost.py")
 WINDOWS = 100
