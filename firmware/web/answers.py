@@ -172,12 +172,11 @@ def send_static(req, folder, file):
         return "", 304, headers
     # With the length a browser sees that an answer is not whole.
     headers["Content-Length"] = str(size)
-    kind = name
-    if name.endswith(".gz"):
-        headers["Content-Encoding"] = "gzip"
-        kind = name[:-3]
-    headers["Content-Type"] = Response.types_map[kind.rpartition(".")[2]]
-    return _contents(folder + "/" + name), 200, headers
+    path = folder + "/" + name
+    compressed = name.endswith(".gz")
+    res = Response.send_file(path, compressed=compressed, stream=_contents(path))
+    res.headers.update(headers)
+    return res
 
 
 def _contents(path):
