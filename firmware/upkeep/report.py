@@ -103,4 +103,4 @@ def _lines(board, station, tick, central, supervisor):
         yield "[before the last reset]"
         yield from blackbox.previous()
     yield "[log]"
-    yield from log.tail()
+    yield from log.lines()

@@ -101,7 +101,7 @@ def error(tag, msg, *args):
 
 def tail():
     """The last lines, oldest first."""
-    return str(memoryview(_kept)[:_used], "utf-8").split("\n")[:-1]
+    return list(lines())
 
 
 def lines():
