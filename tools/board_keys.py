@@ -133,6 +133,8 @@ TEMP = ByType(
 # The part that opens the contactor when the interpreter stalls. `ulp` counts as none until a bench
 # has shown that it works on that board.
 GUARDS = ("none", "interlock", "external", "ulp")
+# Feature profiles of OCPP: all, or those that a plain ESP32 holds.
+FEATURES = ("all", "named")
 LAMPS = ("ready", "charging", "error", "wifi", "red", "green", "blue")
 STRIP = {
     "pin": need("out", "data in of the first pixel", "4", "GPIO"),
@@ -263,7 +265,7 @@ BOARD = {
     "guard": need(GUARDS, "what opens the contactor when the interpreter stalls", '"none"'),
     "network": need(("wifi", "ethernet"), "how it gets into the network", '"wifi"'),
     "features": may(
-        ("all", "named"),
+        FEATURES,
         "OCPP feature profiles; named: those that a plain ESP32 holds",
         '"named"',
         '"all"',

@@ -22,12 +22,12 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.append(str(ROOT / "tools"))
 
 import board as board_profile  # noqa: E402
+from board_keys import FEATURES  # noqa: E402
 
 SOURCE_ONLY = ("boot.py", "main.py")
 # Modules with native code are compiled for the chip of the board.
 NATIVE = ("burst.py", "kernel.py")
 ARCH = {"esp32": "xtensawin", "esp32s2": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
-FEATURES = ("all", "named")
 MICRODOT = ("microdot.py",)
 
 

@@ -227,13 +227,13 @@ def verify(data, board=None, keys=None):
 def _make(args):
     folder = pathlib.Path(args.dir)
     content = files(folder)
-    board = args.board or json.loads(content.get("board.json", b"{}")).get("name")
+    profile = json.loads(content.get("board.json", b"{}"))
+    board = args.board or profile.get("name")
     if not board:
         raise BundleError(f"{folder}: no board.json: say --board")
     format = args.format
     if not format:
         module = importlib.import_module("module")  # which needs pyserial; signing does not
-        profile = json.loads(content.get("board.json", b"{}"))
         format = "romfs" if module.plain_only(profile) else "lfs2"
     data = make(content, args.version or version_of(content), board, format, args.key)
     pathlib.Path(args.out).write_bytes(data)

@@ -400,7 +400,7 @@ class Flasher:
         module.check_board(found, self._board)
         self._memory(found)
         # From here on there is time for the copying; the reset at the end ends it.
-        prompt.run("import machine\nmachine.WDT(timeout=%d)" % WATCHDOG_MS)
+        prompt.give_time(WATCHDOG_MS)
         journal = self._board["journal"]["partition"]
         if not prompt.value("import esp32", "len(esp32.Partition.find(1, label=%r))" % journal):
             raise Trouble(

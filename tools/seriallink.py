@@ -150,6 +150,11 @@ class Prompt:
     def line(self):
         return self._transport.serial
 
+    def give_time(self, ms):
+        """Let the charger's watchdog wait so long from now on. It cannot be stopped, but by the
+        reset at the end."""
+        self.run("import machine\nmachine.WDT(timeout=%d)" % ms)
+
     def run(self, code):
         """Text that `code` prints. Trouble if it fails or the board goes away."""
         try:

@@ -24,7 +24,7 @@ from seriallink import Trouble  # noqa: E402
 from slots import keys as signing  # noqa: E402
 
 FILE = "update.pub"  # firmware/upkeep/installer.py
-# Longer than any work here: the charger's watchdog cannot be stopped, only given more time.
+# Longer than any work here.
 _WATCHDOG_MS = 60000
 
 
@@ -83,7 +83,7 @@ def main(argv=None):
         prompt = seriallink.Prompt(port)
         try:
             print(module.from_prompt(prompt).sentence())
-            prompt.run("import machine\nmachine.WDT(timeout=%d)" % _WATCHDOG_MS)
+            prompt.give_time(_WATCHDOG_MS)
             if text:
                 keep(prompt, text)
                 print("updates must be signed from now on, with key %s" % names(text))

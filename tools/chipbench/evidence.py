@@ -7,11 +7,7 @@ measured, with what, on which chip. `problems` says in sentences why it does not
 import re
 
 from chipbench import bound, plan
-
-try:
-    import tomllib
-except ImportError:  # Python 3.10
-    import tomli as tomllib
+from chipbench.bound import tomllib
 
 PROTOCOL = 2  # raised when a step is added that a board needs, or when one measures otherwise
 OLDEST = 2  # files of an older protocol count no more: 1 did not say which profile
