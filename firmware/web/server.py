@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """`make_app(view, login)` builds the web server on microdot.
 
-`view` has the numbers and the commands of the application: `snapshot() -> dict`,
+`view` has the numbers and the commands of the application: `snapshot() -> dict` (a new one),
 `async start(id_tag or None) -> text`, `async stop()`, `async restart()`, `async reset_faults()`,
 `async update(conn, size, refused or None, error) -> answer`, `log_lines()`.
 Whatever changes something needs a credential, and a request that a page of another
@@ -74,7 +74,7 @@ def make_app(view, login, hosts=(), static=None):
         app.get(path)(page)
 
     def state():
-        snapshot = dict(view.snapshot())
+        snapshot = view.snapshot()
         snapshot["password_set"] = login.configured()
         return snapshot
 

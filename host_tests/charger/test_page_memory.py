@@ -5,21 +5,21 @@ built."""
 
 import asyncio
 import json
-import pathlib
 
 import frozen
 import heap_table
 import pytest
 from page_request import BASIC, PASSWORD, request
+from tools_paths import ROOT
 from twin.system_heap import IMAGES
 
-STATIC = pathlib.Path(__file__).parents[2] / "firmware" / "web" / "static"
+STATIC = ROOT / "firmware" / "web" / "static"
 
 FREE_LEAST = 6 * 1024
 # With so much less heap the page is still there: free blocks are smaller, answers go in pieces.
-NARROW = 4 * 1024
+NARROW = 1024
 # With so much less heap the page has no room beside what charges.
-LESS = 12 * 1024
+LESS = (5 * 1024, 12 * 1024)
 PATHS = ("/", "/app.js", "/app.css", "/api/v1/state", "/api/v1/log")
 
 
@@ -79,10 +79,11 @@ def test_with_less_heap_every_answer_is_still_whole():
     _run(play)
 
 
-def test_without_memory_for_the_page_a_visitor_is_told_so_and_charging_goes_on():
+@pytest.mark.parametrize("less", LESS)
+def test_without_memory_for_the_page_a_visitor_is_told_so_and_charging_goes_on(less):
     async def play():
         loads = []
-        async with _bench(gc_size=IMAGES["base"][1] - LESS) as b:
+        async with _bench(gc_size=IMAGES["base"][1] - less) as b:
             b.twin.listeners.append(
                 lambda e: loads.append(e["file"]) if e.get("event") == "import" else None
             )
