@@ -12,7 +12,7 @@ application: the fault that crashes the application must not crash safe mode, to
 import asyncio
 
 import blackbox
-from evse_base import log
+from evse_base import forget, log
 from evse_base.clock import Clock
 from config import layer_values, provisioning
 from hal import board as board_file
@@ -127,6 +127,9 @@ def wanted():
             system.reset()
     except (OSError, KeyError) as exc:
         log.error("safe", "slots: %r", exc)
+    finally:
+        forget("slots")
+        forget("hal.appslot")
     return system.boot_loops() >= AFTER
 
 
