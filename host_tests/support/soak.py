@@ -61,6 +61,7 @@ SEEN_S = 600  # that it is back, that is
 YEARS_DAYS = 3652
 ENDURANCE = 100000  # erases that a block of the flash is specified for
 JOURNAL = range(0x3C0000 // 4096, 0x400000 // 4096)
+UNASKED_LINES = 60
 TAGS = ("CARD1", "CARD2", "CARD3", "CARD4")
 SETTINGS = {
     "MeterValueSampleInterval": SAMPLE_S,
@@ -74,6 +75,7 @@ _BAD = re.compile(
     r"Traceback \(most recent|Task exception|MemoryError|damaged and lost|given up|not recorded"
     r"|not stored| failed: |Unhandled exception"
 )
+_STARTED = "last reset: "
 _OWN_RESET = "the network does not come back: reset"
 
 
@@ -119,6 +121,7 @@ class Life:
         self.up_at = 0
         self.may_reset = True
         self.bad = []  # lines of the charger's log that should not be there
+        self.unasked = []  # the last log lines before each reset that has no reason
         self._deck = []
         bench.allow_trouble = True  # looked for here, line by line
         bench.csms.clock = self.unix
@@ -133,6 +136,10 @@ class Life:
     def _read(self, line):
         if _BAD.search(line):
             self.bad.append(line)
+        elif _STARTED in line:
+            reasons = self.reboots + self.own_resets + len(self.unasked)
+            if self.b.twin.boots - 1 > reasons:
+                self.unasked.append("\n".join(self.b.log[-UNASKED_LINES:]))
         elif _OWN_RESET in line:
             self.own_resets += 1
             if not self.down and self.b.now > self.up_at + SEEN_S:

@@ -86,7 +86,8 @@ def judge(life, total_wh):
     stray = [p for p in b.csms.calls("StopTransaction") if p["transactionId"] == -1]
     assert not stray, stray
     resets = life.reboots + life.own_resets
-    assert b.twin.boots - 1 == resets, f"{b.twin.boots - 1} resets, {resets} for a reason"
+    told = "\n\n".join([f"{b.twin.boots - 1} resets, {resets} for a reason", *life.unasked])
+    assert b.twin.boots - 1 == resets, told
     assert total_wh > 50 * life.began, f"only {total_wh} Wh: nobody has charged"
     assert b.csms.registration[ID] == "Accepted"
     assert not life.bad, life.bad
