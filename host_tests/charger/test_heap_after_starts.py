@@ -11,7 +11,7 @@ import pytest
 
 # Bytes that may be free less: a list that has grown; after a crash also the last lines before it,
 # at most hal.system.WORDS_MAX bytes and an object for each.
-LESS_MOST = {"pwron": 768, "wdt": 2560, "hard": 2560}
+LESS_MOST = {"pwron": 1024, "wdt": 2560, "hard": 2560}
 
 
 def test_a_start_after_a_crash_or_a_cut_session_leaves_no_code_in_memory():
