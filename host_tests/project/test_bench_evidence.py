@@ -526,6 +526,23 @@ def test_a_damaged_answer_is_a_trouble_so_that_the_outputs_are_made_safe_all_the
     """One damaged byte in the answer of safe() ended the run without the reset of the chip."""
     dut = object.__new__(line.RawLine)
     dut.name = "the chip under test"
-    dut.finish = lambda seconds: "\n%s[0, 1\x00, 0, 1]\n" % line.TAG
+    dut._asked = 7
+    dut.finish = lambda seconds: "\n%s7:[0, 1\x00, 0, 1]\n" % line.TAG
     with pytest.raises(Trouble, match="damaged"):
+        dut.finish_value(1)
+
+
+def test_an_answer_that_comes_late_is_none_to_the_next_question():
+    """The names of a step's edges came where the times of openings were expected."""
+    dut = object.__new__(line.RawLine)
+    dut.name, dut._asked = "the second ESP32", 0
+    sent = []
+    dut.start = sent.append
+    dut.start_value("", "edges()")
+    dut.start_value("", "switch()")
+    assert "%s1:" % line.TAG in sent[0] and "%s2:" % line.TAG in sent[1]
+    dut.finish = lambda seconds: '\n%s1:["a", "b"]\n%s2:[18000]\n' % (line.TAG, line.TAG)
+    assert dut.finish_value(1) == [18000]
+    dut.finish = lambda seconds: '\n%s1:["a", "b"]\n' % line.TAG
+    with pytest.raises(Trouble, match="no figure"):
         dut.finish_value(1)

@@ -37,6 +37,7 @@ class RawLine:
         self.port, self.name = port, name
         self._line = seriallink.open_line(port)
         self._buf = b""
+        self._asked = 0  # values so far
 
     def close(self):
         try:
@@ -134,13 +135,17 @@ class RawLine:
         return self.finish_value(seconds)
 
     def start_value(self, code, expression):
-        self.start("%s\nimport json\nprint('\\n%s'+json.dumps(%s))" % (code, TAG, expression))
+        # A number of its own: an answer that comes late is none to the next question.
+        self._asked += 1
+        tag = "%s%d:" % (TAG, self._asked)
+        self.start("%s\nimport json\nprint('\\n%s'+json.dumps(%s))" % (code, tag, expression))
 
     def finish_value(self, seconds):
+        tag = "%s%d:" % (TAG, self._asked)
         for text in reversed(self.finish(seconds).splitlines()):
-            if text.startswith(TAG):
+            if text.startswith(tag):
                 try:
-                    return json.loads(text[len(TAG) :])
+                    return json.loads(text[len(tag) :])
                 except ValueError:
                     raise Trouble("what %s says is damaged: look at the cable" % self.name)
         raise Trouble("the program on %s gave no figure" % self.name)
