@@ -67,6 +67,8 @@ def test_a_head_goes_in_one_packet_and_a_long_one_in_several():
     sent = _sent(*head, b"\r\n", b"body")
     assert b"".join(sent) == b"".join(head) + b"\r\nbody"
     assert max([len(piece) for piece in sent]) <= PIECE
+    # It is not gathered until its end: that would take one block of its size.
+    assert len(b"".join(_sent(*head[:-1], b"E: 1\r\n"))) > 150
 
 
 def test_a_body_goes_in_pieces():
