@@ -58,6 +58,7 @@ def test_page_and_its_files_are_served_with_safe_headers(server):
         name = path[1:] or "index.html"
         assert answer.status == 200 and kind in answer.headers["content-type"]
         assert answer.body == (STATIC / name).read_bytes()
+        assert int(answer.headers["content-length"]) == len(answer.body)
         assert "default-src 'self'" in answer.headers["content-security-policy"]
         assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -83,6 +84,7 @@ def test_compressed_files_are_preferred(start, tmp_path):
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["content-type"].startswith("text/css")
     assert gzip.decompress(answer.body) == style
+    assert int(answer.headers["content-length"]) == len(answer.body)
     assert server.get("/app.js").status == 404
 
 
