@@ -125,3 +125,34 @@ def test_a_door_that_is_closed_while_the_page_is_loaded_keeps_nothing():
         assert one._app is None
 
     _in_place(story)
+
+
+def test_with_the_page_loaded_a_request_still_needs_free_memory():
+    """What charges may have taken it since then."""
+
+    class Heap:
+        free = door.NEEDS
+
+        @staticmethod
+        def mem_free():
+            return Heap.free
+
+        @staticmethod
+        def collect():
+            pass
+
+    async def story():
+        loads, kept = [], door.gc
+        door.gc = Heap
+        try:
+            one = opened("well", loads)
+            assert (await visited(one)).sent == b"" and loads[0].requests == 1
+            Heap.free = door.ANSWER_NEEDS
+            assert (await visited(one)).sent == b"" and loads[0].requests == 2
+            Heap.free = door.ANSWER_NEEDS - 1
+            assert b"no memory for this page" in (await visited(one)).sent
+            assert loads[0].requests == 2 and one._app is None
+        finally:
+            door.gc = kept
+
+    _in_place(story)
