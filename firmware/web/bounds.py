@@ -8,6 +8,9 @@ import evse_base as port
 
 HEAD_MAX = 4096  # request line and headers together
 LINE_MAX = 1024
+# Lines that are read as such: each header takes up to 100 bytes of heap beside its text. Browsers
+# send about fifteen.
+LINES_MAX = 32
 REQUEST_S = 5  # from the connection to the end of the request
 WRITE_S = 5  # a client that takes nothing for so long is gone
 _CHUNK = 256
@@ -37,6 +40,7 @@ class Bounded:
         self._begin = port.ticks_ms()
         self._buf = b""
         self._left = HEAD_MAX + body_max
+        self._lines = 0
         self._head = bytearray()  # of the answer; None once it has been sent
         self.at_close = None  # called when the connection ends, however it ends
 
@@ -57,6 +61,9 @@ class Bounded:
         while True:
             end = self._buf.find(b"\n") + 1
             if end:
+                self._lines += 1
+                if self._lines > LINES_MAX:
+                    raise Disconnected()
                 line = self._buf[:end]
                 self._buf = self._buf[end:]
                 return line

@@ -71,6 +71,27 @@ def test_a_head_goes_in_one_packet_and_a_long_one_in_several():
     assert len(b"".join(_sent(*head[:-1], b"E: 1\r\n"))) > 150
 
 
+def test_a_head_of_many_short_lines_ends_the_connection():
+    """4 KB of them took 78 KB of heap, and a session with it."""
+
+    class Lines(_Stream):
+        async def read(self, size):
+            return b"A:\n" * 64
+
+    async def play(count):
+        stream = Lines()
+        conn = bounds.Bounded(stream, stream, 1024)
+        for _ in range(count):
+            assert await conn.readline() == b"A:\n"
+        try:
+            await conn.readline()
+        except bounds.Disconnected:
+            return True
+
+    assert asyncio.run(play(bounds.LINES_MAX)) is True
+    assert asyncio.run(play(bounds.LINES_MAX - 1)) is None
+
+
 def test_a_body_goes_in_pieces():
     body = bytes(range(256)) * 5 + b"end"
     sent = _sent(b"HTTP/1.0 200 OK\r\n", b"\r\n", body)
