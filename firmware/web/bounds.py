@@ -3,6 +3,7 @@
 """`Bounded` stands for a connection's reader and writer: sizes and times are limited."""
 
 import asyncio
+import gc
 
 import evse_base as port
 
@@ -14,6 +15,8 @@ LINES_MAX = 32
 REQUEST_S = 5  # from the connection to the end of the request
 WRITE_S = 5  # a client that takes nothing for so long is gone
 _CHUNK = 256
+# With so few bytes free nothing more is read from a client: what charges needs them.
+RESERVE = 6144
 _SKIP = 1024
 
 
@@ -47,7 +50,7 @@ class Bounded:
     async def _fill(self, size=_CHUNK):
         left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), self._begin) / 1000
         data = b""
-        if self._left > 0 and left_s > 0:
+        if self._left > 0 and left_s > 0 and _room():
             try:
                 data = await asyncio.wait_for(self._reader.read(size), left_s)
             except asyncio.TimeoutError:
@@ -152,3 +155,11 @@ class Bounded:
 
     def get_extra_info(self, name):
         return self._writer.get_extra_info(name)
+
+
+def _room():
+    """True while RESERVE bytes are free. Collects only where they seem not to be."""
+    if not hasattr(gc, "mem_free") or gc.mem_free() >= RESERVE:
+        return True
+    gc.collect()
+    return gc.mem_free() >= RESERVE
