@@ -100,3 +100,34 @@ def test_without_memory_for_the_page_a_visitor_is_told_so_and_charging_goes_on(l
             assert (await b.status())["contactor"] is True
 
     _run(play)
+
+
+def test_requests_that_never_end_take_no_session():
+    """Eight at once, of many short lines: each line takes more heap than it has bytes."""
+
+    def head(size):
+        lines = b"GET /api/v1/state HTTP/1.0\r\nHost: localhost\r\n"
+        return (lines + b"".join([b"N%03d:\n" % n for n in range(1000)]))[:size]
+
+    async def play():
+        async with _bench() as b:
+            b.allow_trouble = True  # a message may find no memory, and is sent again
+            await b.boot()
+            await b.charging()
+            await b.advance(50)
+            for _ in range(3):
+                held = []
+                for size in (1000, 700, 500, 400, 300, 200, 150, 120):
+                    _, writer = await asyncio.open_connection(*b.twin.web)
+                    writer.write(head(size))
+                    held.append(writer)
+                    await b.advance(0.3)
+                await b.advance(3)
+                for writer in held:
+                    writer.close()
+                await b.advance(0.3)
+            state = await b.status()
+            assert state["contactor"] is True and state["ocpp"] is True
+            assert not b.logged("session 1 ends") and not b.logged("is faulted")
+
+    _run(play)

@@ -72,7 +72,7 @@ def test_a_head_goes_in_one_packet_and_a_long_one_in_several():
 
 
 def test_a_head_of_many_short_lines_ends_the_connection():
-    """4 KB of them took 78 KB of heap, and a session with it."""
+    """A few KB of them took the heap that charges."""
 
     class Lines(_Stream):
         async def read(self, size):
