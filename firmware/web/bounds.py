@@ -3,14 +3,13 @@
 """`Bounded` stands for a connection's reader and writer: sizes and times are limited."""
 
 import asyncio
-import gc
 
 import evse_base as port
 
 HEAD_MAX = 4096  # request line and headers together
 LINE_MAX = 1024
-# Lines that are read as such: each header takes up to 100 bytes of heap beside its text. Browsers
-# send about fifteen.
+# A request has at most so many lines: each header takes heap beside its text. Browsers send about
+# fifteen.
 LINES_MAX = 32
 REQUEST_S = 5  # from the connection to the end of the request
 WRITE_S = 5  # a client that takes nothing for so long is gone
@@ -50,7 +49,7 @@ class Bounded:
     async def _fill(self, size=_CHUNK):
         left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), self._begin) / 1000
         data = b""
-        if self._left > 0 and left_s > 0 and _room():
+        if self._left > 0 and left_s > 0 and port.room(RESERVE):
             try:
                 data = await asyncio.wait_for(self._reader.read(size), left_s)
             except asyncio.TimeoutError:
@@ -155,11 +154,3 @@ class Bounded:
 
     def get_extra_info(self, name):
         return self._writer.get_extra_info(name)
-
-
-def _room():
-    """True while RESERVE bytes are free. Collects only where they seem not to be."""
-    if not hasattr(gc, "mem_free") or gc.mem_free() >= RESERVE:
-        return True
-    gc.collect()
-    return gc.mem_free() >= RESERVE

@@ -167,11 +167,9 @@ class Door:
 
 
 def _need(size):
-    """Raise MemoryError unless `size` bytes are free. Collects only where they seem not to be."""
-    if hasattr(gc, "mem_free") and gc.mem_free() < size:
-        gc.collect()
-        if gc.mem_free() < size:
-            raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), size))
+    """Raise MemoryError unless `size` bytes are free."""
+    if not port.room(size):
+        raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), size))
 
 
 async def _refuse(reader, writer):

@@ -151,6 +151,15 @@ def release(name):
         forget(name)
 
 
+def room(size):
+    """True if `size` bytes of heap are free; also where the heap does not say. Collects only where
+    they seem not to be."""
+    if not hasattr(gc, "mem_free") or gc.mem_free() >= size:
+        return True
+    gc.collect()
+    return gc.mem_free() >= size
+
+
 async def before_import():
     """To be awaited before a module is loaded while a contactor may be closed.
 

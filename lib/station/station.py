@@ -304,7 +304,7 @@ class Station:
             await recovery.end_cut(self, cut, reason, self.journal, self.clock, self._rand)
             release("station.recovery")
         finally:
-            cut = recovery = None  # `_tasks` keeps this frame, and it the module
+            cut = recovery = None  # `_tasks` keeps this frame: it would keep the module
             self.recovering = False
             for connector in self.connectors:
                 connector.wake()
