@@ -327,10 +327,15 @@ def test_without_an_instrument_the_pins_are_not_measured_and_the_file_does_not_c
 def command(dut, tmp_path, *more):
     line = [sys.executable, str(ROOT / "tools" / "bench_on_chip.py"), "esp32_devkitc"]
     line += ["--port", dut.port, "--out", str(tmp_path / "out.toml"), "--settle", "0.1"]
-    process = subprocess.Popen(
-        [*line, *more],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )  # fmt: skip
+    # A shell lets a job in the background ignore SIGINT, and what it starts ignores it, too.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            [*line, *more],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         yield process
     finally:
