@@ -123,26 +123,49 @@ class Bench:
         while self.jobs and self.jobs[0][0] <= self.now:
             self.jobs.pop(0)[1]()
 
+    def circuit(self):
+        """The duty times 1000, the millivolts at the converter in both halves of the square wave,
+        its noise, and what it is stuck at."""
+        on = self.pilot.duty if self.dead is None else self.dead
+        upper, lower = [
+            (self.volts(half) * SLOPE * 1000 + OFFSET_MV) * self.gain for half in (True, False)
+        ]
+        return on * 1000, upper, lower, self.sigma_mv, self.stuck
+
     # -- tick
 
     def sample(self, us):
         if self.waits:
             self.advance((self.now >> 4 & 255) * 3 // 4)
+        # Nearly all time of the tests goes here, so the loop calls nothing: Random is written out,
+        # and the circuit is computed again only after a job, which may have changed it.
         end = self.now + us
-        n = 0
+        buf, jobs, random = self.buf, self.jobs, self.random
+        most = len(buf)
         low, high = self.read_us
-        while self.now < end and n < len(self.buf):
-            self.advance(int(self.random(low, high)))
-            on = self.pilot.duty if self.dead is None else self.dead
-            is_high = self.now % 1000 * 65536 < on * 1000
-            mv = (self.volts(is_high) * SLOPE * 1000 + OFFSET_MV) * self.gain
-            mv += self.random(-2, 2) * self.sigma_mv
-            raw = int((mv - 142) / 0.80565)
-            raw = 0 if raw < 0 else 4095 if raw > 4095 else raw
-            if self.stuck is not None:
-                raw = self.stuck
-            self.buf[n] = raw << 4 | raw >> 8
+        wide = high - low
+        now, x = self.now, random.x
+        on, upper, lower, sigma, stuck = self.circuit()
+        n = 0
+        while now < end and n < most:
+            x = (x * 1664525 + 1013904223) & 0xFFFFFFFF
+            now += int(low + wide * (x >> 8) / 16777216)
+            if jobs and jobs[0][0] <= now:
+                self.now, random.x = now, x
+                self.advance(0)
+                now, x = self.now, random.x
+                on, upper, lower, sigma, stuck = self.circuit()
+            x = (x * 1664525 + 1013904223) & 0xFFFFFFFF
+            if stuck is None:
+                mv = upper if now % 1000 * 65536 < on else lower
+                mv += (4 * (x >> 8) / 16777216 - 2) * sigma
+                raw = int((mv - 142) / 0.80565)
+                raw = 0 if raw < 0 else 4095 if raw > 4095 else raw
+            else:
+                raw = stuck
+            buf[n] = raw << 4 | raw >> 8
             n += 1
+        self.now, random.x = now, x
         self.plateau.measure(self.buf, 0 if self.adc_dead else n)
 
     def ticks(self):
