@@ -9,6 +9,7 @@ with 1 if one of them is stale.
 """
 
 import ast
+import functools
 import json
 import pathlib
 import re
@@ -54,14 +55,16 @@ def sources(name):
     return [p.relative_to(LIB).as_posix() for p in found]
 
 
+@functools.lru_cache(None)  # the lists of twelve packages ask for the same files
 def _imported(path):
     """Top-level names of all imports of a module, also of those inside of functions."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield alias.name.split(".")[0]
+            found.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield node.module.split(".")[0]
+            found.add(node.module.split(".")[0])
+    return found
 
 
 def needs(name):
