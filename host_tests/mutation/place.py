@@ -4,6 +4,9 @@
 firmware on MicroPython. Both are called in a child process that ends with the trial; nothing in
 the repository is written to."""
 
+import ast
+import builtins
+import functools
 import importlib.machinery
 import os
 import pathlib
@@ -14,29 +17,50 @@ FOLDERS = ("firmware", "lib")
 
 
 class _Loader(importlib.machinery.SourceFileLoader):
-    text = None
+    source = None
 
     def get_code(self, fullname):
-        return compile(self.text, self.path, "exec", dont_inherit=True)
+        return compile(self.source(), self.path, "exec", dont_inherit=True)
 
 
 class _Finder:
-    def __init__(self, path, text):
-        self._origin = str(path)
-        self._text = text
+    def __init__(self, sources):
+        self._sources = sources
 
     def find_spec(self, name, path=None, target=None):
         spec = importlib.machinery.PathFinder.find_spec(name, path, target)
-        if spec is None or spec.origin != self._origin:
+        if spec is None or spec.origin not in self._sources:
             return None
         spec.loader = _Loader(name, spec.origin)
-        spec.loader.text = self._text
+        spec.loader.source = self._sources[spec.origin]
         return spec
 
 
 def in_memory(path, text):
     """From now on importing ROOT / path runs `text`, under whatever name."""
-    sys.meta_path.insert(0, _Finder(ROOT / path, text))
+    sys.meta_path.insert(0, _Finder({str(ROOT / path): lambda: text}))
+
+
+def marked(paths, mark):
+    """From now on these files call `mark((path, line))` as each of their functions begins, with
+    its first line, and with 0 as they are imported."""
+    # A name that every module has without an import.
+    builtins.mark_of_mutation = mark
+    sources = {str(ROOT / path): functools.partial(_with_marks, path) for path in paths}
+    sys.meta_path.insert(0, _Finder(sources))
+
+
+def _with_marks(path):
+    tree = ast.parse((ROOT / path).read_text())
+    for node in ast.walk(tree):
+        line = 0
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            line = min(part.lineno for part in (node, *node.decorator_list))
+        elif node is not tree:
+            continue
+        [call] = ast.parse("mark_of_mutation((%r, %d))" % (path, line)).body
+        node.body.insert(1 if ast.get_docstring(node) is not None else 0, call)
+    return tree
 
 
 def overlay(folder, path, text):

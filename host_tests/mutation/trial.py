@@ -10,7 +10,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import threading
 import time
 
 import hypothesis
@@ -24,7 +23,7 @@ PATIENCE = 10
 LEAST_S = 10
 WHOLE_S = 60
 MEMORY = 4 << 30  # bytes
-LEARNING_S = 600  # slowed down by the tracing
+LEARNING_S = 600
 
 
 class _Session:
@@ -77,8 +76,7 @@ def _quietly(arguments, plugin, first=("-x",)):
     out = os.open(os.devnull, os.O_WRONLY)
     os.dup2(out, 1)
     os.dup2(out, 2)
-    # The same examples each time, so that the result is the same. Slow machines and tracing are no
-    # failures.
+    # The same examples each time, so that the result is the same. Slow machines are no failures.
     hypothesis.settings.register_profile(
         "mutants",
         derandomize=True,
@@ -142,31 +140,29 @@ class _Learning(_Session):
 
     def __init__(self, paths, bounded):
         super().__init__(bounded=bounded)
-        self._paths = {str(place.ROOT / path): path for path in paths}
         self._calls = set()
-        self.importing = self._calls
+        self.importing = None
         self.tests = {}  # node id -> [s, [[path, line], ...]]
-        sys.settrace(self._trace)
-        threading.settrace(self._trace)
-
-    def _trace(self, frame, event, arg):
-        code = frame.f_code
-        if code.co_filename in self._paths:
-            self._calls.add((code.co_filename, code.co_firstlineno))
-        return None
+        # Not sys.settrace(): that is called for each function of the tests, too, and most of their
+        # time went there.
+        place.marked(paths, self._calls.add)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item):
-        self._calls = set()
+        self._taken()
         began = time.monotonic()
-        sys.settrace(self._trace)
         try:
             return (yield)
         finally:
-            self.tests[item.nodeid] = [time.monotonic() - began, self.named(self._calls)]
+            self.tests[item.nodeid] = [time.monotonic() - began, self._taken()]
 
-    def named(self, calls):
-        return [[self._paths[path], line] for path, line in sorted(calls)]
+    def pytest_collection_finish(self):
+        self.importing = self._taken()
+
+    def _taken(self):
+        calls = [list(call) for call in sorted(self._calls)]
+        self._calls.clear()
+        return calls
 
 
 def learn(file, paths, bounded):
@@ -176,9 +172,8 @@ def learn(file, paths, bounded):
     """
     session = _Learning(paths, bounded)
     code = _quietly([file], session, ())
-    sys.settrace(None)
     failed = session.failures
     if not session.tests:
         failed = ["%s: pytest ended with %s" % (file, code)]
     tests = {name: what for name, what in session.tests.items() if name not in failed}
-    return {"tests": tests, "importing": session.named(session.importing), "failed": failed}
+    return {"tests": tests, "importing": session.importing, "failed": failed}
