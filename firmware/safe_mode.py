@@ -38,6 +38,7 @@ class View:
         self._clock = clock
         self._board = board
         self._lines = lines
+        self.services = Services(settings)  # another version of the program may work
 
     def snapshot(self):
         why = "Safe mode: the program crashed %d times in a row (%s). Nothing is charged." % (
@@ -69,15 +70,6 @@ class View:
 
     async def restart(self):
         return restart()
-
-    async def update(self, conn, size, refused, error):
-        if refused:
-            await conn.skip(size)
-            return refused
-        # Another version of the program may work.
-        from upkeep import transfers
-
-        return await transfers.take_update(Services(self._settings), conn, size, error)
 
     def log_lines(self):
         return [log.redact(line) for line in self._lines + ["-- safe mode --"] + log.tail()]
@@ -194,12 +186,10 @@ def _link(board, settings):
 
 
 async def _serve(settings, clock, board, lines, link):
-    from web import login, server
+    from web.door import Door
 
-    view = View(settings, clock, board, lines)
-    account = login.from_settings(settings, clock)
-    app = server.make_app(view, account, (link.name,))
-    await app.start_server(host="0.0.0.0", port=80)
+    # The same bounds as everywhere: eight visitors at once must not end safe mode, either.
+    await Door(lambda: View(settings, clock, board, lines), settings, clock, link).run()
 
 
 async def _guarded(name, factory):

@@ -184,22 +184,7 @@ class Transfers:
         forget("slots")
         forget("hal.appslot")
 
-    async def take_update(self, conn, size, error):
-        """The answer to the page that sends an update."""
-        return await take_update(self, conn, size, error)
-
     async def reboot(self):
         """Restart into the version that was installed."""
         self.reset_reason = "FirmwareUpdate"
         await self._station.reset("soft")
-
-
-async def take_update(services, conn, size, error):
-    """web.update.receive, whose code is dropped again."""
-    from web import update
-
-    try:
-        return await update.receive(conn, size, services, error)
-    finally:
-        del update
-        forget("web.update")

@@ -16,7 +16,18 @@ WRITE_S = 5  # a client that takes nothing for so long is gone
 _CHUNK = 256
 # With so few bytes free nothing more is read from a client: what charges needs them.
 RESERVE = 6144
-_SKIP = 1024
+
+
+async def _read_into(reader, view):
+    """The same as reader.readinto, which CPython's streams do not have."""
+    if not hasattr(reader, "readinto"):
+        data = await reader.read(len(view))
+        view[: len(data)] = data
+        return len(data)
+    while True:
+        n = await reader.readinto(view)
+        if n is not None:  # None: woken without need
+            return n
 
 
 class Disconnected(OSError):
@@ -44,6 +55,9 @@ class Bounded:
         self._left = HEAD_MAX + body_max
         self._lines = 0
         self._head = bytearray()  # of the answer; None once it has been sent
+        # (size, services) of an update: its body is read after the page's code has been dropped
+        # (web.update), and until then the connection stays open.
+        self.update = None
         self.at_close = None  # called when the connection ends, however it ends
 
     async def _fill(self, size=_CHUNK):
@@ -82,27 +96,40 @@ class Bounded:
         self._buf = self._buf[n:]
         return data
 
-    async def some(self, n):
-        """1 to `n` bytes of a body that may be long: each piece has as long as a request has."""
-        if not self._buf:
-            self._begin = port.ticks_ms()
-            self._left = n
-            await self._fill(n)
-        data = self._buf[:n]
-        self._buf = self._buf[n:]
-        return data
+    @property
+    def silent(self):
+        """True while nothing has been sent."""
+        return self._head is not None
+
+    async def into(self, view, seconds=REQUEST_S):
+        """Put 1 to len(view) bytes of a body into `view`; returns how many. A body may be long:
+        each piece has `seconds`. It takes no memory for the bytes."""
+        n = min(len(self._buf), len(view))
+        if n:
+            view[:n] = self._buf[:n]
+            self._buf = self._buf[n:]
+            return n
+        try:
+            n = await asyncio.wait_for(_read_into(self._reader, view), seconds)
+        except asyncio.TimeoutError:
+            pass  # as if it had hung up
+        if not n:
+            raise Disconnected()
+        return n
 
     async def skip(self, n):
         """Read a body that is not used, in the time of one request: a client that is still
         sending when the connection is closed does not see the answer."""
-        self._left = n
+        begin = port.ticks_ms()
+        view = memoryview(bytearray(_CHUNK))
         try:
-            while self._left > 0:
-                self._buf = b""
-                await self._fill(_SKIP)
-        except Disconnected:
+            while n > 0:
+                left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), begin) / 1000
+                if left_s <= 0:
+                    break
+                n -= await self.into(view, left_s)
+        except OSError:
             pass  # enough
-        self._buf = b""
 
     async def gone(self, seconds):
         """Wait for `seconds`; True at once when the client hangs up, or says more than it may."""
@@ -145,7 +172,9 @@ class Bounded:
             await self._writer.drain()
 
     async def aclose(self):
-        """Close the connection; may be called again."""
+        """Close the connection; may be called again. It stays for an update that is to come."""
+        if self.update:
+            return
         if self.at_close:
             self.at_close()
             self.at_close = None

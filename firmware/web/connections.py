@@ -24,6 +24,8 @@ class WebServer(Microdot):
         super().__init__()
         self.options_handler = None  # no cross-origin requests, hence nothing to negotiate
         self.connections = 0
+        self.streams = []  # web.events.Events that are open
+        self.dropped = None  # fn(): forget the modules (web.loading)
         self._routes = {}  # "METHOD path": handler
         self.starved = None  # MemoryError of an answer for which there was no memory
         self.error_handlers[MemoryError] = self._starved
@@ -53,20 +55,48 @@ class WebServer(Microdot):
             found = 405 if known else 404
         return found, "", None
 
+    def forget(self):
+        """Drop the code; what would go on for a long time, live events, ends within a second."""
+        for stream in list(self.streams):
+            stream.close()
+        self.dropped()
+
     async def handle_request(self, reader, writer):
+        """Answer one request. Returns its web.bounds.Bounded if that has an update to be read, else
+        None. MemoryError: nothing has been answered, and the connection is open."""
         conn = Bounded(reader, writer, Request.max_body_length)
         self.connections += 1
+        close = True
         try:
             if self.connections > MAX_CONNECTIONS:
                 res = Response(*answers.error(503, headers={"Retry-After": "2"}))
                 await res.write(conn)
             else:
-                await super().handle_request(conn, conn)
+                await self._answer(conn)
         except OSError:
             pass  # the client left while it was answered: nothing to do
+        except MemoryError as exc:
+            self.starved = exc
+            if conn.silent:
+                close = False
+                raise
         finally:
             self.connections -= 1
-            try:
-                await conn.aclose()
-            except OSError:
-                pass  # the client has closed it before
+            if close:
+                try:
+                    await conn.aclose()
+                except OSError:
+                    pass  # the client has closed it before
+        return conn if conn.update else None
+
+    async def _answer(self, conn):
+        # Not Microdot.handle_request: that takes a MemoryError for a head which it does not
+        # understand.
+        try:
+            peer = conn.get_extra_info("peername")
+            req = await Request.create(self, conn, conn, peer)
+        except ValueError:
+            req = None  # no head of a request: answered with 400
+        res = await self.dispatch_request(req)
+        if res != Response.already_handled:
+            await res.write(conn)

@@ -27,13 +27,11 @@ NEEDS = 24 * 1024
 ANSWER_NEEDS = 4 * 1024
 # So long nobody is let in after memory has run out: a page that asks again at once would make it
 # run out again and again.
-AGAIN_MS = 60000
-# Dropped with the page; `web.login` stays: it counts the wrong passwords.
-_PAGE = (
-    "web.server", "web.view", "web.connections", "web.bounds", "web.events", "web.origin",
-    "web.answers", "microdot", "wiring",
-)  # fmt: skip
+AGAIN_S = 60
+# Visitors at once, those among them that are refused: lwIP on the chip has 16 sockets for everything.
+MOST = 10
 _HEAD_S = 1  # a request has come by then
+_BODY_S = 5  # so long a body that nobody wants is read away
 _NO_MEMORY = (
     b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 60\r\n"
     b"Cache-Control: no-store\r\n\r\n"
@@ -44,18 +42,20 @@ _NO_MEMORY = (
 class Door:
     """view(): makes the page's window on the charger (web.view.View), for a visitor; its code is
     dropped with the page. link: has the host name by which the page may be asked for.
+    first: name of a module that `view` needs, to be loaded on its own.
     """
 
-    def __init__(self, view, settings, clock, link):
+    def __init__(self, view, settings, clock, link, first=None):
         self._view = view
         self._settings = settings
         self._clock = clock
         self._link = link
+        self._first = first
         self._account = None
         self._app = None
         self._loading = False
-        self._starved = None  # ticks when memory ran out
-        self._visitors = 0
+        self.wait_s = 0  # so long nobody is let in
+        self.visitors = 0
         self._idle_s = 0
         self._server = None
 
@@ -68,11 +68,22 @@ class Door:
         try:
             while self._server:
                 await asyncio.sleep(LOOK_S)
-                self._idle_s = 0 if self._visitors else self._idle_s + LOOK_S
-                if self._app and not keep and self._idle_s > IDLE_S:
-                    self._drop()
+                self._second(keep)
+                task = getattr(self._server, "task", None)
+                if task and task.done():
+                    # There was no memory to let a visitor in: asyncio does not go on after that.
+                    log.error("web", "the page's port was lost, and is opened again")
+                    self._server = task = None
+                    gc.collect()  # closes the old socket, which nobody has any more
+                    self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
         finally:
             self.shutdown()
+
+    def _second(self, keep):
+        self.wait_s = max(0, self.wait_s - LOOK_S)
+        self._idle_s = 0 if self.visitors else self._idle_s + LOOK_S
+        if self._app and not keep and self._idle_s > IDLE_S:
+            self.drop()
 
     def shutdown(self):
         """Close the door if it is open: the port and the memory are needed; `run` ends soon."""
@@ -80,44 +91,46 @@ class Door:
         if server:
             server.close()
         if server or self._app:
-            self._drop()
+            self.drop()
 
     async def _visit(self, reader, writer):
-        self._visitors += 1
+        self.visitors += 1
         try:
-            app = None if self._waits() else await self._ready()
+            if self.visitors > MOST:
+                await _refuse(reader, writer, False)
+                return
+            app = None if self.wait_s else await self._ready()
             if app is None:
                 await _refuse(reader, writer)
                 return
             _need(ANSWER_NEEDS)
-            await app.handle_request(reader, writer)
-            if app.starved:
-                self._starve(app.starved)
+            conn = await app.handle_request(reader, writer)
+            starved, app.starved = app.starved, None
+            app = None  # an update needs the memory of the page's code
+            if starved:
+                self._starve(starved)
+            if conn:
+                await port.before_import()
+                from web import update
+
+                await update.take(self, conn)
         except MemoryError as exc:
             self._starve(exc)
             await _refuse(reader, writer)
         finally:
-            self._visitors -= 1
-
-    def _waits(self):
-        if self._starved is None:
-            return False
-        if port.ticks_diff(port.ticks_ms(), self._starved) < AGAIN_MS:
-            return True
-        self._starved = None
-        return False
+            self.visitors -= 1
 
     def _starve(self, exc):
-        self._starved = port.ticks_ms()
+        self.wait_s = AGAIN_S
         if port.IN_PLACE:
-            self._drop()
+            self.drop()
         log.error("web", "no memory for the page: %s", exc)
 
     async def _ready(self):
         """The page; None if there is no memory for it, or the door is closed meanwhile."""
         while self._loading:
             await asyncio.sleep(0.05)
-        if self._app is None and not self._waits():
+        if self._app is None and not self.wait_s:
             self._loading = True
             try:
                 gc.collect()
@@ -126,43 +139,23 @@ class Door:
             finally:
                 self._loading = False
             if self._server is None:
-                self._drop()
+                self.drop()
         return self._app
 
     async def _load(self):
-        await port.before_import()
-        from web import login
+        from web import loading
 
-        await port.before_import()
-        import microdot  # noqa: F401
+        names = (self._link.name,)
+        app, self._account = await loading.page(
+            self._view, self._first, self._account, self._settings, self._clock, names
+        )
+        return app
 
-        await port.before_import()
-        from web import bounds, origin  # noqa: F401
-
-        await port.before_import()
-        from web import answers, events  # noqa: F401
-
-        await port.before_import()
-        from web import connections  # noqa: F401
-
-        await port.before_import()
-        from web import server
-
-        await port.before_import()
-        from wiring import fitted  # noqa: F401
-
-        await port.before_import()
-        if self._account is None:
-            self._account = login.from_settings(self._settings, self._clock)
-        view = self._view()
-        await port.before_import()  # making the view has loaded its code
-        return server.make_app(view, self._account, (self._link.name,))
-
-    def _drop(self):
+    def drop(self):
         """Forget the page's code; a visitor who is still being served keeps his."""
-        self._app = None
-        for name in _PAGE:
-            port.forget(name)
+        app, self._app = self._app, None
+        if app:
+            app.forget()
         gc.collect()
 
 
@@ -172,25 +165,36 @@ def _need(size):
         raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), size))
 
 
-async def _refuse(reader, writer):
-    """Say that there is no memory, and close."""
+async def _refuse(reader, writer, read=True):
+    """Say that there is no memory, and close; `read` the request before."""
     try:
         # Closing while something of the request has not been read would drop the answer.
-        await asyncio.wait_for(_head(reader), _HEAD_S)
+        read = read and await asyncio.wait_for(_read(reader, True), _HEAD_S)
     except (OSError, MemoryError, asyncio.TimeoutError):
-        pass
+        read = False
     try:
         writer.write(_NO_MEMORY)
         await writer.drain()
+        if read:
+            await asyncio.wait_for(_read(reader, False), _BODY_S)
+    except (OSError, MemoryError, asyncio.TimeoutError):
+        pass  # the visitor has left
+    try:
         writer.close()
         await writer.wait_closed()  # only this closes the socket
     except OSError:
-        pass  # the visitor has left
+        pass
 
 
-async def _head(reader):
-    """Read the head of a request, of at most 4 KB."""
-    for _ in range(16):
+async def _read(reader, head):
+    """Read the head of a request, of at most 4 KB, or what comes until the visitor hangs up. True
+    if a body follows the head."""
+    body = size = 0
+    while size < 4096 or not head:
         data = await reader.read(256)
-        if not data or b"\r\n\r\n" in data or len(data) < 256:
-            return
+        if not size:
+            body = data.startswith(b"POST")
+        size += len(data)
+        if not data or head and (b"\r\n\r\n" in data or len(data) < 256):
+            break
+    return body

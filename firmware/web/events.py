@@ -2,10 +2,16 @@
 # MIT license; part of microevse
 """https://html.spec.whatwg.org/multipage/server-sent-events.html"""
 
+import evse_base as port
+
 from web import answers
+from web.bounds import RESERVE
 
 _EVENTS_S = 1  # at most one event per second
 _HEARTBEAT_S = 5  # and one even if nothing changed, so that the page notices a dead charger
+# A stream that has lasted so long ends, and one for which memory is short: else the page's code would
+# stay for it for ever. A browser asks again by itself, and meets the door's bounds then.
+LONGEST_S = 600
 _VOLATILE = ("uptime_s", "heap_free", "worst_gap_ms", "version")
 
 
@@ -22,6 +28,7 @@ class Events:
         self._clients = clients
         self._sent = None
         self._open = True
+        self._left_s = LONGEST_S
         self._pieces = None  # what is left of an event
         clients.append(self)
 
@@ -47,6 +54,9 @@ class Events:
             if await self._conn.gone(_EVENTS_S):
                 break
             waited += _EVENTS_S
+            self._left_s -= _EVENTS_S
+            if self._left_s <= 0 or not port.room(RESERVE):
+                break
         raise StopAsyncIteration
 
     async def aclose(self):

@@ -4,11 +4,13 @@
 
 `view` has the numbers and the commands of the application: `snapshot() -> dict` (a new one),
 `async start(id_tag or None) -> text`, `async stop()`, `async restart()`, `async reset_faults()`,
-`async update(conn, size, refused or None, error) -> answer`, `log_lines()`.
+`log_lines()`, and `services`, which an update needs (web.update).
 Whatever changes something needs a credential, and a request that a page of another
 site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython
 microdot runs others in threads.
 """
+
+from microdot import Response
 
 from web import answers
 from web import login as credentials
@@ -30,7 +32,6 @@ def make_app(view, login, hosts=(), static=None):
     names = {name.lower() + end for name in hosts if name for end in ("", ".local")}
     folder = static or __file__.replace("\\", "/").rpartition("/")[0] + "/static"
     files = {}
-    clients = []
 
     def address(req):
         return str(req.client_addr[0]) if req.client_addr else "?"
@@ -86,12 +87,12 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.get("/api/v1/events")
     async def events(req):
-        if len(clients) >= MAX_EVENTS:
+        if len(app.streams) >= MAX_EVENTS:
             return answers.error(503, headers={"Retry-After": "5"})
         if req.method == "HEAD":  # there is no body that would end, and free the place
             return "", 200, {"Content-Type": "text/event-stream"}
         conn = req.sock[1]
-        stream = Events(state, conn, clients)
+        stream = Events(state, conn, app.streams)
         # microdot forgets the stream when a connection breaks in a way it does not know.
         conn.at_close = stream.close
         return stream, 200, {"Content-Type": "text/event-stream"}
@@ -141,7 +142,17 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post(UPDATE)
     async def update(req):
-        return await view.update(req.sock[1], req.content_length, authorized(req), answers.error)
+        conn, size = req.sock[1], req.content_length
+        refused = authorized(req)
+        if not refused and not view.services.vacant():
+            refused = answers.error(409, "busy", "Not while a car is connected or charging.")
+        if refused:
+            await conn.skip(size)
+            return refused
+        if size <= BODY_MAX:  # it has been read already, and is no bundle
+            return answers.error(400, "bundle", "Send a bundle as the body of the request.")
+        conn.update = size, view.services
+        return Response.already_handled
 
     @app.get("/api/v1/log")
     async def log(req):

@@ -1,60 +1,153 @@
 # An update from the page: the body of one request, handed to the installer as it comes.
 # MIT license; part of microevse
 """POST /api/v1/update, the bundle as body (application/octet-stream). Imported for the request
-and dropped after it. `services` has allowed(), vacant(), installer() and reboot(), as
-transfers.Transfers has them.
+and dropped after it. A plain ESP32 does not hold the page's code and the installer's at once: the
+request is answered here, after the page's code has been dropped, and nobody else is let in
+meanwhile. The connection to the central system stays.
+
+`services` has vacant(), installer() and reboot(), as transfers.Transfers has them.
 
     curl -u admin:PASSWORD -H 'Content-Type: application/octet-stream' --data-binary @FILE ADDRESS
 """
 
 import asyncio
+import gc
+import json
 
 from evse_base import log
+import evse_base as port
+
+from web import bounds
 
 OWNER = "the page"
 _PIECE = 1024  # one erase of flash at the most
-# So short a body has been read by the server already, and is no bundle.
-_SMALLEST = 1024
+# Bytes that have to be free before the installer's code is loaded: what it takes, and what is left
+# for a session that begins meanwhile.
+NEEDS = 14 * 1024
+# Seconds that other visitors have to leave, with the page's code.
+_LEAVE_S = 10
+# Longer than any update: each piece has 5 s.
+_CLOSED_S = 1 << 20
 # Seconds until the answer has left.
 _REBOOT_S = 1
+_HEAD = (
+    "HTTP/1.0 %d %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
+    "X-Content-Type-Options: nosniff\r\n"
+)
+_BUSY = (409, "busy", "A session begins: the update was given up.")
+_NO_MEMORY = (503, "memory", "The charger has no memory for an update just now; try again later.")
 
 
-async def receive(conn, size, services, error):
-    """Take `size` bytes of bundle from `conn`; returns the answer.
+async def take(door, conn):
+    """Receive the update that `conn` (web.bounds.Bounded) has, and answer. door: web.door.Door."""
+    size, services = conn.update
+    before = door.wait_s
+    door.wait_s = _CLOSED_S
+    try:
+        try:
+            await _alone(door)
+            answer = await _received(conn, size, services)
+        except MemoryError as exc:
+            log.error("update", "no memory: %s", exc)
+            gc.collect()
+            answer = _NO_MEMORY
+        await _send(conn, *answer)
+    except OSError:
+        pass  # the client has left
+    finally:
+        door.wait_s = before
+        conn.update = None
+        try:
+            await conn.aclose()
+        except OSError:
+            pass
+        port.forget("web.update")
+        port.forget("web.bounds")
+        gc.collect()
 
-    conn: has `async some(n)`. error: fn(status, code, message) -> answer.
-    """
-    if size <= _SMALLEST:
-        return error(400, "bundle", "Send a bundle as the body of the request.")
-    installer = services.installer()
-    if installer is None:
-        await conn.skip(size)
-        return error(409, "no_slots", "This board has no application slots: updates go by cable.")
+
+async def _alone(door):
+    """Drop the page's code. Each visitor holds it, too: wait until the others have left."""
+    if not port.IN_PLACE:
+        return
+    door.drop()
+    for _ in range(10 * _LEAVE_S):
+        if door.visitors == 1:
+            break
+        await asyncio.sleep(0.1)
+    gc.collect()
+
+
+async def _received(conn, size, services):
+    """(status, code, message) of the answer; code None: it is installed."""
+    installer = None
     done = False
+    view = memoryview(bytearray(_PIECE))
     left = size
     try:
+        if not port.room(NEEDS):
+            raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), NEEDS))
+        installer = await _installer(services)
+        if installer is None:
+            return 409, "no_slots", "This board has no application slots: updates go by cable."
         installer.begin(size, OWNER)
         while left:
-            piece = await conn.some(min(left, _PIECE))
-            if not services.allowed():
-                await conn.skip(left - len(piece))
-                return error(409, "busy", "A car has begun to charge: the update was given up.")
-            installer.write(piece)
-            left -= len(piece)
+            n = await conn.into(view[: min(left, _PIECE)])
+            left -= n
+            # What charges needs it, and a session may begin at any moment.
+            if not port.room(bounds.RESERVE):
+                raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), bounds.RESERVE))
+            # Flash is erased: no contactor may close meanwhile. It needs a session, and that cannot
+            # begin before the next await.
+            if not services.vacant():
+                return _BUSY
+            installer.write(view[:n])
         installer.finish()
         done = True
+        asyncio.create_task(_reboot(services))
+        version = installer.version()
+        return 200, None, "Version %s is installed; the charger starts it now." % version
     except ValueError as exc:
-        await conn.skip(left)
-        return error(400, "bundle", "The update was refused: %s." % exc)
+        return 400, "bundle", "The update was refused: %s." % exc
+    except bounds.Disconnected:
+        log.warn("update", "the client has left: %d bytes did not come", left)
+        raise
     except OSError as exc:
         log.warn("update", "from the page: %r", exc)
-        return error(500, "flash", "The update could not be stored, or broke off.")
+        return 500, "flash", "The update could not be stored, or broke off."
     finally:
-        if not done:
+        if installer and not done:
             installer.abort(OWNER)
-    asyncio.create_task(_reboot(services))
-    version = installer.version()
-    return {"message": "Version %s is installed; the charger starts it now." % version}
+        if not installer or not installer.busy:
+            # Where it waits for the central system's word it stays: there is one for both.
+            installer = None
+            for name in ("upkeep", "slots", "hal.appslot"):
+                port.release(name)
+        await conn.skip(left)
+
+
+async def _installer(services):
+    """The installer, its modules loaded one after the other; None if this board has none."""
+    await port.before_import()
+    import slots  # noqa: F401
+
+    await port.before_import()
+    from hal import appslot  # noqa: F401
+
+    await port.before_import()
+    from slots import bundle  # noqa: F401
+
+    await port.before_import()
+    from upkeep import installer  # noqa: F401
+
+    return services.installer()
+
+
+async def _send(conn, status, code, message):
+    fields = {"error": code, "message": message} if code else {"message": message}
+    await conn.awrite((_HEAD % (status, "OK" if status == 200 else "N/A")).encode())
+    await conn.awrite(b"\r\n")
+    await conn.awrite(json.dumps(fields).encode())
 
 
 async def _reboot(services):

@@ -22,16 +22,16 @@ class View:
     """The page's window on the charger.
 
     board: the profile. central: ocppj.central.Central. config: has the host of the central
-    system. transfers: upkeep.transfers.Transfers, which takes updates.
+    system. services: upkeep.transfers.Transfers, for web.update.
     """
 
-    def __init__(self, board, station, tick, central, config, transfers):
+    def __init__(self, board, station, tick, central, config, services):
         self._board = board
         self._station = station
         self._tick = tick
         self._central = central
         self._config = config
-        self._transfers = transfers
+        self.services = services
 
     def snapshot(self):
         """State of the first connector and of the connection, as a dict for JSON."""
@@ -107,17 +107,6 @@ class View:
         """End every session in good order, then start again; text for a person."""
         await self._station.reset("soft")
         return "Starting again."
-
-    async def update(self, conn, size, refused, error):
-        """Take an update from `conn` (web.update) unless it is `refused` already."""
-        services = self._transfers
-        if not refused and not services.vacant():
-            # Not even an import: that stalls, too.
-            refused = error(409, "busy", "Not while a car is connected or charging.")
-        if refused:
-            await conn.skip(size)
-            return refused
-        return await services.take_update(conn, size, error)
 
     def log_lines(self):
         """The lines of the log, each made when it is sent: all at once are much memory."""

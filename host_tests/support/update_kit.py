@@ -39,9 +39,9 @@ def compiled(source):
 
 
 @functools.lru_cache(maxsize=None)
-def content(version):
-    """{place: bytes} of the firmware, saying that it is `version`."""
-    firmware, lib = directories()
+def content(version, march=None):
+    """{place: bytes} of the firmware, saying that it is `version`. march: of its native code."""
+    firmware, lib = directories(march)
     found = {}
     for folder, place in ((firmware, ""), (lib, "lib/")):
         for path in sorted(folder.rglob("*")):
@@ -52,17 +52,17 @@ def content(version):
     return found
 
 
-def application(version):
+def application(version, march=None):
     """The same as `make build` has it, with the profile of BOARD."""
     path = ROOT / "boards" / (BOARD + ".toml")
     profile = board_profile.load_toml(path, lambda text: None)
-    return {**content(version), "board.json": json.dumps(profile).encode()}
+    return {**content(version, march), "board.json": json.dumps(profile).encode()}
 
 
 @functools.lru_cache(maxsize=None)
-def make(version, board=BOARD, format="lfs2", key=None, broken=(), base=bundle.BASE):
+def make(version, board=BOARD, format="lfs2", key=None, broken=(), base=bundle.BASE, march=None):
     """A bundle; `broken`: pairs (place without its suffix, source) that replace modules of it."""
-    files = dict(content(version))
+    files = dict(content(version, march))
     for name, source in broken:
         assert name + ".mpy" in files, name
         files[name + ".mpy"] = compiled(source)

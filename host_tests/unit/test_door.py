@@ -14,20 +14,34 @@ class App:
 
     def __init__(self, ends):
         self.ends = ends
-        self.starved = False
-        self.requests = 0
+        self.starved = None
+        self.requests = self.ended = 0
 
     async def handle_request(self, reader, writer):
         self.requests += 1
         await asyncio.sleep(0)
         if self.ends == "error":
             raise MemoryError
-        self.starved = self.ends == "starved"
+        if self.ends == "starved" and self.requests == 1:
+            self.starved = MemoryError("none")
+
+    def forget(self):
+        self.ended += 1
 
 
 class Reader:
+    """sent: what the visitor says, before it hangs up; None: it goes on for ever."""
+
+    def __init__(self, *sent):
+        self.sent = list(sent or (b"GET / HTTP/1.0\r\n\r\n",))
+        self.reads = 0
+
     async def read(self, size):
-        return b"GET / HTTP/1.0\r\n\r\n"
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.sent and self.sent[0] is None:
+            await asyncio.sleep(3600)
+        return self.sent.pop(0) if self.sent else b""
 
 
 class Writer:
@@ -62,44 +76,146 @@ def opened(ends, loads):
     return one
 
 
-async def visited(one):
+async def visited(one, *sent):
     writer = Writer()
-    await one._visit(Reader(), writer)
+    await one._visit(Reader(*sent), writer)
     return writer
 
 
 def _in_place(story):
     async def play():
-        kept, now = port.IN_PLACE, door.port.ticks_ms
+        kept = port.IN_PLACE
         port.IN_PLACE = True
         try:
             await story()
         finally:
-            port.IN_PLACE, door.port.ticks_ms = kept, now
+            port.IN_PLACE = kept
 
     run(play())
 
 
 def test_after_an_answer_without_memory_nobody_is_let_in_for_a_minute():
+    """The seconds are counted. A counter of milliseconds wraps: the minute came back after days."""
     for ends in ("starved", "error"):
 
         async def story(ends=ends):
-            at, loads = [1000], []
-            door.port.ticks_ms = lambda: at[0]
+            loads = []
             one = opened(ends, loads)
             first = await visited(one)
             assert b"503" in first.sent if ends == "error" else first.sent == b""
-            assert one._app is None
-            at[0] += 59999
+            assert one._app is None and loads[0].ended == 1
+            for _ in range(59):
+                one._second(False)
             second = await visited(one)
             assert second.closed and b"no memory for this page" in second.sent
             assert len(loads) == 1 and loads[0].requests == 1
-            at[0] += 1
+            one._second(False)
             await visited(one)
             assert len(loads) == 2
-            assert one._visitors == 0
+            assert one.visitors == 0
 
         _in_place(story)
+
+
+def test_where_the_page_stays_loaded_one_answer_without_memory_counts_once():
+    """Every request after it began the minute anew."""
+
+    async def play():
+        kept, port.IN_PLACE = port.IN_PLACE, False
+        try:
+            loads = []
+            one = opened("starved", loads)
+            await visited(one)
+            assert one.wait_s == door.AGAIN_S and one._app is loads[0]
+            for _ in range(door.AGAIN_S):
+                one._second(True)
+            for _ in range(3):
+                assert (await visited(one)).sent == b"" and one.wait_s == 0
+            assert loads[0].requests == 4
+        finally:
+            port.IN_PLACE = kept
+
+    run(play())
+
+
+def test_visitors_beyond_a_number_are_closed_at_once_also_while_others_are_refused():
+    """Each that was refused held a socket for a second, however many there were."""
+
+    async def story():
+        one = opened("well", [])
+        one.wait_s = 60
+        writers = [Writer() for _ in range(door.MOST + 5)]
+        readers = [Reader(None) for _ in writers]
+        tasks = [
+            asyncio.create_task(one._visit(reader, writer))
+            for reader, writer in zip(readers, writers)
+        ]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [w.closed for w in writers] == [False] * door.MOST + [True] * 5
+        assert [r.reads for r in readers] == [1] * door.MOST + [0] * 5
+        for task in tasks:
+            await task  # the others after a second, with the sentence
+        assert all(b"no memory" in w.sent for w in writers[: door.MOST])
+        assert not [w for w in writers if not w.closed] and one.visitors == 0
+
+    _in_place(story)
+
+
+def test_a_body_is_read_away_so_that_the_refusal_is_seen():
+    async def story():
+        one = opened("well", [])
+        one.wait_s = 60
+        reader, writer = Reader(b"POST /u HTTP/1.0\r\n\r\n", *[b"x" * 256] * 9), Writer()
+        await one._visit(reader, writer)
+        assert b"no memory" in writer.sent and reader.reads == 11
+        reader = Reader(b"GET / HTTP/1.0\r\n\r\n", b"more")
+        await one._visit(reader, Writer())
+        assert reader.reads == 1
+
+    _in_place(story)
+
+
+def test_a_port_that_was_lost_is_opened_again():
+    """asyncio's server ends for good when there is no memory for a visitor."""
+
+    class Server:
+        def __init__(self):
+            self.closed = False
+            self.task = asyncio.create_task(self._serve())
+
+        async def _serve(self):
+            if len(servers) == 0:
+                return
+            await asyncio.sleep(3600)
+
+        def close(self):
+            self.closed = True
+            self.task.cancel()
+
+    servers = []
+
+    async def start_server(visit, host, number):
+        made = Server()
+        await asyncio.sleep(0)
+        servers.append(made)
+        return made
+
+    async def story():
+        kept = asyncio.start_server, door.LOOK_S
+        asyncio.start_server, door.LOOK_S = start_server, 0.01
+        try:
+            one = opened("well", [])
+            task = asyncio.create_task(one.run())
+            await asyncio.sleep(0.2)
+            assert len(servers) == 2 and not task.done()
+            one.shutdown()
+            await asyncio.sleep(0.05)
+            assert servers[1].closed and task.done()
+        finally:
+            asyncio.start_server, door.LOOK_S = kept
+
+    _in_place(story)
 
 
 def test_two_visitors_at_once_load_the_page_once():

@@ -69,31 +69,11 @@ def test_the_log_holds_the_last_words_of_the_crash_then_its_own():
         assert lines[:3] == ["first", "second", "-- safe mode --"] and "later" in lines[-1]
 
 
-def test_an_upload_that_is_refused_is_read_to_its_end_and_told():
-    class Conn:
-        skipped = 0
-
-        async def skip(self, size):
-            self.skipped += size
-
+def test_an_update_is_taken_at_any_time():
+    """Another version of the program may work, and nothing is charged."""
     with Loaded():
-        conn, taken = Conn(), []
-
-        async def take(services, conn, size, error):
-            taken.append((services.allowed(), services.vacant(), size, error))
-            return "done"
-
-        import upkeep
-
-        upkeep.transfers = sys.modules["upkeep.transfers"] = Module(take_update=take)
-        try:
-            page = view()
-            assert run(page.update(conn, 500, "Not this one.", ValueError)) == "Not this one."
-            assert conn.skipped == 500 and not taken
-            assert run(page.update(conn, 600, None, ValueError)) == "done"
-            assert conn.skipped == 500 and taken == [(True, True, 600, ValueError)]
-        finally:
-            del upkeep.transfers, sys.modules["upkeep.transfers"]
+        services = view().services
+        assert services.allowed() and services.vacant()
 
 
 def test_an_update_restarts_as_one():
@@ -376,31 +356,29 @@ def test_settings_are_those_of_the_journal_and_of_the_provisioning_file():
         assert len(loaded.logged("no config.json: ValueError")) == 1
 
 
-def test_the_page_is_served_on_port_80_of_every_address():
-    served, made = [], []
+def test_the_page_is_behind_the_same_door_as_everywhere():
+    """Its server had no bounds of memory and visitors."""
+    made = []
 
-    class App:
-        async def start_server(self, host, port):
-            served.append((host, port))
+    class Door:
+        def __init__(self, view, settings, clock, link):
+            made.append((view, settings, clock, link))
 
-    def make_app(page, account, hosts):
-        made.append((page, account, hosts))
-        return App()
+        async def run(self):
+            made.append("runs")
 
-    web = Module(
-        login=Module(from_settings=lambda settings, clock: (settings, clock)),
-        server=Module(make_app=make_app),
-    )
+    web = Module(door=Module(Door=Door))
     with Loaded():
         import safe_mode
 
+        link = Module(name="garage")
         serve = lambda: run(  # noqa: E731
-            safe_mode._serve("settings", "clock", {}, ["last words"], Module(name="garage"))
+            safe_mode._serve("settings", "clock", {}, ["last words"], link)
         )
-        replaced({"web": web, "web.login": web.login, "web.server": web.server}, serve)
-        assert served == [("0.0.0.0", 80)]
-        page, account, hosts = made[0]
-        assert account == ("settings", "clock") and hosts == ("garage",)
+        replaced({"web": web, "web.door": web.door}, serve)
+        view, *others = made[0]
+        assert others == ["settings", "clock", link] and made[1] == "runs"
+        page = view()
         assert isinstance(page, safe_mode.View)
         assert page.log_lines()[:2] == ["last words", "-- safe mode --"]
 
