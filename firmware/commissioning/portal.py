@@ -79,8 +79,8 @@ class Portal:
                 await self._answer(conn, peer)
             except Refused as refused:
                 await self._head(conn, refused.args[0], "Content-Length: 0\r\n")
-        except OSError:
-            pass  # the client left, or was too slow: no concern of ours
+        except (OSError, MemoryError):
+            pass  # the client left, was too slow, or there is no memory for it
         finally:
             self._connections -= 1
             try:

@@ -11,7 +11,6 @@ File update.pub: keys (lib/slots/keys.py), one a line. If it is there, an update
 with one of them. Older versions are taken unless UpdateNewerOnly is set.
 """
 
-import hashlib
 from binascii import hexlify
 
 from evse_base import log
@@ -21,8 +20,8 @@ from slots import bundle
 from version import VERSION
 
 KEY_FILE = "update.pub"
-_PIECE = 1024  # read back at a time
 CENTRAL = "the central system"
+_PART = 256  # of a header
 
 
 _fitted = None
@@ -68,7 +67,9 @@ class Installer:
         self._owner = owner
         self._size = size
         self._count = 0
-        self._head = b""  # the header, until it is complete
+        # Pieces of the header, until it is found good: where little memory is free, no block may
+        # be large enough for the whole.
+        self._head = []
         self._bundle = None  # the header, once it has been found good
         self._wrong = None  # why the header is not good
         self._slot = None  # (name, Flash) that is written to
@@ -112,13 +113,15 @@ class Installer:
         then InstallationFailed), but it does not wear the flash.
         """
         chunk = memoryview(chunk)
+        at = self._count
         self._count += len(chunk)
         if self._wrong:
             return
         if self._bundle is None:
-            rest = slots.HEADER - len(self._head)
-            self._head += bytes(chunk[:rest])
-            if len(self._head) < slots.HEADER and not bundle.foreign(self._head):
+            rest = min(slots.HEADER - at, len(chunk))
+            for i in range(0, rest, _PART):
+                self._head.append(bytes(chunk[i : min(i + _PART, rest)]))
+            if self._count < slots.HEADER and not bundle.foreign(self._head[0]):
                 return
             chunk = chunk[rest:]
             try:
@@ -151,8 +154,8 @@ class Installer:
         name, flash = self._slot
         slots.clear(flash)
         slots.describe(flash, self._head)
-        self._digest = self._head[-32:]
-        self._head = b""
+        self._digest = self._bundle.digest
+        self._head = []
         log.info("update", "version %s comes into %s", self._bundle.version, name)
 
     def _put(self, chunk):
@@ -181,7 +184,9 @@ class Installer:
         flash = self._slot[1]
         if self._count != slots.HEADER + self._bundle.length:
             raise ValueError("%d bytes of %d" % (self._count, slots.HEADER + self._bundle.length))
-        if bundle.parse(slots.header(flash)).sha256 != self._read_back(flash):
+        if not slots.describes(flash, self._digest):
+            raise ValueError("the bundle's header is damaged")
+        if slots.digest(flash, 0, self._bundle.length) != self._bundle.sha256:
             raise ValueError("the image's checksum is wrong")
         records = [slots.read(device) for _, device in appslot.devices()]
         slots.commit(flash, slots.next_number(records))
@@ -189,21 +194,6 @@ class Installer:
         self._slot = None
         self._count = 0
         return True
-
-    def _read_back(self, flash):
-        """SHA-256 of the image as it is on the flash."""
-        digest = hashlib.sha256()
-        buf = bytearray(_PIECE)
-        view = memoryview(buf)
-        left = self._bundle.length
-        at = 0
-        while left:
-            n = min(left, _PIECE)
-            flash.read(at, view[:n])
-            digest.update(view[:n])
-            at += n
-            left -= n
-        return digest.digest()
 
     def what(self):
         """Name of the version being installed, for `installed`; None before its header."""

@@ -110,10 +110,15 @@ def is_id_tag(text):
     )
 
 
+# The last line of a log, which has no length: without it something is missing.
+END = "-- end --"
+
+
 def lines(lines):
     yield ""
     for line in lines:
         yield line + "\n"
+    yield END + "\n"
 
 
 def as_json(value):

@@ -14,8 +14,13 @@ LINES_MAX = 32
 REQUEST_S = 5  # from the connection to the end of the request
 WRITE_S = 5  # a client that takes nothing for so long is gone
 _CHUNK = 256
-# With so few bytes free nothing more is read from a client: what charges needs them.
+# With so few bytes free nothing more is read from a client (MemoryError): what charges needs them.
 RESERVE = 6144
+
+
+def _need_reserve():
+    if not port.room(RESERVE):
+        raise MemoryError("%d bytes have to stay free" % RESERVE)
 
 
 async def _read_into(reader, view):
@@ -63,7 +68,8 @@ class Bounded:
     async def _fill(self, size=_CHUNK):
         left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), self._begin) / 1000
         data = b""
-        if self._left > 0 and left_s > 0 and port.room(RESERVE):
+        _need_reserve()
+        if self._left > 0 and left_s > 0:
             try:
                 data = await asyncio.wait_for(self._reader.read(size), left_s)
             except asyncio.TimeoutError:
@@ -101,9 +107,14 @@ class Bounded:
         """True while nothing has been sent."""
         return self._head is not None
 
-    async def into(self, view, seconds=REQUEST_S):
+    async def into(self, view):
         """Put 1 to len(view) bytes of a body into `view`; returns how many. A body may be long:
-        each piece has `seconds`. It takes no memory for the bytes."""
+        each piece has as long as a request has. The bytes take no memory; MemoryError where less
+        than what charges needs is free all the same."""
+        _need_reserve()
+        return await self._into(view, REQUEST_S)
+
+    async def _into(self, view, seconds):
         n = min(len(self._buf), len(view))
         if n:
             view[:n] = self._buf[:n]
@@ -127,7 +138,7 @@ class Bounded:
                 left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), begin) / 1000
                 if left_s <= 0:
                     break
-                n -= await self.into(view, left_s)
+                n -= await self._into(view[: min(n, _CHUNK)], left_s)
         except OSError:
             pass  # enough
 

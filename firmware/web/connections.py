@@ -3,6 +3,9 @@
 """microdot with bounds on what clients may send, and with a plain table of paths. The handlers are
 in `web.server`."""
 
+import asyncio
+
+import evse_base as port
 from microdot import Microdot, Request, Response
 
 from web import answers
@@ -14,6 +17,10 @@ Request.max_content_length = 1 << 20
 Request.max_body_length = BODY_MAX
 Request.max_readline = LINE_MAX
 
+# While an update is read nobody else is let in: so long at the most.
+_UPDATE_S = 900
+# Seconds that other visitors have to leave before that, with the code that they use.
+_LEAVE_S = 10
 MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
 
 
@@ -61,9 +68,22 @@ class WebServer(Microdot):
             stream.close()
         self.dropped()
 
+    async def make_room(self, door):
+        """Shut the door (web.door.Door) to others for an update, and drop the code that it has
+        loaded: a plain ESP32 does not hold this and the installer at once. Each other visitor
+        uses it, too: wait until they have left."""
+        door.wait_s = _UPDATE_S
+        if not port.IN_PLACE:
+            return
+        door.drop()
+        for _ in range(10 * _LEAVE_S):
+            if door.visitors == 1:
+                break
+            await asyncio.sleep(0.1)
+
     async def handle_request(self, reader, writer):
-        """Answer one request. Returns its web.bounds.Bounded if that has an update to be read, else
-        None. MemoryError: nothing has been answered, and the connection is open."""
+        """Answer one request. Returns its web.bounds.Bounded if that has an update to be read,
+        else None. MemoryError: nothing has been answered, and the connection is open."""
         conn = Bounded(reader, writer, Request.max_body_length)
         self.connections += 1
         close = True

@@ -28,7 +28,7 @@ ANSWER_NEEDS = 4 * 1024
 # So long nobody is let in after memory has run out: a page that asks again at once would make it
 # run out again and again.
 AGAIN_S = 60
-# Visitors at once, those among them that are refused: lwIP on the chip has 16 sockets for everything.
+# Visitors at once, refused ones among them: lwIP on the chip has 16 sockets for everything.
 MOST = 10
 _HEAD_S = 1  # a request has come by then
 _BODY_S = 5  # so long a body that nobody wants is read away
@@ -106,10 +106,12 @@ class Door:
             _need(ANSWER_NEEDS)
             conn = await app.handle_request(reader, writer)
             starved, app.starved = app.starved, None
-            app = None  # an update needs the memory of the page's code
             if starved:
                 self._starve(starved)
             if conn:
+                await app.make_room(self)
+                app = None  # and the last who has the page's code
+                gc.collect()
                 await port.before_import()
                 from web import update
 

@@ -9,8 +9,8 @@ from web.bounds import RESERVE
 
 _EVENTS_S = 1  # at most one event per second
 _HEARTBEAT_S = 5  # and one even if nothing changed, so that the page notices a dead charger
-# A stream that has lasted so long ends, and one for which memory is short: else the page's code would
-# stay for it for ever. A browser asks again by itself, and meets the door's bounds then.
+# A stream that has lasted so long ends, and one for which memory is short: else the page's code
+# would stay for it for ever. A browser asks again by itself, and meets the door's bounds then.
 LONGEST_S = 600
 _VOLATILE = ("uptime_s", "heap_free", "worst_gap_ms", "version")
 

@@ -1,9 +1,9 @@
 # An update from the page: the body of one request, handed to the installer as it comes.
 # MIT license; part of microevse
 """POST /api/v1/update, the bundle as body (application/octet-stream). Imported for the request
-and dropped after it. A plain ESP32 does not hold the page's code and the installer's at once: the
-request is answered here, after the page's code has been dropped, and nobody else is let in
-meanwhile. The connection to the central system stays.
+and dropped after it, when the page's code has been dropped (web.connections, make_room): in a full
+heap its objects would lie scattered, and leave no large blocks. For the same reason nothing of the
+page is imported here. The connection to the central system stays.
 
 `services` has vacant(), installer() and reboot(), as transfers.Transfers has them.
 
@@ -17,35 +17,27 @@ import json
 from evse_base import log
 import evse_base as port
 
-from web import bounds
-
 OWNER = "the page"
 _PIECE = 1024  # one erase of flash at the most
 # Bytes that have to be free before the installer's code is loaded: what it takes, and what is left
 # for a session that begins meanwhile.
 NEEDS = 14 * 1024
-# Seconds that other visitors have to leave, with the page's code.
-_LEAVE_S = 10
-# Longer than any update: each piece has 5 s.
-_CLOSED_S = 1 << 20
 # Seconds until the answer has left.
 _REBOOT_S = 1
+_GONE = 104  # errno of web.bounds.Disconnected, and of a connection that the client has reset
+_BUSY = (409, "busy", "A session begins: the update was given up.")
 _HEAD = (
     "HTTP/1.0 %d %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
     "X-Content-Type-Options: nosniff\r\n"
 )
-_BUSY = (409, "busy", "A session begins: the update was given up.")
 _NO_MEMORY = (503, "memory", "The charger has no memory for an update just now; try again later.")
 
 
 async def take(door, conn):
     """Receive the update that `conn` (web.bounds.Bounded) has, and answer. door: web.door.Door."""
     size, services = conn.update
-    before = door.wait_s
-    door.wait_s = _CLOSED_S
     try:
         try:
-            await _alone(door)
             answer = await _received(conn, size, services)
         except MemoryError as exc:
             log.error("update", "no memory: %s", exc)
@@ -55,31 +47,19 @@ async def take(door, conn):
     except OSError:
         pass  # the client has left
     finally:
-        door.wait_s = before
+        door.wait_s = 0
         conn.update = None
         try:
             await conn.aclose()
         except OSError:
             pass
         port.forget("web.update")
-        port.forget("web.bounds")
         gc.collect()
 
 
-async def _alone(door):
-    """Drop the page's code. Each visitor holds it, too: wait until the others have left."""
-    if not port.IN_PLACE:
-        return
-    door.drop()
-    for _ in range(10 * _LEAVE_S):
-        if door.visitors == 1:
-            break
-        await asyncio.sleep(0.1)
-    gc.collect()
-
-
 async def _received(conn, size, services):
-    """(status, code, message) of the answer; code None: it is installed."""
+    """(status, code, message) of the answer; code None: it is installed. MemoryError, or OSError
+    if the client has left: nothing is."""
     installer = None
     done = False
     view = memoryview(bytearray(_PIECE))
@@ -94,11 +74,8 @@ async def _received(conn, size, services):
         while left:
             n = await conn.into(view[: min(left, _PIECE)])
             left -= n
-            # What charges needs it, and a session may begin at any moment.
-            if not port.room(bounds.RESERVE):
-                raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), bounds.RESERVE))
-            # Flash is erased: no contactor may close meanwhile. It needs a session, and that cannot
-            # begin before the next await.
+            # Flash is erased: no contactor may close meanwhile. It needs a session, and that
+            # cannot begin before the next await.
             if not services.vacant():
                 return _BUSY
             installer.write(view[:n])
@@ -109,10 +86,11 @@ async def _received(conn, size, services):
         return 200, None, "Version %s is installed; the charger starts it now." % version
     except ValueError as exc:
         return 400, "bundle", "The update was refused: %s." % exc
-    except bounds.Disconnected:
-        log.warn("update", "the client has left: %d bytes did not come", left)
-        raise
     except OSError as exc:
+        if exc.errno == _GONE:
+            log.warn("update", "the client has left: %d bytes did not come", left)
+            left = 0
+            raise
         log.warn("update", "from the page: %r", exc)
         return 500, "flash", "The update could not be stored, or broke off."
     finally:

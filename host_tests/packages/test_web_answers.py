@@ -6,8 +6,11 @@ import json
 import random
 import sys
 
+import pytest
 from evse_base import forget
 from web import answers, bounds
+from web.connections import WebServer
+from web.events import LONGEST_S, Events
 
 PIECE = 256
 
@@ -109,3 +112,93 @@ def test_a_package_is_forgotten_with_all_that_is_inside_it():
     for name in made[3:]:
         forget(name)
     assert not [name for name in made if name in sys.modules]
+
+
+def test_a_request_for_which_there_is_no_memory_reaches_the_door():
+    """microdot answered it as one that it does not understand, and the next one was let in."""
+    head = b"GET / HTTP/1.0\r\nHost: x\r\n"
+
+    class Asks(_Stream):
+        parts = [head, b"\r\n"]
+
+        async def read(self, size):
+            return self.parts.pop(0) if self.parts else b""
+
+        def get_extra_info(self, name):
+            return ("127.0.0.1", 1)
+
+    class Starved(Asks):
+        async def read(self, size):
+            if self.parts == [b"\r\n"]:
+                raise MemoryError("while the head is read")
+            return await super().read(size)
+
+    async def play(stream):
+        app = WebServer()
+        try:
+            return await app.handle_request(stream, stream), app.starved
+        except MemoryError as exc:
+            assert app.starved is exc and app.connections == 0
+            return "open"
+
+    stream = Starved()
+    stream.parts = list(Asks.parts)
+    assert asyncio.run(play(stream)) == "open" and stream.sent == []
+    stream = Asks()
+    stream.parts = list(Asks.parts)
+    assert asyncio.run(play(stream)) == (None, None)
+    assert b"404" in b"".join(stream.sent)
+    stream.parts = [b"GET\r\n\r\n"]
+    asyncio.run(play(stream))
+    assert b"400" in b"".join(stream.sent)
+
+
+def test_a_body_fills_what_there_is_and_needs_the_reserve(monkeypatch):
+    class Body(_Stream):
+        parts = [b"POST", b"ab" * 300]
+
+        async def read(self, size):
+            data, self.parts[0] = self.parts[0][:size], self.parts[0][size:]
+            if not self.parts[0]:
+                self.parts.pop(0)
+            return data
+
+    async def play():
+        stream = Body()
+        conn = bounds.Bounded(stream, stream, 1024)
+        view = memoryview(bytearray(100))
+        assert await conn.into(view) == 4 and bytes(view[:4]) == b"POST"
+        assert await conn.into(view[:50]) == 50 and bytes(view[:50]) == b"ab" * 25
+        monkeypatch.setattr(bounds.port, "room", lambda size: False)
+        with pytest.raises(MemoryError):
+            await conn.into(view)
+        with pytest.raises(MemoryError):
+            await conn.readline()
+        await conn.skip(300)  # what is skipped takes no memory
+        assert len(stream.parts[0]) == 250, "and nothing beyond it"
+
+    asyncio.run(play())
+
+
+def test_a_stream_of_events_ends_after_a_while_or_when_memory_is_short(monkeypatch):
+    """It kept the page's code for ever."""
+
+    class Conn:
+        async def gone(self, seconds):
+            return False
+
+    async def events():
+        streams = []
+        stream = Events(lambda: {"status": "available"}, Conn(), streams)
+        assert streams == [stream]
+        return "".join([piece async for piece in stream])
+
+    text = asyncio.run(events())
+    assert text.count("data: ") == 1 + LONGEST_S // 5 - 1
+    monkeypatch.setattr(bounds.port, "room", lambda size: size < bounds.RESERVE)
+    assert asyncio.run(events()).count("data: ") == 1
+
+
+def test_a_log_has_an_end_mark():
+    """It has no length: one that was cut off looked whole."""
+    assert "".join(answers.lines(["a", "b"])) == "a\nb\n" + answers.END + "\n"

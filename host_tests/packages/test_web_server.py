@@ -218,7 +218,7 @@ def test_log_is_text_for_those_who_may_see_it(server):
     answer = server.get("/api/v1/log", Cookie=server.login())
     assert answer.headers["content-type"].startswith("text/plain")
     lines = answer.body.decode().splitlines()
-    assert len(lines) == 40 and lines[39] == "39.000 I ocpp: line 39"
+    assert len(lines) == 41 and lines[39:] == ["39.000 I ocpp: line 39", "-- end --"]
 
 
 def test_sixth_guess_has_to_wait_by_form_and_by_basic(server):

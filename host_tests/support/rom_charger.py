@@ -1,7 +1,7 @@
 # A charger that runs from a slot of the base image, at the chip's heap.
 # MIT license; part of microevse
-"""`flashed_bench(...)`: flash and file system as `make flash` leaves them, an interpreter of 32 bits
-with what the base image has frozen in, and heaps of the chip's size."""
+"""`flashed_bench(...)`: flash and file system as `make flash` leaves them, an interpreter of 32
+bits with what the base image has frozen in, and heaps of the chip's size."""
 
 import contextlib
 import pathlib

@@ -48,6 +48,25 @@ def test_a_header_is_read_from_any_kind_of_bytes():
         assert bundle.parse(kind(data)).version == "1.2"
 
 
+def test_a_header_may_come_in_pieces_of_any_size():
+    data = bundle.header(lines() + b"key 0123456789abcdef\n") + b"image"
+    whole = bundle.parse(data)
+    assert whole.digest == data[HEADER - 32 : HEADER]
+    for size in (1, 7, 256, 1024, 2015, 2017, HEADER - 1, HEADER + 5):
+        pieces = [data[at : at + size] for at in range(0, len(data), size)]
+        found = bundle.parse(pieces)
+        assert (found.signed, found.digest) == (whole.signed, whole.digest), size
+        assert (found.key, found.sha256) == (whole.key, whole.sha256)
+        for at in (40, 300, 1000, 2015, 2016, HEADER - 1):
+            wrong = bytearray(data)
+            wrong[at] ^= 4
+            pieces = [bytes(wrong[i : i + size]) for i in range(0, len(wrong), size)]
+            assert "damaged" in told(bundle.parse, pieces), (size, at)
+    assert "cut off" in told(bundle.parse, [data[:1000], data[1000 : HEADER - 1]])
+    assert "not a microevse" in told(bundle.parse, [])
+    assert "not a microevse" in told(bundle.parse, [b"something else", data])
+
+
 def test_a_header_that_is_cut_off_is_told_as_such():
     data = bundle.header(lines())
     for size in (len(bundle.MAGIC), 100, HEADER - 1):

@@ -95,7 +95,7 @@ def _in_place(story):
 
 
 def test_after_an_answer_without_memory_nobody_is_let_in_for_a_minute():
-    """The seconds are counted. A counter of milliseconds wraps: the minute came back after days."""
+    """Seconds are counted. A counter of milliseconds wraps: the minute came back after days."""
     for ends in ("starved", "error"):
 
         async def story(ends=ends):

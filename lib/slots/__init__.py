@@ -32,6 +32,7 @@ _COMMIT_SIZE = 12
 _DIGEST = HEADER - 32
 # The header's lines that matter for a start are among its first bytes.
 _TEXT = 512
+_PIECE = 1024  # read at a time
 _FIRST_LINE = b"microevse-bundle "
 
 
@@ -154,15 +155,39 @@ def clear(flash):
 
 
 def describe(flash, header):
-    """Write the header; the slot must have been cleared."""
-    if len(header) != HEADER:
+    """Write the header, or the list of its pieces; the slot must have been cleared."""
+    pieces = header if isinstance(header, list) else [header]
+    if sum([len(piece) for piece in pieces]) != HEADER:
         raise ValueError("a header has %d bytes" % HEADER)
-    flash.program(_at(flash), header)
+    at = _at(flash)
+    for piece in pieces:
+        flash.program(at, piece)
+        at += len(piece)
 
 
 def header(flash):
     """The header as it is on the flash."""
     return bytes(_get(flash, 0, HEADER))
+
+
+def digest(flash, at, size):
+    """SHA-256 of `size` bytes from `at` on as they are on the flash, read in pieces."""
+    import hashlib
+
+    found = hashlib.sha256()
+    view = memoryview(bytearray(_PIECE))
+    end = at + size
+    while at < end:
+        n = min(end - at, _PIECE)
+        flash.read(at, view[:n])
+        found.update(view[:n])
+        at += n
+    return found.digest()
+
+
+def describes(flash, known):
+    """True if the header on the flash is whole, and is the one whose SHA-256 is `known`."""
+    return _get(flash, _DIGEST, 32) == known == digest(flash, _at(flash), _DIGEST)
 
 
 def commit(flash, number):

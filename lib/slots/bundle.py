@@ -32,9 +32,11 @@ _LONGEST = 32  # of a version or a board's name
 
 
 class Header:
-    """`fields`: {name: text}; `signed`: the bytes that a signature is over; `signature`."""
+    """`fields`: {name: text}; `signed`: the bytes that a signature is over; `signature`; `digest`:
+    the SHA-256 at the end of the header."""
 
-    def __init__(self, fields, signed, signature):
+    def __init__(self, fields, signed, signature, digest):
+        self.digest = digest
         self.version = fields["version"]
         self.board = fields["board"]
         self.format = fields["format"]
@@ -66,17 +68,36 @@ def foreign(data):
 
 
 def parse(data):
-    """The Header in the first HEADER bytes. ValueError says what is wrong with it."""
-    data = bytes(data)
-    if foreign(data):
+    """The Header in the first HEADER bytes. ValueError says what is wrong with it.
+
+    data: bytes, or a list of pieces of them. No block is made for the whole: the caller may have
+    little memory.
+    """
+    if not data or foreign(data[0] if isinstance(data, list) else data):
         raise ValueError("not a microevse bundle")
-    if len(data) < HEADER:
+    found = hashlib.sha256()
+    text = bytearray()
+    seal = b""
+    at = 0
+    for piece in data if isinstance(data, list) else [data]:
+        piece = memoryview(piece)
+        part = piece[: max(0, _BODY - at)]
+        found.update(part)
+        end = len(part)
+        while end and not part[end - 1]:
+            end -= 1
+        if end:  # the zeros at the end are not kept
+            text += bytes(min(at, _BODY) - len(text))
+            text += part[:end]
+        seal += bytes(piece[len(part) : max(0, HEADER - at)])
+        at += len(piece)
+    if at < HEADER:
         raise ValueError("the bundle's header is cut off")
-    text = data[:_BODY].rstrip(b"\0")
+    text = bytes(text)
     first, _, rest = text.partition(b"\n")
     if first != MAGIC + FORMAT:
         raise ValueError("a bundle of another format: " + repr(first[:30]))
-    if hashlib.sha256(data[:_BODY]).digest() != data[_BODY:HEADER]:
+    if found.digest() != seal:
         raise ValueError("the bundle's header is damaged")
     fields = {}
     for line in rest.split(b"\n"):
@@ -100,7 +121,7 @@ def parse(data):
         raise ValueError("the bundle's version or board is too long")
     if fields["format"] not in FORMATS:
         raise ValueError("an image of another format: %s" % fields["format"][:30])
-    return Header(fields, text.partition(_SIGNATURE)[0] + b"\n", signature)
+    return Header(fields, text.partition(_SIGNATURE)[0] + b"\n", signature, seal)
 
 
 def text(version, board, format, block, length, sha256, key=None, base=0):

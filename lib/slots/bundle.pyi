@@ -6,6 +6,7 @@ FORMAT: bytes
 FORMATS: tuple[Any, ...]
 
 class Header:
+    digest: Any
     version: Any
     board: Any
     format: Any
@@ -16,7 +17,7 @@ class Header:
     key: Any
     signed: Any
     signature: Any
-    def __init__(self, fields: Any, signed: Any, signature: Any) -> None: ...
+    def __init__(self, fields: Any, signed: Any, signature: Any, digest: Any) -> None: ...
 
 def foreign(data: bytes) -> bool: ...
 def parse(data: bytes) -> Any: ...
