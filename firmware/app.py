@@ -172,7 +172,7 @@ class Charger:
             board, central = board_file.load(), self.central
             return report.make(board, self.station, self.tick, central, self.supervisor)
         finally:
-            forget("upkeep")
+            forget("upkeep.report")  # an installer may be at work
 
     def on_network(self, up):
         """The network has come or gone."""

@@ -23,7 +23,7 @@ import seriallink  # noqa: E402
 from seriallink import Trouble  # noqa: E402
 from slots import keys as signing  # noqa: E402
 
-FILE = "update.pub"  # firmware/upkeep/installer.py
+FILE = "update.pub"  # firmware/hal/appslot.py
 # Longer than any work here.
 _WATCHDOG_MS = 60000
 

@@ -18,6 +18,8 @@ import slots
 from hal.partition import Flash
 
 NAMES = ("app_a", "app_b")
+# Keys that updates must be signed with, in the file system (upkeep/installer.py).
+KEY_FILE = "update.pub"
 # Where the chip runs code from its flash, both slots are files of this partition's ROMFS.
 ROM = "romfs"
 # Bytes of the smallest read of an image in littlefs, which then takes a whole block of 512 at a

@@ -19,7 +19,6 @@ from hal import appslot, board
 from slots import bundle
 from version import VERSION
 
-KEY_FILE = "update.pub"
 CENTRAL = "the central system"
 _PART = 256  # of a header
 
@@ -41,18 +40,18 @@ def keys():
     ValueError if the file is there and cannot be understood.
     """
     try:
-        with open(KEY_FILE) as file:
+        with open(appslot.KEY_FILE) as file:
             content = file.read()
     except OSError as exc:
         if exc.args[0] == 2:  # ENOENT
             return []
-        raise ValueError("%s cannot be read: %r" % (KEY_FILE, exc))
+        raise ValueError("%s cannot be read: %r" % (appslot.KEY_FILE, exc))
     from slots import keys as signing
 
     try:
         return signing.load(content)
     except ValueError as exc:
-        raise ValueError("%s: %s" % (KEY_FILE, exc))
+        raise ValueError("%s: %s" % (appslot.KEY_FILE, exc))
 
 
 class Installer:
@@ -147,7 +146,9 @@ class Installer:
             raise ValueError("%d bytes, %d in its header" % (self._size, whole))
         self._bundle = head
         if not known:
-            log.warn("update", "nobody's signature was asked for: there is no %s", KEY_FILE)
+            log.warn(
+                "update", "nobody's signature was asked for: there is no %s", appslot.KEY_FILE
+            )
 
     def _open(self):
         """From here on the slot is empty, until it is committed."""

@@ -127,9 +127,7 @@ class Transfers:
 
                     # Not known by this CA: the server may name another one. Nothing has been sent
                     # or received yet: the handshake comes first.
-                    if again or tls.explain(exc) != tls.UNTRUSTED:
-                        raise
-                    if not self._config.next_ca(self._seen):
+                    if again or not tls.another_ca(exc, self._config.next_ca, self._seen):
                         raise
                     again = True
         except transfer.TransferError as exc:
@@ -165,13 +163,14 @@ class Transfers:
         """Watch the version that runs, if it has not been confirmed yet."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return  # no slot runs: nothing is imported to find that out
-        try:
-            os.stat("update.pub")  # see upkeep/installer.py
-        except OSError as exc:
-            if exc.args[0] == 2:  # ENOENT
-                log.warn("update", "unsigned updates are taken: there is no file update.pub")
         from hal import appslot
 
+        try:
+            os.stat(appslot.KEY_FILE)
+        except OSError as exc:
+            if exc.args[0] == 2:  # ENOENT
+                name = appslot.KEY_FILE
+                log.warn("update", "unsigned updates are taken: there is no file %s", name)
         try:
             if appslot.on_trial():
                 from upkeep.trial import Trial

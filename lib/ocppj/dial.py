@@ -119,8 +119,7 @@ class Dialer:
                 raise  # without loading what explains errors of TLS
             from . import tls
 
-            # Not known by this CA, and the server names another one to know it by?
-            if tls.explain(exc) != tls.UNTRUSTED or not other(seen):
+            if not tls.another_ca(exc, other, seen):
                 raise
         # One context after the other: two would not fit a plain ESP32. A handshake stalls the
         # interpreter, and leaves a socket that lwIP keeps for two minutes: no third one.

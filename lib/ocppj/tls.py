@@ -220,3 +220,9 @@ def explain(exc):
             if fragment in text:
                 return words
     return None
+
+
+def another_ca(exc, next_ca, seen):
+    """True if `exc` says that the CA does not vouch for the server, and next_ca(seen) has another
+    one for the issuers that the server names (see client_context)."""
+    return explain(exc) == UNTRUSTED and next_ca(seen)
