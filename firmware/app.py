@@ -128,7 +128,7 @@ class Charger:
             settings, clock, link, may_stall, secure, resolver, self.journal
         )
         self.user_interface = UserInterface(board, station, instruments, link, settings, central)
-        self.page = page = Door(self.view, settings, clock, link, "wiring.fitted")
+        self.page = page = Door(self.view, settings, clock, link, lacks=True)
         self.setup = self.user_interface.setup = Setup(
             board, page, link, supervisor, may_stall, station, central
         )

@@ -42,15 +42,15 @@ _NO_MEMORY = (
 class Door:
     """view(): makes the page's window on the charger (web.view.View), for a visitor; its code is
     dropped with the page. link: has the host name by which the page may be asked for.
-    first: name of a module that `view` needs, to be loaded on its own.
+    lacks: True if the view tells what the board lacks; the code for it is loaded on its own.
     """
 
-    def __init__(self, view, settings, clock, link, first=None):
+    def __init__(self, view, settings, clock, link, lacks=False):
         self._view = view
         self._settings = settings
         self._clock = clock
         self._link = link
-        self._first = first
+        self._lacks = lacks
         self._account = None
         self._app = None
         self._loading = False
@@ -145,11 +145,12 @@ class Door:
         return self._app
 
     async def _load(self):
+        await port.before_import()
         from web import loading
 
         names = (self._link.name,)
         app, self._account = await loading.page(
-            self._view, self._first, self._account, self._settings, self._clock, names
+            self._view, self._lacks, self._account, self._settings, self._clock, names
         )
         return app
 

@@ -17,22 +17,22 @@ def drop():
         port.forget(name)
 
 
-async def page(view, first, account, settings, clock, hosts):
+async def page(view, lacks, account, settings, clock, hosts):
     """(web server, account): web.server.make_app for the charger that `view()` shows; its forget()
     drops the code. None of it stays when this fails.
 
     A car may charge: each module is one stall, and the timer has its turn between them.
-    first: name of a module that `view` needs, or None. account: web.login.Login, None before there
+    lacks: True if `view` tells what the board lacks. account: web.login.Login, None before there
     is one. hosts: names by which the page may be asked for.
     """
     try:
-        return await _page(view, first, account, settings, clock, hosts)
+        return await _page(view, lacks, account, settings, clock, hosts)
     except BaseException:
         drop()
         raise
 
 
-async def _page(view, first, account, settings, clock, hosts):
+async def _page(view, lacks, account, settings, clock, hosts):
     await port.before_import()
     from web import login
 
@@ -51,9 +51,9 @@ async def _page(view, first, account, settings, clock, hosts):
     await port.before_import()
     from web import server
 
-    if first:
+    if lacks:
         await port.before_import()
-        __import__(first)
+        from wiring import fitted  # noqa: F401
 
     await port.before_import()
     account = account or login.from_settings(settings, clock)
