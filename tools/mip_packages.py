@@ -26,6 +26,7 @@ DESCRIPTIONS = {
     "modbus": "Modbus RTU master for asyncio over any UART object.",
     "ocpp16": "OCPP 1.6 on top of station and ocppj.",
     "ocppj": "OCPP-J transport: WebSocket client, RPC, reconnect.",
+    "pki": "Certificates, certificate requests, P-256 and RSA signatures, in pieces.",
     "rfid": "Card readers: MFRC522, PN532, and those that print a tag as a line.",
     "slots": "Application slots with trial and rollback on NOR flash, and signed bundles.",
     "station": "What a charging station is, without any protocol.",

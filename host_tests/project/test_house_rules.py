@@ -31,8 +31,9 @@ OURS = {p.stem if p.suffix == ".py" else p.name for p in LIB.iterdir()} - {"__py
 BASE = {"evse_base"}
 MAY_KNOW = {
     "station": {"store", "iec61851"},
-    "ocpp16": {"station", "ocppj"},
+    "ocpp16": {"station", "ocppj", "pki"},
     "meters": {"modbus"},
+    "slots": {"pki"},
 }
 ADAPTERS = {"ocpp16", "ocpp2"}
 # Addresses and certificates: tools of the transport, in which there is no OCPP.
