@@ -1,12 +1,15 @@
 # Signatures and bundle headers at their bounds: numbers that are almost right are wrong.
 # MIT license; part of microevse
-"""The P-256 vectors are those of RFC 6979, A.2.5. For RSA the exponent 1 is used where a signature
-is to be made without a private key: what is checked is then the padding and the sizes alone."""
+"""The P-256 vectors are those of RFC 6979, A.2.5. The arithmetic has its own tests
+(test_pki_signatures.py)."""
 
 import hashlib
+from binascii import unhexlify
 
+import signed_images
 from bundle_texts import lines, parsed
 from helpers import raises
+from pki import p256
 from slots import HEADER, bundle, keys
 
 X = 0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6
@@ -19,7 +22,7 @@ TEST = (
     0xF1ABB023518351CD71D881567B1EA663ED3EFCF6C5132B354F28D3B0B7D38367,
     0x019F4113742A2B14BD25926B49C649155F267E60D3814B4C0CC84250E46F0083,
 )
-P, N = keys._P, keys._N
+P, N = p256.P, p256.N
 # x of a point of the curve at y = -1.
 MINUS_ONE = 0x9E78D4EF60D05F750F6636209092BC43CBDD6B47E11A9DE20A9FEB2A50BB96C
 
@@ -57,9 +60,9 @@ def multiple(k):
     """k times the generator, affine."""
     point = None
     for i in range(255, -1, -1):
-        point = keys._double(point)
+        point = p256.double(point)
         if k >> i & 1:
-            point = keys._add(point, (keys._GX, keys._GY, 1))
+            point = p256.add(point, p256.G)
     return affine(point)
 
 
@@ -94,29 +97,11 @@ def test_a_sum_that_is_infinity_is_no_signature():
             assert keys.p256(x, y, digest(b"sample"), pair(r, s)) is False
 
 
-def test_a_number_that_is_nought_is_refused_by_itself():
-    """The point at x = 0 in place of the generator: its x is the r of nought."""
-    x, y = keys._GX, keys._GY
-    keys._GX, keys._GY = 0, root()
-    try:
-        assert keys.p256(X, Y, (1).to_bytes(32, "big"), pair(0, 1)) is False
-    finally:
-        keys._GX, keys._GY = x, y
-
-
 def root():
     """y of a point of the curve at x = 0."""
-    y = pow(keys._B, (P + 1) // 4, P)
-    assert y * y % P == keys._B
+    y = pow(p256.B, (P + 1) // 4, P)
+    assert y * y % P == p256.B
     return y
-
-
-def test_a_point_at_nought_is_doubled_as_any_other():
-    y = root()
-    m = -3 * pow(2 * y, P - 2, P) % P
-    twice = (m * m % P, (-m * m * m - y) % P)
-    point = (0, y, 1)
-    assert affine(keys._double(point)) == affine(keys._add(point, point)) == twice
 
 
 def affine(point):
@@ -125,53 +110,15 @@ def affine(point):
     return x * w * w % P, y * w * w * w % P
 
 
-def test_points_add_up():
-    g = (keys._GX, keys._GY, 1)
-    minus = (keys._GX, P - keys._GY, 1)
-    two = keys._double(g)
-    assert affine(keys._add(g, g)) == affine(two) and keys._add(g, minus) is None
-    assert keys._add(None, g) == g == keys._add(g, None) and keys._double(None) is None
-    three = keys._add(two, g)
-    assert affine(keys._add(g, two)) == affine(three) and affine(
-        keys._add(three, minus)
-    ) == affine(two)
-    assert affine(keys._double(two)) == affine(keys._add(three, g))
-    for x, y in (affine(two), affine(three)):
-        assert (y * y - x * x * x + 3 * x - keys._B) % P == 0
-
-
-def padded(size, text=b"x", before=b"\x00\x01", fill=b"\xff", info=keys._DIGEST_INFO):
-    head = before + fill * (size - 3 - len(info) - 32) + b"\x00" + info
-    return head + digest(text)
-
-
-def test_rsa_wants_the_whole_padding_and_a_number_below_the_modulus():
-    for size in (256, 384, 512):
-        n = (1 << (8 * size)) - 1
-        assert keys.rsa(n, 1, digest(b"x"), padded(size)) is True, size
-        assert keys.rsa(n, 1, digest(b"y"), padded(size)) is False
-        for wrong in (
-            padded(size, before=b"\x00\x02"), padded(size, before=b"\x01\x01"),
-            padded(size, fill=b"\xfe"),
-            padded(size, info=b"\x31" + keys._DIGEST_INFO[1:]), padded(size)[:-1],
-            padded(size) + b"\x00",
-            b"\x00" + padded(size), padded(size)[1:],
-        ):  # fmt: skip
-            assert keys.rsa(n, 1, digest(b"x"), wrong) is False
-    assert keys.rsa((1 << 2048) - 1, 1, digest(b"x"), padded(384)) is False
-    assert keys.rsa((1 << 3072) - 1, 1, digest(b"x"), padded(256)) is False
-    for size in (256, 384, 512):
-        # A modulus of a byte less or more has signatures of a byte less or more.
-        for n in ((1 << (8 * size - 8)) - 1, (1 << (8 * size)) + 1):
-            assert keys.rsa(n, 1, digest(b"x"), padded(size)) is False, size
-    for size in (128, 320, 1024):
-        assert keys.rsa((1 << (8 * size)) - 1, 1, digest(b"x"), padded(size)) is False, size
-    # The same number once more round the modulus is another signature.
-    n = (1 << 2047) + 1
-    number = int.from_bytes(padded(256), "big")
-    assert keys.rsa(n, 1, digest(b"x"), number.to_bytes(256, "big")) is True
-    assert keys.rsa(n, 1, digest(b"x"), (number + n).to_bytes(256, "big")) is False
-    assert keys.rsa(number, 1, digest(b"x"), padded(256)) is False
+def test_rsa_is_checked_with_the_whole_message():
+    line, signature = signed_images.RSA_KEY, unhexlify(signed_images.RSA_SIGNATURE)
+    _, n, e = keys._numbers(line)
+    data = bundle.parse(signed_images.signed(line, signed_images.RSA_SIGNATURE)).signed
+    right = hashlib.sha256(data).digest()
+    assert keys.rsa(n, e, right, signature) is True
+    assert keys.rsa(n, e, digest(b"x"), signature) is False
+    assert keys.rsa(n, e, right, signature[:-1]) is False
+    assert keys.rsa(n, e + 2, right, signature) is False
 
 
 def test_numbers_that_can_be_no_key_are_refused():

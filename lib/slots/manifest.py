@@ -14,3 +14,31 @@ package(
     ),
     base_path="..",
 )
+package(
+    "evse_base",
+    files=(
+        "__init__.py",
+        "clock.py",
+        "iso8601.py",
+        "log.py",
+        "redaction.py",
+    ),
+    base_path="..",
+)
+package(
+    "pki",
+    files=(
+        "__init__.py",
+        "certificate.py",
+        "chain.py",
+        "csr.py",
+        "der.py",
+        "hashdata.py",
+        "keypair.py",
+        "names.py",
+        "p256.py",
+        "rsa.py",
+        "signature.py",
+    ),
+    base_path="..",
+)
