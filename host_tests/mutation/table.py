@@ -117,6 +117,13 @@ ROWS = [
         " micropython:test_ws_connection",
     ),
     (
+        "pki",
+        "lib/pki/*",
+        "unit/test_pki_der unit/test_pki_certificate unit/test_pki_signatures unit/test_pki_chain"
+        " unit/test_signatures",
+        "packages/test_pki_cryptography micropython:test_pki_signatures",
+    ),
+    (
         "signatures",
         "lib/slots/*",
         "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
@@ -131,6 +138,7 @@ LEFT_OUT = (
     "lib/iec61851/manifest.py",
     "lib/store/manifest.py",
     "lib/slots/manifest.py",
+    "lib/pki/manifest.py",
     "lib/store/ramflash.py",
 )
 

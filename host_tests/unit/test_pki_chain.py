@@ -276,7 +276,7 @@ def test_a_chain_of_rsa():
 def test_it_pauses_and_what_costs_much_comes_last():
     pauses = Pauses()
     run(check([BELOW, SUB], [OTHER, ROOT], m.NOW, "client", pauses))
-    assert 140 < pauses.count < 160
+    assert 190 < pauses.count < 220
     for certificates, now, name in (
         ([BELOW, SUB], END + 1, None), ([BELOW, SUB], m.NOW, "CP2"), ([BELOW, ROOT], m.NOW, None),
     ):  # fmt: skip
@@ -285,13 +285,13 @@ def test_it_pauses_and_what_costs_much_comes_last():
             run(check(certificates, [ROOT], now, "client", pauses, name))
             raise AssertionError("it was believed")
         except ChainError:
-            assert pauses.count < 8
+            assert pauses.count < 30
     pauses = Pauses()
     try:
         run(check([LEAF], [OTHER] * 5, m.NOW, "client", pauses))
         raise AssertionError("it was believed")
     except ChainError:
-        assert 5 < pauses.count < 10
+        assert 30 < pauses.count < 60
 
 
 def test_a_purpose_that_is_none_is_a_mistake_of_the_program():

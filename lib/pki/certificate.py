@@ -1,6 +1,6 @@
 # X.509 certificates: from DER to numbers, texts and flags.
 # MIT license; part of microevse
-"""RFC 5280 section 4. `parse` judges only the form; chain.py judges whether to believe it."""
+"""RFC 5280 section 4. Only the form is judged here; chain.py judges whether to believe it."""
 
 from . import names
 from .der import (
@@ -66,9 +66,24 @@ class Certificate:
 def parse(der):
     """The Certificate in these bytes. DerError if they are none, or if it has a critical extension
     that is not known here (RFC 5280 4.2: it must not be used then)."""
-    if len(der) > SIZE_MAX:
-        raise DerError("a certificate of %d bytes" % len(der))
     made = Certificate(bytes(der))
+    for _ in _steps(made):
+        pass
+    return made
+
+
+async def read(der, pause):
+    """`parse`, in pieces of at most 30 ms on a chip, between which `pause()` is awaited."""
+    made = Certificate(bytes(der))
+    for _ in _steps(made):
+        await pause()
+    return made
+
+
+def _steps(made):
+    """Reads one part more at each step."""
+    if len(made.der) > SIZE_MAX:
+        raise DerError("a certificate of %d bytes" % len(made.der))
     outer = Reader(made.der)
     whole = outer.inside(SEQUENCE)
     outer.done()
@@ -92,6 +107,7 @@ def parse(der):
     made.algorithm = _algorithm(signed_with)
     made.issuer = tbs.whole(SEQUENCE)
     names.read(made.issuer, b"")
+    yield
     validity = tbs.inside(SEQUENCE)
     made.not_before = _time(validity)
     made.not_after = _time(validity)
@@ -99,16 +115,18 @@ def parse(der):
     made.subject = tbs.whole(SEQUENCE)
     made.common_name = names.read(made.subject, names.COMMON_NAME)
     made.organization = names.read(made.subject, names.ORGANIZATION)
+    yield
     _key(made, tbs.inside(SEQUENCE))
     for unique in (0x81, 0x82):  # issuerUniqueID, subjectUniqueID: read by nobody
         if version and tbs.tag() == unique:
             tbs.span(unique)
     if version == 2 and tbs.tag() == 0xA3:
         inner = tbs.inside(0xA3)
-        _extensions(made, inner.inside(SEQUENCE))
+        for _ in _extensions(made, inner.inside(SEQUENCE)):
+            yield
         inner.done()
     tbs.done()
-    return made
+    yield
 
 
 def _algorithm(der):
@@ -195,6 +213,7 @@ def _time(reader):
 
 
 def _extensions(made, reader):
+    """Reads one more at each step."""
     seen = []
     if reader.tag() is None:
         raise DerError("an empty list of extensions")
@@ -215,6 +234,7 @@ def _extensions(made, reader):
             value.done()
         elif critical:
             raise DerError("a critical extension that is not known")
+        yield
 
 
 def _extension(made, kind, value):

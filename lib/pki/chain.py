@@ -10,7 +10,7 @@ P-256 and 0.2 s with RSA of 2,048 bits on a chip, in pieces of at most 40 ms.
 import hashlib
 
 from . import names, nothing
-from .certificate import DIGITAL_SIGNATURE, KEY_CERT_SIGN, parse
+from .certificate import DIGITAL_SIGNATURE, KEY_CERT_SIGN, read
 from .der import DerError
 from .signature import good, strong
 
@@ -49,7 +49,7 @@ async def check(chain, roots, now, purpose, pause=None, name=None):
     for der in chain:
         await pause()
         try:
-            path.append(parse(der))
+            path.append(await read(der, pause))
         except DerError as exc:
             raise ChainError("malformed", "%s cannot be read: %s" % (_which(len(path)), exc))
     _in_order(path)
@@ -132,7 +132,7 @@ async def _anchored(path, roots, now, purpose, pause):
                 return  # it has been judged with the others
             break  # a root is no certificate of a device
         try:
-            root = parse(der)
+            root = await read(der, pause)
         except DerError:
             continue
         # Of two roots with one name, their key's names tell which is meant.

@@ -56,6 +56,7 @@ async def _times(k, pause):
     one = (G[0] * zz % P, G[1] * zz * z % P, z)
     two = double(one)
     table = (one, one, two, add(two, one))
+    await pause()
     total = one
     for i in range(254, -2, -2):
         total = double(double(total))
@@ -105,11 +106,13 @@ async def sign(secret, digest, pause=None):
     pause = pause or nothing
     z = int.from_bytes(digest, "big")
     for k in _nonces(secret, digest):
+        await pause()
         x, _ = await _times(k, pause)
         r = x % N
         # s = (z + r * secret) / k, above and below multiplied by a random number.
         blind = _random(N)
         w = await inverse(k * blind % N, N, pause)
+        await pause()
         s = (z * blind + r * blind % N * secret) % N * w % N
         if r and s:
             return r, s

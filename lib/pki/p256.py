@@ -19,7 +19,7 @@ G = (
     1,
 )
 # One piece: so many bits of `verify`, so many steps of `inverse`.
-_BITS = 4
+_BITS = 3
 _STEPS = 128
 
 
