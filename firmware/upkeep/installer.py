@@ -13,7 +13,7 @@ with one of them. Older versions are taken unless UpdateNewerOnly is set.
 
 from binascii import hexlify
 
-from evse_base import log
+from evse_base import log, release
 import slots
 from hal import appslot, board
 from slots import bundle
@@ -129,6 +129,9 @@ class Installer:
                 self._wrong = str(exc)
                 log.warn("update", "%s", exc)
                 return
+            finally:  # what checks signatures is of no use while the rest comes
+                release("slots.keys")
+                release("pki")
             self._open()
         if len(chunk):
             self._put(chunk)

@@ -25,6 +25,7 @@ from tools_paths import ROOT, micropythonpath
 CHIP_P256_MS = 2600
 CHIP_RSA_MS = 180
 PIECE_MS = 50
+TRIES = 3  # what else this computer does makes some of them worse
 CHILD = ROOT / "host_tests" / "support" / "pki_times.py"
 
 
@@ -58,12 +59,15 @@ def main(image="frozen"):
         ("chain of 3, P-256", "p256"),
         ("chain of 2, RSA-2048", "rsa"),
     ):
-        row = child(interpreter, path, name)
-        factors = {"p256": CHIP_P256_MS / row["p256"], "rsa": CHIP_RSA_MS / row["rsa"]}
-        factor = factors[kind]
-        if name.startswith("chain"):  # most of a chain's time beside RSA is the interpreter's
-            factor = max(factors.values())
-        longest = row["longest"] * factor / 1000
+        found = []
+        for _ in range(TRIES):
+            row = child(interpreter, path, name)
+            factors = {"p256": CHIP_P256_MS / row["p256"], "rsa": CHIP_RSA_MS / row["rsa"]}
+            factor = factors[kind]
+            if name.startswith("chain"):  # most of it beside RSA is the interpreter's time
+                factor = max(factors.values())
+            found.append((row["longest"] * factor / 1000, factor, row))
+        longest, factor, row = min(found, key=lambda one: one[0])
         print(
             "%-34s %7.2f s  %6.1f ms %7d %8d B   x %.0f"
             % (name, row["total"] * factor / 1000000, longest, row["pieces"], row["heap"], factor)

@@ -1,7 +1,8 @@
 # One operation of pki, timed piece by piece, on MicroPython; started by bench_pki.py.
 # MIT license; part of microevse
-"""usage: micropython pki_times.py NAME    prints one line of JSON: `total` and `longest` in us,
-`pieces`, `heap`: bytes at most while it runs, and what `units` gives, at the same time."""
+"""usage: micropython pki_times.py NAME [heap]    prints one line of JSON: `total` and `longest` in
+us, `pieces`, `heap`: bytes at most while it runs, and what `units` gives, at the same time. With
+`heap` that alone."""
 
 import gc
 import json
@@ -168,12 +169,14 @@ def clean():
     forget("pki")
 
 
-def main(name):
-    unit = units()
+def main(name, only=None):
+    unit = None if only else units()
     make = prepared(name)
     gc.collect()
     watch = Watch(gc.mem_alloc())
     drive(make(watch.weigh))
+    if only:
+        return {"heap": watch.heap}
     gc.collect()
     best = timed(make)
     again = units()
@@ -189,4 +192,4 @@ def drive(coroutine):
         return end.value
 
 
-print(json.dumps(main(sys.argv[1])))
+print(json.dumps(main(*sys.argv[1:])))

@@ -66,8 +66,10 @@ def test_the_extensions():
     assert made.dns == ("a.example", "b")
     assert made.addresses == (b"\x7f\x00\x00\x01", bytes(16))
     assert (made.subject_key_id, made.authority_key_id) == (b"own", b"its")
+    assert parse(cert(m.alt("!", "~"))).dns == ("!", "~")
     assert parse(cert(m.constraints(False))).ca is False
     assert parse(cert(m.constraints(True))).path_length is None
+    assert parse(cert(m.constraints(True, 200))).path_length == 200
     # Names of other kinds are not read; the authority may name its issuer and number as well.
     other = m.extension(17, element(0x30, element(0x86, b"urn:x"), element(0xA0, b"..")))
     assert parse(cert(other)).dns == ()
@@ -302,6 +304,7 @@ def test_the_common_name_as_a_person_reads_it():
 def test_what_would_deceive_a_reader_is_not_shown():
     for wrong in (
         b"a\x00b",
+        b"\x1f",
         b"a\nb",
         b"\x1b[2J",
         b"a\x7f",

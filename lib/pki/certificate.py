@@ -9,7 +9,6 @@ from .der import (
     OCTET_STRING,
     OID,
     SEQUENCE,
-    SIZE_MAX,
     DerError,
     Reader,
 )
@@ -82,8 +81,6 @@ async def read(der, pause):
 
 def _steps(made):
     """Reads one part more at each step."""
-    if len(made.der) > SIZE_MAX:
-        raise DerError("a certificate of %d bytes" % len(made.der))
     outer = Reader(made.der)
     whole = outer.inside(SEQUENCE)
     outer.done()

@@ -31,7 +31,7 @@ def read(name, wanted):
             one = several.inside(SEQUENCE)
             kind = one.oid()
             tag = one.tag()
-            value = one.content(0 if tag is None else tag)
+            value = one.content(tag)
             one.done()
             if len(value) > TEXT_MAX:
                 raise DerError("a name of %d bytes" % len(value))
