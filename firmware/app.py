@@ -19,6 +19,7 @@ from ocppj.central import Central
 from ocppj.messages import message_ids
 from ocppj.rpc import Rpc
 from evse_base import forget, release
+from station import security_log
 from station.authorization import Authorizer
 from station.settings import Settings
 from station.soft_pause import SoftPause
@@ -111,6 +112,7 @@ class Charger:
         )
         # With or without the profile: the page takes updates, and one on trial is watched.
         self.transfers = Transfers(station, self.config, may_stall, self._report)
+        security_log.services = self.transfers
         self.jobs = None
         if "FirmwareManagement" in self.features.profiles:
             from station.jobs import Jobs
@@ -121,6 +123,7 @@ class Charger:
         )
         self.transfers.line = central
         connection.on_failure = self.config.key.failed
+        rpc.on_event = security_log.note
         station.farewell = connection.goodbye
         self.soft_pause = SoftPause(settings, clock, evses, connection, link)
         resolver, secure = connection.resolver, self.config.secure
@@ -187,11 +190,15 @@ class Charger:
         # Certificates are checked by the chip's own clock.
         if step != 0:
             system.set_rtc(self.clock.now())
+        if step and abs(step) >= 60:  # less is a correction
+            security_log.note("clock_set", "by %d s" % step)
 
     def _on_setting(self, name, value):
         if name == "WakeUpDelay":
             for evse in self.evses:
                 evse.waker.after_ms = 1000 * value
+        if name in self.config.NAMES or name in "WebPassword SetupKey UpdateNewerOnly NtpServer":
+            security_log.note("security_changed", name)  # its value may be a secret
         if name in self.config.NAMES:
             asyncio.create_task(self._reconnect("%s changed" % name))
 
@@ -271,7 +278,7 @@ class Charger:
             await asyncio.sleep(1)
 
     async def _keep_ready(self):
-        await keep_ready(self.journal, self.may_stall, self.features.tidy)
+        await keep_ready(self.journal, self.clock, self.may_stall, self.features.tidy)
 
     async def _serve_page(self):
         while self.setup.open:
@@ -289,6 +296,9 @@ def build():
 async def run():
     """Build, start, and stay until the task is cancelled."""
     log.info("app", "microevse %s, last reset: %s", VERSION, system.last_reset())
+    security_log.note("started", VERSION)
+    if system.last_reset() != "PowerUp":
+        security_log.note("reset", system.last_reset())
     if blackbox.previous():
         log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()

@@ -32,6 +32,10 @@ def start():
         words = system.kept_words()
         _previous = words.split("\n") if words else []
         _write_file("%s, %d in a row\n%s\n" % (cause, system.boot_loops(), words))
+        if "MemoryError" in words:
+            from station import security_log  # here, not at the top: rarely needed
+
+            security_log.note("memory_exhausted", reason(_previous))
     elif cause == "PowerUp":
         system.keep_words(b"")  # after a power cut this memory holds random bytes
     log.use_watcher(_on_line)

@@ -71,6 +71,9 @@ class View:
     async def restart(self):
         return restart()
 
+    async def security_lines(self):
+        return ["# the security log cannot be read in safe mode"]
+
     def log_lines(self):
         return [log.redact(line) for line in self._lines + ["-- safe mode --"] + log.tail()]
 

@@ -17,6 +17,7 @@ from evse_base import log, release
 import slots
 from hal import appslot, board
 from slots import bundle
+from station import security_log
 from version import VERSION
 
 CENTRAL = "the central system"
@@ -128,6 +129,8 @@ class Installer:
             except ValueError as exc:
                 self._wrong = str(exc)
                 log.warn("update", "%s", exc)
+                if "signature" in self._wrong or "signed" in self._wrong:
+                    security_log.note("firmware_signature", self._wrong)
                 return
             finally:  # what checks signatures is of no use while the rest comes
                 release("slots.keys")

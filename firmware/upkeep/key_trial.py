@@ -35,8 +35,13 @@ class KeyTrial:
         self._tried = True
         return unhexlify(before) if self._old else self._settings.basic_auth_key()
 
-    def failed(self, status):
-        """An attempt ended with this HTTP status, 0 if there was none."""
+    def failed(self, status, event="", reason=""):
+        """An attempt ended with this HTTP status, 0 if there was none. event, reason: for the
+        security log, see ocppj.failure.event."""
+        if event:
+            from station import security_log  # here, not at the top: rarely needed
+
+            security_log.note(event, reason)
         if status not in _REFUSED:
             return
         # If the old key is refused as well, the central system is wrong, or both keys are.

@@ -44,6 +44,7 @@ class Transfers:
         self.allowed = allowed
         self.report = report
         self._seen = []  # issuers that the server of this try names
+        self._moving = False
         self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
@@ -108,6 +109,9 @@ class Transfers:
 
     async def _do(self, transfer, work, aside):
         again = False
+        while self._moving:  # one at a time: a log and an update may be wanted at once
+            await asyncio.sleep(1)
+        self._moving = True
         try:
             if aside:
                 await asyncio.sleep(_TOLD_S)
@@ -134,6 +138,7 @@ class Transfers:
             # A class of our own: that one goes with its module.
             raise TransferFailed(str(exc)) from None
         finally:
+            self._moving = False
             if aside:
                 self.line.come_back()
             forget("transfer")

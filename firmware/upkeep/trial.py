@@ -15,6 +15,8 @@ import asyncio
 
 from evse_base import log
 from hal import appslot, system
+from station import security_log
+from version import VERSION
 
 # So long the central system is waited for.
 CSMS_S = 900
@@ -57,6 +59,7 @@ class Trial:
             if self.healthy(now):
                 appslot.confirm()
                 log.info("update", "%s is confirmed", appslot.running())
+                security_log.note("firmware_updated", VERSION)
                 break
             if now >= GIVE_UP_S and self._vacant():
                 log.error("update", "not healthy after %d s: the other version is taken", now)

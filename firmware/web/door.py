@@ -127,6 +127,9 @@ class Door:
         if port.IN_PLACE:
             self.drop()
         log.error("web", "no memory for the page: %s", exc)
+        from station import security_log  # here, not at the top: rarely needed
+
+        security_log.note("memory_exhausted", "no memory for the page")
 
     async def _ready(self):
         """The page; None if there is no memory for it, or the door is closed meanwhile."""

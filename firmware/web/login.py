@@ -9,6 +9,7 @@ from binascii import a2b_base64, hexlify
 
 from evse_base import log
 import evse_base as port
+from station import security_log
 
 USER = "admin"
 MIN_PASSWORD = 8
@@ -172,6 +173,8 @@ def from_settings(settings, clock):
 
     def on_attempt(accepted, address):
         log.info("web", "login %s from %s", "accepted" if accepted else "refused", address)
+        if not accepted:
+            security_log.note("login_failed", "page, from %s" % address)
 
     login = Login(
         lambda password: same(password, settings.text("WebPassword")),

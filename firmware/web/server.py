@@ -4,7 +4,7 @@
 
 `view` has the numbers and the commands of the application: `snapshot() -> dict` (a new one),
 `async start(id_tag or None) -> text`, `async stop()`, `async restart()`, `async reset_faults()`,
-`log_lines()`, and `services`, which an update needs (web.update).
+`log_lines()`, `async security_lines()`, and `services`, which an update needs (web.update).
 Whatever changes something needs a credential, and a request that a page of another
 site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython
 microdot runs others in threads.
@@ -160,5 +160,13 @@ def make_app(view, login, hosts=(), static=None):
         if refused:
             return refused
         return answers.lines(view.log_lines()), 200, {"Content-Type": "text/plain"}
+
+    @app.get("/api/v1/security_log")
+    async def security_log(req):
+        refused = authorized(req)
+        if refused:
+            return refused
+        lines = await view.security_lines()
+        return answers.lines(lines), 200, {"Content-Type": "text/plain"}
 
     return app

@@ -4,7 +4,7 @@
 
 import gc
 
-from evse_base import log
+from evse_base import before_import, log, release
 from version import VERSION
 from wiring.fitted import lacks
 
@@ -107,6 +107,15 @@ class View:
         """End every session in good order, then start again; text for a person."""
         await self._station.reset("soft")
         return "Starting again."
+
+    async def security_lines(self):
+        """The lines of the security log, each read when it is sent."""
+        await before_import()
+        from station import security_book
+
+        release("station.security_book")
+        await before_import()
+        return security_book.lines(self._station.clock)
 
     def log_lines(self):
         """The lines of the log, each made when it is sent: all at once are much memory."""

@@ -50,8 +50,8 @@ class Features:
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]
         settings.provide("SupportedFeatureProfiles", lambda: ",".join(self.profiles))
-        files = _FILE_PROTOCOLS if "FirmwareManagement" in self.profiles else ""
-        settings.provide("SupportedFileTransferProtocols", files)
+        # Of every charger, as its security log can be sent.
+        settings.provide("SupportedFileTransferProtocols", _FILE_PROTOCOLS)
         if "Reservation" not in self.profiles:
             settings.provide("ReserveConnectorZeroSupported", "false")
 

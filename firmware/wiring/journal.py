@@ -7,7 +7,8 @@ import asyncio
 from evse_base import log
 from hal import system
 from hal.partition import Flash
-from evse_base import const, urandom
+from evse_base import before_import, const, release, urandom
+from station import security_log
 from store import kinds
 from store.journal import Journal
 from store.norlog import NorLog
@@ -31,6 +32,7 @@ def open_journal(clock, connectors):
     something else, returns (journal in RAM, the reason in a few words): with this one the page and
     the connection work, but no car may be charged. The content of the flash is not touched.
     """
+    security_log.device = Flash
     problem = None
     try:
         journal = Journal(NorLog(Flash(_PARTITION)), clock, connectors)
@@ -84,8 +86,9 @@ def make_room(journal, erases):
         return 0
 
 
-async def keep_ready(journal, may_stall, tidy):
-    """Erase ahead of need for ever, only while `may_stall()`, one block at a time.
+async def keep_ready(journal, clock, may_stall, tidy):
+    """Write security events for ever, and erase ahead of need, only while `may_stall()`, one block
+    at a time.
 
     tidy(journal): forgets records that are not needed any more.
     """
@@ -94,4 +97,11 @@ async def keep_ready(journal, may_stall, tidy):
         if may_stall():
             tidy(journal)
             more = make_room(journal, 1)
+        if security_log.due() or security_log.untidy and may_stall():
+            await before_import()
+            from station import security_book
+
+            release("station.security_book")
+            more = await security_book.keep(clock, may_stall) or more
+            del security_book  # this task never ends
         await asyncio.sleep(_PREPARE_NEXT_S if more else _PREPARE_S)

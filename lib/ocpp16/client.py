@@ -1,14 +1,17 @@
 # The adapter of OCPP 1.6: the station on one side, a 1.6 central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, file notifications, heartbeat. Only Authorize is sent from elsewhere.
+transaction events, status, file notifications, security events and news of logs (this object is
+that part), heartbeat. Only Authorize is sent from elsewhere.
 """
 
 import asyncio
 
+import evse_base as port
 from evse_base import log
 from ocppj.messages import CallError, Disconnected
 from ocppj.schema import Schema
+from station import security_log
 
 from . import names, on_demand, schemas
 from .boot import Boot
@@ -103,6 +106,9 @@ class Ocpp16:
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
+        security_log.on_news = wake
+        self.refusals = 0  # of the security event that is next; None: they are not known there
+        self.tell_ms = 0  # uptime from which it may be told
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
@@ -115,7 +121,7 @@ class Ocpp16:
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
-        self.station.authorizer.remote = None
+        self.station.authorizer.remote = security_log.on_news = None
         self.station.delivery.detach(self.transactions)
         for listeners, fn in (
             (self.station.listeners, self._on_station_event),
@@ -132,8 +138,24 @@ class Ocpp16:
         if not self.boot.accepted:
             return (self.boot,)
         if self.firmware:
-            return (self.station.delivery, self.status, self.firmware, self.boot)
-        return (self.station.delivery, self.status, self.boot)
+            return (self.station.delivery, self.status, self.firmware, self, self.boot)
+        return (self.station.delivery, self.status, self, self.boot)
+
+    def due_in_ms(self):
+        """Milliseconds until something of the security log may be told; None: there is nothing."""
+        if security_log.upload and security_log.upload.news:
+            return 0
+        if security_log.untold is None or self.refusals is None:
+            return None
+        return max(0, self.tell_ms - self.clock.uptime_ms())
+
+    async def step(self):
+        """Tell it; raises what Rpc.call raises."""
+        await port.before_import()
+        from . import security_events
+
+        port.release("ocpp16.security_events")
+        await security_events.tell(self)
 
     def _on_station_event(self, kind, connector, data):
         if kind in ("status", "fault") and self.boot.accepted:

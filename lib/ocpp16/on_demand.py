@@ -34,6 +34,7 @@ GetLocalListVersion local_list.get_local_list_version
 SendLocalList local_list.send_local_list
 ReserveNow reservation.reserve_now
 CancelReservation reservation.cancel_reservation
+GetLog logs.get_log
 """
 
 

@@ -67,7 +67,7 @@ class Connection:
         self._dialer = dial.Dialer(config, open_stream, self.resolver, self._offered)
         self._backoff = Backoff(rand)
         self._rpc = None
-        self.on_failure = None  # plain fn(HTTP status, or 0) after each attempt that failed
+        self.on_failure = None  # plain fn(HTTP status or 0, failure.event, reason) after a failure
         self._ws = None
         self._connect_now = asyncio.Event()  # set: no wait before the next attempt
         self._ended = asyncio.Event()
@@ -150,7 +150,8 @@ class Connection:
                 # Without even an HTTP status the address may be an old one.
                 self._dialer.answered(self.last_status)
                 if self.on_failure:
-                    self.on_failure(self.last_status)
+                    event = failure.event(self.last_status, reason)
+                    self.on_failure(self.last_status, event, reason)
             self.last_error = reason
             log.warn("net", "%s", reason)
             # The heap of the failed attempt, above all TLS buffers, must be free for the next one.

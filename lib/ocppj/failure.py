@@ -6,10 +6,27 @@ was read), because its class is unloaded with its module."""
 import asyncio
 import errno
 
-from evse_base import print_exception
+from evse_base import const, print_exception
 
 from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
 from .resolver import UnknownHost
+
+_REFUSED = const((401, 403))
+# What a failure is to a security log, by the sentences of tls.explain. A refused handshake is
+# about our certificate, where we have one. Others say nothing about who is there.
+_EVENTS = const("""
+the server's certificate is not from the given CA=central_certificate
+the server's certificate is for another name=central_certificate
+the server's certificate has expired=central_certificate
+the server's certificate is not valid yet: is the clock right?=central_certificate
+the server's certificate cannot be verified=central_certificate
+the server does not speak TLS on this port=central_not_known
+the server wants another TLS version=tls_version
+the server offers no cipher we have=tls_cipher
+the server refused the TLS handshake=refused_by_central
+not enough memory for TLS=memory_exhausted
+not enough memory to connect=memory_exhausted
+""")
 
 
 def heard(exc):
@@ -24,6 +41,18 @@ def heard(exc):
         answers = (errno.ECONNREFUSED, errno.ECONNRESET)
         return code in answers or isinstance(code, int) and code < -0x1000
     return True
+
+
+def event(status, reason):
+    """The kind of event for a security log, "" for none. status: of HTTP, 0 if there was none;
+    reason: what `words` has said."""
+    if status in _REFUSED:
+        return "refused_by_central"
+    at = _EVENTS.find("\n" + reason + "=")
+    if at < 0:
+        return ""
+    at += len(reason) + 2
+    return _EVENTS[at : _EVENTS.find("\n", at)]
 
 
 def longest_wait_ms(exc):

@@ -55,10 +55,8 @@ class Rpc:
         self._worker = None
         self._memo = messages.Memo()
         self.on_timeout = None  # plain function, called for every CALL of ours that timed out
-        self.unknown_ids = 0
-        self.malformed = 0
-        self.repeated = 0
-        self.timeouts = 0
+        self.on_event = None  # plain fn(kind, text) of what matters for security
+        self.unknown_ids = self.malformed = self.repeated = self.timeouts = 0
 
     @property
     def in_flight(self):
@@ -168,6 +166,8 @@ class Rpc:
     def _bad(self, call_id, text, exc=None, code=None):
         self.malformed += 1
         log.warn("ocpp", "%s%s", text, " (%s)" % exc if exc else "")
+        if self.on_event:
+            self.on_event("bad_message", text)
         if call_id is not None:
             self._refuse(call_id, code or self.schema.code("!frame"), text)
 

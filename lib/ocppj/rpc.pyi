@@ -9,6 +9,7 @@ class Rpc:
     handlers: Any
     schema: Any
     on_timeout: Callable[..., Any] | None
+    on_event: Callable[..., Any] | None
     unknown_ids: int
     malformed: int
     repeated: int

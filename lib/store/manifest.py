@@ -16,6 +16,7 @@ package(
         "norlog.py",
         "ramflash.py",
         "records.py",
+        "seclog.py",
         "sectors.py",
         "space.py",
         "state.py",

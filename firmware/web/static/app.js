@@ -305,15 +305,16 @@ $('reset').addEventListener('click', () => {
   if (!busy) command('reset_faults');
 });
 
-async function showLog() {
-  const answer = await request('GET', 'log');
-  if (answer.status === 401) return askPassword(showLog);
+async function showLog(path) {
+  const answer = await request('GET', path);
+  if (answer.status === 401) return askPassword(() => showLog(path));
   const pre = $('log-text');
   pre.textContent = answer.ok ? answer.data || 'The log is empty.' : answer.data.message;
   pre.hidden = false;
   pre.scrollTop = pre.scrollHeight;
 }
-$('log').addEventListener('click', showLog);
+$('log').addEventListener('click', () => showLog('log'));
+$('security-log').addEventListener('click', () => showLog('security_log'));
 
 async function install(file) {
   $('update').disabled = true;

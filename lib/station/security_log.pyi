@@ -1,0 +1,18 @@
+# Types of security_log.py; names and parameters by `make stubs`.
+from collections.abc import Callable
+from typing import Any
+
+waiting: list[Any]
+device: Any
+services: Any
+untold: int
+upload: Any
+on_news: Callable[..., Any] | None
+untidy: bool
+
+def note(kind: int, info: str = ...) -> None: ...
+def due() -> Any: ...
+
+seclog: Any
+log_upload: Any
+security_book: Any
