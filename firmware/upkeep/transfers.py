@@ -56,6 +56,7 @@ class Transfers:
 
     async def fetch(self, location, sink, stop=None):
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
+        await self._turn()
         import transfer
 
         stop, aside = self._aside(location, stop)
@@ -67,6 +68,7 @@ class Transfers:
 
     async def send(self, location, source, size, name, stop=None):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
+        await self._turn()
         import transfer
 
         where = transfer.join(location, name)
@@ -76,6 +78,12 @@ class Transfers:
             return transfer.send(where, source, size, name, self._context, self._gate, stop)
 
         await self._do(transfer, work, aside)
+
+    async def _turn(self):
+        """One at a time: a log and an update may be wanted at once. Before the import, as the one
+        that ends drops the code."""
+        while self._moving:
+            await asyncio.sleep(1)
 
     def _aside(self, location, stop):
         """(stop, aside): aside is True if the connection to the central system has to be closed
@@ -109,8 +117,6 @@ class Transfers:
 
     async def _do(self, transfer, work, aside):
         again = False
-        while self._moving:  # one at a time: a log and an update may be wanted at once
-            await asyncio.sleep(1)
         self._moving = True
         try:
             if aside:

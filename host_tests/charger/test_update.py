@@ -66,6 +66,9 @@ async def test_an_update_by_the_central_system_runs_and_is_told_when_it_is_confi
     await statuses(b, FIRMWARE, "Installing", "Installed")
     assert b.unix() - began < 30, "testers wait a minute from the start, and no longer"
     assert b.logged("app_a is confirmed")
+    events = lambda: b.calls("SecurityEventNotification", type="FirmwareUpdated")  # noqa: E731
+    await b.until(events, 40)
+    assert events()[0]["techInfo"] == NEW
     assert await b.configuration("MeterValueSampleInterval") == {"MeterValueSampleInterval": "7"}
     await b.do("power_cut", seconds=3)
     boot = await b.start_of_day(within=90)

@@ -151,6 +151,7 @@ PROTECTED = (
     ("POST", "/api/v1/cmd/stop"),
     ("POST", "/api/v1/cmd/reset_faults"),
     ("GET", "/api/v1/log"),
+    ("GET", "/api/v1/security_log"),
 )
 
 
@@ -219,6 +220,9 @@ def test_log_is_text_for_those_who_may_see_it(server):
     assert answer.headers["content-type"].startswith("text/plain")
     lines = answer.body.decode().splitlines()
     assert len(lines) == 41 and lines[39:] == ["39.000 I ocpp: line 39", "-- end --"]
+    answer = server.get("/api/v1/security_log", Cookie=server.login())
+    assert answer.headers["content-type"].startswith("text/plain")
+    assert answer.body == b"1\tstarted\n# end\n-- end --\n"
 
 
 def test_sixth_guess_has_to_wait_by_form_and_by_basic(server):

@@ -1,8 +1,8 @@
 # The security log with the power cut at flash operations.
 # MIT license; part of microevse
-"""`history(stride)`: a life in which both rings go round, cut at every `stride`-th operation in
-three ways: not begun, torn in the middle, done and never answered. After each the log is opened and
-compared with what it had promised, and goes on. Runs on both interpreters.
+"""`history(stride)`: a life in which both rings go round, cut at every `stride`-th operation, in
+three ways: not begun, torn in the middle, done and never answered. After each the log is opened
+and compared with what it had promised, and goes on. Runs on both interpreters.
 """
 
 from store.ramflash import RamFlash

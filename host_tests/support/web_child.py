@@ -113,6 +113,9 @@ class View:
         self._state = dict(BASE)
         return "Reset."
 
+    async def security_lines(self):
+        return ["1\tstarted", "# end"]
+
     def log_lines(self):
         return ["%d.000 I ocpp: line %d" % (i, i) for i in range(40)]
 

@@ -9,6 +9,7 @@ from helpers import raises
 from signed_images import IMAGE, P256_KEY, P256_SIGNATURE, RSA_KEY, RSA_SIGNATURE, signed
 from slot_bench import Chip, image, pack
 from slots import BLOCK, HEADER, bundle, keys
+from station import security_log
 
 OTHER_KEY = (
     "p256 d861d0d66d1fa8b469bf296364578efe78428b7d636bace5921b5065c63ca4a0 fab4ce1b17a715a6d7"
@@ -155,6 +156,7 @@ def test_what_is_refused_by_its_header_costs_no_flash():
 
 def test_with_a_key_only_what_it_has_signed_is_taken():
     for line, signature in ((RSA_KEY, RSA_SIGNATURE), (P256_KEY, P256_SIGNATURE)):
+        security_log.waiting[:] = []
         good = signed(line, signature)
         with Chip() as chip:
             with KeyFile("# release keys", OTHER_KEY, line):
@@ -169,6 +171,9 @@ def test_with_a_key_only_what_it_has_signed_is_taken():
                 )
                 assert "signature is wrong" in refused(chip, forged)
                 assert chip.ops == 0
+                assert [entry[0] for entry in security_log.waiting] == 2 * ["firmware_signature"]
+                assert sum([entry[3] for entry in security_log.waiting]) == 5
+                security_log.waiting[:] = []
                 assert chip.feed(good).finish() is True
             with KeyFile(OTHER_KEY):
                 assert "does not know" in refused(chip, good)

@@ -58,12 +58,14 @@ def due():
     """True if something may be written now. Forgets what has not been repeated for its time."""
     now = port.ticks_ms()
     found = False
-    for entry in waiting[:]:
-        if port.ticks_diff(now, entry[4]) >= 0:
-            if entry[3]:
+    i = len(waiting)
+    while i:  # from the end: without a copy, as this is asked all the time
+        i -= 1
+        if port.ticks_diff(now, waiting[i][4]) >= 0:
+            if waiting[i][3]:
                 found = True
             else:
-                waiting.remove(entry)
+                del waiting[i]
     return found
 
 
