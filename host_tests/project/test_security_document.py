@@ -40,6 +40,8 @@ def noted():
     """{kind: names of the files that note it}."""
     found = {}
     for path in sources():
+        if path.name == "security_log.py":
+            continue  # its example is none
         text = path.read_text(encoding="utf-8")
         for kind in re.findall(r'(?:\bnote|on_event)\(\s*"(\w+)"', text):
             found.setdefault(kind, set()).add(path.name)
