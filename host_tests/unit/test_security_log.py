@@ -91,6 +91,18 @@ def test_its_time_is_that_of_the_moment_in_which_it_was_noted():
         assert s.rows()[0][:4] == ["1", "2027-01-01T12:00:05Z", "1", "5"]
 
 
+def test_what_repeats_is_dated_by_the_first_of_those_that_are_counted_together():
+    with Scene() as s:
+        security_log.note("bad_message", "x")
+        s.keep()
+        s.pass_s(30)
+        security_log.note("bad_message", "x")
+        s.pass_s(20)
+        security_log.note("bad_message", "x")
+        s.pass_s(60)
+        assert [(row[3], row[6]) for row in s.rows()] == [("0", "1"), ("30", "2")]
+
+
 def test_a_clock_that_is_set_later_dates_what_was_before_in_this_start():
     with Scene() as s:
         security_log.note("started", "1.0")
