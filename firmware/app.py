@@ -46,6 +46,8 @@ HEALTHY_S = 120
 class Charger:
     """All parts of one charger. `board`: dict of the profile; `provision`: config.json."""
 
+    tick = None  # until it runs no contactor can close
+
     def __init__(self, board, provision):
         self.clock = clock = Clock()
         log.use_clock(clock)
@@ -56,12 +58,16 @@ class Charger:
         profiles = board["connectors"]
         self.journal, self.journal_problem = open_journal(clock, len(profiles))
         clock.on_set(self._clock_set)
-        self.settings = settings = Settings(self.journal)
+        self.settings = settings = Settings(self.journal, self._vault)
         settings.provide("NumberOfConnectors", str(len(profiles)))
         # The phases of the board, until an installer sets those of the house.
         settings.factory({"Phases": str(max(c["phases"] for c in profiles))})
         layer_values(settings.factory, provision.get("settings", {}))
         layer_values(settings.overlay, provision.get("start", {}))
+        from wiring import vault
+
+        vault.secure(settings)
+        forget("wiring.vault")
         self.features = Features(settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
@@ -146,6 +152,15 @@ class Charger:
         """True while a stall of the interpreter is harmless: every contactor is open, or a
         guard opens them without us."""
         return self.guarded or self.tick.relaxed and not [e for e in self.evses if e.closed]
+
+    def _vault(self):
+        """The region for secrets (store.vault.Vault), made for a use; None without one."""
+        from wiring import vault
+
+        try:
+            return vault.opened(self.may_stall if self.tick else lambda: True)
+        finally:
+            release("wiring.vault")
 
     def _adapter(self, protocol):
         """The adapter of a sub-protocol that the central system has picked."""

@@ -164,9 +164,15 @@ def _journal(clock):
     return journal.look_up(clock)
 
 
+def _vault():
+    from wiring import vault
+
+    return vault.opened(lambda: True)
+
+
 def _settings(clock):
     """The charger's settings; without a readable journal those of config.json alone."""
-    settings = Settings(_load("journal", lambda: _journal(clock), None))
+    settings = Settings(_load("journal", lambda: _journal(clock), None), _vault)
     provision = _load("config.json", provisioning, {})
     layer_values(settings.factory, provision.get("settings", {}))
     layer_values(settings.overlay, provision.get("start", {}))

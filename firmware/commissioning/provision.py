@@ -49,13 +49,27 @@ def apply(values):
             # Before the network is stored: a power cut then leaves no charger that is set up and
             # has no label; and one that was shown to a visitor of the phone's page is not taken.
             secret_of(settings)
+        secret = []
+        if settings.secured:
+            # Not into the file: they have a region of their own.
+            secret = [name for name in values if settings.is_secret(name)]
+            for name in secret:
+                if settings.set(name, values[name], True) not in ("accepted", "reboot"):
+                    errors[name] = settings.reason
+        if errors:
+            return {"errors": errors, "label": None}
         config = provisioning(PATH)
-        config.setdefault("settings", {}).update(values)
+        kept_values = config.setdefault("settings", {})
+        for name in values:
+            if name in secret:
+                kept_values.pop(name, None)
+            else:
+                kept_values[name] = values[name]
         # Renamed when complete: a power cut leaves the old file or the new one.
         with open(PATH + ".new", "w") as f:
             json.dump(config, f)
         os.rename(PATH + ".new", PATH)
-        layer_values(settings.factory, values)
+        layer_values(settings.factory, kept_values)
         # A setting made since the file was written counts more than the file.
         for name in values:
             if kept and settings.text(name) != values[name]:
@@ -67,6 +81,12 @@ def apply(values):
     return {"errors": errors, "label": label}
 
 
+def _vault():
+    from wiring import vault
+
+    return vault.opened(lambda: True)
+
+
 def _settings():
     """(Settings of this charger, whether they have a journal)."""
     journal = None
@@ -75,6 +95,6 @@ def _settings():
         journal = Journal(NorLog(Flash("journal")), Clock(), count)
     except (ForeignContent, OSError) as exc:
         print("no journal:", exc)
-    settings = Settings(journal)
+    settings = Settings(journal, _vault)
     layer_values(settings.factory, provisioning(PATH).get("settings", {}))
     return settings, journal is not None

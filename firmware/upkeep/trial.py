@@ -51,6 +51,15 @@ class Trial:
         wanted = settings.text("CentralSystemURI")
         return not wanted or self._central.accepted or now >= CSMS_S
 
+    async def _secure(self):
+        """Move what is secret into its region: the version before, which looks for it elsewhere,
+        does not start any more."""
+        while not self._vacant():
+            await asyncio.sleep(1)
+        from upkeep import secure
+
+        secure.move(self._station.settings)
+
     async def run(self):
         """Until the version is confirmed, or another one is to start."""
         log.info("update", "%s is on trial", appslot.running())
@@ -60,6 +69,7 @@ class Trial:
                 appslot.confirm()
                 log.info("update", "%s is confirmed", appslot.running())
                 security_log.note("firmware_updated", VERSION)
+                await self._secure()
                 break
             if now >= GIVE_UP_S and self._vacant():
                 log.error("update", "not healthy after %d s: the other version is taken", now)

@@ -46,8 +46,8 @@ WAYS = 5
 class CutFlash(RamFlash):
     """RAM flash that can lose power in an operation, or be watched before each."""
 
-    def __init__(self, image=None):
-        RamFlash.__init__(self, BLOCKS, BLOCK_SIZE, image)
+    def __init__(self, image=None, blocks=BLOCKS, block_size=BLOCK_SIZE):
+        RamFlash.__init__(self, blocks, block_size, image)
         self.watch = None
         self.left = -1  # operations until the cut; never if negative
         self.way = 0
@@ -90,20 +90,21 @@ class CutFlash(RamFlash):
         RamFlash.program(self, addr, part)
 
     def tear_erase(self, block, way, rng):
-        start = block * BLOCK_SIZE
+        size = self.block_size
+        start = block * size
         image = self.image
         if way == NOT_BEGUN:
             return
         if way == TORN_BYTES:  # the beginning is erased, the end is not
-            at = rng.below(BLOCK_SIZE)
+            at = rng.below(size)
             image[start : start + at] = b"\xff" * at
         elif way == TORN_BITS:  # the end is erased, the beginning is not
-            at = rng.below(BLOCK_SIZE)
-            image[start + at : start + BLOCK_SIZE] = b"\xff" * (BLOCK_SIZE - at)
+            at = rng.below(size)
+            image[start + at : start + size] = b"\xff" * (size - at)
         elif way == TORN_ALL_OVER:
             # Cells differ: from a few that are back to one to nearly all.
             one_in = (1, 4, 16, 48)[rng.below(4)]
-            for i in range(start, start + BLOCK_SIZE):
+            for i in range(start, start + size):
                 if rng.below(one_in) == 0:
                     image[i] = 0xFF if rng.below(4) else image[i] | rng.below(256)
         else:

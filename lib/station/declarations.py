@@ -102,3 +102,18 @@ WifiCountry||s|-l!|2||
 Hostname||s|-l!|32||
 StaticAddress||a|-l!|64||
 """
+
+
+def line(name):
+    """Declaration line of a setting, "" if there is none."""
+    if not name or "|" in name or "\n" in name:
+        return ""
+    start = BLOB.find("\n" + name + "|") + 1
+    return BLOB[start : BLOB.index("\n", start)] if start else ""
+
+
+def fields(name):
+    found = line(name)
+    if not found:
+        raise KeyError(name)
+    return found.split("|")

@@ -11,10 +11,8 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
-from .declarations import BLOB
-from evse_base import const
-
-_ROTATIONS = const(("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR"))
+from .declarations import BLOB, fields, line
+from evse_base import const, release
 
 # Basic authentication wants keys of at least 16 characters; 20 bytes is the most that the
 # write-only key may have (security whitepaper, 7.2).
@@ -26,10 +24,16 @@ _PASSWORDS = const(("AuthorizationKey", "BasicAuthPassword"))
 
 
 class Settings:
-    """journal: see store.journal; None keeps values in RAM only (tests, set-up)."""
+    """journal: see store.journal; None keeps values in RAM only (tests, set-up).
 
-    def __init__(self, journal):
-        self._journal = journal
+    vault: callable, gives the store.vault.Vault for what is secret; see secret_settings.py.
+    """
+
+    secured = False  # what is secret is in the vault: nothing of it goes into the journal any more
+
+    def __init__(self, journal, vault=None):
+        self.journal = journal
+        self.vault = vault
         self._provided = {}
         self._overlay = {}
         self._stored, self._factory = {}, {}
@@ -39,11 +43,15 @@ class Settings:
 
         def load(payload):
             # A key of another firmware, or a value out of today's limits, is left alone.
-            if _line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
+            if line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
                 self._stored[payload[0]] = payload[1]
 
         if journal is not None:
             journal.each(kinds.SETTING, load)
+        if vault:
+            from . import secret_settings
+
+            secret_settings.load(self, self._stored)
 
     # -- reading -------------------------------------------------------------------------
 
@@ -53,18 +61,18 @@ class Settings:
             if name in layer:
                 value = layer[name]
                 return value() if callable(value) else value
-        fields = _fields(name)
-        if fields[2] == "p":
+        declared = fields(name)
+        if declared[2] == "p":
             count = self.get("NumberOfConnectors")
             return ",".join(["%d.Unknown" % number for number in range(count + 1)])
-        if fields[2] == "m":
+        if declared[2] == "m":
             # The default leaves out what no fitted meter measures.
-            return ",".join([w for w in fields[5].split(",") if w in self.measurands])
-        return fields[5]
+            return ",".join([w for w in declared[5].split(",") if w in self.measurands])
+        return declared[5]
 
     def get(self, name):
         """Value as bool, int, list of words or text. KeyError if there is no such setting."""
-        kind = _fields(name)[2]
+        kind = fields(name)[2]
         value = self.text(name)
         if kind == "i":
             return int(value)
@@ -76,7 +84,7 @@ class Settings:
 
     def access(self, name):
         """For the central system: "r", "rw", "w", or "" if it does not see this setting."""
-        access = _fields(name)[3]
+        access = fields(name)[3]
         if access[0] == "-":
             return ""
         if name in self._provided:
@@ -85,12 +93,17 @@ class Settings:
 
     def owner_access(self, name):
         """For the owner (page, provisioning): "r", "rw" or "w"."""
-        access = _fields(name)[3]
+        access = fields(name)[3]
         if name in self._provided:
             return "r"
-        if "w" in access and "rw" not in access:
+        if self.is_secret(name):
             return "w"
         return "rw" if "rw" in access or "l" in access else "r"
+
+    def is_secret(self, name):
+        """True for a setting that is never shown to anybody."""
+        access = fields(name)[3]
+        return "w" in access and "rw" not in access
 
     def declared(self):
         """Iterate the names of all settings."""
@@ -102,7 +115,7 @@ class Settings:
     def keys16(self):
         """Iterate the names that the central system may see or set, in a fixed order."""
         for name in self.declared():
-            if _fields(name)[3][0] != "-":
+            if fields(name)[3][0] != "-":
                 yield name
 
     def find16(self, name):
@@ -118,10 +131,10 @@ class Settings:
 
     def variable(self, name):
         """ "Component.Variable[instance]" of a setting, "" if it has none in 2.x."""
-        return _fields(name)[1]
+        return fields(name)[1]
 
     def unit(self, name):
-        return _fields(name)[6]
+        return fields(name)[6]
 
     def basic_auth_key(self):
         """Password for Basic authentication as bytes, None if there is none."""
@@ -141,7 +154,7 @@ class Settings:
         is accepted.
         """
         self.reason = ""
-        if not _line(name) or not (local or self.access(name)):
+        if not line(name) or not (local or self.access(name)):
             self.reason = "%s: there is no such setting" % name
             return "unknown"
         if "w" not in (self.owner_access(name) if local else self.access(name)):
@@ -158,12 +171,17 @@ class Settings:
                 if self.text(other) and not self._keep(other, ""):
                     return "rejected"
             self._tell(name)
-        return "reboot" if "!" in _fields(name)[3] else "accepted"
+        return "reboot" if "!" in fields(name)[3] else "accepted"
 
     def _keep(self, name, value):
-        if self._stored.get(name) != value and self._journal is not None:
+        if self._stored.get(name) != value and self.journal is not None:
             try:
-                self._journal.keep(kinds.SETTING, name, [name, value])
+                if self.secured and self.is_secret(name):
+                    from . import secret_settings
+
+                    secret_settings.keep(self, name, value)
+                else:
+                    self.journal.keep(kinds.SETTING, name, [name, value])
             except Exception as exc:
                 self.reason = "%s could not be stored" % name
                 log.error("settings", "%s: %r", self.reason, exc)
@@ -190,7 +208,7 @@ class Settings:
     def _layer(self, layer, values):
         checked = {}
         for name in values:
-            if not _line(name):
+            if not line(name):
                 raise ValueError("%s: there is no such setting" % name)
             if name in self._provided or self.owner_access(name) == "r":
                 raise ValueError("%s cannot be set" % name)
@@ -204,14 +222,14 @@ class Settings:
 
     def provide(self, name, value):
         """Fix a setting to a fact of the hardware or software: text, or callable giving it."""
-        _fields(name)
+        fields(name)
         self._provided[name] = value
 
     def offer_measurands(self, names):
         """Only these can be asked for from now on (of several connectors: what all have)."""
         self.measurands = [name for name in self.measurands if name in names]
         for name in self.declared():
-            if _fields(name)[2] == "m":
+            if fields(name)[2] == "m":
                 self._provided[name + "MaxLength"] = str(len(self.measurands))
 
     def on_change(self, fn):
@@ -230,7 +248,7 @@ class Settings:
 
     def _check(self, name, text):
         """The value in its canonical spelling, None (and `.reason`) if it is not allowed."""
-        _, _, kind, _, limits, _, unit = _fields(name)
+        _, _, kind, _, limits, _, unit = fields(name)
         if not isinstance(text, str):
             self.reason = "%s must be text" % name
             return None
@@ -251,11 +269,11 @@ class Settings:
             if len(text) <= int(limits) and all(ord(c) >= 32 for c in text):
                 value = text
         elif kind == "a":
-            value = self._check_address(name, text)
+            value = self._check_rare(name, text, "address")
         elif kind == "m":
-            value = self._check_measurands(name, text)
+            value = self._check_rare(name, text, "measurand_list")
         elif kind == "p":
-            value = self._check_rotation(name, text)
+            value = self._check_rare(name, text, "rotations")
         elif kind == "k":
             self.reason = "%s must be %d to %d hexadecimal digits" % (name, _KEY_MIN, _KEY_MAX)
             digits = all(c in "0123456789abcdefABCDEF" for c in text)
@@ -266,54 +284,13 @@ class Settings:
         self.reason = self.reason.rstrip()
         return value
 
-    def _check_address(self, name, text):
-        from . import netaddress  # rarely set
+    def _check_rare(self, name, text, check):
+        from . import setting_forms  # rarely set
 
         try:
-            netaddress.parse(text)
-            return text
+            return getattr(setting_forms, check)(self, text)
         except ValueError as exc:
             self.reason = "%s: %s" % (name, exc)
-
-    def _check_measurands(self, name, text):
-        """Known and fitted measurands, each once; an empty list is allowed."""
-        out = []
-        for word in text.split(","):
-            word = word.strip()
-            if not word:
-                continue
-            if word not in self.measurands:
-                self.reason = "%s: %s is not measured here" % (name, word)
-                return None
-            if word not in out:
-                out.append(word)
-        return ",".join(out)
-
-    def _check_rotation(self, name, text):
-        """ "connector.rotation" items (OCPP 1.6 section 9.1.6)."""
-        out = []
-        for word in text.split(","):
-            word = word.strip()
-            number, _, rotation = word.partition(".")
-            known = len(number) == 1 and number in "0123456789"
-            known = known and int(number) <= self.get("NumberOfConnectors")
-            if not known or rotation not in _ROTATIONS:
-                self.reason = "%s: %s is not connector.rotation" % (name, word)
-                return None
-            out.append(word)
-        return ",".join(out)
-
-
-def _line(name):
-    """Declaration line of a setting, "" if there is none."""
-    if not name or "|" in name or "\n" in name:
-        return ""
-    start = BLOB.find("\n" + name + "|") + 1
-    return BLOB[start : BLOB.index("\n", start)] if start else ""
-
-
-def _fields(name):
-    line = _line(name)
-    if not line:
-        raise KeyError(name)
-    return line.split("|")
+        finally:
+            del setting_forms
+            release("station.setting_forms")

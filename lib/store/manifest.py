@@ -14,6 +14,7 @@ package(
         "lost_time.py",
         "migrate.py",
         "norlog.py",
+        "pieces.py",
         "ramflash.py",
         "records.py",
         "seclog.py",
@@ -22,6 +23,9 @@ package(
         "state.py",
         "taglist.py",
         "tagwriter.py",
+        "vault.py",
+        "vault_tidy.py",
+        "wipe.py",
     ),
     base_path="..",
 )
