@@ -10,7 +10,22 @@ pull-downs keep relays open.
 
 If anything else fails here, main.py still runs next, with the files of the file system."""
 
-import sys
+# No Ctrl-C until it is known that the console is open. MicroPython lets it in just before this
+# line.
+micropython = None
+try:
+    import micropython
+
+    micropython.kbd_intr(-1)
+except BaseException:  # it came within these few microseconds
+    try:
+        import micropython
+
+        micropython.kbd_intr(-1)
+    except BaseException as exc:
+        print("boot: console:", repr(exc))
+
+import sys  # noqa: E402
 
 # A file with the name of a built-in module would be taken for it (py/builtinimport.c).
 _places = sys.path[:]
@@ -52,6 +67,21 @@ try:
 except Exception as exc:
     # A board that has never started: nothing has been closed yet.
     print("boot: no outputs in the NVS:", repr(exc))
+
+# Locked by the setting ConsoleLocked (hal/kept.py), or it cannot be read whether it is. By this name
+# main.py finds the answer.
+sys.modules["console_locked"] = True
+try:
+    _lock = bytearray(1)
+    NVS("microevse").get_blob("console", _lock)
+    sys.modules["console_locked"] = _lock[0] != 0
+except Exception as exc:
+    if isinstance(exc, OSError) and exc.args[0] == -0x1102:  # ESP_ERR_NVS_NOT_FOUND: never locked
+        sys.modules["console_locked"] = False
+    else:
+        print("boot: console locked:", repr(exc))
+if not sys.modules["console_locked"] and hasattr(micropython, "kbd_intr"):
+    micropython.kbd_intr(3)
 
 sys.path[:] = _places
 

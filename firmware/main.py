@@ -7,10 +7,24 @@ the application is not started: the other slot's runs, or safe mode. This file l
 system and starts the application of any slot, also one that does not work: every import is inside
 the code that handles its exceptions."""
 
-import gc
-import sys
+# MicroPython lets Ctrl-C in just before this line: see boot.py.
+micropython = None
+try:
+    import micropython
 
-import machine
+    micropython.kbd_intr(-1)
+except BaseException:
+    try:
+        import micropython
+
+        micropython.kbd_intr(-1)
+    except BaseException as exc:
+        print("main: console:", repr(exc))
+
+import gc  # noqa: E402
+import sys  # noqa: E402
+
+import machine  # noqa: E402
 
 # The heap is collected when garbage fills this part of the free heap. The objects that stay are
 # then close together, and there are large free blocks for a message or a TLS record.
@@ -23,6 +37,11 @@ def open_outputs():
     """Contactors open, pilots at +12 V: the levels that boot.py or the application has left."""
     for pin, level in sys.modules.get("outputs", ()):
         machine.Pin(pin, machine.Pin.OUT, value=level)
+
+
+def console_locked():
+    """True if nobody may have the prompt: boot.py has found that out, or the application."""
+    return sys.modules.get("console_locked", False)
 
 
 def wants_safe_mode():
@@ -38,6 +57,8 @@ def wants_safe_mode():
 
 def main():
     try:
+        if not console_locked() and hasattr(micropython, "kbd_intr"):
+            micropython.kbd_intr(3)
         free = gc.mem_free() if hasattr(gc, "threshold") and hasattr(gc, "mem_free") else SMALL
         if free < SMALL:
             gc.threshold(free // COLLECT_AT)
@@ -84,3 +105,5 @@ def main():
 
 
 main()
+if console_locked():
+    machine.reset()  # after this line comes the prompt

@@ -5,7 +5,7 @@
            console.py logs [--port PORT] [--seconds N]    the charger's log lines; Ctrl-C ends it
 
 `logs` sends nothing: the charger goes on. On the console Ctrl-C stops the charger (its
-contactors open) and Ctrl-D starts it again.
+contactors open) and Ctrl-D starts it again. A charger whose console is locked gives no prompt.
 """
 
 import argparse
@@ -20,6 +20,12 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 from evse_base import log  # noqa: E402
 import seriallink  # noqa: E402
 from seriallink import Trouble  # noqa: E402
+
+
+LOCKED = (
+    "If Ctrl-C gives no prompt, this charger's console is locked (setting ConsoleLocked): only "
+    "make flash FIRMWARE= takes that back, and erases everything."
+)
 
 
 def logs(port, seconds):
@@ -46,6 +52,7 @@ def main():
             logs(port, args.seconds)
             return 0
         seriallink.open_line(port).close()
+        print(LOCKED)
         command = [sys.executable, "-m", "mpremote", "connect", port, "resume", "repl"]
         return subprocess.call(command)
     except Trouble as exc:

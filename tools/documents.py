@@ -27,6 +27,7 @@ MADE = "<!-- Made by `make docs`: do not edit. -->"
 
 TYPES = {
     "b": "true, false",
+    "o": "true, false",
     "s": "text",
     "m": "list of measurands",
     "p": "list of rotations",

@@ -384,8 +384,8 @@ class Flasher:
             self.say(found.sentence())
             module.check_board(found, self._board)
             raise Trouble(
-                "no MicroPython answers on %s: put it there with FIRMWARE=; %s"
-                % (self._port, module.take(found))
+                "no MicroPython answers on %s, or its console is locked: put it there with "
+                "FIRMWARE=; %s" % (self._port, module.take(found))
             )
 
     def _fits(self, prompt):

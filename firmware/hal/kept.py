@@ -15,6 +15,7 @@ from binascii import crc32
 
 SPACE = "microevse"
 KEY = "outputs"
+CONSOLE = "console"  # a byte 1: locked
 # boot.py reads at most this many bytes.
 KEPT_MAX = 40
 
@@ -50,6 +51,33 @@ def keep(profile):
         nvs.commit()
         if _kept(nvs) != wanted:
             raise OSError("outputs: the NVS gives back something else")
+
+
+def lock_console(wanted):
+    """Close the console if that is `wanted`, or if it was closed before: only a flash by cable,
+    which erases the NVS, opens it again. True if it is closed.
+
+    Ctrl-C gives no prompt from now on. After a start boot.py has closed it before any file is
+    touched.
+    """
+    import esp32
+    import micropython
+
+    if not (wanted or sys.modules.get("console_locked")):
+        return False
+    sys.modules["console_locked"] = True
+    if hasattr(micropython, "kbd_intr"):
+        micropython.kbd_intr(-1)
+    nvs = esp32.NVS(SPACE)
+    have = bytearray(1)
+    try:
+        nvs.get_blob(CONSOLE, have)
+    except OSError:
+        pass
+    if wanted and have != b"\x01":
+        nvs.set_blob(CONSOLE, b"\x01")
+        nvs.commit()
+    return True
 
 
 def _kept(nvs):

@@ -53,11 +53,25 @@ def _on_trial():
         forget("hal.appslot")
 
 
-def secure(settings):
-    """At the start: move what is secret into its region, unless this version may be given back.
+def _lock_console(settings):
+    from hal import kept
 
-    An older version would find no password there. It never raises.
+    try:
+        if kept.lock_console(settings.get("ConsoleLocked")):
+            log.info("vault", "the console is locked")
+            # It is the NVS that counts: what the journal has lost is put right.
+            settings.keep_own("ConsoleLocked", "true")
+    except Exception as exc:
+        log.error("vault", "the console is not locked for good: %r", exc)
+    finally:
+        forget("hal.kept")
+
+
+def secure(settings):
+    """At the start: lock the console, and move what is secret into its region, unless this version
+    may be given back: an older one would find no password there. It never raises.
     """
+    _lock_console(settings)
     try:
         why = lacks()
         if why:

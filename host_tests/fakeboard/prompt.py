@@ -118,8 +118,11 @@ class _NVS:
             file.write(value)
 
     def get_blob(self, key, buf):
-        with open(self._path + key, "rb") as file:
-            return file.readinto(buf)
+        try:
+            with open(self._path + key, "rb") as file:
+                return file.readinto(buf)
+        except OSError:
+            raise OSError(-0x1102, "ESP_ERR_NVS_NOT_FOUND")
 
     def commit(self):
         pass

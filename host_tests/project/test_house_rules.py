@@ -521,6 +521,7 @@ OWN_WORDS = {
     ("closings.py", "EmergencyStop"),
     ("declarations.py", "TransactionEvent"),  # the 2.x face of a setting has this instance
     ("settings.py", "Unknown"),  # a phase rotation, the value of a setting
+    ("setting_forms.py", "Unknown"),
     ("tokens.py", "Accepted"),  # "Accepted.", what a person reads on the page
     ("declarations.py", "MaxCurrent"),  # a setting of ours; in 2.1 a kind of costs
     ("limits.py", "MaxCurrent"),

@@ -461,3 +461,96 @@ def test_the_last_words_are_watched_from_before_the_application_runs():
         chip.log.clear()
         start_main(None, blackbox=Module(start=lambda: chip.log.append("watched")))
         assert chip.log == ["watched", "application"]
+
+
+class Console:
+    """A `micropython` module whose line counts: the key that stops a program, -1 for none."""
+
+    def __init__(self, interrupts=0):
+        self.keys = []
+        self.interrupts = interrupts
+
+    def kbd_intr(self, key):
+        if self.interrupts:
+            self.interrupts -= 1
+            raise KeyboardInterrupt
+        self.keys.append(key)
+
+
+def started(console, lock=None, broken=None):
+    """boot.py over a chip whose NVS has that lock; `broken`: what reading it raises."""
+    if lock is not None:
+        chip.nvs["microevse", "console"] = lock
+    if broken:
+        esp32 = sys.modules["esp32"]
+        whole = esp32.NVS.get_blob
+
+        def get_blob(self, key, buf):
+            if key == "console":
+                raise broken
+            return whole(self, key, buf)
+
+        esp32.NVS.get_blob = get_blob
+    sys.modules["micropython"] = console
+    try:
+        boot()
+    finally:
+        if broken:
+            esp32.NVS.get_blob = whole
+    return console
+
+
+def test_without_a_lock_ctrl_c_works_again_once_the_outputs_are_safe():
+    with Start(checked(KEPT), BOARD):
+        console = started(Console())
+        assert console.keys == [-1, 3] and not sys.modules["console_locked"]
+        chip.log.clear()
+        start_main(KeyboardInterrupt(), micropython=console)
+        assert console.keys == [-1, 3, -1, 3]
+        assert opened_first() and not chip.ends and "stopped" in chip.log
+
+
+def test_a_locked_console_stays_closed_from_the_first_line_on():
+    with Start(checked(KEPT), BOARD):
+        console = started(Console(), b"\x01")
+        assert console.keys == [-1] and sys.modules["console_locked"]
+        assert is_open(), "the start goes on"
+        chip.log.clear()
+        start_main(None, micropython=console)
+        assert console.keys == [-1, -1] and "application" in chip.log
+        assert chip.ends == ["cpu"], "after main.py comes the prompt"
+
+
+def test_ctrl_c_in_the_first_microseconds_gives_no_prompt():
+    with Start(checked(KEPT), BOARD):
+        assert started(Console(1), b"\x01").keys == [-1]
+        assert is_open()
+        console = Console(1)
+        start_main(None, micropython=console)
+        assert console.keys == [-1] and "application" in chip.log
+    with Start(checked(KEPT), BOARD):
+        started(Console(), b"\x01")
+        chip.log.clear()
+        start_main(KeyboardInterrupt(), micropython=Console())
+        assert opened_first() and chip.ends == ["cpu"]
+
+
+def test_a_lock_that_cannot_be_read_is_a_lock_and_the_start_goes_on():
+    for broken in (OSError(-0x1101, "ESP_ERR_NVS_NOT_INITIALIZED"), OSError(5), MemoryError()):
+        with Start(checked(KEPT), BOARD):
+            console = started(Console(), broken=broken)
+            assert console.keys == [-1] and sys.modules["console_locked"], broken
+            assert is_open()
+
+
+def test_the_application_locks_for_good():
+    with Start(checked(KEPT), BOARD):
+        console = started(Console())
+        from hal import kept
+
+        assert not kept.lock_console(False) and console.keys == [-1, 3]
+        assert ("microevse", "console") not in chip.nvs
+        assert kept.lock_console(True) and console.keys == [-1, 3, -1]
+        assert chip.nvs["microevse", "console"] == b"\x01"
+        assert kept.lock_console(False), "the setting was lost: the lock is not"
+        assert started(Console()).keys == [-1]

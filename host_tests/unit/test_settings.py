@@ -207,3 +207,14 @@ def test_a_start_password_wins_over_a_stored_key():
     assert again.settings.basic_auth_key() == b"A" * 10
     again.settings.overlay({"BasicAuthPassword": "for this start only"})
     assert again.settings.basic_auth_key() == b"for this start only"
+
+
+def test_the_console_is_locked_for_good():
+    settings = Settings(None)
+    assert settings.get("ConsoleLocked") is False and settings.access("ConsoleLocked") == ""
+    assert settings.set("ConsoleLocked", "true") == "unknown"
+    assert settings.set("ConsoleLocked", "false", True) == "reboot"
+    assert settings.set("ConsoleLocked", "true", True) == "reboot"
+    assert settings.set("ConsoleLocked", "false", True) == "rejected"
+    assert "by cable" in settings.reason and settings.get("ConsoleLocked") is True
+    assert settings.set("ConsoleLocked", "true", True) == "reboot"

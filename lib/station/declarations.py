@@ -5,9 +5,9 @@
 name|component.variable[instance]|type|access|limits|default|unit
 
 component.variable: the name of the setting in the device model of 2.x; empty: it has none.
-type: b boolean, i integer, s text, m list of measurands (default: those of it that are
-    measured here), p phase rotation list (default:
-    unknown, for every connector there is), k key in hexadecimal, c list of words that the
+type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
+    (default: those of it that are measured here), p phase rotation list (default: unknown, for
+    every connector there is), k key in hexadecimal, c list of words that the
     station computes, a fixed network address.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
@@ -99,6 +99,7 @@ Wifi2Password||s|-wl!|63||
 Wifi3Ssid||s|-l!|32||
 Wifi3Password||s|-wl!|63||
 WifiCountry||s|-l!|2||
+ConsoleLocked||o|-l!||false|
 Hostname||s|-l!|32||
 StaticAddress||a|-l!|64||
 """

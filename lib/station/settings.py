@@ -76,7 +76,7 @@ class Settings:
         value = self.text(name)
         if kind == "i":
             return int(value)
-        if kind == "b":
+        if kind in "bo":
             return value == "true"
         if kind in "mpc":
             return [word for word in value.split(",") if word]
@@ -253,7 +253,9 @@ class Settings:
             self.reason = "%s must be text" % name
             return None
         value = None
-        if kind == "b":
+        if kind == "o" and text != "true" and self.text(name) == "true":
+            self.reason = "%s: only a flash by cable takes it back" % name
+        elif kind in "bo":
             lower = text.lower()
             value = lower if lower in ("true", "false") else None
             self.reason = "%s must be true or false" % name

@@ -41,3 +41,7 @@ def schedule(fn, arg):
     """Run `fn(arg)` soon; RuntimeError if the queue is full."""
     if not twin_state.clock.soft(fn, arg):
         raise RuntimeError("schedule queue full")
+
+
+def kbd_intr(char):
+    """There is no serial line behind CPython's console."""
