@@ -68,8 +68,8 @@ except Exception as exc:
     # A board that has never started: nothing has been closed yet.
     print("boot: no outputs in the NVS:", repr(exc))
 
-# Locked by the setting ConsoleLocked (hal/kept.py), or it cannot be read whether it is. By this name
-# main.py finds the answer.
+# Locked by the setting ConsoleLocked (hal/kept.py), or it cannot be read whether it is. main.py
+# finds the answer by this name.
 sys.modules["console_locked"] = True
 try:
     _lock = bytearray(1)

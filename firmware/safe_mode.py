@@ -71,6 +71,9 @@ class View:
     async def restart(self):
         return restart()
 
+    async def factory_reset(self):
+        return "Not in safe mode; restart the charger."
+
     async def security_lines(self):
         return ["# the security log cannot be read in safe mode"]
 

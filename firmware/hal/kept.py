@@ -16,6 +16,8 @@ from binascii import crc32
 SPACE = "microevse"
 KEY = "outputs"
 CONSOLE = "console"  # a byte 1: locked
+ERASE = "erase"  # a byte 1: a factory reset has begun
+NOT_FOUND = -0x1102  # ESP_ERR_NVS_NOT_FOUND
 # boot.py reads at most this many bytes.
 KEPT_MAX = 40
 
@@ -60,7 +62,6 @@ def lock_console(wanted):
     Ctrl-C gives no prompt from now on. After a start boot.py has closed it before any file is
     touched.
     """
-    import esp32
     import micropython
 
     if not (wanted or sys.modules.get("console_locked")):
@@ -68,16 +69,31 @@ def lock_console(wanted):
     sys.modules["console_locked"] = True
     if hasattr(micropython, "kbd_intr"):
         micropython.kbd_intr(-1)
-    nvs = esp32.NVS(SPACE)
+    if wanted and not marked(CONSOLE):
+        mark(CONSOLE, True)
+    return True
+
+
+def marked(key):
+    """True if the byte of `key` is 1. OSError: the NVS cannot be read."""
+    import esp32
+
     have = bytearray(1)
     try:
-        nvs.get_blob(CONSOLE, have)
-    except OSError:
-        pass
-    if wanted and have != b"\x01":
-        nvs.set_blob(CONSOLE, b"\x01")
-        nvs.commit()
-    return True
+        esp32.NVS(SPACE).get_blob(key, have)
+    except OSError as exc:
+        if exc.args[0] != NOT_FOUND:
+            raise
+    return have[0] == 1
+
+
+def mark(key, on):
+    """Keep a 1 or a 0 under `key`. OSError: the NVS does not take it."""
+    import esp32
+
+    nvs = esp32.NVS(SPACE)
+    nvs.set_blob(key, bytes((on,)))
+    nvs.commit()
 
 
 def _kept(nvs):

@@ -140,6 +140,15 @@ def make_app(view, login, hosts=(), static=None):
     for name in ("stop", "restart", "reset_faults"):
         command(name)
 
+    @app.post("/api/v1/cmd/factory_reset")
+    async def factory_reset(req):
+        refused = authorized(req)
+        if refused:
+            return refused
+        if answers.field(req, "confirm") != "erase everything":
+            return answers.error(400, message='Send {"confirm": "erase everything"} as JSON.')
+        return {"message": await view.factory_reset()}
+
     @app.post(UPDATE)
     async def update(req):
         conn, size = req.sock[1], req.content_length

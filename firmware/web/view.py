@@ -4,7 +4,7 @@
 
 import gc
 
-from evse_base import before_import, log, release
+from evse_base import before_import, forget, log, release
 from version import VERSION
 from wiring.fitted import lacks
 
@@ -116,6 +116,17 @@ class View:
         release("station.security_book")
         await before_import()
         return security_book.lines(self._station.clock)
+
+    async def factory_reset(self):
+        """Erase everything; text for a person."""
+        if not self._transfers.vacant():
+            return "Not while a car is charging."
+        from upkeep import factory_reset
+
+        try:
+            return await factory_reset.request(self._station, self._transfers.vacant())
+        finally:
+            forget("upkeep.factory_reset")
 
     def log_lines(self):
         """The lines of the log, each made when it is sent: all at once are much memory."""

@@ -63,6 +63,19 @@ def _lock_console(settings):
             settings.keep_own("ConsoleLocked", "true")
     except Exception as exc:
         log.error("vault", "the console is not locked for good: %r", exc)
+
+
+def _erase(settings):
+    """Go on with a factory reset that has begun."""
+    try:
+        from hal import kept
+
+        if kept.marked(kept.ERASE):
+            from upkeep import factory_reset
+
+            factory_reset.resume(settings)
+    except Exception as exc:
+        log.error("vault", "factory reset: %r", exc)
     finally:
         forget("hal.kept")
 
@@ -72,6 +85,7 @@ def secure(settings):
     may be given back: an older one would find no password there. It never raises.
     """
     _lock_console(settings)
+    _erase(settings)
     try:
         why = lacks()
         if why:
