@@ -130,12 +130,20 @@ def _wash():
         _rewrite_directory()
         room = Flash("vfs")
         left = room.blocks * room.block_size
-        with open(_WASH, "wb") as file:
-            while left > 0:
-                file.write(bytes(_PIECE))
-                left -= _PIECE
+        file = open(_WASH, "wb")
+    except OSError as exc:
+        log.error("reset", "what removed files have left is not written over: %r", exc)
+        return
+    try:
+        while left > 0:
+            file.write(bytes(_PIECE))
+            left -= _PIECE
     except OSError:
         pass  # the file system is full: that is what was wanted
+    try:
+        file.close()
+    except OSError:
+        pass
     try:
         os.remove(_WASH)
         _rewrite_directory()

@@ -16,6 +16,7 @@ from update_kit import QUICK_TRIAL as QUICK
 
 PASSWORD = "correct horse"
 NEW = "9.9.9"
+JOURNAL, SECRETS = slice(0x3C0000, 0x400000), slice(0x368000, 0x370000)
 
 
 def slots_scenario(fn=None, **options):
@@ -74,6 +75,26 @@ async def test_an_update_by_the_central_system_runs_and_is_told_when_it_is_confi
     boot = await b.start_of_day(within=90)
     assert boot["firmwareVersion"] == NEW
     await b.none(FIRMWARE, for_=20)
+    await b.charging()
+
+
+@slots_scenario(options={"without_partitions": ["secrets"]})
+async def test_passwords_stay_where_the_old_version_looks_until_the_trial_is_over(b):
+    """The old version here is one that sees no region for them."""
+    await b.boot()
+    await b.do("set", key="WebPassword", value=PASSWORD)
+    del b.twin._options["without_partitions"]
+    async with http(b) as server:
+        server.files["/fw"] = update_kit.make(NEW)
+        await update(b, server.url + "/fw")
+        await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing")
+    await b.start_of_day()
+    assert b.logged("on trial: passwords stay") and not b.logged("region of their own")
+    image = (b.twin.data / "flash.bin").read_bytes()
+    assert PASSWORD.encode() in image[JOURNAL] and PASSWORD.encode() not in image[SECRETS]
+    await b.until(lambda: b.logged("region of their own"), 120)
+    image = (b.twin.data / "flash.bin").read_bytes()
+    assert PASSWORD.encode() not in image[JOURNAL] and PASSWORD.encode() in image[SECRETS]
     await b.charging()
 
 
