@@ -7,8 +7,8 @@ import time
 import places  # noqa: F401 (import paths)
 import vault_cut
 
-SEEDS = range(20261128, 20261132)
-CHANGES = 120
+SEEDS = range(20261128, 20261130)
+CHANGES = 30
 
 if __name__ == "__main__":
     began = time.monotonic()

@@ -7,4 +7,4 @@ from vault_cut import run
 
 
 def test_power_cut_at_every_flash_operation():
-    run((20261128,), 26, 1, 1)
+    run((20261128,), 16, 1, 1)
