@@ -228,3 +228,39 @@ def test_a_block_that_does_not_erase_holds_no_secret_and_stops_nothing():
         for i in range(59):
             assert random(600, i)[:30] not in image
         assert secret[:30] not in image
+
+
+class Cut(BaseException):
+    """The power is lost."""
+
+
+class Torn(RamFlash):
+    """Loses power before the last byte of program number `left`."""
+
+    left = 0
+
+    def program(self, addr, data):
+        self.left -= 1
+        RamFlash.program(self, addr, data[: len(data) - 1] if self.left == 0 else data)
+        if self.left == 0:
+            raise Cut
+
+
+def test_a_first_change_that_is_cut_is_no_damage():
+    """There was no value before it, so none can be lost."""
+    for left in range(1, 30):
+        flash = Torn(8, 4096)
+        flash.left = left
+        cut = False
+        try:
+            Vault(flash).put("key", b"0123456789abcdef")
+        except Cut:
+            cut = True
+        flash.left = 0
+        vault = Vault(flash, yes)
+        assert not vault.unreadable and not vault.damaged, left
+        assert vault.get("key") in (None, b"0123456789abcdef")
+        assert vault.tidy(yes)
+        vault.put("key", b"again")
+        assert held(flash) == {"key": b"again"}
+    assert not cut, "there are more programs than that"
