@@ -70,17 +70,18 @@ except Exception as exc:
 
 # Locked by the setting ConsoleLocked (hal/kept.py), or it cannot be read whether it is. main.py
 # finds the answer by this name.
-sys.modules["console_locked"] = True
+_locked = True
 try:
     _lock = bytearray(1)
     NVS("microevse").get_blob("console", _lock)
-    sys.modules["console_locked"] = _lock[0] != 0
+    _locked = _lock[0] != 0
 except Exception as exc:
     if isinstance(exc, OSError) and exc.args[0] == -0x1102:  # ESP_ERR_NVS_NOT_FOUND: never locked
-        sys.modules["console_locked"] = False
+        _locked = False
     else:
         print("boot: console locked:", repr(exc))
-if not sys.modules["console_locked"] and hasattr(micropython, "kbd_intr"):
+sys.modules["console_locked"] = _locked
+if not _locked and hasattr(micropython, "kbd_intr"):
     micropython.kbd_intr(3)
 
 sys.path[:] = _places

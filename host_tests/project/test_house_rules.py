@@ -270,10 +270,10 @@ MAY_HIDE = {
     "lib/evse_base/__init__.py": {"modules": 3},
     # No import would reach it: main.py and hal.system find the outputs under this name, also if
     # the application cannot be imported.
-    "firmware/boot.py": {"modules": 3},
-    "firmware/main.py": {"modules": 6},
+    "firmware/boot.py": {"modules": 4},
+    "firmware/main.py": {"modules": 7},
     "firmware/hal/system.py": {"modules": 1},
-    "firmware/hal/kept.py": {"modules": 1},
+    "firmware/hal/kept.py": {"modules": 3},
 }
 
 
