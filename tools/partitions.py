@@ -12,6 +12,7 @@ A table is a tuple of `Partition`. Layouts are for the whole flash of a board:
     romfs      4 MB, the MicroPython of boards/micropython: both slots in one ROMFS
     romfs8     8 MB, likewise
     romfs16    16 MB, likewise
+    frozen     4 MB, the same MicroPython with the application frozen in: no slots, a larger image
 
 A change of the table erases what lies in it. So regions that no version uses yet have their places
 already: docs/partitions.md has them with the reasons for their sizes.
@@ -52,6 +53,8 @@ SECLOG, SECRETS, HISTORY, MODEL, SPARE = 0x44, 0x45, 0x46, 0x47, 0x4F
 
 MB = 1024 * 1024
 _FACTORY = {4: 0x1F0000, 8: 0x2F0000, 16: 0x2F0000}
+# With the application in the image the slots' place belongs to the image: up to `vfs`.
+_FROZEN = {4: 0x330000}
 # label: subtype, {MB of flash: (where, bytes)}. Fixed for good: whoever moves or shrinks one makes
 # each charger lose what lies there (host_tests/project/test_partitions.py).
 _REGIONS = {
@@ -76,10 +79,11 @@ def _at(places, megabytes):
 
 
 def _layout(kind, megabytes):
+    factory = (_FROZEN if kind == "frozen" else _FACTORY)[megabytes]
     found = [
         Partition("nvs", DATA, 0x02, 0x9000, 0x6000),
         Partition("phy_init", DATA, 0x01, 0xF000, 0x1000),
-        Partition("factory", APP, 0x00, 0x10000, _FACTORY[megabytes]),
+        Partition("factory", APP, 0x00, 0x10000, factory),
     ]
     at, size = _at(_SLOTS, megabytes)
     vfs, vfs_size = _at(_VFS, megabytes)
@@ -88,7 +92,7 @@ def _layout(kind, megabytes):
     elif kind == "slots":
         found.append(Partition("app_a", DATA, SLOT_A, at, size))
         found.append(Partition("app_b", DATA, SLOT_B, at + size, size))
-    else:
+    elif kind == "romfs":
         found.append(Partition("romfs", DATA, ROMFS, at, 2 * size))
     found.append(Partition("vfs", DATA, 0x81, vfs, vfs_size))
     for label, (subtype, places) in _REGIONS.items():
@@ -107,6 +111,8 @@ LAYOUTS = {
     "romfs8": _layout("romfs", 8),
     "romfs16": _layout("romfs", 16),
 }
+# Not one of those above: no tool puts an application beside this image.
+FROZEN = _layout("frozen", 4)
 FLASH_SIZES = {
     name: MB * int(re.search(r"[0-9]*$", name).group() or 4) for name in LAYOUTS
 }  # bytes that each needs
@@ -214,11 +220,11 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("layout", choices=LAYOUTS)
+    parser.add_argument("layout", choices=(*LAYOUTS, "frozen"))
     parser.add_argument("-o", "--output", help="binary table to write")
     args = parser.parse_args()
-    table = LAYOUTS[args.layout]
-    check(table, FLASH_SIZES[args.layout])
+    table = LAYOUTS.get(args.layout, FROZEN)
+    check(table, FLASH_SIZES.get(args.layout, 4 * MB))
     if args.output:
         with open(args.output, "wb") as file:
             file.write(to_binary(table))

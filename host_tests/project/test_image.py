@@ -333,8 +333,10 @@ def test_every_file_that_the_build_names_is_there():
     assert not [line for line in options if "FLASHSIZE" in line], "it is told with the table"
 
 
-@pytest.mark.parametrize("megabytes", (4, 8, 16))
-def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes):
+@pytest.mark.parametrize(
+    ("megabytes", "frozen"), ((4, False), (8, False), (16, False), (4, True), (8, True))
+)
+def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes, frozen):
     """The first lines of MicroPython's CMakeLists.txt, without ESP-IDF."""
     cmake = shutil.which("cmake")
     if not cmake:
@@ -347,14 +349,16 @@ def test_cmake_takes_the_table_for_the_size_of_the_flash(tmp_path, megabytes):
     )
     (tmp_path / "own.c").write_text("int gc_get_max_new_split(void) { return 1; }\n")
     size = ["-DMICROEVSE_FLASH=%d" % megabytes] if megabytes > 4 else []
+    size += ["-DMICROEVSE_FROZEN=1"] if frozen else []
+    kind = "-frozen" if frozen and megabytes == 4 else ""
     out = tmp_path / "out"
     subprocess.run([cmake, "-S", tmp_path, "-B", out, *size], check=True, capture_output=True)
     subprocess.run([cmake, "--build", out], check=True, capture_output=True)
     lines = (out / "sdkconfig.partitions").read_text().splitlines()
     assert lines == [
         "CONFIG_ESPTOOLPY_FLASHSIZE_%dMB=y" % megabytes,
-        'CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="%s/partitions-%dMiB.csv"'
-        % (MICROEVSE, megabytes),
+        'CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="%s/partitions-%dMiB%s.csv"'
+        % (MICROEVSE, megabytes, kind),
     ]
     # The linker's option reaches a program that is declared afterwards, as ESP-IDF's is.
     assert subprocess.run([out / "program"]).returncode == 0

@@ -72,6 +72,17 @@ def test_the_table_without_slots_has_the_same_regions():
     assert places("files") == {**HEAD, **FOR_4_MB, "vfs": (0x81, 0x200000, 0x160000)}
 
 
+def test_the_table_of_a_frozen_application_has_the_same_regions():
+    """Whoever goes from one image to the other keeps sessions, settings and secrets in place."""
+    found = {p.label: (p.subtype, p.offset, p.size) for p in partitions.FROZEN if p.type}
+    assert found == {**HEAD, **PLACES[4]}
+    partitions.check(partitions.FROZEN, 4 * MB)
+    factory = find(partitions.FROZEN, "factory")
+    assert factory.offset + factory.size == find(partitions.FROZEN, "vfs").offset
+    text = (MICROEVSE / "partitions-4MiB-frozen.csv").read_text()
+    assert text == partitions.to_csv(partitions.FROZEN)
+
+
 @pytest.mark.parametrize("layout", partitions.LAYOUTS)
 def test_a_table_fits_its_flash_and_has_no_region_twice(layout):
     table = partitions.LAYOUTS[layout]

@@ -25,7 +25,11 @@ import partitions
 APPLICATION = 600 * 1024
 # MicroPython 1.24.0 for a plain ESP32, with Bluetooth, as it is downloaded.
 STOCK = 1629968
-FACTORY = partitions.find(partitions.LAYOUTS["romfs"], "factory").size
+# Bytes of the partition that each image lies in, on 4 MB.
+FACTORY = {
+    "base": partitions.find(partitions.LAYOUTS["romfs"], "factory").size,
+    "frozen": partitions.find(partitions.FROZEN, "factory").size,
+}
 
 
 @functools.lru_cache(None)
@@ -78,6 +82,6 @@ def lines():
         except frozen.Missing as exc:
             yield "image, %s: NOT RUN: %s" % (what, exc)
         else:
-            yield "image, %-12s %9d bytes at most, of %9d" % (what, size, FACTORY)
+            yield "image, %-12s %9d bytes at most, of %9d" % (what, size, FACTORY[what])
     known = names.application()
     yield "names in the base image: %d, at most %d bytes of it" % (len(known), names.flash(known))

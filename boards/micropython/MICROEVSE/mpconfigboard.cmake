@@ -8,11 +8,18 @@ if(NOT MICROEVSE_FLASH)
     set(MICROEVSE_FLASH 4)
 endif()
 
+# CMAKE_ARGS=-DMICROEVSE_FROZEN=1 beside FROZEN_MANIFEST=.../manifest_app.py: no slots on 4 MB, as
+# such an image is larger. With 8 MB or more it fits beside them.
+set(MICROEVSE_KIND "")
+if(MICROEVSE_FROZEN AND MICROEVSE_FLASH EQUAL 4)
+    set(MICROEVSE_KIND "-frozen")
+endif()
+
 # The path of a partition table is taken relative to the port, and this folder is elsewhere.
 file(WRITE ${CMAKE_BINARY_DIR}/sdkconfig.partitions
     "CONFIG_ESPTOOLPY_FLASHSIZE_${MICROEVSE_FLASH}MB=y\n"
     "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME="
-    "\"${MICROPY_BOARD_DIR}/partitions-${MICROEVSE_FLASH}MiB.csv\"\n")
+    "\"${MICROPY_BOARD_DIR}/partitions-${MICROEVSE_FLASH}MiB${MICROEVSE_KIND}.csv\"\n")
 
 # boards/sdkconfig.ble is left out on purpose: see mpconfigboard.h.
 set(SDKCONFIG_DEFAULTS
