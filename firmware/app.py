@@ -64,16 +64,13 @@ class Charger:
         settings.factory({"Phases": str(max(c["phases"] for c in profiles))})
         layer_values(settings.factory, provision.get("settings", {}))
         layer_values(settings.overlay, provision.get("start", {}))
-        from wiring import vault
-
-        vault.secure(settings)
-        forget("wiring.vault")
         self.features = Features(settings, board.get("features", "all"))
 
         # The electrical side: nothing here knows of networks or sessions.
-        from wiring import electrical, network
+        from wiring import electrical, network, vault
         from wiring.instruments import Instruments
 
+        vault.secure(settings)
         ulp = electrical.ulp(board)
         adc = PilotAdc(board, ulp)
         contactors = [electrical.contactor(c, ulp) for c in profiles]
@@ -144,6 +141,7 @@ class Charger:
         self.setup.panel = self.user_interface.panel
         settings.on_change(self._on_setting)
         forget("wiring.instruments")
+        forget("wiring.vault")
         forget("hal.uart")
 
     # -- decisions that need several parts -----------------------------------------------
@@ -157,10 +155,7 @@ class Charger:
         """The region for secrets (store.vault.Vault), made for a use; None without one."""
         from wiring import vault
 
-        try:
-            return vault.opened(self.may_stall if self.tick else lambda: True)
-        finally:
-            release("wiring.vault")
+        return vault.opened(self.may_stall if self.tick else lambda: True)
 
     def _adapter(self, protocol):
         """The adapter of a sub-protocol that the central system has picked."""
@@ -202,11 +197,9 @@ class Charger:
             self.connection.lost("network lost")
 
     def _clock_set(self, step):
-        # Certificates are checked by the chip's own clock.
-        if step != 0:
+        if step != 0:  # certificates are checked by the chip's own clock
             system.set_rtc(self.clock.now())
-        if step and abs(step) >= 60:  # less is a correction
-            security_log.note("clock_set", "by %d s" % step)
+            security_log.clock_set(step)
 
     def _on_setting(self, name, value):
         if name == "WakeUpDelay":
@@ -254,7 +247,10 @@ class Charger:
         electrical.start_protections(supervisor, self.protections)
         supervisor.watch("loop", LOOP_LIMIT_MS)
         supervisor.start("loop", self._beat, critical=True)
-        supervisor.start("journal", self._keep_ready)
+        tidy = self.features.tidy
+        supervisor.start(
+            "journal", lambda: keep_ready(self.journal, self.clock, self.may_stall, tidy)
+        )
         if len(self.station.connectors) > 1:
             from station.sharing import Sharing
 
@@ -292,9 +288,6 @@ class Charger:
                     system.healthy()
             await asyncio.sleep(1)
 
-    async def _keep_ready(self):
-        await keep_ready(self.journal, self.clock, self.may_stall, self.features.tidy)
-
     async def _serve_page(self):
         while self.setup.open:
             await asyncio.sleep(1)
@@ -311,9 +304,6 @@ def build():
 async def run():
     """Build, start, and stay until the task is cancelled."""
     log.info("app", "microevse %s, last reset: %s", VERSION, system.last_reset())
-    security_log.note("started", VERSION)
-    if system.last_reset() != "PowerUp":
-        security_log.note("reset", system.last_reset())
     if blackbox.previous():
         log.warn("app", "it ended with: %s", blackbox.reason(blackbox.previous()))
     build().start()

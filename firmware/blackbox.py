@@ -12,6 +12,7 @@ import gc
 from evse_base import log
 import evse_base as port
 from hal import system
+from version import VERSION
 from evse_base import const
 
 FILE = "crash.txt"
@@ -27,14 +28,17 @@ def start():
     global _previous
     if not hasattr(gc, "mem_free") or gc.mem_free() >= _PLENTY:
         log.use_room(_MORE)
+    from station import security_log  # after what may fail of this module
+
     cause = system.last_reset()
+    security_log.note("started", VERSION)
+    if cause != "PowerUp":
+        security_log.note("reset", cause)
     if cause in ("Crash", "Watchdog"):
         words = system.kept_words()
         _previous = words.split("\n") if words else []
         _write_file("%s, %d in a row\n%s\n" % (cause, system.boot_loops(), words))
         if "MemoryError" in words:
-            from station import security_log  # here, not at the top: rarely needed
-
             security_log.note("memory_exhausted", reason(_previous))
     elif cause == "PowerUp":
         system.keep_words(b"")  # after a power cut this memory holds random bytes

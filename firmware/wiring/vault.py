@@ -4,7 +4,7 @@
 
 import sys
 
-from evse_base import forget, log
+from evse_base import forget, log, release
 from hal.partition import Flash
 from store.sectors import ForeignContent
 from store.vault import Vault
@@ -15,7 +15,8 @@ NONE = "no region for secrets (%s): passwords stay in the journal, certificates 
 
 
 def opened(may_stall):
-    """The store.vault.Vault; None on a board that has none. OSError: the flash fails."""
+    """The store.vault.Vault; None on a board that has none. OSError: the flash fails. This module
+    is imported anew for the next one."""
     try:
         flash = Flash(PARTITION)
     except OSError:
@@ -24,6 +25,8 @@ def opened(may_stall):
         return Vault(flash, may_stall)
     except ForeignContent:
         return None
+    finally:
+        release("wiring.vault")
 
 
 def lacks():

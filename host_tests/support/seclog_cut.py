@@ -6,7 +6,7 @@ and compared with what it had promised, and goes on. Runs on both interpreters.
 """
 
 from store.ramflash import RamFlash
-from store.seclog import SecurityLog
+from store.seclog import EventLog
 
 BLOCKS = 8
 BS = 512
@@ -57,7 +57,7 @@ class CutFlash(RamFlash):
 def life(device, first, n, written, told):
     """Some of a charger's life: records of both kinds, all critical ones told, room made."""
     for i in range(first, first + n):
-        book = SecurityLog(device)
+        book = EventLog(device)
         text = b"event %d" % i
         book.add(i % 2, i % 5, text)
         written.append(text)
@@ -93,7 +93,7 @@ def history(stride, ways=(0, 1, 2)):
             except PowerCut:
                 cuts += 1
             device.left = -1
-            book = SecurityLog(device)
+            book = EventLog(device)
             rows = book.read(0, 1000)
             numbers = [row[0] for row in rows]
             assert numbers == sorted(set(numbers)), (operation, way, numbers)
@@ -106,5 +106,5 @@ def history(stride, ways=(0, 1, 2)):
                 assert text not in there or text in marked, (operation, way, text)
             # It goes on.
             life(device, first + 60, 12, [], [])
-            assert bytes(SecurityLog(device).read(0, 1000)[-1][3]) == b"event %d" % (first + 71)
+            assert bytes(EventLog(device).read(0, 1000)[-1][3]) == b"event %d" % (first + 71)
     return cuts

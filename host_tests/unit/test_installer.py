@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 
 import os
-from binascii import unhexlify
+from binascii import hexlify, unhexlify
 
 import slots
 from helpers import raises
@@ -18,17 +18,25 @@ OTHER_KEY = (
 
 
 class KeyFile:
-    """update.pub in the current directory, as on the board."""
+    """update.pub, in a place of this process: others may be testing updates at the same time."""
 
     def __init__(self, *lines):
         self.content = "\n".join(lines)
 
     def __enter__(self):
-        with open("update.pub", "w") as file:
+        from hal import appslot  # found while a Chip is there
+
+        self.appslot = appslot
+        self.name = appslot.KEY_FILE
+        folder = (os.getenv("TMPDIR") or "/tmp") + "/"
+        self.path = folder + hexlify(os.urandom(8)).decode() + self.name
+        appslot.KEY_FILE = self.path
+        with open(self.path, "w") as file:
             file.write(self.content)
 
     def __exit__(self, *exc):
-        os.remove("update.pub")
+        os.remove(self.path)
+        self.appslot.KEY_FILE = self.name
 
 
 class Settings:

@@ -9,7 +9,7 @@ from ocppj import failure, tls
 from ocppj.messages import CallError
 from station import log_upload, security_book, security_log
 from store.ramflash import RamFlash
-from store.seclog import SecurityLog
+from store.seclog import EventLog
 
 NOON = 1798804800
 
@@ -237,7 +237,7 @@ def test_records_of_a_later_version_are_passed_over_and_told_as_they_are():
     with Scene() as s:
         from store import cbor
 
-        book = SecurityLog(s.flash)
+        book = EventLog(s.flash)
         book.add(True, 99, b"\xff\xff")
         book.add(True, 99, cbor.dumps([1, 1, NOON, "brand_new", "x", 1, "more"]))
         assert [row[5] for row in s.rows()] == ["brand_new"]

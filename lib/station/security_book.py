@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """Loaded while events are written, told or read.
 
-The log on flash is a store.seclog.SecurityLog, had anew for each piece of work and never kept over
+The log on flash is a store.seclog.EventLog, had anew for each piece of work and never kept over
 an `await`. It lies on the partition `seclog`. A board with an older partition table has a file in
 its place, which is opened only while no contactor is closed, because a file system erases whenever
 it likes; events wait in RAM until then, and a power cut before that loses them.
@@ -66,11 +66,11 @@ def reach():
     it and does not `await` meanwhile."""
     if security_log.device is None or not room(NEEDS):
         return None
-    from store.seclog import SecurityLog
+    from store.seclog import EventLog
 
     release("store.seclog")
     try:
-        return SecurityLog(security_log.device(_PARTITION))
+        return EventLog(security_log.device(_PARTITION))
     except (OSError, ForeignContent) as exc:
         problem = exc
     if security_log.services and not security_log.services.allowed():
@@ -78,7 +78,7 @@ def reach():
     from store.ramflash import FileFlash
 
     try:
-        book = SecurityLog(FileFlash(_FILE, _FILE_BLOCKS, _FILE_BLOCK))
+        book = EventLog(FileFlash(_FILE, _FILE_BLOCKS, _FILE_BLOCK))
     except Exception as exc:
         log.error("security", "no log: %s; %r", problem, exc)
         return None

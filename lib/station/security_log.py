@@ -13,6 +13,7 @@ Loaded always, so it is small. What writes and reads the log is `security_book`,
 
 import evse_base as port
 
+_STEP_S = 60
 # Entries: [kind, info, ticks of the first, how many are not on flash yet, ticks from which they
 # may be written, the time in s after which the next ones may]. An entry stays for that time.
 waiting = []
@@ -52,6 +53,12 @@ def note(kind, info=""):
         found[3] += 1
     except Exception:
         pass  # no memory, say: the part that has called goes on
+
+
+def clock_set(step):
+    """The clock was set by `step` seconds. A small step is a correction, and no event."""
+    if abs(step) >= _STEP_S:
+        note("clock_set", "by %d s" % step)
 
 
 def due():

@@ -21,7 +21,7 @@ _SPARE = const(2)  # erased sectors that are kept ready: one for each stream
 _NEWEST = const(12)  # records of each kind that stay when a stream is made shorter
 
 
-class SecurityLog(NorLog):
+class EventLog(NorLog):
     """The log on `flash`, at least 6 sectors. Raises ForeignContent. Key 0 for every record."""
 
     def __init__(self, flash):

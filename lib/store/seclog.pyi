@@ -5,7 +5,7 @@ from typing import Any
 CRITICAL: int
 OTHER: int
 
-class SecurityLog(NorLog):
+class EventLog(NorLog):
     next_seq: Any
     def __init__(self, flash: Any) -> None: ...
     def mount(self) -> None: ...
