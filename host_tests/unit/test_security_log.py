@@ -159,6 +159,16 @@ def test_every_kind_has_a_place_while_nothing_can_be_written():
         assert sum([int(row[6]) for row in s.rows()]) == 9 * len(security_book.KINDS)
 
 
+def test_the_first_time_and_small_steps_of_the_clock_are_no_events():
+    with Scene() as scene:
+        for step in (None, 0, 59, -59):
+            security_log.clock_set(step)
+        assert security_log.waiting == []
+        security_log.clock_set(-60)
+        scene.pass_s(4)
+        assert [row[5:] for row in scene.rows()] == [["clock_set", "1", "by -60 s"]], scene.rows()
+
+
 def test_noting_never_raises():
     with Scene() as s:
         port.ticks_ms = None
