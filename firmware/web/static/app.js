@@ -127,7 +127,7 @@ function render() {
   text('plugged', lost ? null : s.plugged ? 'Plugged in' : 'Not plugged in');
   text('contactor', lost ? null : s.contactor ? 'Closed' : 'Open');
   $('lacks-row').hidden = !s.lacks;
-  text('lacks', s.lacks);
+  text('lacks', (s.lacks || '').replace(/\bno /g, ''));
   $('diode-row').hidden = s.diode_check !== false;
   const ocpp = s.ocpp || {};
   const [ocppWord, ocppTone] = OCPP[ocpp.state] || [sentence(ocpp.state), 'wait'];
