@@ -6,6 +6,19 @@ READY := $(VENV)/.ready
 
 .PHONY: run test quick lint bench docs stubs packages build frozen image bundle flash setup updatekey console logs schemas base release clean help
 
+# What a person gives reaches the programs as it was typed, in the environment (tools/given.py): a password may
+# hold $ & ; ' and ", a file's name blanks and brackets. Make expands nothing of it, no shell runs it.
+WORDS := BASE BOARD FEATURES FIRMWARE FORMAT KEY OUT PORT SET TAG UPDATE_KEY
+unexport $(WORDS)
+$(foreach word,$(WORDS),$(eval export MICROEVSE_$(word) := $$(value $(word))))
+option = $${MICROEVSE_$(1):+$(2) "$$MICROEVSE_$(1)"}
+
+# A word in small letters and a board without BOARD= would be ignored.
+small := base board features firmware format key out port set tag update_key
+$(foreach word,$(small),$(if $(filter command,$(origin $(word))),$(error $(word)=: write it in capital letters)))
+named := $(filter $(patsubst boards/%.toml,%,$(wildcard boards/*.toml)) %.toml,$(MAKECMDGOALS))
+$(if $(named),$(error $(firstword $(named)) is a board: write BOARD=$(firstword $(named))))
+
 run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
 	$(PY) tools/run_demo.py $(if $(ONCE),--once)
 
@@ -32,40 +45,40 @@ packages: $(READY) ## write package.json and manifest.py of each package of lib/
 	$(PY) tools/mip_packages.py
 
 # Everything that goes on a board, compiled, with its size: build/BOARD/
-build: $(READY) ## the application, compiled (BOARD=name)
-	$(PY) tools/build.py $(or $(BOARD),esp32_devkitc) $(if $(FEATURES),--features $(FEATURES))
+build: $(READY) ## the application, compiled (BOARD=name FEATURES=named ARGS=-v: with the size of each file)
+	@$(PY) tools/build.py $(call option,BOARD) $(call option,FEATURES,--features) $(ARGS)
 
 # A 32-bit MicroPython for this host with the application frozen in: build/frozen32/frozen
 frozen: $(READY) ## a 32-bit MicroPython for this computer with the application in it (ARGS=base: the base image)
 	$(PY) tools/frozen.py $(ARGS)
 
 # Images for esptool: partition table, file system, application slot.
-image: $(READY) ## image files for your own esptool (BOARD=name FEATURES=named ARGS='--layout romfs')
-	$(PY) tools/image.py $(or $(BOARD),esp32_devkitc) $(if $(FEATURES),--features $(FEATURES)) $(ARGS)
+image: $(READY) ## image files for your own esptool (BOARD=name FEATURES=named FORMAT=romfs ARGS=-v)
+	@$(PY) tools/image.py $(call option,BOARD) $(call option,FEATURES,--features) $(call option,FORMAT,--format) $(ARGS)
 
-# An update: build/BOARD/ as one file, signed if there is a KEY.
-bundle: build ## an update for the air (BOARD=name FEATURES=named KEY=sign.pem FORMAT=romfs)
-	$(PY) tools/bundle.py make build/$(or $(BOARD),esp32_devkitc) build/$(or $(BOARD),esp32_devkitc).bundle $(if $(KEY),--key $(KEY)) $(if $(FORMAT),--format $(FORMAT))
+# An update: the application as one file, build/BOARD.bundle, signed if there is a KEY.
+bundle: $(READY) ## an update for the air (BOARD=name FEATURES=named KEY=sign.pem FORMAT=romfs)
+	@$(PY) tools/bundle.py board $(call option,BOARD) $(call option,FEATURES,--features) $(call option,FORMAT,--format) $(call option,KEY,--key) $(ARGS)
 
-# Not echoed: SET may hold a password (KEY=? asks for it).
+# Not echoed, and SET is on no command line: it may hold a password (Key=? asks for it).
 flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value' FEATURES=named UPDATE_KEY=file)
-	@$(PY) tools/flash.py $(BOARD) $(if $(PORT),--port $(PORT)) $(if $(FIRMWARE),--firmware $(FIRMWARE)) $(if $(SET),--set '$(SET)') $(if $(FEATURES),--features $(FEATURES)) $(if $(UPDATE_KEY),--update-key $(UPDATE_KEY))
+	@$(PY) tools/flash.py $(call option,BOARD) $(call option,PORT,--port) $(call option,FIRMWARE,--firmware) $(call option,FEATURES,--features)
 
-setup: $(READY) ## settings over USB (PORT=... SET='Key=value')
-	@$(PY) tools/usb_setup.py $(PORT) $(SET)
+setup: $(READY) ## settings over USB (SET='Key=value' PORT=...)
+	@$(PY) tools/usb_setup.py $(call option,PORT)
 
-updatekey: $(READY) ## the key that must sign updates, over USB (KEY=update.pub PORT=...; without KEY: which is there)
-	@$(PY) tools/update_key.py $(KEY) $(if $(PORT),--port $(PORT))
+updatekey: $(READY) ## the keys of which one must sign updates, over USB (KEY='new.pub old.pub' PORT=...; without KEY: which are there)
+	@$(PY) tools/update_key.py $(call option,PORT,--port)
 
 console logs: $(READY) ## the charger's prompt, or its log, over USB (PORT=...)
-	@$(PY) tools/console.py $@ $(if $(PORT),--port $(PORT))
+	@$(PY) tools/console.py $@ $(call option,PORT,--port)
 
 # Only where ESP-IDF is, such as in its container: README.md has the command.
 base: $(READY) ## base images, with ESP-IDF: build/base/
 	$(PY) tools/release_base.py
 
-release: $(READY) ## everything of a release: build/release/ (BASE=folder KEY=sign.pem TAG=v1.2.3)
-	$(PY) tools/release.py $(if $(BASE),--base $(BASE)) $(if $(TAG),--tag $(TAG)) $(if $(KEY),--key $(KEY)) $(if $(OUT),-o $(OUT))
+release: $(READY) ## everything of a release: build/release/ (BASE=folder KEY=sign.pem TAG=v1.2.3 OUT=folder)
+	@$(PY) tools/release.py $(call option,BASE,--base) $(call option,TAG,--tag) $(call option,KEY,--key) $(call option,OUT,-o)
 
 schemas: $(READY) ## write the tables of OCPP messages again, from the official schemas
 	$(PY) tools/schemas.py

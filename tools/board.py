@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # Board profiles: boards/NAME.toml -> checked -> board.json.
 # MIT license; part of microevse
-"""usage: board.py boards/NAME.toml [-o board.json]
+"""usage: board.py NAME [-o board.json]      NAME: of a file in boards/, or a file NAME.toml
        board.py --keys      the table of all keys, as docs/add_a_board.md has it
 
 A profile that could hurt a person is refused on the host, before it gets onto a board. All
@@ -19,7 +19,8 @@ try:
 except ImportError:  # Python 3.10
     import tomli as tomllib
 
-sys.path.append(str(Path(__file__).resolve().parent))
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.append(str(ROOT / "tools"))
 import board_key_list  # noqa: E402
 import board_rules  # noqa: E402
 import chipbench.evidence  # noqa: E402
@@ -40,6 +41,22 @@ class BoardError(ValueError):
         self.file = str(file)
         self.problems = problems
         self.key, self.reason = problems[0]
+
+
+class Unknown(ValueError):
+    """There is no such board file; the text is a sentence."""
+
+
+def find(name):
+    """The path of a board's file: of that name in boards/, or a file NAME.toml of one's own."""
+    own = str(name).endswith(".toml")
+    path = Path(name) if own else ROOT / "boards" / (name + ".toml")
+    if path.is_file():
+        return path
+    known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
+    if own:
+        raise Unknown("there is no file %s: name yours, or one of %s" % (name, known))
+    raise Unknown("no board %r: name one of %s, or a file NAME.toml" % (name, known))
 
 
 def load_toml(path, warn=None, any_name=False, evidence_counts=True):
@@ -166,7 +183,7 @@ def pins(board):
 
 def main():
     parser = argparse.ArgumentParser(description="Check a board profile.")
-    parser.add_argument("toml", nargs="?", help="boards/NAME.toml")
+    parser.add_argument("toml", nargs="?", metavar="NAME", help="in boards/, or a file NAME.toml")
     parser.add_argument("-o", "--output", help="board.json to write; default: only check")
     parser.add_argument("--keys", action="store_true", help="print the table of all keys")
     args = parser.parse_args()
@@ -177,6 +194,7 @@ def main():
         parser.error("which profile?")
     try:
         warnings = []
+        args.toml = find(args.toml)
         board = load_toml(args.toml, warnings.append)
         if board["guard"] == "ulp" and not ulp_problems(board, args.toml):
             warnings = [text for text in warnings if text != board_rules.ULP]
@@ -187,6 +205,9 @@ def main():
     except BoardError as exc:
         for line in str(exc).split("\n"):
             print("error:", line, file=sys.stderr)
+        return 1
+    except Unknown as exc:
+        print("error:", exc, file=sys.stderr)
         return 1
     except OSError as exc:
         print("error: %s: %s" % (args.toml, exc.strerror or exc), file=sys.stderr)

@@ -1,8 +1,9 @@
 # Puts everything that goes on a board into one directory, compiled, and prints the sizes.
 # MIT license; part of microevse
-"""usage: build.py BOARD [DIR] [--features all|named]    BOARD: a name, or NAME.toml
+"""usage: build.py [BOARD] [DIR] [--features all|named] [-v]    BOARD: a name, or NAME.toml
 
-Into DIR, build/BOARD/ by default. --features: in place of what the board file says.
+Into DIR, build/BOARD/ by default. --features: in place of what the board file says. -v: the size
+of each file.
 Copy it to the root of the board's file system.
 
 boot.py and main.py stay source (MicroPython looks for those names); everything else is
@@ -19,6 +20,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+DEFAULT = "esp32_devkitc"  # where no board is named
 sys.path.append(str(ROOT / "tools"))
 
 import board as board_profile  # noqa: E402
@@ -53,9 +55,19 @@ def compile_file(source, target, arch):
     return target.stat().st_size
 
 
-def profile_path(name):
-    """The file of a board: `name` in boards/, or a path that ends in .toml."""
-    return pathlib.Path(name) if name.endswith(".toml") else ROOT / "boards" / (name + ".toml")
+def named(name):
+    """The board that is meant: `name`, or the usual one, which is said."""
+    if name:
+        return name
+    print("BOARD left out: %s" % DEFAULT)
+    return DEFAULT
+
+
+def one_of(word, value, known):
+    """`value`, or None. ValueError unless it is one of `known`."""
+    if value and value not in known:
+        raise ValueError("%s=%s: it can be %s" % (word, value, " or ".join(known)))
+    return value or None
 
 
 def _ulp_program(board, out, arch):
@@ -72,12 +84,11 @@ def _ulp_program(board, out, arch):
     return "ulp_program.mpy", size
 
 
-def main(name, out=None, features=None):
-    profile = profile_path(name)
-    if not profile.exists():
-        known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
-        sys.exit("no board %r; known: %s" % (name, known))
+def main(name, out=None, features=None, verbose=False):
+    """verbose: print the size of each file, not of all together only."""
     try:
+        one_of("FEATURES", features, FEATURES)
+        profile = board_profile.find(name)
         board = board_profile.for_a_board(board_profile.load_toml(profile), profile)
     except ValueError as exc:
         sys.exit(str(exc))
@@ -118,9 +129,9 @@ def main(name, out=None, features=None):
     if board["guard"] == "ulp":
         sizes.append(_ulp_program(board, out, arch))
     (out / "board.json").write_text(json.dumps(board))
-    for path, size in sizes:
+    for path, size in sizes if verbose else ():
         print("%8d  %s" % (size, path))
-    print("%8d  in all, %d files, in %s" % (sum(s for _, s in sizes), len(sizes), out))
+    print("%d bytes in %d files, in %s" % (sum(s for _, s in sizes), len(sizes), out))
     print("%s is %s" % (name, board_profile.verified(board, profile)))
 
 
@@ -128,8 +139,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("board")
+    parser.add_argument("board", nargs="?")
     parser.add_argument("dir", nargs="?")
-    parser.add_argument("--features", choices=FEATURES)
-    given = parser.parse_args()
-    main(given.board, given.dir, given.features)
+    parser.add_argument("--features", help=" or ".join(FEATURES))
+    parser.add_argument("-v", "--verbose", action="store_true")
+    args = parser.parse_args()
+    main(named(args.board), args.dir, args.features, args.verbose)

@@ -1,16 +1,18 @@
 # Makes, signs and checks update bundles.
 # MIT license; part of microevse
 """usage:
+    bundle.py board [NAME] [--format FORMAT] [--features all|named] [--key PRIVATE.pem] [-v]
     bundle.py make DIR OUT --version V --board NAME [--format FORMAT] [--key PRIVATE.pem]
     bundle.py verify BUNDLE [--board NAME] [--keys update.pub]
     bundle.py public KEY.pem           a line for the charger's file update.pub
     bundle.py newkey PRIVATE.pem [--rsa BITS]
 
-DIR is what tools/build.py makes. Version and board are taken from there (version.mpy,
-board.json) unless they are given. FORMAT is lfs2, for MicroPython's own image, or romfs, for the
-base image; by default romfs for a board file that only suits a module without PSRAM. Signing is
-done by the openssl command, so that a key may be any that it can use; keys are ECDSA P-256
-(default) or RSA 2048, 3072 or 4096.
+`board` builds the application of a board and makes build/NAME.bundle of it; it looks at key and
+words before. DIR is what tools/build.py makes. Version and board are taken from there
+(version.mpy, board.json) unless they are given. FORMAT is lfs2, for MicroPython's own image, or
+romfs, for the base image; by default romfs for a board file that only suits a module without
+PSRAM. Signing is done by the openssl command, so that a key may be any that it can use; keys are
+ECDSA P-256 (default) or RSA 2048, 3072 or 4096.
 """
 
 import argparse
@@ -124,10 +126,20 @@ def new_key(path, rsa=None):
 
 
 def public(path):
-    """The line for update.pub of a private or a public key in PEM."""
+    """The line for update.pub of a private or a public key in PEM. BundleError, in a sentence that
+    names the file."""
     path = pathlib.Path(path)
-    known = path.is_file() and b"-----BEGIN PUBLIC KEY-----" in path.read_bytes()
-    text = openssl("pkey", *["-pubin"] * known, "-in", path, "-noout", "-text_pub").decode()
+    try:
+        data = path.read_bytes()
+    except OSError as exc:
+        raise BundleError(f"{path}: the key cannot be read: {exc.strerror}") from exc
+    known = b"-----BEGIN PUBLIC KEY-----" in data
+    try:
+        text = openssl("pkey", *["-pubin"] * known, "-in", path, "-noout", "-text_pub").decode()
+    except BundleError as exc:
+        if isinstance(exc.__cause__, OSError):
+            raise  # there is no openssl
+        raise BundleError(f"{path}: no key that openssl can read: name a .pem") from exc
     numbers = re.search(r"(?:Modulus|pub):\s*((?:[0-9a-f]{2}[:\s]*)+)", text)
     if not numbers:
         raise BundleError(f"{path}: neither an RSA nor an EC key")
@@ -143,6 +155,14 @@ def public(path):
         signing.load(line)
     except ValueError as exc:
         raise BundleError(f"{path}: {exc}") from exc
+    return line
+
+
+def private(path):
+    """As `public`, of a key that can sign. BundleError if it is only the public part."""
+    line = public(path)
+    if b"-----BEGIN PUBLIC KEY-----" in pathlib.Path(path).read_bytes():
+        raise BundleError(f"{path}: a public key, which signs nothing: name the private one")
     return line
 
 
@@ -225,6 +245,8 @@ def verify(data, board=None, keys=None):
 
 
 def _make(args):
+    if args.key:
+        private(args.key)
     folder = pathlib.Path(args.dir)
     content = files(folder)
     profile = json.loads(content.get("board.json", b"{}"))
@@ -243,6 +265,22 @@ def _make(args):
     print(f"{len(data)} bytes, {by}")
 
 
+def _board(args):
+    build = importlib.import_module("build")
+    try:
+        build.one_of("FEATURES", args.features, build.FEATURES)
+        build.one_of("FORMAT", args.format, bundle.FORMATS)
+        name = build.named(args.name)
+        stem = pathlib.Path(build.board_profile.find(name)).stem
+    except ValueError as exc:
+        raise BundleError(str(exc)) from exc
+    if args.key:
+        private(args.key)
+    args.dir, args.out = ROOT / "build" / stem, ROOT / "build" / (stem + ".bundle")
+    build.main(name, args.dir, args.features, args.verbose)
+    _make(args)
+
+
 def _verify(args):
     keys = pathlib.Path(args.keys).read_text() if args.keys else None
     head = verify(pathlib.Path(args.bundle).read_bytes(), args.board, keys)
@@ -254,6 +292,13 @@ def _verify(args):
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Update bundles: make, sign, verify.")
     commands = parser.add_subparsers(dest="do", required=True)
+    command = commands.add_parser("board")
+    command.add_argument("name", nargs="?")
+    command.add_argument("--format")
+    command.add_argument("--features")
+    command.add_argument("--key", metavar="PEM")
+    command.add_argument("-v", "--verbose", action="store_true")
+    command.set_defaults(version=None, board=None)
     command = commands.add_parser("make")
     command.add_argument("dir")
     command.add_argument("out")
@@ -274,6 +319,8 @@ def main(argv=None):
     try:
         if args.do == "make":
             _make(args)
+        elif args.do == "board":
+            _board(args)
         elif args.do == "verify":
             _verify(args)
         elif args.do == "public":

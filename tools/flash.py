@@ -40,6 +40,7 @@ import board as board_profile  # noqa: E402
 import build  # noqa: E402
 import cableslot  # noqa: E402
 import espflash  # noqa: E402
+import given  # noqa: E402
 import image  # noqa: E402
 import label_files  # noqa: E402
 import module  # noqa: E402
@@ -101,14 +102,11 @@ class Secrets:
 def profile(name):
     """The board's checked profile: of that name in boards/, or a file NAME.toml of one's own.
     Trouble for an unknown, wrong or draft one."""
-    path = build.profile_path(name)
-    if not path.exists():
-        known = ", ".join(sorted(p.stem for p in (ROOT / "boards").glob("*.toml")))
-        raise Trouble("no board %r: name one of %s with BOARD=" % (name, known))
     try:
+        path = board_profile.find(name)
         return board_profile.for_a_board(board_profile.load_toml(path), path)
     except ValueError as exc:
-        raise Trouble(str(exc))
+        raise Trouble("BOARD=: %s" % exc if isinstance(exc, board_profile.Unknown) else str(exc))
 
 
 def values(words, ask=getpass.getpass):
@@ -132,8 +130,9 @@ def values(words, ask=getpass.getpass):
 
 
 class Flasher:
-    def __init__(self, name, port, console, app=None, features=None, key=""):
-        """key: the content of update.pub, "" for none."""
+    def __init__(self, name, port, console, app=None, features=None, key="", firmware=None):
+        """key: the content of update.pub, "" for none. firmware: MicroPython's file, where it is
+        to be written. All of it is looked at before a port is chosen."""
         self._app = app
         self._features = features
         self._key = key
@@ -141,7 +140,8 @@ class Flasher:
         self.say = self.say_on(console)
         self._board = profile(name)
         self._chip = self._board["chip"]
-        self._port = seriallink.choose(port)
+        self._firmware = firmware and espflash.Firmware(firmware, self._chip)
+        self._port = seriallink.choose(port or None)
         self._name = name
 
     def _bar(self, what, total):
@@ -177,9 +177,9 @@ class Flasher:
 
     # -- everything anew ---------------------------------------------------------------------
 
-    def whole(self, path, settings):
+    def whole(self, settings):
         """Firmware, table and file system onto the chip; returns a line that listens to it."""
-        firmware = espflash.Firmware(path, self._chip)
+        firmware = self._firmware
         # Before esptool reports the same problem in its own words.
         seriallink.open_line(self._port).close()
         self.say("looking at the chip on %s" % self._port)
@@ -512,7 +512,7 @@ def main(argv=None):
     parser.add_argument("--port", help="default: the only serial port on USB")
     parser.add_argument("--firmware", help="micropython.bin for the chip: erases everything")
     parser.add_argument("--set", action="append", default=[], help="Key=Value ..., as in a shell")
-    parser.add_argument("--features", choices=build.FEATURES)
+    parser.add_argument("--features", help=" or ".join(build.FEATURES))
     parser.add_argument("--update-key", action="append", default=[], metavar="FILE")
     parser.add_argument("--app", help="directory that `make build` made")
     parser.add_argument("--wait", type=float, default=LOG_WAIT_S, help="seconds for a first line")
@@ -521,18 +521,26 @@ def main(argv=None):
     secrets = None
     try:
         try:
-            settings = values([word for text in args.set for word in shlex.split(text)])
+            words = [word for text in args.set for word in shlex.split(text)]
         except ValueError as exc:
             raise Trouble("SET: %s: close the quotation" % exc)
+        try:
+            settings = values(words or given.words("SET"))
+            build.one_of("FEATURES", args.features, build.FEATURES)
+        except ValueError as exc:
+            raise Trouble(str(exc))
         secrets = Secrets(settings)
+        if args.firmware and not pathlib.Path(args.firmware).is_file():
+            raise Trouble("there is no file %s: correct FIRMWARE=" % args.firmware)
         if not args.board:
             raise Trouble(without_board(args.port or None, Flasher.say_on(console)))
-        key = update_key.text_of(args.update_key)
-        flasher = Flasher(args.board, args.port or None, console, args.app, args.features, key)
+        key = update_key.text_of(args.update_key or update_key.asked_for("UPDATE_KEY"))
+        flasher = Flasher(args.board, args.port, console, args.app, args.features, key,
+                          args.firmware)  # fmt: skip
         if settings:
             flasher.say("settings: " + ", ".join(sorted(settings)))
         if args.firmware:
-            held = line = flasher.whole(args.firmware, settings)
+            held = line = flasher.whole(settings)
         else:
             held = flasher.application(settings)
             line = held.line

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # Images of a board's flash: file system, application slot, partition table.
 # MIT license; part of microevse
-"""usage: image.py BOARD [--layout LAYOUT] [--features all|named] [-o DIR]    -> build/BOARD-image/
+"""usage: image.py [BOARD] [--format lfs2|romfs] [--layout LAYOUT] [--features all|named] [-v]
+                [-o DIR]    -> build/BOARD-image/
 
     app/             what `make build` makes
     partitions.bin   for 0x8000 (and partitions.csv)
@@ -13,8 +14,9 @@ With slots, what MicroPython starts (boot.py, main.py) lies in the partition `vf
 the application of a slot, and updates go into the other one. With `files` the application
 lies in `vfs` too, and there are no updates but by cable. A board file that uses the PSRAM's pins
 is for a module without: its default is romfs, and a layout for MicroPython's own image, which has
-no room there, is refused. Otherwise the default is slots. Prints what every module and every
-partition takes; an image that does not fit is refused.
+no room there, is refused. Otherwise the default is slots. --format: as `make bundle` has it,
+lfs2 for MicroPython's own image and romfs for the base image, on 4 MB. Prints what every partition
+takes, and with -v every module; an image that does not fit is refused.
 """
 
 import argparse
@@ -37,6 +39,7 @@ from slots import BLOCK, HEADER, rom  # noqa: E402
 VFS_BLOCK = 4096
 _LIES_IN = {"files": "vfs", "slots": "app_a", "romfs": "romfs"}
 # Partition of the application for each layout.
+FORMATS = {"lfs2": "slots", "romfs": "romfs"}
 CONTENTS = {name: _LIES_IN[name.rstrip("0123456789")] for name in partitions.LAYOUTS}
 # The files that run before a slot is on the module path; an update of the slot does not change
 # them.
@@ -200,16 +203,16 @@ def choose(board, layout=None):
     if layout is None and board.get("chip") == "esp32":
         return "slots", (
             "note: layout slots, for a module with PSRAM and MicroPython's own image; a plain "
-            "ESP32 with the base image needs ARGS='--layout romfs'"
+            "ESP32 with the base image needs FORMAT=romfs"
         )
     return layout or "slots", None
 
 
-def application(board, out, show=print, features=None):
+def application(board, out, show=print, features=None, verbose=False):
     """Build the board's application into `out`; SystemExit with the reason if it cannot be."""
     text = io.StringIO()
     with contextlib.redirect_stdout(text):
-        build.main(board, out, features)
+        build.main(board, out, features, verbose)
     for line in text.getvalue().splitlines():
         show(line)
     return directory(out)
@@ -219,13 +222,23 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("board")
-    parser.add_argument("--layout", choices=CONTENTS)
-    parser.add_argument("--features", choices=build.FEATURES)
+    parser.add_argument("board", nargs="?")
+    parser.add_argument("--format", help=" or ".join(FORMATS))
+    parser.add_argument("--layout", help=", ".join(CONTENTS))
+    parser.add_argument("--features", help=" or ".join(build.FEATURES))
     parser.add_argument("-o", "--output", type=pathlib.Path)
+    parser.add_argument("-v", "--verbose", action="store_true")
     args = parser.parse_args()
-    out = args.output or ROOT / "build" / (args.board + "-image")
-    app = application(args.board, out / "app", features=args.features)
+    try:
+        # Before the build, which takes a while.
+        build.one_of("FEATURES", args.features, build.FEATURES)
+        build.one_of("--layout", args.layout, CONTENTS)
+        args.layout = args.layout or FORMATS.get(build.one_of("FORMAT", args.format, FORMATS))
+    except ValueError as exc:
+        sys.exit("image: %s" % exc)
+    args.board = build.named(args.board)
+    out = args.output or ROOT / "build" / (pathlib.Path(args.board).stem + "-image")
+    app = application(args.board, out / "app", features=args.features, verbose=args.verbose)
     profile = json.loads(app["board.json"])
     try:
         layout, note = choose(profile, args.layout)

@@ -158,6 +158,8 @@ def document(value):
 
 def make(out, base=None, tag=None, key=None, say=print):
     """Make the release in the folder `out`. ReleaseError or BundleError says why not."""
+    if key:
+        release_sign.signer(key)  # before minutes of work
     if tag:
         facts.check_tag(tag, facts.version(), (ROOT / "CHANGELOG.md").read_text())
         facts.check_clean()

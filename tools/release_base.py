@@ -28,6 +28,10 @@ from release_facts import ReleaseError  # noqa: E402
 
 SOURCE = "https://github.com/micropython/micropython.git"
 NAME = "microevse-base-%s.bin"
+NO_IDF = (
+    "there is no idf.py here: build in the container %s, as README.md says, or take base images "
+    "that are there with BASE=folder" % facts.CONTAINER
+)
 # esp_app_desc_t lies behind the headers of an image (24 bytes) and of its first segment (8):
 # ESP-IDF, components/esp_app_format/include/esp_app_desc.h.
 _DESCRIPTION_AT = 32
@@ -67,10 +71,7 @@ def check_versions(tree, chip):
     try:
         done = subprocess.run(["idf.py", "--version"], capture_output=True, text=True)
     except OSError:
-        raise ReleaseError(
-            "there is no idf.py here: build in the container %s, as README.md says, or take base "
-            "images that are there with BASE=folder" % facts.CONTAINER
-        )
+        raise ReleaseError(NO_IDF)
     have = re.search(r"v([0-9][\w.-]*)", done.stdout)
     if not have or have.group(1) != wanted.group(1):
         raise ReleaseError(
@@ -104,6 +105,8 @@ def run(*command):
 
 def build(out, source=SOURCE):
     """The base image of each chip of facts.BASES, in the folder `out`."""
+    if not shutil.which("idf.py"):
+        raise ReleaseError(NO_IDF)  # before MicroPython is fetched
     tree = ROOT / "build" / "micropython" / facts.MICROPYTHON
     if not (tree / ".ready").exists():
         shutil.rmtree(tree, ignore_errors=True)

@@ -51,16 +51,23 @@ def signed(data, key):
     return bundle.wrap(image, head.version, head.board, head.format, head.block, key, head.base)
 
 
+def signer(key, known=KNOWN):
+    """(line of update.pub, public key in PEM) of the private key in the file `key`. BundleError
+    unless it is one, and that of the releases before."""
+    line = bundle.private(key)  # refuses keys of which a charger knows nothing
+    public = openssl("pkey", "-in", key, "-pubout")
+    if known.exists() and known.read_bytes().split() != public.split():
+        raise BundleError("%s is not the private key of %s" % (key, known))
+    return line, public
+
+
 def sign(folder, key, known=KNOWN):
     """Sign the updates and the checksums of a folder. BundleError says what is wrong."""
     folder = pathlib.Path(folder)
     updates = sorted(folder.glob("*.bundle"))
     if not updates:
         raise BundleError("%s has no update (*.bundle): `make release` makes them" % folder)
-    line = bundle.public(key)  # refuses keys of which a charger knows nothing
-    public = openssl("pkey", "-in", key, "-pubout")
-    if known.exists() and known.read_bytes().split() != public.split():
-        raise BundleError("%s is not the private key of %s" % (key, known))
+    line, public = signer(key, known)
     for path in updates:
         path.write_bytes(signed(path.read_bytes(), key))
     (folder / PUBLIC).write_bytes(public)

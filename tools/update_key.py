@@ -18,6 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "lib")]
 
 import bundle  # noqa: E402
+import given  # noqa: E402
 import module  # noqa: E402
 import seriallink  # noqa: E402
 from seriallink import Trouble  # noqa: E402
@@ -44,9 +45,17 @@ def text_of(paths):
         except OSError as exc:
             raise Trouble("%s cannot be read: %s" % (path, exc.strerror)) from None
         except (ValueError, bundle.BundleError) as exc:
-            reason = str(exc).replace(str(path) + ": ", "")
+            reason = str(exc).replace(str(path) + ": ", "").replace(": name a .pem", "")
             raise Trouble("%s: %s: name a .pem or an update.pub" % (path, reason)) from None
     return "".join(line + "\n" for line in dict.fromkeys(lines))
+
+
+def asked_for(name):
+    """Files with keys that were given to `make`. Trouble if a quotation is open."""
+    try:
+        return given.files(name)
+    except ValueError as exc:
+        raise Trouble(str(exc)) from None
 
 
 def names(text):
@@ -77,7 +86,7 @@ def main(argv=None):
     parser.add_argument("--port", help="default: the only serial port on USB")
     args = parser.parse_args(argv)
     try:
-        text = text_of(args.files)
+        text = text_of(args.files or asked_for("KEY"))
         port = seriallink.choose(args.port or None)
         print("stopping what runs on %s" % port)
         prompt = seriallink.Prompt(port)

@@ -1,12 +1,13 @@
 # Sets up a charger over its USB cable.
 # MIT license; part of microevse
-"""usage: usb_setup.py PORT [--ca FILE.pem] Key=Value ...
+"""usage: usb_setup.py [PORT] [--ca FILE.pem] Key=Value ...
 
     usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=? MaxCurrent=16 \\
         CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=?
 
-A value of `?` is asked for. The values are checked here, then by the charger, which keeps them and
-restarts. This stops the program of the charger: not while a car charges.
+Without PORT it is the only serial port on USB. Without settings they are what `make setup` got as
+SET=. A value of `?` is asked for. The values are checked here, then by the charger, which keeps
+them and restarts. This stops the program of the charger: not while a car charges.
 """
 
 import argparse
@@ -20,18 +21,17 @@ import termios
 import time
 import tty
 
+import given
+import seriallink
 from provisioning import Refused, pairs, provision
+from seriallink import Trouble
 
 BAUD = termios.B115200
 # Opening the journal of a full charger takes a while; importing on the chip, too.
 ANSWER_S = 20
 _CHUNK = 128  # bytes at once: a UART of the chip has no flow control
 _CA_FILE = "ca.pem"
-_EXAMPLE = "make setup PORT=/dev/ttyUSB0 SET='WifiSsid=Garage WifiPassword=?'"
-
-
-class Trouble(Exception):
-    """A problem and its remedy, in one sentence."""
+_EXAMPLE = "make setup SET='WifiSsid=Garage WifiPassword=?' PORT=/dev/ttyUSB0"
 
 
 class RawRepl:
@@ -131,15 +131,16 @@ def apply(run, values, ca=None):
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
-    parser.add_argument("port", metavar="PORT", nargs="?")
+    parser.add_argument("words", nargs="*", metavar="[PORT] Key=Value",
+                        help="PORT: default: the only one on USB; Key=? asks for it")  # fmt: skip
     parser.add_argument("--ca", type=pathlib.Path, metavar="FILE.pem", help="CA of wss://")
-    parser.add_argument("settings", nargs="*", metavar="Key=Value", help="Key=? asks for it")
     args = parser.parse_args(argv)
-    if not args.settings or "=" in args.port:
-        print("setup: name port and settings, such as " + _EXAMPLE, file=sys.stderr)
-        return 2
+    port = args.words.pop(0) if args.words and "=" not in args.words[0] else None
     try:
-        values = pairs(args.settings, getpass.getpass)
+        words = args.words or given.words("SET")
+        if not words:
+            raise Trouble("name settings, such as " + _EXAMPLE)
+        values = pairs(words, getpass.getpass)
         ca = args.ca.read_text() if args.ca else None
         if ca is not None:
             values["CaFile"] = _CA_FILE
@@ -151,7 +152,7 @@ def main(argv=None):
             wrong = {k: v for k, v in refused.errors.items() if k in values}
             if wrong:
                 raise Refused(wrong) from None
-        repl = RawRepl(args.port)
+        repl = RawRepl(seriallink.choose(port))
         try:
             label = apply(repl.run, values, ca)
             # Marked before the reset, so that the charger does not take it for a crash.

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import tty
+import types
 
 import pytest
 from bench import ID, Bench
@@ -175,7 +176,7 @@ def test_charger_refuses_what_only_it_can_know(tmp_path, capsys):
         repl.close()
 
 
-def test_mistakes_are_told_before_the_charger_is_stopped(tmp_path, capsys):
+def test_mistakes_are_told_before_the_charger_is_stopped(tmp_path, capsys, monkeypatch):
     port = tmp_path / "no_port"
     for words, told in (
         (["MaxCurrent=5"], "MaxCurrent must be 6 to 80 A"),
@@ -186,9 +187,17 @@ def test_mistakes_are_told_before_the_charger_is_stopped(tmp_path, capsys):
     ):
         assert usb.main([str(port), *words]) == 1
         assert told in capsys.readouterr().err, words
-    for words in ([], [str(port)], ["MaxCurrent=16"]):
-        assert usb.main(words) == 2
-        assert "make setup PORT=" in capsys.readouterr().err, words
+    for words in ([], [str(port)]):
+        assert usb.main(words) == 1
+        assert "make setup SET=" in capsys.readouterr().err, words
+    # Without a port it is the only one on USB, as with `make flash`.
+    monkeypatch.setattr(usb.seriallink.list_ports, "comports", lambda: [])
+    assert usb.main(["MaxCurrent=16"]) == 1
+    assert "no board found" in capsys.readouterr().err
+    only = types.SimpleNamespace(device=str(port), vid=1)
+    monkeypatch.setattr(usb.seriallink.list_ports, "comports", lambda: [only])
+    assert usb.main(["MaxCurrent=16"]) == 1
+    assert "no_port cannot be opened" in capsys.readouterr().err
     port.write_text("no terminal")
     assert usb.main([str(port), "MaxCurrent=16"]) == 1
     assert "is no serial port" in capsys.readouterr().err

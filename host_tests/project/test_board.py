@@ -343,6 +343,7 @@ def test_no_board_json_is_made_of_a_draft(tmp_path, monkeypatch):
     import build
 
     monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(board, "ROOT", tmp_path)
     with pytest.raises(SystemExit) as stopped:
         build.main("some_draft")
     assert "not for a board yet" in str(stopped.value) and not (tmp_path / "build").exists()

@@ -74,6 +74,28 @@ def test_mistakes_are_told_in_a_line(tmp_path):
     code, said = tool("make", tmp_path, tmp_path / "out")
     assert code == 1 and "no app.mpy" in said and "Traceback" not in said
     code, said = tool("public", tmp_path / "none.pem")
-    assert code == 1 and "openssl" in said and "Traceback" not in said
+    assert code == 1 and said.count("\n") == 1 and "none.pem: the key cannot be read" in said
+    (tmp_path / "photo.pem").write_text("hello")
+    code, said = tool("public", tmp_path / "photo.pem")
+    assert code == 1 and said.count("\n") == 1 and "no key that openssl can read" in said, said
     code, said = tool("newkey", tmp_path / "rsa.pem", "--rsa", 2048)
     assert code == 0 and said.startswith("rsa ")
+    # Before the application is built, which takes half a minute.
+    (tmp_path / "public.pem").write_bytes(
+        subprocess.run(
+            ["openssl", "pkey", "-in", tmp_path / "rsa.pem", "-pubout"],
+            capture_output=True,
+            check=True,
+        ).stdout
+    )
+    for words, told in (
+        (["--key", tmp_path / "none.pem"], "none.pem: the key cannot be read"),
+        (["--key", tmp_path / "public.pem"], "a public key, which signs nothing"),
+        (["--format", "rom"], "FORMAT=rom: it can be lfs2 or romfs"),
+        (["--features", "foo"], "FEATURES=foo: it can be all or named"),
+        (["my.toml"], "there is no file my.toml"),
+    ):
+        code, said = tool("board", *words)
+        last = said.strip().split("\n")[-1]
+        assert code == 1 and last.startswith("bundle: ") and told in last, said
+        assert "bytes in" not in said and "usage" not in said

@@ -262,7 +262,7 @@ def test_unknown_and_draft_boards(tmp_path, monkeypatch):
     text = text.replace('name = "%s"' % BOARD, 'name = "mine"')
     (tmp_path / "boards").mkdir()
     (tmp_path / "boards" / "mine.toml").write_text('draft = "no front end yet"\n' + text)
-    monkeypatch.setattr(program.build, "ROOT", tmp_path)
+    monkeypatch.setattr(program.board_profile, "ROOT", tmp_path)
     with pytest.raises(program.Trouble, match="draft: not for a board yet: no front end yet"):
         program.profile("mine")
 

@@ -231,7 +231,7 @@ def test_the_report_says_what_is_left():
 
 
 def test_what_make_image_leaves_is_what_its_last_line_names(tmp_path, monkeypatch, capsys):
-    build = lambda board, out, features: out.mkdir(parents=True) or sample()  # noqa: E731
+    build = lambda board, out, features, verbose: out.mkdir(parents=True) or sample()  # noqa: E731
     monkeypatch.setattr(image, "application", build)
     for layout, args in (("slots", []), ("romfs", ["--layout", "romfs"])):
         out = tmp_path / layout
@@ -272,7 +272,7 @@ def test_the_layout_is_that_of_the_module_that_the_board_file_is_for():
 
 
 def test_make_image_for_a_plain_esp32_says_what_all_features_cost(tmp_path, monkeypatch, capsys):
-    def build(board, out, features):
+    def build(board, out, features, verbose):
         out.mkdir(parents=True)
         own = {**profile(board), "features": features or "all"}
         return {**sample(), "board.json": json.dumps(own).encode()}
@@ -294,7 +294,16 @@ def test_make_image_for_a_plain_esp32_says_what_all_features_cost(tmp_path, monk
     assert "%s bytes of heap are free, in pieces of at most %s; with" % (free, largest) in text
     assert cost not in said("esp32_devkitc", "--features", "named")
     assert cost not in said("esp32_devkitc_ve")
+    assert cost in said("esp32_devkitc_ve", "--format", "romfs")
     assert cost in said("esp32_devkitc_ve", "--layout", "romfs")
+    assert said().startswith("BOARD left out: esp32_devkitc\n")
+    for words, told in (
+        (["--features", "foo"], "FEATURES=foo: it can be all or named"),
+        (["--format", "rom"], "FORMAT=rom: it can be lfs2 or romfs"),
+        (["--layout", "slot"], "--layout=slot: it can be "),
+    ):
+        with pytest.raises(SystemExit, match="image: " + told):
+            said(*words)
     monkeypatch.setattr(sys, "argv", ["image.py", "esp32_devkitc", "--layout", "slots"])
     monkeypatch.setattr(sys, "argv", sys.argv + ["-o", str(tmp_path / "refused")])
     with pytest.raises(SystemExit, match="image: esp32_devkitc is for a module without PSRAM"):

@@ -112,11 +112,12 @@ def test_a_base_image_is_built_of_the_tag(tmp_path, source, shell, capfd):
 
 
 def test_another_esp_idf_or_none_is_refused(tmp_path, source, shell):
-    shell("v5.4.2")
-    with pytest.raises(ReleaseError, match="this is ESP-IDF 5.4.2, .* released with 5.5.1"):
-        build(tmp_path, source)
     (tmp_path / "bin" / "idf.py").unlink()
     with pytest.raises(ReleaseError, match="no idf.py here: build in the container espressif/idf"):
+        build(tmp_path, source)
+    assert not (tmp_path / "build").exists()  # MicroPython was fetched first
+    shell("v5.4.2")
+    with pytest.raises(ReleaseError, match="this is ESP-IDF 5.4.2, .* released with 5.5.1"):
         build(tmp_path, source)
     lock = tmp_path / "build/micropython" / facts.MICROPYTHON / "ports/esp32/lockfiles"
     (lock / "dependencies.lock.esp32").write_text(LOCK.replace("  idf:", "  fdi:"))

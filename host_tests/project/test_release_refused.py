@@ -169,9 +169,21 @@ def test_a_base_image_of_another_chip_is_refused(tmp_path):
 
 @pytest.mark.skipif(not tool("make"), reason="NOT RUN: make is missing")
 def test_make_passes_its_words_on():
-    command = ["make", "-n", "-o", ".venv/.ready", "release", "BASE=b", "TAG=v1", "KEY=k", "OUT=o"]
+    command = ["make", "-o", ".venv/.ready", "PY=echo", "release"]
+    command += ["BASE=b", "TAG=v1", "KEY=k", "OUT=o"]
     # `make test` hands its own options on by these.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     done = subprocess.run(command, cwd=ROOT, env=clean, capture_output=True, text=True)
     words = "tools/release.py --base b --tag v1 --key k -o o"
-    assert done.stdout.strip().endswith(words), done.stdout + done.stderr
+    assert done.stdout.strip() == words, done.stdout + done.stderr
+
+
+def test_a_wrong_key_is_told_before_anything_is_made(tmp_path):
+    """It was a dump of openssl's, after all boards had been built."""
+    for content, told in ((None, "the key cannot be read"), ("hello", "no key that openssl can")):
+        path = tmp_path / "sign.pem"
+        if content:
+            path.write_text(content)
+        said = refused(tmp_path / "out", "--key", path)
+        assert said.startswith("release: %s" % path) and told in said
+    assert not (tmp_path / "out").exists()
