@@ -187,12 +187,13 @@ class DeviceUnderTest:
     """The twin behind `.port`. lines: with reset lines (RFC 2217), else a pseudo terminal.
 
     machine: what sys.implementation calls the chip. boot: a boot.py in place of the real one.
-    starts: the application runs behind boot.py, as on a charger.
+    starts: the application runs behind boot.py, as on a charger. fidelity: "analytic" computes the
+    pilot's windows, which is faster; then no single conversion can be asked for.
     """
 
     def __init__(self, board="esp32_devkitc", lines=False, micropython="1.28",
                  machine="Virtual board with ESP32", boot=None, starts=False, folder=None,
-                 settings=None, **options):  # fmt: skip
+                 settings=None, fidelity="sample", **options):  # fmt: skip
         self._loop = _Loop()
         self._input = _Input()
         self._busy = self._starts = starts
@@ -208,7 +209,7 @@ class DeviceUnderTest:
         if starts:
             options["starts"] = str(ROOT / "firmware" / "main.py")
         self.twin = _Twin(
-            board=board, speed=0, fidelity="sample", log=self._log, options=options,
+            board=board, speed=0, fidelity=fidelity, log=self._log, options=options,
             firmware=firmware, gated=True, settings=settings,
         )  # fmt: skip
         self._s2_us = 0

@@ -1,7 +1,7 @@
 # A bench with two virtual chips on it, for the tests of the bench protocol.
 # MIT license; part of microevse
-"""`scene()` gives a runner.Bench over serial lines, with the chip under test and the witness, and
-everything taken down behind it."""
+"""`scene(board)`, a name or a file NAME.toml, gives a runner.Bench over serial lines, with the
+chip under test and the witness, and everything taken down behind it."""
 
 import contextlib
 import dataclasses
@@ -11,7 +11,6 @@ import board as profiles
 from protocol_board import DeviceUnderTest, Witness
 from chipbench import command, evidence, instruments, plan, runner
 from chipbench.line import RawLine
-from tools_paths import ROOT
 
 RELAY, PILOT, S2 = 18, 19, 21  # of the witness
 DATE = "2026-12-01"
@@ -43,7 +42,7 @@ class Scene:
 @contextlib.contextmanager
 def scene(board="esp32_devkitc", witness=True, begin=True, dut=None, **bench):
     """dut: keywords of DeviceUnderTest; bench: of runner.Bench."""
-    profile = profiles.load_toml(ROOT / "boards" / (board + ".toml"))
+    profile = profiles.load_toml(profiles.find(str(board)))
     said = []
     with contextlib.ExitStack() as stack:
         device = DeviceUnderTest(board, **{"lines": True, **(dut or {})})

@@ -45,9 +45,7 @@ def probe():
 
 def profile(name):
     """(checked profile, its path) of a name in boards/, or of a file."""
-    path = pathlib.Path(name)
-    if path.suffix != ".toml":
-        path = ROOT / "boards" / (name + ".toml")
+    path = profiles.find(name)
     # The evidence that it names is what is made now: whatever is wrong with it does not matter.
     return profiles.load_toml(path, evidence_counts=False), path
 
@@ -85,6 +83,23 @@ def instrument(args, board):
     if args.scope:
         return Scope(input, runner.tell)
     return Nobody()
+
+
+def unmeasured(args, wanted):
+    """A sentence for each step that the board needs and that cannot be measured with these
+    options."""
+    found = []
+    for step in wanted:
+        why = None
+        if not args.witness and not args.scope and {"pin", "s2"} & set(step.needs):
+            why = "it needs --witness or --scope"
+        elif "s2" in step.needs and args.s2 is None and not args.scope:
+            why = "it needs --s2, the pin of the second ESP32 that switches the simulated car"
+        elif args.nobody and {"person", "s2"} & set(step.needs):
+            why = "somebody has to be there (--nobody)"
+        if why and step.must:
+            found.append("%s cannot be measured: %s" % (step.name, why))
+    return found
 
 
 def write(path, text):
@@ -135,6 +150,16 @@ def measure(args, board, path):
         if unknown:
             raise Trouble("there is no step %s for this board: --list" % ", ".join(unknown))
         wanted = [step for step in wanted if step.name in names]
+    missing = unmeasured(args, wanted)
+    if missing and not args.only:
+        if not args.witness and not args.scope:
+            raise Trouble(
+                "no --witness and no --scope, without which the file would not count: name the "
+                "port of the second ESP32, or --scope; --only STEP,... runs some steps without"
+            )
+        runner.tell("The file will not count for the board, because:")
+        for text in missing:
+            runner.tell("- " + text)
     if not agreed(args, runner.tell):
         raise Trouble("nothing was done")
     seen = instrument(args, board)
@@ -173,6 +198,8 @@ def report(out, board, ended):
     runner.tell("\nThe run: %s. Written: %s" % (ended, out))
     found = evidence.load(out)
     bad = evidence.problems(found, board)
+    if bad:
+        runner.tell("The file does not count yet, because:")
     for text in bad:
         runner.tell("- " + text)
     refuted = [f["name"] for f in found["fact"] if f["result"] == "refuted"]
@@ -191,7 +218,7 @@ def main(argv=None):
             print(table(board))
             return 0
         return measure(args, board, path)
-    except (Trouble, OSError, profiles.BoardError) as exc:
+    except (Trouble, OSError, profiles.BoardError, profiles.Unknown) as exc:
         print("bench: %s" % exc, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

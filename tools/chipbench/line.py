@@ -150,6 +150,19 @@ class RawLine:
                     raise Trouble("what %s says is damaged: look at the cable" % self.name)
         raise Trouble("the program on %s gave no figure" % self.name)
 
+    def hear(self, wanted, seconds):
+        """The first object that the program tells of which wanted(object) is true. None if it has
+        ended, or has told none within `seconds`. All of it is left for `finish`."""
+        limit = time.monotonic() + seconds
+        while True:
+            text = self._buf.decode(errors="replace")
+            for told in tagged(text[: text.rfind("\n") + 1]):
+                if wanted(told):
+                    return told
+            if b"\x04" in self._buf or b"rst:0x" in self._buf or time.monotonic() > limit:
+                return None
+            self._more()
+
     def interrupt(self):
         self._write(b"\x03")
 

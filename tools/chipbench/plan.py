@@ -42,7 +42,8 @@ STEPS = (
     Step("identity", "which chip, which MicroPython", (), 0.1, {}),
     Step("pilot_idle", "the pilot with nothing connected", (), 0.1, {
         "high_v": _A,
-        "low_v": Limit(-13.5, -10.0, "docs/safety.md section 2, H2: diode at or below -10 V"),
+        # Above that the firmware calls the source too weak to judge a car's diode by.
+        "low_v": Limit(-13.5, -11.1, "PilotFrontEnd: WEAK_MV in lib/iec61851/levels.py"),
     }),
     Step("converter", "the pilot's ADC", (), 0.2, {
         "failed": Limit(0, 0, "docs/chip.md, Converter: a failed conversion reads -1 or 0"),
@@ -187,16 +188,47 @@ def beyond(step, figures):
         elif not (limit.low is None or value >= limit.low) or not (
             limit.high is None or value <= limit.high
         ):
-            found.append("%s is %g, and %s (%s)" % (name, value, bounds(limit), limit.source))
+            text = "%s is %s, and %s (%s)"
+            found.append(text % (name, number(value), bounds(limit), limit.source))
     return found
 
 
 def bounds(limit):
     """A limit in words."""
+    low, high = number(limit.low), number(limit.high)
     if limit.low is None:
-        return "at most %g" % limit.high
+        return "at most " + high
     if limit.high is None:
-        return "at least %g" % limit.low
+        return "at least " + low
     if limit.low == limit.high:
-        return "must be %g" % limit.low
-    return "must be %g to %g" % (limit.low, limit.high)
+        return "must be " + low
+    return "must be %s to %s" % (low, high)
+
+
+def number(value):
+    """A number for people: a whole one as such, however large it is."""
+    if value is None:
+        return ""
+    return "%d" % value if value == int(value) else "%.4g" % value
+
+
+# Unit by the end of a figure's name; the others are counted, or told by their name.
+_UNITS = (("_ms", "ms"), ("_mv", "mV"), ("_v", "V"), ("_s", "s"), ("_free", "bytes"),
+          ("_used", "bytes"), ("_largest", "bytes"), ("_total", "bytes"))  # fmt: skip
+_WHOLE = {"us": "us", "hz": "Hz", "flash": "bytes of flash", "percent_10": "%", "percent_100": "%"}
+
+
+def figure(name, value):
+    """A figure for people, its unit behind it: `worst 21.3 ms`."""
+    if name in _WHOLE:
+        unit = _WHOLE[name]
+        short = "" if name in unit or name in ("us", "hz") else name + " "
+        return "%s%s %s" % (short, number(value), unit)
+    for end, unit in _UNITS:
+        if name.endswith(end):
+            return "%s %s %s" % (
+                name[: -len(end)] if unit != "bytes" else name,
+                number(value),
+                unit,
+            )
+    return "%s %s" % (name, number(value))

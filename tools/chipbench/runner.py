@@ -320,7 +320,7 @@ def _row(step, result, why, figures):
 
 def _short(figures):
     shown = [
-        "%s %.4g" % (k, v)
+        plan.figure(k, v)
         for k, v in figures.items()
         if isinstance(v, (int, float)) and not isinstance(v, bool)
     ]

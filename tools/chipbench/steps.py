@@ -12,6 +12,12 @@ from chipbench.line import RESTART
 from seriallink import Trouble
 
 _SAMPLES = 400
+_READY_S = 60  # from the start of the application until it has said that it is ready, and longer
+# Of a board file on a bench without its parts.
+_PARTS = (
+    "; what the board file names must be there: docs/bench.md, What you need, says how to measure "
+    "without the meter"
+)
 _LOG = re.compile(r"([0-9]+\.[0-9]{3}) [IWE] ([a-z_0-9]+): (.*)")
 # Words of the log, and what they are the time of.
 _BOOT = (
@@ -191,29 +197,59 @@ def boot(bench):
 def opening(bench):
     """Free mode for this start alone; the car is a switch, its resistors and a diode."""
     dut = bench.dut
-    bench.ask(
-        "Connect the simulated car: 2.74 kohm with the diode to the pilot, 1.3 kohm behind the "
-        "switch (open). Mains stay off. Press Enter."
-    )
+    if not bench.person:
+        raise NotMeasured("nobody is there to connect the simulated car")
     settings = {"FreeMode": "true"}
     if bench.csms is not None:
         settings["CentralSystemURI"] = bench.csms
     bench.hold("the relay's pin is switched by the application now")
     dut.start("%s\nrun(3600, %r)" % (program("life"), settings))
+    took, there = [], False
     try:
-        took = bench.instrument.switch(bench.times, bench.close_ms, 2000)
+        if _ready(dut, False):
+            bench.ask(
+                "Connect the simulated car: 2.74 kohm with the diode to the pilot, 1.3 kohm "
+                "behind the switch (open). Mains stay off. Press Enter."
+            )
+            there = True
+            if _ready(dut, True):
+                took = bench.instrument.switch(bench.times, bench.close_ms, 2000)
     finally:
         dut.interrupt()  # the application opens every contactor
     lines = dut.finish(30)
-    bench.ask("Take the simulated car away. Press Enter.")
+    if there:
+        bench.ask("Take the simulated car away. Press Enter.")
     figures = _opened(took)
     figures.update(_told(lines))
     if figures["count"] == 0:
-        raise Trouble(
-            "the application did not close the relay: %s"
-            % (figures.get("causes") or "no fault is latched; is the car in state C?")
-        )
+        raise Trouble("the application did not close the relay. %s" % _why(lines, there))
     return figures
+
+
+def _ready(dut, car):
+    """False where the page of the charger says a fault, with the car or before it comes."""
+
+    def settled(told):
+        if told["what"] != "page" or told["plugged"] != car:
+            return False
+        return told["status"] == "faulted" or told["stays"]
+
+    # By a line that does not come the switch finds out.
+    said = dut.hear(settled, _READY_S)
+    return said is None or said["status"] != "faulted"
+
+
+def _why(lines, there):
+    """What the page of the charger said: its last fault, else the last it said with the car."""
+    pages = [told for told in serial_line.tagged(lines) if told["what"] == "page"]
+    bad = [told for told in pages if told["status"] == "faulted"]
+    if bad:
+        return "Its page says: Faulted: %s%s" % (bad[-1]["why"], _PARTS)
+    plugged = [told for told in pages if told["plugged"]]
+    if plugged:
+        last = plugged[-1]
+        return "Its page says: %s: %s; is the car in state C?" % (last["status"], last["why"])
+    return "It has seen no car: look at the diode and at 2.74 kohm" if there else "It said nothing"
 
 
 def _opened(took):

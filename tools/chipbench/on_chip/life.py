@@ -11,6 +11,9 @@ import time
 
 
 _failures = 0
+# What the page says is told again when it has held for so long: by then a meter that does not
+# answer would be a fault (lib/station/metering.py: 10 s and three polls, one each 5 s).
+_STAYS_MS = 20000
 
 
 def _say(what, **more):
@@ -37,7 +40,8 @@ async def _watch(app, seconds):
     _say("tick")
     _heap("boot")
     closed = connected = False
-    cause = None
+    cause = shown = None
+    since = 0
     end = time.ticks_add(time.ticks_ms(), seconds * 1000)
     global _failures
     while time.ticks_diff(end, time.ticks_ms()) > 0:
@@ -54,6 +58,14 @@ async def _watch(app, seconds):
         if causes != cause:
             cause = causes
             _say("causes", causes=causes)
+        page = charger.station.snapshot()
+        page = [evse.plugged, page["status"], page["why"]]
+        now = time.ticks_ms()
+        stays = since is not None and time.ticks_diff(now, since) >= _STAYS_MS
+        if page != shown or stays:
+            since = None if page == shown else now
+            shown = page
+            _say("page", plugged=page[0], status=page[1], why=page[2], stays=stays)
         await asyncio.sleep_ms(100)
 
 
