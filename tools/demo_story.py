@@ -40,6 +40,12 @@ class Failed(Exception):
     """The story did not go on."""
 
 
+# Where the central system listens, if nothing else does: the commands of the documents name it.
+PORT = 9000
+# Cards of docs/examples/day.toml, which another charger may play with this central system.
+OTHERS = {"CARD1": {}, "CARD2": {}}
+
+
 class Demo:
     def __init__(self, console, speed, runtime, verbose=False):
         self.console = console
@@ -52,7 +58,11 @@ class Demo:
         self.events = []
         self.checks = []
         self.csms = Csms(
-            {CARD: {}}, clock=self.unix, interval=60, on_frame=self._frame, passwords=None
+            {CARD: {}, **OTHERS},
+            clock=self.unix,
+            interval=60,
+            on_frame=self._frame,
+            passwords=None,
         )
         self.twin = None
         self.visiting = False  # a car of the story is there
@@ -156,7 +166,10 @@ class Demo:
     # -- the story -------------------------------------------------------------------------
 
     async def start(self):
-        await self.csms.start()
+        try:
+            await self.csms.start(port=PORT)
+        except OSError:  # something else of this computer has it
+            await self.csms.start()
         self.twin = Twin(
             csms=self.csms.url,
             id=CHARGER,

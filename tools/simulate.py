@@ -17,7 +17,7 @@ sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "host_tests")]
 sys.path.append(str(ROOT / "lib"))
 
 import twin.host  # noqa: E402, F401  (it gives the twin's modules the names they know)
-from simulator import arguments, scenario_file  # noqa: E402
+from simulator import arguments, reach, scenario_file  # noqa: E402
 from simulator.fleet import Fleet  # noqa: E402
 from simulator.scenario import play  # noqa: E402
 from twin.host import TwinError  # noqa: E402
@@ -30,6 +30,9 @@ async def simulate(args):
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     day = None
+    told = await reach.problem(args.csms)
+    if told:
+        print("simulate: " + told, file=sys.stderr, flush=True)
     async with Fleet(args) as fleet:
         fleet.make()
         if args.scenario:

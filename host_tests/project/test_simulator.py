@@ -14,6 +14,7 @@ import pytest
 from simulated import SIMULATE, Central, Control, Simulator, alive, descendants
 
 import certs
+from simulator import reach
 from simulator.control_port import ControlPort
 from twin import commands
 from twin.host import ROOT, Twin, load_board
@@ -357,3 +358,16 @@ def test_a_start_that_fails_leaves_the_image_alone(tmp_path):
     assert before["world"]["outlets"][0][1]["ev"]["plugged"] is True
     asyncio.run(Twin(data=tmp_path).stop())
     assert json.loads((tmp_path / "world.json").read_text()) == before
+
+
+def test_a_central_system_that_is_not_there_is_one_sentence():
+    """The charger repeated ECONNREFUSED, and nothing said what to start."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        url = "ws://user:secret@127.0.0.1:%d/ocpp" % sock.getsockname()[1]
+        told = asyncio.run(reach.problem(url))
+        assert "no central system answers at 127.0.0.1 port %d" % sock.getsockname()[1] in told
+        assert "make run" in told and "secret" not in told
+        sock.listen()
+        assert asyncio.run(reach.problem(url)) is None
+    assert "port 443" in asyncio.run(reach.problem("wss://no-such-host.invalid/", 1))
