@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-# Writes the pages of docs/ that are made from the source, and the table that ends add_a_board.md.
+# Writes the pages of docs/ that are made from the source, and the tables of two others.
 # MIT license; part of microevse
 """usage: documents.py [--check]    (make docs)
 
 docs/settings.md comes from the declarations (lib/station/declarations.py) and one sentence for
 each in tools/settings_words.txt. docs/ocpp16.md comes from the schema table, the handlers and
 calls in lib/ocpp16, the certification cases and the names of the tests. docs/add_a_board.md ends
-with the keys of a board file, as tools/board.py --keys prints them; the text above that table is
-written by hand. --check writes nothing and exits with 1 if a page is stale.
+with the keys of a board file, as tools/board.py --keys prints them, and docs/flashing.md has the
+table of tools/board_list.py; the text around these two tables is written by hand. --check writes
+nothing and exits with 1 if a page is stale.
 """
 
 import ast
@@ -21,6 +22,7 @@ TESTS = ROOT / "host_tests"
 WORDS = ROOT / "tools" / "settings_words.txt"
 sys.path.append(str(LIB))
 import board_key_list  # noqa: E402
+import board_list  # noqa: E402
 from station.settings import Settings  # noqa: E402
 
 MADE = "<!-- Made by `make docs`: do not edit. -->"
@@ -316,7 +318,22 @@ def add_a_board():
     return above + "\n" + board_key_list.markdown()
 
 
-PAGES = {"settings.md": settings, "ocpp16.md": ocpp16, "add_a_board.md": add_a_board}
+def flashing():
+    """Text of docs/flashing.md: as it is, but with the table of the boards."""
+    text = (ROOT / "docs" / "flashing.md").read_text(encoding="utf-8")
+    above, head, rest = text.partition("\n| board | hardware |")
+    table, behind, below = rest.partition("\nAll of them lack: ")
+    if not head or not behind:
+        raise ValueError("docs/flashing.md has no table of boards")
+    return above + "\n" + board_list.markdown() + below.partition("\n")[2]
+
+
+PAGES = {
+    "settings.md": settings,
+    "ocpp16.md": ocpp16,
+    "add_a_board.md": add_a_board,
+    "flashing.md": flashing,
+}
 
 
 def main(arguments):

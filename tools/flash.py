@@ -501,7 +501,7 @@ def without_board(port, say):
     say(found.sentence())
     if found.chip and not (found.image == "base" or found.psram and found.image):
         say("image: %s" % module.take(found))
-    return module.name_one(found, ROOT / "boards")
+    return module.name_one(found, ROOT / "boards", say)
 
 
 def main(argv=None):
@@ -530,9 +530,9 @@ def main(argv=None):
         except ValueError as exc:
             raise Trouble(str(exc))
         secrets = Secrets(settings)
-        if args.firmware and not pathlib.Path(args.firmware).is_file():
-            raise Trouble("there is no file %s: correct FIRMWARE=" % args.firmware)
         if not args.board:
+            if args.firmware and not pathlib.Path(args.firmware).is_file():
+                raise Trouble("there is no file %s: correct FIRMWARE=" % args.firmware)
             raise Trouble(without_board(args.port or None, Flasher.say_on(console)))
         key = update_key.text_of(args.update_key or update_key.asked_for("UPDATE_KEY"))
         flasher = Flasher(args.board, args.port, console, args.app, args.features, key,

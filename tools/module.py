@@ -14,7 +14,9 @@ import re
 from dataclasses import dataclass
 
 import board as board_profile
+import board_list
 import partitions
+from board_list import PSRAM_PINS, plain_only  # noqa: F401 (plain_only: for others)
 from seriallink import Trouble
 
 # chip of a board file: (esptool's name, id in an image header, where the bootloader is),
@@ -35,8 +37,6 @@ GET_BASE = (
 _GENERIC = {"esp32": "ESP32_GENERIC", "esp32s2": "ESP32_GENERIC_S2", "esp32s3": "ESP32_GENERIC_S3"}
 # Of a heap that esp32.idf_heap_info() lists: no chip has so much memory of its own.
 _PSRAM_LEAST = 1024 * 1024
-# On a module with PSRAM these pins are its chip select and clock (ESP32-WROVER-E data sheet).
-PSRAM_PINS = {"esp32": (16, 17)}
 MB = 1024 * 1024
 
 # Run at the prompt: version, platform, name of the image, sizes of all heaps, size of the flash,
@@ -234,12 +234,6 @@ def check_board(found, board):
             )
 
 
-def plain_only(board):
-    """True if no module with PSRAM suits the board file: it uses the PSRAM's pins."""
-    used = PSRAM_PINS.get(board.get("chip"), ())
-    return bool(used) and any(pin in board_profile.pins(board) for pin in used)
-
-
 def all_features(page=MEMORY):
     """The sentence for all features on a plain ESP32, with the figures of docs/memory.md, which
     `make bench ARGS=heap` prints."""
@@ -301,13 +295,17 @@ def boards(found, folder):
     return good, bad
 
 
-def name_one(found, folder):
-    """The sentence for a command that names no board."""
+def name_one(found, folder, say):
+    """The sentence for a command that names no board; say(text): a line for each that suits."""
     good, bad = boards(found, folder)
     if not good:
         return "no board file in %s/ is for this module (%s): write one (docs/add_a_board.md)" % (
             folder.name,
             found.name,
         )
-    left = "; not %s" % ", ".join(sorted(bad)) if bad else ""
-    return "name your board with BOARD=; for this module there are %s%s" % (", ".join(good), left)
+    say("boards for this module (docs/flashing.md has more of each):")
+    for name in good:
+        say("  " + board_list.sentence(board_profile.load_toml(folder / (name + ".toml"))))
+    if bad:
+        say("not for it: %s" % ", ".join(sorted(bad)))
+    return "name one of these boards with BOARD="

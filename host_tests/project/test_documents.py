@@ -4,9 +4,13 @@
 
 import re
 import shlex
+import subprocess
 
+import board
+import board_list
 import documents
 import pytest
+from chipbench import bound
 from tools_paths import ROOT
 
 PAGES = sorted(
@@ -135,6 +139,51 @@ def test_the_wiring_page_names_the_pins_of_the_board_files():
     ):
         row = "| %s | %s | %s |" % (label, cell(*boards[0]), cell(*boards[1]))
         assert row in page, row
+
+
+def test_the_page_is_as_large_as_the_document_says():
+    """It said 8 KB compressed, and nothing compresses it."""
+    folder = ROOT / "firmware" / "web" / "static"
+    sizes = {path.name: path.stat().st_size for path in folder.iterdir()}
+    setup = sizes.pop("setup.html")
+    words = "three files of %.0f KB on the board,\n  uncompressed, and %.0f KB for the set-up page"
+    assert len(sizes) == 3
+    page = (ROOT / "docs" / "features.md").read_text()
+    assert words % (sum(sizes.values()) / 1000, setup / 1000) in page
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "boards").glob("*.toml")), ids=lambda p: p.stem)
+def test_the_copy_without_meter_is_a_board_file_and_its_evidence_counts(path, tmp_path):
+    """The steps before the mains need a session, and a meter has no power before the mains."""
+    page = (ROOT / "docs" / "wiring.md").read_text()
+    command = re.search(r"^    (sed .*) boards/esp32_devkitc_ve.toml > ", page, re.M).group(1)
+    made = tmp_path / path.name
+    with made.open("w") as out:
+        subprocess.run([*shlex.split(command), path], stdout=out, check=True)
+    with_meter, without = board.load_toml(path), board.load_toml(made)
+    for connector in with_meter["connectors"]:
+        connector.pop("meter", None)
+    assert without == with_meter
+    assert bound.values(without) == bound.values(board.load_toml(path))
+
+
+def test_every_board_is_in_the_table_with_what_it_lacks():
+    rows = {line.split("`")[1]: line for line in board_list.markdown().split("\n") if "`" in line}
+    assert set(rows) == {path.stem for path in (ROOT / "boards").glob("*.toml")}
+    assert (
+        "| ESP32, plain or with PSRAM | WiFi | fixed cable | 1 | 32 A |"
+        in rows["esp32_devkitc_ve"]
+    )
+    assert "| plain ESP32 | WiFi | 2 x fixed cable |" in rows["esp32_dual"]
+    # GPIO 17 belongs to the PSRAM of a WROVER; the page named this board for one.
+    assert "| plain ESP32 | WiFi | socket | 3 |" in rows["smartevse_v30"]
+    assert "check of the EV's diode" in rows["synccharge_esp32"]
+    path = ROOT / "host_tests" / "support" / "boards" / "everything_fitted.toml"
+    everything = board.load_toml(path, any_name=True)
+    assert "weld" not in board_list.lacks(everything)
+    for name in rows:
+        lacks = board_list.lacks(board.load_toml(ROOT / "boards" / (name + ".toml")))
+        assert lacks and "no " not in lacks
 
 
 def test_the_wiring_page_has_the_voltages_of_its_divider():

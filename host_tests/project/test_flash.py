@@ -445,6 +445,23 @@ def test_the_firmware_says_which_slots_it_can_run(tmp_path):
     assert Firmware(firmware(tmp_path, "esp32s3", layout="romfs"), "esp32s3").romfs
 
 
+def test_a_missing_file_is_told_before_a_port_is_looked_for(tmp_path, monkeypatch, capsys):
+    """Without a board plugged in the answer was that no board was found."""
+    import flash as program
+
+    monkeypatch.setattr(program.seriallink.list_ports, "comports", lambda: [])
+    missing = ["--firmware", str(tmp_path / "missing.bin")]
+    for words, told in (
+        (missing, "there is no file"),
+        ([BOARD, *missing], "missing.bin cannot be read"),
+        ([BOARD, "--features", "foo"], "FEATURES=foo: it can be all or named"),
+        ([str(tmp_path / "my.toml")], "BOARD=: there is no file"),
+        ([], "no board found"),
+    ):
+        assert program.main(words) == 1
+        assert told in capsys.readouterr().err, words
+
+
 def test_files_that_are_no_firmware(tmp_path):
     refused(flash("/dev/null", "--firmware", tmp_path / "missing.bin"), "cannot be read")
     path = firmware(tmp_path)
