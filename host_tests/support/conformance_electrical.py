@@ -842,7 +842,15 @@ def table(results, markdown=False):
 
 def run(runs=200, only=None):
     """All rows (or those of one sequence number) as Results."""
-    return [measure(entry, runs) for entry in ROWS if only in (None, entry[0])]
+    wanted = [entry for entry in ROWS if only in (None, entry[0])]
+    results = []
+    for number, entry in enumerate(wanted):
+        # 200 runs of one row take a minute: a person sees that it goes on.
+        print(
+            "%d of %d: %s %s" % (number + 1, len(wanted), *entry[:2]), file=sys.stderr, flush=True
+        )
+        results.append(measure(entry, runs))
+    return results
 
 
 def main():
