@@ -69,10 +69,10 @@ async def tell(point):
     found = security_book.next_untold(point.clock)
     if found:
         number, wall, kind, info = found
-        payload = {
-            "type": event_type(kind),
-            "timestamp": iso8601.format(wall or point.clock.now()),
-        }
+        wall = wall or point.clock.now()
+        if not wall:
+            return  # the message must have a time: it waits until one is known
+        payload = {"type": event_type(kind), "timestamp": iso8601.format(wall)}
         if info:
             payload["techInfo"] = info
         try:
@@ -88,6 +88,8 @@ async def tell(point):
         point.refusals = 0
         if security_book.told(number):
             point.tell_ms = point.clock.uptime_ms() + 1000 * _PAUSE_S
+    elif security_log.untold is None:
+        point.tell_ms = now  # all are told: the next one need not wait
 
 
 async def _tell_word(point, upload, word):
