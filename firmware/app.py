@@ -263,7 +263,7 @@ class Charger:
             supervisor.start("firmware", self.jobs.run)
         self.user_interface.start(supervisor)
         supervisor.start("web", self._serve_page)
-        self.transfers.start_trial(self.tick, supervisor, self.central)
+        self.transfers.start_trial(self.tick, supervisor, self.central, self.link)
         for package in ("wiring", "commissioning", "upkeep"):
             release(package)  # objects in use stay, without an entry in sys.modules
 

@@ -31,6 +31,8 @@ import machine  # noqa: E402
 COLLECT_AT = 16
 # With PSRAM there is room, and a collection takes tens of milliseconds: so it is rare there.
 SMALL = 1 << 20
+# A person at the console has this long until a reset.
+CONSOLE_MS = 600000
 
 
 def open_outputs():
@@ -80,6 +82,9 @@ def main():
         open_outputs()
         if "app" in sys.modules:
             sys.modules["app"].stop()
+        if [place for place in sys.path if place.startswith("/app_")]:
+            # A watchdog runs since boot.py (hal/appslot.py), and cannot be stopped.
+            machine.WDT(timeout=CONSOLE_MS)
         print("main: stopped from the console")
         return
     except BaseException as exc:

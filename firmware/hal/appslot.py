@@ -5,6 +5,12 @@
 The running slot is known by its place on the module path, /app_a or /app_b. Nothing else is kept
 from boot.py: its modules are dropped so that those of the slot are imported.
 
+A slot that does not get healthy in three starts in a row gives way to the other one, if that may
+be started. This is decided here, before any module of a slot is imported: the slot may not be
+able to decide it. Counted are starts, in the chip's RTC memory: a power cut begins anew, and so
+does system.healthy() or a reset that was wanted (system.mark). A watchdog ends a start that hangs
+before its first tick.
+
 The files in the file system are as old as the last flash by cable, and start slots of any later
 version. So these are fixed for good: the record (lib/slots), `app.mpy` and `lib` in an image, and
 the functions that main.py calls there (host_tests/charger/test_start_interface.py).
@@ -26,9 +32,15 @@ ROM = "romfs"
 # time: a third of the reads at the start (host_tests/benches/bench_boot.py), each of which goes
 # through `_Image`. Buffers of 512 bytes in place of 128: two, and one for each open file.
 READ_SIZE = 256
-# The time that a version on trial may take from its start to its first tick, which sets the
-# watchdog anew. The watchdog resets a version that hangs before that: a failed start.
-TRIAL_MS = 60000
+# The time that a version may take from its start to its first tick, which sets the watchdog anew.
+# The watchdog resets a version that hangs before that: a failed start.
+START_MS = 60000
+# Starts in a row that did not get healthy.
+STARTS = 3
+# In the RTC memory, behind the marker of hal/system.py: 1 or 2 for the slot that was started last,
+# its starts, and both with all bits inverted. Fixed for good, as the slots' record.
+_STARTS_AT = 10
+_STARTS_END = 14
 
 
 class _Image:
@@ -124,12 +136,62 @@ def _mount(name, flash, record):
     sys.path.insert(0, where)
 
 
+def _unfinished():
+    """(index of the slot that was started last, its starts in a row that did not get healthy);
+    (None, 0) if there is none, or the power was off."""
+    import machine
+
+    data = machine.RTC().memory()[_STARTS_AT:_STARTS_END]
+    if machine.reset_cause() == machine.PWRON_RESET or len(data) < 4:
+        return None, 0
+    if data[0] not in (1, 2) or data[0] ^ data[2] != 255 or data[1] ^ data[3] != 255:
+        return None, 0
+    return data[0] - 1, data[1]
+
+
+def _count(i, starts):
+    """Keep that slot `i` is started, for the so manieth time in a row."""
+    import machine
+
+    memory = machine.RTC().memory()
+    marker = (memory + bytes(_STARTS_AT))[:_STARTS_AT]
+    entry = bytes([i + 1, starts, 254 - i, 255 - starts])
+    machine.RTC().memory(marker + entry + memory[_STARTS_END:])
+
+
+def _leave_out(found, order):
+    """`order` without a slot that was started again and again and did not get healthy, where there
+    is another one. (order, index of the slot that was started last, its starts)"""
+    last, starts = _unfinished()
+    if starts < STARTS or last not in order:
+        return order, last, starts
+    name, flash = found[last]
+    if len(order) < 2:
+        print("boot: %s, %d starts in vain, and no other slot" % (name, starts))
+        return order, last, starts
+    print("boot: %s, %d starts in vain: the other slot is taken" % (name, starts))
+    order = [i for i in order if i != last]
+    # The crashes that the application has counted (hal/system.py) were those of this slot.
+    import machine
+
+    machine.RTC().memory(bytes(_STARTS_AT) + machine.RTC().memory()[_STARTS_AT:])
+    try:
+        slots.give_up(flash)
+    except OSError as exc:
+        print("boot: %s is not given up: %r" % (name, exc))  # left out in this start all the same
+    return order, last, starts
+
+
 def _try(name, flash, record):
     """True if this slot is the one that starts."""
     trial = not record.confirmed
     print("boot: %s %s, %s" % (name, record.field("version"), slots.why(record)))
     if trial:
         slots.start(flash, record)
+    import machine
+
+    # Before the slot's image is looked at: that may be what hangs.
+    machine.WDT(timeout=START_MS)
     try:
         _mount(name, flash, record)
     except Exception as exc:  # any exception: the other slot may work
@@ -137,10 +199,6 @@ def _try(name, flash, record):
         if trial:
             slots.give_up(flash)
         return False
-    if trial:
-        import machine
-
-        machine.WDT(timeout=TRIAL_MS)
     return True
 
 
@@ -151,14 +209,20 @@ def start():
     for _, flash in found:
         try:
             records.append(slots.read(flash))
-        except OSError as exc:
+        except Exception as exc:  # any exception, here and below: the other slot may work
             print("boot: a slot cannot be read:", repr(exc))
             records.append(slots.Record(None, b"", b"", 0, False, False))
-    for i in slots.choose(records):
+    order, last, starts = slots.choose(records), None, 0
+    try:
+        order, last, starts = _leave_out(found, order)
+    except Exception as exc:
+        print("boot: starts are not counted:", repr(exc))
+    for i in order:
         try:
+            _count(i, min(starts + 1, 255) if i == last else 1)
             if _try(found[i][0], found[i][1], records[i]):
                 return found[i][0]
-        except OSError as exc:
+        except Exception as exc:
             print("boot: %s: %r" % (found[i][0], exc))
     if found and not _at_home():
         print("boot: no slot has an application that starts: write one by cable (make flash)")
@@ -181,7 +245,8 @@ def on_trial():
 
 
 def confirm():
-    """Confirm the running version. One program operation, no erase."""
+    """Confirm the running version. One program operation, no erase. OSError if the flash does not
+    keep it."""
     name = running()
     if name is not None:
         slots.confirm(record(name)[0])
@@ -191,8 +256,8 @@ def go_back(home=False):
     """Give up the slot that runs: the next start takes the other one.
 
     home: the application in the file system, where there is one, will do, too. Returns False, and
-    changes nothing, if there is no other application, or no slot runs. The caller
-    resets the chip.
+    changes nothing, if there is no other application, or no slot runs. OSError if the slot could
+    not be given up: it starts again. The caller resets the chip.
     """
     name = running()
     if name is None:
@@ -201,6 +266,8 @@ def go_back(home=False):
     if not (any(others) or home and _at_home()):
         return False
     slots.give_up(record(name)[0])
+    if record(name)[1].live:  # asked of the flash: after a reset that changes nothing, all repeats
+        raise OSError(5)
     return True
 
 

@@ -25,8 +25,9 @@ _MAGIC = const(b"mEVS")
 _FORMAT = const("<4sBB")  # magic, index of the marker, starts in a row that went wrong
 _MARKS = const(("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry"))
 _HEAD = struct.calcsize(_FORMAT) + 4
+_AFTER = _HEAD + 4  # between them: starts of the slot that runs, counted by hal/appslot.py
 _WORDS = const("<II")  # length and CRC-32 of the last words, which follow
-_WORDS_AT = _HEAD + struct.calcsize(_WORDS)
+_WORDS_AT = _AFTER + struct.calcsize(_WORDS)
 # The chip keeps 2048 bytes; a log line takes longer the more is kept.
 WORDS_MAX = 1400
 _2000 = const(946684800)  # Unix time of the chip's epoch
@@ -51,17 +52,20 @@ def _read():
     return 0, 0
 
 
-def _write(mark_, loops):
+def _write(mark_, loops, well=False):
+    """`well`: the start of the slot counts as one that got healthy."""
     body = struct.pack(_FORMAT, _MAGIC, mark_, loops)
-    head = body + struct.pack("<I", crc32(body) & 0xFFFFFFFF)
-    machine.RTC().memory(head + machine.RTC().memory()[_HEAD:])
+    rest = machine.RTC().memory()[_HEAD:]
+    if well:
+        rest = bytes(_AFTER - _HEAD) + rest[_AFTER - _HEAD :]
+    machine.RTC().memory(body + struct.pack("<I", crc32(body) & 0xFFFFFFFF) + rest)
 
 
 def keep_words(words):
     """Keep text in UTF-8 (its last 1400 bytes) over the next reset, but not over a power cut."""
     words = words[-WORDS_MAX:]
     packed = struct.pack(_WORDS, len(words), crc32(words) & 0xFFFFFFFF) + words
-    machine.RTC().memory((machine.RTC().memory() + bytes(_HEAD))[:_HEAD] + packed)
+    machine.RTC().memory((machine.RTC().memory() + bytes(_AFTER))[:_AFTER] + packed)
 
 
 def kept_words():
@@ -69,7 +73,7 @@ def kept_words():
     data = machine.RTC().memory()
     if len(data) < _WORDS_AT:
         return ""
-    size, crc = struct.unpack(_WORDS, bytes(data[_HEAD:_WORDS_AT]))
+    size, crc = struct.unpack(_WORDS, bytes(data[_AFTER:_WORDS_AT]))
     words = bytes(data[_WORDS_AT : _WORDS_AT + size])
     if size > WORDS_MAX or len(words) != size or crc32(words) & 0xFFFFFFFF != crc:
         return ""
@@ -111,7 +115,8 @@ def mark(reason):
     last_reset()  # reads the marker of this start before it is overwritten
     if not reason or reason not in _MARKS:
         raise ValueError("no reset reason: %s" % reason)
-    _write(_MARKS.index(reason), max(0, _loops - 1) if reason == "Retry" else _loops)
+    loops = max(0, _loops - 1) if reason == "Retry" else _loops
+    _write(_MARKS.index(reason), loops, reason != "Crash")
 
 
 def boot_loops():
@@ -125,7 +130,7 @@ def healthy():
     global _loops
     last_reset()
     _loops = 0
-    _write(_read()[0], 0)
+    _write(_read()[0], 0, True)
 
 
 def reset():

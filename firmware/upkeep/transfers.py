@@ -12,14 +12,16 @@ import os
 import sys
 
 from evse_base import log
-from evse_base import forget, release
+from evse_base import const, forget, release
 from hal import memory
+from store import kinds
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
 # The central system has this long to hear that a transfer begins, before its connection is closed.
 _TOLD_S = 2
 _CAME = "a car has come"
+_ACCEPTED = const(4)  # as upkeep/trial.py has it
 
 
 class TransferFailed(Exception):
@@ -170,7 +172,7 @@ class Transfers:
 
         return installer.fitted(self._station.settings)
 
-    def start_trial(self, tick, supervisor, central):
+    def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return  # no slot runs: nothing is imported to find that out
@@ -186,7 +188,7 @@ class Transfers:
             if appslot.on_trial():
                 from upkeep.trial import Trial
 
-                trial = Trial(self._station, tick, supervisor, central, self.vacant)
+                trial = Trial(self._station, tick, supervisor, central, link, self.vacant)
                 supervisor.start("trial", trial.run)
                 return
         except OSError as exc:
@@ -195,6 +197,15 @@ class Transfers:
         forget("hal.appslot")
 
     async def reboot(self):
-        """Restart into the version that was installed."""
+        """Restart into the version that was installed. Its trial finds in the journal whether the
+        central system had accepted this one."""
+        journal, line = self._station.journal, self.line
+        try:
+            if line is not None and line.accepted:
+                journal.keep(kinds.FIRMWARE, _ACCEPTED, [_ACCEPTED])
+            else:
+                journal.forget(kinds.FIRMWARE, _ACCEPTED)
+        except Exception as exc:
+            log.warn("update", "not kept for the trial: %r", exc)
         self.reset_reason = "FirmwareUpdate"
         await self._station.reset("soft")

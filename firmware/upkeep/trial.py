@@ -2,9 +2,17 @@
 # MIT license; part of microevse
 """Imported only while the slot that runs has not been confirmed. Healthy means: for the time of
 the setting UpdateTrialTime no tick has failed, no task had to be restarted, the watchdog's
-heartbeats were fresh; and the central system, where one is set, has accepted us once, or a
-quarter of an hour has passed: it may be the one that is out of order, and a version that cannot
-reach it could not be replaced by it either.
+heartbeats were fresh; and the way by which it could be replaced is there:
+
+- The central system has accepted it once. Where that has sent the update, or had accepted the
+  version before, nothing else will do: a version that cannot reach it could not be replaced by it
+  either.
+- Else the network has given the charger an address. Where a central system is set, it is waited
+  for for a quarter of an hour.
+
+A version that does not get there is given back after an hour, also if only the server is out of
+order: the version before is as good. Then the update has failed, and is not tried again until
+somebody asks for it.
 
 Central systems wait a minute for the word Installed. The trial is never shorter than 15 s:
 by then a task that hangs has been noticed (app.STATION_LIMIT_MS is 10 s), and one that fails
@@ -16,23 +24,30 @@ import asyncio
 from evse_base import log
 from hal import appslot, system
 from station import security_log
+from store import kinds
 from version import VERSION
 
-# So long the central system is waited for.
+# So long a central system is waited for that did not answer the version before either.
 CSMS_S = 900
 # A version that has not been healthy for so long never will be.
 GIVE_UP_S = 3600
+# Keys of FIRMWARE records (store/kinds.py): an update by the central system, and its acceptance of
+# the version before.
+_INSTALLING, _ACCEPTED = 3, 4
 
 
 class Trial:
-    """central: ocppj.central.Central. vacant(): True while the charger may restart."""
+    """central: ocppj.central.Central; link: of hal.wifi or hal.ethernet. vacant(): True while the
+    charger may restart."""
 
-    def __init__(self, station, tick, supervisor, central, vacant):
+    def __init__(self, station, tick, supervisor, central, link, vacant):
         self._station = station
         self._tick = tick
         self._supervisor = supervisor
         self._central = central
+        self._link = link
         self._vacant = vacant
+        self._accepted = False  # once by the central system, in this start
         self._seen = None  # the counts that must not change
         self._since = 0
 
@@ -42,14 +57,23 @@ class Trial:
     def healthy(self, now):
         """True if all has been well for long enough; to be asked every second."""
         settings = self._station.settings
+        self._accepted = self._accepted or self._central.accepted
         marks = self._marks()
         if marks != self._seen or not self._supervisor.alive():
             self._seen, self._since = marks, now
             return False
         if now - self._since < settings.get("UpdateTrialTime"):
             return False
-        wanted = settings.text("CentralSystemURI")
-        return not wanted or self._central.accepted or now >= CSMS_S
+        if self._accepted:
+            return True
+        if settings.text("CentralSystemURI") and (now < CSMS_S or self._answered()):
+            return False
+        return bool(self._link.connected)
+
+    def _answered(self):
+        """True if the central system has sent this update, or had accepted the version before."""
+        get = self._station.journal.get
+        return bool(get(kinds.FIRMWARE, _INSTALLING) or get(kinds.FIRMWARE, _ACCEPTED))
 
     async def _secure(self):
         """Move what is secret into its region: the version before, which looks for it elsewhere,
@@ -67,6 +91,7 @@ class Trial:
             now = self._station.clock.uptime()
             if self.healthy(now):
                 appslot.confirm()
+                system.healthy()
                 log.info("update", "%s is confirmed", appslot.running())
                 security_log.note("firmware_updated", VERSION)
                 await self._secure()

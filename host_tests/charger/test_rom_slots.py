@@ -139,6 +139,83 @@ def test_a_slot_that_needs_a_newer_base_image_is_not_started():
     rom_scenario(story, lambda folder: write(folder, "app_b", data, 7))
 
 
+# -- a confirmed slot that does not start, beside a good one ----------------------------------
+
+
+def falls_back(data, change=lambda folder: None, within=60):
+    """The log of a charger whose newer slot has that bundle, confirmed; it runs the other one, also
+    after a power cut."""
+    found = []
+
+    async def story(b):
+        b.allow_trouble = True
+        assert (await b.start_of_day(within=within))["firmwareVersion"] == "0.1.0"
+        found.extend(b.logged(""))
+        await b.charging()
+        await b.do("power_cut", seconds=2)
+        assert (await b.start_of_day(within=within))["firmwareVersion"] == "0.1.0"
+
+    def both(folder):
+        write(folder, "app_b", data, 7)
+        change(folder)
+
+    rom_scenario(story, both)
+    return found
+
+
+def test_one_flipped_bit_in_a_record_keeps_no_charger_from_starting():
+    """In the name of the format: once no slot was started at all."""
+    data = update_kit.make(NEW, format="romfs")
+    at, size = SLOTS["app_b"]
+
+    def flip(folder):
+        with open(folder / "flash.bin", "r+b") as flash:
+            for word in (b"\nformat ", b"\nversion "):
+                where = at + size - BLOCK + data.index(word) + len(word)
+                flash.seek(where)
+                byte = flash.read(1)[0]
+                flash.seek(where)
+                flash.write(bytes([byte ^ 0x80]))
+
+    log = falls_back(data, flip)
+    assert [line for line in log if "another format" in line]
+
+
+def test_a_confirmed_version_whose_first_modules_do_not_import_gives_way():
+    """What counts the crashes was in the slot that could not be imported."""
+    for module in ("blackbox", "lib/station/settings"):
+        log = falls_back(
+            update_kit.make(NEW, format="romfs", broken=((module, "import missing\n"),))
+        )
+        assert [line for line in log if "3 starts in vain: the other slot is taken" in line]
+        assert not [line for line in log if "safe mode after" in line]
+
+
+def test_a_confirmed_version_that_hangs_before_its_first_tick_gives_way():
+    """Only a version on trial had a watchdog then. Three starts of a minute each."""
+    hang = "import time\nwhile True:\n    time.sleep_ms(100)\n"
+    data = update_kit.make(NEW, format="romfs", broken=(("app", hang),))
+    log = falls_back(data, within=300)
+    assert [line for line in log if "3 starts in vain: the other slot is taken" in line]
+
+
+def test_two_versions_that_crash_end_in_safe_mode():
+    async def story(b):
+        b.allow_trouble = True
+        await b.until(lambda: b.logged("safe mode after"), within=60, what="safe mode")
+        assert b.twin.boots in (6, 7)
+        status = await b.status()
+        assert status["contactor"] is False and status["pilot"] == "F"
+
+    data = update_kit.make(NEW, format="romfs", broken=CRASH)
+
+    def both(folder):
+        write(folder, "app_a", data, 6)
+        write(folder, "app_b", data, 7)
+
+    rom_scenario(story, both)
+
+
 # -- tables of earlier versions ---------------------------------------------------------------
 
 OLDER = (("vfs", 0x340000, 0x40000), ("lists", 0x380000, 0x40000))

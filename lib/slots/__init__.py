@@ -58,11 +58,12 @@ class Record:
         return self.whole and not self.given_up and (self.confirmed or self.tries < TRIES)
 
     def field(self, name):
-        """A line of the header as text, None if it has no such line."""
+        """A line of the header as text, None if it has no such line. Any bytes make some text: a
+        damaged record must not keep the other slot from its start."""
         key = name.encode() + b" "
         for line in self.text.split(b"\n"):
             if line.startswith(key):
-                return line[len(key) :].decode()
+                return "".join([chr(byte) for byte in line[len(key) :]])
         return None
 
 
@@ -121,6 +122,17 @@ def why(record):
 
 
 # -- steps: each is one program operation, but for `clear` and `describe` ----------------------
+# OSError if the flash refuses or does not keep what was programmed: what depends on a step must not
+# go on as if it had been done.
+
+
+def _program(flash, offset, data):
+    """Program and read back; a cell that has not taken its bit may take it the second time."""
+    for _ in range(2):
+        flash.program(_at(flash) + offset, data)
+        if _get(flash, offset, len(data)) == data:
+            return
+    raise OSError(5)  # EIO
 
 
 def start(flash, record):
@@ -128,19 +140,23 @@ def start(flash, record):
     marks = _get(flash, _TRIES, TRIES)
     for i in range(TRIES):
         if marks[i] == 255:
-            flash.program(_at(flash) + _TRIES + i, b"\0")
+            _program(flash, _TRIES + i, b"\0")
             record.tries += 1
             return
 
 
 def confirm(flash):
     """The program runs well: the slot is started from now on, until a newer one is there."""
-    flash.program(_at(flash) + _CONFIRMED, b"\0")
+    _program(flash, _CONFIRMED, b"\0")
 
 
 def give_up(flash):
     """Mark the slot: it is not started again."""
-    flash.program(_at(flash) + _GIVEN_UP, b"\0")
+    try:
+        _program(flash, _GIVEN_UP, b"\0")
+    except OSError:
+        # The cell does not take the mark. Without its commit the slot is empty.
+        _program(flash, _COMMIT, bytes(_COMMIT_SIZE))
 
 
 def clear(flash):
@@ -197,7 +213,7 @@ def commit(flash, number):
     """
     digest = _get(flash, _DIGEST, 32)
     data = struct.pack(_FORMAT, _MAGIC, number, _seal(digest, number))
-    flash.program(_at(flash) + _COMMIT, data)
+    _program(flash, _COMMIT, data)
 
 
 def next_number(records):

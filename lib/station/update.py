@@ -261,6 +261,9 @@ class Update:
             if not self._jobs.news:
                 break
             await asyncio.sleep(0.1)
+        # Meanwhile a car may have come: its session ends first, and none begins after the last look.
+        while not self._jobs.services.vacant():
+            await asyncio.sleep(1)
         # This program does nothing more: the next start closes the request.
         self._job = self._fetched = None
         await self._jobs.services.reboot()

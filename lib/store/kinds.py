@@ -54,7 +54,8 @@ PROFILE = 30  # the fields of station.profile.Profile, without a session; key it
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
 #   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
 # 1 and 2 [key, status] the last status reported of diagnostics and of the firmware,
-# 3 [3, location, unix, what|None] the installer has begun with it (what: the version).
+# 3 [3, location, unix, what|None] the installer has begun with it (what: the version),
+# 4 [4] the central system had accepted the charger when it restarted for the last update.
 FIRMWARE = 40
 SCHEMA = 41  # [number]; key 0; see migrate.py. Without one: 1
 
