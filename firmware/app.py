@@ -146,16 +146,16 @@ class Charger:
 
     # -- decisions that need several parts -----------------------------------------------
 
-    def may_stall(self):
-        """True while a stall of the interpreter is harmless: every contactor is open, or a
-        guard opens them without us."""
-        return self.guarded or self.tick.relaxed and not [e for e in self.evses if e.closed]
+    def may_stall(self, ms=0):
+        """True while a stall of the interpreter is harmless: a guard acts without it, or every
+        contactor is open. And none closes for `ms` from now on (Evse.stay_open)."""
+        return self.guarded or self.tick.relaxed and all(e.stay_open(ms) for e in self.evses)
 
     def _vault(self):
         """The region for secrets (store.vault.Vault), made for a use; None without one."""
         from wiring import vault
 
-        return vault.opened(self.may_stall if self.tick else lambda: True)
+        return vault.opened(lambda: not self.tick or self.may_stall(1000))
 
     def _adapter(self, protocol):
         """The adapter of a sub-protocol that the central system has picked."""

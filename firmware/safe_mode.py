@@ -87,7 +87,7 @@ class Services:
     def __init__(self, settings):
         self._settings = settings
 
-    def allowed(self):
+    def allowed(self, ms=0):
         return True
 
     def installer(self):
@@ -187,7 +187,7 @@ def _link(board, settings):
     from station import netaddress
 
     fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)
-    common = (settings, lambda up: None, fixed, lambda: 0, lambda: True, None)
+    common = (settings, lambda up: None, fixed, lambda: 0, lambda ms=0: True, None)
     if board.get("network") == "ethernet":
         from hal.ethernet import Link
 

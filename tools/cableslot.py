@@ -51,8 +51,9 @@ def find(prompt):
     if whole in [partitions.find(partitions.LAYOUTS[name], "romfs").size for name in ours]:
         outer = Slots(prompt, "romfs", [("romfs", 0, whole)])
         head = outer.read(0, 0, rom.HEAD)
-        if not head.startswith(rom.MAGIC):
-            # Nothing that MicroPython could have mounted.
+        if not head.startswith(rom.MAGIC) or (_damaged(head) and _ours(outer, whole)):
+            # Nothing that MicroPython could have mounted, or a head that was ours: the slots are
+            # behind its block.
             outer.block(0, 0, image.romfs({}, whole)[:BLOCK])
             head = outer.read(0, 0, rom.HEAD)
         try:
@@ -61,6 +62,23 @@ def find(prompt):
         except (KeyError, ValueError):
             pass  # a ROMFS of another program
     return None
+
+
+def _damaged(head):
+    """True if the head does not say where both slots are."""
+    try:
+        return not all(name in rom.files(head) for name in NAMES)
+    except ValueError:
+        return True
+
+
+def _ours(outer, whole):
+    """True if a record of ours lies where our head would have the end of a slot. A ROMFS of
+    another program is not touched."""
+    for _, at, size in image.rom_slots(whole):
+        if bundle.MAGIC == outer.read(0, at + size - BLOCK, len(bundle.MAGIC)):
+            return True
+    return False
 
 
 class Slots:

@@ -3,10 +3,17 @@
 """A complete image is what `make flash FIRMWARE=...` writes, in one file that begins at address 0:
 base image with our partition table, application in its first slot, file system without settings.
 It ends with the last part that is not blank: the journal's partition is behind it, so that an
-installation without erasing keeps the journal."""
+installation without erasing keeps the journal. It does not keep the file system (config.json,
+ca.pem, update.pub): the form of ESP Web Tools has one list of parts for an installation with and
+without erasing, and a new chip needs the part. The page says so.
 
-import image
+For a base image the features are the named set, unless the board file says which: a plain ESP32
+is short of memory with all of them (docs/memory.md)."""
+
+import json
+
 import espflash
+import image
 import partitions
 from release_facts import BASES, ReleaseError
 from seriallink import Trouble
@@ -19,6 +26,12 @@ FAMILIES = {
     "esp32c3": "ESP32-C3",
     "esp32c6": "ESP32-C6",
 }
+
+
+def named(app):
+    """The application with the named set of features, unless its board file has a set."""
+    profile = {"features": "named", **json.loads(app["board.json"])}
+    return {**app, "board.json": json.dumps(profile).encode()}
 
 
 def complete(app, chip, base):
@@ -35,7 +48,7 @@ def complete(app, chip, base):
                 "%s has no partition for a ROMFS: it is stock MicroPython, for which no complete "
                 "image is made" % base
             )
-        for label, (content, _used) in image.images(app, layout).items():
+        for label, (content, _used) in image.images(named(app), layout).items():
             parts[partitions.find(table, label).offset] = content
     except (Trouble, ValueError) as exc:
         raise ReleaseError(str(exc))
@@ -54,7 +67,7 @@ def updates(app, chip):
     made = {}
     try:
         if chip in BASES:
-            made[".bundle"] = image.packed(app, "romfs")
+            made[".bundle"] = image.packed(named(app), "romfs")
         made["-stock.bundle"] = image.packed(app, "lfs2")
     except image.DoesNotFit as exc:
         raise ReleaseError(str(exc))

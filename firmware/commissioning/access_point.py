@@ -42,6 +42,9 @@ FIELDS = (
 SECRET = ("BasicAuthPassword", "WebPassword", "WifiPassword")
 CA_FILE = "ca.pem"
 PUBLIC = "public"  # see roots.py
+# So long no contactor may close: a scan takes two seconds, closing the network less.
+_SCAN_MS = 3000
+_CLOSE_MS = 1000
 _WHY = {
     "refused": "WifiPassword: the network refused it. Most often the password is wrong.",
     "not found": "WifiSsid: no network of this name was heard (2.4 GHz only).",
@@ -89,7 +92,7 @@ class Session:
         """Look for networks again, if that does no harm now."""
         now = self.clock.uptime()
         recent = self._scanned is not None and now - self._scanned < _SCAN_AGAIN_S
-        if not recent and self.may_stall():
+        if not recent and self.may_stall(_SCAN_MS):
             self._scanned = now
             self.networks = self.ap.scan()
 
@@ -279,7 +282,7 @@ async def hold(session, supervisor):
         began = clock.uptime()
         while not session.over() and clock.uptime() - began < LONGEST_S:
             await asyncio.sleep(_LOOK_S)
-        while not session.may_stall():
+        while not session.may_stall(_CLOSE_MS):
             await asyncio.sleep(_LOOK_S)
     finally:
         for task in tasks:

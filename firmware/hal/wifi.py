@@ -24,6 +24,7 @@ _STEP_S = 0.25
 _CHECK_S = 2
 _PAUSE_S = 5
 _RESTART_S = 0.5
+_SCAN_MS = 3000  # so long no contactor may close: a scan takes 2.5 s
 _FOR_EVER = -1
 _ONCE_MORE = 1
 _RSSI = 3  # index in an entry of scan()
@@ -57,8 +58,8 @@ class Link:
 
     on_change: plain fn(up), called within two seconds of a loss or a return.
     fixed: (address, mask, gateway, DNS) or None for DHCP. quiet_s: see Silence. may_stall:
-    fn() -> True while a stall of the interpreter does no harm. reboot: fn(), resets the chip
-    unless a car is charging, and returns then; None: never.
+    fn(ms=0) -> True while a stall of the interpreter does no harm, and for `ms` from now on.
+    reboot: fn(), resets the chip unless a car is charging, and returns then; None: never.
     """
 
     def __init__(self, settings, on_change, fixed, quiet_s, may_stall, reboot):
@@ -117,7 +118,7 @@ class Link:
 
     def _candidates(self):
         known = self.known()
-        if len(known) > 1 and self._may_stall():
+        if len(known) > 1 and self._may_stall(_SCAN_MS):
             # A scan takes two seconds in which nothing else runs.
             self._wlan.disconnect()
             self._seen = [entry for entry in self._wlan.scan() if self._is_known(entry, known)]

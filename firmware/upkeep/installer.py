@@ -3,7 +3,7 @@
 """A bundle (lib/slots/bundle.py) is looked at before anything is erased, goes to the flash as
 it comes, and is read back and compared before one program operation makes it the newest.
 
-An installer has begin(size), write(bytes), finish() -> True if a reboot is needed, abort(),
+An installer has begin(size), write(bytes, may), finish() -> True if a reboot is needed, abort(),
 what() -> text that names the version that was finished, and installed(what) -> True if that
 version runs for good, None while it is on trial, False if another one runs.
 
@@ -20,6 +20,10 @@ from slots import bundle
 from station import security_log
 from version import VERSION
 
+# So long no contactor may close: two erases of 400 ms at the most, and some pages; the check of a
+# signature, 2.6 s on a chip.
+_ERASE_MS = 1000
+_CHECK_MS = 4000
 CENTRAL = "the central system"
 _PART = 256  # of a header
 
@@ -106,38 +110,62 @@ class Installer:
         best = slots.choose(records)
         return found[-1 if best and best[0] == 0 else 0]
 
-    def write(self, chunk):
-        """The next bytes, at most a block: one erase. OSError if they cannot be stored.
+    def write(self, chunk, may):
+        """Take the next bytes, at most a block: one erase. OSError if they cannot be stored.
+
+        may(ms): True if every contactor is open and none closes for `ms` from now on. Asked before
+        each work that stalls the program, anew after each. Where the answer is False nothing is
+        taken, and False is returned: come again with the same bytes.
 
         A bad file is read to its end, so that all its statuses are reported in order (Downloaded,
         then InstallationFailed), but it does not wear the flash.
         """
         chunk = memoryview(chunk)
-        at = self._count
-        self._count += len(chunk)
-        if self._wrong:
-            return
-        if self._bundle is None:
-            rest = min(slots.HEADER - at, len(chunk))
+        size = len(chunk)
+        if not self._wrong and self._digest is None:
+            known = len(self._head)
+            rest = min(slots.HEADER - self._count, size)
             for i in range(0, rest, _PART):
                 self._head.append(bytes(chunk[i : min(i + _PART, rest)]))
-            if self._count < slots.HEADER and not bundle.foreign(self._head[0]):
-                return
-            chunk = chunk[rest:]
-            try:
-                self._admit()
-            except ValueError as exc:
-                self._wrong = str(exc)
-                log.warn("update", "%s", exc)
-                if "signature" in self._wrong or "signed" in self._wrong:
-                    security_log.note("firmware_signature", self._wrong)
-                return
-            finally:  # what checks signatures is of no use while the rest comes
-                release("slots.keys")
-                release("pki")
-            self._open()
-        if len(chunk):
+            if self._bundle is None:
+                if self._count + rest < slots.HEADER and not bundle.foreign(self._head[0]):
+                    self._count += size
+                    return True
+                if not may(_CHECK_MS):
+                    del self._head[known:]
+                    return False
+                self._check()
+            if not self._wrong:
+                if not may(_ERASE_MS):
+                    del self._head[known:]
+                    return False
+                self._open()
+                chunk = chunk[rest:]
+        elif not self._wrong and self._erases(size) and not may(_ERASE_MS):
+            return False
+        self._count += size
+        if len(chunk) and not self._wrong:
             self._put(chunk)
+        return True
+
+    def _erases(self, size):
+        """True if the next `size` bytes begin a block."""
+        block = self._slot[1].block_size
+        at = self._count - slots.HEADER
+        return at % block == 0 or at // block != (at + size - 1) // block
+
+    def _check(self):
+        """Look at the header; why it is not good is in `_wrong` then."""
+        try:
+            self._admit()
+        except ValueError as exc:
+            self._wrong = str(exc)
+            log.warn("update", "%s", exc)
+            if "signature" in self._wrong or "signed" in self._wrong:
+                security_log.note("firmware_signature", self._wrong)
+        finally:  # what checks signatures is of no use while the rest comes
+            release("slots.keys")
+            release("pki")
 
     def _admit(self):
         head = bundle.parse(self._head)

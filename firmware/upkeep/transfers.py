@@ -188,7 +188,9 @@ class Transfers:
             if appslot.on_trial():
                 from upkeep.trial import Trial
 
-                trial = Trial(self._station, tick, supervisor, central, link, self.vacant)
+                trial = Trial(
+                    self._station, tick, supervisor, central, link, self.vacant, self.reboot
+                )
                 supervisor.start("trial", trial.run)
                 return
         except OSError as exc:

@@ -38,15 +38,16 @@ _INSTALLING, _ACCEPTED = 3, 4
 
 class Trial:
     """central: ocppj.central.Central; link: of hal.wifi or hal.ethernet. vacant(): True while the
-    charger may restart."""
+    charger may restart; async reboot(): lets no session begin, and restarts."""
 
-    def __init__(self, station, tick, supervisor, central, link, vacant):
+    def __init__(self, station, tick, supervisor, central, link, vacant, reboot):
         self._station = station
         self._tick = tick
         self._supervisor = supervisor
         self._central = central
         self._link = link
         self._vacant = vacant
+        self._reboot = reboot
         self._accepted = False  # once by the central system, in this start
         self._seen = None  # the counts that must not change
         self._since = 0
@@ -99,9 +100,7 @@ class Trial:
             if now >= GIVE_UP_S and self._vacant():
                 log.error("update", "not healthy after %d s: the other version is taken", now)
                 if appslot.go_back(home=True):
-                    await self._station.leave()
-                    system.mark("FirmwareUpdate")
-                    system.reset()
+                    await self._reboot()
                 break
             await asyncio.sleep(1)
         # The supervisor would restart a task that ends: this one only waits now.

@@ -21,7 +21,7 @@ Request.max_readline = LINE_MAX
 _UPDATE_S = 900
 # Seconds that other visitors have to leave before that, with the code that they use.
 _LEAVE_S = 10
-MAX_CONNECTIONS = 8  # lwIP on the chip has 16 sockets for everything
+MAX_CONNECTIONS = 8  # lwIP on the chip has 10 sockets for everything (ESP-IDF's default)
 
 
 class WebServer(Microdot):

@@ -76,9 +76,8 @@ async def _received(conn, size, services):
             left -= n
             # Flash is erased: no contactor may close meanwhile. It needs a session, and that
             # cannot begin before the next await.
-            if not services.vacant():
+            if not services.vacant() or not installer.write(view[:n], services.allowed):
                 return _BUSY
-            installer.write(view[:n])
         installer.finish()
         done = True
         asyncio.create_task(_reboot(services))

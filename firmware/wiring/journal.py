@@ -21,6 +21,8 @@ _RAM_BLOCKS = const(12)
 _RAM_BLOCK = const(1024)
 _CHANCE = const(0x10000)  # boot numbers from here on are random, not counted
 _PREPARE_S = const(2)
+# So long no contactor may close: an erase takes 400 ms at the most, and may be repeated once.
+_ERASE_MS = const(1000)
 # Between two erases of 80 ms each: the ticks run, and a car may begin to charge.
 _PREPARE_NEXT_S = const(0.2)
 
@@ -77,10 +79,10 @@ def _count_boot(journal, boot):
     return boot
 
 
-def make_room(journal, erases):
+def make_room(journal, erases, may=None):
     """Journal.prepare; 0 if the flash refuses."""
     try:
-        return journal.prepare(erases)
+        return journal.prepare(erases, may)
     except Exception as exc:
         log.error("journal", "no room made: %r", exc)
         return 0
@@ -88,20 +90,25 @@ def make_room(journal, erases):
 
 async def keep_ready(journal, clock, may_stall, tidy):
     """Write security events for ever, and erase ahead of need, only while `may_stall()`, one block
-    at a time.
+    at a time. What leads to an erase takes a while: it is asked again right before, and no
+    contactor closes for `ms` then.
 
     tidy(journal): forgets records that are not needed any more.
     """
+
+    def may():
+        return may_stall(_ERASE_MS)
+
     while True:
         more = 0
         if may_stall():
             tidy(journal)
-            more = make_room(journal, 1)
+            more = make_room(journal, 1, may)
         if security_log.due() or security_log.untidy and may_stall():
             await before_import()
             from station import security_book
 
             release("station.security_book")
-            more = await security_book.keep(clock, may_stall) or more
+            more = await security_book.keep(clock, may) and may_stall() or more
             del security_book  # this task never ends
         await asyncio.sleep(_PREPARE_NEXT_S if more else _PREPARE_S)

@@ -143,8 +143,8 @@ def test_a_slot_that_needs_a_newer_base_image_is_not_started():
 
 
 def falls_back(data, change=lambda folder: None, within=60):
-    """The log of a charger whose newer slot has that bundle, confirmed; it runs the other one, also
-    after a power cut."""
+    """The log of a charger whose newer slot has that bundle, confirmed; it runs the other one, and
+    does so after a power cut."""
     found = []
 
     async def story(b):

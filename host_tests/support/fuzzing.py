@@ -174,7 +174,7 @@ class NoNetwork:
 
     errors = (OSError,)
 
-    def allowed(self):
+    def allowed(self, ms=0):
         return True
 
     vacant = allowed

@@ -148,7 +148,7 @@ class Chip:
         fresh = self.installer()
         fresh.begin(len(data) if size is None else size)
         for i in range(0, len(data), step):
-            fresh.write(memoryview(data)[i : i + step])
+            assert fresh.write(memoryview(data)[i : i + step], lambda ms: True)
         return fresh
 
     def install(self, data, step=1024):

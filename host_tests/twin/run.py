@@ -19,6 +19,10 @@ except ImportError:
 BUILT_IN = []  # names of the chip's own modules
 # Subtype of the partition that MicroPython maps.
 ROMFS = 0x8F
+# Checking a signature of P-256 and one of RSA-2048 on a chip, in microseconds.
+_P256_US = 2600000
+_RSA_US = 180000
+_SLICE_US = 10000
 # The twin makes more garbage than a chip would. Collecting as often as a chip does keeps the
 # firmware's objects together; without that a large heap ends up finely fragmented.
 COLLECT_EVERY = 512 * 1024
@@ -278,6 +282,7 @@ class Board:
             self.rom = self._map_rom()
             self._base_image(start["base_image"])
         self._limit_heap()
+        self._take_time_for_signatures()
         # Frozen ones are run before files of their names (shared/runtime/pyexec.c).
         nothing = start.get("fs") == "empty" and start.get("image") != "own"
         # Built into the chip's image: found wherever boot.py lets Python look for modules.
@@ -334,6 +339,24 @@ class Board:
                     self.state.world.drive(output & 127, output >> 7)
         elif RESETS[self.start["kind"]][1]:
             self.reset("system")  # a CPU reset, and nobody knows what is driven
+
+    def _take_time_for_signatures(self):
+        """Checking one takes so long on a chip that a car may begin to charge meanwhile. RSA is a
+        single call that nothing interrupts. P-256 is mostly Python, so ticks run: its two powers
+        stand for the whole of it."""
+        import builtins
+
+        own, clock = builtins.pow, self.state.clock
+
+        def power(base, exponent, *modulus):
+            if modulus and modulus[0] >> 1024:
+                clock.spend(_RSA_US)
+            elif modulus and exponent >> 128:
+                for _ in range(_P256_US // 2 // _SLICE_US):
+                    clock.sleep(_SLICE_US)
+            return own(base, exponent, *modulus)
+
+        builtins.pow = power
 
     def _wait(self, us):
         self.pacer.block(self.state.clock.now_us + int(us))

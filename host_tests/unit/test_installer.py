@@ -10,6 +10,7 @@ from signed_images import IMAGE, P256_KEY, P256_SIGNATURE, RSA_KEY, RSA_SIGNATUR
 from slot_bench import Chip, image, pack
 from slots import BLOCK, HEADER, bundle, keys
 from station import security_log
+from twin import twin_state
 
 OTHER_KEY = (
     "p256 d861d0d66d1fa8b469bf296364578efe78428b7d636bace5921b5065c63ca4a0 fab4ce1b17a715a6d7"
@@ -185,6 +186,68 @@ def test_with_a_key_only_what_it_has_signed_is_taken():
                 assert chip.feed(good).finish() is True
             with KeyFile(OTHER_KEY):
                 assert "does not know" in refused(chip, good)
+
+
+class Permission:
+    """may(ms) of a test: refused while `shut`. Notes (ms, operations of the flash before it)."""
+
+    def __init__(self, chip):
+        self.chip, self.asked, self.shut = chip, [], False
+
+    def __call__(self, ms):
+        self.asked.append((ms, self.chip.ops))
+        return not self.shut
+
+
+def test_nothing_is_erased_without_having_asked_right_before():
+    """It was asked for before the signature was checked, and what followed erased."""
+    data = pack(image(1))
+    with Chip() as chip:
+        for step in (1024, 4096, 997):
+            chip.power_off()
+            fresh, may = chip.installer(), Permission(chip)
+            fresh.begin(len(data))
+            for i in range(0, len(data), step):
+                erased = sum(twin_state.flash.erases.values()) if twin_state.flash else 0
+                before = len(may.asked)
+                assert fresh.write(memoryview(data)[i : i + step], may) is True
+                erases = sum(twin_state.flash.erases.values()) - erased
+                asked = may.asked[before:]
+                assert erases == 0 or asked and asked[-1][0] == 1000
+                assert erases <= 2, "more than the time that was asked for is good for"
+            assert [ms for ms, _ in may.asked if ms != 1000] == [4000], "one check of the header"
+            assert fresh.finish() is True
+
+
+def test_what_is_refused_has_taken_nothing_and_is_taken_later():
+    """At every question: before the check, before the first erase, before each one after."""
+    data = pack(image(1))
+    with Chip() as chip:
+        fresh = chip.feed(data)
+        total = sum([1 for i in range(0, len(data), 1024)])
+        for refuse in range(1, 7):
+            chip.power_off()
+            fresh, may = chip.installer(), Permission(chip)
+            fresh.begin(len(data))
+            refused = 0
+            for i in range(0, len(data), 1024):
+                piece = memoryview(data)[i : i + 1024]
+                may.shut = refuse == 2 and len(may.asked) == 0
+                while True:
+                    ops, count = chip.ops, len(may.asked)
+                    may.shut = False
+
+                    def once(ms, may=may, refuse=refuse):
+                        return may(ms) and len(may.asked) != refuse
+
+                    if fresh.write(piece, once):
+                        break
+                    refused += 1
+                    assert chip.ops == ops and len(may.asked) > count
+            assert refused == (refuse <= len(may.asked)) and total
+            assert fresh.finish() is True
+            assert chip.boot() is not None
+            chip.appslot.confirm()
 
 
 def test_a_key_file_that_cannot_be_understood_lets_nothing_in():

@@ -36,8 +36,9 @@ class Services:
         self.fitted = True
         self.runs = False  # what `installed` says
         self.did = []
+        self.refused = 0  # so often the installer takes nothing yet
 
-    def allowed(self):
+    def allowed(self, ms=0):
         return self.open
 
     def vacant(self):
@@ -65,8 +66,13 @@ class Services:
     def begin(self, size):
         self.data = b""
 
-    def write(self, chunk):
+    def write(self, chunk, may):
+        assert may(1000)
+        if self.refused:
+            self.refused -= 1
+            return False
         self.data += chunk
+        return True
 
     def finish(self):
         self.did.append("finish")
@@ -149,6 +155,32 @@ def test_an_update_goes_through_all_its_steps():
     station.pass_s(5)
     assert station.words(FIRMWARE)[2:] == ["Installing"]
     assert station.services.did == ["fetch http://h/f", "finish", "reboot"]
+
+
+def test_what_the_installer_does_not_take_yet_is_given_to_it_again():
+    station = Station()
+    station.services.refused = 1
+    station.update()
+    station.pass_s(2)
+    assert station.services.data == b"data" and station.services.refused == 0
+    assert station.words(FIRMWARE)[:2] == ["Downloading", "Downloaded"]
+
+
+def test_a_car_that_comes_while_the_news_is_told_keeps_its_session():
+    """The charger waited up to ten seconds for the word Installing to leave, and then it restarted
+    without another look."""
+    station = Station()
+    services, looks = station.services, []
+
+    def vacant():
+        looks.append("finish" in services.did)
+        return looks.count(True) != 1  # a car is there at the first look after `finish`
+
+    services.vacant = vacant
+    station.update()
+    station.pass_s(5)
+    assert services.did == ["fetch http://h/f", "finish", "reboot"]
+    assert looks[-2:] == [True, True], "no look after the one that found a car"
 
 
 def test_where_code_runs_in_flash_an_update_s_is_there_only_while_one_waits():

@@ -159,8 +159,10 @@ class Preparing(Log):
     def retire(self, stream, keep):
         self.asked.append(stream)
 
-    def erase_one(self):
+    def erase_one(self, may=None):
         if self.work and self.work[0] == "erase":
+            if may and not may():
+                return None
             self.work.pop(0)
             return True
         return False
@@ -199,6 +201,18 @@ def test_room_is_made_in_the_gentlest_way_that_works():
     assert prepared(6, [])[3] is False and prepared(5, [])[3] is True
     assert prepared(9, ["erase"] * 5, erases=3) == (3, [], False, False)
     assert prepared(9, ["erase"] * 3, erases=0) == (0, [], False, False)
+
+
+def test_an_erase_that_may_not_be_now_is_done_later():
+    """The contactor had closed since the question, and the erase stalled the tick. A refusal must
+    not look like the end of the work either."""
+    log = Preparing(9, ["erase", "erase"])
+    one = Space(Journal(log), 1)
+    one._merge = one._drop_samples = one._move_cold = lambda *more: 1 // 0
+    answers = [True, False, False, True]
+    assert one.prepare(2, lambda: answers.pop(0)) == 1 and log.work == ["erase"]
+    assert one.prepare(1, lambda: answers.pop(0)) == 0 and one._idle_at != log.programs
+    assert one.prepare(1, lambda: answers.pop(0)) == 1 and not log.work and not answers
 
 
 def test_nothing_is_looked_at_again_until_something_was_written():

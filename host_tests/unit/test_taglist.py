@@ -121,7 +121,7 @@ def test_while_a_contactor_is_closed_nothing_is_erased():
     flash = RamFlash(8)
     left = [2]
 
-    def may_erase():
+    def may_erase(ms):
         left[0] -= 1
         return left[0] >= 0
 

@@ -50,7 +50,7 @@ class Told:
     def __init__(self, times):
         self.left = times
 
-    def __call__(self):
+    def __call__(self, ms):
         self.left -= 1
         return self.left >= 0
 

@@ -1,7 +1,7 @@
 # When a version on trial is confirmed: only if it can be replaced in the way that it came.
 # MIT license; part of microevse
-"""A version that could reach no network at all was confirmed after a quarter of an hour. Nothing but
-a cable could replace it then."""
+"""A version that could reach no network at all was confirmed after a quarter of an hour. Nothing
+but a cable could replace it then."""
 
 import sys
 
@@ -33,7 +33,7 @@ class Bench:
         station = Module(settings=settings, journal=Journal(*kept))
         from upkeep.trial import Trial
 
-        self.trial = Trial(station, self.tick, supervisor, self.central, self.link, None)
+        self.trial = Trial(station, self.tick, supervisor, self.central, self.link, None, None)
         self.now = 0
 
     def at(self, now):

@@ -4,7 +4,8 @@
 
 The timer tick calls `window()` with every look at the control pilot; from there to the
 relay pin nothing waits, queues or allocates. All other code only asks: `permit`, `forbid`,
-`trip`, `clear`, `out_of_service`. No request closes the contactor; only `window` does.
+`trip`, `clear`, `out_of_service`, `stay_open`. No request closes the contactor; only `window`
+does.
 
 The contactor closes when, all at once,
   - the EV has asked (state C; D where ventilated) for 500 ms without a break, PWM on,
@@ -80,6 +81,7 @@ class Evse:
         # While closed: windows of A or B in a row; ms since the EV was told to stop, -1: not told.
         self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # ms for which the contactor must stay open
+        self._waits = False  # nothing but that time keeps the contactor open
         self._ended, self._ended_by = False, None  # opened, not counted yet; why, if no fault
         self.waker = Waker()
 
@@ -113,6 +115,18 @@ class Evse:
     def out_of_service(self, on):
         """State F while `on`; a running charge is ended as by `forbid` first."""
         self._send.in_service = not on
+
+    def stay_open(self, ms):
+        """True if the contactor is open, and does not close for `ms` from now on: for work that
+        stalls the program. That time ends by itself. An EV that waits for its end already is not
+        kept waiting again. With 0 it only tells whether the contactor is open."""
+        if self.closed or (ms and self._waits):
+            return False
+        # A tick may run between any two lines. It cannot open what was open here: the time after
+        # an opening, which is longer, is never cut short.
+        if self._hold_left < ms:
+            self._hold_left = ms
+        return not self.closed
 
     def trip(self, fault):
         """Latch `fault` and open at once. A soft interrupt (see __init__.py) may call it."""
@@ -202,6 +216,7 @@ class Evse:
             self.worst_gap_ms = max(self.worst_gap_ms, gap_ms)
             self._open_if_needed(dt, seen_ms)
         else:
+            self._waits = False
             if self._ended:
                 self._count_closing(now_ms)
             wrong = self._evidence.open(self._seen.cause, seen_ms)
@@ -306,10 +321,12 @@ class Evse:
             and not self.fault
             and not self._ended
             and not self.closings.why
-            and not self._hold_left
             and (self._lock_ok is None or self._lock_ok())
             and (self._rcd_ok is None or self._rcd_ok())
         ):
+            if self._hold_left:
+                self._waits = True
+                return
             if self.held and self.held():
                 self.disputed = True  # the guard and this state machine disagree about the pilot
                 self.trip("GuardDisagrees")

@@ -122,8 +122,8 @@ def why(record):
 
 
 # -- steps: each is one program operation, but for `clear` and `describe` ----------------------
-# OSError if the flash refuses or does not keep what was programmed: what depends on a step must not
-# go on as if it had been done.
+# OSError if the flash refuses or does not keep what was programmed: what depends on a step must
+# not go on as if it had been done.
 
 
 def _program(flash, offset, data):

@@ -31,15 +31,15 @@ class Jobs:
     """Both jobs, and the news about them in order.
 
     services: the functions of the charger for this:
-        allowed() True while no contactor is closed; vacant() True while there is no session
+        allowed(ms=0) True while no contactor is closed, and none closes for `ms`; vacant() True
+            while there is no session
         report() -> (source, size) of the log, source() yielding bytes
         async fetch(location, sink, stop), async send(location, source, size, name, stop);
             stop(slow) is True once a newer request has taken the place of this one; slow:
             True if this one makes no progress
-        installer() -> object with begin(size), write(bytes), finish() -> True if a reboot
+        installer() -> object with begin(size), write(bytes, allowed), finish() -> True if a reboot
             is needed, what() -> text that names the program, installed(what) -> True if that
-            program runs
-            for good, None while it is on trial, False if not; or None
+            program runs for good, None while it is on trial, False if not; or None
         async reboot(); errors: exceptions by which fetch and send fail
     """
 

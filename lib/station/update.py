@@ -48,7 +48,6 @@ class _Sink:
         self._allowed = allowed
 
     async def _gate(self):
-        # An erase stalls everything for 80 ms: not while a car is charging.
         while not self._allowed():
             await asyncio.sleep(1)
 
@@ -57,8 +56,11 @@ class _Sink:
         self._installer.begin(size)
 
     async def write(self, chunk):
+        # An erase stalls everything for 80 ms: not while a car is charging, and none may begin to
+        # between the question and the erase. So the installer asks for itself, too.
         await self._gate()
-        self._installer.write(chunk)
+        while not self._installer.write(chunk, self._allowed):
+            await asyncio.sleep(1)
 
 
 class Update:
@@ -261,7 +263,8 @@ class Update:
             if not self._jobs.news:
                 break
             await asyncio.sleep(0.1)
-        # Meanwhile a car may have come: its session ends first, and none begins after the last look.
+        # A car may have come since the last look: its session ends first. None begins after this
+        # look, as a reset is under way then.
         while not self._jobs.services.vacant():
             await asyncio.sleep(1)
         # This program does nothing more: the next start closes the request.

@@ -300,12 +300,13 @@ class Journal(StateLog):
         """Bytes that can be written without an erase, the reserves included."""
         return self.log.free(_EVENTS)
 
-    def prepare(self, erases=None):
+    def prepare(self, erases=None, may=None):
         """Make room ahead of need. Only while every contactor is open: an erase stalls.
 
         Copies what is still needed out of old sectors and erases them. When undelivered events
         fill everything, gives up samples, a sector's worth at a time from the oldest on, never a
         START or a STOP. At most `erases` blocks are erased (about 80 ms each). Returns how many
-        were; 0 means that there is nothing more to do.
+        were; 0 means that there is nothing more to do. may: fn() -> True if a block may be erased
+        at this moment, asked before each; None: it may.
         """
-        return self._space.prepare(erases)
+        return self._space.prepare(erases, may)

@@ -292,11 +292,14 @@ class Sectors:
                 best = block
         return None if best is None else (best, max(self._wear) - self._wear[best])
 
-    def erase_one(self):
-        """Erase one block that is not needed any more; False if there is none."""
+    def erase_one(self, may=None):
+        """Erase one block that is not needed any more; False if there is none, None if `may()`,
+        which is asked right before the erase, does not allow it."""
         block = self._pick(_GARBAGE)
         if block < 0:
             return False
+        if may and not may():
+            return None
         self._erase(block)
         return True
 

@@ -186,19 +186,19 @@ class Space:
             if key not in boots:
                 journal.forget(kinds.TIME, key)
 
-    def prepare(self, erases=None):
+    def prepare(self, erases=None, may=None):
         """See Journal.prepare."""
         log = self.log
         low = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + _LOW_WATER
         low += self._for_stops(self.connectors, 0)
         # Nothing was written since the last call that found nothing to do. Another look would walk
         # the sectors every two seconds, and take longer as they fill.
-        n = 0 if log.programs == self._idle_at else self._prepare(erases, low)
+        n = 0 if log.programs == self._idle_at else self._prepare(erases, low, may)
         if log.ready >= low:
             self.journal.told_full = False
         return n
 
-    def _prepare(self, erases, low):
+    def _prepare(self, erases, low, may):
         log = self.log
         for session, entry in list(self.journal.running.items()):
             # Its STOP is on flash. If that were reclaimed before the START is released, the next
@@ -213,7 +213,10 @@ class Space:
         while erases is None or n < erases:
             log.retire(_EVENTS, self._wanted)
             log.retire(_STATE, self._wanted)
-            if log.erase_one():
+            erased = log.erase_one(may)
+            if erased is None:
+                break
+            if erased:
                 n += 1
             elif self._merge(_STATE, self._wanted):
                 pass

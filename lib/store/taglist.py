@@ -65,7 +65,7 @@ class TagList:
         if flash.blocks < 2 or flash.block_size % _PAGE:
             raise ValueError("the region needs two blocks or more")
         self.flash = flash
-        self.may_erase = may_erase or (lambda: True)
+        self.may_erase = may_erase or (lambda ms: True)
         self.half = flash.blocks // 2 * flash.block_size
         self.capacity = self.room(_FORM_1, _FORM_1)  # of a list of form 1
         self.updating = False

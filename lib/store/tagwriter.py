@@ -21,6 +21,7 @@ _LAST = const(0xFFFFFFFF)
 _BEHIND = const(6)  # bytes between token and parent
 _LINK = const(28)  # offset of the header CRC of the list before
 _PAGE = const(256)  # one program command of the chip
+_ERASE_MS = const(1000)  # so long no contactor may close: a look for ones, and one erase
 
 
 def packed(token, info, kind=""):
@@ -173,7 +174,7 @@ def _widened(old, width, token, size):
 
 
 def _check_open(tags):
-    if not tags.may_erase():
+    if not tags.may_erase(_ERASE_MS):
         raise ValueError("a contactor is closed")
 
 

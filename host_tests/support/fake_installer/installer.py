@@ -22,8 +22,9 @@ class Installer:
     def begin(self, size):
         self._data = b""
 
-    def write(self, chunk):
+    def write(self, chunk, may):
         self._data += bytes(chunk)
+        return True
 
     def _wanted(self):
         return self._data[len(MAGIC) :].split(b"\n")[0].decode()
