@@ -235,6 +235,38 @@ def test_a_board_with_slots_gets_the_application_into_the_one_that_does_not_run(
     assert set(board.files()) == set(image.START) | {"config.json"}
 
 
+def test_a_damaged_head_of_the_slots_is_written_anew_and_that_of_another_program_is_not(
+    boards, tmp_path
+):
+    """One flipped bit in it, and a person was told to erase the chip with all of its sessions."""
+    board = boards(kind="base")
+    versions = list(small_versions())
+    slotted(board, versions[0], "romfs")
+    app = tmp_path / "app"
+    for place, data in versions[1].items():
+        (app / place).parent.mkdir(parents=True, exist_ok=True)
+        (app / place).write_bytes(data)
+    rom = partitions.find(partitions.LAYOUTS["romfs"], "romfs")
+    good = board.flash_read(rom.offset, rom.size)
+    for at in (3, 5, 9):
+        board._stop()
+        damaged = bytearray(good)
+        damaged[at] ^= 0x20
+        board.flash_write(rom.offset, bytes(damaged))
+        board.start()
+        status, text = flash(board, "--app", app)
+        assert status == 0 and "the application is in app_" in text, (at, text)
+        assert board.flash_read(rom.offset, 64) == good[:64]
+    # Without a record of ours behind it, it is somebody else's.
+    board._stop()
+    other = bytearray(b"\xff" * rom.size)
+    other[:64] = damaged[:64]
+    board.flash_write(rom.offset, bytes(other))
+    board.start()
+    refused(flash(board, "--app", app), "FIRMWARE=")
+    assert board.flash_read(rom.offset, rom.size) == other
+
+
 def test_logs_shows_lines_and_masks_passwords(boards):
     board = boards(firmware=None)
 

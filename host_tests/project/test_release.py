@@ -151,7 +151,9 @@ def test_a_complete_image_has_base_table_application_and_file_system(made, board
     vfs.context.buffer = bytearray(data)
     vfs.mount()
     with vfs.open("board.json", "r") as file:
-        assert json.load(file)["name"] == board
+        profile = json.load(file)
+    assert profile["name"] == board
+    assert profile["features"] == "named", "a plain ESP32 is short of memory with all of them"
     assert "config.json" not in vfs.listdir("/")
 
 
