@@ -187,7 +187,7 @@ def _link(board, settings):
     from station import netaddress
 
     fixed = _load("StaticAddress", lambda: netaddress.parse(settings.text("StaticAddress")), None)
-    common = (settings, lambda up: None, fixed, lambda: 0, lambda ms=0: True, None)
+    common = (settings, lambda up: None, fixed, lambda: 0, Services(settings).allowed, None)
     if board.get("network") == "ethernet":
         from hal.ethernet import Link
 

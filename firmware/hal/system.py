@@ -24,10 +24,10 @@ from hal import watchdog
 _MAGIC = const(b"mEVS")
 _FORMAT = const("<4sBB")  # magic, index of the marker, starts in a row that went wrong
 _MARKS = const(("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry"))
-_HEAD = struct.calcsize(_FORMAT) + 4
-_AFTER = _HEAD + 4  # between them: starts of the slot that runs, counted by hal/appslot.py
+_HEAD = const(10)  # bytes of it, with a CRC-32
+_AFTER = const(14)  # between them: starts of the slot that runs, counted by hal/appslot.py
 _WORDS = const("<II")  # length and CRC-32 of the last words, which follow
-_WORDS_AT = _AFTER + struct.calcsize(_WORDS)
+_WORDS_AT = const(22)
 # The chip keeps 2048 bytes; a log line takes longer the more is kept.
 WORDS_MAX = 1400
 _2000 = const(946684800)  # Unix time of the chip's epoch
@@ -55,10 +55,10 @@ def _read():
 def _write(mark_, loops, well=False):
     """`well`: the start of the slot counts as one that got healthy."""
     body = struct.pack(_FORMAT, _MAGIC, mark_, loops)
-    rest = machine.RTC().memory()[_HEAD:]
+    body += struct.pack("<I", crc32(body) & 0xFFFFFFFF)
     if well:
-        rest = bytes(_AFTER - _HEAD) + rest[_AFTER - _HEAD :]
-    machine.RTC().memory(body + struct.pack("<I", crc32(body) & 0xFFFFFFFF) + rest)
+        body += bytes(_AFTER - _HEAD)
+    machine.RTC().memory(body + machine.RTC().memory()[len(body) :])
 
 
 def keep_words(words):

@@ -18,6 +18,7 @@ import slots
 from hal import appslot, board
 from slots import bundle
 from station import security_log
+from store import kinds
 from version import VERSION
 
 # So long no contactor may close: two erases of 400 ms at the most, and some pages; the check of a
@@ -26,6 +27,7 @@ _ERASE_MS = 1000
 _CHECK_MS = 4000
 CENTRAL = "the central system"
 _PART = 256  # of a header
+ACCEPTED = 4  # key of a FIRMWARE record; see store/kinds.py, upkeep/trial.py
 
 
 _fitted = None
@@ -37,6 +39,18 @@ def fitted(settings=None):
     if _fitted is None and appslot.devices():
         _fitted = Installer(board.load()["name"], settings)
     return _fitted
+
+
+def before_trial(journal, line):
+    """Keep for the trial of the next version whether the central system has accepted this one.
+    line: ocppj.central.Central, None before it is made. It never raises."""
+    try:
+        if line is not None and line.accepted:
+            journal.keep(kinds.FIRMWARE, ACCEPTED, [ACCEPTED])
+        else:
+            journal.forget(kinds.FIRMWARE, ACCEPTED)
+    except Exception as exc:
+        log.warn("update", "not kept for the trial: %r", exc)
 
 
 def keys():

@@ -12,16 +12,14 @@ import os
 import sys
 
 from evse_base import log
-from evse_base import const, forget, release
+from evse_base import forget, release
 from hal import memory
-from store import kinds
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
 # The central system has this long to hear that a transfer begins, before its connection is closed.
 _TOLD_S = 2
 _CAME = "a car has come"
-_ACCEPTED = const(4)  # as upkeep/trial.py has it
 
 
 class TransferFailed(Exception):
@@ -201,13 +199,8 @@ class Transfers:
     async def reboot(self):
         """Restart into the version that was installed. Its trial finds in the journal whether the
         central system had accepted this one."""
-        journal, line = self._station.journal, self.line
-        try:
-            if line is not None and line.accepted:
-                journal.keep(kinds.FIRMWARE, _ACCEPTED, [_ACCEPTED])
-            else:
-                journal.forget(kinds.FIRMWARE, _ACCEPTED)
-        except Exception as exc:
-            log.warn("update", "not kept for the trial: %r", exc)
+        from upkeep import installer
+
+        installer.before_trial(self._station.journal, self.line)
         self.reset_reason = "FirmwareUpdate"
         await self._station.reset("soft")

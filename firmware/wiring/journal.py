@@ -21,8 +21,6 @@ _RAM_BLOCKS = const(12)
 _RAM_BLOCK = const(1024)
 _CHANCE = const(0x10000)  # boot numbers from here on are random, not counted
 _PREPARE_S = const(2)
-# So long no contactor may close: an erase takes 400 ms at the most, and may be repeated once.
-_ERASE_MS = const(1000)
 # Between two erases of 80 ms each: the ticks run, and a car may begin to charge.
 _PREPARE_NEXT_S = const(0.2)
 
@@ -95,20 +93,16 @@ async def keep_ready(journal, clock, may_stall, tidy):
 
     tidy(journal): forgets records that are not needed any more.
     """
-
-    def may():
-        return may_stall(_ERASE_MS)
-
     while True:
         more = 0
         if may_stall():
             tidy(journal)
-            more = make_room(journal, 1, may)
+            more = make_room(journal, 1, may_stall)
         if security_log.due() or security_log.untidy and may_stall():
             await before_import()
             from station import security_book
 
             release("station.security_book")
-            more = await security_book.keep(clock, may) and may_stall() or more
+            more = await security_book.keep(clock, may_stall) and may_stall() or more
             del security_book  # this task never ends
         await asyncio.sleep(_PREPARE_NEXT_S if more else _PREPARE_S)

@@ -67,7 +67,7 @@ class Bench:
         self.contexts = []
         self.looked_up = []
         self.refuse = None
-        resolver = Resolver(lookup or self._lookup, lambda ms=0: True)
+        resolver = Resolver(lookup or self._lookup, lambda: True)
         self.dialer = dial.Dialer(config(address, **more), self._open, resolver, lambda: protocols)
         self.resolver = resolver
 
@@ -121,7 +121,7 @@ def test_no_handshake_begins_once_a_car_charges():
     def look():
         bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
         gate = [True, False]
-        bench.resolver.allowed = lambda ms=0: gate.pop(0)
+        bench.resolver.allowed = lambda: gate.pop(0)
         bench.dialer._config.next_ca = lambda seen: True
         bench.refuse = ValueError("The certificate is not correctly signed by the trusted CA")
         exc = raises(ValueError, bench.attempt)

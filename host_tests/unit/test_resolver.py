@@ -17,7 +17,7 @@ class Names:
         self.ms = 0
         self.may = True
         self.hold = None
-        self.resolver = Resolver(self.lookup, lambda ms=0: self.may)
+        self.resolver = Resolver(self.lookup, lambda: self.may)
 
     async def lookup(self, host, port):
         self.asked.append(host)

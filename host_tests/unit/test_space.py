@@ -161,7 +161,7 @@ class Preparing(Log):
 
     def erase_one(self, may=None):
         if self.work and self.work[0] == "erase":
-            if may and not may():
+            if may and not may(1000):
                 return None
             self.work.pop(0)
             return True
@@ -210,9 +210,9 @@ def test_an_erase_that_may_not_be_now_is_done_later():
     one = Space(Journal(log), 1)
     one._merge = one._drop_samples = one._move_cold = lambda *more: 1 // 0
     answers = [True, False, False, True]
-    assert one.prepare(2, lambda: answers.pop(0)) == 1 and log.work == ["erase"]
-    assert one.prepare(1, lambda: answers.pop(0)) == 0 and one._idle_at != log.programs
-    assert one.prepare(1, lambda: answers.pop(0)) == 1 and not log.work and not answers
+    assert one.prepare(2, lambda ms: answers.pop(0)) == 1 and log.work == ["erase"]
+    assert one.prepare(1, lambda ms: answers.pop(0)) == 0 and one._idle_at != log.programs
+    assert one.prepare(1, lambda ms: answers.pop(0)) == 1 and not log.work and not answers
 
 
 def test_nothing_is_looked_at_again_until_something_was_written():

@@ -124,8 +124,7 @@ class Evse:
             return False
         # A tick may run between any two lines. It cannot open what was open here: the time after
         # an opening, which is longer, is never cut short.
-        if self._hold_left < ms:
-            self._hold_left = ms
+        self._hold_left = max(self._hold_left, ms)
         return not self.closed
 
     def trip(self, fault):

@@ -10,9 +10,6 @@ from evse_base import IN_PLACE, MICROPYTHON, before_import, release
 
 from .resolver import UnknownHost, is_address
 
-# So long no contactor may close: TCP, and a handshake that stalls the chip up to two seconds.
-_TLS_MS = 3000
-
 if not IN_PLACE:
     # Read from files now: later, when they are needed, a car may charge.
     from . import failure, handshake, tls, url  # noqa: F401
@@ -133,7 +130,7 @@ class Dialer:
         config = self._config
         context = None
         if target.secure:
-            if not self._resolver.allowed(_TLS_MS):
+            if not self._resolver.allowed():
                 # Since the attempt began: looking up the name and a first handshake take seconds.
                 raise ValueError("a car charges: TLS has to wait")
             gc.collect()  # TLS wants large blocks, and a context before this one goes

@@ -37,7 +37,7 @@ class Resolver:
     for which it holds); OSError without one.
     allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""
 
-    def __init__(self, lookup, allowed=lambda ms=0: True):
+    def __init__(self, lookup, allowed=lambda: True):
         self._lookup = lookup
         self.allowed = allowed
         # host: [address, ticks of the last answer, ticks of the last failure, TTL in ms]

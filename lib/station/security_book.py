@@ -102,7 +102,7 @@ async def keep(clock, may_stall):
         write(book, clock)
         if may_stall():
             security_log.untidy = False  # also if it fails: no endless row of erases
-            security_log.untidy = book.tidy()
+            security_log.untidy = book.tidy(may_stall)
     except Exception as exc:
         log.error("security", "log: %r", exc)
         return False

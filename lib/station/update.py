@@ -44,22 +44,18 @@ class _Sink:
     """Hands a download to the installer, piece by piece, whenever flash may be written."""
 
     def __init__(self, installer, allowed):
-        self._installer = installer
-        self._allowed = allowed
-
-    async def _gate(self):
-        while not self._allowed():
-            await asyncio.sleep(1)
+        self.installer = installer
+        self.allowed = allowed
 
     async def begin(self, size):
-        await self._gate()
-        self._installer.begin(size)
+        while not self.allowed():
+            await asyncio.sleep(1)
+        self.installer.begin(size)
 
     async def write(self, chunk):
         # An erase stalls everything for 80 ms: not while a car is charging, and none may begin to
         # between the question and the erase. So the installer asks for itself, too.
-        await self._gate()
-        while not self._installer.write(chunk, self._allowed):
+        while not (self.allowed() and self.installer.write(chunk, self.allowed)):
             await asyncio.sleep(1)
 
 
@@ -265,11 +261,12 @@ class Update:
             await asyncio.sleep(0.1)
         # A car may have come since the last look: its session ends first. None begins after this
         # look, as a reset is under way then.
-        while not self._jobs.services.vacant():
+        services = self._jobs.services
+        while not services.vacant():
             await asyncio.sleep(1)
         # This program does nothing more: the next start closes the request.
         self._job = self._fetched = None
-        await self._jobs.services.reboot()
+        await services.reboot()
 
     def _end(self, status):
         # First store the status, which outlives a reboot; then forget the request.

@@ -306,7 +306,7 @@ class Journal(StateLog):
         Copies what is still needed out of old sectors and erases them. When undelivered events
         fill everything, gives up samples, a sector's worth at a time from the oldest on, never a
         START or a STOP. At most `erases` blocks are erased (about 80 ms each). Returns how many
-        were; 0 means that there is nothing more to do. may: fn() -> True if a block may be erased
-        at this moment, asked before each; None: it may.
+        were; 0 means that there is nothing more to do. may: fn(ms) -> True if the program may
+        stall for `ms`, asked right before each erase; None: it may.
         """
         return self._space.prepare(erases, may)

@@ -56,17 +56,17 @@ class EventLog(NorLog):
         if self.find(CRITICAL, seq):
             self._program_flags(self.block, self.off, DONE)
 
-    def tidy(self):
+    def tidy(self, may=None):
         """Make room, with one erase (80 ms), or two where a block is bad. True if there is more
-        to be done."""
+        to be done. may: as for Sectors.erase_one."""
         self._fit()
-        if self.ready >= _SPARE or not self.erase_one():
+        if self.ready >= _SPARE:
             return False
-        if self.bad_blocks:
+        erased = self.erase_one(may)
+        if erased and self.bad_blocks:
             self._fit()  # the shares are smaller without it
-            if not self.erase_one():
-                return False
-        return self.ready < _SPARE
+            erased = self.erase_one(may)
+        return erased is None or erased and self.ready < _SPARE
 
     def _fit(self):
         """Shorten what takes more than its share of the sectors."""

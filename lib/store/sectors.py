@@ -29,6 +29,7 @@ DATA = 64  # first record
 
 _READY = const(1)
 _LIVE = const(2)
+_ERASE_MS = const(1000)  # two erases of 400 ms at the most
 _GARBAGE = const(3)
 _BAD = const(4)
 _WINDOW = const(256)  # read-ahead for walks: one device call for several records
@@ -293,12 +294,12 @@ class Sectors:
         return None if best is None else (best, max(self._wear) - self._wear[best])
 
     def erase_one(self, may=None):
-        """Erase one block that is not needed any more; False if there is none, None if `may()`,
-        which is asked right before the erase, does not allow it."""
+        """Erase one block that is not needed any more; False if there is none. None if `may(ms)`,
+        asked right before the erase, does not allow it: nothing stalls yet, nor for `ms`."""
         block = self._pick(_GARBAGE)
         if block < 0:
             return False
-        if may and not may():
+        if may and not may(_ERASE_MS):
             return None
         self._erase(block)
         return True

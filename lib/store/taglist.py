@@ -56,8 +56,9 @@ class ForeignContent(Exception):
 class TagList:
     """The list in the NOR device `flash` (see hal/partition.py).
 
-    may_erase: callable, True while every contactor is open. An erase stalls the chip for
-    80 ms, so an update that finds a contactor closed ends there: ValueError, nothing changed.
+    may_erase: fn(ms), True while every contactor is open, and for `ms` from now on. An erase stalls
+    the chip for 80 ms, so an update that finds a contactor closed ends there: ValueError, nothing
+    changed.
     Raises ForeignContent for a region in use by something else.
     """
 
