@@ -41,18 +41,6 @@ def fitted(settings=None):
     return _fitted
 
 
-def before_trial(journal, line):
-    """Keep for the trial of the next version whether the central system has accepted this one.
-    line: ocppj.central.Central, None before it is made. It never raises."""
-    try:
-        if line is not None and line.accepted:
-            journal.keep(kinds.FIRMWARE, ACCEPTED, [ACCEPTED])
-        else:
-            journal.forget(kinds.FIRMWARE, ACCEPTED)
-    except Exception as exc:
-        log.warn("update", "not kept for the trial: %r", exc)
-
-
 def keys():
     """Lines of the keys that updates must be signed with, [] if they need not be.
 
@@ -243,6 +231,21 @@ class Installer:
         self._slot = None
         self._count = 0
         return True
+
+    def before_trial(self, services):
+        """Keep for the trial of the next version whether the central system has accepted this one.
+        services: transfers.Transfers; any other has none. It never raises."""
+        line = getattr(services, "line", None)
+        if line is None:
+            return
+        journal = services.station.journal
+        try:
+            if line.accepted:
+                journal.keep(kinds.FIRMWARE, ACCEPTED, [ACCEPTED])
+            else:
+                journal.forget(kinds.FIRMWARE, ACCEPTED)
+        except Exception as exc:
+            log.warn("update", "not kept for the trial: %r", exc)
 
     def what(self):
         """Name of the version being installed, for `installed`; None before its header."""

@@ -38,7 +38,7 @@ class Transfers:
     errors = (TransferFailed, ValueError, OSError, MemoryError)
 
     def __init__(self, station, config, allowed, report):
-        self._station = station
+        self.station = station
         self._config = config
         self.line = None
         self.allowed = allowed
@@ -49,7 +49,7 @@ class Transfers:
 
     def vacant(self):
         """True while no session runs and no token waits, either: the charger may restart."""
-        station = self._station
+        station = self.station
         if station.recovering or not self.allowed():
             return False
         return not any(c.session or c.waiting for c in station.connectors)
@@ -108,7 +108,7 @@ class Transfers:
         return stopped, True
 
     def _unoccupied(self):
-        return self.vacant() and not any([c.evse.plugged for c in self._station.connectors])
+        return self.vacant() and not any([c.evse.plugged for c in self.station.connectors])
 
     async def _gate(self):
         # A car may have begun to charge since the transfer began.
@@ -168,7 +168,7 @@ class Transfers:
         """The installer that this board has, None if it has none."""
         from upkeep import installer
 
-        return installer.fitted(self._station.settings)
+        return installer.fitted(self.station.settings)
 
     def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""
@@ -187,7 +187,7 @@ class Transfers:
                 from upkeep.trial import Trial
 
                 trial = Trial(
-                    self._station, tick, supervisor, central, link, self.vacant, self.reboot
+                    self.station, tick, supervisor, central, link, self.vacant, self.reboot
                 )
                 supervisor.start("trial", trial.run)
                 return
@@ -197,10 +197,6 @@ class Transfers:
         forget("hal.appslot")
 
     async def reboot(self):
-        """Restart into the version that was installed. Its trial finds in the journal whether the
-        central system had accepted this one."""
-        from upkeep import installer
-
-        installer.before_trial(self._station.journal, self.line)
+        """Restart into the version that was installed."""
         self.reset_reason = "FirmwareUpdate"
-        await self._station.reset("soft")
+        await self.station.reset("soft")

@@ -79,6 +79,7 @@ async def _received(conn, size, services):
             if not services.vacant() or not installer.write(view[:n], services.allowed):
                 return _BUSY
         installer.finish()
+        installer.before_trial(services)
         done = True
         asyncio.create_task(_reboot(services))
         version = installer.version()

@@ -9,7 +9,8 @@ import tempfile
 
 import update_kit
 from firmware_files import FIRMWARE, http, statuses, update
-from test_update import slots_scenario
+from bench import scenario
+from compiled import directories
 
 NEW = "9.9.9"
 
@@ -24,7 +25,7 @@ def test_a_car_that_asks_while_a_signature_is_checked_is_not_opened_under_load()
         (data / "vfs").mkdir()
         (data / "vfs" / "update.pub").write_text(update_kit.bundle.public(ours) + "\n")
 
-        @slots_scenario(data=folder)
+        @scenario(firmware=directories(), data=folder)
         async def story(b):
             await b.boot()
             await b.charging()
@@ -60,7 +61,7 @@ def test_a_car_that_asks_while_a_signature_is_checked_is_not_opened_under_load()
         story()
 
 
-@slots_scenario(settings={"FreeMode": "true"})
+@scenario(firmware=directories(), settings={"FreeMode": "true"})
 async def test_a_session_that_begins_while_the_restart_waits_is_not_cut(b):
     """The network is gone, so the word Installing cannot leave for ten seconds."""
     await b.boot()

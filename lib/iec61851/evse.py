@@ -4,8 +4,7 @@
 
 The timer tick calls `window()` with every look at the control pilot; from there to the
 relay pin nothing waits, queues or allocates. All other code only asks: `permit`, `forbid`,
-`trip`, `clear`, `out_of_service`, `stay_open`. No request closes the contactor; only `window`
-does.
+`trip`, `clear`, `out_of_service`, `stay_open`. Nothing but `window` closes the contactor.
 
 The contactor closes when, all at once,
   - the EV has asked (state C; D where ventilated) for 500 ms without a break, PWM on,
@@ -30,14 +29,11 @@ from iec61851.latch import OF_THE_PILOT, Latch
 from iec61851.levels import UNKNOWN, A, B, C, D, Observer, Streak
 from iec61851.sender import FAULT, OFFER, WAKE_MS, Sender, Waker
 
-# -- closing
 STABLE_MS = const(500)  # BCB toggles (seq 11) show C for 200 to 400 ms: no reason to close
 STABLE_WINDOWS = const(3)  # note to Table A.4: the diode is verified before closing
 RECLOSE_MS = const(5000)  # an EV that comes and goes must not wear the contactor
-# -- opening
 _LET_GO_WINDOWS = const(2)  # one window may have caught a disturbance
 RELEASE_MS = const(6000)  # seq 10.2
-# -- pilot
 _DEBOUNCE_MS = const(100)  # of `state`, `plugged`: the S2 of a Nissan Leaf bounces at unplugging
 _AWAY_MS = const(2000)  # state A for so long is an unplugged cable, and no wire that bounces
 F_MS = const(300)  # note to Table A.5: after a fault the EV sees F at least this long
@@ -59,31 +55,26 @@ class Evse:
         self._contactor = contactor
         self._send = Sender(pilot, ventilated)
         self._ventilated = ventilated
-        self._lock_ok = lock_ok
-        self._rcd_ok = rcd_ok
-        self.held = None
+        self._lock_ok, self._rcd_ok, self.held = lock_ok, rcd_ok, None
         self._seen = Observer(diode_check)
         # To be read by others; `changed` is set when one of them has changed.
         self.state, self.since_ms = UNKNOWN, 0  # debounced, see levels; ticks_ms() of its change
         self.closed = self.pwm = self.plugged = False
         self.away = False  # state A has lasted and no EV came since: counts as unplugged
-        self.offered_ma = 0
         self.fault = None  # the latched fault that matters most; `faults` has all
         self.disputed = False  # the guard held the contactor open although the EV asked
         self.front_end = self._seen.front_end
         self.closings = Closings()  # how often it may close again, and who may let it
-        self.plug_count = self.unplug_count = self.close_count = 0
+        self.offered_ma = self.plug_count = self.unplug_count = self.close_count = 0
         self.worst_gap_ms = 0  # the longest gap between two windows while closed
         self.changed, self._dirty = Flag(), False
         self._latched, self._last_ms = Latch(), None  # ms of the last window
         self._ready = Streak()  # while open: windows in which the EV does all it has to
-        self._evidence = Evidence()  # whether the pilot can be trusted
+        self._evidence, self.waker = Evidence(), Waker()  # whether the pilot can be trusted
         # While closed: windows of A or B in a row; ms since the EV was told to stop, -1: not told.
         self._let_go, self._stop_ms = 0, -1
         self._hold_left = 0  # ms for which the contactor must stay open
-        self._waits = False  # nothing but that time keeps the contactor open
         self._ended, self._ended_by = False, None  # opened, not counted yet; why, if no fault
-        self.waker = Waker()
 
     # -- requests: from asyncio, at any time; the next window carries them out -----------
 
@@ -100,8 +91,7 @@ class Evse:
     def pause(self):
         """Ask the EV to let go for a while: PWM off. If the EV has not let go after 6 s, charging
         goes on: no contactor opens under load for a pause. `paused` tells."""
-        self._send.pause_left = RELEASE_MS
-        self._send.paused = True
+        self._send.pause_left, self._send.paused = RELEASE_MS, True
 
     def resume(self):
         """End a pause."""
@@ -117,14 +107,12 @@ class Evse:
         self._send.in_service = not on
 
     def stay_open(self, ms):
-        """True if the contactor is open, and does not close for `ms` from now on: for work that
-        stalls the program. That time ends by itself. An EV that waits for its end already is not
-        kept waiting again. With 0 it only tells whether the contactor is open."""
-        if self.closed or (ms and self._waits):
+        """True if it is open and does not close for `ms`, as a stall is due. This ends by itself,
+        and an EV that waits for its end is not kept waiting again. With 0: True if it is open."""
+        waits = self._hold_left and self._ready.lasts(STABLE_WINDOWS, STABLE_MS)
+        if self.closed or (ms and waits):
             return False
-        # A tick may run between any two lines. It cannot open what was open here: the time after
-        # an opening, which is longer, is never cut short.
-        self._hold_left = max(self._hold_left, ms)
+        self._hold_left = max(self._hold_left, ms)  # no tick between can open: it is open
         return not self.closed
 
     def trip(self, fault):
@@ -215,7 +203,6 @@ class Evse:
             self.worst_gap_ms = max(self.worst_gap_ms, gap_ms)
             self._open_if_needed(dt, seen_ms)
         else:
-            self._waits = False
             if self._ended:
                 self._count_closing(now_ms)
             wrong = self._evidence.open(self._seen.cause, seen_ms)
@@ -320,12 +307,10 @@ class Evse:
             and not self.fault
             and not self._ended
             and not self.closings.why
+            and not self._hold_left
             and (self._lock_ok is None or self._lock_ok())
             and (self._rcd_ok is None or self._rcd_ok())
         ):
-            if self._hold_left:
-                self._waits = True
-                return
             if self.held and self.held():
                 self.disputed = True  # the guard and this state machine disagree about the pilot
                 self.trip("GuardDisagrees")

@@ -20,11 +20,11 @@ class Evse:
     pwm: bool
     plugged: bool
     away: bool
-    offered_ma: int
     fault: str | None
     disputed: bool
     front_end: Any
     closings: Closings
+    offered_ma: int
     plug_count: int
     unplug_count: int
     close_count: int

@@ -29,7 +29,6 @@ DATA = 64  # first record
 
 _READY = const(1)
 _LIVE = const(2)
-_ERASE_MS = const(1000)  # two erases of 400 ms at the most
 _GARBAGE = const(3)
 _BAD = const(4)
 _WINDOW = const(256)  # read-ahead for walks: one device call for several records
@@ -294,13 +293,10 @@ class Sectors:
         return None if best is None else (best, max(self._wear) - self._wear[best])
 
     def erase_one(self, may=None):
-        """Erase one block that is not needed any more; False if there is none. None if `may(ms)`,
-        asked right before the erase, does not allow it: nothing stalls yet, nor for `ms`."""
+        """Erase a block that is not needed; False: there is none, None: `may(ms)` forbids it."""
         block = self._pick(_GARBAGE)
-        if block < 0:
-            return False
-        if may and not may(_ERASE_MS):
-            return None
+        if block < 0 or (may and not may(1000)):  # ms: an erase takes 400 at most, and is repeated
+            return None if block >= 0 else False
         self._erase(block)
         return True
 

@@ -56,9 +56,9 @@ class ForeignContent(Exception):
 class TagList:
     """The list in the NOR device `flash` (see hal/partition.py).
 
-    may_erase: fn(ms), True while every contactor is open, and for `ms` from now on. An erase stalls
-    the chip for 80 ms, so an update that finds a contactor closed ends there: ValueError, nothing
-    changed.
+    may_erase: fn(ms), True while every contactor is open, and for `ms` from now on. An erase
+    stalls the chip for 80 ms, so an update that finds a contactor closed ends there: ValueError,
+    nothing changed.
     Raises ForeignContent for a region in use by something else.
     """
 
@@ -66,7 +66,7 @@ class TagList:
         if flash.blocks < 2 or flash.block_size % _PAGE:
             raise ValueError("the region needs two blocks or more")
         self.flash = flash
-        self.may_erase = may_erase or (lambda ms: True)
+        self.may_erase = may_erase or bool  # of any time: True
         self.half = flash.blocks // 2 * flash.block_size
         self.capacity = self.room(_FORM_1, _FORM_1)  # of a list of form 1
         self.updating = False
