@@ -129,6 +129,13 @@ def test_power_cuts_never_count():
         assert [again(chip) for _ in range(4)] == ["app_b"] * 3 + ["app_a"]
 
 
+def test_a_brownout_does_not_count_though_the_memory_has_lived_through_it():
+    with Chip() as chip:
+        two(chip)
+        for _ in range(8):
+            assert again(chip, twin_state.PWRON_RESET) == "app_b"
+
+
 def test_a_start_that_got_healthy_ends_the_row():
     with Chip() as chip:
         two(chip)
