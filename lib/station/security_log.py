@@ -56,8 +56,8 @@ def note(kind, info=""):
 
 
 def clock_set(step):
-    """The clock was set by `step` seconds, None at the first time. A small step is a correction, and
-    no event."""
+    """The clock was set by `step` seconds, None at the first time. A small step is a correction,
+    and no event."""
     if step and abs(step) >= _STEP_S:
         note("clock_set", "by %d s" % step)
 
