@@ -104,7 +104,7 @@ class Charger:
         )
 
         # The central system.
-        self.config = CsmsConfig(settings)
+        self.config = CsmsConfig(settings, may_stall)
         self.connection = connection = network.connection(self.config, clock, may_stall)
         self.rpc = rpc = Rpc(
             connection.send, {}, None, message_ids(clock.boot),
@@ -125,14 +125,14 @@ class Charger:
             connection, rpc, self.features.protocols, self._adapter, may_stall
         )
         self.transfers.line = central
-        connection.on_failure = self.config.key.failed
+        connection.on_failure = self.config.access.failed
         rpc.on_event = security_log.note
         station.farewell = connection.goodbye
         self.soft_pause = SoftPause(settings, clock, evses, connection, link)
-        resolver, secure = connection.resolver, self.config.secure
         self.timekeeper = network.timekeeper(
-            settings, clock, link, may_stall, secure, resolver, self.journal
+            settings, clock, link, may_stall, self.config.secure, connection, self.journal
         )
+        self.config.access.on_date = self.timekeeper.doubt
         self.user_interface = UserInterface(board, station, instruments, link, settings, central)
         self.page = page = Door(self.view, settings, clock, link, lacks=True)
         self.setup = self.user_interface.setup = Setup(
@@ -281,8 +281,8 @@ class Charger:
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
-                if self.central.accepted:
-                    self.config.key.works()
+                if self.config.access.look(self.central.accepted):
+                    asyncio.create_task(self._reconnect("not accepted in time"))
                 if not healthy and self.clock.uptime() >= HEALTHY_S:
                     healthy = True
                     system.healthy()

@@ -10,7 +10,7 @@ import json
 
 from evse_base import log
 from evse_base import MICROPYTHON, forget, release
-from upkeep.key_trial import KeyTrial
+from upkeep.access_trial import AccessTrial
 
 
 def provisioning(path="config.json"):
@@ -51,7 +51,10 @@ def _parse(text):
 
 
 class CsmsConfig:
-    """Configuration object of ocppj.Connection, on top of Settings."""
+    """Configuration object of ocppj.Connection, on top of Settings.
+
+    may_stall(): False while a closed contactor forbids TLS. `access`: see upkeep.access_trial.
+    """
 
     # Settings whose change means: connect again.
     NAMES = (
@@ -66,26 +69,31 @@ class CsmsConfig:
     )
     connect_timeout = 30
 
-    def __init__(self, settings):
+    def __init__(self, settings, may_stall=lambda: True):
         self._settings = settings
-        self.key = KeyTrial(settings)
+        self.access = AccessTrial(settings, self, may_stall)
         self._root = 0  # the public root that is tried: the one that was wanted last
 
     @property
     def url(self):
-        """Address of the central system. ValueError if it is weaker than SecurityProfile."""
+        """Address of the central system, as the security profile wants it: from 2 on a ws://
+        address means wss:// (same host and port), because the central system can raise the profile
+        and cannot change the address. ValueError if the profile lacks what it needs."""
         text = self._settings.text("CentralSystemURI")
-        profile = self._settings.get("SecurityProfile")
-        if text and profile >= 2 and not _parse(text)[0]:
-            raise ValueError("SecurityProfile %d needs a wss:// address" % profile)
-        if profile == 1 and not self._settings.basic_auth_key():
-            raise ValueError("SecurityProfile 1 needs a password (AuthorizationKey)")
+        profile = self.access.profile()
+        if not text or not profile:
+            return text
+        if profile < 3 and not self.access.password(False):
+            raise ValueError("SecurityProfile %d needs a password (AuthorizationKey)" % profile)
+        if profile >= 2 and not _parse(text)[0]:
+            return "wss" + text.strip()[2:]
         return text
 
     def secure(self):
-        """True for wss://: making that connection stalls the interpreter."""
+        """True for TLS: making that connection stalls the interpreter."""
         try:
-            return _parse(self._settings.text("CentralSystemURI"))[0]
+            secure = _parse(self._settings.text("CentralSystemURI"))[0]
+            return secure or self.access.profile() >= 2
         except ValueError:
             return False
 
@@ -102,7 +110,7 @@ class CsmsConfig:
 
     @property
     def password(self):
-        return self.key.password()
+        return self.access.password()
 
     @property
     def ca_der(self):
@@ -135,15 +143,24 @@ class CsmsConfig:
         self._root = place
         return True
 
-    @property
-    def cert_der(self):
-        found = self._pem("ClientCertFile")
-        return found[0] if found else None
+    def client_certificate(self):
+        """(certificates in DER, our own first; private key in DER) of security profile 3, None
+        without. The one place where they are read. ValueError if they do not fit each other."""
+        chain, keys = self._pem("ClientCertFile"), self._pem("ClientKeyFile", True)
+        if not chain and not keys:
+            if self.access.profile() == 3:
+                raise ValueError("SecurityProfile 3 needs ClientCertFile and ClientKeyFile")
+            return None
+        if not chain or not keys:
+            raise ValueError("client certificate and key must be given together")
+        from ocppj import tls
 
-    @property
-    def key_der(self):
-        found = self._pem("ClientKeyFile", True)
-        return found[0] if found else None
+        try:
+            if not tls.fits(keys[0], chain[0]):
+                raise ValueError("ClientKeyFile is not the key of ClientCertFile")
+        finally:
+            release("ocppj.tls")
+        return chain, keys[0]
 
     def _pem(self, setting, private=False):
         path = self._settings.text(setting)

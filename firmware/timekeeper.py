@@ -5,9 +5,22 @@ not known, and when nothing was heard from the central system for half a day: tw
 that correct each other in turn would make time jump for ever.
 
 Certificates cannot be checked without a clock, so before the first wss:// connection of a start
-the time server is asked first. If it does not answer, certificates are checked at the last time
-that the central system told: the true time cannot be earlier. An earlier time from a time server
-is not believed. The time of a time server is never kept: its packets are not authenticated.
+the time server is asked first. If it does not answer, certificates are checked as of the last time
+that the central system told. The time of a time server is never kept: its packets are not
+authenticated.
+
+A wrong time must not lock the charger out of wss:// for good, be it told by a central system, by
+an attacker on ws://, or by a false time server. So two times are kept. The last one told is a
+guess. By the floor a server's certificate was valid, and that server told no earlier time. The
+floor moves forward by _FLOOR_STEP_S at a time. A time server's answer before it is not believed.
+When a certificate is refused for its dates alone (`doubt`), the clock may be wrong:
+
+- The time server is asked at once. What it answers is used.
+- If it is silent, and the clock has jumped since a server's certificate was last valid by it, the
+  next attempt checks certificates as of the floor, the one after it by the clock again, and so on.
+  A clock that has not jumped is believed: else a certificate that has expired would be let in.
+- If a certificate is refused for its dates as of the floor, too, the floor may be wrong as well: a
+  time server is then believed from the build's date on.
 """
 
 import asyncio
@@ -32,20 +45,27 @@ RETRY_MAX_S = 1800
 _UNWANTED_S = const(86400)
 # The kept time is renewed when it is older than this: a certificate is rarely younger.
 KEEP_S = 21600
+# More than a step of the clock that is put right: a jump, which nobody vouches for.
+_JUMP_S = const(604800)
+# A charger may lie on a shelf for so long.
+_FLOOR_STEP_S = const(34560000)
+# In doubt the time server is asked at once, but not sooner than this after its last answer.
+_DOUBT_S = const(600)
 
 
 class Timekeeper:
     """link: has .connected; allowed(): True while a stall (DNS) does no harm; secure():
-    True if the central system's address is wss://. resolver: see ocppj.resolver. journal: keeps
-    the last time told; set_rtc: fn(unix) sets the chip's clock if it is behind."""
+    True if the central system's address is wss://. connection: see ocppj.connection. journal:
+    keeps the last time told; set_rtc: fn(unix, back) sets the chip's clock if it is behind, and
+    also if it is ahead where `back`; True if it has set it."""
 
-    def __init__(self, settings, clock, link, allowed, secure, resolver, journal, set_rtc):
+    def __init__(self, settings, clock, link, allowed, secure, connection, journal, set_rtc):
         self._settings = settings
         self._clock = clock
         self._link = link
         self._allowed = allowed
         self._secure = secure
-        self._resolver = resolver
+        self._connection = connection
         self._journal = journal
         self._set_rtc = set_rtc
         self._failed = False  # the last question had no answer
@@ -54,22 +74,72 @@ class Timekeeper:
         self._told_s = None  # uptime when the time was last set, from any source
         self._next_s = 0
         self._wait_s = RETRY_S
+        self._doubtful = False  # a certificate was refused for its dates, and no time came since
+        self._at_floor = False  # certificates are checked as of the floor
+        self._any = False  # ... and were refused so, too
+        self._answer_s = None  # uptime of the last answer of the time server
+        self._attempt = 0  # number of the connection that has told the time
+        self._proven = False  # a certificate was valid by this clock, which has not jumped since
+        self._by_server = False  # the clock has the time server's time
         clock.on_set(self._on_set)
 
     def _on_set(self, step):
         self._told_s = self._clock.uptime()
+        now, at_floor = self._clock.now(), self._at_floor
+        if at_floor:
+            self._set_rtc(now, True)
+        self._doubtful = self._at_floor = self._any = False
+        self._by_server = self._asking
+        if step is None or step > _JUMP_S or self._asking:
+            self._proven = False
+        if self._asking:
+            return
+        old = self.kept(1)
+        floor = old
+        link = self._connection
+        if self._secure() and link.connected:
+            if self._attempt == link.attempts:
+                floor += _FLOOR_STEP_S if self._proven else 0
+            else:
+                # The handshake of this connection has passed, by the clock as it was before this.
+                self._attempt = link.attempts
+                before = self.kept(0) if step is None else now - step
+                if not at_floor and before <= now + _JUMP_S:
+                    self._proven = step is not None and step <= _JUMP_S
+                    floor = max(floor, min(before, floor + _FLOOR_STEP_S))
+            floor = min(now, floor)
         kept = self._kept_s
-        if not self._asking and (kept is None or self._told_s - kept >= KEEP_S):
+        due = kept is None or self._told_s - kept >= KEEP_S or step and step <= -KEEP_S
+        if due or abs(floor - old) > _JUMP_S:
             self._kept_s = self._told_s
             try:
-                self._journal.keep(kinds.TOLD, 0, [self._clock.now()])
+                self._journal.keep(kinds.TOLD, 0, [now, floor])
             except Exception as exc:
                 log.warn("time", "not kept: %r", exc)
 
-    def floor(self):
-        """A Unix time in seconds that is over for certain."""
+    def kept(self, place):
+        """0: the Unix time that was told last; 1: the floor."""
         kept = self._journal.get(kinds.TOLD, 0)
-        return max(BUILD_UNIX, kept[0]) if kept else BUILD_UNIX
+        return max(BUILD_UNIX, kept[place]) if kept and len(kept) > place else BUILD_UNIX
+
+    def doubt(self):
+        """A certificate was refused for its dates alone: perhaps the clock is wrong."""
+        now, floor, uptime = self._clock.now(), self.kept(1), self._clock.uptime()
+        answered = self._answer_s
+        recent = answered is not None and uptime - answered < _DOUBT_S
+        if self._at_floor:
+            self._any = True
+        self._doubtful = not recent
+        if not self._failed and not recent:
+            self._next_s = uptime
+        if self._by_server or self._proven:
+            return
+        if now is None:
+            now = self.kept(0)
+        self._at_floor = not self._at_floor and now - floor > _JUMP_S
+        told = floor if self._at_floor else now
+        if self._set_rtc(told, True):
+            log.warn("time", "in doubt: certificates are checked as of %s", format(told))
 
     def _server(self):
         """(host, port) of the setting, None if it is off."""
@@ -84,7 +154,9 @@ class Timekeeper:
         uptime = self._clock.uptime()
         if not self._server() or uptime < self._next_s or not self._link.connected:
             return False
-        if self._told_s is not None:
+        if self._doubtful:
+            wanted = True
+        elif self._told_s is not None:
             wanted = uptime - self._told_s >= REFRESH_S
         else:
             wanted = uptime >= GRACE_S or self._secure()
@@ -104,17 +176,19 @@ class Timekeeper:
         host, port = self._server()
         reason = None
         try:
-            address = await self._resolver.address(host, port, self._failed)
-            unix = await sntp.query(address, port, self.floor())
+            address = await self._connection.resolver.address(host, port, self._failed)
+            unix = await sntp.query(address, port, BUILD_UNIX if self._any else self.kept(1))
             self._failed = False
             before = self._told_s
-            if before is not None and self._clock.uptime() - before < REFRESH_S:
+            recent = before is not None and self._clock.uptime() - before < REFRESH_S
+            if recent and not self._doubtful:
                 return False  # the central system was faster
             self._asking = True
             try:
                 step = self._clock.set(unix)
             finally:
                 self._asking = False
+            self._answer_s = self._told_s
             self._wait_s = RETRY_S
             self._next_s = self._clock.uptime() + REFRESH_S
             log.info("time", "from %s, step %s s", host, step)
@@ -138,5 +212,6 @@ class Timekeeper:
             if self._clock.now() is not None or not self._secure():
                 return
             await asyncio.sleep(0.2)
-        if self._clock.now() is None and self._secure() and self._set_rtc(self.floor()):
-            log.warn("time", "not known: certificates are checked as of %s", format(self.floor()))
+        told = self.kept(0)
+        if self._clock.now() is None and self._secure() and self._set_rtc(told, False):
+            log.warn("time", "not known: certificates are checked as of %s", format(told))

@@ -78,7 +78,7 @@ def _value(kind, limits, unit):
     if kind == "s" and limits:
         return "text, at most %s characters" % limits
     if kind == "k" and limits:
-        return "hexadecimal, at most %s digits" % limits
+        return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
     return TYPES[kind]
 
 
@@ -113,8 +113,8 @@ certification cases below; which of them passed is in `build/conformance16.tsv` 
 
 OCPP16_CALLS = """
 The *named set* is what a board with `features = "named"` has: for chips whose heap the whole would
-fill. Security profiles 0, 1 and 2 are there; profile 3 and the certificate messages of the
-security whitepaper are not.
+fill. Security profiles 0 to 3 are there ([network.md](network.md)); the certificate messages of
+the security whitepaper are not.
 
 ## Messages from the central system
 

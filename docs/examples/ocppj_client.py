@@ -35,7 +35,7 @@ class Config:
     """Read anew at each attempt to connect, so it may change at any time."""
 
     password = None  # bytes, for Basic authentication
-    ca_der, cert_der, key_der = [], None, None  # for wss://
+    ca_der, client_certificate = [], staticmethod(lambda: None)  # for wss://
     ping_interval = 30
     connect_timeout = 10
     message_timeout = 30

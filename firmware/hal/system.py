@@ -163,10 +163,12 @@ def set_rtc(unix):
     machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
 
 
-def rtc_not_before(unix):
-    """Set the chip's clock to Unix seconds if it is behind. True if it was."""
+def correct_rtc(unix, back):
+    """Set the chip's clock to Unix seconds if it is behind, or if it is ahead and `back`. True if
+    it was set."""
     epoch = _2000 if time.gmtime(0)[0] == 2000 else 0
-    if int(time.time()) + epoch >= unix:
+    ahead = int(time.time()) + epoch - unix
+    if ahead == 0 or ahead > 0 and not back:
         return False  # the clock has run on through the reset
     set_rtc(unix)
     return True

@@ -41,9 +41,9 @@ def link(board, settings, on_network, quiet_s, may_stall, reboot):
 
 
 # fmt: off
-def timekeeper(settings, clock, link, may_stall, secure, resolver, journal):
+def timekeeper(settings, clock, link, may_stall, secure, connection, journal):
     """The task that asks the time server, once there is a link; see Timekeeper."""
     # fmt: on
     return Timekeeper(
-        settings, clock, link, may_stall, secure, resolver, journal, system.rtc_not_before
+        settings, clock, link, may_stall, secure, connection, journal, system.correct_rtc
     )

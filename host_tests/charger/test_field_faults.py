@@ -322,7 +322,7 @@ async def test_rule_13_a_key_that_is_refused_gives_way_to_the_one_before(b):
     await b.advance(15)
     await b.do("reboot")
     await b.expect("BootNotification", within=400)
-    await b.until(lambda: b.logged("the one before is in use again"), 10)
+    await b.until(lambda: b.logged("what was before is in use again"), 10)
     await b.do("reboot")
     await b.expect("BootNotification", within=60)
     assert not [line for line in b.log if OLD_KEY in line or NEW_KEY in line]

@@ -6,7 +6,7 @@ from bench import scenario
 from firmware_files import DIAGNOSTICS, diagnostics, http, statuses
 from station.settings import Settings
 
-SECRET = "c0ffee5ec2e7%02dc0ffee5ec2e7"  # hexadecimal: every kind of setting takes it
+SECRET = "c0ffee5ec2e7%02dc0ffee5ec2e7c0ffee"  # hexadecimal: every kind of setting takes it
 PART = b"c0ffee5ec2e7"
 REGION = slice(0x368000, 0x370000)  # tools/partitions.py: secrets, on 4 MB
 # Two spellings of one password: setting one forgets the other.
@@ -51,7 +51,7 @@ async def test_no_write_only_setting_is_told(b):
         await b.do("set", key=name, value=value)
     await b.advance(10)  # the key is a new one: it connects again
     # Once that has worked the key before is forgotten.
-    await b.do("set", key="AuthorizationKeyBefore", value=secrets["AuthorizationKeyBefore"])
+    await b.do("set", key="AccessBefore", value=secrets["AccessBefore"])
     text = await report(b)
     lines = dict(line.split(": ", 1) for line in text.split("\n") if ": " in line)
     for name, value in {**secrets, **tokens}.items():

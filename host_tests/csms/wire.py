@@ -62,6 +62,9 @@ class _Tls:
     def version(self):
         return self._obj.version()
 
+    def peer(self):
+        return self._obj.getpeercert(True)
+
 
 class Wire(asyncio.Protocol):
     """One connection of `server`, a Csms: its `wire_*` methods and `tls_failed` are called."""
@@ -109,6 +112,16 @@ class Wire(asyncio.Protocol):
         if self._transport is None or self.lost:
             return 0
         return self._transport.get_write_buffer_size()
+
+    @property
+    def tls_version(self):
+        """As ssl says it; None without TLS."""
+        return self._tls.version() if self._tls else None
+
+    @property
+    def peer_certificate(self):
+        """The charger's certificate in DER; None if it showed none."""
+        return self._tls.peer() if self._tls else None
 
     # -- actions of the CSMS -----------------------------------------------------------------
 

@@ -33,7 +33,8 @@ ELSEWHERE = set(
     StopTxnAlignedDataMaxLength StopTxnSampledData StopTxnSampledDataMaxLength
     SupportedFeatureProfiles SupportedFileTransferProtocols TransactionMessageAttempts
     TransactionMessageRetryInterval WebSocketPingInterval MessageTimeout AuthorizationKey
-    SecurityProfile FreeModeIdTag BasicAuthPassword AuthorizationKeyBefore NtpServer
+    AdditionalRootCertificateCheck CertificateSignedMaxChainSize CertificateStoreMaxLength CpoName
+    SecurityProfile FreeModeIdTag BasicAuthPassword AccessBefore NtpServer
     CentralSystemURI ChargePointId ChargePointVendor ChargePointModel CaFile ClientCertFile
     ClientKeyFile FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag WebPassword
     WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry

@@ -46,7 +46,7 @@ def noted():
         for kind in re.findall(r'(?:\bnote|on_event)\(\s*"(\w+)"', text):
             found.setdefault(kind, set()).add(path.name)
         if path.name == "failure.py":
-            for kind in re.findall(r"(?m)^[a-z].*=([a-z_]+)$", text):
+            for kind in re.findall(r"(?m)^[a-z].*=(?:\\\n)?([a-z_]+)(?: date)?$", text):
                 found.setdefault(kind, set()).add(path.name)
             found.setdefault("refused_by_central", set()).add(path.name)
     return found

@@ -7,6 +7,6 @@ from tools_paths import TESTS
 
 def case_list():
     """[(id, profile, title), ...] of the certification cases: all of the feature profiles,
-    and of the security block (profile Security) those that are tests so far."""
+    and of the security block (profile Security) those that the charger passes."""
     with open(TESTS / "conformance" / "octt16_cases.tsv", encoding="utf-8") as file:
         return [tuple(line.rstrip("\n").split("\t")) for line in file if line.strip()][1:]

@@ -14,6 +14,7 @@ SECRETS = {
     "WebPassword": PASSWORD,
     "Wifi2Password": "a second network",
     "SetupKey": "c0ffee5ec2e7c0ffee5ec2e7",
+    "AccessBefore": "0tthe password before",
     "ChargePointVendor": "PERSONALVENDOR",
 }
 OK = {"confirm": "erase everything"}

@@ -29,7 +29,7 @@ class Sink:
 class Config:
     charge_point_id = "CP"
     password = b"s3cret-password!"
-    cert_der = key_der = None
+    client_certificate = staticmethod(lambda: None)
 
     def __init__(self, url, ca):
         self.url = url

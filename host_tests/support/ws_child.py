@@ -31,7 +31,7 @@ def read_pem(path, labels=tls.CERTIFICATE):
 
 
 class Config:
-    cert_der = key_der = password = None
+    chain = key_der = password = None
     message_timeout = 5
 
     def __init__(self, given):
@@ -41,8 +41,9 @@ class Config:
             self.password = given["password"].encode()
         self.ca_der = read_pem(given.get("ca"))
         if given.get("cert"):
-            self.cert_der = read_pem(given["cert"])[0]
+            self.chain = read_pem(given["cert"])
             self.key_der = read_pem(given["key"], tls.PRIVATE_KEY)[0]
+        self.client_certificate = lambda: self.chain and (self.chain, self.key_der)
         self.ping_interval = given.get("ping", 0)
         self.connect_timeout = given.get("timeout", 5)
 

@@ -10,15 +10,15 @@ from config import CsmsConfig, layer_values, provisioning
 from helpers import raises, run
 from ocppj import dial
 from ocppj.resolver import Resolver
-from pem_files import ONE, TWO, pem
+from pem_files import CLIENT, CLIENT_KEY, ONE, TWO, bits, certificate_of, pem
 from station.settings import Settings
 
 PLACE = (os.getenv("TMPDIR") or "/tmp") + "/microevse-dial-"
 CA, CERT, KEY = PLACE + "ca.pem", PLACE + "cert.pem", PLACE + "key.pem"
 FILES = {
     CA: pem(ONE) + pem(TWO),
-    CERT: pem(TWO) + pem(ONE),
-    KEY: pem(TWO) + pem(ONE, "EC PRIVATE KEY") + pem(TWO, "PRIVATE KEY"),
+    CERT: pem(CLIENT) + pem(ONE),
+    KEY: pem(TWO) + pem(CLIENT_KEY, "EC PRIVATE KEY") + pem(TWO, "PRIVATE KEY"),
 }
 NAMED = {"CaFile": CA, "ClientCertFile": CERT, "ClientKeyFile": KEY}
 
@@ -106,7 +106,7 @@ def test_tls_is_checked_against_the_name_and_given_all_files():
         bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
         opened, upgrade = bench.attempt()
         assert opened == ("192.0.2.1", 4433, "context", "csms.example")
-        assert bench.contexts == [([ONE, TWO], TWO, ONE, [])]
+        assert bench.contexts == [([ONE, TWO], [CLIENT, ONE], CLIENT_KEY, [])]
         assert upgrade[:2] == ("reader", "writer") and upgrade[2].host == "csms.example"
         assert upgrade[3:] == ("CP", ("ocpp1.6",), b"correct horse battery")
         assert (bench.dialer.reader, bench.dialer.writer) == ("reader", "writer")
@@ -142,7 +142,7 @@ def test_an_attempt_has_two_handshakes_at_most():
 
         class Config:  # without files: reading one lets go of the module that the bench changes
             url, charge_point_id, password = "wss://csms.example:4433/ocpp", "CP", None
-            ca_der, cert_der, key_der = [ONE], None, None
+            ca_der, client_certificate = [ONE], staticmethod(lambda: None)
 
             def next_ca(self, seen):
                 asked.append(seen)
@@ -278,21 +278,19 @@ def test_addresses_are_told_from_names():
 def test_the_configuration_reads_files_and_settings_anew():
     def look():
         cfg = config("wss://h", **NAMED)
-        assert cfg.ca_der == [ONE, TWO] and cfg.cert_der == TWO and cfg.key_der == ONE
+        assert cfg.ca_der == [ONE, TWO]
+        assert cfg.client_certificate() == ([CLIENT, ONE], CLIENT_KEY)
         assert (cfg.charge_point_id, cfg.ping_interval, cfg.message_timeout) == ("CP", 77, 33)
         assert cfg.password == b"correct horse battery"
 
     with_files(look)
     cfg = config("wss://h", **NAMED)
-    for name, file in (
-        ("ca_der", "CaFile"),
-        ("cert_der", "ClientCertFile"),
-        ("key_der", "ClientKeyFile"),
-    ):
-        told = str(raises(ValueError, lambda: getattr(cfg, name)))  # noqa: B023
-        assert file in told and NAMED[file] in told
+    told = str(raises(ValueError, lambda: cfg.ca_der))
+    assert "CaFile" in told and CA in told
+    told = str(raises(ValueError, cfg.client_certificate))
+    assert "ClientCertFile" in told and CERT in told
     cfg = config("wss://h")
-    assert cfg.ca_der == [] and cfg.cert_der is None and cfg.key_der is None
+    assert cfg.ca_der == [] and cfg.client_certificate() is None
 
 
 def test_a_damaged_file_is_told_as_damaged_and_not_as_missing():
@@ -305,12 +303,30 @@ def test_a_damaged_file_is_told_as_damaged_and_not_as_missing():
     with_files(look)
 
 
-def test_a_key_file_without_a_key_gives_none():
+def test_a_key_that_is_not_the_certificates_is_told():
     def look():
-        cfg = config("wss://h", ClientKeyFile=CA, ClientCertFile=CA)
-        assert cfg.key_der is None and cfg.cert_der == ONE
+        for cert, key, word in (
+            (CERT, CA, "together"), ("", KEY, "together"), (CERT, "", "together"),
+            (CA, KEY, "cannot be read"),
+        ):  # fmt: skip
+            cfg = config("wss://h", ClientKeyFile=key, ClientCertFile=cert)
+            told = str(raises(ValueError, cfg.client_certificate))
+            assert word in told, (cert, key, told)
+        with open(CERT, "w") as file:
+            file.write(pem(certificate_of(bits(b"\4" + bytes(64)))))
+        told = str(raises(ValueError, config("wss://h", **NAMED).client_certificate))
+        assert told == "ClientKeyFile is not the key of ClientCertFile"
 
     with_files(look)
+
+
+def test_profile_3_calls_nobody_without_a_certificate_of_its_own():
+    cfg = config("wss://h", SecurityProfile=3)
+    assert "SecurityProfile 3 needs" in str(raises(ValueError, cfg.client_certificate))
+    assert cfg.password is None, "its password is for profiles 1 and 2"
+    bench = Bench("wss://10.0.0.7/x", SecurityProfile=3)
+    raises(ValueError, bench.attempt)
+    assert bench.opened == []
 
 
 def test_what_the_page_may_show_of_the_address():

@@ -14,7 +14,7 @@ from store.vault import Vault
 SECRETS = {
     "WifiPassword": ("an older network secret", "the network secret"),
     "WebPassword": ("an older page secret", "the page secret"),
-    "AuthorizationKey": ("0badc0de0badc0de0badc0de", "5ec2e75ec2e75ec2e75ec2e7"),
+    "AuthorizationKey": ("0badc0de" * 4, "5ec2e75e" * 4),
     "SetupKey": ("abcdef0123456789abcdef01", "0123456789abcdef01234567"),
 }
 
@@ -100,15 +100,40 @@ def test_after_the_move_nothing_secret_goes_into_the_journal():
     secret_settings.move(settings)
     assert settings.set("WebPassword", "changed afterwards", True) == "accepted"
     assert settings.set("BasicAuthPassword", "another spelling of it", True) == "accepted"
-    assert settings.keep_own("AuthorizationKeyBefore", "5ec2e75ec2e75ec2e75ec2e7")
+    assert settings.keep_own("AccessBefore", "0k" + "5ec2e75e" * 4)
     for text in (b"changed afterwards", b"another spelling of it"):
         assert text not in bytes(flash.image)
     no_secret_in(flash)
     again = newer(flash, vault)
     assert again.text("WebPassword") == "changed afterwards"
     assert again.basic_auth_key() == b"another spelling of it"
-    assert again.text("AuthorizationKeyBefore") == "5ec2e75ec2e75ec2e75ec2e7"
+    assert again.text("AccessBefore") == "0k" + "5ec2e75e" * 4
     assert b"the page secret" not in bytes(vault.image)
+
+
+def test_the_password_before_moves_too_and_under_its_former_name_it_goes():
+    flash, vault = used(), region()
+    settings = older(flash)
+    assert settings.keep_own("AccessBefore", "1tthe password before")
+    name = "AuthorizationKeyBefore"
+    settings.journal.keep(kinds.SETTING, name, [name, b"the key before".hex()])
+    settings = newer(flash, vault)
+    assert secret_settings.move(settings)
+    no_secret_in(flash)
+    for text in (b"the password before", b"the key before".hex().encode()):
+        assert text not in bytes(flash.image)
+    assert newer(flash, vault).text("AccessBefore") == "1tthe password before"
+    assert name not in Vault(vault).names()
+
+
+def test_a_key_of_eight_bytes_that_was_set_once_goes_on_working():
+    flash, vault = used(), region()
+    assert older(flash).keep_own("AuthorizationKey", "4142434445464748")
+    for _ in range(2):
+        settings = newer(flash, vault)
+        assert settings.basic_auth_key() == b"ABCDEFGH"
+        assert secret_settings.move(settings)
+    assert b"4142434445464748" not in bytes(flash.image)
 
 
 def test_an_older_version_finds_no_password_and_what_it_is_given_is_taken_over():

@@ -301,9 +301,10 @@ def test_each_sentence_about_tls_is_an_event_or_says_nothing_about_who_is_there(
     kinds = [kind.rstrip("!") for kind in security_book.KINDS]
     for line in tls._WORDS.split("\n"):
         sentence = line.partition("=")[0]
-        kind = failure.event(0, sentence)
+        kind, _, dates = failure.event(0, sentence).partition(" ")
         assert (kind == "") == (sentence in none), sentence
         assert not kind or kind in kinds
+        assert dates == ("date" if "expired" in sentence or "not valid yet" in sentence else "")
     assert failure.event(401, "HTTP 401") == failure.event(403, "x") == "refused_by_central"
     assert failure.event(500, "HTTP 500") == failure.event(0, "network: ENETUNREACH") == ""
     assert failure.event(0, failure.words(MemoryError(), 30)) == "memory_exhausted"

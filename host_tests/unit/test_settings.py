@@ -81,10 +81,18 @@ def test_bad_values_are_rejected_with_a_reason_and_change_nothing():
         ("ConnectorPhaseRotation", "1.ABC"),
         ("FreeModeIdTag", "x" * 37),
         ("FreeModeIdTag", "a\nb"),
-        ("AuthorizationKey", "0123456789abcde"),
-        ("AuthorizationKey", "0123456789abcdeg"),
-        ("AuthorizationKey", "00" * 21),
+        ("AuthorizationKey", "0123456789abcdef" * 2 + "0"),
+        ("AuthorizationKey", "0123456789abcde" * 2),
+        ("AuthorizationKey", "0123456789abcdeg" * 2),
+        ("AuthorizationKey", "01" * 21),
+        ("AuthorizationKey", "0102" * 10 + "03"),
+        ("AuthorizationKey", "00" * 16),
+        ("AuthorizationKey", "aAAa" * 10),
+        ("AuthorizationKey", "\ud800" * 32),
+        ("AuthorizationKey", "\uff11" * 32),
         ("AuthorizationKey", ""),
+        ("CpoName", "a\ud800"),
+        ("CpoName", "\udfff"),
         ("MeterValueSampleInterval", 5),
     ):
         before = settings.text(name)
@@ -124,8 +132,9 @@ def test_unknown_keys_and_the_owners_keys_do_not_exist_for_the_central_system():
     assert settings.set("CentralSystemURI", "ws://x/y", local=True) == "accepted"
     assert settings.set("WifiSsid", "home", local=True) == "reboot"
     assert settings.owner_access("WifiPassword") == "w"
-    assert settings.set("SecurityProfile", "1") == "readonly"
-    assert settings.set("SecurityProfile", "1", local=True) == "accepted"
+    assert settings.set("CertificateStoreMaxLength", "1") == "readonly"
+    assert settings.set("SecurityProfile", "1") == "accepted"
+    assert settings.set("SecurityProfile", "4", local=True) == "rejected"
     assert settings.set("MaxCurrent", "32") == "readonly"
     assert settings.set("MaxCurrent", "5", local=True) == "rejected"
     assert settings.set("MaxCurrent", "32", local=True) == "accepted"
@@ -193,8 +202,10 @@ def test_the_key_is_hexadecimal_and_the_two_passwords_replace_each_other():
     assert settings.basic_auth_key() is None
     settings.overlay({"BasicAuthPassword": "grün-und-lang-genug"})
     assert settings.basic_auth_key() == "grün-und-lang-genug".encode()
-    assert settings.set("AuthorizationKey", "00ff41424344454647") == "accepted"
-    assert settings.basic_auth_key() == b"\x00\xffABCDEFG"
+    key = b"\x00\xffABCDEFGHIJKLMN"
+    for good in (key, key + b"O", key + b"OPQR"):
+        assert settings.set("AuthorizationKey", good.hex().upper()) == "accepted"
+        assert settings.basic_auth_key() == good
     assert settings.text("BasicAuthPassword") == ""
     assert settings.set("BasicAuthPassword", "another password!", local=True) == "accepted"
     assert settings.basic_auth_key() == b"another password!"
@@ -202,9 +213,9 @@ def test_the_key_is_hexadecimal_and_the_two_passwords_replace_each_other():
 
 def test_a_start_password_wins_over_a_stored_key():
     charger = Charger()
-    charger.settings.set("AuthorizationKey", "41" * 10)
+    charger.settings.set("AuthorizationKey", "4142" * 9)
     again = Charger(flash=charger.flash, boot=2)
-    assert again.settings.basic_auth_key() == b"A" * 10
+    assert again.settings.basic_auth_key() == b"AB" * 9
     again.settings.overlay({"BasicAuthPassword": "for this start only"})
     assert again.settings.basic_auth_key() == b"for this start only"
 
@@ -218,3 +229,47 @@ def test_the_console_is_locked_for_good():
     assert settings.set("ConsoleLocked", "false", True) == "rejected"
     assert "by cable" in settings.reason and settings.get("ConsoleLocked") is True
     assert settings.set("ConsoleLocked", "true", True) == "reboot"
+
+
+def test_a_key_of_eight_bytes_that_was_set_once_goes_on_working():
+    """They were allowed: a charger that forgot its password with an update would be lost."""
+    charger = Charger()
+    charger.settings.keep_own("AuthorizationKey", "4142434445464748")
+    again = Charger(flash=charger.flash, boot=2)
+    assert again.settings.basic_auth_key() == b"ABCDEFGH"
+    assert again.settings.set("AuthorizationKey", "4142434445464749") == "rejected"
+    assert "32 to 40" in again.settings.reason
+
+
+def test_a_guard_has_the_last_word_and_is_asked_before_anything_is_kept():
+    settings = Settings(None)
+    asked = []
+
+    def guard(name, value, local):
+        asked.append((name, value, local, settings.text(name)))
+        return "not now" if value == "2" else None
+
+    settings.guard = guard
+    assert settings.set("SecurityProfile", "2") == "rejected" and settings.reason == "not now"
+    assert settings.text("SecurityProfile") == "0"
+    assert settings.set("SecurityProfile", "0") == "accepted", "as it was: nobody is asked"
+    assert settings.set("SecurityProfile", "7") == "rejected"
+    assert settings.set("SecurityProfile", "3", True) == "accepted" and settings.reason == ""
+    assert asked == [
+        ("SecurityProfile", "2", False, "0"),
+        ("SecurityProfile", "3", True, "0"),
+    ]
+
+
+def test_the_keys_of_the_security_whitepaper():
+    settings = Settings(None)
+    assert settings.get("AdditionalRootCertificateCheck") is False
+    assert settings.get("CertificateSignedMaxChainSize") == 10000
+    assert settings.get("CertificateStoreMaxLength") == 0
+    assert settings.set("CpoName", "Strom & Söhne") == "accepted"
+    access = {
+        "AdditionalRootCertificateCheck": "r", "AuthorizationKey": "w", "CpoName": "rw",
+        "CertificateSignedMaxChainSize": "r", "CertificateStoreMaxLength": "r",
+        "SecurityProfile": "rw",
+    }  # fmt: skip
+    assert {name: settings.access(name) for name in access} == access

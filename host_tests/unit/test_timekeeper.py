@@ -25,19 +25,27 @@ class Parts:
         self.unix = NOON
         self.error = None
         self.asked = []
+        self.resolver = Resolver(lambda host, port: host)
+        self.attempts = 1
         self.clock = Clock(lambda: self.ms & ((1 << 30) - 1))
         self.kept = kept
         self.rtc = []
+        self.backs = []
         self.keeper = timekeeper.Timekeeper(
             self,
             self.clock,
             self,
             lambda: self.open,
             lambda: self.secure,
-            Resolver(lambda host, port: host),
             self,
-            lambda unix: self.rtc.append(unix) or True,
+            self,
+            self.set_rtc,
         )
+
+    def set_rtc(self, unix, back):
+        self.rtc.append(unix)
+        self.backs.append(back)
+        return True
 
     def keep(self, kind, key, payload):
         assert (kind, key) == (kinds.TOLD, 0)
@@ -167,13 +175,13 @@ def test_a_time_that_cannot_be_is_refused_by_the_clock():
 def test_the_time_is_kept_when_the_central_system_told_it_and_every_six_hours():
     parts = Parts()
     parts.clock.set(NOON)
-    assert parts.kept == [NOON]
+    assert parts.kept[0] == NOON
     parts.pass_s(timekeeper.KEEP_S - 60, step=30)
     parts.clock.set(NOON + parts.clock.uptime())
-    assert parts.kept == [NOON]
+    assert parts.kept[0] == NOON
     parts.pass_s(120, step=30)
     parts.clock.set(NOON + parts.clock.uptime())
-    assert parts.kept == [NOON + parts.clock.uptime()]
+    assert parts.kept[0] == NOON + parts.clock.uptime()
 
 
 def test_the_word_of_a_time_server_is_never_kept():
@@ -182,12 +190,13 @@ def test_the_word_of_a_time_server_is_never_kept():
     assert parts.clock.now() == NOON and parts.kept is None
 
 
-def test_the_kept_time_is_the_earliest_that_a_time_server_may_say():
-    parts = Parts(secure=True, kept=[NOON - 7])
+def test_the_floor_is_the_earliest_that_a_time_server_may_say():
+    parts = Parts(secure=True, kept=[NOON, NOON - 7])
     parts.pass_s(1)
     assert parts.floor == NOON - 7
-    assert Parts().keeper.floor() == BUILD_UNIX
-    assert Parts(kept=[1000]).keeper.floor() == BUILD_UNIX, "an old image knows no better"
+    assert Parts().keeper.kept(1) == BUILD_UNIX
+    assert Parts(kept=[1000, 1000]).keeper.kept(1) == BUILD_UNIX, "an old image knows no better"
+    assert Parts(kept=[NOON]).keeper.kept(1) == BUILD_UNIX, "an older firmware kept no floor"
 
 
 def test_without_any_time_certificates_are_checked_as_of_the_last_one():
@@ -195,6 +204,177 @@ def test_without_any_time_certificates_are_checked_as_of_the_last_one():
         parts = Parts(server, secure=True, kept=kept)
         run(parts.keeper.before_tls())
         assert parts.rtc == [NOON if kept else BUILD_UNIX]
+        assert parts.backs == [False], "a clock that has run on through the reset is better"
     parts = Parts("", secure=False, kept=[NOON])
     run(parts.keeper.before_tls())
     assert parts.rtc == [], "ws:// needs no clock"
+
+
+JUMP = 604800
+STEP = 34560000
+WRONG = 4070908800  # 2099-01-01
+YEAR = 31536000
+DOUBT_S = 600
+
+
+def connected(parts, unix):
+    """A new connection, on which the central system tells the time."""
+    parts.attempts += 1
+    parts.clock.set(unix)
+
+
+def test_the_floor_rises_to_what_a_certificate_was_valid_by():
+    parts = Parts("", secure=True)
+    connected(parts, NOON)
+    assert parts.kept == [NOON, BUILD_UNIX], "checked as of the build, which says nothing of now"
+    connected(parts, NOON + 60)
+    assert parts.kept == [NOON + 60, NOON], "checked by the clock"
+    # On a connection that stands for long, a clock that does not jump is as good.
+    for _ in range(3):
+        parts.pass_s(timekeeper.KEEP_S + 60, step=30)
+        parts.clock.set(NOON + 60 + parts.clock.uptime())
+        assert parts.kept == [parts.clock.now()] * 2
+
+
+def test_what_is_told_without_tls_or_jumps_does_not_raise_the_floor():
+    for secure in (False, True):
+        parts = Parts("", secure=secure, kept=[NOON, NOON])
+        connected(parts, NOON + 10)
+        for _ in range(3):
+            parts.clock.set(WRONG + parts.clock.uptime())
+            parts.pass_s(timekeeper.KEEP_S + 60, step=30)
+        parts.clock.set(WRONG + parts.clock.uptime())
+        assert parts.kept == [WRONG + parts.clock.uptime(), NOON]
+        parts.secure = False
+        connected(parts, WRONG + parts.clock.uptime())
+        assert parts.kept[1] == NOON
+    # A certificate that is valid in 2099, too: a step at a time.
+    parts = Parts("", secure=True, kept=[NOON, NOON])
+    for count in range(3):
+        connected(parts, WRONG + parts.clock.uptime())
+        assert parts.kept == [WRONG, NOON + count * STEP]
+    # A central system that is known by its certificate and tells an earlier time: it was wrong.
+    connected(parts, NOON + YEAR)
+    assert parts.kept == [NOON + YEAR, NOON + YEAR]
+
+
+def test_a_clock_that_was_wrong_in_a_handshake_is_put_right_and_raises_nothing():
+    parts = Parts("", secure=True, kept=[NOON, NOON])
+    parts.clock.set(NOON + 5)
+    parts.keeper._asking = True
+    parts.clock.set(WRONG)  # of a false time server
+    parts.keeper._asking = False
+    connected(parts, NOON + 20)
+    assert parts.kept == [NOON + 20, NOON]
+
+
+def test_a_time_that_was_far_ahead_is_put_right_on_flash_at_once():
+    parts = Parts("", secure=True, kept=[NOON, NOON])
+    parts.clock.set(WRONG)
+    assert parts.kept == [WRONG, NOON]
+    parts.clock.set(NOON + 60)
+    assert parts.kept == [NOON + 60, NOON]
+
+
+def test_in_doubt_the_time_server_is_asked_at_once_and_believed():
+    parts = Parts(secure=True, kept=[NOON - 7, NOON - 7])
+    parts.clock.set(WRONG)
+    parts.pass_s(100)
+    assert parts.asked == [], "the central system has told the time"
+    parts.keeper.doubt()
+    parts.pass_s(3)
+    assert len(parts.asked) == 1 and parts.floor == NOON - 7
+    assert parts.clock.now() - NOON <= 3
+    # Right, and still refused: the server's certificate is to blame.
+    parts.rtc.clear()
+    for _ in range(5):
+        parts.keeper.doubt()
+        parts.pass_s(60)
+    assert len(parts.asked) == 1 and parts.rtc == []
+    parts.pass_s(DOUBT_S)
+    parts.keeper.doubt()
+    parts.pass_s(2)
+    assert len(parts.asked) == 2
+
+
+def test_in_doubt_and_without_a_time_server_the_floor_has_every_other_attempt():
+    parts = Parts("", secure=True, kept=[NOON, NOON])
+    parts.clock.set(WRONG)
+    for wanted in (NOON, WRONG, NOON):
+        parts.keeper.doubt()
+        assert parts.rtc[-1] == wanted and parts.backs[-1]
+    connected(parts, NOON + 100)
+    assert parts.rtc[-1] == NOON + 100, "as soon as it is told the time"
+    parts.rtc.clear()
+    parts.keeper.doubt()
+    assert parts.rtc == [NOON + 100], "as near as that the clock is believed"
+
+
+def test_a_clock_that_has_not_jumped_is_believed():
+    """Else a certificate that has expired would be let in, as of the floor."""
+    parts = Parts("", secure=True)
+    connected(parts, NOON)
+    connected(parts, NOON + 60)
+    parts.pass_s(60 * 86400, step=600)
+    for _ in range(3):
+        parts.keeper.doubt()
+    assert parts.rtc == []
+    # After a start, too: the floor is where the clock is.
+    parts = Parts("", secure=True, kept=[NOON + JUMP, NOON])
+    run(parts.keeper.before_tls())
+    for _ in range(3):
+        parts.keeper.doubt()
+    assert set(parts.rtc) == {NOON + JUMP}
+    # As soon as it jumps, it is not.
+    connected(parts, NOON + JUMP)
+    connected(parts, NOON + JUMP + 5)
+    parts.clock.set(NOON + 2 * JUMP + 9)
+    parts.keeper.doubt()
+    assert parts.rtc[-1] == NOON + JUMP
+
+
+def test_after_a_start_the_last_time_and_the_floor_take_turns():
+    """A charger whose last time was 2099 once refused each certificate, and each time server."""
+    parts = Parts("", secure=True, kept=[WRONG, NOON])
+    run(parts.keeper.before_tls())
+    for _ in range(2):
+        parts.keeper.doubt()
+    assert parts.rtc == [WRONG, NOON, WRONG]
+
+
+def test_a_floor_that_is_wrong_too_gives_way_to_a_time_server():
+    parts = Parts(secure=True, kept=[WRONG, WRONG - 2 * JUMP])
+    parts.error = ValueError("a time before 2098")
+    run_before = parts.keeper
+    for _ in range(2):
+        run_before.doubt()
+        parts.pass_s(1)
+        assert parts.floor == WRONG - 2 * JUMP or parts.floor == BUILD_UNIX
+    parts.error = None
+    parts.pass_s(120)
+    assert parts.floor == BUILD_UNIX and parts.clock.now() is not None
+
+
+def test_a_time_server_that_lies_is_asked_again_after_ten_minutes():
+    parts = Parts(secure=True, kept=[NOON, NOON])
+    parts.unix = WRONG
+    parts.pass_s(2)
+    assert parts.clock.now() >= WRONG
+    parts.unix = NOON + 700
+    parts.keeper.doubt()
+    parts.pass_s(DOUBT_S - 10)
+    assert parts.clock.now() >= WRONG
+    parts.pass_s(20)
+    parts.keeper.doubt()
+    parts.pass_s(2)
+    assert parts.clock.now() < WRONG and len(parts.asked) == 2
+
+
+def test_a_time_server_that_does_not_want_to_be_asked_is_left_alone_in_doubt_too():
+    parts = Parts(secure=True)
+    parts.error = sntp.KissOfDeath("DENY")
+    parts.pass_s(2)
+    for _ in range(100):
+        parts.keeper.doubt()
+        parts.pass_s(120, step=40)
+    assert len(parts.asked) == 1

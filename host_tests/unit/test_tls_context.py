@@ -8,7 +8,9 @@ import sys
 import evse_base as port
 from helpers import raises
 from ocppj import tls as own
-from pem_files import ONE, TWO, pem
+from pem_files import (
+    CLIENT, CLIENT_KEY, ONE, POINT, TWO, bits, certificate_of, element, pem,
+)  # fmt: skip
 
 
 class Library:
@@ -43,14 +45,6 @@ class Library:
         self.SSLContext = SSLContext
 
 
-def element(tag, *parts):
-    """DER of an element with this content."""
-    body = b"".join(parts)
-    size = len(body)
-    head = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
-    return bytes([tag]) + head + body
-
-
 def certificate(issuer, version=True):
     """The beginning of a certificate up to its issuer, as far as the rest does not matter."""
     head = [element(0xA0, element(2, b"\2"))] if version else []
@@ -78,7 +72,7 @@ def context(library, *files):
 
 
 def test_a_server_is_verified_against_each_of_the_given_authorities():
-    for files in (([ONE],), ([ONE, TWO],), ([TWO, ONE], TWO, ONE)):
+    for files in (([ONE],), ([ONE, TWO],), ([TWO, ONE], [TWO], ONE)):
         found, made = context(Library(), *files)
         assert [found] == made and found.protocol == "client"
         assert found.verify_mode == "required"
@@ -86,7 +80,7 @@ def test_a_server_is_verified_against_each_of_the_given_authorities():
 
 
 def test_a_certificate_of_our_own_is_shown_only_if_there_is_one():
-    found, _ = context(Library(), [ONE], TWO, ONE)
+    found, _ = context(Library(), [ONE], [TWO, ONE], ONE)
     assert found.chains == [(TWO, ONE)]
     found, _ = context(Library(), [ONE])
     assert found.chains == []
@@ -95,7 +89,11 @@ def test_a_certificate_of_our_own_is_shown_only_if_there_is_one():
 def test_what_the_library_cannot_read_is_told_and_gives_no_context():
     for library, files, word in (
         (Library(ca_fails=ValueError("invalid cert")), ([ONE, TWO],), "CA certificate"),
-        (Library(chain_fails=ValueError("invalid key")), ([ONE], TWO, ONE), "client certificate"),
+        (
+            Library(chain_fails=ValueError("invalid key")),
+            ([ONE], [TWO], ONE),
+            "client certificate",
+        ),
     ):
         told = str(raises(ValueError, context, library, *files))
         assert word in told and "cannot be read" in told, told
@@ -104,7 +102,7 @@ def test_what_the_library_cannot_read_is_told_and_gives_no_context():
 def test_too_little_memory_is_not_told_as_a_bad_certificate():
     for library, files in (
         (Library(ca_fails=MemoryError()), ([ONE, TWO],)),
-        (Library(chain_fails=MemoryError()), ([ONE], TWO, ONE)),
+        (Library(chain_fails=MemoryError()), ([ONE], [TWO], ONE)),
     ):
         raises(MemoryError, context, library, *files)
 
@@ -156,3 +154,45 @@ def test_what_is_no_certificate_is_not_objected_to_and_not_noted():
 def test_nobody_asks_for_the_chain_where_it_is_not_wanted():
     found, _ = context(Library(), [ONE])
     assert not hasattr(found, "verify_callback")
+
+
+def wrapped(key):
+    """PKCS#8 around a key (RFC 5958)."""
+    return element(0x30, element(2, b"\0"), element(0x30, element(6, b"alg")), element(4, key))
+
+
+def test_a_private_key_is_told_from_that_of_another_certificate():
+    other = certificate_of(bits(b"\4" + bytes(range(1, 65))))
+    for key in (CLIENT_KEY, wrapped(CLIENT_KEY)):
+        for version in (True, False):
+            assert own.fits(key, certificate_of(bits(POINT), version))
+        assert not own.fits(key, other)
+    modulus = b"\0\xc3" + bytes(range(255))
+    rsa = element(0x30, element(2, b"\0"), element(2, modulus), element(2, b"\1\0\1"))
+    public = bits(element(0x30, element(2, modulus), element(2, b"\1\0\1")))
+    for key in (rsa, wrapped(rsa)):
+        assert own.fits(key, certificate_of(public))
+        assert not own.fits(key, CLIENT)
+    assert not own.fits(CLIENT_KEY, certificate_of(public))
+
+
+def test_a_private_key_without_its_public_half_is_not_judged():
+    bare = element(0x30, element(2, b"\1"), element(4, bytes(32)))
+    curve = element(0x30, element(2, b"\1"), element(4, bytes(32)), element(0xA0, b"\6\0"))
+    for key in (bare, curve, wrapped(bare)):
+        assert own.fits(key, CLIENT)
+
+
+def test_a_damaged_key_or_certificate_is_told_and_nothing_else_happens():
+    for key, cert in (
+        (b"", CLIENT), (b"\x30", CLIENT), (TWO, CLIENT),
+        (element(0x30, element(2, b"\1")), CLIENT),
+        (CLIENT_KEY, b""), (CLIENT_KEY, TWO), (CLIENT_KEY, ONE), (CLIENT_KEY, CLIENT[:60]),
+        (element(0x30, element(2, b"\2"), element(4, b"x")), CLIENT),
+    ):  # fmt: skip
+        assert "cannot be read" in str(raises(ValueError, own.fits, key, cert)), (key, cert)
+    for size in range(len(CLIENT_KEY)):
+        try:
+            own.fits(CLIENT_KEY[:size], CLIENT)
+        except ValueError:
+            pass

@@ -16,7 +16,7 @@ class Config:
     charge_point_id = "CP"
     password = b"s3cret"
     ca_der = ()
-    cert_der = key_der = None
+    client_certificate = staticmethod(lambda: None)
     ping_interval = 0
     connect_timeout = 5
     message_timeout = 30

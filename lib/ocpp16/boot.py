@@ -53,6 +53,15 @@ class Boot:
         if self.accepted:
             latest = self._clock.uptime_ms() + 1000 * self._settings.get("HeartbeatInterval")
             self._next_ms = min(self._next_ms, latest)
+        elif self.status is None:
+            self._next_ms = 0
+
+    def register_again(self):
+        """The next connection begins with a BootNotification, as after a start: a new security
+        profile has to lead to one (security whitepaper, A05). Nothing is sent on this one, which
+        ends now; it is where the answer to the change leaves by."""
+        self.status = None
+        self._after(MIN_RETRY_S + RETRY_S)
 
     def interval_changed(self):
         """HeartbeatInterval was set by the central system: it counts from now."""

@@ -165,4 +165,6 @@ class Ocpp16:
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
+        elif name == "SecurityProfile":
+            self.boot.register_again()
         self._wake()

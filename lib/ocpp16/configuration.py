@@ -4,6 +4,7 @@
 
 import json
 
+from evse_base import log
 from ocppj.messages import dumps
 
 ANSWERS = {
@@ -36,7 +37,11 @@ async def change_configuration(point, payload):
     name = point.settings.find16(payload["key"])
     if not name:
         return {"status": "NotSupported"}
-    return {"status": ANSWERS[point.settings.set(name, payload["value"])]}
+    answer = ANSWERS[point.settings.set(name, payload["value"])]
+    if answer == "Rejected":
+        # The answer has no room for it (section 5.3), and somebody will ask why.
+        log.warn("ocpp", "refused: %s", point.settings.reason)
+    return {"status": answer}
 
 
 def _pieces(settings, known, unknown):

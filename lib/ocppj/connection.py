@@ -41,8 +41,9 @@ class Connection:
     """Makes one connection after the other.
 
     config: read anew at each attempt: url, charge_point_id, password (bytes or None), ca_der
-        (list), cert_der, key_der (or None), ping_interval (s, 0 = off), connect_timeout (s),
-        message_timeout (s), and max_message (bytes) if it has one.
+        (list), client_certificate() -> (chain, key) or None as tls.client_context takes them,
+        ping_interval (s, 0 = off), connect_timeout (s), message_timeout (s), and max_message
+        (bytes) if it has one.
     open_stream: as dial.open_stream. on_up: async fn(protocol), runs as a task that lives as
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
     clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
@@ -67,7 +68,8 @@ class Connection:
         self._dialer = dial.Dialer(config, open_stream, self.resolver, self._offered)
         self._backoff = Backoff(rand)
         self._rpc = None
-        self.on_failure = None  # plain fn(HTTP status or 0, failure.event, reason) after a failure
+        # fn(HTTP status: 0 without one, None after a connection; failure.event; reason)
+        self.on_failure = None
         self._ws = None
         self._connect_now = asyncio.Event()  # set: no wait before the next attempt
         self._ended = asyncio.Event()
@@ -127,7 +129,7 @@ class Connection:
     async def run(self):
         """For ever; cancel it to end the connection."""
         while True:
-            reason = ""
+            reason = event = ""
             try:
                 await self._wait_for_gate()
                 self._connect_now.clear()
@@ -140,18 +142,16 @@ class Connection:
 
                 reason = failure.words(exc, self._timeout_s())
                 self.last_status = getattr(exc, "status", 0)
+                event = failure.event(self.last_status, reason)
                 self._cap_ms = failure.longest_wait_ms(exc)
-                if failure.heard(exc):
-                    self._silence = None
-                elif self._silence is None:
-                    self._silence = began
+                silence = began if self._silence is None else self._silence
+                self._silence = None if failure.heard(exc) else silence
                 release("ocppj.failure")
                 release("ocppj.tls")
                 # Without even an HTTP status the address may be an old one.
                 self._dialer.answered(self.last_status)
-                if self.on_failure:
-                    event = failure.event(self.last_status, reason)
-                    self.on_failure(self.last_status, event, reason)
+            if self.on_failure:
+                self.on_failure(self.last_status, event, reason)
             self.last_error = reason
             log.warn("net", "%s", reason)
             # The heap of the failed attempt, above all TLS buffers, must be free for the next one.

@@ -136,7 +136,8 @@ class Dialer:
             gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 
-            context = tls.client_context(config.ca_der, config.cert_der, config.key_der, seen)
+            chain, key = config.client_certificate() or (None, None)
+            context = tls.client_context(config.ca_der, chain, key, seen)
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )

@@ -11,19 +11,25 @@ from evse_base import const, print_exception
 from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
 from .resolver import UnknownHost
 
+_EPIPE = const(32)  # not in MicroPython's errno
 _REFUSED = const((401, 403))
 # What a failure is to a security log, by the sentences of tls.explain. A refused handshake is
-# about our certificate, where we have one. Others say nothing about who is there.
+# about our certificate, where we have one. Others say nothing about who is there. Behind the kind
+# of event: "date" where only the dates of a certificate are wrong, as the clock may be.
 _EVENTS = const("""
-the server's certificate is not from the given CA=central_certificate
+the server's certificate is not from the given CA, or its chain has gaps or is out of order=\
+central_certificate
 the server's certificate is for another name=central_certificate
-the server's certificate has expired=central_certificate
-the server's certificate is not valid yet: is the clock right?=central_certificate
+the server's certificate has expired=central_certificate date
+the server's certificate is not valid yet: is the clock right?=central_certificate date
+the server's certificate is not meant for a server=central_certificate
+the server's certificate has too many others above it=central_certificate
 the server's certificate cannot be verified=central_certificate
 the server does not speak TLS on this port=central_not_known
 the server wants another TLS version=tls_version
 the server offers no cipher we have=tls_cipher
-the server refused the TLS handshake=refused_by_central
+the server refused the TLS handshake: it wants another cipher, TLS version or client certificate=\
+refused_by_central
 not enough memory for TLS=memory_exhausted
 not enough memory to connect=memory_exhausted
 """)
@@ -44,8 +50,9 @@ def heard(exc):
 
 
 def event(status, reason):
-    """The kind of event for a security log, "" for none. status: of HTTP, 0 if there was none;
-    reason: what `words` has said."""
+    """The kind of event for a security log, "" for none; " date" behind it if a certificate was
+    refused for its dates alone. status: of HTTP, 0 if there was none; reason: what `words` has
+    said."""
     if status in _REFUSED:
         return "refused_by_central"
     at = _EVENTS.find("\n" + reason + "=")
@@ -86,6 +93,8 @@ def words(exc, timeout_s):
             return text
     if isinstance(exc, OSError):
         code = exc.args[0] if exc.args else exc
+        if code == _EPIPE:
+            return "network: the server has closed the connection"
         return "network: %s" % errno.errorcode.get(code, code)
     if isinstance(exc, ValueError):
         return str(exc)

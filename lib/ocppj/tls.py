@@ -69,10 +69,11 @@ def _der(base64):
     return der
 
 
-def client_context(ca_der, cert_der=None, key_der=None, seen=None):
+def client_context(ca_der, chain=None, key_der=None, seen=None):
     """A context that trusts the CAs of `ca_der` (list of DER) and no others.
 
-    cert_der, key_der: our own certificate and key (security profile 3), or None.
+    chain, key_der: our own certificate first, and those that lead to a CA (list of DER), with its
+        key (security profile 3); or None. MicroPython sends our own only: its `tls` takes one.
     seen: a list that gets the issuer's name (DER) of each certificate that the server shows, the
         server's own last. Nobody vouches for these names: they say which CA to look for, and
         change nothing about what is trusted. Stays empty on CPython, whose `ssl` does not tell.
@@ -80,9 +81,9 @@ def client_context(ca_der, cert_der=None, key_der=None, seen=None):
     """
     if not ca_der:
         raise ValueError("no CA certificate: wss:// needs one to know the server by")
-    if (cert_der is None) != (key_der is None):
+    if (not chain) != (key_der is None):
         raise ValueError("client certificate and key must be given together")
-    context = _context(ca_der, cert_der, key_der)
+    context = _context(ca_der, chain, key_der)
     if MICROPYTHON and seen is not None:
         context.verify_callback = _noting(seen)
     return context
@@ -97,16 +98,54 @@ def _inside(der, at):
     return start, start + size
 
 
-def issuer(certificate):
-    """The issuer's name in a certificate, as DER. ValueError or IndexError if it is none."""
-    at = _inside(certificate, _inside(certificate, 0)[0])[0]  # of tbsCertificate (RFC 5280, 4.1)
-    # The version may be left out; serial number and signature algorithm are there.
-    for _ in range(3 if certificate[at] == 0xA0 else 2):
+def _field(certificate, number):
+    """A field of tbsCertificate behind the version (RFC 5280, 4.1), as DER: 2 is the issuer, 5 the
+    public key. ValueError or IndexError if there is none."""
+    at = _inside(certificate, _inside(certificate, 0)[0])[0]
+    for _ in range(number + 1 if certificate[at] == 0xA0 else number):  # the version may lack
         at = _inside(certificate, at)[1]
     end = _inside(certificate, at)[1]
     if certificate[at] != 0x30 or end > len(certificate):
-        raise ValueError("a certificate without an issuer")
+        raise ValueError("a certificate without that field")
     return bytes(certificate[at:end])
+
+
+def issuer(certificate):
+    """The issuer's name in a certificate, as DER. ValueError or IndexError if it is none."""
+    return _field(certificate, 2)
+
+
+def fits(key_der, certificate):
+    """False if a private key is that of another certificate; both DER, the key as PKCS#8 (RFC
+    5958), SEC 1 (RFC 5915) or PKCS#1 (RFC 8017).
+
+    No arithmetic: the key's file holds its public half, too. True also where it does not (it may
+    be left out for EC). ValueError if one of the two is damaged.
+    """
+    try:
+        public = _public(key_der)
+        return not public or public in _field(certificate, 5)
+    except (IndexError, ValueError):
+        raise ValueError("the client certificate or key cannot be read") from None
+
+
+def _public(der):
+    """What a private key and its public key have in common: modulus or point; b"" if unknown."""
+    at, end = _inside(der, 0)
+    version, at = der[_inside(der, at)[0]], _inside(der, at)[1]
+    start, after = _inside(der, at)
+    if der[at] == 0x02:  # PKCS#1: the modulus
+        return bytes(der[start:after])
+    if der[at] == 0x30:  # PKCS#8: an algorithm, then the key inside
+        start, after = _inside(der, after)
+        return _public(bytes(der[start:after]))
+    if version != 1 or der[at] != 0x04:
+        raise ValueError("no key")
+    while after < end:  # SEC 1: behind the parameters [0] the point [1], a bit string
+        at, (start, after) = after, _inside(der, after)
+        if der[at] == 0xA1:
+            return bytes(der[_inside(der, start)[0] + 1 : after])
+    return b""
 
 
 def _noting(seen):
@@ -133,7 +172,7 @@ def _noting(seen):
 if MICROPYTHON:
     import tls as _tls
 
-    def _context(ca_der, cert_der, key_der):
+    def _context(ca_der, chain, key_der):
         context = _tls.SSLContext(_tls.PROTOCOL_TLS_CLIENT)
         # It is the default of this class. Set again, because the security depends on it.
         context.verify_mode = _tls.CERT_REQUIRED
@@ -142,9 +181,9 @@ if MICROPYTHON:
                 context.load_verify_locations(der)
             except ValueError:
                 raise ValueError("a CA certificate cannot be read") from None
-        if cert_der is not None:
+        if chain:
             try:
-                context.load_cert_chain(cert_der, key_der)
+                context.load_cert_chain(chain[0], key_der)
             except ValueError:
                 raise ValueError("the client certificate or key cannot be read") from None
         return context
@@ -153,7 +192,7 @@ else:
     import os as _os
     import ssl as _ssl
 
-    def _context(ca_der, cert_der, key_der):
+    def _context(ca_der, chain, key_der):
         context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _ssl.TLSVersion.TLSv1_2
         for der in ca_der:
@@ -161,7 +200,7 @@ else:
                 context.load_verify_locations(cadata=der)
             except _ssl.SSLError:
                 raise ValueError("a CA certificate cannot be read") from None
-        if cert_der is not None:
+        if chain:
             # CPython takes a certificate and key from a PEM file only.
             folder = _os.environ.get("TMPDIR", "/tmp")
             name = "%s/client-%s.pem" % (folder, urandom(16).hex())
@@ -169,7 +208,7 @@ else:
             handle = _os.open(name, _os.O_WRONLY | _os.O_CREAT | _os.O_EXCL, 0o600)
             try:
                 with _os.fdopen(handle, "w") as f:
-                    f.write(_ssl.DER_cert_to_PEM_cert(cert_der))
+                    f.write("".join([_ssl.DER_cert_to_PEM_cert(der) for der in chain]))
                     pem = _ssl.DER_cert_to_PEM_cert(key_der)
                     f.write(pem.replace("CERTIFICATE", _key_label(key_der)))
                 context.load_cert_chain(name)
@@ -188,26 +227,34 @@ else:
         return "PRIVATE KEY" if body[3] == 0x30 else "RSA PRIVATE KEY"
 
 
-# What `explain` says where another CA might do.
-UNTRUSTED = "the server's certificate is not from the given CA"
+# What `explain` says where another CA might do. mbedTLS does not tell the three apart.
+UNTRUSTED = (
+    "the server's certificate is not from the given CA, or its chain has gaps or is out of order"
+)
 
 # Our words, then fragments of mbedTLS's and OpenSSL's for the same. First match wins: a
 # certificate of the wrong CA may have other faults too, and the chain has to be mended first.
 # One text instead of tuples: a quarter of the heap.
 _WORDS = """\
-the server's certificate is not from the given CA=not correctly signed by the trusted|\
+the server's certificate is not from the given CA, or its chain has gaps or is out of order=\
+not correctly signed by the trusted|\
 self-signed certificate|self signed certificate|unable to get local issuer|\
-unable to get issuer|signature failure
+unable to get issuer|signature failure|invalid CA certificate
 the server's certificate is for another name=Common Name|Hostname mismatch|IP address mismatch
 the server's certificate has expired=validity has expired|certificate has expired
 the server's certificate is not valid yet: is the clock right?=starts in the future|not yet valid
+the server's certificate is not meant for a server=BAD_CERTIFICATE|BAD_HS_CERTIFICATE|\
+Usage does not match|unsuitable certificate purpose
+the server's certificate has too many others above it=X509_FATAL_ERROR|path length constraint|\
+chain too long
 no CA certificate: wss:// needs one to know the server by=CA_CHAIN_REQUIRED
 the server wants another TLS version=PROTOCOL_VERSION
 the server does not speak TLS on this port=WRONG_VERSION_NUMBER|INVALID_RECORD
 the server offers no cipher we have=NO_CIPHER
 not enough memory for TLS=ALLOC_FAILED
 the server ended the TLS handshake=CONN_EOF
-the server refused the TLS handshake=HANDSHAKE_FAILURE|handshake failure|FATAL_ALERT|alert
+the server refused the TLS handshake: it wants another cipher, TLS version or client certificate=\
+HANDSHAKE_FAILURE|handshake failure|FATAL_ALERT|alert
 the server's certificate cannot be verified=certificate verify failed"""
 
 

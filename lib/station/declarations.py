@@ -12,11 +12,11 @@ type: b boolean, o boolean that cannot be taken back, i integer, s text, m list 
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
-limits: integers "least..most", texts "longest", both inclusive.
+limits: integers "least..most", keys the same in digits, texts "longest", all inclusive.
 
 Names, access and units of the standard ones: OCPP 1.6 edition 2 section 9, errata 4.0
 (MessageTimeout, SupportedFileTransferProtocols, StopTransactionOnEVSideDisconnect optional),
-security whitepaper edition 3 section 7 (AuthorizationKey, SecurityProfile).
+security whitepaper edition 3 section 7 (AdditionalRootCertificateCheck to SecurityProfile).
 """
 
 BLOB = """
@@ -62,8 +62,12 @@ TransactionMessageRetryInterval|OCPPCommCtrlr.MessageAttemptInterval[Transaction
 UnlockConnectorOnEVSideDisconnect|OCPPCommCtrlr.UnlockOnEVSideDisconnect|b|rw||true|
 WebSocketPingInterval|OCPPCommCtrlr.WebSocketPingInterval|i|rw|0..86400|30|s
 MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
-AuthorizationKey||k|w|40||
-SecurityProfile|SecurityCtrlr.SecurityProfile|i|rl|0..2|0|
+AdditionalRootCertificateCheck|SecurityCtrlr.AdditionalRootCertificateCheck|b|r||false|
+AuthorizationKey||k|w|32..40||
+CertificateSignedMaxChainSize|SecurityCtrlr.MaxCertificateChainSize|i|r|0..10000|10000|
+CertificateStoreMaxLength|SecurityCtrlr.CertificateEntries|i|r|0..99|0|
+CpoName|SecurityCtrlr.OrganizationName|s|rw|64||
+SecurityProfile|SecurityCtrlr.SecurityProfile|i|rw|0..3|0|
 MaxCurrent||i|rl|6..80|16|A
 SiteMaxCurrent||i|rl|0..160|0|A
 NominalVoltage||i|rl|100..277|230|V
@@ -76,7 +80,7 @@ OfflinePauseDelay||i|rw|0..86400|900|s
 RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
-AuthorizationKeyBefore||s|-w|128||
+AccessBefore||s|-w|128||
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
 ChargePointId||s|-l|48||
@@ -86,8 +90,8 @@ CaFile||s|-l|128||
 ClientCertFile||s|-l|128||
 ClientKeyFile||s|-l|128||
 FeaturesOff||s|-l!|120||
-SetupKey||k|-wl|40||
-SetupKeyNext||k|-w|40||
+SetupKey||k|-wl|16..40||
+SetupKeyNext||k|-w|16..40||
 UpdateNewerOnly||b|-l||false|
 UpdateTrialTime||i|-l|15..600|20|s
 WebIdTag||s|-l|36|WEB|

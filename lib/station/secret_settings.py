@@ -12,6 +12,8 @@ from .declarations import line
 
 # The last record of a move, in the journal: of a setting that no version has.
 _MOVED = "SecretsMoved"
+# A password that versions before the vault have left in the journal under a name of the past.
+_FORMER = "AuthorizationKeyBefore"
 
 
 def _dropped():
@@ -33,7 +35,7 @@ def load(settings, stored):
         for name in vault.names():
             if line(name) and settings.is_secret(name) and name not in stored:
                 text = _text(vault.get(name))
-                if text is not None and (not text or settings._check(name, text) is not None):
+                if text is not None and settings.keeps(name, text):
                     stored[name] = text
         settings.reason = ""
     except Exception as exc:
@@ -108,7 +110,7 @@ def move(settings):
         }
         if found or not _moved(settings):
             vault.replace(found)
-            _wipe(settings, secret)
+            _wipe(settings, lambda name: secret(name) or name == _FORMER)
             settings.journal.keep(kinds.SETTING, _MOVED, [_MOVED, "true"])
             log.info("settings", "%d secret values are in a region of their own", len(found))
         settings.secured = True

@@ -1,6 +1,7 @@
-# Settings of a form of their own: an address, a list of measurands, the rotation of the phases.
+# Settings of a form of their own: address, measurands, rotation of the phases, key.
 # MIT license; part of microevse
-"""Each takes the settings and the text that is to be set, and returns its canonical spelling.
+"""Each takes the settings, the text that is to be set and its limits, and returns its canonical
+spelling.
 ValueError says what is wrong. Loaded when such a setting is set or was found in the journal."""
 
 from . import netaddress
@@ -8,13 +9,13 @@ from . import netaddress
 _ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 
-def address(settings, text):
+def address(settings, text, limits):
     """address/mask gateway dns; see netaddress."""
     netaddress.parse(text)
     return text
 
 
-def measurand_list(settings, text):
+def measurand_list(settings, text, limits):
     """Known and fitted measurands, each once; an empty list is allowed."""
     out = []
     for word in text.split(","):
@@ -28,7 +29,7 @@ def measurand_list(settings, text):
     return ",".join(out)
 
 
-def rotations(settings, text):
+def rotations(settings, text, limits):
     """ "connector.rotation" items (OCPP 1.6 section 9.1.6)."""
     out = []
     for word in text.split(","):
@@ -40,3 +41,13 @@ def rotations(settings, text):
             raise ValueError("%s is not connector.rotation" % word)
         out.append(word)
     return ",".join(out)
+
+
+def key(settings, text, limits):
+    """Whole bytes in hexadecimal digits. One byte again and again is no key."""
+    least, most = limits.split("..")
+    size, lower = len(text), text.lower()
+    good = int(least) <= size <= int(most) and size % 2 == 0 and lower != lower[:2] * (size // 2)
+    if not good or not all(c in "0123456789abcdef" for c in lower):
+        raise ValueError("%s to %s hexadecimal digits, not alike" % (least, most))
+    return text

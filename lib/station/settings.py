@@ -14,11 +14,6 @@ from . import measurands
 from .declarations import BLOB, fields, line
 from evse_base import const, release
 
-# Basic authentication wants keys of at least 16 characters; 20 bytes is the most that the
-# write-only key may have (security whitepaper, 7.2).
-_KEY_MIN = const(16)
-_KEY_MAX = const(40)
-
 # These two settings are one password in two spellings: setting one of them forgets the other.
 _PASSWORDS = const(("AuthorizationKey", "BasicAuthPassword"))
 
@@ -39,11 +34,11 @@ class Settings:
         self._stored, self._factory = {}, {}
         self.listeners = []
         self.reason = ""  # why the last `set` or check said no
+        self.guard = None  # fn(name, value, local) -> why a good value cannot be set now, or None
         self.measurands = measurands.names()  # names that the fitted meters can give
 
         def load(payload):
-            # A key of another firmware, or a value out of today's limits, is left alone.
-            if line(payload[0]) and (not payload[1] or self._check(*payload[:2]) is not None):
+            if self.keeps(*payload[:2]):
                 self._stored[payload[0]] = payload[1]
 
         if journal is not None:
@@ -52,6 +47,14 @@ class Settings:
             from . import secret_settings
 
             secret_settings.load(self, self._stored)
+
+    def keeps(self, name, value):
+        """False for what flash has and does not count: a setting of another firmware, a value out
+        of today's limits. A key of 8 bytes, once allowed, goes on working."""
+        declared = line(name)
+        if not declared or not value or declared.split("|")[2] == "k":
+            return bool(declared)
+        return self._check(name, value) is not None
 
     # -- reading -------------------------------------------------------------------------
 
@@ -136,12 +139,13 @@ class Settings:
     def unit(self, name):
         return fields(name)[6]
 
-    def basic_auth_key(self):
-        """Password for Basic authentication as bytes, None if there is none."""
-        key = self.text("AuthorizationKey")
+    def basic_auth_key(self, key=None, password=None):
+        """Password for Basic authentication as bytes, None if there is none; of these values of
+        its two settings, if they are given."""
+        if key is None:
+            key, password = self.text("AuthorizationKey"), self.text("BasicAuthPassword")
         if key:
             return bytes(int(key[i : i + 2], 16) for i in range(0, len(key), 2))
-        password = self.text("BasicAuthPassword")
         return password.encode() if password else None
 
     # -- writing -------------------------------------------------------------------------
@@ -164,7 +168,8 @@ class Settings:
         if value is None:
             return "rejected"
         if self.text(name) != value or name in self._overlay:
-            if not self._keep(name, value):
+            self.reason = self.guard(name, value, local) or "" if self.guard else ""
+            if self.reason or not self._keep(name, value):
                 return "rejected"
             if value and name in _PASSWORDS:
                 other = _PASSWORDS[1 - _PASSWORDS.index(name)]
@@ -268,7 +273,8 @@ class Settings:
                     value = str(int(text))
         elif kind == "s":
             self.reason = "%s must be at most %s printable characters" % (name, limits)
-            if len(text) <= int(limits) and all(ord(c) >= 32 for c in text):
+            # Half of a surrogate pair is no text: it cannot be stored as UTF-8.
+            if len(text) <= int(limits) and all(32 <= ord(c) and ord(c) >> 11 != 27 for c in text):
                 value = text
         elif kind == "a":
             value = self._check_rare(name, text, "address")
@@ -277,20 +283,17 @@ class Settings:
         elif kind == "p":
             value = self._check_rare(name, text, "rotations")
         elif kind == "k":
-            self.reason = "%s must be %d to %d hexadecimal digits" % (name, _KEY_MIN, _KEY_MAX)
-            digits = all(c in "0123456789abcdefABCDEF" for c in text)
-            if digits and len(text) % 2 == 0 and _KEY_MIN <= len(text) <= _KEY_MAX:
-                value = text
+            value = self._check_rare(name, text, "key", limits)
         if value is not None:
             self.reason = ""
         self.reason = self.reason.rstrip()
         return value
 
-    def _check_rare(self, name, text, check):
+    def _check_rare(self, name, text, check, limits=None):
         from . import setting_forms  # rarely set
 
         try:
-            return getattr(setting_forms, check)(self, text)
+            return getattr(setting_forms, check)(self, text, limits)
         except ValueError as exc:
             self.reason = "%s: %s" % (name, exc)
         finally:

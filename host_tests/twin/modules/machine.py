@@ -523,6 +523,9 @@ class RTC:
             unix = _days(year, month, day) * 86400 + hours * 3600 + minutes * 60 + seconds
             _s.clock.set_unix(unix)
             _s.clock.rtc_offset += us
+            if _s.options.get("rtc_file"):
+                with open(_s.options["rtc_file"], "w") as file:
+                    file.write(str(unix))
             return None
         unix, us = divmod(_s.clock.unix_us(), 1000000)
         days, s = divmod(unix, 86400)

@@ -1,0 +1,143 @@
+# A new security profile or password for the central system is on trial until it has worked.
+# MIT license; part of microevse
+"""A central system that raises SecurityProfile, or sets AuthorizationKey, and then does not let
+the charger in (a typing error, a restored backup, no TLS on that port) would lose the charger for
+good. So what held before is kept until what is new has led to an accepted connection.
+
+Access is one thing: profile and password together, in one record. The record is written before the
+first change, so a power cut at any moment leaves either both, or what held before. A second change
+before the first has worked belongs to the same trial: all of it holds, or none of it.
+
+After _TRIES failed attempts what held before gets one attempt. If that one works, it is what holds
+again; if it fails too, the central system is away, and what is new gets the next _TRIES. An
+attempt takes 30 s at most, or _ACCEPT_S where the server connects and does not accept; none is
+made, and none is counted, while a closed contactor keeps the charger from TLS.
+"""
+
+from evse_base import const, log, release
+from station import security_log
+
+# Profile, k (AuthorizationKey) or t (BasicAuthPassword), and its value. Empty: no trial.
+_BEFORE = const("AccessBefore")
+_PROFILE = const("SecurityProfile")
+_KEY = const("AuthorizationKey")
+_PASSWORD = const("BasicAuthPassword")
+# Failures of what is new before what held before gets a try, and between such tries.
+_TRIES = const(3)
+# How long a connection may stand without an accepted BootNotification.
+_ACCEPT_S = const(300)
+_REFUSED = const((401, 403))
+
+
+class AccessTrial:
+    """Which profile and password the next attempt uses.
+
+    config: has ca_der and client_certificate() (see config.CsmsConfig), which a higher profile
+    needs. may_stall(): False while a closed contactor forbids TLS.
+    on_date: plain fn() after a certificate was refused for its dates, or None.
+    """
+
+    def __init__(self, settings, config, may_stall):
+        self._settings = settings
+        self._config = config
+        self._may_stall = may_stall
+        self.on_date = None
+        # There is something to go back to, in digits as this class writes it.
+        self._open = settings.text(_BEFORE)[:1].isdigit()
+        self._old = False  # attempts use what held before
+        self._failures = 0
+        self._waited_s = None  # since the upgrade of this attempt was asked for; None: not yet
+        settings.guard = self.judge
+
+    def profile(self):
+        """SecurityProfile of the next attempt."""
+        settings = self._settings
+        return int(settings.text(_BEFORE)[0]) if self._old else settings.get(_PROFILE)
+
+    def password(self, asks=True):
+        """Password of the next attempt as bytes, None if it has none. Profile 3 has none: the
+        certificate says who calls (security whitepaper, 2.5). asks: the upgrade is sent now."""
+        if asks:
+            self._waited_s = 0
+        if self.profile() == 3:
+            return None
+        if not self._old:
+            return self._settings.basic_auth_key()
+        before = self._settings.text(_BEFORE)
+        value = before[2:]
+        return self._settings.basic_auth_key(*((value, "") if before[1] == "k" else ("", value)))
+
+    def judge(self, name, value, local):
+        """Why `name` cannot become `value`, None if it can; then what holds now is kept first.
+        local: the owner sets it: any profile, and no trial, for the owner is there to see."""
+        if name not in (_PROFILE, _KEY, _PASSWORD):
+            return None
+        settings = self._settings
+        if name == _PROFILE and not local:
+            from upkeep import profile_rules
+
+            try:
+                why = profile_rules.refusal(int(value), settings, self._config, self._may_stall)
+            finally:
+                release("upkeep.profile_rules")
+            if why:
+                return why
+        trial = name != _PROFILE or not local
+        if trial is not self._open:
+            before, text = "", settings.text
+            if trial:
+                key = text(_KEY)
+                before = text(_PROFILE) + ("k" + key if key else "t" + text(_PASSWORD))
+            if not settings.keep_own(_BEFORE, before):
+                return "%s could not be stored" % name
+            self._open = trial
+        self._failures, self._old, self._waited_s = 0, False, None
+        return None
+
+    def failed(self, status, event="", reason=""):
+        """An attempt has ended: with an HTTP status, 0 if there was none, None if there was a
+        connection, which was not accepted or has ended later. event: see ocppj.failure.event.
+        """
+        if event:
+            event, _, dates = event.partition(" ")
+            security_log.note(event, reason)
+            if dates and self.on_date:
+                self.on_date()
+        tried, self._waited_s = self._waited_s is not None, None
+        if not self._open:
+            return
+        if status not in _REFUSED:
+            if status is None:
+                if not tried:
+                    return  # the connection that brought the change says nothing about it
+            elif not self._may_stall():
+                return  # a contactor has closed since the attempt began
+            elif self._settings.text(_BEFORE)[0] == self._settings.text(_PROFILE):
+                return  # nobody was there: that says nothing about a password
+        # If what held before is refused as well, the central system is away, or both are wrong.
+        self._failures = 0 if self._old else self._failures + 1
+        self._old = self._failures >= _TRIES
+
+    def look(self, accepted):
+        """To be called once a second. accepted: the central system has accepted this charger.
+        True if the connection is to be made anew, as it is not accepted in time."""
+        if not self._open or self._waited_s is None:
+            return False
+        if not accepted:
+            self._waited_s += 1
+            # What held before may wait: it is where the charger wants to be then.
+            return self._waited_s == _ACCEPT_S and not self._old
+        self._waited_s = None  # once for a connection, also where flash fails
+        keep, old = self._settings.keep_own, self._settings.text(_BEFORE)
+        if self._old:
+            text = "SecurityProfile %s, or its password, does not connect: what was before is in "
+            text += "use again, profile %s"
+            log.warn("net", text, self._settings.text(_PROFILE), old[0])
+            key, password = (old[2:], "") if old[1] == "k" else ("", old[2:])
+            if not (keep(_PROFILE, old[0]) and keep(_KEY, key) and keep(_PASSWORD, password)):
+                return False  # both are kept still
+            # No listener hears of it.
+            security_log.note("security_changed", "%s and password taken back" % _PROFILE)
+        if keep(_BEFORE, ""):
+            self._failures, self._old, self._open = 0, False, False
+        return False

@@ -1,0 +1,27 @@
+# What the central system may make of SecurityProfile.
+# MIT license; part of microevse
+"""Loaded when the central system sets SecurityProfile (security whitepaper edition 3, 7.6): it can
+only be raised, and what the new profile needs must be there. That it also works is found out by
+trying: see access_trial.
+"""
+
+KEY_BYTES = 16  # security whitepaper edition 3, 7.2
+
+
+def refusal(wanted, settings, config, may_stall):
+    """Why SecurityProfile cannot be raised to `wanted` now, None if it can."""
+    now = settings.get("SecurityProfile")
+    if wanted < now:
+        return "SecurityProfile can only be raised: it is %d" % now
+    if not may_stall():
+        return "SecurityProfile: a car charges, and TLS has to wait until it has gone"
+    if wanted < 3 and len(settings.basic_auth_key() or b"") < KEY_BYTES:
+        return "SecurityProfile %d needs an AuthorizationKey of %d bytes" % (wanted, KEY_BYTES)
+    try:
+        if wanted >= 2 and not config.ca_der:
+            return "SecurityProfile %d needs CaFile, to know the server by" % wanted
+        if wanted == 3 and not config.client_certificate():
+            return "SecurityProfile 3 needs ClientCertFile and ClientKeyFile"
+    except ValueError as exc:
+        return "SecurityProfile %d: %s" % (wanted, exc)
+    return None

@@ -1,0 +1,410 @@
+# A new profile or password is on trial until it has worked, whenever the power is cut.
+# MIT license; part of microevse
+"""The central system of these tests accepts a set of accesses: (profile, password)."""
+
+from config import CsmsConfig
+from ocppj import failure
+from pem_files import ONE
+from station import security_log
+from station.settings import Settings
+from store import norlog
+from store.journal import Journal
+from store.ramflash import RamFlash
+
+K1 = "00112233445566778899aabbccddeeff"
+K2 = "ffeeddccbbaa99887766554433221100"
+B1, B2 = bytes(range(0, 256, 17)), bytes(range(255, -1, -17))
+BEFORE, TRIES, ACCEPT_S = "AccessBefore", 3, 300
+TEXT = "correct horse battery"
+# As many attempts as it takes from any state to what works, where something works.
+ATTEMPTS = 2 * (TRIES + 1)
+
+
+def noted():
+    return [(entry[0], entry[1], entry[3]) for entry in security_log.waiting]
+
+
+class Cut(BaseException):
+    """The power went: nothing of the program catches it."""
+
+
+class Flash(RamFlash):
+    """Loses the power in the middle of operation number `cut_at`, counted from 1."""
+
+    cut_at = None
+    operations = 0
+
+    def _operation(self, whole, half):
+        self.operations += 1
+        if self.operations == self.cut_at:
+            half()
+            raise Cut()
+        whole()
+
+    def program(self, addr, data):
+        program = super().program
+        half = data[: len(data) // 2]
+        self._operation(lambda: program(addr, data), lambda: program(addr, half))
+
+    def erase(self, block):
+        erase = super().erase
+        self._operation(lambda: erase(block), lambda: None)
+
+
+class Config(CsmsConfig):
+    """Certificates as the test wants them."""
+
+    ca_der = [ONE]
+    certificate = ([ONE], ONE)
+
+    def client_certificate(self):
+        return self.certificate
+
+
+class Charger:
+    """Settings and trial on a flash; attempts against `good`, the accesses that are accepted."""
+
+    def __init__(self, flash=None, good=(), **factory):
+        self.flash = flash or Flash(8)
+        if flash is None:
+            norlog.format(self.flash)
+        self.good = good
+        self.factory = dict({"CentralSystemURI": "ws://h/x"}, **factory)
+        self.calm = True
+        self.start()
+
+    def start(self):
+        journal = Journal(norlog.NorLog(self.flash))
+        journal.prepare()
+        self.settings = Settings(journal)
+        self.settings.factory(self.factory)
+        self.config = Config(self.settings, lambda: self.calm)
+        self.access = self.config.access
+        self.since = None  # the access of the connection that stands
+
+    def set(self, name, value, local=False):
+        return self.settings.set(name, str(value), local)
+
+    def holds(self):
+        return self.settings.get("SecurityProfile"), self.settings.basic_auth_key()
+
+    def attempt(self, status=None):
+        """One attempt; True if it led to an accepted connection. status: how one fails that is
+        not good; default: as servers do."""
+        profile = self.access.profile()
+        secure = self.config.secure()
+        assert secure is (profile >= 2 or self.factory["CentralSystemURI"].startswith("wss")), (
+            secure
+        )
+        password = None
+        if profile not in [good[0] for good in self.good] and profile >= 2:
+            self.access.failed(0 if status is None else status)  # no TLS there
+            return False
+        password = self.access.password()
+        if (profile, password) not in self.good:
+            self.access.failed(401 if status is None else status)
+            return False
+        assert self.access.look(True) is False
+        return True
+
+    def connects(self, attempts=ATTEMPTS):
+        """How many attempts it took."""
+        for count in range(1, attempts + 1):
+            if self.attempt():
+                return count
+        raise AssertionError("no profile works: holds %s" % (self.holds(),))
+
+
+def test_a_profile_that_connects_is_kept_and_what_was_before_is_forgotten():
+    c = Charger(good=((1, B1),), AuthorizationKey=K1)
+    assert c.set("SecurityProfile", 1) == "accepted"
+    assert c.settings.text(BEFORE) == "0k" + K1
+    assert c.connects() == 1
+    assert c.settings.text(BEFORE) == "" and c.holds() == (1, B1)
+    c.start()
+    assert c.holds() == (1, B1) and c.access.profile() == 1
+
+
+def test_a_profile_that_does_not_connect_gives_way_to_the_one_before():
+    c = Charger(good=((1, B1),), AuthorizationKey=K1, SecurityProfile=1)
+    assert c.set("SecurityProfile", 2) == "accepted"
+    assert [c.attempt() for _ in range(TRIES)] == [False] * TRIES
+    assert c.access.profile() == 1 and c.config.url == "ws://h/x" and not c.config.secure()
+    assert c.holds() == (2, B1), "not yet: the one before has not worked either"
+    assert c.attempt()
+    assert c.holds() == (1, B1) and c.settings.text(BEFORE) == ""
+    c.start()
+    assert c.holds() == (1, B1)
+
+
+def test_a_central_system_that_is_away_loses_neither():
+    for good in ((1, B1), (2, B1)):
+        c = Charger(AuthorizationKey=K1, SecurityProfile=1)
+        c.set("SecurityProfile", 2)
+        tried = []
+        for _ in range(2 * TRIES + 2):
+            tried.append(c.access.profile())
+            c.attempt(0)
+        assert tried == ([2] * TRIES + [1]) * 2
+        c.good = (good,)
+        c.connects()
+        assert c.holds() == good
+
+
+def test_only_attempts_count_that_were_made_and_say_something():
+    c = Charger(good=((1, B1),), AuthorizationKey=K1, SecurityProfile=1)
+    c.set("SecurityProfile", 2)
+    for _ in range(9):
+        c.access.failed(None)  # the connection that brought the change
+    c.calm = False
+    for _ in range(9):
+        c.access.failed(0)  # a contactor has closed in the middle of it
+    assert c.access.profile() == 2
+    c.calm = True
+    for _ in range(TRIES):
+        assert c.access.profile() == 2
+        c.access.password()
+        c.access.failed(None)  # it was let in, and turned out before it was accepted
+    assert c.access.profile() == 1
+    # A password alone: that nobody is there says nothing about it.
+    c = Charger(AuthorizationKey=K1)
+    c.set("AuthorizationKey", K2)
+    for status in (0, 0, 0, 500, 503, 404):
+        assert c.access.password() == B2
+        c.access.failed(status)
+    for _ in range(TRIES):
+        c.access.failed(403)
+    assert c.access.password() == B1
+
+
+def test_a_connection_that_is_not_accepted_in_time_is_ended():
+    c = Charger(good=(), AuthorizationKey=K1)
+    for _ in range(2 * ACCEPT_S):
+        assert c.access.look(False) is False
+    c.set("SecurityProfile", 1)
+    for _ in range(2 * ACCEPT_S):
+        assert c.access.look(False) is False, "not one of the trial"
+    c.access.password()
+    assert [c.access.look(False) for _ in range(ACCEPT_S)] == [False] * (ACCEPT_S - 1) + [True]
+    c.access.failed(None)
+    assert c.access.look(True) is False and c.settings.text(BEFORE), "that one has ended"
+    for _ in range(TRIES - 1):
+        c.access.failed(401)
+    c.access.password()
+    assert not any([c.access.look(False) for _ in range(2 * ACCEPT_S)]), "it is back already"
+    assert c.access.look(True) is False and c.holds() == (0, B1)
+
+
+def test_what_refuses_is_a_security_event_and_dates_are_told_to_the_clock():
+    told = []
+    c = Charger(good=((0, B1),), AuthorizationKey=K1)
+    c.access.on_date = lambda: told.append(True)
+    del security_log.waiting[:]
+    for status, reason in (
+        (401, "HTTP 401"),
+        (0, "the server's certificate is for another name"),
+        (0, "network: ECONNREFUSED"),
+        (None, ""),
+        (0, "not enough memory to connect"),
+    ):
+        c.access.failed(status, failure.event(status, reason), reason)
+    assert not told
+    dated = ("the server's certificate has expired", "the server's certificate is not valid yet")
+    for reason in (dated[0], dated[1] + ": is the clock right?"):
+        c.access.failed(0, failure.event(0, reason), reason)
+    assert len(told) == 2
+    assert noted() == [
+        ("refused_by_central", "HTTP 401", 1),
+        ("central_certificate", "the server's certificate is for another name", 1),
+        ("memory_exhausted", "not enough memory to connect", 1),
+        ("central_certificate", dated[0], 2),  # the log tells two infos of a kind apart
+    ]
+
+
+def test_access_that_is_taken_back_is_a_security_event():
+    c = Charger(good=((0, B1),), AuthorizationKey=K1)
+    c.set("SecurityProfile", 1)
+    del security_log.waiting[:]
+    for _ in range(TRIES):
+        assert not c.attempt()
+    assert noted() == []
+    assert c.attempt() and c.holds() == (0, B1)
+    assert noted() == [("security_changed", "SecurityProfile and password taken back", 1)]
+    del security_log.waiting[:]
+    assert c.set("SecurityProfile", 1) == "accepted"
+    c.good = ((1, B1),)
+    c.connects()
+    assert noted() == []
+
+
+def test_the_first_password_has_a_trial_too():
+    """It had none: a wrong one was kept for good."""
+    c = Charger(good=((0, None),))
+    assert c.set("AuthorizationKey", K1) == "accepted"
+    assert [c.attempt() for _ in range(TRIES)] == [False] * TRIES
+    assert c.attempt() and c.holds() == (0, None)
+
+
+def test_a_password_of_text_comes_back_as_it_was():
+    """It came back in hexadecimal: 21 bytes of it were more than the setting may have, and the
+    next start had no password."""
+    c = Charger(good=((0, TEXT.encode()),), BasicAuthPassword=TEXT)
+    c.set("AuthorizationKey", K1)
+    assert c.connects() == TRIES + 1
+    c.start()
+    assert c.settings.text("BasicAuthPassword") == TEXT and c.connects() == 1
+
+
+def test_a_second_change_belongs_to_the_same_trial():
+    """A password set while a profile was on trial once took the profile back."""
+    c = Charger(good=((2, B1),), AuthorizationKey=K1, SecurityProfile=2)
+    assert c.set("SecurityProfile", 3) == "accepted"
+    assert c.set("AuthorizationKey", K2) == "accepted"
+    assert c.access.profile() == 3 and c.holds() == (3, B2)
+    assert c.settings.text(BEFORE) == "2k" + K1
+    c.start()
+    assert c.access.profile() == 3 and c.access.password() is None
+    for good, holds in (((3, None), (3, B2)), ((2, B1), (2, B1))):
+        c = Charger(good=(good,), AuthorizationKey=K1, SecurityProfile=2)
+        c.set("SecurityProfile", 3)
+        c.set("AuthorizationKey", K2)
+        c.connects()
+        assert c.holds() == holds and not c.settings.text(BEFORE)
+    # The other way round, and during the one attempt with what held before.
+    c = Charger(good=((1, B2),), AuthorizationKey=K1)
+    c.set("AuthorizationKey", K2)
+    c.set("SecurityProfile", 1)
+    assert c.connects() == 1 and c.holds() == (1, B2)
+    c = Charger(good=((0, B1),), AuthorizationKey=K1)
+    c.set("SecurityProfile", 1)
+    for _ in range(TRIES):
+        c.attempt()
+    assert c.access.profile() == 0
+    c.set("AuthorizationKey", K2)
+    assert (c.access.profile(), c.access.password(False)) == (1, B2)
+    c.connects()
+    assert c.holds() == (0, B1)
+
+
+def refused(c, profile):
+    before = c.holds(), c.settings.text(BEFORE)
+    assert c.set("SecurityProfile", profile) == "rejected"
+    assert (c.holds(), c.settings.text(BEFORE)) == before
+    assert c.settings.reason.startswith("SecurityProfile"), c.settings.reason
+    return c.settings.reason
+
+
+def test_the_central_system_can_only_raise_the_profile_and_only_with_what_it_needs():
+    c = Charger(AuthorizationKey=K1, SecurityProfile=2)
+    for lower in (0, 1):
+        assert "only be raised: it is 2" in refused(c, lower)
+    assert c.set("SecurityProfile", 2) == "accepted" and not c.settings.text(BEFORE)
+    for wrong in (4, "-1", "", "x", "2.0"):
+        assert c.set("SecurityProfile", wrong) == "rejected"
+    c.calm = False
+    assert "charges" in refused(c, 3)
+    c.calm = True
+    c.config.certificate = None
+    assert "ClientCertFile" in refused(c, 3)
+
+    def broken():
+        raise ValueError("ClientKeyFile is not the key of ClientCertFile")
+
+    c.config.client_certificate = broken
+    assert "is not the key" in refused(c, 3)
+    for password in ("", "fifteen of them"):
+        c = Charger(BasicAuthPassword=password)
+        for profile in (1, 2):
+            assert "AuthorizationKey of 16 bytes" in refused(c, profile)
+        assert c.set("SecurityProfile", 3) == "accepted"
+    c = Charger(BasicAuthPassword="exactly sixteen.")
+    c.config.ca_der = []
+    assert "CaFile" in refused(c, 2) and "CaFile" in refused(c, 3)
+    assert c.set("SecurityProfile", 1) == "accepted"
+    # On trial: not down to what was before, and not below it.
+    assert "only be raised" in refused(c, 0)
+
+
+def test_the_owner_sets_any_profile_and_that_ends_a_trial():
+    c = Charger(AuthorizationKey=K1, SecurityProfile=1)
+    c.set("SecurityProfile", 2)
+    for profile in (0, 3, 1, 2):
+        assert c.set("SecurityProfile", profile, True) == "accepted"
+        assert not c.settings.text(BEFORE) and c.access.profile() == profile
+    for _ in range(9):
+        c.attempt()
+    assert c.access.profile() == 2, "nothing to go back to"
+
+
+def test_nothing_is_changed_where_what_holds_cannot_be_kept():
+    c = Charger(AuthorizationKey=K1)
+
+    def full(*_):
+        raise OSError(28)
+
+    c.settings.journal.keep = full
+    assert c.set("SecurityProfile", 1) == "rejected" and "stored" in c.settings.reason
+    assert c.set("AuthorizationKey", K2) == "rejected"
+    assert c.holds() == (0, B1)
+
+
+# Each story changes the access of a charger that works, and says what the central system takes
+# while and after it.
+def _raise(c):
+    c.set("SecurityProfile", 1)
+    c.connects()
+
+
+def _raise_in_vain(c):
+    c.set("SecurityProfile", 2)
+    c.connects()
+
+
+def _both(c):
+    c.set("AuthorizationKey", K2)
+    c.set("SecurityProfile", 2)
+    c.connects()
+
+
+def _first_password(c):
+    c.set("AuthorizationKey", K1)
+    c.connects()
+
+
+STORIES = (
+    (_raise, {"AuthorizationKey": K1}, ((0, B1), (1, B1))),
+    (_raise, {"AuthorizationKey": K1}, ((0, B1),)),
+    (_raise_in_vain, {"AuthorizationKey": K1, "SecurityProfile": 1}, ((1, B1),)),
+    (_raise_in_vain, {"BasicAuthPassword": TEXT, "SecurityProfile": 1}, ((1, TEXT.encode()),)),
+    (_both, {"AuthorizationKey": K1, "SecurityProfile": 1}, ((1, B1),)),
+    (_both, {"BasicAuthPassword": TEXT, "SecurityProfile": 1}, ((1, TEXT.encode()),)),
+    (_both, {"AuthorizationKey": K1, "SecurityProfile": 1}, ((1, B1), (2, B2))),
+    (_first_password, {}, ((0, None),)),
+    (_first_password, {}, ((0, None), (0, B1))),
+)
+
+
+def test_whenever_the_power_is_cut_the_charger_comes_back_on_a_profile_that_works():
+    cuts = 0
+    for story, factory, good in STORIES:
+        whole = Charger(good=good, **factory)
+        whole.flash.operations = 0
+        story(whole)
+        most = whole.flash.operations
+        assert most >= 3, most
+        for number in range(1, most + 1):
+            c = Charger(good=good, **factory)
+            c.flash.operations, c.flash.cut_at = 0, number
+            try:
+                story(c)
+                raise AssertionError("operation %d was never reached" % number)
+            except Cut:
+                cuts += 1
+            c.flash.cut_at = None
+            c.start()
+            c.connects()
+            assert c.holds() in good
+            # It is what holds from now on: also after the next start, and at the first attempt.
+            c.start()
+            assert c.connects(1) == 1 and not c.settings.text(BEFORE)
+    assert cuts >= 30, cuts
