@@ -370,6 +370,19 @@ def test_critical_events_are_told_in_order_and_once():
         assert [p["type"] for _, p in point.sent[2:]] == ["SettingSystemTime"]
 
 
+def test_an_event_is_told_by_the_clock_that_has_been_put_right_since():
+    with Scene() as s:
+        s.clock.set(NOON + 7200)  # a time server that is two hours off
+        security_log.note("started", "1.0")
+        s.keep()
+        s.ms += 5000
+        s.clock.set(NOON + 5)
+        point = Point(s.clock)
+        run(security_events.tell(point))
+        assert point.sent[0][1]["timestamp"] == "2027-01-01T12:00:00Z"
+        assert s.rows()[0][1] == "2027-01-01T14:00:00Z"  # what the charger took it for then
+
+
 def test_an_event_whose_time_is_not_known_says_when_it_was_otherwise():
     with Scene() as s:
         s.ms += 12000

@@ -183,7 +183,12 @@ def next_untold(clock):
             book.told(security_log.untold)  # nothing of it can be told
     finally:
         book.close()
-    return (security_log.untold, when(record, clock), record[3], _told_info(record, clock))
+    wall = when(record, clock)
+    now = clock.now()
+    if now and record[0] == clock.boot:
+        # By the clock as it is: the central system may have corrected it since.
+        wall = now - (clock.uptime() - record[1])
+    return (security_log.untold, wall, record[3], _told_info(record, clock))
 
 
 def _told_info(record, clock):
