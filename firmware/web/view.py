@@ -119,12 +119,12 @@ class View:
 
     async def factory_reset(self):
         """Erase everything; text for a person."""
-        if not self._transfers.vacant():
+        if not self.services.vacant():
             return "Not while a car is charging."
         from upkeep import factory_reset
 
         try:
-            return await factory_reset.request(self._station, self._transfers.vacant())
+            return await factory_reset.request(self._station, self.services.vacant())
         finally:
             forget("upkeep.factory_reset")
 
