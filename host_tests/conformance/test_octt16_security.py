@@ -184,6 +184,8 @@ async def test_what_happens_is_in_the_log_and_on_the_page_after_log_in(b):
     assert event["type"] == "SettingSystemTime" and "by 7" in event["techInfo"]
     status, text = await request(b, "GET", "/api/v1/security_log", BASIC)
     assert status == 200
+    text, end = text.rstrip("\n").rsplit("\n", 1)
+    assert end == "-- end --"  # of the page's answer
     found = {row[5]: row for row in rows(text)}
     assert found["login_failed"][7] == "page, from 127.0.0.1"
     assert found["bad_message"][7] == "message cannot be read as JSON"
