@@ -103,6 +103,6 @@ async def keep_ready(journal, clock, may_stall, tidy):
             from station import security_book
 
             release("station.security_book")
-            more = await security_book.keep(clock, may_stall) and may_stall() or more
+            more = await security_book.keep(clock, may_stall) or more
             del security_book  # this task never ends
         await asyncio.sleep(_PREPARE_NEXT_S if more else _PREPARE_S)

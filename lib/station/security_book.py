@@ -100,7 +100,8 @@ async def keep(clock, may_stall):
         if book.next_seq == 1 and 1 < (clock.boot or 0) < _NO_COUNT:
             security_log.note("log_cleared", "it begins at boot %d" % clock.boot)
         write(book, clock)
-        if may_stall():
+        may = may_stall()
+        if may:
             security_log.untidy = False  # also if it fails: no endless row of erases
             security_log.untidy = book.tidy(may_stall)
     except Exception as exc:
@@ -108,7 +109,7 @@ async def keep(clock, may_stall):
         return False
     finally:
         book.close()
-    return security_log.untidy
+    return security_log.untidy and may
 
 
 def write(book, clock):
