@@ -186,11 +186,8 @@ class Clock:
             self.run_to(self.now_us)
         if self.stuck and not self._moving and self.pacer is not None:
             self.pacer.hang()
-        if self.collections is not None:
-            count = self.collections()
-            while self._collected < count:
-                self._collected += 1
-                self.collection()
+        if self.collections is not None and not self._moving:
+            self._collect()
         if self.stall_us and not self._moving:
             us, self.stall_us = self.stall_us, 0
             self.spend(us)
@@ -198,6 +195,20 @@ class Clock:
             self._fail()
         if self._soft:
             self.deliver()
+
+    def _collect(self):
+        """Each collection since the last call is a stall of its own. A collection runs inside one
+        allocation, and between two of them are bytecodes, where what has queued up has its turn
+        (py/vm.c, pending_exception_check)."""
+        count = self.collections()
+        due, self._collected = count - self._collected, max(count, self._collected)
+        while due > 0:
+            due -= 1
+            self.collection()
+            if due and self.stall_us:
+                us, self.stall_us = self.stall_us, 0
+                self.spend(us)
+                self.deliver()
 
     def _fail(self):
         error, where = self.errors[0]

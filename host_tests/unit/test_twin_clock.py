@@ -66,6 +66,27 @@ def test_callbacks_beyond_the_queue_are_lost_and_counted():
     assert seen == list(range(SOFT_QUEUE))
 
 
+def test_a_callback_has_its_turn_between_two_collections():
+    """All collections between two calls into the twin were one stall: six of them made a gap that
+    no chip has. A tick that falls due in one of them waits for its end."""
+    clock, seen = Clock(), []
+    counted = [0]
+    clock.collections = lambda: counted[0]
+    clock.heap_size = lambda: 147456
+
+    def tick():
+        clock.soft(lambda _: (clock.entered(), seen.append(clock.now_us // 1000)), None)
+        clock.after(10000, tick)
+
+    clock.at(5000, tick)
+    counted[0] = 3
+    clock.entered()
+    assert clock.now_us // 1000 == 70 and clock.stall_us == 0
+    assert seen == [23, 23, 46, 46, 46, 70, 70], "those of each collection after its end"
+    clock.entered()
+    assert clock.now_us // 1000 == 70, "each has taken its time once"
+
+
 def test_callbacks_are_never_nested():
     clock, seen = Clock(), []
 
