@@ -28,8 +28,8 @@ ANSWER_NEEDS = 4 * 1024
 # So long nobody is let in after memory has run out: a page that asks again at once would make it
 # run out again and again.
 AGAIN_S = 60
-# Visitors at once, refused ones among them: lwIP on the chip has 16 sockets for everything.
-MOST = 10
+# Visitors at once, refused ones among them: lwIP on the chip has ten sockets for everything.
+MOST = 7
 _HEAD_S = 1  # a request has come by then
 _BODY_S = 5  # so long a body that nobody wants is read away
 _NO_MEMORY = (

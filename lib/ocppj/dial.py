@@ -144,7 +144,7 @@ class Dialer:
         await before_import()
         from . import handshake
 
-        return await handshake.upgrade(
+        result = await handshake.upgrade(
             self.reader,
             self.writer,
             target,
@@ -152,6 +152,11 @@ class Dialer:
             protocols,
             config.password,
         )
+        if seen is not None and MICROPYTHON:
+            # The context lives as long as the connection. With it would live the function that
+            # notes the issuers, and all code of `tls` with that.
+            context.verify_callback = None
+        return result
 
     async def close(self):
         """Close the open sockets. Never raises."""
