@@ -72,6 +72,8 @@ class CsmsConfig:
     def __init__(self, settings, may_stall=lambda: True):
         self._settings = settings
         self.access = AccessTrial(settings, self, may_stall)
+        # station.certificates.mark_of the root that vouches for the server; None: not known.
+        self.known_by = None
         self._root = 0  # the public root that is tried: the one that was wanted last
 
     @property
@@ -114,16 +116,21 @@ class CsmsConfig:
 
     @property
     def ca_der(self):
+        """The roots by which a server is known: those that are installed, and CaFile."""
+        from station import certificates
+
+        found = certificates.believed(self._settings)
+        certificates.dropped()
         text = self._settings.text("CaFile")
         if not (text + "/").startswith("public/"):
-            return self._pem("CaFile")
+            return found + [der for der in self._pem("CaFile") if der not in found]
         import roots
 
         try:
             if MICROPYTHON or text != "public":
-                return [roots.load(text, self._root)]
+                return found + [roots.load(text, self._root)]
             # CPython's ssl does not tell which root a server wants, and there is memory for all.
-            return roots.every()
+            return found + roots.every()
         finally:
             forget("roots")
 
@@ -145,7 +152,14 @@ class CsmsConfig:
 
     def client_certificate(self):
         """(certificates in DER, our own first; private key in DER) of security profile 3, None
-        without. The one place where they are read. ValueError if they do not fit each other."""
+        without: what was installed, before the owner's files. The one place where they are read.
+        ValueError if they do not fit each other."""
+        from station import certificates, own_certificate
+
+        found = own_certificate.shown(self._settings, self.access)
+        certificates.dropped()
+        if found:
+            return found
         chain, keys = self._pem("ClientCertFile"), self._pem("ClientKeyFile", True)
         if not chain and not keys:
             if self.access.profile() == 3:

@@ -46,7 +46,10 @@ class AccessTrial:
         self._open = settings.text(_BEFORE)[:1].isdigit()
         self._old = False  # attempts use what held before
         self._failures = 0
-        self._waited_s = None  # since the upgrade of this attempt was asked for; None: not yet
+        self.waited_s = None  # since the upgrade of this attempt was asked for; None: not yet
+        # Failures of the certificate that is on trial, which has the same turns; None: none is.
+        # See station/own_certificate.py.
+        self.certificate = None
         settings.guard = self.judge
 
     def profile(self):
@@ -58,7 +61,7 @@ class AccessTrial:
         """Password of the next attempt as bytes, None if it has none. Profile 3 has none: the
         certificate says who calls (security whitepaper, 2.5). asks: the upgrade is sent now."""
         if asks:
-            self._waited_s = 0
+            self.waited_s = 0
         if self.profile() == 3:
             return None
         if not self._old:
@@ -91,7 +94,7 @@ class AccessTrial:
             if not settings.keep_own(_BEFORE, before):
                 return "%s could not be stored" % name
             self._open = trial
-        self._failures, self._old, self._waited_s = 0, False, None
+        self._failures, self._old, self.waited_s = 0, False, None
         return None
 
     def failed(self, status, event="", reason=""):
@@ -103,7 +106,9 @@ class AccessTrial:
             security_log.note(event, reason)
             if dates and self.on_date:
                 self.on_date()
-        tried, self._waited_s = self._waited_s is not None, None
+        tried, self.waited_s = self.waited_s is not None, None
+        if self.certificate is not None and (tried if status is None else self._may_stall()):
+            self.certificate = (self.certificate + 1) % (_TRIES + 1)
         if not self._open:
             return
         if status not in _REFUSED:
@@ -121,13 +126,22 @@ class AccessTrial:
     def look(self, accepted):
         """To be called once a second. accepted: the central system has accepted this charger.
         True if the connection is to be made anew, as it is not accepted in time."""
-        if not self._open or self._waited_s is None:
+        if self.waited_s is None or not self._open and self.certificate is None:
             return False
         if not accepted:
-            self._waited_s += 1
+            self.waited_s += 1
             # What held before may wait: it is where the charger wants to be then.
-            return self._waited_s == _ACCEPT_S and not self._old
-        self._waited_s = None  # once for a connection, also where flash fails
+            return self.waited_s == _ACCEPT_S and not (self._old or self.certificate == _TRIES)
+        if self.certificate is not None:
+            if not self._may_stall():
+                return False  # its code is not loaded now
+            from station import certificates, own_certificate
+
+            own_certificate.settle(self._settings, self)
+            certificates.dropped()
+        self.waited_s = None  # once for a connection, also where flash fails
+        if not self._open:
+            return False
         keep, old = self._settings.keep_own, self._settings.text(_BEFORE)
         if self._old:
             text = "SecurityProfile %s, or its password, does not connect: what was before is in "

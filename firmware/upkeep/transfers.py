@@ -39,7 +39,7 @@ class Transfers:
 
     def __init__(self, station, config, allowed, report):
         self.station = station
-        self._config = config
+        self.config = config
         self.line = None
         self.allowed = allowed
         self.report = report
@@ -97,7 +97,7 @@ class Transfers:
         if not reason:
             return stop, False
         line = self.line
-        if line is None or not (line.connection.connected and self._config.secure()):
+        if line is None or not (line.connection.connected and self.config.secure()):
             raise TransferFailed(reason)
         if not self._unoccupied():
             raise TransferFailed(reason + "; it can be had while no car is connected")
@@ -137,7 +137,7 @@ class Transfers:
 
                     # Not known by this CA: the server may name another one. Nothing has been sent
                     # or received yet: the handshake comes first.
-                    if again or not tls.another_ca(exc, self._config.next_ca, self._seen):
+                    if again or not tls.another_ca(exc, self.config.next_ca, self._seen):
                         raise
                     again = True
         except transfer.TransferError as exc:
@@ -154,7 +154,7 @@ class Transfers:
     def _context(self):
         # The authority that vouches for the central system vouches for its file server too.
         # Our own certificate is for the central system alone.
-        ca = self._config.ca_der
+        ca = self.config.ca_der
         if not ca:
             raise ValueError("https:// needs a CA certificate: CaFile is not set")
         from ocppj import tls

@@ -5,55 +5,17 @@ PyPI `cryptography`, and TLS on the central system's side is OpenSSL's."""
 
 import asyncio
 import base64
-import ssl
 
 import authorities
 from bench import ID, Bench
+from certificate_central import K1, SERIAL, Server, charger_files
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from twin.host import NETWORK
 
-K1 = "00112233445566778899aabbccddeeff"
 K2 = "ffeeddccbbaa99887766554433221100a1b2c3d4"
-SERIAL = "EVSE-1"
 # TLS 1.2 numbers (IANA) of the suites of which one pair must be offered.
 ECDSA, RSA = {0xC02B, 0xC02C}, {0x009C, 0x009D}
-
-
-class Server:
-    """The TLS side of the central system, and what it saw of the charger's ClientHello."""
-
-    def __init__(self, client_authority=False):
-        root, chains = authorities.bad_chains()
-        self.ca = authorities.pem_file("root", root.certificate)
-        self.context = authorities.server_context("csms", *chains["good"])
-        self.suites = set()
-        self.versions = set()
-        if client_authority:
-            self.context.verify_mode = ssl.CERT_REQUIRED
-            self.context.load_verify_locations(self.ca)
-        self.context._msg_callback = self._saw
-
-    def _saw(self, _conn, direction, _version, content, kind, data):
-        if direction == "read" and kind == 1 and content == 22:  # ClientHello, RFC 5246 7.4.1.2
-            body = data[4:]
-            self.versions.add(int.from_bytes(body[:2], "big"))
-            at = 35 + body[34]
-            size = int.from_bytes(body[at : at + 2], "big")
-            found = body[at + 2 : at + 2 + size]
-            self.suites |= {
-                int.from_bytes(found[i : i + 2], "big") for i in range(0, len(found), 2)
-            }
-
-
-def charger_files():
-    """(certificate, key) in files: of the CA of the servers."""
-    root, _ = authorities.bad_chains()
-    key = authorities.new_key()
-    return (
-        authorities.pem_file("charger", root.charger(key, SERIAL)),
-        authorities.pem_file("charger-key", key),
-    )
 
 
 def play(fn, profile, key=K1, server=None, client=False, **more):

@@ -30,7 +30,7 @@ OURS = {p.stem if p.suffix == ".py" else p.name for p in LIB.iterdir()} - {"__py
 # Imports that are allowed inside lib/. Packages that are not named import only these base modules.
 BASE = {"evse_base"}
 MAY_KNOW = {
-    "station": {"store", "iec61851"},
+    "station": {"store", "iec61851", "pki"},
     "ocpp16": {"station", "ocppj", "pki"},
     "meters": {"modbus"},
     "slots": {"pki"},

@@ -81,10 +81,16 @@ class Authority:
 
     def charger(self, key, serial, days=(-10, 1000)):
         """A charge point's certificate: its CN is the serial number (security whitepaper, 3.3)."""
+        return self.signed_charger(key.public_key(), serial, days)
+
+    def signed_charger(
+        self, public_key, serial, days=(-10, 1000), usage=ExtendedKeyUsageOID.CLIENT_AUTH
+    ):
+        """The same for a public key, that of a request, say."""
         return self.sign(
-            serial, key.public_key(), days,
+            serial, public_key, days,
             (x509.BasicConstraints(False, None), True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False),
+            (x509.ExtendedKeyUsage([usage]), False),
         )  # fmt: skip
 
     def above(self):

@@ -264,8 +264,8 @@ def test_a_guard_has_the_last_word_and_is_asked_before_anything_is_kept():
 def test_the_keys_of_the_security_whitepaper():
     settings = Settings(None)
     assert settings.get("AdditionalRootCertificateCheck") is False
-    assert settings.get("CertificateSignedMaxChainSize") == 10000
-    assert settings.get("CertificateStoreMaxLength") == 0
+    assert settings.get("CertificateSignedMaxChainSize") == 5000
+    assert settings.get("CertificateStoreMaxLength") == 3
     assert settings.set("CpoName", "Strom & Söhne") == "accepted"
     access = {
         "AdditionalRootCertificateCheck": "r", "AuthorizationKey": "w", "CpoName": "rw",

@@ -142,8 +142,13 @@ class Ocpp16:
         return (self.station.delivery, self.status, self, self.boot)
 
     def due_in_ms(self):
-        """Milliseconds until something of the security log may be told; None: there is nothing."""
-        if security_log.upload and security_log.upload.news:
+        """Milliseconds until something of the security log may be told, or a certificate has to be
+        asked for; None: there is nothing."""
+        at, now, services = security_log.sign_at, self.clock.now(), security_log.services
+        # See station.renewal: only while no car charges, and the time is known.
+        self.signs = at is not None and now is not None and now // 60 >= at
+        self.signs = bool(self.signs and services and services.allowed())
+        if self.signs or security_log.upload and security_log.upload.news:
             return 0
         if security_log.untold is None or self.refusals is None:
             return None
@@ -152,6 +157,12 @@ class Ocpp16:
     async def step(self):
         """Tell it; raises what Rpc.call raises."""
         await port.before_import()
+        if self.signs:
+            from . import signing
+
+            port.release("ocpp16.signing")
+            await signing.begin(self)
+            return
         from . import security_events
 
         port.release("ocpp16.security_events")

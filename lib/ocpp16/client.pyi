@@ -16,6 +16,7 @@ class Ocpp16:
     passing: bool
     refusals: int
     tell_ms: int
+    signs: Any
     def __init__(
         self,
         call: Callable[..., Any],

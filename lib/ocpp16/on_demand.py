@@ -35,6 +35,11 @@ SendLocalList local_list.send_local_list
 ReserveNow reservation.reserve_now
 CancelReservation reservation.cancel_reservation
 GetLog logs.get_log
+InstallCertificate certificates.install_certificate
+DeleteCertificate certificates.delete_certificate
+CertificateSigned certificates.certificate_signed
+ExtendedTriggerMessage extended_trigger.extended_trigger_message
+GetInstalledCertificateIds certificates.get_installed_certificate_ids
 """
 
 

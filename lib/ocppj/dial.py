@@ -38,7 +38,8 @@ class Dialer:
     """Opens the connection that `config` describes.
 
     A config may have `next_ca(seen)`, which gets the names of tls.client_context: True if `ca_der`
-    is a CA of such a name now, and was not before. It is asked once in an attempt.
+    is a CA of such a name now, and was not before. It is asked once in an attempt. Its `known_by`
+    is set to the CRC-32 (its lower 30 bits) of the name of the CA that vouches for the server.
     resolver: see Resolver. A name is resolved again when its address did not answer.
     protocols: fn() -> sub-protocols to offer, most preferred first.
     """
@@ -112,6 +113,8 @@ class Dialer:
         address = await self._address(target)
         other = getattr(config, "next_ca", None) if target.secure else None
         seen = None if other is None else []
+        if other is not None:
+            config.known_by = None
         try:
             return await self._through(target, address, protocols, seen)
         except (OSError, ValueError) as exc:
@@ -124,7 +127,7 @@ class Dialer:
         # One context after the other: two would not fit a plain ESP32. A handshake stalls the
         # interpreter, and leaves a socket that lwIP keeps for two minutes: no third one.
         await self.close()
-        return await self._through(target, address, protocols)
+        return await self._through(target, address, protocols, [])
 
     async def _through(self, target, address, protocols, seen=None):
         config = self._config
@@ -144,7 +147,7 @@ class Dialer:
         await before_import()
         from . import handshake
 
-        result = await handshake.upgrade(
+        found = await handshake.upgrade(
             self.reader,
             self.writer,
             target,
@@ -152,11 +155,15 @@ class Dialer:
             protocols,
             config.password,
         )
+        if seen:
+            from evse_base import crc32
+
+            config.known_by = crc32(seen[0]) & 0x3FFFFFFF
         if seen is not None and MICROPYTHON:
             # The context lives as long as the connection. With it would live the function that
             # notes the issuers, and all code of `tls` with that.
             context.verify_callback = None
-        return result
+        return found
 
     async def close(self):
         """Close the open sockets. Never raises."""

@@ -66,6 +66,27 @@ async def check(chain, roots, now, purpose, pause=None, name=None):
     return path[0]
 
 
+async def check_root(der, now, purpose, pause=None):
+    """The Certificate that may be installed as a root for this purpose. ChainError if it may not.
+
+    It has to be one that has issued itself. That its own signature is right says only that it is
+    not damaged; one that is made in a way not known here is not checked (RFC 5280 6.1: a root is
+    believed because it is installed).
+    """
+    pause = pause or nothing
+    try:
+        root = await read(der, pause)
+    except DerError as exc:
+        raise ChainError("malformed", "the root cannot be read: %s" % exc)
+    if root.subject != root.issuer:
+        raise ChainError("wrong_order", "the certificate is no root: another one has issued it")
+    _authority(root, "the root", ())
+    _fit(root, "the root", now, purpose)
+    if root.algorithm is not None:
+        await _signed(root, root, "the root", pause)
+    return root
+
+
 def _which(index):
     return "certificate %d of the chain" % (index + 1) if index else "the certificate"
 

@@ -64,8 +64,8 @@ WebSocketPingInterval|OCPPCommCtrlr.WebSocketPingInterval|i|rw|0..86400|30|s
 MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
 AdditionalRootCertificateCheck|SecurityCtrlr.AdditionalRootCertificateCheck|b|r||false|
 AuthorizationKey||k|w|32..40||
-CertificateSignedMaxChainSize|SecurityCtrlr.MaxCertificateChainSize|i|r|0..10000|10000|
-CertificateStoreMaxLength|SecurityCtrlr.CertificateEntries|i|r|0..99|0|
+CertificateSignedMaxChainSize|SecurityCtrlr.MaxCertificateChainSize|i|r|0..10000|5000|
+CertificateStoreMaxLength|SecurityCtrlr.CertificateEntries|i|r|0..99|3|
 CpoName|SecurityCtrlr.OrganizationName|s|rw|64||
 SecurityProfile|SecurityCtrlr.SecurityProfile|i|rw|0..3|0|
 MaxCurrent||i|rl|6..80|16|A

@@ -9,6 +9,7 @@ package(
     files=(
         "__init__.py",
         "authorization.py",
+        "certificates.py",
         "composite.py",
         "connector.py",
         "declarations.py",
@@ -21,10 +22,12 @@ package(
         "metering.py",
         "netaddress.py",
         "over_current.py",
+        "own_certificate.py",
         "profile.py",
         "profiles.py",
         "protection.py",
         "recovery.py",
+        "renewal.py",
         "reservations.py",
         "restart.py",
         "secret_settings.py",
@@ -75,6 +78,23 @@ package(
     base_path="..",
 )
 package(
+    "pki",
+    files=(
+        "__init__.py",
+        "certificate.py",
+        "chain.py",
+        "csr.py",
+        "der.py",
+        "hashdata.py",
+        "keypair.py",
+        "names.py",
+        "p256.py",
+        "rsa.py",
+        "signature.py",
+    ),
+    base_path="..",
+)
+package(
     "store",
     files=(
         "__init__.py",
@@ -93,6 +113,7 @@ package(
         "state.py",
         "taglist.py",
         "tagwriter.py",
+        "value_files.py",
         "vault.py",
         "vault_tidy.py",
         "wipe.py",

@@ -26,6 +26,9 @@ KINDS = (
     " bad_message replayed firmware_signature signing_certificate tls_version tls_cipher"
     " login_failed"
 ).split(" ")
+# Kinds that are told as well, though that list does not call them critical: the use cases of the
+# whitepaper (A02, M05; certification cases TC_077 and TC_078) want them told.
+TOLD = ("central_certificate", "own_certificate")
 _INFO = const(255)  # bytes
 _FIRST_S = const(60)
 _LONGEST_S = const(3600)
@@ -43,6 +46,10 @@ HEAD = "number\ttime\tboot\tuptime_s\tcritical\tkind\ttimes\tinfo"
 
 def critical(kind):
     return kind + "!" in KINDS
+
+
+def _tell(kind):
+    return critical(kind) or kind in TOLD
 
 
 def _number(kind):
@@ -125,7 +132,7 @@ def write(book, clock):
         record = [clock.boot or 0, clock.uptime() - seconds, wall - seconds if wall else 0]
         payload = cbor.dumps(record + [kind, info, count])
         try:
-            seq = book.add(critical(kind), _number(kind), payload)
+            seq = book.add(_tell(kind), _number(kind), payload)
         except Exception as exc:
             if not isinstance(exc, NoSpace):
                 log.warn("security", "%s is not on flash yet: %r", kind, exc)
@@ -134,7 +141,7 @@ def write(book, clock):
         entry[3] = 0
         entry[5] = min(2 * wait_s or _FIRST_S, _LONGEST_S)
         entry[4] = ticks_add(now, 1000 * entry[5])
-        if critical(kind):
+        if _tell(kind):
             if security_log.untold is None:
                 security_log.untold = seq
             if security_log.on_news:
@@ -218,9 +225,9 @@ def told(number):
 # -- the log as text ---------------------------------------------------------------------------
 
 
-def _line(number, is_critical, record, wall):
+def _line(number, record, wall):
     stamp = iso8601.format(wall) if wall else "-"
-    yes = "yes" if is_critical else "no"
+    yes = "yes" if critical(record[3]) else "no"
     info = record[4].replace("\t", " ").replace("\n", " ").replace("\r", " ")
     fields = (number, stamp, record[0], record[1], yes, record[3], record[5], info)
     return "%d\t%s\t%d\t%d\t%s\t%s\t%d\t%s" % fields
@@ -244,7 +251,7 @@ def lines(clock, oldest=None, latest=None, last=None):
             found = book.read(number, _PIECE)
         finally:
             book.close()
-        for number, is_critical, _, data in found:
+        for number, _, _, data in found:
             if last is not None and number > last:
                 found = ()
                 break
@@ -255,7 +262,7 @@ def lines(clock, oldest=None, latest=None, last=None):
             if wall and (oldest and wall < oldest or latest and wall > latest):
                 continue
             count += 1
-            yield _line(number, is_critical, record, wall)
+            yield _line(number, record, wall)
         number += 1
         if len(found) < _PIECE:
             break

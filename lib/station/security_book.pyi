@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 KINDS: Any
+TOLD: tuple[Any, ...]
 NEEDS: int
 HEAD: str
 

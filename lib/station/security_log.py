@@ -18,12 +18,15 @@ _STEP_S = 60
 # may be written, the time in s after which the next ones may]. An entry stays for that time.
 waiting = []
 # Set by the firmware. device: fn(name of a partition) -> its flash, OSError without it. services:
-# as for station.jobs.Jobs.
+# as for station.jobs.Jobs; its `config` has the certificates (firmware/config.py).
 device = services = None
 # A critical event of this number or a later one may have to be told; None: there is none.
 untold = 0
 # The log_upload.Upload that was asked for, until its end has been told.
 upload = None
+# See renewal.py: when a certificate of our own is asked for; 0: as soon as the time is known.
+sign_at = 0
+sign_tries = None
 # fn(): there is something to tell; None while nobody listens.
 on_news = None
 untidy = True  # flash has to be erased, once that is allowed

@@ -7,6 +7,8 @@ device: Any
 services: Any
 untold: int
 upload: Any
+sign_at: int
+sign_tries: Any
 on_news: Callable[..., Any] | None
 untidy: bool
 

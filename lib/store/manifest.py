@@ -23,6 +23,7 @@ package(
         "state.py",
         "taglist.py",
         "tagwriter.py",
+        "value_files.py",
         "vault.py",
         "vault_tidy.py",
         "wipe.py",

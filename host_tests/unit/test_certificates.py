@@ -1,0 +1,425 @@
+# Installed certificates: what is taken, what is refused, what stays whatever happens.
+# MIT license; part of microevse
+
+import certificate_fuzz
+import pki_made
+from certificate_parts import NAME, Asked, Parts, signed, sweep
+from evse_base import MICROPYTHON
+from helpers import run
+from pki import hashdata
+from pki.certificate import parse
+from station import certificates, own_certificate, renewal, security_log
+from station.settings import Settings
+from upkeep.access_trial import AccessTrial
+
+DAY = 86400
+INPUTS = 40 if MICROPYTHON else 100
+
+
+def hashes(der):
+    return hashdata.of(parse(der))
+
+
+# -- roots ---------------------------------------------------------------------------------
+
+
+def test_a_root_is_installed_once_and_stays_over_a_start():
+    parts = Parts()
+    root = pki_made.root()
+    assert parts.install(root)[0] == parts.install(root)[0] == "done"
+    assert parts.events() == [("security_changed", "central root installed: root")]
+    again = Parts(parts.flash.image)
+    assert certificates.roots(again, "central") == [root]
+    assert again.listed() == [hashes(root)] and again.listed("manufacturer") == []
+
+
+def test_each_fault_of_a_root_is_an_event_and_nothing_is_installed():
+    made = pki_made
+    key = made.key("root")
+    start = b"500101000000Z"
+    bad = {
+        "is not valid yet": made.root(start=b"280101000000Z"),
+        "has expired": made.root(end=b"270101000001Z", start=b"260101000000Z"),
+        "may not issue": made.made("root", "root", key, key, made.usage(5)),
+        "may not issue ": made.made("root", "root", key, key, made.constraints(), made.usage(0)),
+        "no root: another one": made.authority("between", "root"),
+        "cannot be read": b"\x30\x03\x02\x01\x05",
+        "too large": b"\x30" * 3001,
+        "signature of the root is wrong": made.root(signature=made.key("x").sign(b"x")),
+        "for another purpose": made.made(
+            "root", "root", key, key, made.constraints(), made.extended(2)
+        ),
+    }
+    for text, der in bad.items():
+        parts = Parts()
+        word, said = parts.install(der)
+        assert word == "bad" and text.strip() in said, (text, said)
+        assert parts.events() == [("central_certificate", said)]
+        assert parts.vault().names() == []
+    parts = Parts()
+    assert parts.install()[0] == parts.install(made.root(), made.root("b"))[0] == "bad"
+    assert start and parts.vault().names() == []
+
+
+def test_what_is_no_fault_of_the_root_is_no_event():
+    parts = Parts()
+    parts.time = None
+    assert parts.install(pki_made.root())[0] == "failed"
+    parts.time = pki_made.NOW
+    for name in ("a", "b", "c"):
+        assert parts.install(pki_made.root(name))[0] == "done"
+    security_log.waiting[:] = []
+    word, text = parts.install(pki_made.root("d"))
+    assert word == "failed" and "3 roots, which is the most" in text
+    assert parts.install(pki_made.root("b"))[0] == "done", "one that is there"
+    parts.flash.program = parts.flash.erase = _fails
+    parts.tls = False
+    word, text = parts.remove(hashes(pki_made.root("a")))
+    assert (word, text) == ("failed", "it could not be stored") and parts.events() == []
+
+
+def _fails(*_):
+    raise OSError(5)
+
+
+def test_a_manufacturer_root_is_set_once_and_never_by_the_central_system_again():
+    maker, thief = pki_made.root("maker"), pki_made.root("thief")
+    parts = Parts()
+    assert parts.install(maker, kind="manufacturer")[0] == "done"
+    word, text = parts.install(thief, kind="manufacturer")
+    assert word == "bad" and text.endswith("one is installed")
+    assert ("signing_certificate", text) in parts.events()
+    assert parts.install(maker, kind="manufacturer")[0] == "done"
+    word, text = parts.remove(hashes(maker))
+    assert word == "failed" and "not for the central system" in text
+    assert parts.listed("manufacturer") == [hashes(maker)] and parts.listed() == []
+    # One of the owner's files is there: an update key counts as well.
+    from store import value_files  # here: a message drops it
+
+    is_file = value_files.is_file
+    for path in ("manufacturer.pem", "update.pub"):
+        parts = Parts()
+        value_files.is_file = lambda name, path=path: name == path
+        try:
+            word, text = parts.install(maker, kind="manufacturer")
+        finally:
+            value_files.is_file = is_file
+        assert word == "bad" and text.endswith("there is a file " + path)
+        assert parts.vault().names() == []
+
+
+def test_the_last_root_and_the_one_in_use_can_not_be_removed():
+    a, b = pki_made.root("a"), pki_made.root("b")
+    parts = Parts()
+    parts.install(a)
+    assert parts.remove(hashes(a)) == ("failed", "it is the last root")
+    parts.install(b)
+    assert parts.remove(hashes(a))[0] == "failed", "nobody knows which one is in use"
+    parts.known_by = certificates.mark_of(parse(a).subject)
+    assert parts.remove(hashes(a))[0] == "failed"
+    assert parts.remove(hashes(b))[0] == "done"
+    assert parts.remove(hashes(b))[0] == "unknown"
+    assert parts.remove(hashes(a)) == ("failed", "it is the last root")
+    # Without TLS no root is needed; what is in a file is not for a message to remove.
+    parts.file = [b]
+    assert parts.remove(hashes(b)) == ("failed", "this root is in a file of the owner")
+    assert parts.listed() == [hashes(a), hashes(b)]
+    parts.file, parts.tls = [], False
+    assert parts.remove(hashes(a))[0] == "done"
+    assert parts.listed() == []
+
+
+def test_a_board_without_a_region_keeps_them_in_files():
+    from store import value_files
+
+    parts = Parts()
+    parts.vault = lambda: None
+    root = pki_made.root()
+    try:
+        assert parts.install(root)[0] == "done"
+        assert certificates.roots(parts, "central") == [root]
+        parts.free = False
+        parts.tls = False
+        assert parts.remove(hashes(root)) == ("failed", "it could not be stored")
+        parts.free = True
+        assert parts.remove(hashes(root))[0] == "done" and parts.listed() == []
+        values = value_files.ValueFiles(parts.allowed)
+        values.replace({"own": b"1", "own.next": b"2"})
+        values.replace({"own": b"3", "own.next": None})
+        assert values.names() == ["own"] and values.get("own") == b"3"
+        assert values.get("own.next") is None
+    finally:
+        value_files.ValueFiles(lambda: True).replace({"own": None})
+
+
+# -- the own certificate -------------------------------------------------------------------
+
+
+def asked_for():
+    """(parts with the root and a request, what was asked for)."""
+    parts = Parts()
+    assert parts.install(pki_made.root())[0] == "done"
+    asked = parts.request()
+    security_log.waiting[:] = []
+    return parts, asked
+
+
+def test_each_fault_of_a_certificate_is_an_event_and_nothing_is_kept():
+    made = pki_made
+    parts, asked = asked_for()
+    between = made.authority("between", "root")
+    below = signed(asked, "between")
+    bad = {
+        "there is no certificate": [],
+        "is not for the key": [made.device(NAME)],
+        "has expired": [signed(asked, start=b"260101000000Z", end=b"270101000001Z")],
+        "is not valid yet": [signed(asked, start=b"300101000000Z")],
+        "no root is installed": [signed(asked, "stranger")],
+        "no root is installed ": [below],
+        "the signature of the certificate": [signed(asked, signature=made.key("x").sign(b"x"))],
+        "for another name": [signed(asked, called="EVSE-2")],
+        "for another purpose": [signed(asked, "root", made.usage(0), made.extended(1))],
+        "may not be used to sign": [signed(asked, "root", made.usage(2), made.extended(2))],
+        "the chain has 5": [below] + [between] * 4,
+        "not that of the issuer": [below, made.root(), between],
+        "cannot be read": [b"\x30\x00"],
+    }
+    before = parts.vault().get("own.next")
+    for text, chain in bad.items():
+        security_log.waiting[:] = []
+        word, said = parts.take(*chain)
+        assert word == "bad" and text.strip() in said, (text, said)
+        assert parts.events() == [("own_certificate", said)]
+        assert parts.vault().get("own.next") == before and parts.told == []
+    parts.time = None
+    assert parts.take(signed(asked))[0] == "failed"
+    parts.time = made.NOW
+    assert parts.take(below, between)[0] == "done" and parts.told == ["ClientCertFile"]
+
+
+def test_nothing_is_taken_that_was_not_asked_for():
+    parts = Parts()
+    parts.install(pki_made.root())
+    assert parts.take(pki_made.device(NAME)) == ("bad", "no certificate was asked for")
+
+
+def test_the_old_certificate_stays_until_the_new_one_has_worked():
+    parts, asked = asked_for()
+    first = signed(asked)
+    parts.take(first)
+    parts.waited_s = 5  # of the connection that stands
+    assert parts.next() == first and parts.before() is None
+    assert (parts.certificate, parts.waited_s) == (0, None)
+    parts.settle()
+    assert parts.next() == first and parts.certificate is None
+    assert (security_log.sign_at, security_log.sign_tries) == (0, None)
+    second = parts.request()
+    assert (second.x, second.y) != (asked.x, asked.y)
+    assert parts.next() == first and parts.certificate is None, "while it is asked for, too"
+    parts.take(signed(second))
+    assert parts.next() == signed(second) and parts.before() == first
+    parts.settle(False)
+    assert parts.next() == first and parts.before() is None
+    assert parts.events()[-1][0] == "own_certificate"
+    assert security_log.sign_at == own_certificate.TAKEN_BACK
+    assert parts.take(signed(second))[0] == "bad", "its key is gone"
+
+
+def test_a_trial_goes_on_where_flash_fails_at_its_end():
+    parts, asked = asked_for()
+    parts.take(signed(asked))
+    program = parts.flash.program
+    parts.flash.program = _fails
+    parts.settle()
+    assert parts.certificate == 0 and parts.next() == signed(asked)
+    parts.flash.program = program
+    parts.settle()
+    assert parts.certificate is None and Parts(parts.flash.image).next() == signed(asked)
+
+
+def test_the_same_key_is_asked_for_until_its_certificate_has_come():
+    parts, asked = asked_for()
+    again = Parts(parts.flash.image)
+    other = again.request()
+    assert (other.x, other.y) == (asked.x, asked.y)
+    again.take(signed(asked))
+    try:
+        again.request()
+        raise AssertionError("a second one, while the first is on trial")
+    except OSError:
+        pass
+
+
+def test_a_car_that_comes_ends_the_work_and_nothing_is_kept():
+    parts = Parts()
+    count = [0]
+
+    async def pause():
+        count[0] += 1
+        if count[0] == 20:
+            raise certificates.CarCame("a car charges")
+
+    try:
+        run(own_certificate.request(parts, pause))
+        raise AssertionError("it goes on")
+    except certificates.CarCame:
+        assert parts.vault().names() == []
+
+
+def test_a_damaged_value_is_as_if_there_were_none():
+    parts, asked = asked_for()
+    parts.vault().replace({"own": b"\xff\x00", "own.next": b"\x81\x01"})
+    assert parts.next() is None and parts.certificate is None
+    assert isinstance(parts.request(), Asked) and asked
+
+
+def test_the_power_is_cut_at_the_operations_of_a_life():
+    """Each of them in one way; `make bench ARGS=certificates_cut` has all ways."""
+    operations, cuts = sweep(stride=5, ways=1)
+    print("%d operations, %d cuts" % (operations, cuts))
+    assert operations > 100 and cuts >= operations // 5
+
+
+# -- when it is asked for ------------------------------------------------------------------
+
+
+def looked(parts, now):
+    security_log.sign_at, security_log.sign_tries = 0, None
+    return run(renewal.look(parts, now, _nothing))
+
+
+async def _nothing():
+    pass
+
+
+def test_a_certificate_is_renewed_in_time():
+    parts = Parts()
+    assert not looked(parts, pki_made.NOW) and security_log.sign_at is None
+    parts.shown = ([pki_made.device(NAME)], b"")  # ends at 2114380800, ten years
+    assert not looked(parts, pki_made.NOW)
+    begin = 2114380800 - 30 * DAY
+    assert security_log.sign_at == begin // 60 + 1
+    assert looked(parts, begin) and security_log.sign_tries == 0
+    assert looked(parts, begin + 100 * DAY), "expired: there is nothing better to do"
+    # A short one: a third of its life before the end.
+    parts.shown = ([pki_made.device(NAME, end=b"270110000000Z")], b"")  # 9 days
+    begin = 1798761600 + 6 * DAY
+    assert not looked(parts, begin - 1) and looked(parts, begin)
+    parts.shown = ([b"\x30\x00"], b"")
+    assert not looked(parts, begin) and security_log.sign_at is None
+
+
+def test_it_is_asked_for_a_few_times_and_then_a_day_later():
+    parts = Parts()
+    renewal.wanted(lambda: None)
+    now = pki_made.NOW
+    waits = []
+    while renewal.begin(now):
+        waits.append(security_log.sign_at - now // 60)
+        now = 60 * security_log.sign_at
+    assert waits == [5, 10, 20, 20]
+    assert security_log.sign_at == now // 60 + 1440 and security_log.sign_tries is None
+    renewal.wanted(lambda: None)
+    assert renewal.begin(now)
+    renewal.refused(now)
+    assert security_log.sign_at == now // 60 + 1440 and security_log.sign_tries is None
+    assert not run(renewal.look(parts, now, _nothing)) and security_log.sign_at is None
+    security_log.sign_at = own_certificate.TAKEN_BACK
+    assert not run(renewal.look(parts, now, _nothing))
+    assert security_log.sign_at == now // 60 + 1440
+    # A car that comes costs no try.
+    renewal.wanted(lambda: None)
+    assert renewal.begin(now)
+    renewal.later(now)
+    assert (security_log.sign_at, security_log.sign_tries) == (now // 60 + 1, 0)
+
+
+def test_damaged_messages_install_nothing():
+    """`make bench ARGS=certificates` plays 20,000."""
+    found = certificate_fuzz.fuzz(INPUTS)
+    assert found["Rejected"] > INPUTS // 2
+
+
+def test_the_settings_tell_the_limits():
+    settings = Settings(None)
+    assert settings.get("CertificateSignedMaxChainSize") == own_certificate.CHAIN_MAX
+    assert settings.get("CertificateStoreMaxLength") == certificates.ROOTS_MAX
+    assert settings.get("AdditionalRootCertificateCheck") is False
+
+
+class Line:
+    """The real trial with a central system that accepts certificates of `good` alone."""
+
+    def __init__(self, parts, good):
+        self.settings = Settings(None, parts.vault)
+        self.free = True
+        self.access = AccessTrial(self.settings, None, lambda: self.free)
+        self.good = good
+
+    def attempt(self):
+        """One attempt to connect; the certificate that it has shown."""
+        found = own_certificate.shown(self.settings, self.access)
+        shown = found and found[0][0]
+        if shown in self.good:
+            self.access.password()
+            for _ in range(2):
+                self.access.look(True)
+            self.access.failed(None)  # and it ends some time
+        else:
+            self.access.failed(0)
+        return shown
+
+
+def on_trial():
+    """(parts, the certificate in use, the one on trial)."""
+    parts, asked = asked_for()
+    first = signed(asked)
+    parts.take(first)
+    parts.settle()
+    parts.take(signed(parts.request()))
+    return parts, first, own_certificate.load(parts.vault(), "own.next")[1][0]
+
+
+def test_the_new_certificate_has_three_turns_and_the_one_before_has_one():
+    parts, old, new = on_trial()
+    line = Line(parts, ())
+    assert [line.attempt() for _ in range(8)] == 2 * [new, new, new, old]
+    line.good = (new, old)
+    assert line.attempt() == new and line.access.certificate is None
+    assert own_certificate.load(parts.vault(), "own")[1] == [new]
+    assert parts.vault().names() == ["central." + parts.vault().names()[0][8:], "own"]
+
+
+def test_what_was_in_use_is_in_use_again_when_it_works_in_its_turn():
+    parts, old, new = on_trial()
+    line = Line(parts, (old,))
+    assert [line.attempt() for _ in range(6)] == [new, new, new, old, old, old]
+    assert own_certificate.load(parts.vault(), "own.next") is None
+
+
+def test_a_connection_with_the_old_certificate_ends_no_trial():
+    """The one by which the new certificate has come stands on while a car charges."""
+    parts, old, new = on_trial()
+    own = parts.vault().get("own.next")
+    parts.vault().remove("own.next")
+    line = Line(parts, (old, new))
+    own_certificate.shown(line.settings, line.access)
+    line.access.password()
+    line.access.look(True)
+    parts.vault().put("own.next", own)
+    # Something asks which certificate there is, and the second goes on.
+    own_certificate.shown(line.settings, line.access)
+    line.access.look(True)
+    assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
+    line.access.failed(None)
+    assert line.access.certificate == 0, "its end is no failure of the new one"
+    # Neither is it decided, or counted, while a car charges.
+    own_certificate.shown(line.settings, line.access)
+    line.access.password()
+    line.free = False
+    line.access.look(True)
+    assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
+    line.free = True
+    line.access.look(True)
+    assert own_certificate.load(parts.vault(), "own.next") is None
+    assert line.attempt() == new

@@ -1,0 +1,78 @@
+# When the charger asks for a certificate of its own.
+# MIT license; part of microevse
+"""Before its certificate expires, and when the central system wants it to.
+
+A certificate is renewed 30 days before its end, or when a third of its life is left, whichever is
+later. OCPP 1.6 has no settings for how often to ask. Here, as 2.x has it (A02: the time to wait
+doubles): again after 5, 10 and 20 minutes without a certificate, then after a day. After an answer
+that says no: after a day, if it still has to be renewed. Without a clock never.
+
+`security_log.sign_at` is the minute (Unix time / 60) from which something is to be done, None:
+never. `security_log.sign_tries` is how often was asked, None: look first whether to ask at all.
+"""
+
+from evse_base import log
+
+from . import own_certificate, security_log
+
+_WAIT_MIN = 5
+_REPEATS = 3
+_DAY_MIN = 1440
+_EARLY_S = 30 * 86400
+
+
+def wanted(wake):
+    """The central system wants a request: now, as long as no car charges."""
+    security_log.sign_at = security_log.sign_tries = 0
+    wake()
+
+
+async def look(config, now, pause):
+    """See when the certificate in use has to be renewed. True if it is now."""
+    from pki import certificate
+    from pki.der import DerError
+
+    if security_log.sign_at == own_certificate.TAKEN_BACK:
+        refused(now)
+        return False
+    security_log.sign_at = None
+    try:
+        found = config.client_certificate()
+        if not found:
+            return False
+        own = await certificate.read(found[0][0], pause)
+    except (DerError, ValueError) as exc:
+        log.warn("security", "the charger's certificate cannot be read: %s", exc)
+        return False
+    life = own.not_after - own.not_before
+    begin = own.not_after - min(_EARLY_S, life // 3)
+    if now < begin:
+        security_log.sign_at = begin // 60 + 1
+        return False
+    security_log.sign_at = now // 60
+    security_log.sign_tries = 0
+    log.info("security", "the charger's certificate ends in %d h", (own.not_after - now) // 3600)
+    return True
+
+
+def begin(now):
+    """To be called before a request is made. False if it was asked often enough."""
+    tries = security_log.sign_tries or 0
+    if tries > _REPEATS:
+        log.warn("security", "no certificate has come: %d requests", tries)
+        refused(now)
+        return False
+    security_log.sign_at = now // 60 + (_WAIT_MIN << min(tries, _REPEATS - 1))
+    security_log.sign_tries = tries + 1
+    return True
+
+
+def refused(now):
+    """The central system says no, or does not know the message."""
+    security_log.sign_at, security_log.sign_tries = now // 60 + _DAY_MIN, None
+
+
+def later(now):
+    """A car has come: the request that has begun is made in a minute."""
+    security_log.sign_at = now // 60 + 1
+    security_log.sign_tries = max(0, (security_log.sign_tries or 0) - 1)
