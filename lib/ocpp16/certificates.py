@@ -4,6 +4,8 @@
 1.6 security whitepaper edition 3, M03 to M05 and A02) into calls to the station. Nothing is worked
 on while a car charges: the answer says that it failed then."""
 
+import gc
+
 from evse_base import before_import, log, release
 from ocppj.messages import CallError
 from station import security_log
@@ -17,10 +19,12 @@ _KINDS = {
 _INSTALL = {"done": "Accepted", "bad": "Rejected", "failed": "Failed"}
 _DELETE = {"done": "Accepted", "failed": "Failed", "unknown": "NotFound"}
 CHARGES = "certificates have to wait: a car charges"
+NO_HEAP = "there is not enough memory beside this connection"
 
 
 async def _station():
     await before_import()
+    gc.collect()  # numbers of RSA want room in one piece
     from station import certificates
 
     release("station.certificates")
@@ -62,6 +66,8 @@ async def install_certificate(point, payload):
         return _answer(action, words, *found)
     except certificates.CarCame:
         return _answer(action, words, "failed", CHARGES)
+    except MemoryError:
+        return _answer(action, words, "failed", NO_HEAP)
     finally:
         certificates.dropped()
 
@@ -81,6 +87,8 @@ async def delete_certificate(point, payload):
         return _answer(action, words, *found)
     except certificates.CarCame:
         return _answer(action, words, "failed", CHARGES)
+    except MemoryError:
+        return _answer(action, words, "failed", NO_HEAP)
     finally:
         certificates.dropped()
 
@@ -131,6 +139,8 @@ async def certificate_signed(point, payload):
                 )  # fmt: skip
     except certificates.CarCame:
         word, text = "failed", CHARGES
+    except MemoryError:
+        word, text = "failed", NO_HEAP
     finally:
         certificates.dropped()
     (log.info if word == "done" else log.warn)("security", "CertificateSigned: %s", text)

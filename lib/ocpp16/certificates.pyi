@@ -2,6 +2,7 @@
 from typing import Any
 
 CHARGES: str
+NO_HEAP: str
 
 def from_pem(text: str) -> Any: ...
 async def install_certificate(point: Any, payload: Any) -> Any: ...

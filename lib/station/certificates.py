@@ -85,9 +85,11 @@ def roots(settings, kind):
 
 
 def believed(settings):
-    """DER of the central roots. It never raises: the owner's file may do."""
+    """DER of the central roots. Where flash fails the owner's file may do. MemoryError."""
     try:
         return roots(settings, CENTRAL)
+    except MemoryError:
+        raise
     except Exception as exc:
         log.error("security", "installed roots cannot be read: %r", exc)
         return []

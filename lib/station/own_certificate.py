@@ -13,6 +13,8 @@ key leaves the charger: a request has its public half.
 Loaded when it is needed, while every contactor is open. Answers as in certificates.py.
 """
 
+import gc
+
 from evse_base import log
 
 from . import certificates, security_log
@@ -43,7 +45,7 @@ def load(values, name):
 
 
 def shown(settings, trial):
-    """(chain, key) that the next connection shows, None without. It never raises.
+    """(chain, key) that the next connection shows, None without. MemoryError.
 
     trial: an object whose `certificate` counts the failures of the certificate on trial, None
     while there is none; after TRIES of them the one that was in use before has one turn. Its
@@ -60,6 +62,8 @@ def shown(settings, trial):
         elif trial.certificate >= TRIES:
             found = load(values, OWN)
         return (list(found[1]), found[0]) if found else None
+    except MemoryError:
+        raise  # it is there, and another one is not to be shown in its place
     except Exception as exc:
         log.error("security", "the own certificate cannot be read: %r", exc)
         return None  # the owner's files may do
@@ -90,29 +94,25 @@ async def request(settings, pause=None):
 async def take(settings, clock, config, chain, pause=None):
     """A certificate has come. chain: DER, the certificate itself first. It is judged, kept, and
     from the next connection on trial."""
-    from pki import certificate, keypair
-    from pki import chain as judge
-    from pki.der import DerError
-    from store import cbor
-
     waiting = load(certificates.opened(settings), NEXT)
     if not waiting:
         return _bad("no certificate was asked for")
     now = clock.now()
     if now is None:
         return "failed", "the time is not known: a certificate cannot be checked"
+    # What reads the flash is dropped before what checks is loaded, and that before what writes:
+    # a plain ESP32 has no room for both.
+    roots = config.ca_der
+    gc.collect()
     name = settings.text("ChargePointId")
-    try:
-        _, x, y = keypair.read_key(waiting[0])
-        if chain:
-            first = await certificate.read(chain[0], pause or _go_on)
-            if first.key != ("p256", x, y):
-                return _bad("the certificate is not for the key that it was asked for")
-        await judge.check(chain, config.ca_der, now, "client", pause, name)
-    except judge.ChainError as exc:
-        return _bad(str(exc))
-    except DerError as exc:
-        return _bad("the certificate cannot be read: %s" % exc)
+    why = await _wrong(waiting[0], chain, roots, now, name, pause or _go_on)
+    if why:
+        return _bad(why)
+    roots = None
+    certificates.dropped()
+    gc.collect()
+    from store import cbor
+
     try:
         certificates.opened(settings).replace({NEXT: cbor.dumps([waiting[0], chain])})
     except Exception as exc:
@@ -122,6 +122,26 @@ async def take(settings, clock, config, chain, pause=None):
     for fn in settings.listeners:
         fn("ClientCertFile", "")  # a connection shows it from now on: it is made anew
     return "done", "the new certificate is on trial"
+
+
+async def _wrong(key, chain, roots, now, name, pause):
+    """What is wrong with a chain for that key, "" if nothing is."""
+    from pki import certificate, keypair
+    from pki import chain as judge
+    from pki.der import DerError
+
+    try:
+        _, x, y = keypair.read_key(key)
+        if chain:
+            first = await certificate.read(chain[0], pause)
+            if first.key != ("p256", x, y):
+                return "the certificate is not for the key that it was asked for"
+        await judge.check(chain, roots, now, "client", pause, name)
+    except judge.ChainError as exc:
+        return str(exc)
+    except DerError as exc:
+        return "the certificate cannot be read: %s" % exc
+    return ""
 
 
 async def _go_on():
