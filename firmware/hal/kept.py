@@ -17,6 +17,7 @@ SPACE = "microevse"
 KEY = "outputs"
 CONSOLE = "console"  # a byte 1: locked
 ERASE = "erase"  # a byte 1: a factory reset has begun
+FLOOR = "floor"  # see upkeep/version_floor.py
 NOT_FOUND = -0x1102  # ESP_ERR_NVS_NOT_FOUND
 # boot.py reads at most this many bytes.
 KEPT_MAX = 40
@@ -76,23 +77,35 @@ def lock_console(wanted):
 
 def marked(key):
     """True if the byte of `key` is 1. OSError: the NVS cannot be read."""
-    import esp32
-
-    have = bytearray(1)
-    try:
-        esp32.NVS(SPACE).get_blob(key, have)
-    except OSError as exc:
-        if exc.args[0] != NOT_FOUND:
-            raise
-    return have[0] == 1
+    return value(key, 1) == b"\1"
 
 
 def mark(key, on):
     """Keep a 1 or a 0 under `key`. OSError: the NVS does not take it."""
+    put(key, bytes((on,)))
+
+
+def value(key, most):
+    """The bytes under `key`, at most so many; b"" if there is none. OSError: the NVS cannot be
+    read, or there are more."""
+    import esp32
+
+    have = bytearray(most)
+    try:
+        return bytes(have[: esp32.NVS(SPACE).get_blob(key, have)])
+    except OSError as exc:
+        if exc.args[0] != NOT_FOUND:
+            raise
+    return b""
+
+
+def put(key, data):
+    """Keep bytes under `key`; a power cut leaves the old ones or these. OSError: the NVS does not
+    take them."""
     import esp32
 
     nvs = esp32.NVS(SPACE)
-    nvs.set_blob(key, bytes((on,)))
+    nvs.set_blob(key, data)
     nvs.commit()
 
 

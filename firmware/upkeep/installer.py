@@ -8,7 +8,9 @@ what() -> text that names the version that was finished, and installed(what) -> 
 version runs for good, None while it is on trial, False if another one runs.
 
 File update.pub: keys (lib/slots/keys.py), one a line. If it is there, an update must be signed
-with one of them. Older versions are taken unless UpdateNewerOnly is set.
+with one of them. A charger with a root of its manufacturer (upkeep/manufacturer.py) takes no
+update that nobody has signed. Versions below the floor (upkeep/version_floor.py) are never taken,
+other older ones unless UpdateNewerOnly is set.
 """
 
 from binascii import hexlify
@@ -69,8 +71,11 @@ class Installer:
         self._settings = settings
         self._clear(None)
 
-    def _clear(self, size, owner=None):
+    def _clear(self, size, owner=None, vouched=False):
         self._owner = owner
+        self._vouched = vouched
+        self._signed = False  # by somebody: the version may raise the floor
+        self.yields = False  # what has come waits, and another owner may begin
         self._size = size
         self._count = 0
         # Pieces of the header, until it is found good: where little memory is free, no block may
@@ -86,15 +91,16 @@ class Installer:
         """True while an update is coming in, or waits to be finished."""
         return self._count > 0 or self._slot is not None
 
-    def begin(self, size, owner=CENTRAL):
+    def begin(self, size, owner=CENTRAL, vouched=False):
         """A file of `size` bytes (None: not known) will come. ValueError if it is not taken, now
         or ever.
 
-        An unfinished file of the same owner is forgotten; another owner has to wait.
+        An unfinished file of the same owner is forgotten; another owner has to wait. vouched: the
+        caller finishes it only if the manufacturer has signed the file.
         """
-        if self.busy and owner != self._owner:
+        if self.busy and owner != self._owner and not self.yields:
             raise ValueError("an update from %s is coming in" % self._owner)
-        self._clear(size, owner)
+        self._clear(size, owner, vouched)
         if appslot.on_trial():
             raise ValueError("the version that runs has not been confirmed yet")
         name, flash = self._other()
@@ -166,6 +172,7 @@ class Installer:
             if "signature" in self._wrong or "signed" in self._wrong:
                 security_log.note("firmware_signature", self._wrong)
         finally:  # what checks signatures is of no use while the rest comes
+            release("upkeep.manufacturer")
             release("slots.keys")
             release("pki")
 
@@ -176,12 +183,25 @@ class Installer:
         oldest = VERSION if newer_only else None
         takes, base = appslot.takes(flash), appslot.base()
         known = keys()
+        self._signed = bool(known) or self._vouched
+        if not self._signed:
+            from upkeep import manufacturer
+
+            why = manufacturer.only_signed(self._settings)
+            if why:
+                raise ValueError(why)
+        from upkeep import version_floor
+
+        floor = version_floor.now(self._records())
+        release("upkeep.version_floor")
+        if floor and (oldest is None or bundle.order(oldest) < bundle.order(floor)):
+            oldest = floor
         bundle.admit(head, self._name, slots.capacity(flash), known, oldest, takes, base)
         if self._size is not None and self._size != slots.HEADER + head.length:
             whole = slots.HEADER + head.length
             raise ValueError("%d bytes, %d in its header" % (self._size, whole))
         self._bundle = head
-        if not known:
+        if not self._signed:
             log.warn(
                 "update", "nobody's signature was asked for: there is no %s", appslot.KEY_FILE
             )
@@ -189,6 +209,7 @@ class Installer:
     def _open(self):
         """From here on the slot is empty, until it is committed."""
         name, flash = self._slot
+        self._settle_floor()
         slots.clear(flash)
         slots.describe(flash, self._head)
         self._digest = self._bundle.digest
@@ -225,8 +246,9 @@ class Installer:
             raise ValueError("the bundle's header is damaged")
         if slots.digest(flash, 0, self._bundle.length) != self._bundle.sha256:
             raise ValueError("the image's checksum is wrong")
-        records = [slots.read(device) for _, device in appslot.devices()]
-        slots.commit(flash, slots.next_number(records))
+        if self._signed:
+            self._settle_floor(self._bundle)
+        slots.commit(flash, slots.next_number(self._records()))
         log.info("update", "version %s is ready in %s", self._bundle.version, self._slot[0])
         self._slot = None
         self._count = 0
@@ -246,6 +268,15 @@ class Installer:
                 journal.forget(kinds.FIRMWARE, ACCEPTED)
         except Exception as exc:
             log.warn("update", "not kept for the trial: %r", exc)
+
+    def _records(self):
+        return [slots.read(device) for _, device in appslot.devices()]
+
+    def _settle_floor(self, head=None):
+        from upkeep import version_floor
+
+        version_floor.settle(self._records(), head)
+        release("upkeep.version_floor")
 
     def what(self):
         """Name of the version being installed, for `installed`; None before its header."""

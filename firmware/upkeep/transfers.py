@@ -8,7 +8,6 @@ with every contactor open, and given up after it.
 
 import asyncio
 import gc
-import os
 import sys
 
 from evse_base import log
@@ -170,18 +169,46 @@ class Transfers:
 
         return installer.fitted(self.station.settings)
 
+    def manufacturer_roots(self):
+        """DER of the roots whose holders may sign an update; see upkeep/manufacturer.py."""
+        from upkeep import manufacturer
+
+        try:
+            return manufacturer.roots(self.station.settings)
+        finally:
+            release("upkeep.manufacturer")
+
+    def takes_unsigned(self):
+        """True if updates are taken that nobody has signed."""
+        from upkeep import manufacturer
+
+        try:
+            return manufacturer.takes_unsigned(self._settings_if_open())
+        finally:
+            release("upkeep.manufacturer")
+
+    def only_signed(self):
+        """Why UpdateFirmware is not taken, "" if it is."""
+        from upkeep import manufacturer
+
+        try:
+            return manufacturer.only_signed(self._settings_if_open())
+        finally:
+            release("upkeep.manufacturer")
+
+    def _settings_if_open(self):
+        # The region for secrets is long to read: not with a contactor closed. The installer asks
+        # again.
+        return self.station.settings if self.allowed() else None
+
     def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""
         if not [place for place in sys.path if place.startswith("/app_")]:
             return  # no slot runs: nothing is imported to find that out
         from hal import appslot
 
-        try:
-            os.stat(appslot.KEY_FILE)
-        except OSError as exc:
-            if exc.args[0] == 2:  # ENOENT
-                name = appslot.KEY_FILE
-                log.warn("update", "unsigned updates are taken: there is no file %s", name)
+        if self.takes_unsigned():
+            log.warn("update", "unsigned updates are taken: there is no file %s", appslot.KEY_FILE)
         try:
             if appslot.on_trial():
                 from upkeep.trial import Trial

@@ -82,7 +82,7 @@ def test_settings_keys_and_certificates_go_and_the_program_stays():
 
     with Place({"journal": RamFlash(2, 1024)}) as place:
         gone = ("config.json", "config.json.new", "ca.pem", "own.key", "own.crt", "authority.cert")
-        stay = ("board.json", "boot.py", "main.py", "roots.der", "update.pub")
+        stay = ("board.json", "boot.py", "main.py", "roots.der", "update.pub", "manufacturer.pem")
         for name in gone + stay:
             with open(name, "w") as file:
                 file.write("x")

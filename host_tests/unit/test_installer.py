@@ -41,6 +41,8 @@ class KeyFile:
 
 
 class Settings:
+    vault = None
+
     def __init__(self, newer_only):
         self.newer_only = newer_only
 

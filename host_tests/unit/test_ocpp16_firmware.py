@@ -37,6 +37,7 @@ class Services:
         self.runs = False  # what `installed` says
         self.did = []
         self.refused = 0  # so often the installer takes nothing yet
+        self.unsigned_refused = ""
 
     def allowed(self, ms=0):
         return self.open
@@ -62,6 +63,9 @@ class Services:
 
     def installer(self):
         return self if self.fitted else None
+
+    def only_signed(self):
+        return self.unsigned_refused
 
     def begin(self, size):
         self.data = b""

@@ -1,13 +1,16 @@
 # FirmwareManagement: the station's jobs in the words of 1.6.
 # MIT license; part of microevse
-"""GetDiagnostics and UpdateFirmware (OCPP 1.6 sections 5.8 and 6.19; statuses 4.3 and 4.5)."""
+"""GetDiagnostics and UpdateFirmware (OCPP 1.6 sections 5.8 and 6.19; statuses 4.3 and 4.5), and
+the statuses of signed updates (security whitepaper edition 3; signed_firmware.py has the request).
+"""
 
 from evse_base import iso8601
 from evse_base import log
 from ocppj.rpc import CallError
 from evse_base import const
-from station.jobs import FIRMWARE, LOG, RUNNING
+from station.jobs import FIRMWARE, LOG, running
 
+SIGNED = const("SignedFirmwareStatusNotification")
 # DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are the same
 # in small letters; 1.6 has no status for its other words.
 _WORDS = const(
@@ -18,8 +21,13 @@ _WORDS = const(
 
 def _status(word):
     """Status of 1.6 for a neutral word, None if it has none."""
-    text = "".join([part[:1].upper() + part[1:] for part in word.split("_")])
+    text = _camel(word)
     return text if " %s " % text in _WORDS else None
+
+
+def _camel(word):
+    """A neutral word as the statuses are spelled."""
+    return "".join([part[:1].upper() + part[1:] for part in word.split("_")])
 
 
 def _action(what):
@@ -49,6 +57,9 @@ class Firmware:
     async def _update_firmware(self, payload):
         at = iso8601.parse(payload["retrieveDate"])
         retries, interval = payload.get("retries"), payload.get("retryInterval")
+        why = self.jobs.services.only_signed()
+        if why:
+            raise CallError("SecurityError", why)
         await self.jobs.prepare()
         why = self.jobs.request_update(payload["location"], at, retries, interval)
         if why:
@@ -68,17 +79,35 @@ class Firmware:
     async def step(self):
         """Send the oldest notification; a CALLERROR drops it."""
         entry = self.jobs.news[0]
-        what, word = entry
-        status = _status(word)
-        if status:
+        what, word = entry[:2]
+        if len(entry) > 2:
+            action = SIGNED
+            payload = {"status": _camel(word), "requestId": entry[2]}
+        else:
+            action = _action(what)
+            payload = {"status": _status(word)}
+        if payload["status"]:
             try:
-                await self._call(_action(what), {"status": status})
+                await self._call(action, payload)
             except CallError as exc:
-                log.warn("ocpp", "%s refused: %s", _action(what), exc.code)
+                log.warn("ocpp", "%s refused: %s", action, exc.code)
         self.jobs.told(entry)
 
     async def trigger(self, action):
         """TriggerMessage: send the present status; Idle when no job runs (section 7.25)."""
         what = LOG if action == _action(LOG) else FIRMWARE
         word = self.jobs.now[what]
-        await self._call(action, {"status": _status(word) if word in RUNNING else "Idle"})
+        status = "Idle"
+        if running(word):
+            # What a signed update says beside the words of all: its file is there.
+            status = _status(word) or ("Downloaded" if word != "download_scheduled" else status)
+        await self._call(action, {"status": status})
+
+    async def trigger_signed(self):
+        """ExtendedTriggerMessage: send the present status of a signed update; Idle, without a
+        number, when none runs (security whitepaper edition 3)."""
+        word, update = self.jobs.now[FIRMWARE], self.jobs.update
+        payload = {"status": "Idle"}
+        if update is not None and running(word) and update.told_number() is not None:
+            payload = {"status": _camel(word), "requestId": update.told_number()}
+        await self._call(SIGNED, payload)

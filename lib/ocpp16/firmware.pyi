@@ -2,6 +2,8 @@
 from collections.abc import Callable
 from typing import Any
 
+SIGNED: str
+
 class Firmware:
     jobs: Any
     handlers: dict[Any, Any]
@@ -10,3 +12,4 @@ class Firmware:
     def due_in_ms(self) -> int | None: ...
     async def step(self) -> None: ...
     async def trigger(self, action: str) -> None: ...
+    async def trigger_signed(self) -> None: ...

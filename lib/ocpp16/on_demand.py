@@ -40,6 +40,7 @@ DeleteCertificate certificates.delete_certificate
 CertificateSigned certificates.certificate_signed
 ExtendedTriggerMessage extended_trigger.extended_trigger_message
 GetInstalledCertificateIds certificates.get_installed_certificate_ids
+SignedUpdateFirmware signed_firmware.signed_update_firmware
 """
 
 

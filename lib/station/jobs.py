@@ -6,7 +6,9 @@ each job survives a restart. So does an update that has not begun.
 
 The station has its own words for a status; a protocol translates those that it has. Of LOG:
 uploading, uploaded, upload_failed. Of FIRMWARE: downloading, downloaded, download_failed,
-installing, installed, installation_failed. "idle" once the job is over.
+installing, installed, installation_failed; and of a signed update, whose number goes with each of
+its words: download_scheduled, signature_verified, invalid_signature, install_scheduled,
+install_rebooting, install_verification_failed. "idle" once the job is over.
 """
 
 import asyncio
@@ -22,9 +24,20 @@ FIRMWARE = 2
 _LOOK_S = const(1)
 _LONG_LOOK_S = const(30)
 _MAX_QUEUED = const(12)
-RUNNING = ("uploading", "downloading", "downloaded", "installing")
+RUNNING = const(
+    "uploading downloading downloaded installing download_scheduled signature_verified"
+    " install_scheduled install_rebooting"
+)
 # Statuses that end a job. A stored status that is not in this list is not reported.
-_OVER = ("uploaded", "upload_failed", "download_failed", "installation_failed", "installed")
+_OVER = const(
+    "uploaded upload_failed download_failed installation_failed installed invalid_signature"
+    " install_verification_failed"
+)
+
+
+def running(word):
+    """True if a job of which this was said last goes on."""
+    return word in RUNNING.split(" ")
 
 
 class Jobs:
@@ -40,15 +53,18 @@ class Jobs:
         installer() -> object with begin(size), write(bytes, allowed), finish() -> True if a reboot
             is needed, what() -> text that names the program, installed(what) -> True if that
             program runs for good, None while it is on trial, False if not; or None
+        manufacturer_roots() -> DER of the roots whose holders may sign an update; only_signed() ->
+            why other updates are not taken, "" if they are
         async reboot(); errors: exceptions by which fetch and send fail
     """
 
     def __init__(self, settings, journal, clock, services):
         self._settings = settings
         self._journal = journal
-        self._clock = clock
+        self.clock = clock
         self.services = services
-        self.news = []  # [LOG or FIRMWARE, word], oldest first: not told yet
+        # [LOG or FIRMWARE, word], of a signed update also its number; oldest first: not told yet.
+        self.news = []
         self.now = {LOG: "idle", FIRMWARE: "idle"}  # the word last said
         self._work = asyncio.Event()
         self.upload = None  # an Upload, while a log is to be sent
@@ -64,14 +80,14 @@ class Jobs:
         from .upload import Job, Upload
 
         job = Job(location, retries, interval)
-        self.upload = Upload(self, self._settings, self._clock, job)
+        self.upload = Upload(self, self._settings, self.clock, job)
         return self.upload.name
 
-    def request_update(self, location, at, retries=None, interval=None):
+    def request_update(self, location, at, retries=None, interval=None, signed=None):
         """A new program is to be fetched, not before Unix time `at`. See `wake`. None, or why it
-        cannot be remembered."""
+        cannot be remembered. signed: see Update.request."""
         try:
-            self._load().request(location, at, retries, interval)
+            self._load().request(location, at, retries, interval, signed)
         except Exception as exc:
             return "no room to remember it: %r" % exc
         finally:
@@ -91,6 +107,12 @@ class Jobs:
         from . import upload  # noqa: F401
 
         await before_import()
+        from . import update_request  # noqa: F401
+
+        await before_import()
+        from . import update_sink  # noqa: F401
+
+        await before_import()
         from . import update  # noqa: F401
 
     def _load(self):
@@ -98,13 +120,15 @@ class Jobs:
         if self.update is None:
             from .update import Update
 
-            self.update = Update(self, self._journal, self._clock)
+            self.update = Update(self, self._journal, self.clock)
         return self.update
 
     def _give_up(self):
         if self.update and not self.update.waiting():
             self.update = None
             release("station.update")
+            release("station.update_request")
+            release("station.update_sink")
         if not self.upload and not self.update:
             release("station.upload")
 
@@ -141,7 +165,7 @@ class Jobs:
 
     def may_begin(self, job, what):
         """True if it is time for `job` and a stall does no harm."""
-        if self._clock.uptime_ms() < job.next_ms:
+        if self.clock.uptime_ms() < job.next_ms:
             return False
         if self.services.allowed():
             job.deferred = False
@@ -153,14 +177,15 @@ class Jobs:
 
     # -- news ----------------------------------------------------------------------------
 
-    def say(self, what, word):
-        """Queue a word and remember it over a restart."""
+    def say(self, what, word, number=None):
+        """Queue a word and remember it over a restart. number: of a signed update."""
         self.now[what] = word
-        self.news.append([what, word])
+        entry = [what, word] if number is None else [what, word, number]
+        self.news.append(entry)
         if len(self.news) > _MAX_QUEUED:
             del self.news[0]
         try:
-            self._journal.keep(kinds.FIRMWARE, what, [what, word])
+            self._journal.keep(kinds.FIRMWARE, what, entry)
         except Exception as exc:
             log.warn("file", "%s is not remembered: %r", word, exc)
         log.info("file", "%s", word)
@@ -174,26 +199,26 @@ class Jobs:
             for letter in payload[1] if isinstance(payload[1], str) else "":
                 # Version 0.1.0 wrote them in capitals: UploadFailed.
                 word += "_" + letter.lower() if word and "A" <= letter <= "Z" else letter.lower()
-            if key == LOG and word in RUNNING:
+            if key == LOG and running(word):
                 self.say(LOG, "upload_failed")
-            elif key in (LOG, FIRMWARE) and word in _OVER:
-                self.say(key, word)
+            elif key in (LOG, FIRMWARE) and word in _OVER.split(" "):
+                self.say(key, word, *payload[2:3])
         self._load().restore()
         self._give_up()
 
     def latest_only(self):
         """After an outage only the latest word on each is worth telling."""
         latest = {}
-        for what, word in self.news:
-            latest[what] = word
-        self.news = [[what, latest[what]] for what in sorted(latest)]
+        for entry in self.news:
+            latest[entry[0]] = entry
+        self.news = [latest[what] for what in sorted(latest)]
 
     def told(self, entry):
         """This one of `news` was told, or cannot be."""
         if entry in self.news:
             self.news.remove(entry)
-        what, word = entry
-        if word not in RUNNING and self.now[what] == word:
+        what, word = entry[:2]
+        if not running(word) and self.now[what] == word:
             # Nothing is going on any more.
             self.now[what] = "idle"
             self._journal.forget(kinds.FIRMWARE, what)

@@ -5,58 +5,28 @@
 The request is a journal record until it has failed or the new program is about to start. Then the
 record "installing" takes its place, and a later start reports the result: the next start if
 another program runs, else the start that is confirmed after a healthy run.
+
+A signed update (signed_update.py) is installed only if the manufacturer's signature is that of the
+file, which is hashed as it comes. Before the installer makes it the newest, it compares what lies
+on the flash with the header, and the header with that of the file.
 """
 
 import asyncio
 
 from evse_base import log
-from evse_base import const, crc32
+from evse_base import const, release
 from store import kinds
 from store.journal import JournalFull
 
+from . import update_request
 from .jobs import FIRMWARE
+from .update_sink import Sink
 from .upload import Job
 
-# Keys of the FIRMWARE records in the journal.
-_REQUEST = const(0)
-_INSTALLING = const(3)
-# A location may be longer than a record of the journal (1024 bytes; the schema sets no limit). It
-# is then kept in pieces under these keys. The pieces of the next request have the other keys, so
-# that a power cut between two of them leaves the old request whole.
-_PIECE = const(600)
-_PIECES = const((100, 200))
+_INSTALLING = const(3)  # key of a FIRMWARE record in the journal
 
 # How long a reboot waits until the central system has been told the reason.
 _TELL_S = const(10)
-
-
-def _readable(record, fields):
-    """A request as it is on flash; None if this version cannot read it."""
-    if record is None or len(record) < fields or not isinstance(record[1], str):
-        return None
-    for number in record[2:5] if fields == 5 else record[2:3]:
-        if number is not None and not isinstance(number, int):
-            return None
-    return record if record[2] is not None else None
-
-
-class _Sink:
-    """Hands a download to the installer, piece by piece, whenever flash may be written."""
-
-    def __init__(self, installer, allowed):
-        self.installer = installer
-        self.allowed = allowed
-
-    async def begin(self, size):
-        while not self.allowed():
-            await asyncio.sleep(1)
-        self.installer.begin(size)
-
-    async def write(self, chunk):
-        # An erase stalls everything for 80 ms: not while a car is charging, and none may begin to
-        # between the question and the erase. So the installer asks for itself, too.
-        while not (self.allowed() and self.installer.write(chunk, self.allowed)):
-            await asyncio.sleep(1)
 
 
 class Update:
@@ -72,72 +42,46 @@ class Update:
         self._fetched = None  # installer that has a complete download
         # [_INSTALLING, ...]: the running version is on trial; no result is reported yet.
         self._begun = None
+        # Of a signed update: its number, None of another one; the time to install it, None: at
+        # once; whether its certificate was found good; the SHA-256 of what was fetched; whether
+        # that is signed; whether the installer is lent to others until it is time.
+        self.number = None
+        self._install_at = self._sha256 = None
+        self._believed = self._proved = self._lent = False
 
     # -- the request ---------------------------------------------------------------------
 
-    def request(self, location, at, retries, interval):
+    def request(self, location, at, retries, interval, signed=None):
         """Take a new update request. It replaces an update that has not been installed yet.
 
-        Raises JournalFull, OSError.
+        signed: (number, time to install, signature, chain, whether that was found good) of a
+        signed one. Raises JournalFull, OSError.
         """
-        name, pieces = self._keep_location(location)
-        self._journal.keep(
-            kinds.FIRMWARE, _REQUEST, [_REQUEST, name, at, retries, interval] + pieces
-        )
-        self._drop_pieces(pieces[:1])
-        self._take(location, name, at, retries, interval)
+        record = update_request.keep(self._journal, location, at, retries, interval, signed)
+        if self._fetched:
+            self._fetched.abort()
+        if self._begun is None:
+            self._jobs.now[FIRMWARE] = "idle"  # what was told of another one is not of this one
+        self._take(location, record)
+        if signed:
+            self._believed = signed[4]
+            now = self._clock.now()
+            if now is not None and now < at:
+                self._say("download_scheduled")
 
-    def _take(self, location, name, at, retries, interval):
-        self._job = Job(location, retries, interval)
-        self._name = name
-        self._at = at
-        self._fetched = None
-
-    def _keep_location(self, location):
-        """(location, []), or (a name for it, [first key, number of pieces]) of a long one."""
-        data = location.encode()
-        if len(data) <= _PIECE:
-            return location, []
-        old = self._journal.get(kinds.FIRMWARE, _REQUEST)
-        first = _PIECES[1] if old is not None and old[5:6] == [_PIECES[0]] else _PIECES[0]
-        count = 0
-        for at in range(0, len(data), _PIECE):
-            key = first + count
-            self._journal.keep(kinds.FIRMWARE, key, [key, data[at : at + _PIECE]])
-            count += 1
-        return "%d bytes, %08x" % (len(data), crc32(data)), [first, count]
-
-    def _location(self, request):
-        """The whole location of a request, "" if a piece of it is lost."""
-        if len(request) < 7 or not isinstance(request[5], int):
-            return request[1]
-        if request[5] not in _PIECES or not isinstance(request[6], int):
-            return ""
-        data = b""
-        for key in range(request[5], request[5] + min(request[6], 99)):
-            piece = self._journal.get(kinds.FIRMWARE, key)
-            if piece and isinstance(piece[1], bytes):
-                data += piece[1]
-        whole = "%d bytes, %08x" % (len(data), crc32(data)) == request[1]
-        try:
-            return data.decode() if whole else ""
-        except ValueError:
-            return ""
-
-    def _drop_pieces(self, kept=()):
-        """Forget the pieces of locations that no request needs; `kept`: [first key]."""
-        for key in [key for key, _ in self._journal.state(kinds.FIRMWARE)]:
-            if isinstance(key, int) and key >= _PIECES[0] and key // 100 * 100 not in kept:
-                self._journal.forget(kinds.FIRMWARE, key)
-
-    def _forget_request(self):
-        self._journal.forget(kinds.FIRMWARE, _REQUEST)
-        self._drop_pieces()
+    def _take(self, location, record):
+        self._job = Job(location, record[3], record[4])
+        self._name = record[1]
+        self._at = record[2]
+        self._fetched = self._sha256 = self.number = self._install_at = None
+        self._believed = self._proved = self._lent = False
+        if len(record) >= update_request.SIGNED:
+            self.number, self._install_at = record[7 : update_request.SIGNED]
 
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
         journal = self._journal
-        self._begun = _readable(journal.get(kinds.FIRMWARE, _INSTALLING), 3)
+        self._begun = update_request.readable(journal.get(kinds.FIRMWARE, _INSTALLING), 3)
         if self._begun is not None:
             done = self._outcome()
             if done is None:
@@ -145,9 +89,9 @@ class Update:
                 self._jobs.now[FIRMWARE] = "installing"
             else:
                 self._tell(done)
-        request = _readable(journal.get(kinds.FIRMWARE, _REQUEST), 5)
+        request = update_request.readable(journal.get(kinds.FIRMWARE, update_request.REQUEST), 5)
         if request is not None and (self._begun is None or request[1:3] != self._begun[1:3]):
-            self._take(self._location(request), request[1], request[2], request[3], request[4])
+            self._take(update_request.location(journal, request), request)
 
     def _outcome(self):
         """True: the installed version runs for good; None: on trial; False: it does not run."""
@@ -161,12 +105,27 @@ class Update:
         """Report the end of the installation."""
         journal, begun = self._journal, self._begun
         # In this order a power cut in between makes the report twice, but never loses it.
-        self._jobs.say(FIRMWARE, "installed" if done else "installation_failed")
-        request = journal.get(kinds.FIRMWARE, _REQUEST)
+        word = "installed" if done else "installation_failed"
+        self._jobs.say(FIRMWARE, word, begun[4] if len(begun) > 4 else None)
+        request = journal.get(kinds.FIRMWARE, update_request.REQUEST)
         if request is not None and request[1:3] == begun[1:3]:
-            self._forget_request()
+            update_request.forget(self._journal)
         journal.forget(kinds.FIRMWARE, _INSTALLING)
         self._begun = None
+
+    @property
+    def pending(self):
+        """True while an update waits that a new request would take the place of."""
+        return self._job is not None
+
+    def told_number(self):
+        """The number of the signed update of which a word was said last; None of another one."""
+        if self._begun is not None and self._jobs.now[FIRMWARE] == "installing":
+            return self._begun[4] if len(self._begun) > 4 else None
+        return self.number
+
+    def _say(self, word):
+        self._jobs.say(FIRMWARE, word, self.number)
 
     def waiting(self):
         """True while there is something to be done, now or later."""
@@ -179,9 +138,13 @@ class Update:
             return self._outcome() is not None
         if self._job is None:
             return False
-        if self._fetched is not None:
-            return self._jobs.services.vacant()
         now = self._clock.now()
+        if self._fetched is not None:
+            if self.number is not None and not self._proved:
+                return now is not None and self._jobs.services.allowed()
+            if self._install_at is not None and (now is None or now < self._install_at):
+                return False
+            return self._jobs.services.vacant()
         if now is None or now < self._at:
             return False
         return self._jobs.may_begin(self._job, "firmware update")
@@ -194,10 +157,12 @@ class Update:
             done = self._outcome()
             if done is not None:
                 self._tell(done)
-        elif self._fetched is not None:
-            await self._install()
-        else:
+        elif self._fetched is None:
             await self._download()
+        elif self.number is not None and not self._proved:
+            await self._prove()
+        else:
+            await self._install()
 
     async def _download(self):
         job = self._job
@@ -210,10 +175,20 @@ class Update:
             log.warn("file", "firmware update refused: this board has no installer")
             self._end("installation_failed")
             return
+        signed = self.number is not None
+        if signed and not self._believed:
+            # It came while a car was charging, or a restart has come since.
+            good = await self._judge()
+            if job is not self._job:
+                return
+            if not good:
+                self._end("invalid_signature")
+                return
+            self._believed = True
         if self._jobs.now[FIRMWARE] != "downloading":
-            self._jobs.say(FIRMWARE, "downloading")
+            self._say("downloading")
         try:
-            sink = _Sink(installer, services.allowed)
+            sink = Sink(installer, services.allowed, signed)
             size = await services.fetch(
                 job.location, sink,
                 lambda slow: job is not self._job or (slow and self._jobs.upload_due()),
@@ -229,8 +204,38 @@ class Update:
             return  # a newer request has taken its place
         log.info("file", "firmware downloaded, %d bytes", size)
         self._fetched = installer
-        self._jobs.say(FIRMWARE, "downloaded")
-        if not services.vacant():
+        self._sha256 = sink.sha256.digest() if signed else None
+        self._proved = self._lent = False
+        self._say("downloaded")
+        if not services.vacant() and not signed:
+            log.info("file", "installation waits until no car is connected to a session")
+
+    async def _judge(self, digest=None):
+        """True if the manufacturer has signed: see signed_update.judge."""
+        from . import signed_update
+
+        try:
+            return await signed_update.judge(self._jobs, self._journal, digest)
+        finally:
+            release("station.signed_update")
+
+    async def _prove(self):
+        """Is the file the one that the manufacturer has signed?"""
+        job = self._job
+        good = self._sha256 is not None and await self._judge(self._sha256)
+        if job is not self._job:
+            return
+        if not good:
+            self._fetched.abort()
+            self._end("invalid_signature")
+            return
+        self._proved = True
+        self._say("signature_verified")
+        now = self._clock.now()
+        if self._install_at is not None and (now is None or now < self._install_at):
+            self._lent = self._fetched.yields = True
+            self._say("install_scheduled")
+        elif not self._jobs.services.vacant():
             log.info("file", "installation waits until no car is connected to a session")
 
     def _tidy(self, installer):
@@ -241,20 +246,29 @@ class Update:
 
     async def _install(self):
         installer = self._fetched
-        self._jobs.say(FIRMWARE, "installing")
+        if self._lent and not installer.yields:
+            log.info("file", "another update came meanwhile: the file is fetched again")
+            self._fetched = None
+            return
+        self._say("installing")
         # Before the installer changes anything: the next start needs this record for its report.
         begun = [_INSTALLING, self._name, self._at, installer.what()]
+        if self.number is not None:
+            begun.append(self.number)
         try:
             self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
             reboot = installer.finish()
         except (ValueError, OSError, JournalFull) as exc:
             log.warn("file", "firmware not installed: %s", exc)
             installer.abort()
-            self._end("installation_failed")
+            wrong = self.number is not None and isinstance(exc, ValueError)
+            self._end("install_verification_failed" if wrong else "installation_failed")
             return
         if not reboot:
             self._end("installed")
             return
+        if self.number is not None:
+            self._say("install_rebooting")
         for _ in range(10 * _TELL_S):
             if not self._jobs.news:
                 break
@@ -270,7 +284,7 @@ class Update:
 
     def _end(self, status):
         # First store the status, which outlives a reboot; then forget the request.
-        self._jobs.say(FIRMWARE, status)
+        self._say(status)
         self._job = self._fetched = None
-        self._forget_request()
+        update_request.forget(self._journal)
         self._journal.forget(kinds.FIRMWARE, _INSTALLING)

@@ -1,0 +1,437 @@
+# Updates that the manufacturer has signed: what is believed, what is told, who gives way to whom.
+# MIT license; part of microevse
+"""A real journal, certificates and signatures; installer and network are the test's own."""
+
+import asyncio
+from binascii import b2a_base64
+
+from evse_base import iso8601
+from helpers import raises, run
+from ocpp16 import signed_firmware
+from ocpp16.firmware import Firmware
+from ocppj.messages import CallError
+from pki_made import extended, key, made, root, rsa_key, usage
+from station import security_log, signed_update
+from station.jobs import Jobs
+from station_parts import NOON, Charger
+from store import kinds
+
+SIGNED = "SignedFirmwareStatusNotification"
+PLAIN = "FirmwareStatusNotification"
+FILE = b"data of an update"
+DONE = ["Downloading", "Downloaded", "SignatureVerified"]
+# Of pki_made: valid from START to END, NOON is within.
+ROOT = root()
+CHAIN = [made("signer", "root", key("signer"), key("root"), usage(0), extended(3))]
+SIGNATURE = key("signer").sign(FILE)
+
+
+def pem(chain):
+    text = ""
+    for der in chain:
+        body = b2a_base64(der).decode()
+        text += "-----BEGIN CERTIFICATE-----\n%s-----END CERTIFICATE-----\n" % body
+    return text
+
+
+class Services:
+    """The services of the charger and its installer, as far as signed updates ask them."""
+
+    errors = (ValueError, OSError)
+
+    def __init__(self):
+        self.open = self.free = self.works = True
+        self.file = FILE
+        self.roots = [ROOT]
+        self.runs = False  # what `installed` says
+        self.yields = False
+        self.wrong = None  # what `finish` raises
+        self.begins = self.finished = self.aborted = self.reboots = 0
+        self.during = None  # fn() in the middle of a download
+
+    def allowed(self):
+        return self.open
+
+    def vacant(self):
+        return self.open and self.free
+
+    def only_signed(self):
+        return ""
+
+    def manufacturer_roots(self):
+        return self.roots
+
+    async def fetch(self, location, sink, stop):
+        assert location == "http://h/f"
+        if not self.works:
+            raise ValueError("no route")
+        await sink.begin(len(self.file))
+        for i in range(len(self.file)):
+            await sink.write(self.file[i : i + 1])
+        if self.during:
+            during, self.during = self.during, None
+            during()
+        return len(self.file)
+
+    def installer(self):
+        return self
+
+    def begin(self, size, vouched=False):
+        assert vouched
+        self.begins += 1
+        self.data = b""
+        self.yields = False
+
+    def write(self, chunk):
+        self.data += bytes(chunk)
+
+    def finish(self):
+        assert self.data == FILE, "another file than the one that is signed"
+        if self.wrong:
+            raise self.wrong
+        self.finished += 1
+        return True
+
+    def what(self):
+        return "that one"
+
+    def installed(self, what):
+        return what == "that one" and self.runs
+
+    def abort(self):
+        self.aborted += 1
+        self.data = b""
+
+    async def reboot(self):
+        self.reboots += 1
+
+
+class Station:
+    """The firmware part of a charger; `again()` is the same one after a restart."""
+
+    def __init__(self, flash=None, boot=1, runs=False):
+        self.charger = Charger(flash=flash, boot=boot)
+        self.clock = self.charger.clock
+        self.services = Services()
+        self.services.runs = runs
+        self.told = []  # (action, requestId, status)
+        self.jobs = Jobs(self.charger.settings, self.charger.journal, self.clock, self.services)
+        self.firmware = Firmware(self.call, self.jobs)
+        del security_log.waiting[:]
+
+    def again(self, runs=False):
+        return Station(self.charger.flash, self.clock.boot + 1, runs)
+
+    async def call(self, action, payload):
+        self.told.append((action, payload.get("requestId"), payload["status"]))
+
+    def ask(self, number=1, chain=None, signature=SIGNATURE, at=-1000, install=None, **more):
+        """The answer to SignedUpdateFirmware; times are seconds from now."""
+        now = self.clock.now() or NOON
+        wanted = {
+            "location": "http://h/f",
+            "retrieveDateTime": iso8601.format(now + at),
+            "signingCertificate": pem(chain or CHAIN),
+            "signature": b2a_base64(signature).decode(),
+        }
+        if install is not None:
+            wanted["installDateTime"] = iso8601.format(now + install)
+        if "raw" in more:
+            wanted["signature"] = more.pop("raw")
+        wanted.update(more)
+        payload = {"requestId": number, "firmware": wanted, "retries": 1, "retryInterval": 10}
+        return run(signed_firmware.signed_update_firmware(self, payload))[0]["status"]
+
+    def pass_s(self, seconds):
+        """The work of `run` and the client, once a second."""
+
+        async def inside():
+            for _ in range(seconds):
+                self.clock.ms += 1000
+                work = asyncio.create_task(self.jobs.work())
+                for _ in range(20000):
+                    while self.firmware.due_in_ms() == 0:
+                        await self.firmware.step()
+                    if work.done():
+                        break
+                    await asyncio.sleep(0)
+                await work
+                while self.firmware.due_in_ms() == 0:
+                    await self.firmware.step()
+
+        run(inside())
+
+    def words(self, number=1):
+        return [word for action, one, word in self.told if action == SIGNED and one == number]
+
+
+def events():
+    return [entry[0] for entry in security_log.waiting]
+
+
+def test_every_step_is_told_and_the_next_start_tells_the_end():
+    for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
+        station = Station()
+        assert station.ask(77) == "Accepted"
+        station.pass_s(5)
+        assert station.words(77) == DONE + ["Installing", "InstallRebooting"]
+        assert (station.services.finished, station.services.reboots) == (1, 1)
+        after = station.again(runs)
+        after.pass_s(3)
+        assert after.told == [(SIGNED, 77, word)]
+        again = after.again(runs)
+        again.pass_s(3)
+        assert again.told == [] and events() == []
+        assert [k for k, _ in again.charger.journal.state(kinds.FIRMWARE)] == []
+
+
+def test_on_trial_nothing_is_told_until_it_is_over():
+    station = Station()
+    station.ask(5)
+    station.pass_s(5)
+    after = station.again(None)
+    after.pass_s(3)
+    assert after.told == []
+    run(after.firmware.trigger_signed())
+    assert after.told == [(SIGNED, 5, "Installing")]
+    # Another request waits for the end of the trial, and takes the place of none.
+    assert after.ask(6) == "Accepted"
+    after.pass_s(3)
+    assert after.told[1:] == []
+    after.services.runs = True
+    after.pass_s(5)
+    assert after.words(5) == ["Installing", "Installed"]
+    assert after.words(6)[:3] == DONE
+
+
+def test_a_signature_of_another_file_or_key_is_none():
+    for signature in (
+        key("signer").sign(FILE + b"x"),
+        key("root").sign(FILE),
+        SIGNATURE[:-1],
+        SIGNATURE + b"\0",
+        b"\x30\x06\x02\x01\x00\x02\x01\x00",
+        bytes(512),
+    ):
+        station = Station()
+        assert station.ask(signature=signature) == "Accepted"
+        station.pass_s(5)
+        assert station.words() == DONE[:2] + ["InvalidSignature"]
+        assert station.services.finished == 0 and station.services.aborted == 1
+        assert events() == ["firmware_signature"]
+        assert station.jobs.update is None
+
+
+def test_a_file_that_changes_by_one_bit_or_its_length_is_not_installed():
+    for file in (FILE[:-1], FILE + b"\0", b"", bytes((FILE[0] ^ 1,)) + FILE[1:]):
+        station = Station()
+        station.services.file = file
+        station.ask()
+        station.pass_s(5)
+        assert station.words() == DONE[:2] + ["InvalidSignature"]
+        assert station.services.finished == 0
+
+
+def test_a_signature_that_is_empty_too_long_or_no_base64_is_refused_at_once():
+    station = Station()
+    assert station.ask(signature=b"") == "Rejected"
+    assert station.ask(signature=bytes(513)) == "Rejected"
+    for text in ("AAA", "A A A", "&"):
+        assert station.ask(raw=text) == "Rejected"
+    assert set(events()) == {"firmware_signature"} and station.jobs.update is None
+
+
+def test_rsa_by_both_paddings():
+    own = rsa_key()
+    chain = [made("rsa", "root", own, key("root"), usage(0))]
+    station = Station()
+    assert station.ask(chain=chain, signature=own.sign(FILE)) == "Accepted"
+    station.pass_s(5)
+    assert station.words()[:3] == DONE
+    station = Station()
+    assert station.ask(chain=chain, signature=own.sign(FILE + b" ")) == "Accepted"
+    station.pass_s(5)
+    assert station.words()[2:] == ["InvalidSignature"]
+
+
+def test_a_certificate_without_a_known_root_usage_or_time_is_refused():
+    other = made("signer", "other", key("signer"), key("other"), usage(0), extended(3))
+    server = made("signer", "root", key("signer"), key("root"), usage(0), extended(1))
+    none = made("signer", "root", key("signer"), key("root"), extended(3))
+    old = made("signer", "root", key("signer"), key("root"), usage(0), end=b"270101000001Z")
+    for chain in ([other], [server], [none], [old], [ROOT]):
+        station = Station()
+        assert station.ask(chain=chain) == "InvalidCertificate"
+        assert events() == ["signing_certificate"]
+        station.pass_s(3)
+        assert station.told == [] and station.services.begins == 0
+    for text in ("", "no PEM", pem(CHAIN)[:-40]):
+        assert station.ask(signingCertificate=text) == "InvalidCertificate"
+    station.services.roots = []
+    assert station.ask() == "InvalidCertificate"
+    station.clock.unix = None
+    assert station.ask() == "Rejected"
+
+
+def test_the_certificate_is_judged_again_with_the_file():
+    """Its root is taken away between the request and the end of the download."""
+    station = Station()
+    assert station.ask() == "Accepted"
+    station.services.during = lambda: station.services.roots.clear()
+    station.pass_s(5)
+    assert station.words() == DONE[:2] + ["InvalidSignature"]
+    assert events() == ["signing_certificate"] and station.services.finished == 0
+
+
+def test_after_a_restart_the_certificate_is_judged_before_anything_is_fetched():
+    station = Station()
+    assert station.ask(at=100) == "Accepted"
+    station.pass_s(1)
+    assert station.words() == ["DownloadScheduled"]
+    after = station.again()
+    after.services.roots = []
+    after.clock.unix = NOON + 200
+    after.pass_s(3)
+    assert after.words() == ["InvalidSignature"] and after.services.begins == 0
+    station = Station()
+    station.ask(at=100)
+    fine = station.again()
+    fine.clock.unix = NOON + 200
+    fine.pass_s(5)
+    assert fine.words()[:3] == DONE
+
+
+def test_while_a_car_charges_a_request_is_taken_and_checked_later():
+    station = Station()
+    station.services.open = False
+    assert station.ask(chain=[ROOT]) == "Accepted"
+    station.pass_s(3)
+    assert station.told == [] and events() == []
+    station.services.open = True
+    station.pass_s(3)
+    assert station.words() == ["InvalidSignature"] and events() == ["signing_certificate"]
+    assert station.services.begins == 0
+
+
+def test_a_second_request_takes_the_place_of_the_first():
+    station = Station()
+    assert station.ask(1, at=1000) == "Accepted"
+    assert station.ask(2, install=1000) == "AcceptedCanceled"
+    station.pass_s(5)
+    assert station.words(2) == DONE + ["InstallScheduled"]
+    assert station.words(1) == ["DownloadScheduled"]
+    assert station.ask(3) == "AcceptedCanceled"
+    assert station.services.aborted == 1  # what was fetched holds nobody up
+    station.pass_s(5)
+    assert station.words(3) == DONE + ["Installing", "InstallRebooting"]
+    # A request that is refused leaves the one before alone.
+    station = Station()
+    station.ask(1, install=100)
+    assert station.ask(2, chain=[ROOT]) == "InvalidCertificate"
+    assert station.ask(3, install=32 * 86400) == "Rejected"
+    station.pass_s(5)
+    assert station.words(1) == DONE + ["InstallScheduled"]
+
+
+def test_one_that_comes_in_the_middle_of_a_download_counts():
+    """The file of the first one is not installed, whatever is signed of it."""
+    station = Station()
+    answers = []
+
+    def another():
+        answers.append(station.jobs.request_update("http://h/f", NOON, 0, 0, (
+            2, None, key("root").sign(FILE), CHAIN, True
+        )))  # fmt: skip
+
+    station.ask(1)
+    station.services.during = another
+    station.pass_s(6)
+    assert answers == [None]
+    assert station.words(1) == ["Downloading"]
+    assert station.words(2) == DONE[:2] + ["InvalidSignature"]
+    assert station.services.finished == 0
+
+
+def test_a_time_of_installation_is_kept_and_lends_the_installer():
+    station = Station()
+    assert station.ask(install=31 * 86400 + 1) == "Rejected"
+    assert station.ask(install=60) == "Accepted"
+    station.pass_s(50)
+    assert station.words() == DONE + ["InstallScheduled"]
+    assert station.services.yields is True
+    # The page has used it meanwhile: the file is fetched, and judged, again.
+    station.services.yields, station.services.data = False, b"of the page"
+    station.pass_s(20)
+    assert station.services.begins == 2 and station.services.finished == 1
+    assert station.words()[4:] == DONE + ["Installing", "InstallRebooting"]
+
+
+def test_a_signed_file_that_the_installer_refuses_has_failed_its_verification():
+    for wrong, word in (
+        (ValueError("for another board"), "InstallVerificationFailed"),
+        (OSError(5), "InstallationFailed"),
+    ):
+        station = Station()
+        station.services.wrong = wrong
+        station.ask()
+        station.pass_s(5)
+        assert station.words()[3:] == ["Installing", word]
+        assert station.jobs.update is None
+    station = Station()
+    station.services.works = False
+    station.ask()
+    station.pass_s(30)
+    assert station.words() == ["Downloading", "DownloadFailed"]
+
+
+def test_what_is_asked_for_with_trigger_messages():
+    station = Station()
+    run(station.firmware.trigger_signed())
+    assert station.told == [(SIGNED, None, "Idle")]
+    station.ask(9, install=100)
+    station.pass_s(3)
+    del station.told[:]
+    run(station.firmware.trigger_signed())
+    run(station.firmware.trigger(PLAIN))
+    assert station.told == [(SIGNED, 9, "InstallScheduled"), (PLAIN, None, "Downloaded")]
+
+
+def test_a_request_that_cannot_be_kept_is_refused():
+    station = Station()
+
+    def full(*arguments):
+        raise OSError(5)
+
+    keep, station.charger.journal.keep = station.charger.journal.keep, full
+    assert station.ask() == "Rejected"
+    station.charger.journal.keep = keep
+    assert station.ask() == "Accepted"
+
+
+def test_without_files_there_are_no_signed_updates():
+    class Point:
+        firmware = None
+
+    error = raises(CallError, run, signed_firmware.signed_update_firmware(Point(), {}))
+    assert error.code == "NotSupported"
+
+
+def test_a_request_on_flash_is_read_back_or_is_none():
+    packed = signed_update.packed("http://h/\xe4", SIGNATURE, CHAIN + [ROOT])
+    assert signed_update.unpacked(packed) == ("http://h/\xe4", SIGNATURE, CHAIN + [ROOT])
+    for wrong in (b"", packed[:3], packed[:-1], packed + b"\x30", b"\x00" + packed[1:]):
+        assert signed_update.unpacked(wrong) == ("", b"", [])
+    # A version that knows no signed updates must not take it for an address.
+    raises(ValueError, packed.decode)
+
+
+def test_a_request_with_a_piece_lost_is_not_believed():
+    station = Station()
+    station.ask(at=10)
+    journal = station.charger.journal
+    pieces = [k for k, _ in journal.state(kinds.FIRMWARE) if k >= 100]
+    assert pieces
+    journal.forget(kinds.FIRMWARE, pieces[0])
+    station.pass_s(15)
+    assert station.words() == ["DownloadScheduled"] + DONE[:2] + ["InvalidSignature"]
+    assert station.services.finished == 0

@@ -1,0 +1,201 @@
+# The oldest version that is taken: it rises with what was signed and confirmed, and never falls.
+# MIT license; part of microevse
+
+import os
+import sys
+
+from helpers import raises
+from signed_images import P256_KEY, P256_SIGNATURE, signed
+from slot_bench import Chip, image, pack
+
+FILE = "manufacturer.pem"
+
+
+class File:
+    """A file in the current directory, as on the board."""
+
+    def __init__(self, name, content="-"):
+        self.name, self.content = name, content
+
+    def __enter__(self):
+        with open(self.name, "w") as file:
+            file.write(self.content)
+
+    def __exit__(self, *exc):
+        os.remove(self.name)
+
+
+def feed(chip, version, vouched=True, owner=None):
+    data = pack(image(3), version)
+    fresh = chip.installer()
+    fresh.begin(len(data), *([owner] if owner else []), vouched=vouched)
+    for i in range(0, len(data), 1024):
+        fresh.write(memoryview(data)[i : i + 1024])
+    return fresh
+
+
+def install(chip, version, vouched=True, confirm=True):
+    assert feed(chip, version, vouched).finish() is True
+    chip.boot()
+    if confirm:
+        chip.appslot.confirm()
+
+
+def floor(chip):
+    from upkeep import version_floor
+
+    return version_floor.now(chip.installer()._records())
+
+
+def refused(chip, version, vouched=True):
+    return str(raises(ValueError, feed(chip, version, vouched).finish))
+
+
+def test_it_rises_when_a_signed_update_is_confirmed():
+    with Chip() as chip:
+        install(chip, "1.0", vouched=False)
+        assert floor(chip) == ""
+        install(chip, "0.9")
+        assert floor(chip) == "0.9"
+        install(chip, "2.0", confirm=False)
+        assert floor(chip) == "0.9"
+        chip.appslot.confirm()
+        assert floor(chip) == "2.0"
+        assert refused(chip, "1.9.9") == "version 1.9.9 is older than 2.0"
+        assert refused(chip, "1.9.9", vouched=False) == "version 1.9.9 is older than 2.0"
+        install(chip, "2.0")
+        install(chip, "2.1", vouched=False)
+        assert floor(chip) == "2.0"  # nobody has signed that one
+
+
+def test_it_stays_when_the_slot_that_has_raised_it_is_written_again():
+    with Chip() as chip:
+        install(chip, "3.0")
+        install(chip, "3.1", vouched=False)
+        install(chip, "3.2", vouched=False)  # where 3.0 was
+        assert floor(chip) == "3.0"
+        feed(chip, "3.3", vouched=False).abort()
+        assert refused(chip, "2.9") == "version 2.9 is older than 3.0"
+
+
+def test_one_that_is_given_back_has_not_raised_it():
+    with Chip() as chip:
+        install(chip, "1.0")
+        install(chip, "2.0", confirm=False)
+        assert chip.appslot.go_back()
+        chip.boot()
+        assert chip.started == "1.0" and floor(chip) == "1.0"
+        install(chip, "1.5")
+        assert floor(chip) == "1.5"
+
+
+def test_one_that_was_confirmed_and_is_given_up_later_has():
+    with Chip() as chip:
+        install(chip, "1.0")
+        install(chip, "2.0")
+        assert chip.appslot.go_back()
+        chip.boot()
+        assert chip.started == "1.0" and floor(chip) == "2.0"
+        assert refused(chip, "1.9") == "version 1.9 is older than 2.0"
+
+
+def test_the_setting_and_the_floor_count_both():
+    class Settings:
+        vault = None
+
+        def get(self, name):
+            return True
+
+    with Chip(Settings()) as chip:
+        install(chip, "0.5")
+        assert refused(chip, "0.0.9") == "version 0.0.9 is older than 0.5"
+        module = chip.installer_module
+        before, module.VERSION = module.VERSION, "0.7"
+        try:
+            assert refused(chip, "0.6") == "version 0.6 is older than 0.7"
+        finally:
+            module.VERSION = before
+
+
+def test_a_floor_that_cannot_be_read_lets_nothing_in():
+    with Chip() as chip:
+        install(chip, "1.0")
+        from hal import kept
+
+        whole = kept.value
+
+        def broken(key, most):
+            raise OSError(-0x1101, "ESP_ERR_NVS_NOT_INITIALIZED")
+
+        kept.value = broken
+        assert "cannot be read" in refused(chip, "2.0")
+        kept.value = whole
+        kept.put(kept.FLOOR, b"one\ntwo")
+        assert floor(chip) == ""
+
+
+def test_a_cut_between_the_floor_and_the_commit_leaves_the_old_floor():
+    with Chip() as chip:
+        install(chip, "1.0")
+        fresh = feed(chip, "2.0")
+        module = sys.modules["slots"]
+        whole, module.commit = module.commit, None
+        try:
+            raises(TypeError, fresh.finish)
+        finally:
+            module.commit = whole
+        chip.boot()
+        assert chip.started == "1.0" and floor(chip) == "1.0"
+        install(chip, "1.0")
+
+
+def test_with_a_key_a_signed_bundle_raises_it_too():
+    with Chip() as chip:
+        with File("update.pub", P256_KEY):
+            # Without its signature no bundle comes in, also one that the manufacturer has signed.
+            assert "is not signed" in refused(chip, "2.0")
+            chip.install(signed(P256_KEY, P256_SIGNATURE))
+            assert floor(chip) == "1.2.3"
+
+
+def test_beside_a_root_nothing_comes_in_that_nobody_has_signed():
+    with Chip() as chip:
+        with File(FILE):
+            assert "must be signed" in refused(chip, "2.0", vouched=False)
+            install(chip, "2.0")
+        install(chip, "2.1", vouched=False)
+
+        class Settings:
+            """A region for secrets with a root in it."""
+
+            names = ["manufacturer-1"]
+
+            def get(self, name):
+                return False
+
+            def vault(self):
+                return Region()
+
+        class Region:
+            def names(self):
+                return Settings.names
+
+        chip.settings = Settings()
+        assert "must be signed" in refused(chip, "3.0", vouched=False)
+        Settings.names = ["WebPassword"]
+        install(chip, "3.0", vouched=False)
+
+
+def test_a_waiting_download_gives_way_to_another_owner():
+    with Chip() as chip:
+        fresh = feed(chip, "2.0")
+        assert "is coming in" in str(raises(ValueError, fresh.begin, 5000, "the page"))
+        fresh.yields = True
+        fresh.begin(5000, "the page")
+        assert fresh.yields is False
+        assert str(raises(ValueError, fresh.begin, 5000)) == "an update from the page is coming in"
+        fresh.abort()  # of the central system: not its own any more
+        assert fresh._owner == "the page"
+        # A file that was vouched for says nothing of the next one.
+        fresh.begin(5000, "the page")
+        assert fresh._vouched is False

@@ -1,0 +1,106 @@
+# The request for an update as it lies in the journal.
+# MIT license; part of microevse
+"""One record: the key, the location or a name for it, the time to fetch it, retries, interval. A
+record has at most 1024 bytes. A longer location, or what a signed request brings, lies in pieces
+under keys of its own; their first key and number follow. Of a signed request its number follows
+and the time to install it, None: at once.
+
+The pieces of the next request have the other keys, so that a power cut between two of them leaves
+the old request whole. Loaded with update.py.
+"""
+
+from evse_base import const, crc32
+from store import kinds
+
+REQUEST = const(0)  # key of the record
+SIGNED = const(9)  # length of a signed one
+_PIECE = const(600)  # bytes
+_FIRST = const((100, 200))  # key of the first piece
+_MOST = const(99)
+
+
+def readable(record, fields):
+    """A record as it is on flash; None if this version cannot read it. fields: that it must have,
+    5 for a request."""
+    if record is None or len(record) < fields or not isinstance(record[1], str):
+        return None
+    for number in record[2:5] if fields == 5 else record[2:3]:
+        if number is not None and not isinstance(number, int):
+            return None
+    if fields == 5 and len(record) >= SIGNED:
+        if not isinstance(record[7], int) or not isinstance(record[8], (int, type(None))):
+            return None
+    return record if record[2] is not None else None
+
+
+def keep(journal, location, at, retries, interval, signed):
+    """Write a request in place of the one before; the record. signed: see Update.request. Raises
+    JournalFull, OSError."""
+    name, rest = location, []
+    if signed:
+        from . import signed_update
+
+        data = signed_update.packed(location, signed[2], signed[3])
+    else:
+        data = location.encode()
+    if signed or len(data) > _PIECE:
+        old = journal.get(kinds.FIRMWARE, REQUEST)
+        first = _FIRST[1] if old is not None and old[5:6] == [_FIRST[0]] else _FIRST[0]
+        rest = [first, 0]
+        for begin in range(0, len(data), _PIECE):
+            key = first + rest[1]
+            journal.keep(kinds.FIRMWARE, key, [key, data[begin : begin + _PIECE]])
+            rest[1] += 1
+        name = _name(data)
+    record = [REQUEST, name, at, retries, interval] + rest
+    if signed:
+        record += signed[:2]
+    journal.keep(kinds.FIRMWARE, REQUEST, record)
+    _drop(journal, rest[:1])
+    return record
+
+
+def location(journal, request):
+    """The whole location of a request, "" if a piece of it is lost."""
+    if len(request) < 7:
+        return request[1]
+    data = pieces(journal, request)
+    if len(request) >= SIGNED:
+        from . import signed_update
+
+        return signed_update.unpacked(data)[0]
+    try:
+        return data.decode()
+    except ValueError:
+        return ""
+
+
+def pieces(journal, request):
+    """The bytes that a request names; b"" if a piece of them is lost."""
+    first, count = request[5:7]
+    if first not in _FIRST or not isinstance(count, int):
+        return b""
+    found = []
+    for key in range(first, first + min(count, _MOST)):
+        piece = journal.get(kinds.FIRMWARE, key)
+        if piece and isinstance(piece[1], bytes):
+            found.append(piece[1])
+    data = b"".join(found)
+    return data if _name(data) == request[1] else b""
+
+
+def forget(journal):
+    """Forget the request and its pieces."""
+    journal.forget(kinds.FIRMWARE, REQUEST)
+    _drop(journal)
+
+
+def _drop(journal, kept=()):
+    """Forget the pieces that no request needs. kept: [key of the first piece] of one that does."""
+    for key in [key for key, _ in journal.state(kinds.FIRMWARE)]:
+        if isinstance(key, int) and key >= _FIRST[0] and key // 100 * 100 not in kept:
+            journal.forget(kinds.FIRMWARE, key)
+
+
+def _name(data):
+    return "%d bytes, %08x" % (len(data), crc32(data))
