@@ -1,7 +1,7 @@
 # The manufacturer's root certificates: whose signing certificates are believed for an update.
 # MIT license; part of microevse
 """They are in the file manufacturer.pem, written by cable, and in the region for secrets under
-names that begin with `manufacturer`. Nothing else reads either for updates. Loaded for an update.
+names that begin with `manufacturer.`. Nothing else reads either for updates. Loaded for an update.
 """
 
 import os
@@ -10,7 +10,7 @@ from evse_base import log, release
 from hal import appslot
 
 FILE = "manufacturer.pem"
-NAMES = "manufacturer"
+NAMES = "manufacturer."
 
 
 def _there(path):

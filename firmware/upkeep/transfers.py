@@ -11,14 +11,20 @@ import gc
 import sys
 
 from evse_base import log
-from evse_base import forget, release
+from evse_base import before_import, const, forget, release
 from hal import memory
+from station import security_log
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
 # The central system has this long to hear that a transfer begins, before its connection is closed.
 _TOLD_S = 2
 _CAME = "a car has come"
+_UNSIGNED = const("Updates that nobody has signed are taken.")
+_DAMAGED = const("The installed program is damaged (%s): install an update.")
+# The running slot is looked at once a day, the first time when the start is long over.
+_CHECK_S = const(86400)
+_FIRST_CHECK_S = const(600)
 
 
 class TransferFailed(Exception):
@@ -44,6 +50,8 @@ class Transfers:
         self.report = report
         self._seen = []  # issuers that the server of this try names
         self._moving = False
+        self.program = ""  # what a person should know of the program and its updates
+        self._check_s = _FIRST_CHECK_S  # uptime from which the running slot is looked at again
         self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
@@ -203,11 +211,10 @@ class Transfers:
 
     def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""
-        if not [place for place in sys.path if place.startswith("/app_")]:
-            return  # no slot runs: nothing is imported to find that out
         from hal import appslot
 
-        if self.takes_unsigned():
+        if appslot.devices() and self.takes_unsigned():
+            self.program = _UNSIGNED
             log.warn("update", "unsigned updates are taken: there is no file %s", appslot.KEY_FILE)
         try:
             if appslot.on_trial():
@@ -222,6 +229,33 @@ class Transfers:
             log.error("update", "the slot's record cannot be read: %r", exc)
         forget("slots")
         forget("hal.appslot")
+
+    def look_at_slot(self):
+        """Begin to look at the slot that runs if it is time for that; to be asked every few
+        seconds while every contactor is open."""
+        uptime = self.station.clock.uptime()
+        if uptime >= self._check_s:
+            self._check_s = uptime + _CHECK_S
+            if [place for place in sys.path if place.startswith("/app_")]:
+                asyncio.create_task(self._check_slot())
+
+    async def _check_slot(self):
+        try:
+            await before_import()
+            from upkeep import slot_check
+
+            found = await slot_check.damage(self.allowed)
+            if found is None:
+                self._check_s = self.station.clock.uptime() + _FIRST_CHECK_S
+            elif found:
+                self.program = _DAMAGED % found
+                log.error("update", "the program that runs is damaged: %s", found)
+                security_log.note("firmware_signature", "the program that runs: " + found)
+        except Exception as exc:
+            log.error("update", "the slot that runs cannot be read: %r", exc)
+        finally:
+            for name in ("upkeep.slot_check", "hal.appslot", "slots"):
+                release(name)
 
     async def reboot(self):
         """Restart into the version that was installed."""

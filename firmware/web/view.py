@@ -62,6 +62,7 @@ class View:
         out["name"] = station.settings.text("ChargePointId") or board["name"]
         out["uptime_s"] = uptime_s
         out["version"] = VERSION
+        out["program"] = self.services.program
         out["worst_gap_ms"] = max([c.evse.worst_gap_ms for c in connectors])
         out["tick_overruns"] = self._tick.overruns
         out["tick_failures"] = self._tick.failures

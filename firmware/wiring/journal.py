@@ -98,6 +98,8 @@ async def keep_ready(journal, clock, may_stall, tidy):
         if may_stall():
             tidy(journal)
             more = make_room(journal, 1, may_stall)
+            if security_log.services:
+                security_log.services.look_at_slot()
         if security_log.due() or security_log.untidy and may_stall():
             await before_import()
             from station import security_book

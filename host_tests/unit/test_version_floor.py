@@ -30,7 +30,7 @@ def feed(chip, version, vouched=True, owner=None):
     fresh = chip.installer()
     fresh.begin(len(data), *([owner] if owner else []), vouched=vouched)
     for i in range(0, len(data), 1024):
-        fresh.write(memoryview(data)[i : i + 1024])
+        assert fresh.write(memoryview(data)[i : i + 1024], lambda ms: True)
     return fresh
 
 
@@ -168,7 +168,7 @@ def test_beside_a_root_nothing_comes_in_that_nobody_has_signed():
         class Settings:
             """A region for secrets with a root in it."""
 
-            names = ["manufacturer-1"]
+            names = ["manufacturer.1"]
 
             def get(self, name):
                 return False

@@ -128,6 +128,8 @@ function render() {
   text('contactor', lost ? null : s.contactor ? 'Closed' : 'Open');
   $('lacks-row').hidden = !s.lacks;
   text('lacks', (s.lacks || '').replace(/\bno /g, ''));
+  $('program-row').hidden = !s.program;
+  text('program', s.program);
   $('diode-row').hidden = s.diode_check !== false;
   const ocpp = s.ocpp || {};
   const [ocppWord, ocppTone] = OCPP[ocpp.state] || [sentence(ocpp.state), 'wait'];

@@ -1,0 +1,64 @@
+# Looks whether the program that runs is still the one that was installed.
+# MIT license; part of microevse
+"""The image of the running slot is hashed once a day against the hash in its bundle's header, a KB
+every 50 ms, and only while every contactor is open: some 30 s for the largest slot, of which the
+chip works less than one. A cell of the flash that loses its content is found so, before code that
+is rarely run meets it. Nothing is changed by it: another program starts when a person or the
+central system wants that, not by itself while a car may charge. Loaded for the check.
+"""
+
+import asyncio
+import hashlib
+from binascii import hexlify
+
+import slots
+from hal import appslot
+
+_PIECE = 1024
+_PAUSE_S = 0.05
+# Between the two looks that have to agree: one wrong read is no damage.
+_AGAIN_S = 1
+
+
+class Given(Exception):
+    """A contactor has closed: given up, to be done later."""
+
+
+async def damage(allowed):
+    """What is damaged in the slot that runs, "" if nothing is; None if that cannot be found out
+    now. allowed(): True while every contactor is open."""
+    name = appslot.running()
+    if name is None:
+        return ""
+    try:
+        found = ""
+        for _ in range(2):
+            flash, record = appslot.record(name)
+            found = await _look(flash, record, allowed)
+            if not found:
+                return ""
+            await asyncio.sleep(_AGAIN_S)
+        return "%s in %s" % (found, name)
+    except Given:
+        return None
+
+
+async def _look(flash, record, allowed):
+    if not record.whole or not slots.describes(flash, record.digest):
+        return "the header"
+    try:
+        left, wanted = int(record.field("length")), record.field("sha256")
+    except (TypeError, ValueError):
+        return "the header"
+    found = hashlib.sha256()
+    view = memoryview(bytearray(_PIECE))
+    at = 0
+    while at < left:
+        if not allowed():
+            raise Given
+        n = min(left - at, _PIECE)
+        flash.read(at, view[:n])
+        found.update(view[:n])
+        at += n
+        await asyncio.sleep(_PAUSE_S)
+    return "" if hexlify(found.digest()).decode() == wanted else "the image"
