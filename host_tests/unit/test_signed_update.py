@@ -59,6 +59,7 @@ class Services:
         return ""
 
     def manufacturer_roots(self):
+        assert self.open, "the region for secrets is read while a car charges"
         return self.roots
 
     async def fetch(self, location, sink, stop):
