@@ -213,6 +213,14 @@ def test_where_code_runs_in_flash_an_update_s_is_there_only_while_one_waits():
         port.IN_PLACE = kept
 
 
+def test_an_update_that_nobody_has_signed_is_refused_where_it_must_be():
+    station = Station()
+    station.services.unsigned_refused = "updates must be signed"
+    assert raises(CallError, station.update).code == "SecurityError"
+    station.pass_s(3)
+    assert station.told == [] and station.services.did == []
+
+
 def full(*arguments):
     raise JournalFull
 

@@ -46,10 +46,16 @@ class Services:
         self.runs = False  # what `installed` says
         self.yields = False
         self.wrong = None  # what `finish` raises
-        self.asked = self.begins = self.finished = self.aborted = self.reboots = 0
+        self.refuses = self.begins = self.finished = self.aborted = self.reboots = 0
         self.during = None  # fn() in the middle of a download
+        self.judged = None  # fn() when the roots are read
+        self.closes_in = None  # so many questions later a car charges
 
     def allowed(self, ms=0):
+        if self.closes_in is not None:
+            self.closes_in -= 1
+            if self.closes_in < 0:
+                self.open, self.closes_in = False, None
         return self.open
 
     def vacant(self):
@@ -60,6 +66,9 @@ class Services:
 
     def manufacturer_roots(self):
         assert self.open, "the region for secrets is read while a car charges"
+        if self.judged:
+            judged, self.judged = self.judged, None
+            judged()
         return self.roots
 
     async def fetch(self, location, sink, stop):
@@ -84,9 +93,8 @@ class Services:
         self.yields = False
 
     def write(self, chunk, may):
-        # Now and then it takes nothing yet: those bytes come again.
-        self.asked += 1
-        if self.asked % 5 == 0:
+        if self.refuses:  # it takes nothing yet: those bytes come again
+            self.refuses -= 1
             return False
         self.data += bytes(chunk)
         return True
@@ -178,6 +186,7 @@ def events():
 def test_every_step_is_told_and_the_next_start_tells_the_end():
     for runs, word in ((True, "Installed"), (False, "InstallationFailed")):
         station = Station()
+        station.services.refuses = 1 if runs else 0
         assert station.ask(77) == "Accepted"
         station.pass_s(5)
         assert station.words(77) == DONE + ["Installing", "InstallRebooting"]
@@ -317,6 +326,33 @@ def test_while_a_car_charges_a_request_is_taken_and_checked_later():
     station.pass_s(3)
     assert station.words() == ["InvalidSignature"] and events() == ["signing_certificate"]
     assert station.services.begins == 0
+
+
+def test_a_car_that_comes_in_the_middle_of_a_check_goes_first():
+    station = Station()
+    other = made("signer", "root", key("signer"), key("other"), usage(0), extended(3))
+    station.services.closes_in = 4
+    assert station.ask(chain=[other]) == "Accepted"
+    assert station.services.open is False and events() == []
+    station.services.open = True
+    station.pass_s(3)
+    assert station.words() == ["InvalidSignature"] and events() == ["signing_certificate"]
+
+
+def test_a_request_in_the_middle_of_the_proof_of_another_counts():
+    for signature in (SIGNATURE, key("root").sign(FILE)):
+        station = Station()
+        station.ask(1, signature=signature)
+
+        def another():
+            signed = (2, None, key("root").sign(FILE), CHAIN, True)
+            assert station.jobs.request_update("http://h/f", NOON, 0, 0, signed) is None  # noqa: B023
+
+        station.services.during = lambda: setattr(station.services, "judged", another)  # noqa: B023
+        station.pass_s(6)
+        assert station.words(1) == DONE[:2]
+        assert station.words(2) == DONE[:2] + ["InvalidSignature"]
+        assert station.services.finished == 0
 
 
 def test_a_second_request_takes_the_place_of_the_first():

@@ -47,7 +47,12 @@ def test_a_whole_program_is_read_to_its_end_and_is_not_damaged():
 
 
 def test_each_damage_is_told_with_its_place():
-    for at, what in ((0, "the image"), (-4096 + 5, "the header"), (-4096 + 2047, "the header")):
+    for at, what in (
+        (0, "the image"),
+        (-4096 + 5, "the header"),
+        (-4096 + 2047, "the header"),
+        (-4096 + 40, "the header"),
+    ):
         with Chip() as chip:
             looked = Looked(chip)
             mask = 0xFE

@@ -199,3 +199,31 @@ def test_a_waiting_download_gives_way_to_another_owner():
         # A file that was vouched for says nothing of the next one.
         fresh.begin(5000, "the page")
         assert fresh._vouched is False
+
+
+def test_who_must_sign_follows_from_the_two_files():
+    with Chip():
+        from upkeep import manufacturer
+
+        def said():
+            return manufacturer.takes_unsigned(None), bool(manufacturer.only_signed(None))
+
+        assert said() == (True, False)
+        with File("update.pub"):
+            assert said() == (False, False)
+            with File(FILE):
+                assert said() == (False, False)
+        with File(FILE):
+            assert said() == (False, True)
+
+        class Broken:
+            """A file system that cannot be read: nothing unsigned is taken."""
+
+            def stat(self, path):
+                raise OSError(5)
+
+        whole, manufacturer.os = manufacturer.os, Broken()
+        try:
+            assert manufacturer.takes_unsigned(None) is False
+        finally:
+            manufacturer.os = whole
