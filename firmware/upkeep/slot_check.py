@@ -11,13 +11,19 @@ import asyncio
 import hashlib
 from binascii import hexlify
 
+from evse_base import log, release
 import slots
 from hal import appslot
+from station import security_log
 
 _PIECE = 1024
 _PAUSE_S = 0.05
 # Between the two looks that have to agree: one wrong read is no damage.
 _AGAIN_S = 1
+
+
+# So long after it had to be given up it is begun again.
+_RETRY_S = 600
 
 
 class Given(Exception):
@@ -62,3 +68,19 @@ async def _look(flash, record, allowed):
         at += n
         await asyncio.sleep(_PAUSE_S)
     return "" if hexlify(found.digest()).decode() == wanted else "the image"
+
+
+async def run(services):
+    """Look, and tell what is damaged. services: transfers.Transfers. It never raises."""
+    try:
+        found = await damage(services.allowed)
+        if found is None:
+            services.check_s = services.station.clock.uptime() + _RETRY_S
+        elif found:
+            services.program = "The installed program is damaged (%s): install an update." % found
+            log.error("update", "the program that runs is damaged: %s", found)
+            security_log.note("firmware_signature", "the program that runs: " + found)
+    except Exception as exc:
+        log.error("update", "the slot that runs cannot be read: %r", exc)
+    for name in ("hal.appslot", "slots"):
+        release(name)

@@ -11,9 +11,8 @@ import gc
 import sys
 
 from evse_base import log
-from evse_base import before_import, const, forget, release
+from evse_base import const, forget, release
 from hal import memory
-from station import security_log
 
 # The largest file that is taken; the installer knows better how much it has room for.
 LIMIT = 4 * 1024 * 1024
@@ -21,7 +20,6 @@ LIMIT = 4 * 1024 * 1024
 _TOLD_S = 2
 _CAME = "a car has come"
 _UNSIGNED = const("Updates that nobody has signed are taken.")
-_DAMAGED = const("The installed program is damaged (%s): install an update.")
 # The running slot is looked at once a day, the first time when the start is long over.
 _CHECK_S = const(86400)
 _FIRST_CHECK_S = const(600)
@@ -51,7 +49,7 @@ class Transfers:
         self._seen = []  # issuers that the server of this try names
         self._moving = False
         self.program = ""  # what a person should know of the program and its updates
-        self._check_s = _FIRST_CHECK_S  # uptime from which the running slot is looked at again
+        self.check_s = _FIRST_CHECK_S  # uptime from which the running slot is looked at again
         self.reset_reason = None  # the reason of the next reset, if it is for an update
 
     def vacant(self):
@@ -186,34 +184,25 @@ class Transfers:
         finally:
             release("upkeep.manufacturer")
 
-    def takes_unsigned(self):
-        """True if updates are taken that nobody has signed."""
-        from upkeep import manufacturer
-
-        try:
-            return manufacturer.takes_unsigned(self._settings_if_open())
-        finally:
-            release("upkeep.manufacturer")
-
     def only_signed(self):
         """Why UpdateFirmware is not taken, "" if it is."""
         from upkeep import manufacturer
 
         try:
-            return manufacturer.only_signed(self._settings_if_open())
+            # The region for secrets is long to read: not with a contactor closed. The installer
+            # asks again.
+            return manufacturer.only_signed(self.station.settings if self.allowed() else None)
         finally:
             release("upkeep.manufacturer")
-
-    def _settings_if_open(self):
-        # The region for secrets is long to read: not with a contactor closed. The installer asks
-        # again.
-        return self.station.settings if self.allowed() else None
 
     def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""
         from hal import appslot
 
-        if appslot.devices() and self.takes_unsigned():
+        from upkeep import manufacturer
+
+        release("upkeep.manufacturer")
+        if appslot.devices() and manufacturer.takes_unsigned(self.station.settings):
             self.program = _UNSIGNED
             log.warn("update", "unsigned updates are taken: there is no file %s", appslot.KEY_FILE)
         try:
@@ -234,28 +223,13 @@ class Transfers:
         """Begin to look at the slot that runs if it is time for that; to be asked every few
         seconds while every contactor is open."""
         uptime = self.station.clock.uptime()
-        if uptime >= self._check_s:
-            self._check_s = uptime + _CHECK_S
+        if uptime >= self.check_s:
+            self.check_s = uptime + _CHECK_S
             if [place for place in sys.path if place.startswith("/app_")]:
-                asyncio.create_task(self._check_slot())
+                from upkeep import slot_check
 
-    async def _check_slot(self):
-        try:
-            await before_import()
-            from upkeep import slot_check
-
-            found = await slot_check.damage(self.allowed)
-            if found is None:
-                self._check_s = self.station.clock.uptime() + _FIRST_CHECK_S
-            elif found:
-                self.program = _DAMAGED % found
-                log.error("update", "the program that runs is damaged: %s", found)
-                security_log.note("firmware_signature", "the program that runs: " + found)
-        except Exception as exc:
-            log.error("update", "the slot that runs cannot be read: %r", exc)
-        finally:
-            for name in ("upkeep.slot_check", "hal.appslot", "slots"):
-                release(name)
+                release("upkeep.slot_check")
+                asyncio.create_task(slot_check.run(self))
 
     async def reboot(self):
         """Restart into the version that was installed."""

@@ -15,7 +15,13 @@ from page_request import BASIC, PASSWORD, request
 _SOURCE = (update_kit.ROOT / "firmware" / "upkeep" / "transfers.py").read_text()
 _FIRST = "_FIRST_CHECK_S = const(600)"
 assert _FIRST in _SOURCE
-SOON = (("upkeep/transfers", _SOURCE.replace(_FIRST, "_FIRST_CHECK_S = const(15)")),)
+_CHECK = (update_kit.ROOT / "firmware" / "upkeep" / "slot_check.py").read_text()
+_RETRY = "_RETRY_S = 600"
+assert _RETRY in _CHECK
+SOON = (
+    ("upkeep/transfers", _SOURCE.replace(_FIRST, "_FIRST_CHECK_S = const(15)")),
+    ("upkeep/slot_check", _CHECK.replace(_RETRY, "_RETRY_S = 15")),
+)
 
 
 def on_flash(folder, data, at=None, files=()):

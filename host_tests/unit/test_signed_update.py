@@ -7,11 +7,12 @@ from binascii import b2a_base64
 
 from evse_base import iso8601
 from helpers import raises, run
-from ocpp16 import signed_firmware
+from ocpp16 import security_events, signed_firmware
 from ocpp16.firmware import Firmware
 from ocppj.messages import CallError
 from pki_made import extended, key, made, root, rsa_key, usage
 from station import security_log, signed_update
+from station.jobs import FIRMWARE as PROGRAM
 from station.jobs import Jobs
 from station_parts import NOON, Charger
 from store import kinds
@@ -207,7 +208,7 @@ def test_on_trial_nothing_is_told_until_it_is_over():
     after = station.again(None)
     after.pass_s(3)
     assert after.told == []
-    run(after.firmware.trigger_signed())
+    run(security_events.tell_update(after))
     assert after.told == [(SIGNED, 5, "Installing")]
     # Another request waits for the end of the trial, and takes the place of none.
     assert after.ask(6) == "Accepted"
@@ -428,12 +429,12 @@ def test_a_signed_file_that_the_installer_refuses_has_failed_its_verification():
 
 def test_what_is_asked_for_with_trigger_messages():
     station = Station()
-    run(station.firmware.trigger_signed())
+    run(security_events.tell_update(station))
     assert station.told == [(SIGNED, None, "Idle")]
     station.ask(9, install=100)
     station.pass_s(3)
     del station.told[:]
-    run(station.firmware.trigger_signed())
+    run(security_events.tell_update(station))
     run(station.firmware.trigger(PLAIN))
     assert station.told == [(SIGNED, 9, "InstallScheduled"), (PLAIN, None, "Downloaded")]
 
@@ -477,3 +478,13 @@ def test_a_request_with_a_piece_lost_is_not_believed():
     station.pass_s(15)
     assert station.words() == ["DownloadScheduled"] + DONE[:2] + ["InvalidSignature"]
     assert station.services.finished == 0
+
+
+def test_a_word_that_was_not_told_keeps_its_number_over_a_restart():
+    station = Station()
+    station.jobs.say(PROGRAM, "downloading", 8)
+    station.jobs.say(PROGRAM, "invalid_signature", 8)
+    after = station.again()
+    after.firmware.connected()
+    after.pass_s(2)
+    assert after.told == [(SIGNED, 8, "InvalidSignature")]

@@ -10,7 +10,7 @@ from ocppj.rpc import CallError
 from evse_base import const
 from station.jobs import FIRMWARE, LOG, running
 
-SIGNED = const("SignedFirmwareStatusNotification")
+_SIGNED = const("SignedFirmwareStatusNotification")
 # DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are the same
 # in small letters; 1.6 has no status for its other words.
 _WORDS = const(
@@ -21,11 +21,11 @@ _WORDS = const(
 
 def _status(word):
     """Status of 1.6 for a neutral word, None if it has none."""
-    text = _camel(word)
+    text = camel(word)
     return text if " %s " % text in _WORDS else None
 
 
-def _camel(word):
+def camel(word):
     """A neutral word as the statuses are spelled."""
     return "".join([part[:1].upper() + part[1:] for part in word.split("_")])
 
@@ -81,8 +81,8 @@ class Firmware:
         entry = self.jobs.news[0]
         what, word = entry[:2]
         if len(entry) > 2:
-            action = SIGNED
-            payload = {"status": _camel(word), "requestId": entry[2]}
+            action = _SIGNED
+            payload = {"status": camel(word), "requestId": entry[2]}
         else:
             action = _action(what)
             payload = {"status": _status(word)}
@@ -102,12 +102,3 @@ class Firmware:
             # What a signed update says beside the words of all: its file is there.
             status = _status(word) or ("Downloaded" if word != "download_scheduled" else status)
         await self._call(action, {"status": status})
-
-    async def trigger_signed(self):
-        """ExtendedTriggerMessage: send the present status of a signed update; Idle, without a
-        number, when none runs (security whitepaper edition 3)."""
-        word, update = self.jobs.now[FIRMWARE], self.jobs.update
-        payload = {"status": "Idle"}
-        if update is not None and running(word) and update.told_number() is not None:
-            payload = {"status": _camel(word), "requestId": update.told_number()}
-        await self._call(SIGNED, payload)

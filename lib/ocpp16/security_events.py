@@ -99,3 +99,18 @@ async def _tell_word(point, upload, word):
         await point.call("LogStatusNotification", payload)
     except CallError as exc:
         log.warn("ocpp", "LogStatusNotification refused: %s", exc.code)
+
+
+async def tell_update(point):
+    """ExtendedTriggerMessage FirmwareStatusNotification: send the present status of a signed
+    update; Idle, without a number, when none runs."""
+    from station.jobs import FIRMWARE, running
+
+    from .firmware import camel
+
+    jobs = point.firmware.jobs
+    word, update = jobs.now[FIRMWARE], jobs.update
+    payload = {"status": "Idle"}
+    if update is not None and running(word) and update.told_number() is not None:
+        payload = {"status": camel(word), "requestId": update.told_number()}
+    await point.call("SignedFirmwareStatusNotification", payload)
