@@ -82,6 +82,9 @@ class Services:
         self.left -= 1
         return self.left >= 0
 
+    def allowed(self, ms=0):
+        return self.left >= 0
+
     async def reboot(self):
         self.reboots += 1
 
