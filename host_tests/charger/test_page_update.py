@@ -16,7 +16,7 @@ from page_request import BASIC, PASSWORD, Upload, request
 
 # With so much less heap than a chip has an update is taken all the same, and beside a phone that
 # follows live until then. (Without the phone 7 KB less are enough.)
-LESS = 4 * 1024
+LESS = 1024
 # Bytes that may be free less after a visitor: what counts wrong passwords, a list that has grown.
 KEPT = 2048
 

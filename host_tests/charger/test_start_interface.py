@@ -23,7 +23,7 @@ MAIN_CALLS = {
     "hal.system": {"mark": 1, "reset": 0},
 }
 # Of MicroPython itself.
-BUILT_IN = {"asyncio", "gc", "machine", "sys"}
+BUILT_IN = {"asyncio", "gc", "machine", "micropython", "sys"}
 
 
 def functions(module):

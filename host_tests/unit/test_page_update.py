@@ -54,15 +54,20 @@ class Installer:
         self.busy = True
         self.wanted = size
 
-    def write(self, piece):
+    def write(self, piece, may):
+        assert may(1000) in (True, False)
         self.size += len(piece)
         if self.fails and self.size > 1400:
             raise self.fails
+        return True
 
     def finish(self):
         assert self.size == self.wanted
         self.busy = False
         self.finished += 1
+
+    def before_trial(self, services):
+        assert self.finished
 
     def abort(self, owner):
         assert owner == update.OWNER
