@@ -22,6 +22,8 @@ from simulator.fleet import Fleet  # noqa: E402
 from simulator.scenario import play  # noqa: E402
 from twin.host import TwinError  # noqa: E402
 
+LOOK_S = 5
+
 
 async def simulate(args):
     """Run until a signal comes, or the scenario is over. Returns the exit status."""
@@ -30,9 +32,6 @@ async def simulate(args):
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     day = None
-    told = await reach.problem(args.csms)
-    if told:
-        print("simulate: " + told, file=sys.stderr, flush=True)
     async with Fleet(args) as fleet:
         fleet.make()
         if args.scenario:
@@ -40,8 +39,10 @@ async def simulate(args):
             day = scenario_file.load(args.scenario, args.count, board)
         end = asyncio.ensure_future(ended.wait())
         story = asyncio.ensure_future(_story(fleet, day))
+        looking = asyncio.ensure_future(_look(fleet))
         await asyncio.wait({story, end}, return_when=asyncio.FIRST_COMPLETED)
         end.cancel()
+        looking.cancel()
         if story.done():
             return story.result()
         story.cancel()
@@ -49,6 +50,14 @@ async def simulate(args):
             return await story
         except asyncio.CancelledError:
             return 1 if day else 0
+
+
+async def _look(fleet):
+    """Say in a sentence why no charger gets a connection, if none has one after a while."""
+    await asyncio.sleep(LOOK_S)
+    told = None if fleet.connected() else await reach.problem(fleet.args.csms)
+    if told:
+        print("simulate: " + told, file=sys.stderr, flush=True)
 
 
 async def _story(fleet, day):

@@ -186,12 +186,12 @@ class Transfers:
 
     def only_signed(self):
         """Why UpdateFirmware is not taken, "" if it is."""
+        if not self.allowed():
+            return ""  # what tells it is long to load; the installer asks again
         from upkeep import manufacturer
 
         try:
-            # The region for secrets is long to read: not with a contactor closed. The installer
-            # asks again.
-            return manufacturer.only_signed(self.station.settings if self.allowed() else None)
+            return manufacturer.only_signed(self.station.settings)
         finally:
             release("upkeep.manufacturer")
 

@@ -43,7 +43,10 @@ async def _page(view, lacks, account, settings, clock, hosts):
     from web import bounds, origin  # noqa: F401
 
     await port.before_import()
-    from web import answers, events  # noqa: F401
+    from web import answers  # noqa: F401
+
+    await port.before_import()
+    from web import events  # noqa: F401
 
     await port.before_import()
     from web import connections  # noqa: F401

@@ -109,7 +109,7 @@ async def test_a_new_update_replaces_one_that_hangs(b):
             await b.advance(5)
             await update(b, good.url + "/fw.bin", retries=0)
             # The update that was replaced reports nothing more.
-            await statuses(b, FIRMWARE, "Downloaded", "Installing", within=5)
+            await statuses(b, FIRMWARE, "Downloading", "Downloaded", "Installing", within=5)
             await b.start_of_day()
             await statuses(b, FIRMWARE, "Installed")
     assert b.logged("newer request")

@@ -17,8 +17,9 @@ from twin.run_heap import HEAP_GROWTH_32
 
 # The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
-# Bytes of heap while charging, connected: the budget of DESIGN 6. To be lowered.
-CHARGING = {"all": 87600, "named": 85152}
+# Bytes of heap while charging, connected: the budget of DESIGN 6, and 416 more for the named set,
+# whose certificates and signed updates cost more than their row. To be lowered.
+CHARGING = {"all": 88624, "named": 86592}
 FREE = 23 * 1024
 
 

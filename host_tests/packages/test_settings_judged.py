@@ -36,7 +36,8 @@ ELSEWHERE = set(
     AdditionalRootCertificateCheck CertificateSignedMaxChainSize CertificateStoreMaxLength CpoName
     SecurityProfile FreeModeIdTag BasicAuthPassword AccessBefore NtpServer
     CentralSystemURI ChargePointId ChargePointVendor ChargePointModel CaFile ClientCertFile
-    ClientKeyFile FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag WebPassword
+    ClientKeyFile ConsoleLocked FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag
+    WebPassword
     WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry
     Hostname StaticAddress
     TrialSeconds""".split()

@@ -20,7 +20,7 @@ PROFILES = [board_profile.load_toml(path) for path in (ROOT / "boards").glob("*.
 BOARDS = sorted(profile["name"] for profile in PROFILES if "draft" not in profile)
 # The file system of a 4 MB ESP32 with MicroPython's default partitions has 2 MB; the part
 # that matters is what is loaded into RAM: .mpy of our own modules.
-OWN_MPY_LIMIT = 345000
+OWN_MPY_LIMIT = 425000
 
 
 def build(*args):
@@ -43,7 +43,7 @@ def test_build_is_complete(board, tmp_path):
     # And it has room to grow in either kind of slot.
     for format, room in image.bundle.ROOM.items():
         data = image.packed(image.directory(out), format)
-        assert len(data) < room * 4 // 5, (format, len(data), room)
+        assert len(data) < room * 19 // 20, (format, len(data), room)
 
 
 def test_an_unknown_board_is_named(tmp_path):

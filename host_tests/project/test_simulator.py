@@ -96,7 +96,7 @@ def test_frames_are_printed_as_they_are_on_the_wire_without_secrets(secure):
         with Simulator("--csms", url, "--id", "EVSE-7", "--frames", "--speed", "10", *args) as sim:
             control = Control(sim.control)
             control.until(ocpp=True, timeout=40)
-            key = "6d7920736563726574206b657921"
+            key = "6d7920736563726574206b6579212122"
             answer = central.call("ChangeConfiguration", {"key": "AuthorizationKey", "value": key})
             assert answer["status"] == "Accepted", answer
             sent = central.call("ChangeConfiguration", {"key": "HeartbeatInterval", "value": "77"})

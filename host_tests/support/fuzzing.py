@@ -18,6 +18,7 @@ from ocpp16.firmware import Firmware
 from ocppj.central import send_parts
 from ocppj.messages import message_ids
 from ocppj.rpc import Rpc
+from station import security_log
 from station.jobs import Jobs
 from payloads import OFFICIAL, REQUESTS, RESPONSES, junk, mostly, near
 from station.settings import Settings
@@ -169,10 +170,24 @@ frame = mostly(
 frames = st.lists(frame, min_size=1, max_size=5)
 
 
+class Config:
+    """The connection's: no root, and no certificate of our own."""
+
+    ca_der = []
+    known_by = None
+
+    def secure(self):
+        return False
+
+    def client_certificate(self):
+        return [], None
+
+
 class NoNetwork:
     """Services of FirmwareManagement where no server is ever reached."""
 
     errors = (OSError,)
+    config = Config()
 
     def allowed(self, ms=0):
         return True
@@ -190,6 +205,12 @@ class NoNetwork:
 
     def installer(self):
         return None
+
+    def only_signed(self):
+        return ""
+
+    def manufacturer_roots(self):
+        return []
 
     async def reboot(self):
         raise RuntimeError("a reboot, and nothing was installed")
@@ -217,7 +238,8 @@ class Target:
             identity,
             profiles=("Reservation", "LocalAuthListManagement"),
         )
-        jobs = Jobs(charger.settings, charger.journal, charger.clock, NoNetwork())
+        security_log.services = NoNetwork()
+        jobs = Jobs(charger.settings, charger.journal, charger.clock, security_log.services)
         self.ocpp.firmware = Firmware(self.rpc.call, jobs)
         self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp
         self.problems = []

@@ -35,7 +35,7 @@ async def main():
     if answer.get("swap"):
         key = keypair.write_key(1, *await keypair.public_key(1))
     try:
-        context = client_context([ca], certificate, key)
+        context = client_context([ca], certificate and [certificate], key)
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", answer["port"], ssl=context, server_hostname="localhost"
         )

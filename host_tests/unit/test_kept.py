@@ -192,12 +192,12 @@ def test_last_words_are_the_last_1400_bytes_and_begin_with_a_character():
         system.keep_words(b"\xff\xfe")
         assert system.kept_words() == ""
         system.keep_words(b"good")
-        for i in range(10, len(chip.memory)):
+        for i in range(14, len(chip.memory)):
             good = chip.memory
             chip.memory = good[:i] + bytes([good[i] ^ 1]) + good[i + 1 :]
             assert system.kept_words() == "", i
             chip.memory = good
-        chip.memory = chip.memory[:17]
+        chip.memory = chip.memory[:21]
         assert system.kept_words() == ""
 
 
@@ -206,7 +206,7 @@ def test_more_words_than_are_ever_kept_are_none_of_ours():
         for count in (1400, 1401):
             words = b"x" * count
             head = struct.pack("<II", count, system.crc32(words) & 0xFFFFFFFF)
-            chip.memory = bytes(10) + head + words
+            chip.memory = bytes(14) + head + words
             assert system.kept_words() == ("x" * 1400 if count == 1400 else ""), count
 
 

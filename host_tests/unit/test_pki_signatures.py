@@ -468,10 +468,15 @@ class Plain:
     """RSA with the exponent 1, which the check allows here: the padding and the sizes alone."""
 
     def __enter__(self):
-        self.restore = patched(rsa, "good_key", lambda n, e: True)
+        # What `signature` imports now: another test of this process may have dropped the package.
+        from pki import rsa as found
+
+        modules = [rsa] if found is rsa else [rsa, found]
+        self.restore = [patched(module, "good_key", lambda n, e: True) for module in modules]
 
     def __exit__(self, *_):
-        self.restore()
+        for restore in self.restore:
+            restore()
 
 
 def plain(n, text, verify=rsa.verify, message=b"x"):

@@ -22,6 +22,11 @@ CHARGES = "certificates have to wait: a car charges"
 NO_HEAP = "there is not enough memory beside this connection"
 
 
+def _may(certificates):
+    """True while certificates may be worked on. Without the charger's services never."""
+    return security_log.services is not None and certificates.allowed()
+
+
 async def _station():
     await before_import()
     gc.collect()  # numbers of RSA want room in one piece
@@ -56,7 +61,7 @@ async def install_certificate(point, payload):
     action, words = "InstallCertificate", _INSTALL
     certificates = await _station()
     try:
-        if not certificates.allowed():
+        if not _may(certificates):
             return _answer(action, words, "failed", CHARGES)
         ders = from_pem(payload.pop("certificate"))
         kind = _KINDS[payload["certificateType"]]
@@ -77,7 +82,7 @@ async def delete_certificate(point, payload):
     data = payload["certificateHashData"]
     certificates = await _station()
     try:
-        if not certificates.allowed():
+        if not _may(certificates):
             return _answer(action, words, "failed", CHARGES)
         found = "unknown", "only SHA256 is known here"
         if data["hashAlgorithm"] == "SHA256":
@@ -96,7 +101,7 @@ async def delete_certificate(point, payload):
 async def get_installed_certificate_ids(point, payload):
     certificates = await _station()
     try:
-        if not certificates.allowed():
+        if not _may(certificates):
             raise CallError("InternalError", CHARGES)  # there is no status that would be true
         kind = _KINDS[payload["certificateType"]]
         config = security_log.services.config
@@ -124,7 +129,7 @@ async def certificate_signed(point, payload):
     from station import certificates, own_certificate
 
     try:
-        if not certificates.allowed():
+        if not _may(certificates):
             word, text = "failed", CHARGES
         else:
             chain = payload.pop("certificateChain")

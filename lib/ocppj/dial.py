@@ -159,7 +159,7 @@ class Dialer:
             from evse_base import crc32
 
             config.known_by = crc32(seen[0]) & 0x3FFFFFFF
-        if seen is not None and MICROPYTHON:
+        if hasattr(context, "verify_callback"):
             # The context lives as long as the connection. With it would live the function that
             # notes the issuers, and all code of `tls` with that.
             context.verify_callback = None

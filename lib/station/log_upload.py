@@ -96,7 +96,7 @@ class Upload:
                 if not self._given_up():
                     self._say("uploaded")
                 return
-            except services.errors as exc:
+            except Exception as exc:  # whatever fails: its end is told
                 log.warn("file", "%s log not sent: %s", self._what, log.redact(exc))
             self.tries -= 1
             if self.tries <= 0:

@@ -208,7 +208,7 @@ class Update:
         self._proved = self._lent = False
         self._say("downloaded")
         if not services.vacant() and not signed:
-            log.info("file", "installation waits until no car is connected to a session")
+            log.info("file", "installation waits for the end of a session")
 
     async def _judge(self, digest=None):
         """True if the manufacturer has signed: see signed_update.judge."""
@@ -235,8 +235,6 @@ class Update:
         if self._install_at is not None and (now is None or now < self._install_at):
             self._lent = self._fetched.yields = True
             self._say("install_scheduled")
-        elif not self._jobs.services.vacant():
-            log.info("file", "installation waits until no car is connected to a session")
 
     def _tidy(self, installer):
         # Removing a file may erase flash. A file left now is removed when the next download
@@ -247,7 +245,7 @@ class Update:
     async def _install(self):
         installer = self._fetched
         if self._lent and not installer.yields:
-            log.info("file", "another update came meanwhile: the file is fetched again")
+            log.info("file", "fetched again: another update came")
             self._fetched = None
             return
         self._say("installing")

@@ -35,7 +35,8 @@ class Charger:
         if several and data:
             data = pathlib.Path(data) / self._name
         self._claim = _claimed(data) if data else None
-        label = f"{self.id}: " if several else ""
+        self._label = f"{self.id}: " if several else ""
+        self.connected = False  # True once it had a connection
         configured = not args.unconfigured
         self.twin = Twin(
             board=args.board,
@@ -57,12 +58,16 @@ class Charger:
             firmware=args.firmware,
             gated=bool(args.scenario),
             options={"frames": True} if args.frames else None,
-            log=lambda line: print(label + line, file=sys.stderr, flush=True),
+            log=self._log,
         )
         self.port = ControlPort(self.twin)
         self.address = None
         if args.frames:
             self.twin.listeners.append(self._frame)
+
+    def _log(self, line):
+        self.connected = self.connected or "net: connected" in line
+        print(self._label + line, file=sys.stderr, flush=True)
 
     def _frame(self, event):
         if event["event"] == "frame":
@@ -120,6 +125,10 @@ class Fleet:
 
     async def __aexit__(self, *_):
         await asyncio.gather(*(c.stop() for c in self.chargers), return_exceptions=True)
+
+    def connected(self):
+        """True if any of them had a connection to its central system."""
+        return any(charger.connected for charger in self.chargers)
 
     def make(self):
         """Make the chargers. ValueError if one of them cannot be made."""
