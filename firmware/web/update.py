@@ -5,7 +5,7 @@ and dropped after it, when the page's code has been dropped (web.connections, ma
 heap its objects would lie scattered, and leave no large blocks. For the same reason nothing of the
 page is imported here. The connection to the central system stays.
 
-`services` has vacant(), installer() and reboot(), as transfers.Transfers has them.
+`services` has allowed(ms), vacant(), installer() and reboot(), as transfers.Transfers has them.
 
     curl -u admin:PASSWORD -H 'Content-Type: application/octet-stream' --data-binary @FILE ADDRESS
 """
