@@ -672,6 +672,13 @@ def test_nothing_imports_a_test_module(path):
         )
 
 
+def test_no_two_test_files_have_one_name():
+    """The folders of tests are no packages: pytest collects one file of each name and fails."""
+    seen = {}
+    for path in TESTS.rglob("test_*.py"):
+        assert seen.setdefault(path.name, path) == path, (seen[path.name], path)
+
+
 def test_each_name_on_the_import_path_is_one_module():
     """Two `bench.py` on one path: which of them was imported depended on the order."""
     line = re.search(r"^pythonpath = (\[.*\])", (ROOT / "pyproject.toml").read_text(), re.M).group(
