@@ -113,8 +113,9 @@ certification cases below; which of them passed is in `build/conformance16.tsv` 
 
 OCPP16_CALLS = """
 The *named set* is what a board with `features = "named"` has: for chips whose heap the whole would
-fill. Security profiles 0 to 3 are there ([network.md](network.md)); the certificate messages of
-the security whitepaper are not.
+fill. Security profiles 0 to 3 and the messages of the security whitepaper are there in any set
+([network.md](network.md), [certificates.md](certificates.md)); SignedUpdateFirmware needs
+FirmwareManagement.
 
 ## Messages from the central system
 
