@@ -3,6 +3,7 @@
 
 from evse_base import log
 from evse_base.clock import Clock
+from station import declarations
 
 
 def collect(fn):
@@ -131,6 +132,19 @@ def test_secrets_are_masked_wherever_they_are():
         assert "VALUE" not in masked and "1234567" not in masked, masked
         assert "s3cr" not in masked, masked
         assert "***" in masked, masked
+
+
+def test_the_value_of_each_setting_that_is_never_shown_is_masked():
+    hidden = 0
+    for line in declarations.BLOB.split("\n"):
+        fields = line.split("|")
+        if len(fields) > 4 and "w" in fields[3] and "r" not in fields[3]:
+            hidden += 1
+            told = log.redact("%s=s3cr.t-VALUE set" % fields[0])
+            assert told == fields[0] + "=*** set", told
+            told = log.redact('{"key":"%s","value":"s3cr.t-VALUE"}' % fields[0])
+            assert "VALUE" not in told, told
+    assert hidden >= 7
 
 
 def test_a_secret_with_escaped_quotes_is_masked_to_its_end():

@@ -16,6 +16,8 @@ _SECRETS = const(
         "private_key",
         "apikey",
         "api_key",
+        "setupkey",
+        "accessbefore",
     )
 )
 _MASK = const("***")
