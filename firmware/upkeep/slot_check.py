@@ -80,6 +80,8 @@ async def run(services):
             services.program = "The installed program is damaged (%s): install an update." % found
             log.error("update", "the program that runs is damaged: %s", found)
             security_log.note("firmware_signature", "the program that runs: " + found)
+    except MemoryError:  # a visitor of the page has it: no fault of the flash
+        services.check_s = services.station.clock.uptime() + _RETRY_S
     except Exception as exc:
         log.error("update", "the slot that runs cannot be read: %r", exc)
     for name in ("hal.appslot", "slots"):

@@ -15,8 +15,8 @@ import update_kit
 from page_request import BASIC, PASSWORD, Upload, request
 
 # With so much less heap than a chip has an update is taken all the same, and beside a phone that
-# follows live until then. (Without the phone 7 KB less are enough.)
-LESS = 1024
+# follows live until then.
+LESS = 2048
 # Bytes that may be free less after a visitor: what counts wrong passwords, a list that has grown.
 KEPT = 2048
 

@@ -106,3 +106,35 @@ def test_without_a_slot_there_is_nothing_to_look_at():
         looked = Looked(chip)
         sys.path.remove("/app_a")
         assert looked.damage() == "" and looked.asked == 0
+
+
+class Services:
+    """What the check knows of the charger."""
+
+    def __init__(self):
+        self.station = self.clock = self
+        self.program, self.check_s = "", 86400
+
+    def uptime(self):
+        return 1000
+
+    def allowed(self):
+        return True
+
+
+def test_without_memory_for_it_the_slot_is_looked_at_later_and_no_damage_is_told():
+    """A visitor of the page may have the memory."""
+    with Chip() as chip:
+        looked = Looked(chip)
+        change(chip, looked.name, 0, 0)
+
+        async def short(flash, record, allowed):
+            raise MemoryError("1024 bytes")
+
+        whole, looked.check._look = looked.check._look, short
+        services = Services()
+        run(looked.check.run(services))
+        assert services.program == "" and services.check_s == 1000 + looked.check._RETRY_S
+        looked.check._look = whole
+        run(looked.check.run(services))
+        assert "damaged (the image in app_a)" in services.program
