@@ -8,6 +8,7 @@ subtracted: what the virtual board itself keeps lies in other areas
 import compiled
 import frozen
 import memory_run
+import rom_charger
 import update_kit
 from bench import Bench
 from file_servers import HttpServer
@@ -26,14 +27,12 @@ STEP_S = 0.25
 GRID = {"skip_ms": memory_run.GRID_MS, "coalesce_ms": memory_run.GRID_MS}
 
 
-def options(name, features="named", board="esp32_devkitc", **more):
-    """Options of a bench whose charger runs in that image. Raises frozen.Missing."""
+def _options(name, features="named", board="esp32_devkitc", **more):
+    """Options of a bench whose charger is frozen in, or runs from files. Raises frozen.Missing."""
     program, image = IMAGES[name]
     made = {"board": dict(load_board(board), features=features), "heap_image": image, **more}
     made["frozen"] = frozen.build(program)
-    if program == "base":
-        made["rom"] = compiled.rom(frozen.MARCH, base=True)
-    elif program == "frozen":
+    if program == "frozen":
         made["firmware"] = [memory_run._start()]
     else:
         made["firmware"] = compiled.directories(frozen.MARCH)
@@ -41,8 +40,12 @@ def options(name, features="named", board="esp32_devkitc", **more):
 
 
 def bench(name, tls=True, **more):
-    """A bench for that, to be entered with `async with`."""
-    made = options(name, **more)
+    """A bench for that, to be entered with `async with`. The base image runs the application from
+    a slot: it has the paths of the modules there among its names (tools/names.py), and those of
+    any other place would be in the heap."""
+    if name == "base, ROMFS":
+        return rom_charger.flashed_bench(tls, **more)
+    made = _options(name, **more)
     return SecureBench(**secure(**made)) if tls else Bench(**made)
 
 
