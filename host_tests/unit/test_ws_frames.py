@@ -3,6 +3,7 @@
 """Both directions at byte level; the server side here is the test itself."""
 
 import asyncio
+import gc
 
 from helpers import raises, run
 from ocppj import frames, intake, websocket
@@ -433,3 +434,40 @@ def test_mask_is_its_own_inverse():
         assert len(masked) == size
         assert frames.mask(masked, b"\x00\x80\xff\x01") == data[:size]
     assert raises(ValueError, frames.decode_utf8, b"\xc0\x80")
+
+
+def test_a_message_that_was_sent_takes_no_memory_any_more():
+    """The stack of a coroutine that waits keeps what was on it: so the writer kept the last
+    message until the next one, a quarter of an hour later maybe."""
+    size = 8000
+    queued = []
+
+    class Writer(Streams):
+        def write(self, data):
+            pass
+
+    async def send(ws, count=size):
+        await ws.send("x" * count)
+
+    async def go():
+        s = Writer()
+        ws = WebSocket(s, s, 16384, b"", 0)
+        queue = ws._queue
+
+        def noted(*args):
+            queued.append(queue(*args))
+            return queued[-1]
+
+        await send(ws, 1)  # whatever is made once is made
+        gc.collect()
+        before = gc.mem_alloc() if hasattr(gc, "mem_alloc") else 0
+        await send(ws)
+        ws._queue = noted
+        await send(ws)
+        await asyncio.sleep(0)
+        gc.collect()
+        assert not before or gc.mem_alloc() - before < size // 2
+        assert [item[1] for item in queued] == [None]
+        ws.abort()
+
+    run(go())

@@ -167,7 +167,10 @@ class WebSocket(Intake):
                     self._wake.clear()
                     await self._wake.wait()
                 item = self._out.pop(0)
-                await self._write_message(item[0], item[1])
+                await self._write_message(item)
+                # Sent, and not kept until the next one: what this coroutine has called stays on
+                # its stack, and a heap has no more than some KB free.
+                item[1] = None
                 if item[2]:
                     item[2].set()
                 if item[0] == frames.CLOSE:
@@ -193,7 +196,8 @@ class WebSocket(Intake):
                 waiting[2].set()
         self._out = []
 
-    async def _write_message(self, opcode, payload):
+    async def _write_message(self, item):
+        opcode, payload = item[:2]
         if isinstance(payload, (bytes, bytearray)):
             await self._write_frame(0x80 | opcode, payload)
             return
