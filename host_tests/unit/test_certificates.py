@@ -1,6 +1,8 @@
 # Installed certificates: what is taken, what is refused, what stays whatever happens.
 # MIT license; part of microevse
 
+import sys
+
 import certificate_fuzz
 import pki_made
 from certificate_parts import NAME, Asked, Parts, signed, sweep
@@ -307,6 +309,18 @@ def test_a_certificate_is_renewed_in_time():
     assert not looked(parts, begin - 1) and looked(parts, begin)
     parts.shown = ([b"\x30\x00"], b"")
     assert not looked(parts, begin) and security_log.sign_at is None
+
+
+def test_without_a_certificate_nothing_is_loaded_to_read_one():
+    """At each start, that was: four modules, and the holes that they leave in the heap."""
+    loaded = {name: sys.modules[name] for name in list(sys.modules) if name[:3] == "pki"}
+    for name in loaded:
+        del sys.modules[name]
+    try:
+        assert not looked(Parts(), pki_made.NOW)
+        assert not [name for name in sys.modules if name[:3] == "pki" and name != "pki_made"]
+    finally:
+        sys.modules.update(loaded)
 
 
 def test_it_is_asked_for_a_few_times_and_then_a_day_later():

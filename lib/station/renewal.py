@@ -29,9 +29,6 @@ def wanted(wake):
 
 async def look(config, now, pause):
     """See when the certificate in use has to be renewed. True if it is now."""
-    from pki import certificate
-    from pki.der import DerError
-
     if security_log.sign_at == own_certificate.TAKEN_BACK:
         refused(now)
         return False
@@ -40,8 +37,10 @@ async def look(config, now, pause):
         found = config.client_certificate()
         if not found:
             return False
+        from pki import certificate  # large: not for a charger without a certificate
+
         own = await certificate.read(found[0][0], pause)
-    except (DerError, ValueError) as exc:
+    except ValueError as exc:
         log.warn("security", "the charger's certificate cannot be read: %s", exc)
         return False
     life = own.not_after - own.not_before
