@@ -36,6 +36,10 @@ def make_app(view, login, hosts=(), static=None):
     def address(req):
         return str(req.client_addr[0]) if req.client_addr else "?"
 
+    def cookie(value, seconds):
+        text = "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d"
+        return {"Set-Cookie": text % (credentials.COOKIE, value, seconds)}
+
     def authorized(req):
         """None if the request carries a credential that holds, else the error to answer."""
         header = req.headers.get("Authorization")
@@ -105,18 +109,12 @@ def make_app(view, login, hosts=(), static=None):
         refused = answers.login_error(login, login.check(password, address(req)), address(req))
         if refused:
             return refused
-        cookie = "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d" % (
-            credentials.COOKIE,
-            login.open(),
-            credentials.SESSION_S,
-        )
-        return {"message": "Logged in."}, 200, {"Set-Cookie": cookie}
+        return {"message": "Logged in."}, 200, cookie(login.open(), credentials.SESSION_S)
 
     @app.post("/api/v1/logout")
     async def log_out(req):
         login.close(req.cookies.get(credentials.COOKIE, ""))
-        cookie = "%s=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0" % credentials.COOKIE
-        return {"message": "Logged out."}, 200, {"Set-Cookie": cookie}
+        return {"message": "Logged out."}, 200, cookie("", 0)
 
     @app.post("/api/v1/cmd/start")
     async def start(req):

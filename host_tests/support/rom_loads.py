@@ -16,8 +16,8 @@ from twin.rom_imports import MS_PER_KB
 
 LEFT_MS = 100 - 6 - 10 - 30
 COLLECTION_MS = 24
-ALONE_MAX = 3680  # bytes of .mpy: 53.9 ms
-AMID_MAX = 1990  # 29.2 ms
+ALONE_MAX = 3620  # bytes of .mpy: 53.0 ms
+AMID_MAX = 1960  # 28.7 ms
 
 assert ALONE_MAX * MS_PER_KB / 1024 <= LEFT_MS
 assert AMID_MAX * MS_PER_KB / 1024 + COLLECTION_MS <= LEFT_MS

@@ -37,15 +37,14 @@ not enough memory to connect=memory_exhausted
 
 def heard(exc):
     """True if the other side has answered or refused; False where packets may be lost."""
-    if isinstance(exc, UnknownHost):
-        return False
-    if isinstance(exc, asyncio.TimeoutError):
+    if isinstance(exc, (UnknownHost, asyncio.TimeoutError)):
         return False
     if isinstance(exc, OSError):
         code = exc.args[0] if exc.args else None
+        if code in (errno.ECONNREFUSED, errno.ECONNRESET):
+            return True
         # TLS errors of mbedTLS (a refused certificate, say) are far below zero.
-        answers = (errno.ECONNREFUSED, errno.ECONNRESET)
-        return code in answers or isinstance(code, int) and code < -0x1000
+        return isinstance(code, int) and code < -0x1000
     return True
 
 
