@@ -70,6 +70,17 @@ CASES = (
     ("ocpp16/configuration", _call("GetConfiguration", {"key": ["HeartbeatInterval"]})),
     ("station/upload", _call("GetDiagnostics", {"location": "http://127.0.0.1:1/"})),
     (
+        "station/log_upload",
+        _call(
+            "GetLog",
+            {
+                "logType": "SecurityLog",
+                "requestId": 1,
+                "log": {"remoteLocation": "http://127.0.0.1:1/"},
+            },
+        ),
+    ),
+    (
         "station/update",
         _call("UpdateFirmware", {"location": "http://127.0.0.1:1/x", "retrieveDate": FAR}),
     ),

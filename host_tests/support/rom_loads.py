@@ -25,16 +25,16 @@ assert AMID_MAX * MS_PER_KB / 1024 + COLLECTION_MS <= LEFT_MS
 # Each is loaded behind `await before_import()`.
 ALONE = """
 lib/dnsclient lib/ocppj/handshake
-lib/ocpp16/configuration lib/ocpp16/data_transfer lib/ocpp16/local_list lib/ocpp16/remote
-lib/ocpp16/reservation lib/ocpp16/smart_charging lib/ocpp16/trigger
-lib/station/composite lib/station/update lib/station/update_request lib/station/update_sink
-lib/station/upload lib/store/tagwriter
+lib/ocpp16/configuration lib/ocpp16/data_transfer lib/ocpp16/local_list lib/ocpp16/logs
+lib/ocpp16/remote lib/ocpp16/reservation lib/ocpp16/smart_charging lib/ocpp16/trigger
+lib/station/composite lib/station/log_upload lib/station/update lib/station/update_request
+lib/station/update_sink lib/store/tagwriter
 firmware/web/answers firmware/web/bounds firmware/web/connections firmware/web/events
 firmware/web/loading firmware/web/login firmware/web/origin firmware/web/server firmware/web/view
 firmware/wiring/__init__ firmware/wiring/fitted
 """.split()
 # These are loaded where they are needed.
 AMID = """
-lib/evse_base/redaction lib/ocppj/failure lib/ocppj/url lib/sntp lib/station/restart
-lib/station/netaddress lib/store/lost_time
+lib/evse_base/redaction lib/ocppj/failure lib/ocppj/url lib/sntp lib/station/log_name
+lib/station/netaddress lib/station/restart lib/station/upload lib/store/lost_time
 """.split()

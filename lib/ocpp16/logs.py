@@ -10,6 +10,7 @@ async def get_log(point, payload):
     from station import log_upload
 
     release("station.log_upload")
+    release("station.log_name")
     wanted = payload["log"]
     span = []
     for name in ("oldestTimestamp", "latestTimestamp"):

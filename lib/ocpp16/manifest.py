@@ -113,6 +113,7 @@ package(
         "faults.py",
         "jobs.py",
         "limits.py",
+        "log_name.py",
         "log_upload.py",
         "measurands.py",
         "metering.py",

@@ -131,6 +131,7 @@ class Jobs:
             release("station.update_sink")
         if not self.upload and not self.update:
             release("station.upload")
+            release("station.log_name")
 
     async def run(self):
         """Do the jobs that were asked for, one after the other, for ever."""

@@ -9,9 +9,9 @@ Loaded while a log is asked for.
 
 import asyncio
 
-from evse_base import const, iso8601, log, release
+from evse_base import const, log, release
 
-from . import security_log
+from . import log_name, security_log
 
 SECURITY = "security"
 DIAGNOSTICS = "diagnostics"
@@ -51,7 +51,7 @@ class Upload:
         self.number = number
         self.news = []
         self.over = False
-        self.name = _file_name(settings, clock, what)
+        self.name = log_name.file_name(settings, clock, what)
 
     async def begin(self):
         """Start. Only when the answer is on its way: it comes before the first news."""
@@ -130,16 +130,3 @@ class Upload:
         for piece in source():
             size += len(piece)
         return source, size
-
-
-def _file_name(settings, clock, what):
-    # Letters of other alphabets are fine in an id and trouble in a file name.
-    name = ""
-    for c in settings.text("ChargePointId") or "charger":
-        name += c if c < "\x7f" and (c.isalpha() or c.isdigit()) else "-"
-    now = clock.now()
-    if now is None:
-        when = "boot%s-%d" % (clock.boot, clock.uptime())
-    else:
-        when = iso8601.format(now).replace(":", "").replace("-", "")
-    return "%s-%s-%s.txt" % (name, what, when)

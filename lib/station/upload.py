@@ -2,10 +2,10 @@
 # MIT license; part of microevse
 """Loaded while a log is to be sent; `Job` is shared with update.py."""
 
-from evse_base import iso8601
 from evse_base import log
 from evse_base import const
 
+from . import log_name
 from .jobs import LOG
 
 # The requests leave this to the station (OCPP 1.6 section 5.8: "left to Charge Point to decide").
@@ -38,7 +38,7 @@ class Upload:
         self._jobs = jobs
         self._clock = clock
         self._job = job
-        self.name = _file_name(settings, clock)
+        self.name = log_name.file_name(settings, clock)
 
     def due(self):
         """True if it may be sent now."""
@@ -66,16 +66,3 @@ class Upload:
             jobs.say(LOG, word)
             if jobs.upload is self:
                 jobs.upload = None
-
-
-def _file_name(settings, clock):
-    # Letters of other alphabets are fine in an id and trouble in a file name.
-    name = ""
-    for c in settings.text("ChargePointId") or "charger":
-        name += c if c < "\x7f" and (c.isalpha() or c.isdigit()) else "-"
-    now = clock.now()
-    if now is None:
-        when = "boot%s-%d" % (clock.boot, clock.uptime())
-    else:
-        when = iso8601.format(now).replace(":", "").replace("-", "")
-    return "%s-%s.txt" % (name, when)
