@@ -153,6 +153,9 @@ def test_the_contacts_open_in_100_ms_whatever_is_loaded_when_the_car_lets_go():
             if file.startswith("web/"):
                 await b.advance(PAGE_GONE_S)  # a visitor loads its code anew
             took[file] = await let_go(b, watch, file, act)
+        # What works on certificates would be too long a stall: the question comes before it.
+        answer = await b.call("CertificateSigned", {"certificateChain": "x"})
+        assert answer == {"status": "Rejected"} and b.logged("certificates have to wait")
         # Reset ends the session, and opens by itself.
         await b.call("Reset", {"type": "Soft"})
         await b.contactor(False)

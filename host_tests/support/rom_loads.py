@@ -25,10 +25,10 @@ assert AMID_MAX * MS_PER_KB / 1024 + COLLECTION_MS <= LEFT_MS
 # Each is loaded behind `await before_import()`.
 ALONE = """
 lib/dnsclient lib/ocppj/handshake
-lib/ocpp16/configuration lib/ocpp16/data_transfer lib/ocpp16/local_list lib/ocpp16/logs
-lib/ocpp16/remote lib/ocpp16/reservation lib/ocpp16/smart_charging lib/ocpp16/trigger
-lib/station/composite lib/station/log_upload lib/station/update lib/station/update_request
-lib/station/update_sink lib/store/tagwriter
+lib/ocpp16/certificates lib/ocpp16/configuration lib/ocpp16/data_transfer lib/ocpp16/local_list
+lib/ocpp16/logs lib/ocpp16/remote lib/ocpp16/reservation lib/ocpp16/smart_charging
+lib/ocpp16/trigger lib/station/composite lib/station/log_upload lib/station/update
+lib/station/update_request lib/station/update_sink lib/store/tagwriter
 firmware/web/answers firmware/web/bounds firmware/web/connections firmware/web/events
 firmware/web/loading firmware/web/login firmware/web/origin firmware/web/server firmware/web/view
 firmware/wiring/__init__ firmware/wiring/fitted

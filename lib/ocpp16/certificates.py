@@ -15,28 +15,42 @@ _KINDS = {
     "CentralSystemRootCertificate": "central",
     "ManufacturerRootCertificate": "manufacturer",
 }
-# The station's words, as InstallCertificateStatus and DeleteCertificateStatus have them.
+# The station's words, as InstallCertificateStatus, DeleteCertificateStatus and
+# CertificateSignedStatus have them.
 _INSTALL = {"done": "Accepted", "bad": "Rejected", "failed": "Failed"}
 _DELETE = {"done": "Accepted", "failed": "Failed", "unknown": "NotFound"}
+_SIGNED = {"done": "Accepted", "bad": "Rejected", "failed": "Rejected"}
 CHARGES = "certificates have to wait: a car charges"
 NO_HEAP = "there is not enough memory beside this connection"
 
 
-def _may(certificates):
+def _may():
     """True while certificates may be worked on. Without the charger's services never."""
-    return security_log.services is not None and certificates.allowed()
+    return security_log.services is not None and security_log.services.allowed()
 
 
-async def _station():
+async def _worked(work):
+    """The pair that `await work(certificates)` returns; ("failed", why) where a car charges or too
+    little memory is free. certificates: the station's module, loaded for the work."""
     await before_import()
+    # Before anything is loaded: together these modules would be too long a stall.
+    if not _may():
+        return "failed", CHARGES
     gc.collect()  # numbers of RSA want room in one piece
     from station import certificates
 
-    release("station.certificates")
-    return certificates
+    try:
+        return await work(certificates)
+    except certificates.CarCame:
+        return "failed", CHARGES
+    except MemoryError:
+        return "failed", NO_HEAP
+    finally:
+        certificates.dropped()
 
 
-def _answer(action, words, word, text):
+def _answer(action, words, found):
+    word, text = found
     if word == "done":
         log.info("security", "%s", text)
     else:
@@ -58,58 +72,39 @@ def from_pem(text):
 
 
 async def install_certificate(point, payload):
-    action, words = "InstallCertificate", _INSTALL
-    certificates = await _station()
-    try:
-        if not _may(certificates):
-            return _answer(action, words, "failed", CHARGES)
+    async def work(certificates):
         ders = from_pem(payload.pop("certificate"))
         kind = _KINDS[payload["certificateType"]]
-        found = await certificates.install(
+        return await certificates.install(
             point.settings, point.clock, kind, ders, certificates.pause
         )
-        return _answer(action, words, *found)
-    except certificates.CarCame:
-        return _answer(action, words, "failed", CHARGES)
-    except MemoryError:
-        return _answer(action, words, "failed", NO_HEAP)
-    finally:
-        certificates.dropped()
+
+    return _answer("InstallCertificate", _INSTALL, await _worked(work))
 
 
 async def delete_certificate(point, payload):
-    action, words = "DeleteCertificate", _DELETE
     data = payload["certificateHashData"]
-    certificates = await _station()
-    try:
-        if not _may(certificates):
-            return _answer(action, words, "failed", CHARGES)
-        found = "unknown", "only SHA256 is known here"
-        if data["hashAlgorithm"] == "SHA256":
-            asked = data["issuerNameHash"], data["issuerKeyHash"], data["serialNumber"]
-            config = security_log.services.config
-            found = await certificates.remove(point.settings, config, asked, certificates.pause)
-        return _answer(action, words, *found)
-    except certificates.CarCame:
-        return _answer(action, words, "failed", CHARGES)
-    except MemoryError:
-        return _answer(action, words, "failed", NO_HEAP)
-    finally:
-        certificates.dropped()
+
+    async def work(certificates):
+        if data["hashAlgorithm"] != "SHA256":
+            return "unknown", "only SHA256 is known here"
+        asked = data["issuerNameHash"], data["issuerKeyHash"], data["serialNumber"]
+        config = security_log.services.config
+        return await certificates.remove(point.settings, config, asked, certificates.pause)
+
+    return _answer("DeleteCertificate", _DELETE, await _worked(work))
 
 
 async def get_installed_certificate_ids(point, payload):
-    certificates = await _station()
-    try:
-        if not _may(certificates):
-            raise CallError("InternalError", CHARGES)  # there is no status that would be true
-        kind = _KINDS[payload["certificateType"]]
+    kind = _KINDS[payload["certificateType"]]
+
+    async def work(certificates):
         config = security_log.services.config
-        found = await certificates.listed(point.settings, config, kind, certificates.pause)
-    except certificates.CarCame:
-        raise CallError("InternalError", CHARGES)
-    finally:
-        certificates.dropped()
+        return "done", await certificates.listed(point.settings, config, kind, certificates.pause)
+
+    word, found = await _worked(work)
+    if word != "done":
+        raise CallError("InternalError", found)  # there is no status that would be true
     if not found:
         return {"status": "NotFound"}
     rows = [
@@ -125,28 +120,17 @@ async def get_installed_certificate_ids(point, payload):
 
 
 async def certificate_signed(point, payload):
-    await before_import()
-    from station import certificates, own_certificate
+    async def work(certificates):
+        from station import own_certificate
 
-    try:
-        if not _may(certificates):
-            word, text = "failed", CHARGES
-        else:
-            chain = payload.pop("certificateChain")
-            if len(chain) > own_certificate.CHAIN_MAX:
-                word, text = "bad", "a chain of %d characters is too long" % len(chain)
-                security_log.note("own_certificate", text)
-            else:
-                chain = from_pem(chain)
-                word, text = await own_certificate.take(
-                    point.settings, point.clock, security_log.services.config, chain,
-                    certificates.pause,
-                )  # fmt: skip
-    except certificates.CarCame:
-        word, text = "failed", CHARGES
-    except MemoryError:
-        word, text = "failed", NO_HEAP
-    finally:
-        certificates.dropped()
-    (log.info if word == "done" else log.warn)("security", "CertificateSigned: %s", text)
-    return {"status": "Accepted" if word == "done" else "Rejected"}
+        chain = payload.pop("certificateChain")
+        if len(chain) > own_certificate.CHAIN_MAX:
+            text = "a chain of %d characters is too long" % len(chain)
+            security_log.note("own_certificate", text)
+            return "bad", text
+        chain = from_pem(chain)
+        return await own_certificate.take(
+            point.settings, point.clock, security_log.services.config, chain, certificates.pause
+        )
+
+    return _answer("CertificateSigned", _SIGNED, await _worked(work))
