@@ -169,7 +169,9 @@ class Installer:
         except ValueError as exc:
             self._wrong = str(exc)
             log.warn("update", "%s", exc)
-            if "signature" in self._wrong or "signed" in self._wrong:
+            from slots import keys as signing
+
+            if isinstance(exc, signing.NotBelieved):
                 security_log.note("firmware_signature", self._wrong)
         finally:  # what checks signatures is of no use while the rest comes
             release("upkeep.manufacturer")
@@ -189,7 +191,9 @@ class Installer:
 
             why = manufacturer.only_signed(self._settings)
             if why:
-                raise ValueError(why)
+                from slots import keys as signing
+
+                raise signing.NotBelieved(why)
         from upkeep import version_floor
 
         floor = version_floor.now(self._records())

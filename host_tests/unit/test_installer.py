@@ -190,6 +190,24 @@ def test_with_a_key_only_what_it_has_signed_is_taken():
                 assert "does not know" in refused(chip, good)
 
 
+def test_only_a_refusal_for_its_signature_is_a_security_event():
+    """It was known by words in its text, so a board or a line with such a name was one, too."""
+    data = pack(IMAGE, board="signed-signature")
+    line = bundle.header(bundle.text("2", "bench", "romfs", 0, 100, bytes(32)) + b"signatures 1\n")
+    last = bundle.header(
+        bundle.text("2", "bench", "romfs", 0, 100, bytes(32)) + b"signature 12\nkey 1\n"
+    )
+    security_log.waiting[:] = []
+    with Chip() as chip:
+        assert "signed-signature" in refused(chip, data)
+        assert "wrong line: signatures" in refused(chip, line)
+        assert security_log.waiting == []
+        assert "not the last line" in refused(chip, last)
+        assert [entry[:2] for entry in security_log.waiting] == [
+            ["firmware_signature", "the signature is not the last line"]
+        ]
+
+
 class Permission:
     """may(ms) of a test: refused while `shut`. Notes (ms, operations of the flash before it)."""
 

@@ -176,7 +176,8 @@ def test_only_the_key_that_is_named_may_have_signed():
         ([], name, b"sample", pair(*SAMPLE), "does not know"),
         ([line, other], keys.key_id(other), b"sample", pair(*SAMPLE), "wrong"),
     ):  # fmt: skip
-        assert word in str(raises(ValueError, keys.check, known, named, data, signature)), word
+        why = raises(keys.NotBelieved, keys.check, known, named, data, signature)
+        assert word in str(why), word
 
 
 # -- headers -----------------------------------------------------------------------------
@@ -204,8 +205,10 @@ def test_the_signature_is_the_last_line_and_over_all_before_it():
     head = parsed(lines(), b"\x12\x34")
     assert head.signature == b"\x12\x34" and head.signed == lines()
     body = lines() + b"signature 1234\nkey abc\n"
-    raises(ValueError, parsed, body)
-    raises(ValueError, parsed, lines() + b"signature xyz\n")
+    raises(keys.NotBelieved, parsed, body)
+    raises(keys.NotBelieved, parsed, lines() + b"signature xyz\n")
+    other = raises(ValueError, parsed, lines(version="signed").replace(b"sha256 ", b"sha256 x"))
+    assert not isinstance(other, keys.NotBelieved)
 
 
 def test_a_header_that_is_cut_damaged_or_foreign_is_told():

@@ -59,7 +59,15 @@ def _bytes(fields, name):
     try:
         return unhexlify(fields[name].encode())
     except ValueError:
-        raise ValueError("the bundle's %s is not hexadecimal" % name)
+        raise _wrong(name, "the bundle's %s is not hexadecimal" % name)
+
+
+def _wrong(name, text):
+    if name != "signature":
+        return ValueError(text)
+    from .keys import NotBelieved
+
+    return NotBelieved(text)
 
 
 def foreign(data):
@@ -68,7 +76,8 @@ def foreign(data):
 
 
 def parse(data):
-    """The Header in the first HEADER bytes. ValueError says what is wrong with it.
+    """The Header in the first HEADER bytes. ValueError says what is wrong with it; for its
+    signature keys.NotBelieved.
 
     data: bytes, or a list of pieces of them. No block is made for the whole: the caller may have
     little memory.
@@ -116,7 +125,7 @@ def parse(data):
         # The signature has to be the last line: it covers only the lines before it.
         signature = _bytes(fields, "signature")
         if not text.endswith(_SIGNATURE + fields["signature"].encode() + b"\n"):
-            raise ValueError("the signature is not the last line")
+            raise _wrong("signature", "the signature is not the last line")
     if len(fields["version"]) > _LONGEST or len(fields["board"]) > _LONGEST:
         raise ValueError("the bundle's version or board is too long")
     if fields["format"] not in FORMATS:
@@ -159,7 +168,8 @@ def order(version):
 
 
 def admit(head, board, room, keys, oldest=None, format=None, base=None):
-    """Raise ValueError unless this bundle may be put on this board.
+    """Raise ValueError unless this bundle may be put on this board; keys.NotBelieved unless it is
+    signed by one of the keys.
 
     board: its name; room: bytes of a slot; keys: lines of keys.load(), empty where no signature is
     needed; oldest: version before which none is taken, None: any; format: of images that this

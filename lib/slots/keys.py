@@ -10,6 +10,10 @@ import hashlib
 from binascii import hexlify
 
 
+class NotBelieved(ValueError):
+    """Why a bundle is not believed: its signature is missing or wrong, or of a key not known."""
+
+
 def key_id(line):
     """Id of a key from its line."""
     return hexlify(hashlib.sha256(line.strip().encode()).digest()[:8]).decode()
@@ -49,18 +53,18 @@ def _numbers(line):
 
 
 def check(lines, name, data, signature):
-    """ValueError unless one of the keys, the one called `name`, has signed `data`."""
+    """NotBelieved unless one of the keys, the one called `name`, has signed `data`."""
     if not name or not signature:
-        raise ValueError("the bundle is not signed")
+        raise NotBelieved("the bundle is not signed")
     for line in lines:
         if key_id(line) == name:
             kind, a, b = _numbers(line)
             digest = hashlib.sha256(data).digest()
             good = rsa(a, b, digest, signature) if kind == "rsa" else p256(a, b, digest, signature)
             if not good:
-                raise ValueError("the bundle's signature is wrong")
+                raise NotBelieved("the bundle's signature is wrong")
             return
-    raise ValueError("signed with key %s, which this charger does not know" % name[:16])
+    raise NotBelieved("signed with key %s, which this charger does not know" % name[:16])
 
 
 def rsa(n, e, digest, signature):
