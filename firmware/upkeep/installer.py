@@ -84,6 +84,7 @@ class Installer:
         self._bundle = None  # the header, once it has been found good
         self._wrong = None  # why the header is not good
         self._slot = None  # (name, Flash) that is written to
+        self._floor = ""  # when the header was found good; until the commit nothing changes it
         self._digest = None
 
     @property
@@ -114,8 +115,9 @@ class Installer:
         found = [pair for pair in appslot.devices() if pair[0] != appslot.running()]
         if not found:
             raise ValueError("no application slot")
-        records = [slots.read(flash) for _, flash in found]
-        best = slots.choose(records)
+        if len(found) == 1:
+            return found[0]
+        best = slots.choose([slots.read(flash) for _, flash in found])
         return found[-1 if best and best[0] == 0 else 0]
 
     def write(self, chunk, may):
@@ -196,7 +198,7 @@ class Installer:
                 raise signing.NotBelieved(why)
         from upkeep import version_floor
 
-        floor = version_floor.now(self._records())
+        self._floor = floor = version_floor.now(self._records())
         release("upkeep.version_floor")
         if floor and (oldest is None or bundle.order(oldest) < bundle.order(floor)):
             oldest = floor
@@ -213,7 +215,7 @@ class Installer:
     def _open(self):
         """From here on the slot is empty, until it is committed."""
         name, flash = self._slot
-        self._settle_floor()
+        self._settle_floor(self._floor)
         slots.clear(flash)
         slots.describe(flash, self._head)
         self._digest = self._bundle.digest
@@ -250,9 +252,13 @@ class Installer:
             raise ValueError("the bundle's header is damaged")
         if slots.digest(flash, 0, self._bundle.length) != self._bundle.sha256:
             raise ValueError("the image's checksum is wrong")
+        # Read anew: the number has to be higher than what is on the flash now.
+        records = self._records()
         if self._signed:
-            self._settle_floor(self._bundle)
-        slots.commit(flash, slots.next_number(self._records()))
+            from upkeep import version_floor
+
+            self._settle_floor(version_floor.now(records), self._bundle)
+        slots.commit(flash, slots.next_number(records))
         log.info("update", "version %s is ready in %s", self._bundle.version, self._slot[0])
         self._slot = None
         self._count = 0
@@ -276,10 +282,10 @@ class Installer:
     def _records(self):
         return [slots.read(device) for _, device in appslot.devices()]
 
-    def _settle_floor(self, head=None):
+    def _settle_floor(self, floor, head=None):
         from upkeep import version_floor
 
-        version_floor.settle(self._records(), head)
+        version_floor.settle(floor, head)
         release("upkeep.version_floor")
 
     def what(self):

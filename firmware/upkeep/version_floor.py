@@ -37,10 +37,9 @@ def now(records):
     return floor
 
 
-def settle(records, head=None):
-    """Write down the floor, as a slot is about to be erased. head: of a signed bundle, the next
-    floor. ValueError, OSError."""
-    floor = now(records)
+def settle(floor, head=None):
+    """Write down the floor (see `now`), as a slot is about to be erased. head: of a signed bundle,
+    the next floor. ValueError, OSError."""
     found = [floor] + ([head.version, _mark(head.digest)] if head else ["", ""])
     if head is None and floor == _read()[0]:
         return

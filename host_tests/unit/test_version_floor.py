@@ -117,6 +117,40 @@ def test_the_setting_and_the_floor_count_both():
             module.VERSION = before
 
 
+def test_the_records_are_read_once_for_the_header_and_once_for_the_commit():
+    """They were read up to five times, each a KB of garbage in a heap that is full."""
+    with Chip() as chip:
+        install(chip, "1.0")
+        install(chip, "2.0")
+        data = pack(image(3), "3.0")
+        module, reads = sys.modules["slots"], []
+        whole = module.read
+
+        def read(flash):
+            reads.append(chip.ops)
+            return whole(flash)
+
+        module.read = read
+        try:
+            fresh = chip.installer()
+            fresh.begin(len(data), vouched=True)
+            assert len(reads) == 1  # that of the slot that runs: is it on trial?
+            del reads[:]
+            assert fresh.write(memoryview(data)[:2048], lambda ms: ms > 1000) is False
+            assert reads == [chip.ops] * 2
+            for i in range(0, len(data), 2048):  # taken up again: nothing is read anew
+                assert fresh.write(memoryview(data)[i : i + 2048], lambda ms: True)
+            assert len(reads) == 2 and chip.ops > reads[-1]
+            assert fresh.finish() is True
+            # What is on the flash after the writing decides on the number.
+            assert len(reads) == 4 and reads[2] == reads[3] > reads[1]
+        finally:
+            module.read = whole
+        assert chip.boot() == "app_a" and chip.started == "3.0"
+        chip.appslot.confirm()
+        assert floor(chip) == "3.0"
+
+
 def test_a_floor_that_cannot_be_read_lets_nothing_in():
     with Chip() as chip:
         install(chip, "1.0")
