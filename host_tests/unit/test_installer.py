@@ -208,6 +208,29 @@ def test_only_a_refusal_for_its_signature_is_a_security_event():
         ]
 
 
+def test_a_signature_for_which_there_is_no_memory_is_no_wrong_one():
+    good = signed(P256_KEY, P256_SIGNATURE)
+    security_log.waiting[:] = []
+
+    def starved(*args):
+        raise MemoryError
+
+    with Chip() as chip, KeyFile(P256_KEY):
+        fresh = chip.installer()
+        fresh.begin(len(good))
+        module = chip.installer_module.bundle
+        whole, module.admit = module.admit, starved
+        try:
+            raises(MemoryError, fresh.write, memoryview(good)[:HEADER], lambda ms: True)
+        finally:
+            module.admit = whole
+        assert chip.ops == 0 and security_log.waiting == []
+        fresh.begin(len(good))  # the same one comes again
+        for i in range(0, len(good), 1024):
+            assert fresh.write(memoryview(good)[i : i + 1024], lambda ms: True)
+        assert fresh.finish() is True and security_log.waiting == []
+
+
 class Permission:
     """may(ms) of a test: refused while `shut`. Notes (ms, operations of the flash before it)."""
 

@@ -317,6 +317,74 @@ def test_after_a_restart_the_certificate_is_judged_before_anything_is_fetched():
     assert fine.words()[:3] == DONE
 
 
+def no_memory(services, times):
+    """So often there is no memory while a chain is judged."""
+
+    def judged():
+        services.judged = judged if left.pop() else None
+        raise MemoryError
+
+    left = [i for i in range(times)]
+    services.judged = judged
+
+
+def test_a_check_that_finds_no_memory_says_nothing_of_the_signature():
+    """It was told as InvalidSignature, and the update was over."""
+    for times, words in ((1, DONE[2:] + ["Installing"]), (2, ["InstallVerificationFailed"])):
+        station = Station()
+        station.ask()
+        station.services.during = lambda: no_memory(station.services, times)  # noqa: B023
+        station.pass_s(5)
+        assert station.words() == DONE[:2], "it waits"
+        assert station.services.finished == station.services.aborted == 0
+        station.pass_s(12)
+        assert station.words()[2:4] == words and events() == []
+        assert station.services.finished == 2 - times and station.services.aborted == times - 1
+        assert station.services.begins == 1, "the file is not fetched again"
+    assert station.jobs.update is None
+    # One that is wrong is found to be that after it.
+    station = Station()
+    station.ask(signature=key("root").sign(FILE))
+    station.services.during = lambda: no_memory(station.services, 1)
+    station.pass_s(17)
+    assert station.words()[2:] == ["InvalidSignature"] and events() == ["firmware_signature"]
+
+
+def test_a_file_without_a_digest_is_never_proved():
+    station = Station()
+    station.ask()
+    whole = station.jobs.update._refused
+
+    async def refused(digest=None):
+        assert digest is not None
+        return await whole(digest)
+
+    station.jobs.update._refused = refused
+    station.services.during = lambda: setattr(station.services, "open", False)
+    station.pass_s(3)
+    station.jobs.update._sha256, station.services.open = None, True
+    station.pass_s(5)
+    assert station.words() == DONE[:2] and station.services.finished == 0
+
+
+def test_without_memory_nothing_is_fetched_and_it_is_checked_again():
+    for times, words in ((1, DONE), (2, ["InstallVerificationFailed"])):
+        station = Station()
+        station.services.open = False
+        station.ask()
+        station.services.open = True
+        no_memory(station.services, times)
+        station.pass_s(5)
+        assert station.told == [] and station.services.begins == 0
+        station.pass_s(17)
+        assert station.words()[: len(words)] == words and events() == []
+    assert station.services.begins == 0 and station.jobs.update is None
+    # A request that comes then is refused, and may come again.
+    no_memory(station.services, 1)
+    assert station.ask(number=2) == "Rejected" and events() == []
+    assert station.ask(number=2) == "Accepted"
+
+
 def test_while_a_car_charges_a_request_is_taken_and_checked_later():
     station = Station()
     station.services.open = False

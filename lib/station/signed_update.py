@@ -109,7 +109,8 @@ def _when(now):
 
 async def judge(jobs, journal, digest=None):
     """True if the request in the journal is to be believed: its chain, and with `digest` (the
-    SHA-256 of the file) its signature, too. Waits while a car charges."""
+    SHA-256 of the file) its signature, too. None if there is no memory to find out now: that says
+    nothing of a signature. Waits while a car charges."""
     try:
         request = journal.get(kinds.FIRMWARE, update_request.REQUEST)
         _, signature, chain = unpacked(update_request.pieces(journal, request))
@@ -119,7 +120,10 @@ async def judge(jobs, journal, digest=None):
         return True
     except Refused as exc:
         _note(exc)
-    except (MemoryError, TypeError, OSError) as exc:
+    except MemoryError:
+        log.warn("file", "signed update: no memory to check its signature now")
+        return None
+    except (TypeError, OSError) as exc:
         log.warn("file", "signed update refused: not checked, %r", exc)
     return False
 

@@ -141,7 +141,8 @@ class Update:
         now = self._clock.now()
         if self._fetched is not None:
             if self.number is not None and not self._proved:
-                return now is not None and self._jobs.services.allowed()
+                waited = self._clock.uptime_ms() >= self._job.next_ms
+                return waited and now is not None and self._jobs.services.allowed()
             if self._install_at is not None and (now is None or now < self._install_at):
                 return False
             return self._jobs.services.vacant()
@@ -178,11 +179,7 @@ class Update:
         signed = self.number is not None
         if signed and not self._believed:
             # It came while a car was charging, or a restart has come since.
-            good = await self._judge()
-            if job is not self._job:
-                return
-            if not good:
-                self._end("invalid_signature")
+            if await self._refused():
                 return
             self._believed = True
         if self._jobs.now[FIRMWARE] != "downloading":
@@ -210,24 +207,27 @@ class Update:
         if not services.vacant() and not signed:
             log.info("file", "installation waits for the end of a session")
 
-    async def _judge(self, digest=None):
-        """True if the manufacturer has signed: see signed_update.judge."""
+    async def _refused(self, digest=None):
+        """True if the manufacturer has not signed (signed_update.judge), or another request has
+        come. What there is no memory to find out is tried as often as a download is."""
         from . import signed_update
 
+        job = self._job
         try:
-            return await signed_update.judge(self._jobs, self._journal, digest)
+            good = await signed_update.judge(self._jobs, self._journal, digest)
         finally:
             release("station.signed_update")
+        if not good and job is self._job:
+            if good is not None or job.failed(self._clock.uptime_ms()):
+                if self._fetched:
+                    self._fetched.abort()
+                self._end("install_verification_failed" if good is None else "invalid_signature")
+        return not good or job is not self._job
 
     async def _prove(self):
         """Is the file the one that the manufacturer has signed?"""
-        job = self._job
-        good = self._sha256 is not None and await self._judge(self._sha256)
-        if job is not self._job:
-            return
-        if not good:
-            self._fetched.abort()
-            self._end("invalid_signature")
+        # Without a digest only the chain would be judged.
+        if self._sha256 is None or await self._refused(self._sha256):
             return
         self._proved = True
         self._say("signature_verified")
