@@ -149,7 +149,7 @@ class Bench:
             Config(),
             open_stream=self.csms.open_stream,
             rand=lambda n: n - 1,
-            allowed=lambda: self.free,
+            allowed=lambda ms=0: self.free,
             resolve=lambda host, port: "10.0.0.1",
         )
         # The shortest waits, so that a test lasts milliseconds.

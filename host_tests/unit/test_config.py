@@ -51,7 +51,7 @@ def dialled(cfg):
         raise OSError(111)
 
     async def attempt():
-        resolver = Resolver(lambda host, port: host, lambda: True)
+        resolver = Resolver(lambda host, port: host, lambda ms=0: True)
         try:
             await Dialer(cfg, open_stream, resolver, lambda: ("ocpp1.6",)).open()
         except (OSError, ValueError):

@@ -67,7 +67,7 @@ class Bench:
         self.contexts = []
         self.looked_up = []
         self.refuse = None
-        resolver = Resolver(lookup or self._lookup, lambda: True)
+        resolver = Resolver(lookup or self._lookup, lambda ms=0: True)
         self.dialer = dial.Dialer(config(address, **more), self._open, resolver, lambda: protocols)
         self.resolver = resolver
 
@@ -121,13 +121,70 @@ def test_no_handshake_begins_once_a_car_charges():
     def look():
         bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
         gate = [True, False]
-        bench.resolver.allowed = lambda: gate.pop(0)
+        bench.resolver.allowed = lambda ms=0: gate.pop(0)
         bench.dialer._config.next_ca = lambda seen: True
         bench.refuse = ValueError("The certificate is not correctly signed by the trusted CA")
         exc = raises(ValueError, bench.attempt)
         assert "charges" in str(exc) and len(bench.opened) == 1, bench.opened
 
     with_files(look)
+
+
+def test_a_car_that_comes_while_tcp_connects_goes_before_the_handshake():
+    """The gate was asked before TCP, which takes up to 30 s; TLS begins with the first byte."""
+
+    async def story(closes):
+        bench = Bench("wss://csms.example:4433/ocpp")
+        asked, sent = [], []
+        writer = Writer()
+        writer.write = sent.append
+
+        async def drain():
+            raise OSError(104)  # far enough
+
+        writer.drain = drain
+
+        async def opened(*arguments):
+            bench.opened.append(arguments)
+            if closes:
+                bench.resolver.allowed = lambda ms=0: asked.append(ms)
+            return "reader", writer
+
+        def allowed(ms=0):
+            asked.append(ms)
+            return True
+
+        bench.resolver.allowed = allowed
+        bench.dialer._open_stream = opened
+
+        class Config:
+            url, charge_point_id, password = "wss://csms.example:4433/ocpp", "CP", None
+            ca_der, client_certificate = [ONE], staticmethod(lambda: None)
+
+        bench.dialer._config = Config()
+        try:
+            await bench.dialer.open()
+        except (OSError, ValueError) as exc:
+            error = exc
+        # No contactor closes from the answer to the end of a handshake.
+        assert asked[-2:] == [0, dial.HANDSHAKE_MS] and len(bench.opened) == 1
+        await bench.dialer.close()
+        assert writer.closed == 1
+        return error, sent
+
+    def look(closes):
+        from ocppj import tls  # each time: it is let go of afterwards
+
+        context, tls.client_context = tls.client_context, lambda *files: "context"
+        try:
+            return run(story(closes))
+        finally:
+            tls.client_context = context
+
+    error, sent = look(True)
+    assert "charges" in str(error) and sent == []
+    error, sent = look(False)
+    assert isinstance(error, OSError) and len(sent) == 1
 
 
 UNTRUSTED = "The certificate is not correctly signed by the trusted CA"

@@ -75,7 +75,7 @@ class Bench:
             on_up=more.get("on_up", self.on_up),
             on_down=self.downs.append,
             rand=lambda n: n - 1,
-            allowed=lambda: self.may_stall,
+            allowed=lambda ms=0: self.may_stall,
             resolve=self.resolve,
         )
         # The shortest waits, so that a test lasts milliseconds.

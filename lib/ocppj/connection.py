@@ -46,8 +46,9 @@ class Connection:
         (bytes) if it has one.
     open_stream: as dial.open_stream. on_up: async fn(protocol), runs as a task that lives as
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
-    clock: has uptime(), for `since`; or None. allowed: plain fn() -> True when it does not
-        matter if the interpreter stalls. resolve: as dial.resolve, or Dns.lookup.
+    clock: has uptime(), for `since`; or None. allowed: plain fn(ms=0) -> True when it does not
+        matter if the interpreter stalls, nor will it for `ms` from now on. resolve: as
+        dial.resolve, or Dns.lookup.
     protocols: sub-protocols, most preferred first; or fn() -> those available now.
     Give it the Rpc with `attach` before `run`; a `Central` does that, and sets the hooks.
     """
@@ -63,7 +64,7 @@ class Connection:
         self.on_protocol = None  # plain fn(protocol) before anything is read; may raise
         self.protocols = protocols
         self._clock = clock
-        self._allowed = allowed or (lambda: True)
+        self._allowed = allowed or (lambda ms=0: True)
         self.resolver = Resolver(resolve, self._allowed)
         self._dialer = dial.Dialer(config, open_stream, self.resolver, self._offered)
         self._backoff = Backoff(rand)

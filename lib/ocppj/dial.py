@@ -6,9 +6,13 @@ import asyncio
 import gc
 
 from evse_base import log
-from evse_base import IN_PLACE, MICROPYTHON, before_import, release
+from evse_base import IN_PLACE, MICROPYTHON, before_import, const, release
 
 from .resolver import UnknownHost, is_address
+
+# A handshake takes 1 to 2 s of a chip's time and some answers of the server: so long no contactor
+# closes from its beginning on.
+HANDSHAKE_MS = const(4000)
 
 if not IN_PLACE:
     # Read from files now: later, when they are needed, a car may charge.
@@ -133,9 +137,8 @@ class Dialer:
         config = self._config
         context = None
         if target.secure:
-            if not self._resolver.allowed():
-                # Since the attempt began: looking up the name and a first handshake take seconds.
-                raise ValueError("a car charges: TLS has to wait")
+            # Since the attempt began: looking up the name and a first handshake take seconds.
+            self._may_stall(0)
             gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 
@@ -147,6 +150,10 @@ class Dialer:
         await before_import()
         from . import handshake
 
+        if context is not None:
+            # On MicroPython the stream is a TCP connection so far, which may have taken long. The
+            # handshake begins with the first byte, and is a row of stalls.
+            self._may_stall(HANDSHAKE_MS)
         found = await handshake.upgrade(
             self.reader,
             self.writer,
@@ -164,6 +171,10 @@ class Dialer:
             # notes the issuers, and all code of `tls` with that.
             context.verify_callback = None
         return found
+
+    def _may_stall(self, ms):
+        if not self._resolver.allowed(ms):
+            raise ValueError("a car charges: TLS has to wait")
 
     async def close(self):
         """Close the open sockets. Never raises."""

@@ -2,6 +2,7 @@
 from collections.abc import Callable
 from typing import Any
 
+HANDSHAKE_MS: int
 failure: Any
 handshake: Any
 tls: Any

@@ -35,9 +35,9 @@ def is_address(host):
 class Resolver:
     """lookup: fn(host, port) -> address as text, or a coroutine for it or for (address, seconds
     for which it holds); OSError without one.
-    allowed: fn() -> True while it does no harm if `lookup` stalls the interpreter."""
+    allowed: fn(ms=0) -> True while it does no harm if `lookup` stalls the interpreter."""
 
-    def __init__(self, lookup, allowed=lambda: True):
+    def __init__(self, lookup, allowed=lambda ms=0: True):
         self._lookup = lookup
         self.allowed = allowed
         # host: [address, ticks of the last answer, ticks of the last failure, TTL in ms]
