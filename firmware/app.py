@@ -205,7 +205,7 @@ class Charger:
         if name == "WakeUpDelay":
             for evse in self.evses:
                 evse.waker.after_ms = 1000 * value
-        if name in self.config.NAMES or name in "WebPassword SetupKey UpdateNewerOnly NtpServer":
+        if name in self.config.NAMES + ("WebPassword", "SetupKey", "UpdateNewerOnly", "NtpServer"):
             security_log.note("security_changed", name)  # its value may be a secret
         if name in self.config.NAMES:
             asyncio.create_task(self._reconnect("%s changed" % name))
