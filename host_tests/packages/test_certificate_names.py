@@ -5,24 +5,13 @@ with one that is good for both, a check of the wrong one of the two went unnotic
 
 import asyncio
 import json
-import os
 import ssl
 import subprocess
-import sys
 
 import certs
 import pytest
-from tools_paths import FIRMWARE_DIRS, ROOT, micropythonpath, tool
+from interpreters import INTERPRETERS, command_of
 
-CHILD = str(ROOT / "host_tests" / "support" / "names_child.py")
-MICROPYTHON = tool("micropython")
-INTERPRETERS = [
-    pytest.param(
-        "micropython",
-        marks=pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel"),
-    ),
-    "cpython",
-]
 NAME, ADDRESS = "localhost", "127.0.0.1"
 # Certificate: the names it is good for.
 GOOD = {
@@ -77,15 +66,9 @@ class Server:
 
 async def attempt(interpreter, what, url):
     """None if it went well, else the error."""
-    env = dict(os.environ)
-    if interpreter == "micropython":
-        env["MICROPYPATH"] = micropythonpath()
-        program = MICROPYTHON
-    else:
-        env["PYTHONPATH"] = os.pathsep.join(str(p) for p in FIRMWARE_DIRS)
-        program = sys.executable
+    command, env = command_of(interpreter, "names_child")
     process = await asyncio.create_subprocess_exec(
-        program, CHILD, env=env,
+        *command, env=env,
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
     given = {"what": what, "url": url, "ca": certs.paths().ca}

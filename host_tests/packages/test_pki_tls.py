@@ -7,27 +7,17 @@ import asyncio
 import base64
 import datetime
 import json
-import os
 import ssl
 import subprocess
-import sys
 
+import authorities
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from tools_paths import FIRMWARE_DIRS, ROOT, micropythonpath, tool
+from interpreters import INTERPRETERS, command_of
 
-CHILD = str(ROOT / "host_tests" / "support" / "pki_child.py")
-MICROPYTHON = tool("micropython")
-INTERPRETERS = [
-    pytest.param(
-        "micropython",
-        marks=pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel"),
-    ),
-    "cpython",
-]
 DER = serialization.Encoding.DER
 
 
@@ -55,8 +45,7 @@ class Authority:
         (folder / "ca.pem").write_bytes(self.certificate.public_bytes(pem))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.context.load_cert_chain(folder / "server.pem")
-        self.context.load_verify_locations(folder / "ca.pem")
-        self.context.verify_mode = ssl.CERT_REQUIRED
+        authorities.asks(self.context, folder / "ca.pem")
 
     @staticmethod
     def named(text):
@@ -96,16 +85,10 @@ async def attempt(interpreter, authority, **more):
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=authority.context)
-    env, program = dict(os.environ), sys.executable
-    if interpreter == "micropython":
-        env["MICROPYPATH"] = micropythonpath()
-        program = MICROPYTHON
-    else:
-        env["PYTHONPATH"] = os.pathsep.join(str(p) for p in FIRMWARE_DIRS)
+    command, env = command_of(interpreter, "pki_child")
     async with server:
         process = await asyncio.create_subprocess_exec(
-            program, "-u" if program == sys.executable else CHILD,
-            *([CHILD] if program == sys.executable else []), env=env,
+            *command, env=env,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         request = base64.b64decode(await asyncio.wait_for(process.stdout.readline(), 30))

@@ -4,26 +4,15 @@
 certificates have one thing wrong each. OCPP security whitepaper edition 3, section 3."""
 
 import json
-import os
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 
 import authorities
 import pytest
-from tools_paths import FIRMWARE_DIRS, ROOT, micropythonpath, tool
+from interpreters import INTERPRETERS, MICROPYTHON, command_of
 
-CHILD = str(ROOT / "host_tests" / "support" / "verify_child.py")
-MICROPYTHON = tool("micropython")
-INTERPRETERS = [
-    pytest.param(
-        "micropython",
-        marks=pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel"),
-    ),
-    "cpython",
-]
 GAPS = "not from the given CA, or its chain has gaps or is out of order"
 # What: (words of the sentence, failure.event). OpenSSL lets some in, or tells them otherwise.
 WRONG = {
@@ -98,16 +87,10 @@ class Servers:
 
 def attempts(interpreter, servers, root, **more):
     """{what: (sentence, kind)} of one attempt with each of the servers."""
-    env = dict(os.environ)
-    if interpreter == "micropython":
-        env["MICROPYPATH"] = micropythonpath()
-        program = MICROPYTHON
-    else:
-        env["PYTHONPATH"] = os.pathsep.join(str(p) for p in FIRMWARE_DIRS)
-        program = sys.executable
+    command, env = command_of(interpreter, "verify_child")
     given = {"ca": authorities.pem_file("root", root.certificate), "ports": servers.ports, **more}
     done = subprocess.run(
-        [program, CHILD], input=json.dumps(given) + "\n", env=env, capture_output=True, text=True,
+        command, input=json.dumps(given) + "\n", env=env, capture_output=True, text=True,
         timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr + done.stdout
@@ -146,10 +129,10 @@ def test_the_cipher_suites_of_the_whitepaper_are_there():
         context.maximum_version = ssl.TLSVersion.TLSv1_2
         context.set_ciphers(name)
         contexts[name] = context
-    old = authorities.server_context("old", *chains["good"])
+    old, _ = authorities.good_server("old")
     old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1, ssl.TLSVersion.TLSv1_1
     old.set_ciphers("ALL:@SECLEVEL=0")
-    other = authorities.server_context("other", *chains["good"])
+    other, _ = authorities.good_server("other")
     other.maximum_version = ssl.TLSVersion.TLSv1_2
     other.set_ciphers("ECDHE-ECDSA-CHACHA20-POLY1305")
     contexts.update({"old": old, "other": other})
@@ -166,12 +149,11 @@ def test_the_cipher_suites_of_the_whitepaper_are_there():
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 @pytest.mark.parametrize("form", ["PKCS8", "SEC1_OR_PKCS1"])
 def test_a_certificate_of_the_charger_is_shown_to_a_server_that_asks(interpreter, form):
-    root, chains = authorities.bad_chains()
+    root, _ = authorities.bad_chains()
     key = authorities.new_key()
     certificate = root.charger(key, "EVSE-1")
-    asking = authorities.server_context("asking", *chains["good"])
-    asking.verify_mode = ssl.CERT_REQUIRED
-    asking.load_verify_locations(authorities.pem_file("root", root.certificate))
+    asking, ca = authorities.good_server("asking")
+    authorities.asks(asking, ca)
     files = {
         "cert": authorities.pem_file("charger", certificate),
         "key": authorities.pem_file("charger-key", key, form=getattr(authorities, form)),

@@ -4,27 +4,16 @@
 
 import asyncio
 import json
-import os
-import ssl
 import subprocess
-import sys
 import time
 
+import authorities
 import certs
 import pytest
-from tools_paths import FIRMWARE_DIRS, ROOT, micropythonpath, tool
+from interpreters import INTERPRETERS, command_of
 from websockets.asyncio.server import basic_auth, serve
 from websockets.exceptions import ConnectionClosed
 
-CHILD = str(ROOT / "host_tests" / "support" / "ws_child.py")
-MICROPYTHON = tool("micropython")
-INTERPRETERS = [
-    pytest.param(
-        "micropython",
-        marks=pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel"),
-    ),
-    "cpython",
-]
 LIMIT_S = 30
 
 
@@ -37,16 +26,8 @@ class Child:
     """The client process; its events come from `next`."""
 
     def __init__(self, interpreter, **given):
-        env = dict(os.environ)
-        if interpreter == "micropython":
-            env["MICROPYPATH"] = micropythonpath()
-            program = MICROPYTHON
-        else:
-            env["PYTHONPATH"] = os.pathsep.join(str(p) for p in FIRMWARE_DIRS)
-            program = sys.executable
-        self._args = [program, CHILD]
+        self._args, self._env = command_of(interpreter, "ws_child")
         self._given = json.dumps(given)
-        self._env = env
         self.output = []
 
     async def __aenter__(self):
@@ -57,7 +38,6 @@ class Child:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
-        # Not as an argument: MicroPython's unix port dies of one longer than 255 bytes.
         self._process.stdin.write(self._given.encode() + b"\n")
         return self
 
@@ -185,8 +165,7 @@ def test_client_certificate(interpreter, tmp_path):
         capture_output=True,
     )
     context = certs.server_context()
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.load_verify_locations(cert)
+    authorities.asks(context, cert)
     given = {"ca": certs.paths().ca, "cert": cert, "key": key}
     play(whole_session(interpreter, lambda s: address(s, "localhost", "wss"), context, **given))
 

@@ -172,6 +172,18 @@ def bad_chains():
     }
 
 
+def asks(context, ca):
+    """The server wants a certificate of the client, of a CA in the file `ca`."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(ca)
+
+
+def good_server(name):
+    """(server-side context, file of its CA): a server with nothing wrong."""
+    root, chains = bad_chains()
+    return server_context(name, *chains["good"]), pem_file("root", root.certificate)
+
+
 def rsa_server(root):
     """(chain, key) with an RSA key."""
     key = rsa.generate_private_key(65537, 2048)

@@ -6,7 +6,6 @@ import asyncio
 import base64
 import functools
 import hashlib
-import ssl
 import time
 
 import authorities
@@ -25,14 +24,11 @@ class Server:
     """The TLS side of the central system, and what it saw of the charger's ClientHello."""
 
     def __init__(self, client_authority=False):
-        root, chains = authorities.bad_chains()
-        self.ca = authorities.pem_file("root", root.certificate)
-        self.context = authorities.server_context("csms", *chains["good"])
+        self.context, self.ca = authorities.good_server("csms")
         self.suites = set()
         self.versions = set()
         if client_authority:
-            self.context.verify_mode = ssl.CERT_REQUIRED
-            self.context.load_verify_locations(self.ca)
+            authorities.asks(self.context, self.ca)
         self.context._msg_callback = self._saw
 
     def _saw(self, _conn, direction, _version, content, kind, data):
