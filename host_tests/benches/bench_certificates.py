@@ -20,7 +20,7 @@ CHILD = "import certificate_fuzz; print(certificate_fuzz.fuzz(%d))"
 
 def main(count=20000):
     began = time.monotonic()
-    operations, cuts = certificate_parts.sweep()
+    operations, cuts, _ = certificate_parts.sweep()
     text = "%d operations of the flash, %d cuts: a certificate that works after each"
     print(text % (operations, cuts))
     print("%d damaged messages: %s" % (count, certificate_fuzz.fuzz(count)))

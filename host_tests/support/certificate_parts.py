@@ -3,9 +3,9 @@
 """Runs on both interpreters; certificates are those of pki_made.py."""
 
 import pki_made
-from journal_cut import WAYS, CutFlash, PowerCut, Random
 from pki import keypair, run
 from pki.certificate import parse
+from flash_cut import WAYS, CutFlash, Random, watch
 from station import certificates, own_certificate, security_log
 from store.vault import Vault
 
@@ -167,45 +167,22 @@ def works(parts):
 
 
 def sweep(stride=1, ways=WAYS, seed=20270101):
-    """Cut every `stride`-th operation of a life. Returns [operations, cuts]."""
+    """Cut every `stride`-th operation of a life. Returns [operations, cuts, erases]."""
     torn = Random(seed)
     parts = Parts()
-    counts = [0, 0]
     had = [False]
 
-    def look(image):
+    def look(image, way):
         other = Parts(image)
         found = works(other)
         assert found or not had[0], "it has a certificate once, and then always"
         other.vault().tidy(other.allowed)
         works(other)
-
-    def fork(tear):
-        counts[0] += 1
-        if counts[0] % stride:
-            return
-        for i in range(ways):
-            way = (counts[0] // stride * ways + i) % WAYS
-            counts[1] += 1
-            cut = CutFlash(bytearray(parts.flash.image), BLOCKS, BLOCK)
-            tear(cut, way)
-            look(cut.image)
         security_log.services = parts
 
-    flash = parts.flash
-    program, erase = flash.program, flash.erase
-
-    def watched_program(addr, data):
-        fork(lambda cut, way: cut.tear_program(addr, data, way, torn))
-        program(addr, data)
-
-    def watched_erase(block):
-        fork(lambda cut, way: cut.tear_erase(block, way, torn))
-        erase(block)
-
-    flash.program, flash.erase = watched_program, watched_erase
+    counts = watch(parts.flash, torn, stride, ways, look)
     for what in life(parts):
         if what == "in use":
             had[0] = True
-    assert works(parts) and PowerCut
+    assert works(parts)
     return counts

@@ -2,113 +2,25 @@
 # MIT license; part of microevse
 """usage: micropython journal_cut.py [STRIDE [WAYS]]
 
-Every program and every erase is cut in several ways: not begun, torn between two bytes,
-torn within a byte, torn all over (a page is programmed in parallel), done but never
-answered. After each the journal is started on what is on flash and compared with what
-it had promised. The start after a cut is itself cut again. Then a long rough life: one flash
-through many cuts at random moments. Runs on both interpreters.
+Every program and every erase is cut in the ways of flash_cut.py. After each the journal is started
+on what is on flash and compared with what it had promised. The start after a cut is itself cut
+again. Then a long rough life: one flash through many cuts at random moments. Runs on both
+interpreters.
 """
 
 import sys
 
 from evse_base import log as console
+from flash_cut import WAYS, CutFlash, PowerCut, Random, watch
 from store.journal import Journal, JournalFull
 from store.kinds import SAMPLE, START, STOP, TXID
 from store.norlog import NorLog
-from store.ramflash import RamFlash
 
 VALUE = 99  # a kind of state of which no shape is expected
 
 BLOCKS = 14
 BLOCK_SIZE = 512
 SEED = 20261101
-
-
-class Random:
-    """The same numbers on both interpreters."""
-
-    def __init__(self, seed):
-        self.x = seed & 0x3FFFFFFF
-
-    def below(self, n):
-        self.x = (self.x * 1103515245 + 12345) & 0x3FFFFFFF
-        return (self.x >> 8) % n
-
-
-class PowerCut(BaseException):  # no handler of the program may take it
-    pass
-
-
-NOT_BEGUN, TORN_BYTES, TORN_BITS, TORN_ALL_OVER, DONE_UNANSWERED = range(5)
-WAYS = 5
-
-
-class CutFlash(RamFlash):
-    """RAM flash that can lose power in an operation, or be watched before each."""
-
-    def __init__(self, image=None, blocks=BLOCKS, block_size=BLOCK_SIZE):
-        RamFlash.__init__(self, blocks, block_size, image)
-        self.watch = None
-        self.left = -1  # operations until the cut; never if negative
-        self.way = 0
-        self.rng = None
-
-    def _due(self):
-        if self.watch:
-            self.watch()
-        if self.left < 0:
-            return False
-        self.left -= 1
-        return self.left < 0
-
-    def program(self, addr, data):
-        if not self._due():
-            return RamFlash.program(self, addr, data)
-        self.tear_program(addr, data, self.way, self.rng)
-        raise PowerCut()
-
-    def erase(self, block):
-        if not self._due():
-            return RamFlash.erase(self, block)
-        self.tear_erase(block, self.way, self.rng)
-        raise PowerCut()
-
-    def tear_program(self, addr, data, way, rng):
-        part = bytearray(data)
-        n = len(part)
-        if way == NOT_BEGUN:
-            return
-        if way in (TORN_BYTES, TORN_BITS):
-            at = rng.below(n)
-            for i in range(at, n):
-                part[i] = 0xFF
-            if way == TORN_BITS:
-                part[at] = data[at] | rng.below(256)
-        elif way == TORN_ALL_OVER:
-            for i in range(n):
-                part[i] |= rng.below(256) & rng.below(256)
-        RamFlash.program(self, addr, part)
-
-    def tear_erase(self, block, way, rng):
-        size = self.block_size
-        start = block * size
-        image = self.image
-        if way == NOT_BEGUN:
-            return
-        if way == TORN_BYTES:  # the beginning is erased, the end is not
-            at = rng.below(size)
-            image[start : start + at] = b"\xff" * at
-        elif way == TORN_BITS:  # the end is erased, the beginning is not
-            at = rng.below(size)
-            image[start + at : start + size] = b"\xff" * (size - at)
-        elif way == TORN_ALL_OVER:
-            # Cells differ: from a few that are back to one to nearly all.
-            one_in = (1, 4, 16, 48)[rng.below(4)]
-            for i in range(start, start + size):
-                if rng.below(one_in) == 0:
-                    image[i] = 0xFF if rng.below(4) else image[i] | rng.below(256)
-        else:
-            RamFlash.erase(self, block)
 
 
 def pending(j):
@@ -269,13 +181,13 @@ def step(j, model, rng, flash):
 
 
 def boot(image):
-    flash = CutFlash(image)
+    flash = CutFlash(image, BLOCKS, BLOCK_SIZE)
     return flash, Journal(NorLog(flash), None, 2)
 
 
 def boot_cut_again(image, rng):
     """Start and prepare, losing power on the way; returns the image after it."""
-    flash = CutFlash(image)
+    flash = CutFlash(image, BLOCKS, BLOCK_SIZE)
     flash.left = rng.below(12)
     flash.way = rng.below(WAYS)
     flash.rng = rng
@@ -288,54 +200,35 @@ def boot_cut_again(image, rng):
 
 def sweep(seed, steps, stride=1, ways=WAYS):
     """Cut every `stride`-th flash operation of a run in `ways` ways, the next one in the next
-    ways. Returns [operations, cuts]."""
+    ways. Returns [operations, cuts, erases]."""
     rng = Random(seed)
     torn = Random(seed + 1)
     flash, j = boot(None)
     model = Model()
-    counts = [0, 0]  # operations, cuts
-    program, erase = RamFlash.program, RamFlash.erase
 
-    def fork(tear):
-        counts[0] += 1
-        if counts[0] % stride:
-            return
-        for i in range(ways):
-            way = (counts[0] // stride * ways + i) % WAYS
-            counts[1] += 1
-            cut = CutFlash(bytearray(flash.image))
-            tear(cut, way)
+    def look(left, way):
+        promised = model.copy()
+        _, after = boot(bytearray(left))
+        promised.check(after)
+        if not model.doing or model.doing[0] == "prepare":
+            # The next start has to keep the promises made before this one.
             promised = model.copy()
-            _, after = boot(bytearray(cut.image))
-            promised.check(after)
-            if not model.doing or model.doing[0] == "prepare":
-                # The next start has to keep the promises made before this one.
-                promised = model.copy()
-            # Cut again while starting and reclaiming, twice, then start for good.
-            image = bytearray(cut.image)
-            for _ in range(2):
-                image = boot_cut_again(image, torn)
-            flash2, after = boot(image)
-            promised.doing = ("prepare",)
-            promised.check(after)
-            promised.doing = ("prepare",)
-            after.prepare()
-            promised.check(after)
-            for _ in range(3):
-                step(after, promised, torn, flash2)
-            _, after = boot(flash2.image)
-            promised.check(after)
+        # Cut again while starting and reclaiming, twice, then start for good.
+        image = bytearray(left)
+        for _ in range(2):
+            image = boot_cut_again(image, torn)
+        flash2, after = boot(image)
+        promised.doing = ("prepare",)
+        promised.check(after)
+        promised.doing = ("prepare",)
+        after.prepare()
+        promised.check(after)
+        for _ in range(3):
+            step(after, promised, torn, flash2)
+        _, after = boot(flash2.image)
+        promised.check(after)
 
-    def watched_program(addr, data):
-        fork(lambda cut, way: cut.tear_program(addr, data, way, torn))
-        program(flash, addr, data)
-
-    def watched_erase(block):
-        fork(lambda cut, way: cut.tear_erase(block, way, torn))
-        erase(flash, block)
-
-    flash.program = watched_program
-    flash.erase = watched_erase
+    counts = watch(flash, torn, stride, ways, look)
     for _ in range(steps):
         step(j, model, rng, flash)
     return counts
@@ -348,7 +241,7 @@ def life(seed, cuts):
     image = None
     steps = erases = full = 0
     for _ in range(cuts):
-        flash = CutFlash(image)
+        flash = CutFlash(image, BLOCKS, BLOCK_SIZE)
         image = flash.image
         flash.left = rng.below(120)
         flash.way = rng.below(WAYS)
@@ -371,7 +264,7 @@ def life(seed, cuts):
 
 def run(stride, cuts, ways=WAYS):
     console.use_sink(lambda line: None)
-    operations, done = sweep(SEED, 330, stride, ways)
+    operations, done, _ = sweep(SEED, 330, stride, ways)
     print("seed %d: %d of %d operations cut, %d cuts" % (SEED, done // ways, operations, done))
     assert operations > 300 and done > operations // stride
     for seed in range(SEED, SEED + 4):

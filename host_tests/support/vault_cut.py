@@ -1,11 +1,11 @@
 # The vault with the power cut at every flash operation.
 # MIT license; part of microevse
-"""Every program and every erase of a life of changes is cut in the ways of journal_cut.py. After
+"""Every program and every erase of a life of changes is cut in the ways of flash_cut.py. After
 each cut the vault is opened on what is on flash: all values are those from before the change or
 all are those from after it. Then it is cut again while it tidies, opened for good, and when it is
 tidy no byte of a value that it does not hold is on the flash."""
 
-from journal_cut import WAYS, CutFlash, PowerCut, Random
+from flash_cut import WAYS, CutFlash, PowerCut, Random, watch
 from store.pieces import Busy
 from store.vault import Full, Vault
 
@@ -118,30 +118,10 @@ def sweep(seed, steps, block_size, stride=1, ways=WAYS):
     life = Life(seed)
     torn = Random(seed + 1)
     flash = CutFlash(None, BLOCKS, block_size)
-    program, erase = flash.program, flash.erase
-    counts = [0, 0, 0]
-
-    def fork(tear):
-        counts[0] += 1
-        if counts[0] % stride:
-            return
-        for i in range(ways):
-            way = (counts[0] // stride * ways + i) % WAYS
-            counts[1] += 1
-            cut = CutFlash(bytearray(flash.image), BLOCKS, block_size)
-            tear(cut, way)
-            _after(cut.image, life, way, torn, block_size)
-
-    def watched_program(addr, data):
-        fork(lambda cut, way: cut.tear_program(addr, data, way, torn))
-        program(addr, data)
-
-    def watched_erase(block):
-        fork(lambda cut, way: cut.tear_erase(block, way, torn))
-        counts[2] += 1
-        erase(block)
-
-    flash.program, flash.erase = watched_program, watched_erase
+    counts = watch(
+        flash, torn, stride, ways,
+        lambda image, way: _after(image, life, way, torn, block_size),
+    )  # fmt: skip
     vault = Vault(flash, yes)
     for _ in range(steps):
         life.doing = life.change(block_size)

@@ -1,7 +1,7 @@
 # Settings that are secret: where they are kept, how they get there, and what a broken flash does.
 # MIT license; part of microevse
 
-from journal_cut import WAYS, CutFlash, PowerCut, Random
+from flash_cut import WAYS, CutFlash, PowerCut, Random
 from station import secret_settings
 from station.settings import Settings
 from store import kinds
