@@ -146,6 +146,22 @@ def test_the_cipher_suites_of_the_whitepaper_are_there():
     assert not {"old", "other"} & set(servers.heads)
 
 
+@pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel")
+@pytest.mark.parametrize("closes", [False, True])
+def test_the_handshake_begins_after_the_last_question(closes):
+    """MicroPython's streams connect TCP and leave TLS to the first byte (dial.py asks between)."""
+    context, _ = authorities.good_server("gate")
+    named = []
+    context.sni_callback = lambda _socket, name, _context: named.append(name)  # of a ClientHello
+    with Servers({"gate": context}) as servers:
+        root, _ = authorities.bad_chains()
+        found = attempts("micropython", servers, root, closes=closes)
+        for thread in servers._threads:
+            thread.join(5)
+    assert ("a car charges" in found["gate"][0]) is closes, found
+    assert named == ([] if closes else ["localhost"]) and ("gate" in servers.errors) is closes
+
+
 @pytest.mark.parametrize("interpreter", INTERPRETERS)
 @pytest.mark.parametrize("form", ["PKCS8", "SEC1_OR_PKCS1"])
 def test_a_certificate_of_the_charger_is_shown_to_a_server_that_asks(interpreter, form):

@@ -1,6 +1,7 @@
 # Attempts to reach servers over TLS, one after the other; both interpreters.
 # MIT license; part of microevse
-"""Gets a line of JSON: ca (file), ports {what: port}, and for some cert and key (files). Prints
+"""Gets a line of JSON: ca (file), ports {what: port}, for some cert and key (files); `closes`: a
+car charges by the time a handshake would begin. Prints
 {what: [sentence, kind]}; the sentence of one that was let in begins with HTTP."""
 
 import asyncio
@@ -31,8 +32,9 @@ class Config:
         return self._pair
 
 
-async def attempt(config):
-    dialer = dial.Dialer(config, dial.open_stream, Resolver(dial.resolve), lambda: ("ocpp1.6",))
+async def attempt(config, closes):
+    resolver = Resolver(dial.resolve, lambda ms=0: not (ms and closes))
+    dialer = dial.Dialer(config, dial.open_stream, resolver, lambda: ("ocpp1.6",))
     try:
         await asyncio.wait_for(dialer.open(), 20)
         return ["let in", ""]
@@ -47,7 +49,9 @@ def main():
     given = json.loads(sys.stdin.readline())
     found = {}
     for what in given["ports"]:
-        found[what] = asyncio.run(attempt(Config(given, given["ports"][what])))
+        found[what] = asyncio.run(
+            attempt(Config(given, given["ports"][what]), given.get("closes"))
+        )
     print(json.dumps(found))
 
 
