@@ -7,6 +7,7 @@ import sys
 from helpers import raises
 from signed_images import P256_KEY, P256_SIGNATURE, signed
 from slot_bench import Chip, image, pack
+from station import security_log
 
 FILE = "manufacturer.pem"
 
@@ -195,7 +196,9 @@ def test_with_a_key_a_signed_bundle_raises_it_too():
 def test_beside_a_root_nothing_comes_in_that_nobody_has_signed():
     with Chip() as chip:
         with File(FILE):
+            del security_log.waiting[:]
             assert "must be signed" in refused(chip, "2.0", vouched=False)
+            assert [entry[0] for entry in security_log.waiting] == ["firmware_signature"]
             install(chip, "2.0")
         install(chip, "2.1", vouched=False)
 
