@@ -46,9 +46,8 @@ class Connection:
         (bytes) if it has one.
     open_stream: as dial.open_stream. on_up: async fn(protocol), runs as a task that lives as
         long as the connection. on_down: plain fn(reason). rand: fn(n) -> 0..n-1.
-    clock: has uptime(), for `since`; or None. allowed: plain fn(ms=0) -> True when it does not
-        matter if the interpreter stalls, nor will it for `ms` from now on. resolve: as
-        dial.resolve, or Dns.lookup.
+    clock: has uptime(), for `since`; or None. allowed: plain fn(ms=0) -> True while a stall of the
+        interpreter does no harm, now and for `ms`. resolve: as dial.resolve, or Dns.lookup.
     protocols: sub-protocols, most preferred first; or fn() -> those available now.
     Give it the Rpc with `attach` before `run`; a `Central` does that, and sets the hooks.
     """
