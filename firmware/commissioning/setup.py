@@ -39,7 +39,9 @@ class Setup:
         self.open = wifi and not station.settings.text("WifiSsid")
 
     def request(self):
-        """The button is held: a person who can touch the charger may set it up."""
+        """The button is held: a person who can touch the charger may set it up, and log in."""
+        if self._page.account:
+            self._page.account.forgive()
         if not self.open:
             self._asked.set()
 

@@ -5,10 +5,11 @@ in `web.server`."""
 
 import asyncio
 
+from evse_base import const
 import evse_base as port
 from microdot import Microdot, Request, Response
 
-from web import answers
+from web import answers, login
 from web.bounds import LINE_MAX, Bounded
 
 # The largest body is a password or an idTag in JSON, but for an update, which is streamed.
@@ -18,10 +19,14 @@ Request.max_body_length = BODY_MAX
 Request.max_readline = LINE_MAX
 
 # While an update is read nobody else is let in: so long at the most.
-_UPDATE_S = 900
+_UPDATE_S = const(900)
 # Seconds that other visitors have to leave before that, with the code that they use.
-_LEAVE_S = 10
-MAX_CONNECTIONS = 8  # lwIP on the chip has 10 sockets for everything (ESP-IDF's default)
+_LEAVE_S = const(10)
+_MAX_CONNECTIONS = const(8)  # lwIP on the chip has 10 sockets for everything (ESP-IDF's default)
+# Requests of one address that have not come to their end. One that is older than _AGE_MS gives
+# way to a new one: a browser opens connections in advance, and must not be refused for them.
+_HALF_SENT = const(2)
+_AGE_MS = const(1000)
 
 
 class WebServer(Microdot):
@@ -31,6 +36,8 @@ class WebServer(Microdot):
         super().__init__()
         self.options_handler = None  # no cross-origin requests, hence nothing to negotiate
         self.connections = 0
+        # (address, task, begin in ticks) of requests that are being read, oldest first
+        self._half_sent = []
         self.streams = []  # web.events.Events that are open
         self.dropped = None  # fn(): forget the modules (web.loading)
         self._routes = {}  # "METHOD path": handler
@@ -68,6 +75,14 @@ class WebServer(Microdot):
             stream.close()
         self.dropped()
 
+    def yielded(self, peer):
+        """End a stream for the visitor `peer` if another address alone has all; False if not."""
+        addresses = [stream.address for stream in self.streams]
+        if peer in addresses or addresses.count(addresses[0]) < len(addresses):
+            return False
+        self.streams[0].close()
+        return True
+
     async def make_room(self, door):
         """Shut the door (web.door.Door) to others for an update, and drop the code that it has
         loaded: a plain ESP32 does not hold this and the installer at once. Each other visitor
@@ -77,7 +92,7 @@ class WebServer(Microdot):
             return
         door.drop()
         for _ in range(10 * _LEAVE_S):
-            if door.visitors == 1:
+            if len(door.visitors) == 1:
                 break
             await asyncio.sleep(0.1)
 
@@ -88,7 +103,7 @@ class WebServer(Microdot):
         self.connections += 1
         close = True
         try:
-            if self.connections > MAX_CONNECTIONS:
+            if self.connections > _MAX_CONNECTIONS:
                 res = Response(*answers.error(503, headers={"Retry-After": "2"}))
                 await res.write(conn)
             else:
@@ -112,11 +127,20 @@ class WebServer(Microdot):
     async def _answer(self, conn):
         # Not Microdot.handle_request: that takes a MemoryError for a head which it does not
         # understand.
+        peer = login.address(conn.get_extra_info("peername"))
+        mine = (peer, asyncio.current_task(), port.ticks_ms())
+        others = [entry for entry in self._half_sent if entry[0] == peer]
+        if len(others) >= _HALF_SENT and port.ticks_diff(mine[2], others[0][2]) > _AGE_MS:
+            self._half_sent.remove(others[0])
+            others[0][1].cancel()
+        self._half_sent.append(mine)
         try:
-            peer = conn.get_extra_info("peername")
-            req = await Request.create(self, conn, conn, peer)
+            req = await Request.create(self, conn, conn, (peer,))
         except ValueError:
             req = None  # no head of a request: answered with 400
+        finally:
+            if mine in self._half_sent:
+                self._half_sent.remove(mine)
         res = await self.dispatch_request(req)
         if res != Response.already_handled:
             await res.write(conn)

@@ -14,11 +14,11 @@ out, the visitor is told so in one sentence that takes no memory, and the page's
 import asyncio
 import gc
 
-from evse_base import log
+from evse_base import const, log
 import evse_base as port
 
-PORT = 80
-IDLE_S = 300
+_PORT = const(80)
+_IDLE_S = const(300)
 LOOK_S = 1
 # Bytes that have to be free before the page's code is loaded: what it takes, and what is left for
 # messages of the central system. host_tests/charger/test_page_memory.py measures it.
@@ -30,9 +30,11 @@ ANSWER_NEEDS = 4 * 1024
 AGAIN_S = 60
 # Visitors at once, refused ones among them: lwIP on the chip has ten sockets for everything.
 MOST = 7
-_HEAD_S = 1  # a request has come by then
-_BODY_S = 5  # so long a body that nobody wants is read away
-_NO_MEMORY = (
+# Of one address: a crowd from one address leaves room for another. A page in a browser needs two.
+_OF_ONE = const(3)
+_HEAD_S = const(1)  # a request has come by then
+_BODY_S = const(5)  # so long a body that nobody wants is read away
+_NO_MEMORY = const(
     b"HTTP/1.0 503 Service Unavailable\r\nContent-Type: text/plain\r\nRetry-After: 60\r\n"
     b"Cache-Control: no-store\r\n\r\n"
     b"The charger has no memory for this page just now; try again in a minute.\n"
@@ -51,11 +53,11 @@ class Door:
         self._clock = clock
         self._link = link
         self._lacks = lacks
-        self._account = None
+        self.account = None  # web.login.Login, from the first visitor on
         self._app = None
         self._loading = False
         self.wait_s = 0  # so long nobody is let in
-        self.visitors = 0
+        self.visitors = []  # the IP address of each
         self._idle_s = 0
         self._server = None
 
@@ -64,7 +66,7 @@ class Door:
         keep = not port.IN_PLACE
         if keep:
             self._app = await self._load()
-        self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
+        self._server = await asyncio.start_server(self._visit, "0.0.0.0", _PORT)
         try:
             while self._server:
                 await asyncio.sleep(LOOK_S)
@@ -75,14 +77,14 @@ class Door:
                     log.error("web", "the page's port was lost, and is opened again")
                     self._server = task = None
                     gc.collect()  # closes the old socket, which nobody has any more
-                    self._server = await asyncio.start_server(self._visit, "0.0.0.0", PORT)
+                    self._server = await asyncio.start_server(self._visit, "0.0.0.0", _PORT)
         finally:
             self.shutdown()
 
     def _second(self, keep):
         self.wait_s = max(0, self.wait_s - LOOK_S)
         self._idle_s = 0 if self.visitors else self._idle_s + LOOK_S
-        if self._app and not keep and self._idle_s > IDLE_S:
+        if self._app and not keep and self._idle_s > _IDLE_S:
             self.drop()
 
     def shutdown(self):
@@ -94,9 +96,14 @@ class Door:
             self.drop()
 
     async def _visit(self, reader, writer):
-        self.visitors += 1
+        peer = writer.get_extra_info("peername")
+        ip = peer[0] if isinstance(peer, tuple) else peer[4:8]  # see web.login.address
+        visitors = self.visitors
+        visitors.append(ip)
         try:
-            if self.visitors > MOST:
+            # The last place is for somebody who has logged in from there: no crowd takes it.
+            most = MOST if self.account and self.account.accepted(peer) else MOST - 1
+            if len(visitors) > most or visitors.count(ip) > _OF_ONE:
                 await _refuse(reader, writer, False)
                 return
             app = None if self.wait_s else await self._ready()
@@ -120,7 +127,7 @@ class Door:
             self._starve(exc)
             await _refuse(reader, writer)
         finally:
-            self.visitors -= 1
+            visitors.remove(ip)
 
     def _starve(self, exc):
         self.wait_s = AGAIN_S
@@ -152,8 +159,8 @@ class Door:
         from web import loading
 
         names = (self._link.name,)
-        app, self._account = await loading.page(
-            self._view, self._lacks, self._account, self._settings, self._clock, names
+        app, self.account = await loading.page(
+            self._view, self._lacks, self.account, self._settings, self._clock, names
         )
         return app
 

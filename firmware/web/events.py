@@ -19,10 +19,11 @@ class Events:
     """Server-sent events for one client: always the newest snapshot, never a queue.
 
     state: callable, the snapshot as a dict. conn: web.bounds.Bounded. clients: list of all
-    streams, to which this one belongs until it is closed.
+    streams, to which this one belongs until it is closed. address: of the client, as text.
     """
 
-    def __init__(self, state, conn, clients):
+    def __init__(self, state, conn, clients, address=None):
+        self.address = address
         self._state = state
         self._conn = conn
         self._clients = clients

@@ -3,11 +3,15 @@
 """Credentials of the page: a cookie from the login form, or HTTP Basic for programs.
 
 Nothing here knows HTTP routes or where the password is kept.
+
+Wrong passwords make an address wait, and many addresses together. Nobody locks the owner out that
+way: a session asks for no password, an address from which the right password has come waits for
+its own wrong ones only, and the charger's button (`forgive`) ends all waits.
 """
 
 from binascii import a2b_base64, hexlify
 
-from evse_base import log
+from evse_base import const, log
 import evse_base as port
 from station import security_log
 
@@ -15,21 +19,33 @@ USER = "admin"
 MIN_PASSWORD = 8
 COOKIE = "id"
 SESSION_S = 86400
-_MAX_SESSIONS = 4
-_TOKEN_BYTES = 16
+_MAX_SESSIONS = const(4)
+_TOKEN_BYTES = const(16)
 
-_TRIES = 5  # wrong passwords from one address before it has to wait
-_TRIES_ALL = 20  # and from all addresses together
-_WAIT_S = 30  # the first wait; every further one is twice as long
-_MAX_WAIT_S = 900
-_FORGET_S = 900  # without a wrong password for so long, counting starts anew
-_MAX_ADDRESSES = 8
+_TRIES = const(5)  # wrong passwords from one address before it has to wait
+_WAIT_S = const(30)  # the first wait; every further one is twice as long
+_MAX_WAIT_S = const(900)
+_FORGET_S = const(900)  # without a wrong password for so long, counting starts anew
+_MAX_ADDRESSES = const(8)
+# Wrong passwords from all addresses together: so many at once, and then one in so many seconds.
+# One address alone stays far below it, so it makes nobody else wait.
+_TRIES_ALL = const(20)
+_EACH_S = const(45)
+_MAX_KNOWN = const(4)  # addresses from which the right password has come
+_BUTTON_S = const(300)  # after the button, addresses do not wait for each other for so long
 
 # Results of Login.check
 OK = "ok"
 WRONG = "wrong"
 WAIT = "wait"
 UNSET = "unset"
+
+
+def address(peer):
+    """The IP address of a connection's `peername`, as text."""
+    if isinstance(peer, tuple):
+        return str(peer[0])
+    return "%d.%d.%d.%d" % tuple(peer[4:8])  # MicroPython's unix port: sockaddr_in of C
 
 
 def same(a, b):
@@ -42,29 +58,12 @@ def same(a, b):
     return different == 0
 
 
-class _Tries:
-    """Counts wrong passwords and says how long to wait before the next try."""
-
-    def __init__(self, tries):
-        self._tries = tries
-        self._wrong = 0
-        self._wait_s = _WAIT_S
-        self._until = 0
-        self.last = 0
-
-    def wait_s(self, now):
-        if now - max(self.last, self._until) > _FORGET_S:
-            self._wrong = 0
-            self._wait_s = _WAIT_S
-        return max(0, self._until - now)
-
-    def wrong(self, now):
-        self.last = now
-        self._wrong += 1
-        if self._wrong >= self._tries:
-            # One try after each wait, no new set of five.
-            self._until = now + self._wait_s
-            self._wait_s = min(2 * self._wait_s, _MAX_WAIT_S)
+# What is known of an address: wrong passwords, the next wait and when the last one ends, in s, and
+# when the last wrong one came.
+_WRONG = const(0)
+_NEXT = const(1)
+_UNTIL = const(2)
+_LAST = const(3)
 
 
 class Login:
@@ -82,8 +81,10 @@ class Login:
         self._on_attempt = on_attempt
         self._urandom = urandom
         self._sessions = []  # (token, expires), oldest first
-        self._all = _Tries(_TRIES_ALL)
         self._addresses = {}
+        self._known = []  # addresses from which the right password has come, oldest first
+        self._crowd = 0  # when the wrong passwords of all addresses will have been worked off
+        self._apart = 0  # until then addresses do not wait for each other
 
     def configured(self):
         """Whether a password has been set; nothing can be changed before."""
@@ -92,10 +93,19 @@ class Login:
     def wait_s(self, address):
         """Seconds until `address` may try a password again; 0 if now."""
         now = self._now()
-        wait = self._all.wait_s(now)
-        if address in self._addresses:
-            wait = max(wait, self._addresses[address].wait_s(now))
-        return wait
+        wait = 0
+        tries = self._addresses.get(address)
+        if tries:
+            wait = max(0, tries[_UNTIL] - now)
+            if now - max(tries[_LAST], tries[_UNTIL]) > _FORGET_S:
+                del self._addresses[address]
+        if address in self._known or now < self._apart:
+            return wait
+        return max(wait, self._crowd - now - (_TRIES_ALL - 1) * _EACH_S)
+
+    def accepted(self, peer):
+        """Whether the right password has come from there. peer: `peername` of a connection."""
+        return address(peer) in self._known
 
     def check(self, password, address):
         """Try `password`, as `address` (text): OK, WRONG, WAIT or UNSET."""
@@ -107,10 +117,16 @@ class Login:
         accepted = bool(self._check(password))
         if accepted:
             self._addresses.pop(address, None)
+            if address in self._known:
+                self._known.remove(address)
+            self._known.append(address)
+            del self._known[:-_MAX_KNOWN]
         else:
             now = self._now()
-            self._tries_of(address).wrong(now)
-            self._all.wrong(now)
+            self._count(address, now)
+            # Not more than what makes others wait for one _EACH_S, whoever else went on trying.
+            most = now + (_TRIES_ALL - 1) * _EACH_S
+            self._crowd = min(max(self._crowd, now), most) + _EACH_S
         if self._on_attempt:
             self._on_attempt(accepted, address)
         return OK if accepted else WRONG
@@ -155,17 +171,30 @@ class Login:
     def close_all(self):
         """End all sessions: to be called when the password has changed."""
         self._sessions = []
+        del self._known[:]
 
-    def _tries_of(self, address):
+    def forgive(self):
+        """End all waits: a person at the charger holds its button. Whoever tries passwords does
+        not shut this person out again at once: for a while only an address's own tries count."""
+        self._addresses = {}
+        self._apart = self._now() + _BUTTON_S
+
+    def _count(self, address, now):
+        """Count a wrong password."""
         tries = self._addresses.get(address)
         if tries is None:
             if len(self._addresses) >= _MAX_ADDRESSES:
                 # A client with many addresses pushes out the others' counts with this, but
-                # all addresses together are limited, too.
-                oldest = min(self._addresses, key=lambda a: self._addresses[a].last)
+                # all addresses together are limited, too (_EACH_S).
+                oldest = min(self._addresses, key=lambda a: self._addresses[a][_LAST])
                 del self._addresses[oldest]
-            tries = self._addresses[address] = _Tries(_TRIES)
-        return tries
+            tries = self._addresses[address] = [0, _WAIT_S, 0, now]
+        tries[_LAST] = now
+        tries[_WRONG] += 1
+        if tries[_WRONG] >= _TRIES:
+            # One try after each wait, no new set of five.
+            tries[_UNTIL] = now + tries[_NEXT]
+            tries[_NEXT] = min(2 * tries[_NEXT], _MAX_WAIT_S)
 
 
 def from_settings(settings, clock):
@@ -186,6 +215,7 @@ def from_settings(settings, clock):
     def on_change(name, value):
         if name == "WebPassword":
             login.close_all()
+            login.forgive()  # what was tried was tried at another password
 
     settings.on_change(on_change)
     return login

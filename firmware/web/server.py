@@ -91,12 +91,12 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.get("/api/v1/events")
     async def events(req):
-        if len(app.streams) >= MAX_EVENTS:
+        if len(app.streams) >= MAX_EVENTS and not app.yielded(address(req)):
             return answers.error(503, headers={"Retry-After": "5"})
         if req.method == "HEAD":  # there is no body that would end, and free the place
             return "", 200, {"Content-Type": "text/event-stream"}
         conn = req.sock[1]
-        stream = Events(state, conn, app.streams)
+        stream = Events(state, conn, app.streams, address(req))
         # microdot forgets the stream when a connection breaks in a way it does not know.
         conn.at_close = stream.close
         return stream, 200, {"Content-Type": "text/event-stream"}

@@ -330,7 +330,7 @@ def test_slow_clients_are_cut_off_and_others_served_meanwhile(server):
 
 def test_ninth_connection_is_turned_away(server):
     time.sleep(0.5)  # the connection that found out that the server listens has ended
-    idle = [server.connect() for _ in range(8)]
+    idle = [server.connect("127.0.0.%d" % (2 + i // 2)) for i in range(8)]
     time.sleep(0.3)
     with server.connect() as s:
         answer = Answer(read_until(s, b"}"))
@@ -339,6 +339,54 @@ def test_ninth_connection_is_turned_away(server):
         s.close()
     time.sleep(0.3)
     assert server.get("/api/v1/state").status == 200
+
+
+def test_of_one_address_two_requests_may_be_half_sent_and_the_oldest_gives_way(server):
+    head = b"GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n"
+    other = server.connect("127.0.0.9")
+    other.sendall(head)
+    begin = time.time()
+    slow = [server.connect() for _ in range(2)]
+    for s in slow:
+        s.sendall(head)
+    time.sleep(1.1)
+    slow += [server.connect() for _ in range(3)]
+    for s in slow[2:]:
+        s.sendall(head)
+    for s in slow[:2]:
+        s.settimeout(2)
+        try:
+            assert s.recv(100) == b"", "closed without an answer"
+        except ConnectionResetError:
+            pass  # the same
+    # None of those that came at once: a charger that is busy reads them late.
+    for s in (other, *slow[2:]):
+        s.sendall(b"\r\n")
+        assert Answer(read_until(s, b"}")).status == 200
+    assert time.time() - begin < 4, "before the time of a request had passed"
+    # What has been read is not half-sent any more: a stream, or a command that takes its time.
+    followers = [server.events(), server.events()]
+    assert server.get("/api/v1/state").status == 200
+    for s in followers:
+        assert Answer(read_until(s, b"}\n\n")).status == 200
+    for s in (other, *slow, *followers):
+        s.close()
+
+
+def test_an_address_that_follows_alone_gives_a_place_to_another(server):
+    crowd = [server.events(), server.events()]
+    for s in crowd:
+        read_until(s, b"}\n\n")
+    here = server.events("127.0.0.9")
+    assert Answer(read_until(here, b"}\n\n")).status == 200
+    # One each: nobody has to go for a third.
+    third = server.events("127.0.0.10")
+    assert Answer(read_until(third, b"}")).status == 503
+    again = server.events()
+    assert Answer(read_until(again, b"}")).status == 503
+    assert read_until(here, b"}\n\n").startswith(b":\ndata: ")
+    for s in (*crowd, here, third, again):
+        s.close()
 
 
 def test_command_in_progress_does_not_block_the_page(server):

@@ -74,8 +74,8 @@ class Server:
         self.output.flush()
         return pathlib.Path(self.output.name).read_text()
 
-    def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=15)
+    def connect(self, source="127.0.0.1"):
+        return socket.create_connection(("127.0.0.1", self.port), 15, (source, 0))
 
     def raw(self, data):
         with self.connect() as s:
@@ -116,8 +116,8 @@ class Server:
         assert answer.status == 200, answer.body
         return answer.cookie
 
-    def events(self):
-        s = self.connect()
+    def events(self, source="127.0.0.1"):
+        s = self.connect(source)
         s.sendall(f"GET /api/v1/events HTTP/1.1\r\nHost: localhost:{self.port}\r\n\r\n".encode())
         return s
 

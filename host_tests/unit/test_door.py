@@ -9,6 +9,9 @@ from helpers import run
 from web import door
 
 
+HERE = "192.168.1.20"
+
+
 class App:
     """What the door loads. ends: what each request ends with."""
 
@@ -45,9 +48,13 @@ class Reader:
 
 
 class Writer:
-    def __init__(self):
+    def __init__(self, address=HERE):
+        self.address = address
         self.sent = b""
         self.closed = False
+
+    def get_extra_info(self, name):
+        return {"peername": (self.address, 50000)}[name]
 
     def write(self, data):
         self.sent += data
@@ -74,6 +81,16 @@ def opened(ends, loads):
     one = Door(None, None, None, None)
     one._server = True
     return one
+
+
+class Account:
+    """known: addresses from which the right password has come."""
+
+    def __init__(self, *known):
+        self.known = list(known)
+
+    def accepted(self, peer):
+        return peer[0] in self.known
 
 
 async def visited(one, *sent):
@@ -112,7 +129,7 @@ def test_after_an_answer_without_memory_nobody_is_let_in_for_a_minute():
             one._second(False)
             await visited(one)
             assert len(loads) == 2
-            assert one.visitors == 0
+            assert one.visitors == []
 
         _in_place(story)
 
@@ -144,7 +161,8 @@ def test_visitors_beyond_a_number_are_closed_at_once_also_while_others_are_refus
     async def story():
         one = opened("well", [])
         one.wait_s = 60
-        writers = [Writer() for _ in range(door.MOST + 5)]
+        one.account = Account(*["192.168.1.%d" % i for i in range(door.MOST + 5)])
+        writers = [Writer(address) for address in one.account.known]
         readers = [Reader(None) for _ in writers]
         tasks = [
             asyncio.create_task(one._visit(reader, writer))
@@ -157,7 +175,86 @@ def test_visitors_beyond_a_number_are_closed_at_once_also_while_others_are_refus
         for task in tasks:
             await task  # the others after a second, with the sentence
         assert all(b"no memory" in w.sent for w in writers[: door.MOST])
-        assert not [w for w in writers if not w.closed] and one.visitors == 0
+        assert not [w for w in writers if not w.closed] and one.visitors == []
+
+    _in_place(story)
+
+
+async def _crowd(one, *addresses):
+    """Visitors that say nothing: (tasks, which of them were turned away at once)."""
+    writers = [Writer(address) for address in addresses]
+    tasks = [asyncio.create_task(one._visit(Reader(None), writer)) for writer in writers]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    return tasks, [writer.closed for writer in writers]
+
+
+async def _gone(one, tasks):
+    for task in tasks:
+        await task
+    assert one.visitors == []
+
+
+def test_a_crowd_from_one_address_leaves_room_for_others():
+    """Seven connections of one visitor shut out everybody."""
+
+    async def story():
+        one = opened("well", [])
+        one.wait_s = 60
+        tasks, closed = await _crowd(one, *["10.0.0.6"] * 9)
+        assert closed == [False] * 3 + [True] * 6
+        others, closed = await _crowd(one, HERE, "10.0.0.6", HERE, "10.0.0.6", HERE)
+        assert closed == [False, True, False, True, False]
+        await _gone(one, tasks + others)
+        # The places are free again, and who leaves first gives back his own.
+        one.visitors = [HERE, "10.0.0.6"]
+        assert b"no memory" in (await visited(one)).sent and one.visitors == ["10.0.0.6", HERE]
+        del one.visitors[:]
+        tasks, closed = await _crowd(one, *["10.0.0.6"] * 4)
+        assert closed == [False] * 3 + [True]
+        await _gone(one, tasks)
+
+    _in_place(story)
+
+
+def test_one_place_is_for_an_address_from_which_somebody_has_logged_in():
+    """A crowd from many addresses took all."""
+
+    async def story():
+        one = opened("well", [])
+        one.wait_s = 60
+        strangers = ["10.0.0.%d" % i for i in range(20)]
+        tasks, closed = await _crowd(one, *strangers)
+        assert closed == [False] * (door.MOST - 1) + [True] * 14
+        for account, expected in (
+            (None, True),
+            (Account("10.0.0.99"), True),
+            (Account(HERE), False),
+        ):
+            one.account = account
+            more, closed = await _crowd(one, HERE)
+            assert closed == [expected], account
+            tasks += more
+        await _gone(one, tasks)
+
+    _in_place(story)
+
+
+def test_addresses_are_told_apart_on_the_unix_port():
+    """It gives the C structure: family, port, address."""
+
+    async def story():
+        one = opened("well", [])
+        one.wait_s = 60
+        writers = [Writer(last) for last in (1, 2, 2, 2, 2, 1)]
+        for writer in writers:
+            peer = b"\x02\x00\xc3\x50" + bytes([10, 0, 0, writer.address]) + bytes(8)
+            writer.get_extra_info = lambda name, peer=peer: peer
+        tasks = [asyncio.create_task(one._visit(Reader(None), writer)) for writer in writers]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert [writer.closed for writer in writers] == [False] * 4 + [True, False]
+        await _gone(one, tasks)
 
     _in_place(story)
 

@@ -129,13 +129,103 @@ def test_one_address_does_not_lock_out_another():
     assert b.login.check(PASSWORD, "192.168.1.21") == OK
 
 
+def test_one_address_that_goes_on_trying_makes_nobody_else_wait():
+    """After the twentieth wrong password from wherever it was everybody waited, for the whole day
+    where one more followed each wait."""
+    b = Bench()
+    for _ in range(200):
+        b.wrong(1)
+        b.time += max(1, b.login.wait_s(HERE))
+        assert b.login.wait_s("192.168.1.21") == 0
+    # Nor does one that lets itself be forgotten again and again.
+    b = Bench()
+    for _ in range(50):
+        assert b.wrong(4) == [WRONG] * 4
+        assert b.login.wait_s("192.168.1.21") == 0
+        b.time += 901
+
+
 def test_many_addresses_together_are_limited_too():
     b = Bench()
     for i in range(20):
         assert b.wrong(1, "10.0.0.%d" % i) == [WRONG]
+    assert b.login.wait_s("10.0.1.1") == 45
     assert b.login.check(PASSWORD, "10.0.1.1") == WAIT
-    b.time += 30
+    b.time += 44
+    assert b.login.check(PASSWORD, "10.0.1.1") == WAIT
+    b.time += 1
     assert b.login.check(PASSWORD, "10.0.1.1") == OK
+    # A day of guesses from more addresses than are remembered.
+    b = Bench()
+    for second in range(24 * 60):
+        b.time += 60
+        b.wrong(10, "10.1.%d.%d" % (second // 250, second % 250))
+    assert b.checked <= 20 + 86400 // 45
+
+
+def crowd(b, rounds=30):
+    """So many addresses try wrong passwords that everybody has to wait."""
+    for i in range(rounds):
+        b.wrong(1, "10.0.2.%d" % i)
+    assert b.login.check(PASSWORD, "10.0.1.1") == WAIT
+
+
+def test_a_crowd_does_not_end_a_session():
+    b = Bench()
+    token = b.login.open()
+    for _ in range(23):
+        crowd(b, 200)
+        assert b.login.valid(token)
+        b.time += 3600
+
+
+def test_an_address_from_which_the_right_password_came_waits_for_its_own_tries_only():
+    b = Bench()
+    assert b.login.check(PASSWORD, HERE) == OK
+    crowd(b)
+    assert b.login.check(PASSWORD, HERE) == OK and b.login.wait_s(HERE) == 0
+    assert b.wrong(5) == [WRONG] * 5
+    assert b.login.check(PASSWORD, HERE) == WAIT and b.login.wait_s(HERE) == 30
+    # Wrong ones make no address known.
+    b = Bench()
+    b.wrong(1)
+    crowd(b)
+    assert b.login.check(PASSWORD, HERE) == WAIT
+
+
+def test_four_addresses_are_known_and_the_last_ones_that_logged_in():
+    b = Bench()
+    for last in (1, 2, 3, 4, 1, 5, 5):
+        assert b.login.check(PASSWORD, "192.168.1.%d" % last) == OK
+    peers = [("192.168.1.%d" % last, 50000 + last) for last in range(1, 6)]
+    assert [b.login.accepted(peer) for peer in peers] == [True, False, True, True, True]
+    # The unix port gives the C structure: family, port, address.
+    assert b.login.accepted(b"\x02\x00\xc3\x50\xc0\xa8\x01\x05" + bytes(8))
+    assert not b.login.accepted(b"\x02\x00\xc3\x50\xc0\xa8\x01\x02" + bytes(8))
+    crowd(b)
+    found = [b.login.check(PASSWORD, "192.168.1.%d" % last) for last in range(1, 6)]
+    assert found == [OK, WAIT, OK, OK, OK]
+    b.login.close_all()
+    assert b.login.check(PASSWORD, "192.168.1.5") == WAIT, "it was another password"
+
+
+def test_the_button_ends_all_waits_and_the_crowd_cannot_bring_them_back_at_once():
+    b = Bench()
+    b.wrong(9)
+    crowd(b)
+    assert b.login.check(PASSWORD, HERE) == WAIT
+    b.login.forgive()
+    assert b.login.wait_s(HERE) == 0
+    b.time += 299
+    for i in range(60):
+        b.wrong(1, "10.0.3.%d" % i)
+    assert b.login.wait_s(HERE) == 0 and b.login.wait_s("10.0.1.1") == 0
+    # One address has its own limit all the same.
+    assert b.wrong(6, "10.0.3.99")[4:] == [WRONG, WAIT]
+    b.time += 1
+    assert 0 < b.login.wait_s("10.0.1.1") <= 45, "however many were wrong meanwhile"
+    b.login.forgive()
+    assert b.login.check(PASSWORD, HERE) == OK
 
 
 def test_addresses_are_remembered_in_bounded_memory():
@@ -202,21 +292,31 @@ class Settings:
 
 
 class Clock:
+    time = 7
+
     def uptime(self):
-        return 7
+        return self.time
 
 
 def test_setting_is_the_password_and_a_change_ends_all_sessions():
     settings = Settings(PASSWORD)
-    login = from_settings(settings, Clock())
+    clock = Clock()
+    login = from_settings(settings, clock)
     assert login.check(PASSWORD, HERE) == OK and login.check("wrong", HERE) == WRONG
     token = login.open()
     settings.listeners[0]("MaxCurrent", 16)
     assert login.valid(token)
     settings.password = "another one"
     settings.listeners[0]("WebPassword", "another one")
-    assert not login.valid(token)
+    assert not login.valid(token) and not login.accepted((HERE, 1))
     assert login.check(PASSWORD, HERE) == WRONG and login.check("another one", HERE) == OK
+    clock.time += 300
+    # What was tried was tried at the old one.
+    for i in range(40):
+        login.check("wrong", "10.0.0.%d" % i)
+    assert login.check("another one", "10.0.1.1") == WAIT
+    settings.listeners[0]("WebPassword", "another one")
+    assert login.check("another one", "10.0.1.1") == OK
 
 
 def test_setting_that_is_too_short_is_no_password():
