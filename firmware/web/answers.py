@@ -74,6 +74,10 @@ def login_error(login, result, address):
 def secure(res):
     for name, value in _SECURITY:
         res.headers[name] = value
+    if res.status_code == 401:
+        # RFC 9110 15.5.2 wants a scheme. "Basic" is taken, too; a browser that reads that word
+        # shows a window of its own over the page.
+        res.headers["WWW-Authenticate"] = 'Cookie realm="charger"'
     if "Cache-Control" not in res.headers:
         res.headers["Cache-Control"] = "no-store"
     return res

@@ -5,8 +5,9 @@
 `view` has the numbers and the commands of the application: `snapshot() -> dict` (a new one),
 `async start(id_tag or None) -> text`, `async stop()`, `async restart()`, `async reset_faults()`,
 `log_lines()`, `async security_lines()`, and `services`, which an update needs (web.update).
-Whatever changes something needs a credential, and a request that a page of another
-site cannot make a browser send (`web.origin`). Handlers are all `async`: on CPython
+Every request passes one gate: whatever is not in OPEN needs a credential, and what changes
+something a request that a page of another site cannot make a browser send (`web.origin`).
+Handlers are all `async`: on CPython
 microdot runs others in threads.
 """
 
@@ -19,6 +20,11 @@ from web.connections import BODY_MAX, WebServer
 from web.events import Events
 
 UPDATE = "/api/v1/update"
+# Paths that need no credential; all others do.
+OPEN = (
+    "/", "/app.js", "/app.css",
+    "/api/v1/state", "/api/v1/events", "/api/v1/login", "/api/v1/logout",
+)  # fmt: skip
 MAX_EVENTS = 2  # phones that follow live; the others ask every 5 s
 
 
@@ -33,31 +39,36 @@ def make_app(view, login, hosts=(), static=None):
     folder = static or __file__.replace("\\", "/").rpartition("/")[0] + "/static"
     files = {}
 
-    def address(req):
-        return str(req.client_addr[0]) if req.client_addr else "?"
-
     def cookie(value, seconds):
         text = "%s=%s; HttpOnly; SameSite=Strict; Path=/; Max-Age=%d"
         return {"Set-Cookie": text % (credentials.COOKIE, value, seconds)}
 
-    def authorized(req):
-        """None if the request carries a credential that holds, else the error to answer."""
-        header = req.headers.get("Authorization")
-        if header is not None:
-            checked = login.check_basic(header, address(req))
-            return answers.login_error(login, checked, address(req))
-        if not login.configured():
-            return answers.error(403, "no_password", answers.UNSET)
-        if login.valid(req.cookies.get(credentials.COOKIE, "")):
-            return None
-        return answers.error(401, "login", "Please log in.")
-
-    @app.before_request
-    async def refuse(req):
+    def refusal(req):
+        """Why the request must not be served, as the error to answer; None if it may."""
         if req.path != UPDATE and req.content_length > BODY_MAX:
             return answers.error(413)
+        header = req.headers.get("Authorization")
+        token = req.cookies.get(credentials.COOKIE, "")
         refused = origin.refusal(req.method, req.headers, names)
-        return answers.error(*refused) if refused else None
+        if req.path in OPEN:
+            return answers.error(*refused) if refused else None
+        # Who has no credential is asked for one first.
+        if refused and (refused[0] == 421 or header is not None or token):
+            return answers.error(*refused)
+        if header is not None:
+            address = req.client_addr[0]
+            return answers.login_error(login, login.check_basic(header, address), address)
+        if not login.configured():
+            return answers.error(403, "no_password", answers.UNSET)
+        return None if login.valid(token) else answers.error(401, "login", "Please log in.")
+
+    @app.before_request
+    async def gate(req):
+        """The one place for size, Host, Origin and credential: each route lies behind it."""
+        refused = refusal(req)
+        if refused and req.path == UPDATE and req.content_length > BODY_MAX:
+            await req.sock[1].skip(req.content_length)  # else the answer would not be seen
+        return refused
 
     @app.after_request
     async def secure(req, res):
@@ -91,12 +102,12 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.get("/api/v1/events")
     async def events(req):
-        if len(app.streams) >= MAX_EVENTS and not app.yielded(address(req)):
+        if len(app.streams) >= MAX_EVENTS and not app.yielded(req.client_addr[0]):
             return answers.error(503, headers={"Retry-After": "5"})
         if req.method == "HEAD":  # there is no body that would end, and free the place
             return "", 200, {"Content-Type": "text/event-stream"}
         conn = req.sock[1]
-        stream = Events(state, conn, app.streams, address(req))
+        stream = Events(state, conn, app.streams, req.client_addr[0])
         # microdot forgets the stream when a connection breaks in a way it does not know.
         conn.at_close = stream.close
         return stream, 200, {"Content-Type": "text/event-stream"}
@@ -106,7 +117,8 @@ def make_app(view, login, hosts=(), static=None):
         password = answers.field(req, "password")
         if password is None:
             return answers.error(400, message='Send {"password": "..."} as JSON.')
-        refused = answers.login_error(login, login.check(password, address(req)), address(req))
+        address = req.client_addr[0]
+        refused = answers.login_error(login, login.check(password, address), address)
         if refused:
             return refused
         return {"message": "Logged in."}, 200, cookie(login.open(), credentials.SESSION_S)
@@ -118,9 +130,6 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post("/api/v1/cmd/start")
     async def start(req):
-        refused = authorized(req)
-        if refused:
-            return refused
         body = answers.body(req)
         if body is None:
             return answers.error(400, message='Send {} or {"idTag": "..."} as JSON.')
@@ -131,7 +140,7 @@ def make_app(view, login, hosts=(), static=None):
 
     def command(name):
         async def act(req):
-            return authorized(req) or {"message": await getattr(view, name)()}
+            return {"message": await getattr(view, name)()}
 
         app.post("/api/v1/cmd/" + name)(act)
 
@@ -140,9 +149,6 @@ def make_app(view, login, hosts=(), static=None):
 
     @app.post("/api/v1/cmd/factory_reset")
     async def factory_reset(req):
-        refused = authorized(req)
-        if refused:
-            return refused
         if answers.field(req, "confirm") != "erase everything":
             return answers.error(400, message='Send {"confirm": "erase everything"} as JSON.')
         return {"message": await view.factory_reset()}
@@ -150,29 +156,20 @@ def make_app(view, login, hosts=(), static=None):
     @app.post(UPDATE)
     async def update(req):
         conn, size = req.sock[1], req.content_length
-        refused = authorized(req)
-        if not refused and not view.services.vacant():
-            refused = answers.error(409, "busy", "Not while a car is connected or charging.")
-        if refused:
-            await conn.skip(size)
-            return refused
         if size <= BODY_MAX:  # it has been read already, and is no bundle
             return answers.error(400, "bundle", "Send a bundle as the body of the request.")
+        if not view.services.vacant():
+            await conn.skip(size)
+            return answers.error(409, "busy", "Not while a car is connected or charging.")
         conn.update = size, view.services
         return Response.already_handled
 
     @app.get("/api/v1/log")
     async def log(req):
-        refused = authorized(req)
-        if refused:
-            return refused
         return answers.lines(view.log_lines()), 200, {"Content-Type": "text/plain"}
 
     @app.get("/api/v1/security_log")
     async def security_log(req):
-        refused = authorized(req)
-        if refused:
-            return refused
         lines = await view.security_lines()
         return answers.lines(lines), 200, {"Content-Type": "text/plain"}
 
