@@ -34,6 +34,7 @@ TYPES = {
     "m": "list of measurands",
     "p": "list of rotations",
     "k": "hexadecimal",
+    "w": "password",
     "c": "list of words",
     "a": "address",
 }
@@ -79,6 +80,8 @@ def _value(kind, limits, unit):
         return "text, at most %s characters" % limits
     if kind == "k" and limits:
         return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
+    if kind == "w" and limits:
+        return "password, %s to %s characters" % tuple(limits.split(".."))
     return TYPES[kind]
 
 

@@ -8,7 +8,6 @@
 from ocppj import url
 from station.settings import Settings
 
-MIN_PASSWORD = 8  # as web.login has it
 _WPA_MIN = 8  # IEEE 802.11, a passphrase is 8 to 63 characters of ASCII
 _SSID_MAX = 32  # bytes
 
@@ -63,6 +62,4 @@ def refusals(values, known=None):
     ):
         # RFC 7617 section 2: everything behind the first colon would be the password.
         refuse("ChargePointId", "must not have a colon where there is a password")
-    if values.get("WebPassword") and len(values["WebPassword"]) < MIN_PASSWORD:
-        refuse("WebPassword", "must be at least %d characters" % MIN_PASSWORD)
     return wrong

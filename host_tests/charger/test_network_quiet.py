@@ -7,6 +7,7 @@ import asyncio
 import certs
 from bench import ID, Bench, scenario
 from network_life import APS
+from secure import PASSWORD
 
 QUICK = {"options": {"skip_ms": 4000, "coalesce_ms": 2000}}
 LONG = {"options": {"skip_ms": 8000, "coalesce_ms": 8000}}
@@ -261,9 +262,9 @@ def test_an_address_is_no_proof_the_certificate_must_carry_the_name():
 
     async def play():
         b = Named(
-            csms={"ssl": certs.server_context("server"), "passwords": {ID: "correct horse"}},
+            csms={"ssl": certs.server_context("server"), "passwords": {ID: PASSWORD}},
             ca=paths.ca,
-            password="correct horse",
+            password=PASSWORD,
             settings={"NtpServer": ""},
         )
         async with b:

@@ -105,7 +105,7 @@ def test_one_command_sets_up_a_new_charger(tmp_path, capsys):
             done = await asyncio.to_thread(
                 usb.main,
                 [port, *values(WifiSsid="Garage", WifiPassword="correct horse", MaxCurrent="10",
-                               CentralSystemURI=url, ChargePointId=ID, WebPassword="12345678")],
+                               CentralSystemURI=url, ChargePointId=ID, WebPassword="8 chars!")],
             )  # fmt: skip
             out = capsys.readouterr()
             assert done == 0, out

@@ -313,7 +313,9 @@ def test_the_central_system_can_only_raise_the_profile_and_only_with_what_it_nee
     c.config.client_certificate = broken
     assert "is not the key" in refused(c, 3)
     for password in ("", "fifteen of them"):
-        c = Charger(BasicAuthPassword=password)
+        c = Charger()
+        # Stored when that was still allowed.
+        assert c.settings.keep_own("BasicAuthPassword", password)
         for profile in (1, 2):
             assert "AuthorizationKey of 16 bytes" in refused(c, profile)
         assert c.set("SecurityProfile", 3) == "accepted"

@@ -211,6 +211,67 @@ def test_the_key_is_hexadecimal_and_the_two_passwords_replace_each_other():
     assert settings.basic_auth_key() == b"another password!"
 
 
+WEAK = (
+    "7 chars", "12345678", "87654321", "1234567890", "abcdefgh", "hgfedcba", "qwertyuiop",
+    "Qwertz123", "asdfghjkl", "11111111", "aaaaaaaaaaaa", "abababab", "abcdabcdabcd", "password",
+    "Password123", "PASSW0RD!", "passwort1", "adminadmin", "admin123456", "microevse-1a2b",
+    "wallbox2026", "charger!!", "aabbccddeeff", "12345678password", "tab\tinside it", "x" * 65,
+    "half \ud800 a pair",
+)  # fmt: skip
+GOOD = (
+    "correct horse", "my own password", "a good password", "8 chars!", "Tr0ub4dor", "grün-und-so",
+    "9f86d081884c", "kaffee mit milch", "admin of the garage", "x7!aP0qz",
+)  # fmt: skip
+
+
+def test_weak_passwords_are_refused_by_whatever_way_they_come():
+    """BasicAuthPassword took "a", and WebPassword "password"."""
+    settings = Settings(None)
+    assert settings.set("WebPassword", "what it was before", local=True) == "accepted"
+    for name, texts in (
+        ("WebPassword", WEAK),
+        ("BasicAuthPassword", WEAK + ("!", "15 characters..", "1234567890123456")),
+    ):
+        before = settings.text(name)
+        for text in texts:
+            assert settings.set(name, text, local=True) == "rejected", text
+            assert settings.reason.startswith(name + ": ") and text not in settings.reason
+            for layer in (settings.factory, settings.overlay):
+                try:
+                    layer({name: text})
+                    raise AssertionError(text)
+                except ValueError as exc:
+                    assert str(exc).startswith(name + ": ")
+            assert settings.text(name) == before
+    for text in GOOD:
+        assert settings.set("WebPassword", text, local=True) == "accepted", text
+        long = text + ", and more"
+        assert settings.set("BasicAuthPassword", long, local=True) == "accepted", text
+    # None at all is not a weak one: the page then shows, and changes nothing.
+    assert settings.set("WebPassword", "", local=True) == "accepted"
+
+
+def test_every_password_that_a_person_makes_up_is_judged():
+    """The password of a WiFi is its router's; what is in hexadecimal is a key."""
+    settings = Settings(None)
+    secret = [name for name in settings.declared() if settings.is_secret(name)]
+    for name in ("WifiPassword", "Wifi2Password", "Wifi3Password", "AccessBefore"):
+        secret.remove(name)
+    for name in secret:
+        for text in ("12345678", "00000000", "password"):
+            assert settings.set(name, text, local=True) != "accepted", name
+    assert len(secret) >= 5, secret
+
+
+def test_a_weak_password_that_is_stored_goes_on_working():
+    charger = Charger()
+    for name in ("WebPassword", "BasicAuthPassword"):
+        assert charger.settings.keep_own(name, "password")
+    again = Charger(flash=charger.flash, boot=2).settings
+    assert again.text("WebPassword") == again.text("BasicAuthPassword") == "password"
+    assert again.set("WebPassword", "password1", local=True) == "rejected"
+
+
 def test_a_start_password_wins_over_a_stored_key():
     charger = Charger()
     charger.settings.set("AuthorizationKey", "4142" * 9)

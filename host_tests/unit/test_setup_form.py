@@ -48,8 +48,8 @@ def test_checks_name_the_setting():
         "WifiPassword": "correct horse",
         "CentralSystemURI": "ws://csms.example:9000/ocpp",
         "ChargePointId": "EVSE-1",
-        "BasicAuthPassword": "secret",
-        "WebPassword": "12345678",
+        "BasicAuthPassword": "the network gave me this",
+        "WebPassword": "8 chars!",
         "MaxCurrent": "16",
     }
     assert refusals(good) == {}
@@ -65,7 +65,10 @@ def test_checks_name_the_setting():
         ("ChargePointId", ""),
         ("ChargePointId", "x" * 49),
         ("ChargePointId", "EVSE:1"),
-        ("WebPassword", "1234567"),
+        ("WebPassword", "7 chars"),
+        ("WebPassword", "12345678"),
+        ("WebPassword", "Password2026"),
+        ("BasicAuthPassword", "15 chars of it."),
         ("MaxCurrent", "5"),
         ("MaxCurrent", "81"),
         ("MaxCurrent", "16 A"),

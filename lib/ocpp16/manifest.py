@@ -120,6 +120,7 @@ package(
         "netaddress.py",
         "over_current.py",
         "own_certificate.py",
+        "password.py",
         "profile.py",
         "profiles.py",
         "protection.py",

@@ -7,12 +7,13 @@ name|component.variable[instance]|type|access|limits|default|unit
 component.variable: the name of the setting in the device model of 2.x; empty: it has none.
 type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
-    every connector there is), k key in hexadecimal, c list of words that the
+    every connector there is), k key in hexadecimal, w password, c list of words that the
     station computes, a fixed network address.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
-limits: integers "least..most", keys the same in digits, texts "longest", all inclusive.
+limits: integers "least..most", keys the same in digits, passwords in characters, texts "longest",
+    all inclusive.
 
 Names, access and units of the standard ones: OCPP 1.6 edition 2 section 9, errata 4.0
 (MessageTimeout, SupportedFileTransferProtocols, StopTransactionOnEVSideDisconnect optional),
@@ -79,7 +80,7 @@ WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
 RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
-BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|s|-wl|64||
+BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl|16..64||
 AccessBefore||s|-w|128||
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
@@ -95,7 +96,7 @@ SetupKeyNext||k|-w|16..40||
 UpdateNewerOnly||b|-l||false|
 UpdateTrialTime||i|-l|15..600|20|s
 WebIdTag||s|-l|36|WEB|
-WebPassword||s|-wl|64||
+WebPassword||w|-wl|8..64||
 WifiSsid||s|-l!|32||
 WifiPassword||s|-wl!|63||
 Wifi2Ssid||s|-l!|32||

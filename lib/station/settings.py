@@ -50,9 +50,9 @@ class Settings:
 
     def keeps(self, name, value):
         """False for what flash has and does not count: a setting of another firmware, a value out
-        of today's limits. A key of 8 bytes, once allowed, goes on working."""
+        of today's limits. A short key or a weak password, once allowed, goes on working."""
         declared = line(name)
-        if not declared or not value or declared.split("|")[2] == "k":
+        if not declared or not value or declared.split("|")[2] in "kw":
             return bool(declared)
         return self._check(name, value) is not None
 
@@ -284,18 +284,25 @@ class Settings:
             value = self._check_rare(name, text, "rotations")
         elif kind == "k":
             value = self._check_rare(name, text, "key", limits)
+        elif kind == "w":
+            value = self._check_rare(name, text, None, limits)
         if value is not None:
             self.reason = ""
         self.reason = self.reason.rstrip()
         return value
 
     def _check_rare(self, name, text, check, limits=None):
-        from . import setting_forms  # rarely set
+        # Rarely set.
+        if check:
+            from . import setting_forms as forms
+        else:
+            from . import password as forms
 
         try:
-            return getattr(setting_forms, check)(self, text, limits)
+            return getattr(forms, check or "key")(self, text, limits)
         except ValueError as exc:
             self.reason = "%s: %s" % (name, exc)
         finally:
-            del setting_forms
+            del forms
             release("station.setting_forms")
+            release("station.password")
