@@ -110,7 +110,8 @@ class Door:
             if app is None:
                 await _refuse(reader, writer)
                 return
-            _need(ANSWER_NEEDS)
+            if not port.room(ANSWER_NEEDS):
+                raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), ANSWER_NEEDS))
             conn = await app.handle_request(reader, writer)
             starved, app.starved = app.starved, None
             if starved:
@@ -146,7 +147,8 @@ class Door:
             self._loading = True
             try:
                 gc.collect()
-                _need(NEEDS)
+                if not port.room(NEEDS):
+                    raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), NEEDS))
                 self._app = await self._load()
             finally:
                 self._loading = False
@@ -170,12 +172,6 @@ class Door:
         if app:
             app.forget()
         gc.collect()
-
-
-def _need(size):
-    """Raise MemoryError unless `size` bytes are free."""
-    if not port.room(size):
-        raise MemoryError("%d of %d bytes are free" % (gc.mem_free(), size))
 
 
 async def _refuse(reader, writer, read=True):
