@@ -12,6 +12,7 @@ environment at its pinned version and is compiled like our own modules.
 """
 
 import argparse
+import gzip
 import importlib.util
 import json
 import pathlib
@@ -31,6 +32,9 @@ SOURCE_ONLY = ("boot.py", "main.py")
 NATIVE = ("burst.py", "kernel.py")
 ARCH = {"esp32": "xtensawin", "esp32s2": "xtensawin", "esp32s3": "xtensawin", "esp32c3": "rv32imc"}
 MICRODOT = ("microdot.py",)
+# Of the page's files the one that the program reads itself, line by line; the others are sent as
+# they lie on the board, compressed.
+PLAIN = ("setup.html",)
 
 
 def compiler():
@@ -120,8 +124,13 @@ def main(name, out=None, features=None, verbose=False):
     for source in sorted(static.iterdir()):
         target = out / "web" / "static" / source.name
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source, target)
-        sizes.append((str(target.relative_to(out)), source.stat().st_size))
+        data = source.read_bytes()
+        if source.name not in PLAIN:
+            # The same bytes each time: no date. Every browser takes it (web/answers.py).
+            target = target.with_name(source.name + ".gz")
+            data = gzip.compress(data, 9, mtime=0)
+        target.write_bytes(data)
+        sizes.append((str(target.relative_to(out)), len(data)))
     # Not resident: read when a certificate is to be checked (firmware/roots.py).
     data = (ROOT / "firmware" / "roots.der").read_bytes()
     (out / "roots.der").write_bytes(data)

@@ -74,17 +74,17 @@ def files(folder):
 
 
 def lfs2(content):
-    """The smallest littlefs image that holds `content`, a whole number of blocks."""
+    """A littlefs image that holds `content` and hardly more, a whole number of blocks."""
     make = importlib.import_module("lfs").image
-    # Nothing is ever deleted, so its blocks are used from the first one on. The smallest file
-    # system that is large enough is found by trying.
+    # Nothing is ever deleted, so its blocks are used from the first one on. A file system that is
+    # large enough is found by trying, from a little less than the whole firmware takes.
     need = sum(-(-len(data) // LFS_BLOCK) for data in content.values())
-    count = need + need // 20 + 16
+    count = need + need // 12 + 8
     while count * LFS_BLOCK <= ROOM["lfs2"]:
         made = make(content, LFS_BLOCK, count)
         if made:
             return made[0]
-        count += count // 50 + 8
+        count += 8
     raise BundleError(f"{need * LFS_BLOCK} bytes of files do not fit into {ROOM['lfs2']}")
 
 

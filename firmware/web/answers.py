@@ -176,13 +176,17 @@ def send_static(req, folder, file):
     if file is None:
         return error(404)
     name, etag, size = file
+    compressed = name.endswith(".gz")
+    # Without that header any coding may be sent (RFC 9110, 12.5.3).
+    taken = req.headers.get("Accept-Encoding", "gzip")
+    if compressed and "gzip" not in taken and "*" not in taken:
+        return error(406, "gzip", "The page is kept compressed: ask with Accept-Encoding: gzip.")
     headers = {"ETag": etag, "Cache-Control": "no-cache"}
     if req.headers.get("If-None-Match") == etag:
         return "", 304, headers
     # With the length a browser sees that an answer is not whole.
     headers["Content-Length"] = str(size)
     path = folder + "/" + name
-    compressed = name.endswith(".gz")
     res = Response.send_file(path, compressed=compressed, stream=_contents(path))
     res.headers.update(headers)
     return res

@@ -86,6 +86,11 @@ def test_compressed_files_are_preferred(start, tmp_path):
     assert gzip.decompress(answer.body) == style
     assert int(answer.headers["content-length"]) == len(answer.body)
     assert server.get("/app.js").status == 404
+    for taken in ("gzip, deflate, br", "*"):
+        assert server.get("/app.css", Accept_Encoding=taken).status == 200
+    # It is not kept in another form: whoever does not take this one is told so.
+    refused = server.get("/app.css", Accept_Encoding="identity")
+    assert refused.status == 406 and b"Accept-Encoding: gzip" in refused.body
 
 
 def test_paths_outside_the_list_are_not_served(server):

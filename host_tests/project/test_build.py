@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """`make build` for every board profile."""
 
+import gzip
 import json
 import subprocess
 import sys
@@ -37,7 +38,12 @@ def test_build_is_complete(board, tmp_path):
     assert {p.stem for p in DEVICE_FILES} <= built
     assert json.loads((out / "board.json").read_text())["name"] == board
     assert (out / "lib" / "microdot" / "microdot.mpy").exists()
-    assert (out / "web" / "static" / "index.html").exists()
+    pages = {p.name: p.read_bytes() for p in (ROOT / "firmware" / "web" / "static").iterdir()}
+    built = {p.name: p.read_bytes() for p in (out / "web" / "static").iterdir()}
+    # Compressed, but for the page of the set-up, which the program reads itself.
+    assert built.pop("setup.html") == pages.pop("setup.html")
+    assert {n.removesuffix(".gz"): gzip.decompress(d) for n, d in built.items()} == pages
+    assert sum(map(len, built.values())) < 10 * 1024 and "index.html.gz" in built
     own = sum(p.stat().st_size for p in out.rglob("*.mpy") if "microdot" not in p.parts)
     assert own < OWN_MPY_LIMIT, own
     # And it has room to grow in either kind of slot.
