@@ -106,7 +106,7 @@ async def table(name, tls=True, features="named"):
         await b.until(lambda: entry.stop, 60, "StopTransaction")
         await b.contactor(False)
         await b.leave()
-        await b.advance(330)  # the page's code is dropped
+        await b.advance(400)  # the page's code is dropped
         await note("after the session")
         await b.offline()
         await b.advance(30)
