@@ -36,9 +36,11 @@ def settle():
     (py/runtime.c, mp_import_from)."""
     import sys
 
+    from evse_base import MICROPYTHON
+
     for name in "hal iec61851 ocppj station store".split():
         package = sys.modules.get(name)
-        if package and sys.implementation.name == "micropython":
+        if package and MICROPYTHON:
             path = package.__path__
             package.__dict__.clear()
             package.__name__ = name

@@ -10,6 +10,7 @@ from ocppj.rpc import CallError
 from evse_base import const
 from station.jobs import FIRMWARE, LOG, running
 
+_DIAGNOSTICS = const("DiagnosticsStatusNotification")
 _SIGNED = const("SignedFirmwareStatusNotification")
 # DiagnosticsStatus and FirmwareStatus (sections 7.24 and 7.25). The station's words are the same
 # in small letters; 1.6 has no status for its other words.
@@ -28,10 +29,6 @@ def _status(word):
 def camel(word):
     """A neutral word as the statuses are spelled."""
     return "".join([part[:1].upper() + part[1:] for part in word.split("_")])
-
-
-def _action(what):
-    return "DiagnosticsStatusNotification" if what == LOG else "FirmwareStatusNotification"
 
 
 class Firmware:
@@ -84,7 +81,7 @@ class Firmware:
             action = _SIGNED
             payload = {"status": camel(word), "requestId": entry[2]}
         else:
-            action = _action(what)
+            action = _DIAGNOSTICS if what == LOG else "FirmwareStatusNotification"
             payload = {"status": _status(word)}
         if payload["status"]:
             try:
@@ -95,7 +92,7 @@ class Firmware:
 
     async def trigger(self, action):
         """TriggerMessage: send the present status; Idle when no job runs (section 7.25)."""
-        what = LOG if action == _action(LOG) else FIRMWARE
+        what = LOG if action == _DIAGNOSTICS else FIRMWARE
         word = self.jobs.now[what]
         status = "Idle"
         if running(word):
