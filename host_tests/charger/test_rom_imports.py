@@ -98,7 +98,7 @@ def in_a_slot():
 
 
 class Watch:
-    """What was loaded while the contacts were closed, and when they and S2 moved."""
+    """What was loaded while the relay was on, and when the contacts and S2 moved."""
 
     def __init__(self, b):
         self.closed = False
@@ -108,7 +108,7 @@ class Watch:
 
     def _on(self, event):
         what = event.get("event")
-        if what == "contactor":
+        if what == "relay":  # the contacts follow some ms later; nothing can keep them then
             self.closed = event["value"]
         if what in ("contactor", "s2") and event["value"] is False:
             self.moved[what] = 1000 * event["t"]
