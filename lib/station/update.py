@@ -173,7 +173,7 @@ class Update:
             # The download does not begin, as this board cannot install it. The status is
             # installation_failed and not download_failed, because another location or another try
             # would not help.
-            log.warn("file", "firmware update refused: this board has no installer")
+            log.warn("file", "firmware update refused: no installer")
             self._end("installation_failed")
             return
         signed = self.number is not None
@@ -205,7 +205,7 @@ class Update:
         self._proved = self._lent = False
         self._say("downloaded")
         if not services.vacant() and not signed:
-            log.info("file", "installation waits for the end of a session")
+            log.info("file", "installation waits for a session")
 
     async def _refused(self, digest=None):
         """True if the manufacturer has not signed (signed_update.judge), or another request has
