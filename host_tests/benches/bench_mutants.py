@@ -1,7 +1,7 @@
 # Small mistakes in every safety-relevant file, and which of them no test notices.
 # MIT license; part of microevse
 """usage: bench_mutants.py [N | all] [--seed S] [--groups A,B] [--paths TEXT] [--workers W]
-                        [--told] [--near] [--named]
+                        [--told] [--near] [--named] [--unnamed]
 
 Mutants of the operators in mutation/operators.py: a sample of at least N (default 330), the
 same number of each group of mutation/table.py, and always those of mutation/named.json. Prints
@@ -9,7 +9,8 @@ the survivors. Exit status 1 if one survives in a strict group that mutation/equ
 not list, or more than one of fifty of all others.
 
 Only a temporary folder is written to. --told prints each mutant and the test that noticed it.
---near leaves out the tests of the whole firmware. --named tries those of named.json alone.
+--near leaves out the tests of the whole firmware. --named tries those of named.json alone,
+--unnamed none of them.
 """
 
 import argparse
@@ -44,6 +45,7 @@ class Bench:
         self.equivalent = listed.Equivalent(mutants=self.mutants)
         self._row = {path: row for row in self.rows for path in row.paths}
         self._learned = {}
+        self._noticed = {}  # (path, function) -> tests that noticed a mutant of it, newest first
         self.phases = [("", time.monotonic())]  # (name, when it ended)
 
     # -- which ---------------------------------------------------------------------------
@@ -79,7 +81,8 @@ class Bench:
                 self.sound = False
 
     def order(self, mutant):
-        """[(s, node id), ...] of the tests that reach the mutant, quick ones first."""
+        """[(s, node id), ...] of the tests that reach the mutant: the last three that noticed
+        another one of the function, then quick ones first."""
         row = self._row.get(mutant.path)
         found = []
         for file in row.near if row else []:
@@ -96,7 +99,15 @@ class Bench:
                     called = any(path == mutant.path for path, _ in reached)
                 if everywhere or called:
                     found.append((seconds, name))
-        return sorted(found)
+        last = self._noticed.get((mutant.path, mutant.function), [])[:3]
+        return sorted(found, key=lambda one: (one[1] not in last, one))
+
+    def _learn_from(self, mutant, by):
+        last = self._noticed.setdefault((mutant.path, mutant.function), [])
+        name = by.partition(" ")[0]
+        if name in last:
+            last.remove(name)
+        last.insert(0, name)
 
     # -- running ---------------------------------------------------------------------------
 
@@ -131,6 +142,7 @@ class Bench:
             for mutant, result in self.pool.run(jobs(left)):
                 if result["end"] != "survived":
                     ends[mutant] = result.get("by") or result.get("why") or result["end"]
+                    self._learn_from(mutant, ends[mutant])
                 if self.told:
                     self.out("%-9s %s  [%s]" % (result["end"], mutant, ends[mutant]))
             self.phases.append(("near" if jobs == self._near_jobs else "whole", time.monotonic()))
@@ -175,6 +187,7 @@ def main(arguments):
     parser.add_argument("--told", action="store_true")
     parser.add_argument("--near", action="store_true")
     parser.add_argument("--named", action="store_true")
+    parser.add_argument("--unnamed", action="store_true")
     given = parser.parse_args(arguments)
     groups = given.groups.split(",") if given.groups else table.groups()
     began = time.monotonic()
@@ -182,7 +195,7 @@ def main(arguments):
     bench.near_only = given.near
     total = None if given.total == "all" else int(given.total)
     chosen = [] if given.named else bench.sample(total, given.seed, groups, given.paths)
-    if not given.paths:
+    if not given.paths and not given.unnamed:
         chosen += listed.named(bench.rows)
     ends = bench.run(chosen)
     shown = list(dict.fromkeys(groups + [m.group for m in chosen]))

@@ -15,15 +15,25 @@ minmax     min for max
 name       another text in place of a cause's, setting's or status' name (CamelCase)
 except     a handler that catches nothing, or every Exception
 
-Texts that only people read are left out: log lines, texts with %, arguments of exceptions. So is
-code that only CPython runs, and mutants that no test could miss: an assignment is removed only if
-the name has a value without it.
+Texts that only people read are left out: log lines, texts with %, arguments of exceptions. So are
+calls that give memory back, code that only CPython runs, and mutants that no test could miss: an
+assignment is removed only if the name has a value without it.
 """
 
 import ast
 import re
 
-from .shapes import ARITHMETIC, COMPARE, is_format, is_not, is_port, is_text, told
+from .shapes import (
+    ARITHMETIC,
+    COMPARE,
+    frees,
+    from_base,
+    is_format,
+    is_not,
+    is_port,
+    is_text,
+    told,
+)
 from .source import Mutant, Source
 
 SMALL = 16
@@ -45,6 +55,7 @@ class _Walk:
         self.source = source
         self.found = []
         self._function = None  # innermost definition around the node
+        self._imported = from_base(self.source.tree)
         self._visit_all(source.tree.body)
 
     # -- helpers -----------------------------------------------------------------------
@@ -86,7 +97,7 @@ class _Walk:
 
     def _expr(self, node):
         value = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(value, ast.Constant) or told(value):
+        if isinstance(value, ast.Constant) or told(value) or frees(value, self._imported):
             return
         if isinstance(value, ast.Call):
             self._replace(node, "pass", "removed")

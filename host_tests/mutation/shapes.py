@@ -30,6 +30,10 @@ ARITHMETIC = {
     ast.BitXor: ("^", "|"),
 }
 TOLD = ("log", "print", "print_exception")  # calls of these are for people
+# Functions of evse_base that give back the memory of code, and a module that gives back garbage:
+# nothing is decided by them. Tests of the heap look at what they do.
+MEMORY = ("release", "forget", "before_import")
+GARBAGE = "gc"
 
 
 def is_text(node):
@@ -57,3 +61,23 @@ def told(node):
         of = function.value.id if isinstance(function.value, ast.Name) else ""
         return of in ("log", "console") or function.attr in TOLD
     return isinstance(function, ast.Name) and function.id in TOLD
+
+
+def from_base(tree):
+    """Names that a file has imported from evse_base."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module == "evse_base":
+            found |= {name.asname or name.name for name in node.names}
+    return found
+
+
+def frees(node, imported):
+    """A call that is about memory alone. imported: see `from_base`."""
+    if not isinstance(node, ast.Call):
+        return False
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return isinstance(function.value, ast.Name) and function.value.id == GARBAGE
+    name = function.id if isinstance(function, ast.Name) else ""
+    return name in MEMORY and name in imported

@@ -2,17 +2,18 @@
 # MIT license; part of microevse
 """Rows of (group, files, near, whole).
 
-files: patterns; FILE::NAME is one function of a file. near: test files that run the code in their
-own process. The bench learns which of their tests reach a function, and tries those, quick ones
-first. whole: for what none of these notices; in the order written, files or single tests, also of
-the whole firmware on MicroPython. `micropython:X`: the unit tests of X on MicroPython.
+files: patterns; FILE::NAME,NAME is some functions of a file; -FILE is left out. near: test files
+that run the code in their own process. The bench learns which of their tests reach a function, and
+tries those, quick ones first. whole: for what none of these notices; in the order written, files
+or single tests, also of the whole firmware on MicroPython. `micropython:X`: the unit tests of X on
+MicroPython.
 """
 
 from . import operators
 from .place import ROOT
 
 # Here no mutant may survive; elsewhere one of fifty.
-STRICT = ("pilot", "tick", "contactor", "protection")
+STRICT = ("pilot", "tick", "contactor", "protection", "tls", "pki", "signatures")
 SHARE = 0.02
 
 _PILOT = (
@@ -101,20 +102,40 @@ ROWS = [
     ),
     (
         "journal",
-        "lib/store/*",
+        "lib/store/* -lib/store/vault.py -lib/store/pieces.py -lib/store/vault_tidy.py",
         _STORE,
         "charger/test_power_cut_sweep packages/test_journal_powercut micropython:test_journal"
         " micropython:test_norlog",
     ),
     (
+        "vault",
+        "lib/store/vault.py lib/store/pieces.py lib/store/vault_tidy.py",
+        "unit/test_vault unit/test_secret_settings unit/test_certificates",
+        "packages/test_vault_powercut micropython:test_vault",
+    ),
+    (
         "tls",
-        "lib/ocppj/tls.py lib/ocppj/dial.py firmware/config.py",
-        "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial"
-        " unit/test_ws_connection unit/test_ws_handshake"
-        " packages/test_certificate_names",
-        "charger/test_tls_sessions charger/test_start_interface charger/test_setup_network"
-        " micropython:test_tls_pem"
-        " micropython:test_ws_connection",
+        "lib/ocppj/tls.py lib/ocppj/dial.py lib/ocppj/url.py firmware/config.py"
+        " firmware/upkeep/access_trial.py firmware/upkeep/profile_rules.py",
+        "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial unit/test_url"
+        " unit/test_ws_connection unit/test_ws_handshake unit/test_access_trial"
+        " unit/test_profile_rules unit/test_certificates",
+        "packages/test_certificate_names charger/test_public_roots charger/test_security_profiles"
+        " charger/test_tls_sessions charger/test_start_interface charger/test_setup_network"
+        " micropython:test_tls_pem micropython:test_ws_connection",
+    ),
+    ("tls", "firmware/roots.py", "project/test_public_roots_file", "charger/test_public_roots"),
+    (
+        "certificates",
+        "lib/station/certificates.py lib/station/own_certificate.py",
+        "unit/test_certificates",
+        "conformance/test_octt16_security_certificates conformance/test_own_certificate",
+    ),
+    (
+        "tls",
+        "lib/transfer/url.py::secure,resolve lib/transfer/http.py::_connect,_follow,_address",
+        "unit/test_transfer",
+        "micropython:test_transfer",
     ),
     (
         "pki",
@@ -127,9 +148,23 @@ ROWS = [
         "signatures",
         "lib/slots/*",
         "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
-        " unit/test_slots_record",
+        " unit/test_slots_record unit/test_slots_starts",
         "charger/test_update charger/test_first_flash micropython:test_slots"
         " micropython:test_installer",
+    ),
+    (
+        "signatures",
+        "lib/station/signed_update.py lib/station/update_sink.py lib/station/update_request.py"
+        " lib/ocpp16/signed_firmware.py",
+        "unit/test_signed_update unit/test_ocpp16_firmware",
+        "conformance/test_octt16_security_firmware micropython:test_signed_update",
+    ),
+    (
+        "signatures",
+        "firmware/upkeep/manufacturer.py firmware/upkeep/version_floor.py"
+        " firmware/upkeep/slot_check.py",
+        "unit/test_version_floor unit/test_slot_check unit/test_installer",
+        "conformance/test_octt16_security_firmware charger/test_slot_damage",
     ),
 ]
 
@@ -150,7 +185,7 @@ BOUNDED = {
 
 
 class Row:
-    """`only`: {path: name of the one function in it that is meant}."""
+    """`only`: {path: names of the functions in it that are meant}."""
 
     def __init__(self, group, paths, only, near, whole):
         self.group = group
@@ -158,6 +193,10 @@ class Row:
         self.only = only
         self.near = near
         self.whole = whole
+
+    def means(self, path, function):
+        """Is this function of a file meant? function: its name, "" outside of any."""
+        return path not in self.only or function in self.only[path]
 
 
 def _test(word):
@@ -173,14 +212,17 @@ def rows():
     for group, files, near, whole in ROWS:
         paths, only = [], {}
         for pattern in files.split():
-            pattern, _, function = pattern.partition("::")
+            pattern, _, functions = pattern.partition("::")
+            if pattern.startswith("-"):
+                paths.remove(pattern[1:])
+                continue
             matching = sorted(str(p.relative_to(ROOT)) for p in ROOT.glob(pattern))
             matching = [p for p in matching if p.endswith(".py") and p not in LEFT_OUT]
             if not matching:
                 raise ValueError("%s: no such file" % pattern)
             paths += matching
-            if function:
-                only[pattern] = function
+            if functions:
+                only[pattern] = functions.split(",")
         tests = [[_test(word) for word in words.split()] for words in (near, whole)]
         for test in tests[0] + tests[1]:
             if not (ROOT / test.partition("::")[0]).exists():
@@ -193,9 +235,8 @@ def mutants(row):
     """[Mutant, ...] of all files of a row."""
     found = []
     for path in row.paths:
-        name = row.only.get(path)
         for mutant in operators.mutants(path, (ROOT / path).read_text()):
-            if name in (None, mutant.within):
+            if row.means(path, mutant.within):
                 mutant.group = row.group
                 found.append(mutant)
     return found

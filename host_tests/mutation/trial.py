@@ -15,7 +15,7 @@ import time
 import hypothesis
 import pytest
 
-from . import place
+from . import place, plain
 
 _OPTIONS = ["-q", "--tb=short", "-p", "no:cacheprovider", "-p", "no:xdist"]
 # A test may take so many times as long as without a mutant, and in any case so many seconds.
@@ -108,8 +108,16 @@ def near(mutant, order, limits, bounded):
     # A mutant that collects for ever ends with a MemoryError.
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     place.in_memory(mutant.path, mutant.changed())
-    session = _Session(order, limits, bounded)
-    files = list(dict.fromkeys(name.partition("::")[0] for name in order))
+    quick = [name for name in order if plain.is_plain(name)]
+    noticed, ran = plain.first_failure(quick, limits, WHOLE_S)
+    if noticed:
+        return {"end": "killed", "by": noticed}
+    rest = [name for name in order if name not in quick]
+    if not rest:
+        return {"end": "survived", "ran": ran}
+    session = _Session(rest, limits, bounded)
+    session.ran = ran
+    files = list(dict.fromkeys(name.partition("::")[0] for name in rest))
     return _verdict(_quietly(files, session), session)
 
 
@@ -170,6 +178,8 @@ def learn(file, paths, bounded):
 
     A test that fails without any mutant is left out of "tests".
     """
+    if plain.is_plain(file):
+        return plain.learn(file, paths, LEARNING_S)
     session = _Learning(paths, bounded)
     code = _quietly([file], session, ())
     failed = session.failures

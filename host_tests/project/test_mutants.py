@@ -1,8 +1,9 @@
 # The tool that makes small mistakes, and a small sample of them: no test may miss one.
 # MIT license; part of microevse
 """Operators make the changes that they should; the lists fit the code; a mutant is noticed, by an
-import, a failure or a hang; a mutant that is not noticed is reported. The long run: make bench
-ARGS=mutants."""
+import, a failure or a hang; a mutant that is not noticed is reported. The sample here is small:
+`make bench ARGS=mutants` tries some hundred of all groups and those written by hand, and `make bench ARGS='mutants all'` sweeps all of
+them, for hours."""
 
 import importlib
 import json
@@ -18,7 +19,9 @@ from mutation.source import Mutant, Source
 
 # Fixed: the sample is the same each time.
 SEED = 2
-EACH = 9
+EACH = 4
+# What is learned of their tests takes some seconds; that of all groups took a minute.
+GROUPS = ("contactor", "tick", "pki")
 LIMIT_S = 400
 
 
@@ -131,6 +134,21 @@ def test_what_only_people_read_is_left_alone():
     assert changes(text) == set()
 
 
+def test_what_gives_memory_back_is_left_alone():
+    text = """
+    from evse_base import before_import, release
+
+    async def f(self, forget):
+        gc.collect()
+        await before_import()
+        release("x")
+        self.release("x")
+        forget("x")
+    """
+    found = operators.mutants("x.py", textwrap.dedent(text).lstrip())
+    assert {m.before for m in found} == {'self.release("x")', 'forget("x")'}
+
+
 def test_what_only_cpython_runs_is_left_alone():
     text = """
     if MICROPYTHON:
@@ -149,13 +167,13 @@ def test_what_only_cpython_runs_is_left_alone():
 
 
 def test_every_mutant_of_every_file_is_python_and_different():
-    """A sample: a few hundred of thousands."""
+    """A sample: a hundred and more of thousands."""
     for row in table.rows():
-        for mutant in table.mutants(row)[::25]:
+        for mutant in table.mutants(row)[::100]:
             assert mutant.sound(), mutant
             text = (table.ROOT / mutant.path).read_text()
             assert mutant.changed() != text and mutant.after != mutant.before
-            assert row.only.get(mutant.path) in (None, mutant.within)
+            assert row.means(mutant.path, mutant.within)
 
 
 # -- the lists ----------------------------------------------------------------------------
@@ -268,11 +286,10 @@ def bench(*arguments):
 
 
 def test_no_mutant_of_a_small_sample_survives():
-    done = bench(
-        str(EACH * len(table.STRICT)), "--groups", ",".join(table.STRICT), "--seed", str(SEED)
-    )
+    assert set(GROUPS) <= set(table.STRICT)
+    total = EACH * len(GROUPS)
+    done = bench(str(total), "--groups", ",".join(GROUPS), "--seed", str(SEED), "--unnamed")
     assert done.returncode == 0, done.stdout
-    total = EACH * len(table.STRICT) + len(listed.load("named"))
     assert "%d mutants, seed %d" % (total, SEED) in done.stdout, done.stdout
 
 

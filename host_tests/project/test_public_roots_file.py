@@ -74,6 +74,13 @@ def test_a_build_without_the_file_says_so(tmp_path, monkeypatch):
         roots.wanted([], 0)
 
 
+def test_a_file_beside_a_module_without_a_folder_is_in_the_current_one(monkeypatch):
+    whole = roots.every()
+    monkeypatch.chdir(ROOT / "firmware")
+    monkeypatch.setattr(roots, "__file__", "roots.py")
+    assert roots.every() == whole
+
+
 def test_the_file_is_certifis():
     certifi = pytest.importorskip("certifi", reason="NOT RUN: certifi is missing")
     found = public_roots.wanted(pathlib.Path(certifi.where()).read_text())

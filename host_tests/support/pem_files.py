@@ -12,7 +12,9 @@ def element(tag, *parts):
     """DER of an element with this content."""
     body = b"".join(parts)
     size = len(body)
-    head = bytes([size]) if size < 128 else b"\x82" + size.to_bytes(2, "big")
+    head = bytes([size]) if size < 128 else b"\x81" + size.to_bytes(2, "big")[1:]
+    if size > 255:
+        head = b"\x82" + size.to_bytes(2, "big")
     return bytes([tag]) + head + body
 
 

@@ -90,6 +90,24 @@ class RsaKey:
         text = b"\x00\x01" + b"\xff" * (size - 2 - len(text)) + text
         return pow(int.from_bytes(text, "big"), self.d, self.n).to_bytes(size, "big")
 
+    def sign_pss(self, data):
+        """The signature over `data` by PSS; the modulus has whole bytes."""
+        size = len(big(self.n)) - 5
+        text = int.from_bytes(pss(size, message=data), "big")
+        return pow(text, self.d, self.n).to_bytes(size, "big")
+
+
+def pss(size=256, salt=b"s" * 32, trailer=b"\xbc", one=b"\x01", message=b"x", top=0x7F):
+    """The encoded message of RFC 8017 section 9.1.1 for a modulus of whole bytes."""
+    hashed = hashlib.sha256(bytes(8) + hashlib.sha256(message).digest() + salt).digest()
+    block = bytes(size - 33 - len(salt) - 1) + one + salt
+    mask = b""
+    while len(mask) < len(block):
+        mask += hashlib.sha256(hashed + (len(mask) // 32).to_bytes(4, "big")).digest()
+    masked = bytearray([a ^ b for a, b in zip(block, mask)])
+    masked[0] &= top
+    return bytes(masked) + hashed + trailer
+
 
 def unhex(text):
     return bytes([int(text[i : i + 2], 16) for i in range(0, len(text), 2)])

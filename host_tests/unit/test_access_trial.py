@@ -410,3 +410,97 @@ def test_whenever_the_power_is_cut_the_charger_comes_back_on_a_profile_that_work
             c.start()
             assert c.connects(1) == 1 and not c.settings.text(BEFORE)
     assert cuts >= 30, cuts
+
+
+def test_after_a_restart_what_is_new_gets_its_tries_again():
+    c = Charger(AuthorizationKey=K1, SecurityProfile=1)
+    c.set("SecurityProfile", 2)
+    c.attempt()
+    c.start()
+    tried = []
+    for _ in range(TRIES + 2):
+        tried.append(c.access.profile())
+        c.attempt(0)
+    assert tried == [2] * TRIES + [1, 2]
+
+
+def test_a_password_of_the_owner_has_a_trial_and_other_settings_have_none():
+    c = Charger(AuthorizationKey=K1)
+    assert c.set("MessageTimeout", 33) == "accepted" and c.settings.text(BEFORE) == ""
+    assert c.set("AuthorizationKey", K2, True) == "accepted"
+    assert c.settings.text(BEFORE) == "0k" + K1
+
+
+def test_what_cannot_be_kept_first_is_not_changed():
+    c = Charger(AuthorizationKey=K1)
+    c.settings.keep_own = lambda name, value: False
+    assert c.set("SecurityProfile", 1) == "rejected"
+    assert c.settings.reason == "SecurityProfile could not be stored" and c.holds() == (0, B1)
+
+
+def test_nobody_needs_to_hear_of_dates():
+    c = Charger(AuthorizationKey=K1)
+    reason = "the server's certificate has expired"
+    c.access.failed(0, failure.event(0, reason), reason)
+    assert noted()[-1][0] == "central_certificate"
+
+
+def test_without_a_trial_a_connection_may_stand_unaccepted():
+    c = Charger(AuthorizationKey=K1)
+    c.access.password()
+    assert not any([c.access.look(False) for _ in range(2 * ACCEPT_S)])
+    # With a certificate on trial it may not, but for the turn of the one before.
+    for certificate, ended in ((0, [ACCEPT_S - 1]), (TRIES, [])):
+        c.access.certificate = certificate
+        c.access.password()
+        looks = [c.access.look(False) for _ in range(2 * ACCEPT_S)]
+        assert [at for at, end in enumerate(looks) if end] == ended
+
+
+def test_a_trial_ends_also_while_a_car_charges_but_not_that_of_a_certificate():
+    c = Charger(AuthorizationKey=K1)
+    c.set("SecurityProfile", 1)
+    c.access.password()
+    c.calm = False
+    assert c.access.look(True) is False and c.settings.text(BEFORE) == ""
+    c.access.certificate = 0
+    c.access.password()
+    assert c.access.look(True) is False and c.access.waited_s == 0, "it is done later"
+
+
+def test_the_end_of_a_certificates_trial_writes_nothing_of_access():
+    from station import own_certificate
+
+    kept = own_certificate.settle
+    c = Charger(AuthorizationKey=K1)
+    settled = []
+    own_certificate.settle = lambda settings, access: settled.append(access)
+
+    def never(name, value):
+        raise AssertionError(name)
+
+    c.settings.keep_own = never
+    try:
+        c.access.certificate = 0
+        c.access.password()
+        assert c.access.look(True) is False and settled == [c.access]
+    finally:
+        own_certificate.settle = kept
+
+
+def test_flash_that_fails_at_the_end_is_tried_once_for_a_connection():
+    c = Charger(good=((0, B1),), AuthorizationKey=K1)
+    c.set("SecurityProfile", 1)
+    for _ in range(TRIES):
+        c.attempt()
+    keep, tried = c.settings.keep_own, []
+    c.settings.keep_own = lambda name, value: tried.append(name)
+    c.access.password()
+    assert [c.access.look(True) for _ in range(3)] == [False] * 3
+    assert tried == ["SecurityProfile"] and c.settings.text(BEFORE) == "0k" + K1
+    c.settings.keep_own = keep
+    assert c.attempt() and c.holds() == (0, B1) and c.settings.text(BEFORE) == ""
+    # It is over: what the settings say holds, and the next change has a trial of its own.
+    assert c.access.profile() == 0 and c.access.password() == B1
+    c.set("SecurityProfile", 1)
+    assert c.settings.text(BEFORE) == "0k" + K1

@@ -6,7 +6,9 @@ connection is looked at here."""
 import os
 import sys
 
+import config as settings_of
 from config import CsmsConfig, layer_values, provisioning
+from evse_base import crc32
 from helpers import raises, run
 from ocppj import dial
 from ocppj.resolver import Resolver
@@ -219,6 +221,82 @@ def test_an_attempt_has_two_handshakes_at_most():
     look(UNTRUSTED, True, 2)
     look(UNTRUSTED, False, 1)
     look("validity has expired", True, 1)
+
+
+class Plain:
+    """A configuration whose roots cannot be changed, or without TLS."""
+
+    charge_point_id, password = "CP", None
+    ca_der, client_certificate = [ONE], staticmethod(lambda: None)
+
+    def __init__(self, url):
+        self.url = url
+
+
+class Rooted(Plain):
+    def __init__(self, url):
+        Plain.__init__(self, url)
+        self.known_by = 7
+        self.asked = []
+
+    def next_ca(self, seen):
+        self.asked.append(seen)
+        return True
+
+
+def test_who_vouches_is_noted_only_where_roots_can_change():
+    bench = Bench("wss://csms.example/ocpp")
+    bench.dialer._config = Plain("wss://csms.example/ocpp")
+    bench.attempt()
+    assert bench.contexts[-1][3] is None and not hasattr(bench.dialer._config, "known_by")
+    bench.refuse = ValueError(UNTRUSTED)
+    assert str(raises(ValueError, bench.attempt)) == UNTRUSTED and len(bench.opened) == 2
+    # Without TLS there is nobody to vouch, whatever the error says.
+    bench.dialer._config = plain = Rooted("ws://csms.example/ocpp")
+    raises(ValueError, bench.attempt)
+    assert plain.asked == [] and plain.known_by == 7 and len(bench.opened) == 3
+    # With TLS it is forgotten as an attempt begins; an error of the program ends it.
+    bench.dialer._config = rooted = Rooted("wss://csms.example/ocpp")
+    bench.refuse = KeyError(UNTRUSTED)
+    raises(KeyError, bench.attempt)
+    assert rooted.known_by is None and rooted.asked == [] and len(bench.opened) == 4
+
+
+def test_the_first_connection_is_closed_before_the_second_and_who_vouches_is_noted():
+    from ocppj import handshake, tls
+
+    class Context:
+        verify_callback = "notes"
+
+    bench = Bench("wss://csms.example/ocpp")
+    rooted = bench.dialer._config = Rooted("wss://csms.example/ocpp")
+    writers, contexts = [], []
+
+    async def opened(*arguments):
+        writers.append(Writer())
+        return "reader", writers[-1]
+
+    async def upgraded(*arguments):
+        if len(writers) == 1:  # where MicroPython's handshake fails
+            raise ValueError(UNTRUSTED)
+        assert writers[0].closed == 1
+        return "ocpp1.6", b""
+
+    def context(ca, chain, key, seen):
+        seen.extend([b"topmost", b"own"])
+        contexts.append(Context())
+        return contexts[-1]
+
+    bench.dialer._open_stream = opened
+    kept = tls.client_context, handshake.upgrade
+    tls.client_context, handshake.upgrade = context, upgraded
+    try:
+        assert run(bench.dialer.open()) == ("ocpp1.6", b"")
+    finally:
+        tls.client_context, handshake.upgrade = kept
+    assert writers[1].closed == 0 and bench.dialer.writer is writers[1]
+    assert rooted.known_by == crc32(b"topmost") & 0x3FFFFFFF
+    assert contexts[1].verify_callback is None, "with it would live the code of tls"
 
 
 def test_without_tls_there_is_no_context():
@@ -519,3 +597,87 @@ def test_a_name_that_another_part_has_looked_up_is_not_asked_for_again():
     bench = Bench("ws://csms.example/ocpp")
     run(bench.resolver.address("csms.example", 80))
     assert bench.attempt()[0][0] == "192.0.2.1" and len(bench.looked_up) == 1
+
+
+class Roots:
+    """In place of the module `roots`."""
+
+    def __init__(self):
+        self.found = 2
+
+    def load(self, setting, place):
+        return b"%s %d" % (setting.encode(), place)
+
+    def every(self):
+        return [b"first", b"second"]
+
+    def wanted(self, seen, place):
+        return self.found if self.found != place else None
+
+
+def with_roots(fn, on_chip):
+    """fn(Roots) with those in place of the public ones."""
+    roots, kept = Roots(), sys.modules.get("roots")
+    before = settings_of.MICROPYTHON, settings_of.forget
+    sys.modules["roots"] = roots
+    settings_of.MICROPYTHON, settings_of.forget = on_chip, lambda name: None
+    try:
+        fn(roots)
+    finally:
+        settings_of.MICROPYTHON, settings_of.forget = before
+        if kept is None:
+            del sys.modules["roots"]
+        else:
+            sys.modules["roots"] = kept
+
+
+def test_on_the_chip_one_public_root_at_a_time_and_the_one_that_was_wanted_last():
+    def look(roots):
+        cfg = config("wss://h", CaFile="public")
+        assert cfg.ca_der == [b"public 0"]
+        assert cfg.next_ca([b"name"]) is True and cfg.ca_der == [b"public 2"]
+        assert cfg.next_ca([b"name"]) is False and cfg.ca_der == [b"public 2"]
+        one = config("wss://h", CaFile="public/isrg_x1")
+        assert one.ca_der == [b"public/isrg_x1 0"] and one.next_ca([b"name"]) is False
+
+    with_roots(look, True)
+
+
+def test_elsewhere_all_public_roots_are_believed():
+    def look(roots):
+        assert config("wss://h", CaFile="public").ca_der == [b"first", b"second"]
+        assert config("wss://h", CaFile="public/x").ca_der == [b"public/x 0"]
+
+    with_roots(look, False)
+
+
+def test_what_is_installed_comes_before_the_owners_files():
+    from station import certificates, own_certificate
+
+    def look():
+        cfg = config("wss://h", **NAMED)
+        assert cfg.ca_der == [ONE, TWO]  # one that is installed and in the file is loaded once
+        assert cfg.client_certificate() == ([TWO], b"key")
+
+    kept = certificates.believed, own_certificate.shown, certificates.dropped
+    certificates.believed = lambda settings: [ONE]
+    own_certificate.shown = lambda settings, access: ([TWO], b"key")
+    certificates.dropped = lambda: None
+    try:
+        with_files(look)
+    finally:
+        certificates.believed, own_certificate.shown, certificates.dropped = kept
+
+
+def test_the_address_of_the_settings_is_parsed_once_and_asking_for_it_counts_as_no_attempt():
+    real, loads = settings_of.release, []
+    settings_of.release = loads.append
+    try:
+        cfg = config("wss://once.example/x", SecurityProfile=1)
+        assert [cfg.secure() for _ in range(3)] == [True] * 3 and cfg.host() == "once.example"
+    finally:
+        settings_of.release = real
+    assert loads == ["ocppj.url"]
+    assert cfg.url == "wss://once.example/x" and cfg.access.waited_s is None
+    assert cfg.password and cfg.access.waited_s == 0
+    assert cfg.access._may_stall() is True

@@ -147,6 +147,11 @@ def test_lists_in_a_certificate_are_bounded():
     raises(DerError, parse, element(0x30, bytes(9000)))
 
 
+def test_the_issuer_has_the_form_of_a_name():
+    for wrong in (element(0x30, element(0x31)), element(0x30, m.attribute(3, "a" * 256))):
+        raises(DerError, parse, m.made("CP1", wrong, KEY, SIGNER, signature=b"s"))
+
+
 def test_versions():
     for version, good in ((element(0xA0, integer(1)), True), (b"", True),
                           (element(0xA0, integer(0)), False), (element(0xA0, integer(3)), False),
@@ -196,6 +201,8 @@ def test_keys():
     ec = element(0x06, m.EC)
     short = element(0x30, ec, element(0x06, b"\x2b\x81\x04\x00\x22"))  # P-384
     assert parse(cert(info=element(0x30, short, m.bits(b"\x04" + bytes(96))))).key == (None,)
+    explicit = element(0x30, ec, element(0x30, integer(1)))  # a curve that is written out
+    assert parse(cert(info=element(0x30, explicit, m.bits(b"\x04")))).key == (None,)
     other = element(0x30, element(0x06, b"\x2b\x65\x70"))  # Ed25519
     made = parse(cert(info=element(0x30, other, m.bits(bytes(32)))))
     assert made.key == (None,) and made.key_bits == bytes(32)
@@ -235,6 +242,7 @@ def test_times_from_the_year_1_to_9999():
         (b"20500101000000Z", b"99991231235959Z", 0x18, (YEAR_2050, 253402300799)),
         (b"00010101000000Z", b"21000301000000Z", 0x18, (-62135596800, 4107542400)),
         (b"20000229120000Z", b"20280229010203Z", 0x18, (951825600, 1835398923)),
+        (b"16000229000000Z", b"24000229000000Z", 0x18, (-11670998400, 13574563200)),
         (b"20260131000000Z", b"20261231000000Z", 0x18, (1769817600, 1798675200)),
         (b"20240301000000Z", b"20230301000000Z", 0x18, (1709251200, 1677628800)),
     ):
@@ -244,7 +252,10 @@ def test_times_from_the_year_1_to_9999():
         (b"270101000000+0000", 0x17), (b"20270101000000.5Z", 0x18), (b"270101000000z", 0x17),
         (b"270001000000Z", 0x17), (b"271301000000Z", 0x17), (b"270100000000Z", 0x17),
         (b"270132000000Z", 0x17), (b"270431000000Z", 0x17), (b"270229000000Z", 0x17),
-        (b"21000229000000Z", 0x18), (b"270101240000Z", 0x17), (b"270101006000Z", 0x17),
+        (b"21000229000000Z", 0x18), (b"19000229000000Z", 0x18), (b"15000229000000Z", 0x18),
+        (b"271232000000Z", 0x17), (b"240431000000Z", 0x17), (b"240230000000Z", 0x17),
+        (b"27010100000:Z", 0x17), (b"27010100001/Z", 0x17),
+        (b"270101240000Z", 0x17), (b"270101006000Z", 0x17),
         (b"270101000060Z", 0x17), (b"27010100000 Z", 0x17), (b"2701010000:0Z", 0x17),
         (b"2701010000/0Z", 0x17), (b"-70101000000Z", 0x17),
         (b"00000101000000Z", 0x18), (b"", 0x17), (b"270101000000Z", 0x16),
@@ -314,7 +325,7 @@ def test_what_would_deceive_a_reader_is_not_shown():
         b"\xc3",
     ):
         assert read(m.attribute(3, wrong)) == "", wrong
-    assert read(m.attribute(3, b"\xc2\xa0")) == "\xa0" and read(m.attribute(3, b" ")) == " "
+    assert read(m.attribute(3, b"\xc2\xa0")) == "\xa0" and read(m.attribute(3, b" ~")) == " ~"
     assert read(m.attribute(3, b"\xd8\x00", 0x1E)) == "" == read(m.attribute(3, b"\xdf\xff", 0x1E))
     assert read(m.attribute(3, b"\xd7\xff", 0x1E)) and read(m.attribute(3, b"\xe0\x00", 0x1E))
     assert read(m.attribute(3, b"abc", 0x1E)) == "" == read(m.attribute(3, b"abcd", 0x1C))
@@ -358,7 +369,8 @@ def test_a_host_is_one_of_the_names():
         (Named("1.2.3.4", ("a",)), ("a",), ("1.2.3.4",)),
         (Named("cn", (), (b"\x01\x02\x03\x04",)), ("1.2.3.4",), ("1.2.3.5", "cn")),
         (Named(dns=("1.2.3.4",)), (), ("1.2.3.4",)),
-        (Named(dns=("*.3.4",)), (), ("1.2.3.4",)),
+        (Named(dns=("*.3.4", "*.2.3.4")), (), ("1.2.3.4",)),
+        (Named("*.2.3.4"), ("a.2.3.4",), ("1.2.3.4",)),
     ):
         for host in good:
             assert names.is_host(certificate, host), (certificate.dns, host)

@@ -64,6 +64,50 @@ def test_what_cannot_be_read_is_malformed():
     refused("malformed", [m.device("CP1", "root", strange)], text="critical")
 
 
+def test_a_lack_of_memory_is_no_fault_of_the_certificate():
+    """Who asks tells it from a bad certificate, and may ask again."""
+    whole = chain.read
+    for certificates, root in (([LEAF], None), ([LEAF], 2), (None, 1)):
+        count = [0]
+
+        async def read(der, pause):
+            count[0] += 1  # noqa: B023
+            if root is None or count[0] == root:  # noqa: B023
+                raise MemoryError
+            return await whole(der, pause)
+
+        chain.read = read
+        try:
+            if certificates:
+                believed(certificates)
+            else:
+                run(chain.check_root(ROOT, m.NOW, "client"))
+            raise AssertionError("it was judged")
+        except MemoryError:
+            pass
+        finally:
+            chain.read = whole
+
+
+def test_a_lack_of_memory_ends_the_check_also_where_another_root_would_do():
+    whole, count = chain._signed, []
+
+    async def once(*arguments):
+        count.append(1)
+        if len(count) == 1:
+            raise MemoryError
+        await whole(*arguments)
+
+    chain._signed = once
+    try:
+        believed([LEAF], [ROOT, m.root(length=3)])
+        raise AssertionError("it was judged")
+    except MemoryError:
+        pass
+    finally:
+        chain._signed = whole
+
+
 def test_time():
     for start, end in ((START, END),):
         assert believed([LEAF], now=start) and believed([LEAF], now=end)
@@ -202,8 +246,44 @@ def test_what_a_key_may_be_used_for():
     refused("wrong_usage", [own, own], [own])
 
 
+def rooted(der, now=m.NOW, purpose="client", pause=None):
+    return run(chain.check_root(der, now, purpose, pause))
+
+
+def no_root(word, der, *args, text=""):
+    try:
+        rooted(der, *args)
+    except ChainError as exc:
+        assert exc.reason == word and text in str(exc), (exc.reason, str(exc))
+        return
+    raise AssertionError("it was taken")
+
+
+def test_what_may_be_installed_as_a_root():
+    assert rooted(ROOT).common_name == "root"
+    assert rooted(m.root(length=0)).path_length == 0
+    no_root("malformed", b"x", text="the root cannot be read")
+    no_root("wrong_order", SUB, text="no root")
+    own = m.made("CP1", "CP1", m.key("CP1"), m.key("CP1"), m.usage(0))
+    no_root("wrong_usage", own, text="the root may not issue")
+    no_root("wrong_usage", m.root("r", None, None, version=b"", listed=b""))
+    no_root("expired", ROOT, END + 1, text="the root has expired")
+    no_root("not_yet_valid", ROOT, START - 1)
+    server = m.made("r", "r", m.key("r"), m.key("r"), m.constraints(), m.usage(5), m.extended(1))
+    assert rooted(server, purpose="server")
+    no_root("wrong_usage", server, text="another purpose")
+    no_root("bad_signature", flipped(ROOT, len(ROOT) - 1), text="of the root is wrong")
+    # One that is signed in a way not known here is believed because somebody installs it.
+    other = element(0x30, element(6, b"\x2a\x86\x48\xce\x3d\x04\x03\x03"))  # SHA-384
+    assert rooted(m.root(algorithm=other)).algorithm is None
+    pauses = Pauses()
+    rooted(ROOT, pause=pauses)
+    assert pauses.count > 89, "of the signature, and of what is read"
+
+
 def test_names():
-    assert believed([LEAF], name="CP1")
+    assert believed([LEAF], name="CP1") and believed([BELOW, SUB, ROOT], name="CP1")
+    refused("wrong_name", [BELOW, SUB], name="sub")
     for wrong in ("CP2", "cp1", "CP", "CP11", ""):
         refused("wrong_name", [LEAF], name=wrong)
     both = element(0x30, m.attribute(3, "CP1"), m.attribute(3, "CP2"))

@@ -11,6 +11,7 @@ from pki import csr, keypair, p256, rsa, signature
 from pki import run as at_once
 from pki.der import DerError, Reader, element, integer
 from pki.p256 import G, N, P, add, double, on_curve
+from pki_made import pss
 
 SECRET = 0xC9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721
 X = 0x60FED4BA255A9D31C961EB74C6356D68C049B8923B61FA6CE669622E60F29FB6
@@ -191,11 +192,12 @@ def test_an_x_above_the_order_counts_modulo_the_order():
     x = 1
     while pow(((x * x - 3) * x + p256.B) % P, (P - 1) // 2, P) != 1:
         x += 1
-    y = pow(((x * x - 3) * x + p256.B) % P, (P + 1) // 4, P)
-    r = x + P - N
-    w = pow(r, N - 2, N)
-    point = add(multiple(s * w % N, (x, y, 1)), multiple(-z * w % N, G))
-    assert check(affine(point), b"sample", r, s) is False
+    for x in (0, x):  # noqa: B020
+        y = pow(((x * x - 3) * x + p256.B) % P, (P + 1) // 4, P)
+        r = x + P - N
+        w = pow(r, N - 2, N)
+        point = add(multiple(s * w % N, (x, y, 1)), multiple(-z * w % N, G))
+        assert check(affine(point), b"sample", r, s) is False
 
 
 def multiple(k, point):
@@ -263,6 +265,31 @@ def fibonacci():
     while b < N:
         a, b = b, a + b
     return a, b
+
+
+def test_the_last_step_of_a_multiple_and_what_it_is_divided_by_are_two_pieces():
+    done = []
+    real, real_double = keypair.inverse, keypair.double
+
+    async def divided(number, modulus, pause):
+        done.append("inverse")
+        return await real(number, modulus, pause)
+
+    async def pause():
+        done.append("pause")
+
+    def doubled(point):
+        done.append("double")
+        return real_double(point)
+
+    undo = patched(keypair, "inverse", divided), patched(keypair, "double", doubled)
+    try:
+        run(keypair.public_key(SECRET, pause))
+    finally:
+        for restore in undo:
+            restore()
+    at = done.index("inverse")
+    assert done[at - 5 : at] == ["double"] * 4 + ["pause"]
 
 
 N_RSA = (1 << 2047) + 1
@@ -401,9 +428,12 @@ def test_a_nonce_that_does_not_do_is_followed_by_the_next():
     restore = patched(keypair, "_hmac", forged)
     try:
         assert 0 < next(keypair._nonces(SECRET, digest(b"sample"))) < N
+        assert count[0] == 14
+        for edge in (1, N - 1):
+            patched(keypair, "_hmac", lambda *_: edge.to_bytes(32, "big"))  # noqa: B023
+            assert next(keypair._nonces(SECRET, digest(b"sample"))) == edge
     finally:
         restore()
-    assert count[0] == 14
     # s is nought for the nonce 5 where z = -r d.
     r = times(5)[0] % N
     z = (-r * SECRET % N).to_bytes(32, "big")
@@ -508,6 +538,15 @@ def test_rsa_wants_the_one_right_message():
         assert plain(int.from_bytes(padded(256), "big"), padded(256)) is False
 
 
+def test_a_number_above_the_modulus_is_no_signature():
+    """The same modulo the modulus (RFC 8017 section 5.2.2, step 1)."""
+    own = m.rsa_key()
+    right = own.sign(b"4")
+    more = int.from_bytes(right, "big") + own.n
+    assert at_once(rsa.verify(own.n, own.e, digest(b"4"), right)) is True
+    assert at_once(rsa.verify(own.n, own.e, digest(b"4"), more.to_bytes(256, "big"))) is False
+
+
 def test_an_rsa_key_has_2048_to_4096_bits_and_a_short_odd_exponent():
     n = (1 << 2047) + 1
     for good in ((n, 3), (n, 65537), ((1 << 4096) - 1, 3), (n, (1 << 32) - 1)):
@@ -528,18 +567,6 @@ def test_the_power_is_taken_for_every_exponent():
         assert int.from_bytes(found, "big") == pow(value, e, n)
 
 
-def pss(size=256, salt=b"s" * 32, trailer=b"\xbc", one=b"\x01", message=b"x", top=0x7F):
-    """The encoded message of RFC 8017 section 9.1.1 for a modulus of whole bytes."""
-    hashed = hashlib.sha256(bytes(8) + digest(message) + salt).digest()
-    block = bytes(size - 33 - len(salt) - 1) + one + salt
-    mask = b""
-    while len(mask) < len(block):
-        mask += hashlib.sha256(hashed + (len(mask) // 32).to_bytes(4, "big")).digest()
-    masked = bytearray([a ^ b for a, b in zip(block, mask)])
-    masked[0] &= top
-    return bytes(masked) + hashed + trailer
-
-
 def test_pss_with_a_salt_of_the_length_of_the_digest():
     with Plain():
         for size in (256, 257, 384, 512):
@@ -558,6 +585,9 @@ def test_pss_with_a_salt_of_the_length_of_the_digest():
             ):  # fmt: skip
                 assert plain(n, wrong, rsa.verify_pss) is False
             assert plain(n, pss(size)) is False
+        # The highest bit of the mask does not count: it is 1 for some of these.
+        for i in range(8):
+            assert plain((1 << 2048) - 1, pss(salt=bytes((i,)) * 32), rsa.verify_pss) is True
         # A modulus whose bits are no whole bytes is not taken, also where all else fits.
         short = [pss(salt=bytes((i,)) * 32) for i in range(32)]
         short = [text for text in short if not text[0] & 0x40][0]
@@ -590,6 +620,17 @@ def test_a_signature_of_a_curve_is_two_numbers_in_der():
     ):  # fmt: skip
         assert good(key, wrong) is False, wrong
     assert good((None,), right) is False
+
+
+def test_a_lack_of_memory_is_no_wrong_signature():
+    def full(_):
+        raise MemoryError
+
+    restore = patched(signature, "Reader", full)
+    try:
+        raises(MemoryError, good, ("p256", X, Y), keypair.signature(*SAMPLE))
+    finally:
+        restore()
 
 
 def test_a_signature_of_rsa_is_of_one_of_two_kinds():
@@ -635,7 +676,8 @@ def test_a_request_says_what_it_should_and_is_signed():
 
 def test_texts_that_no_subject_has():
     csr.name("x" * 64, "\u00e4" * 64)
-    for wrong in (("",), ("x" * 65,), ("x", "y" * 65), ("a\nb",), ("a\x7f",), ("x", "\x00"),
+    for wrong in (("",), ("x" * 65,), ("x", "y" * 65), ("a\nb",), ("a\x1f",), ("a\x7f",),
+                  ("x", "\x00"),
                   ("x", "y", "D"), ("x", "y", "DEU"), ("x", "y", "de"), ("x", "y", "D["),
                   ("x", "y", "@A")):  # fmt: skip
         raises(ValueError, csr.name, *wrong)

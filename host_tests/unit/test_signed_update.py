@@ -10,6 +10,7 @@ from helpers import raises, run
 from ocpp16 import security_events, signed_firmware
 from ocpp16.firmware import Firmware
 from ocppj.messages import CallError
+from pki.der import element
 from pki_made import extended, key, made, root, rsa_key, usage
 from station import security_log, signed_update
 from station.jobs import FIRMWARE as PROGRAM
@@ -255,19 +256,19 @@ def test_a_signature_that_is_empty_too_long_or_no_base64_is_refused_at_once():
     for text in ("AAA", "A A A", "&"):
         assert station.ask(raw=text) == "Rejected"
     assert set(events()) == {"firmware_signature"} and station.jobs.update is None
+    for signature in (b"x", bytes(512)):  # no signature of this file either, as is found later
+        assert Station().ask(signature=signature) == "Accepted"
 
 
 def test_rsa_by_both_paddings():
     own = rsa_key()
     chain = [made("rsa", "root", own, key("root"), usage(0))]
-    station = Station()
-    assert station.ask(chain=chain, signature=own.sign(FILE)) == "Accepted"
-    station.pass_s(5)
-    assert station.words()[:3] == DONE
-    station = Station()
-    assert station.ask(chain=chain, signature=own.sign(FILE + b" ")) == "Accepted"
-    station.pass_s(5)
-    assert station.words()[2:] == ["InvalidSignature"]
+    for sign in (own.sign, own.sign_pss):
+        for file, words in ((FILE, DONE), (FILE + b" ", DONE[:2] + ["InvalidSignature"])):
+            station = Station()
+            assert station.ask(chain=chain, signature=sign(file)) == "Accepted"
+            station.pass_s(4)
+            assert station.words()[:3] == words
 
 
 def test_a_certificate_without_a_known_root_usage_or_time_is_refused():
@@ -287,6 +288,76 @@ def test_a_certificate_without_a_known_root_usage_or_time_is_refused():
     assert station.ask() == "InvalidCertificate"
     station.clock.unix = None
     assert station.ask() == "Rejected"
+
+
+def fails(exc):
+    def now():
+        raise exc
+
+    return now
+
+
+def test_a_lack_of_memory_is_no_fault_of_the_certificate():
+    station = Station()
+    station.services.judged = fails(MemoryError())
+    assert station.ask() == "Rejected"
+    assert events() == [] and station.jobs.update is None
+    # With the file: it is not installed, and nobody is blamed.
+    for exc in (MemoryError(), OSError(5)):
+        station = Station()
+        assert station.ask() == "Accepted"
+        station.services.judged = fails(exc)
+        station.pass_s(4)
+        assert station.words() == DONE[:2] + ["InvalidSignature"]
+        assert events() == [] and station.services.finished == 0
+    # A mistake of the program is none of the request.
+    station = Station()
+    station.services.judged = fails(KeyError())
+    raises(KeyError, station.ask)
+    station.ask(at=100)
+    station.services.judged = fails(KeyError())
+    judge = signed_update.judge
+    raises(KeyError, run, judge(station.jobs, station.charger.journal))
+    del security_log.waiting[:]
+    empty = Station()
+    assert run(judge(empty.jobs, empty.charger.journal)) is False and events() == []
+
+
+class Minutes:
+    """In place of asyncio: the car goes while it is waited for."""
+
+    def __init__(self, services):
+        self.services = services
+        self.waits = []
+        self.turns = 0
+
+    async def sleep(self, seconds):
+        self.turns += 1
+        await asyncio.sleep(0)
+        if seconds:
+            self.waits.append(seconds)
+            self.services.open = True
+
+
+def test_the_proof_of_a_file_waits_while_a_car_charges():
+    for questions in (3, 120, 150):  # of the certificate, and of the signature
+        station = Station()
+        services = station.services
+        assert station.ask() == "Accepted"
+        services.during = lambda: setattr(services, "closes_in", questions)  # noqa: B023
+        signed_update.asyncio = Minutes(services)
+        try:
+            station.pass_s(5)
+            assert signed_update.asyncio.waits == [1], questions
+            assert signed_update.asyncio.turns > 150, "others have their turn"
+        finally:
+            signed_update.asyncio = asyncio
+        assert station.words()[:3] == DONE and services.finished == 1
+
+
+def test_the_log_says_why_a_time_is_refused():
+    assert "clock" in signed_update._when(None)
+    assert "more than 31 days" in signed_update._when(NOON)
 
 
 def test_the_certificate_is_judged_again_with_the_file():
@@ -388,6 +459,9 @@ def test_without_memory_nothing_is_fetched_and_it_is_checked_again():
 def test_while_a_car_charges_a_request_is_taken_and_checked_later():
     station = Station()
     station.services.open = False
+    assert station.ask(signingCertificate="no PEM") == "InvalidCertificate"
+    assert events() == ["signing_certificate"]
+    del security_log.waiting[:]
     assert station.ask(chain=[ROOT]) == "Accepted"
     station.pass_s(3)
     assert station.told == [] and events() == []
@@ -466,6 +540,8 @@ def test_one_that_comes_in_the_middle_of_a_download_counts():
 def test_a_time_of_installation_is_kept_and_lends_the_installer():
     station = Station()
     assert station.ask(install=31 * 86400 + 1) == "Rejected"
+    assert station.ask(2, install=31 * 86400) == "Accepted"
+    station = Station()
     assert station.ask(install=60) == "Accepted"
     station.pass_s(50)
     assert station.words() == DONE + ["InstallScheduled"]
@@ -530,6 +606,11 @@ def test_without_files_there_are_no_signed_updates():
 def test_a_request_on_flash_is_read_back_or_is_none():
     packed = signed_update.packed("http://h/\xe4", SIGNATURE, CHAIN + [ROOT])
     assert signed_update.unpacked(packed) == ("http://h/\xe4", SIGNATURE, CHAIN + [ROOT])
+    for text in (9, 255, 256, 511, 512, 1000):
+        for size in (1, 255, 256, 257, 512):
+            chain = [element(0x30, bytes(n)) for n in (text, size, 0, 1, 2, 126, 127, 128, 129)]
+            wanted = "h" * text, b"\x30" * size, chain
+            assert signed_update.unpacked(signed_update.packed(*wanted)) == wanted
     for wrong in (b"", packed[:3], packed[:-1], packed + b"\x30", b"\x00" + packed[1:]):
         assert signed_update.unpacked(wrong) == ("", b"", [])
     # A version that knows no signed updates must not take it for an address.

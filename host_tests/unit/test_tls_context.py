@@ -129,8 +129,12 @@ def test_names_are_noted_and_nothing_is_objected_to():
     assert seen == names and [type(name) for name in seen] == [bytes] * 2
     assert found.verify_mode == "required", "verified as without it"
     # Names without end, of a stranger who wants memory.
-    assert found.verify_callback(certificate(element(0x30, b"n" * 300)), 0) == 0
+    for size in (300, 254):
+        assert found.verify_callback(certificate(element(0x30, b"n" * size)), 0) == 0
     assert seen == names
+    most = element(0x30, b"m" * 253)
+    assert len(most) == 256 and found.verify_callback(certificate(most), 0) == 0
+    assert seen.pop() == most
     for number in range(20):
         found.verify_callback(certificate(element(0x30, b"%d" % number)), 0)
     assert len(seen) == 10
@@ -189,6 +193,7 @@ def test_a_damaged_key_or_certificate_is_told_and_nothing_else_happens():
         (element(0x30, element(2, b"\1")), CLIENT),
         (CLIENT_KEY, b""), (CLIENT_KEY, TWO), (CLIENT_KEY, ONE), (CLIENT_KEY, CLIENT[:60]),
         (element(0x30, element(2, b"\2"), element(4, b"x")), CLIENT),
+        (element(0x30, element(2, b"\1"), element(5, b"x")), CLIENT),
     ):  # fmt: skip
         assert "cannot be read" in str(raises(ValueError, own.fits, key, cert)), (key, cert)
     for size in range(len(CLIENT_KEY)):
@@ -196,3 +201,22 @@ def test_a_damaged_key_or_certificate_is_told_and_nothing_else_happens():
             own.fits(CLIENT_KEY[:size], CLIENT)
         except ValueError:
             pass
+
+
+def test_too_little_memory_is_not_told_as_a_damaged_key():
+    def full(_):
+        raise MemoryError()
+
+    real, own._public = own._public, full
+    try:
+        raises(MemoryError, own.fits, CLIENT_KEY, CLIENT)
+    finally:
+        own._public = real
+
+
+def test_a_field_may_be_the_last_thing_in_a_certificate_and_not_go_beyond_it():
+    name = element(0x30, b"root")
+    parts = element(2, b"serial number"), element(0x30, element(6, b"algorithm"))
+    whole = element(0x30, element(0x30, *parts, name))
+    assert own.issuer(whole) == name
+    raises(ValueError, own.issuer, whole[:-1])

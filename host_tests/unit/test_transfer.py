@@ -6,7 +6,7 @@ import asyncio
 
 import transfer
 from helpers import raises, run
-from transfer import ftp, stream, url
+from transfer import ftp, http, stream, url
 
 
 class Line:
@@ -205,6 +205,32 @@ def test_redirections_are_followed_a_few_times_and_passwords_stay_at_home():
     assert "weaker" in fails(to("http://h/f"), where="https://h/f", tls=lambda: "context")
     assert "weaker" in fails(to("ftp://h/f"))
     assert "nowhere" in fails(Line(ok(b"", status="301 Moved")))
+
+
+def test_as_many_redirections_are_followed_as_the_limit_says():
+    def lines(count):
+        again = [Line(ok(b"", "Location: /again", status="302 Found")) for _ in range(count)]
+        return again + [Line(ok())]
+
+    _, sink = get(*lines(http.REDIRECTS))
+    assert sink.data == BODY
+    assert "too many" in fails(*lines(http.REDIRECTS + 1))
+
+
+def test_where_a_redirection_leads():
+    base = url.parse("https://u:p@h/a/b?c")
+    for text, wanted in (
+        ("//o:81/x", ("https", "o", 81, "/x", None, None)),
+        ("//h/x", ("https", "h", 443, "/x", "u", "p")),
+        ("?d", ("https", "h", 443, "/a/b?d", "u", "p")),
+        ("d", ("https", "h", 443, "/a/d", "u", "p")),
+        ("https://v:q@h/x", ("https", "h", 443, "/x", "v", "q")),
+        ("https://h:444/x", ("https", "h", 444, "/x", None, None)),
+        ("http://h:443/x", ("http", "h", 443, "/x", None, None)),
+    ):
+        to = url.resolve(base, text)
+        assert (to.scheme, to.host, to.port, to.path, to.user, to.password) == wanted, text
+    assert http._address(b"/!~(\x7f \x9d\xff") == "/!~(%7F%20%9D%FF"
 
 
 def test_tls_is_only_used_with_a_context_and_for_https():

@@ -24,6 +24,7 @@ def test_parts_and_default_ports():
     )
     assert u.authority == "csms.example:8443"
     assert url.parse("wss://x").port == 443
+    assert url.parse("ws://x:1").port == 1 and url.parse("ws://x:65535/!~").path == "/!~"
     assert url.parse("wss://x:443").authority == "x"
 
 
@@ -49,6 +50,7 @@ def test_ipv6_literals():
 def test_errors_name_the_problem():
     for text, word in (
         ("", "ws://"),
+        ("wss", "ws://"),
         ("csms.example/ocpp", "ws://"),
         ("http://csms.example", "not http://"),
         ("HTTPS://csms.example", "not https://"),
