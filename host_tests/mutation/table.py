@@ -148,7 +148,7 @@ ROWS = [
         "signatures",
         "lib/slots/*",
         "unit/test_signatures unit/test_bundle_bounds unit/test_installer unit/test_slots"
-        " unit/test_slots_record unit/test_slots_starts",
+        " unit/test_slots_record unit/test_slots_starts unit/test_update_parts",
         "charger/test_update charger/test_first_flash micropython:test_slots"
         " micropython:test_installer",
     ),
@@ -156,14 +156,14 @@ ROWS = [
         "signatures",
         "lib/station/signed_update.py lib/station/update_sink.py lib/station/update_request.py"
         " lib/ocpp16/signed_firmware.py",
-        "unit/test_signed_update unit/test_ocpp16_firmware",
+        "unit/test_signed_update unit/test_ocpp16_firmware unit/test_update_parts",
         "conformance/test_octt16_security_firmware micropython:test_signed_update",
     ),
     (
         "signatures",
         "firmware/upkeep/manufacturer.py firmware/upkeep/version_floor.py"
         " firmware/upkeep/slot_check.py",
-        "unit/test_version_floor unit/test_slot_check unit/test_installer",
+        "unit/test_version_floor unit/test_slot_check unit/test_installer unit/test_update_parts",
         "conformance/test_octt16_security_firmware charger/test_slot_damage",
     ),
 ]

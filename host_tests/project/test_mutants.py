@@ -2,8 +2,9 @@
 # MIT license; part of microevse
 """Operators make the changes that they should; the lists fit the code; a mutant is noticed, by an
 import, a failure or a hang; a mutant that is not noticed is reported. The sample here is small:
-`make bench ARGS=mutants` tries some hundred of all groups and those written by hand, and `make bench ARGS='mutants all'` sweeps all of
-them, for hours."""
+`make bench ARGS=mutants` tries some hundred of all groups and those written by hand, and the whole
+sweep is `make bench ARGS='mutants all'`, for hours.
+"""
 
 import importlib
 import json

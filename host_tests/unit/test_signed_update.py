@@ -319,6 +319,11 @@ def test_a_lack_of_memory_is_no_fault_of_the_certificate():
     judge = signed_update.judge
     raises(KeyError, run, judge(station.jobs, station.charger.journal))
     del security_log.waiting[:]
+    # Without a clock no certificate is valid yet.
+    station.clock.unix = None
+    assert run(judge(station.jobs, station.charger.journal)) is False
+    assert events() == ["signing_certificate"]
+    del security_log.waiting[:]
     empty = Station()
     assert run(judge(empty.jobs, empty.charger.journal)) is False and events() == []
 
