@@ -613,7 +613,7 @@ def test_a_request_on_flash_is_read_back_or_is_none():
     assert signed_update.unpacked(packed) == ("http://h/\xe4", SIGNATURE, CHAIN + [ROOT])
     for text in (9, 255, 256, 511, 512, 1000):
         for size in (1, 255, 256, 257, 512):
-            chain = [element(0x30, bytes(n)) for n in (text, size, 0, 1, 2, 126, 127, 128, 129)]
+            chain = [element(0x30, b"\x07" * n) for n in (text, size, 0, 1, 2, 126, 127, 128, 129)]
             wanted = "h" * text, b"\x30" * size, chain
             assert signed_update.unpacked(signed_update.packed(*wanted)) == wanted
     for wrong in (b"", packed[:3], packed[:-1], packed + b"\x30", b"\x00" + packed[1:]):

@@ -205,6 +205,9 @@ def test_redirections_are_followed_a_few_times_and_passwords_stay_at_home():
     assert "weaker" in fails(to("http://h/f"), where="https://h/f", tls=lambda: "context")
     assert "weaker" in fails(to("ftp://h/f"))
     assert "nowhere" in fails(Line(ok(b"", status="301 Moved")))
+    assert "redirection: " in fails(to("gopher://h/f"))
+    net, sink = get(to("https://h/g"), Line(ok()), where="https://h/f", tls=lambda: "context")
+    assert sink.data == BODY and net.opened[1] == ("h", 443, "context")
 
 
 def test_as_many_redirections_are_followed_as_the_limit_says():

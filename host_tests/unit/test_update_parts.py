@@ -334,3 +334,65 @@ def test_a_mark_that_the_flash_does_not_take_at_once_is_written_twice():
             assert slots._get(flash, slots._CONFIRMED, 1) == b"\0"
         else:
             raises(OSError, slots.confirm, flash)
+
+
+class Kept:
+    """The records of a journal."""
+
+    def __init__(self):
+        self.records = {}
+
+    def get(self, kind, key):
+        return self.records.get(key)
+
+    def keep(self, kind, key, record):
+        self.records[key] = record
+
+    def forget(self, kind, key):
+        self.records.pop(key, None)
+
+    def state(self, kind):
+        return list(self.records.items())
+
+
+def test_the_pieces_of_a_request_lie_beside_those_of_the_one_before():
+    journal = Kept()
+    journal.keep(0, "other", ["other"])
+    journal.keep(0, 3, [3, "installing"])
+    for count, first in ((2, 100), (3, 200), (4, 100)):
+        location = "h" * (600 * count - 10)
+        record = update_request.keep(journal, location, 5, 1, 10, None)
+        assert record[2:] == [5, 1, 10, first, count] and journal.get(0, 0) == record
+        assert update_request.location(journal, record) == location
+        pieces = list(range(first, first + count))
+        assert sorted(k for k in journal.records if k != "other") == [0, 3] + pieces
+    short = update_request.keep(journal, "http://h/f", 5, 1, 10, None)
+    assert short == [0, "http://h/f", 5, 1, 10] and sorted(map(str, journal.records)) == [
+        "0", "3", "other"
+    ]  # fmt: skip
+    signed = (7, None, b"signature", [b"\x30\x00"], True)
+    record = update_request.keep(journal, "http://h/f", 5, 1, 10, signed)
+    assert record[5:] == [100, 1, 7, None] and len(record) == update_request.SIGNED
+    assert update_request.location(journal, record) == "http://h/f"
+    update_request.forget(journal)
+    assert sorted(map(str, journal.records)) == ["3", "other"]
+
+
+def test_pieces_that_are_lost_or_not_of_this_request_are_none():
+    journal = Kept()
+    record = update_request.keep(journal, "h" * 1500, 5, 1, 10, None)
+    whole = dict(journal.records)
+    assert update_request.location(journal, record[:6]) == record[1], "no number of pieces"
+    for change in ({100: None}, {101: [101, "text"]}, {102: [102, b"other"]}, {101: []}):
+        journal.records = dict(whole)
+        journal.records.update(change)
+        assert update_request.location(journal, record) == "", change
+    journal.records = dict(whole)
+    for first, count in ((300, 3), (100, "3"), (100, 2), (200, 3)):
+        assert update_request.location(journal, record[:5] + [first, count]) == ""
+    # One that is no text is none.
+    data = b"\xff" * 20
+    journal.records = {100: [100, data]}
+    name = update_request._name(data)
+    assert update_request.pieces(journal, [0, name, 5, 1, 10, 100, 1]) == data
+    assert update_request.location(journal, [0, name, 5, 1, 10, 100, 1]) == ""

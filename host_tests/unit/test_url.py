@@ -59,6 +59,7 @@ def test_errors_name_the_problem():
         ("ws://h:0", "port"),
         ("ws://h:65536", "port"),
         ("ws://h:99999999999", "port"),
+        ("ws://h:000080", "port"),
         ("ws://h:", "port"),
         ("ws://h:8a", "port"),
         ("ws://h:-1", "port"),
