@@ -4,6 +4,7 @@
 import hashlib
 
 import slots
+from evse_base import MICROPYTHON
 from helpers import raises, run
 from ocpp16 import signed_firmware
 from slot_bench import Chip, image, pack
@@ -106,6 +107,8 @@ def test_a_chain_that_is_no_pem_is_empty_and_a_lack_of_memory_is_told():
     from ocppj import tls
 
     assert signed_firmware._chain("-----BEGIN CERTIFICATE-----\n") == []
+    if MICROPYTHON:
+        return  # the module is let go of and loaded anew there
     with patched(tls, "pem_to_der", fails(MemoryError())):
         raises(MemoryError, signed_firmware._chain, "x")
 
@@ -157,8 +160,9 @@ def test_a_floor_that_stays_is_not_written():
         kept.put(kept.FLOOR, b"2.0\n2.1\n" + MARK.encode())
         with patched(kept, "put", fails(AssertionError())):
             version_floor.settle([])
-        version_floor.settle([Slot()])
-        assert version_floor._read() == ["2.1", "", ""]
+        if not MICROPYTHON:
+            version_floor.settle([Slot()])
+            assert version_floor._read() == ["2.1", "", ""]
 
 
 # -- who must sign -------------------------------------------------------------------------
