@@ -17,8 +17,8 @@ from page_request import BASIC, PASSWORD, Upload, request
 # With so much less heap than a chip has an update is taken all the same, and beside a phone that
 # follows live until then.
 LESS = 2048
-# Bytes that may be free less after a visitor: what counts wrong passwords, a list that has grown.
-KEPT = 2048
+# Bytes that may be free less after visitors: known addresses, wrong passwords, a grown list.
+KEPT = 2560
 
 
 def play(story, tls=True, **options):
