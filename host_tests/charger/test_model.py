@@ -17,7 +17,7 @@ from rig import Rig
 from station.over_current import OverCurrent
 from supervisor import Supervisor
 
-SECONDS = 40
+SECONDS = 25
 
 CLOSED = [["plug", 0], ["ask", 0], ["closed", 0], ["wait", 500]]
 

@@ -9,7 +9,7 @@ four runs in any case.
 import conformance_electrical as electrical
 import pytest
 
-RUNS = 15
+RUNS = 8
 ENOUGH_S = 45
 
 
