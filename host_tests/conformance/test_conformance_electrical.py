@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """The same rows with 200 runs each: python host_tests/support/conformance_electrical.py
 
-15 boards and EVs for each row, fewer where a run of it takes long: 45 virtual seconds, and
+8 boards and EVs for each row, fewer where a run of it takes long: 45 virtual seconds, and
 four runs in any case.
 """
 
