@@ -226,14 +226,16 @@ def connected(parts, unix):
 def test_the_floor_rises_to_what_a_certificate_was_valid_by():
     parts = Parts("", secure=True)
     connected(parts, NOON)
-    assert parts.kept == [NOON, BUILD_UNIX], "checked as of the build, which says nothing of now"
+    assert parts.kept[:2] == [NOON, BUILD_UNIX], (
+        "checked as of the build, which says nothing of now"
+    )
     connected(parts, NOON + 60)
-    assert parts.kept == [NOON + 60, NOON], "checked by the clock"
+    assert parts.kept[:2] == [NOON + 60, NOON], "checked by the clock"
     # On a connection that stands for long, a clock that does not jump is as good.
     for _ in range(3):
         parts.pass_s(timekeeper.KEEP_S + 60, step=30)
         parts.clock.set(NOON + 60 + parts.clock.uptime())
-        assert parts.kept == [parts.clock.now()] * 2
+        assert parts.kept[:2] == [parts.clock.now(), parts.clock.now() - 60]
 
 
 def test_what_is_told_without_tls_or_jumps_does_not_raise_the_floor():
@@ -244,7 +246,7 @@ def test_what_is_told_without_tls_or_jumps_does_not_raise_the_floor():
             parts.clock.set(WRONG + parts.clock.uptime())
             parts.pass_s(timekeeper.KEEP_S + 60, step=30)
         parts.clock.set(WRONG + parts.clock.uptime())
-        assert parts.kept == [WRONG + parts.clock.uptime(), NOON]
+        assert parts.kept[:2] == [WRONG + parts.clock.uptime(), NOON]
         parts.secure = False
         connected(parts, WRONG + parts.clock.uptime())
         assert parts.kept[1] == NOON
@@ -252,10 +254,10 @@ def test_what_is_told_without_tls_or_jumps_does_not_raise_the_floor():
     parts = Parts("", secure=True, kept=[NOON, NOON])
     for count in range(3):
         connected(parts, WRONG + parts.clock.uptime())
-        assert parts.kept == [WRONG, NOON + count * STEP]
-    # A central system that is known by its certificate and tells an earlier time: it was wrong.
+        assert parts.kept[:2] == [WRONG, NOON + count * STEP]
+    # A lone word does not take it back: which of the two is wrong?
     connected(parts, NOON + YEAR)
-    assert parts.kept == [NOON + YEAR, NOON + YEAR]
+    assert parts.kept[:2] == [NOON + YEAR, NOON + 2 * STEP]
 
 
 def test_a_clock_that_was_wrong_in_a_handshake_is_put_right_and_raises_nothing():
@@ -265,15 +267,15 @@ def test_a_clock_that_was_wrong_in_a_handshake_is_put_right_and_raises_nothing()
     parts.clock.set(WRONG)  # of a false time server
     parts.keeper._asking = False
     connected(parts, NOON + 20)
-    assert parts.kept == [NOON + 20, NOON]
+    assert parts.kept[:2] == [NOON + 20, NOON]
 
 
 def test_a_time_that_was_far_ahead_is_put_right_on_flash_at_once():
     parts = Parts("", secure=True, kept=[NOON, NOON])
     parts.clock.set(WRONG)
-    assert parts.kept == [WRONG, NOON]
+    assert parts.kept[:2] == [WRONG, NOON]
     parts.clock.set(NOON + 60)
-    assert parts.kept == [NOON + 60, NOON]
+    assert parts.kept[:2] == [NOON + 60, NOON]
 
 
 def test_in_doubt_the_time_server_is_asked_at_once_and_believed():
@@ -307,7 +309,7 @@ def test_in_doubt_and_without_a_time_server_the_floor_has_every_other_attempt():
     assert parts.rtc[-1] == NOON + 100, "as soon as it is told the time"
     parts.rtc.clear()
     parts.keeper.doubt()
-    assert parts.rtc == [NOON + 100], "as near as that the clock is believed"
+    assert parts.rtc == [], "a certificate was valid by this clock"
 
 
 def test_a_clock_that_has_not_jumped_is_believed():
@@ -349,10 +351,10 @@ def test_a_floor_that_is_wrong_too_gives_way_to_a_time_server():
     for _ in range(2):
         run_before.doubt()
         parts.pass_s(1)
-        assert parts.floor == WRONG - 2 * JUMP or parts.floor == BUILD_UNIX
+        assert parts.floor in (WRONG - 2 * JUMP, parts.keeper.sure())
     parts.error = None
     parts.pass_s(120)
-    assert parts.floor == BUILD_UNIX and parts.clock.now() is not None
+    assert BUILD_UNIX <= parts.floor < BUILD_UNIX + 122 and parts.clock.now() is not None
 
 
 def test_a_time_server_that_lies_is_asked_again_after_ten_minutes():
@@ -378,3 +380,197 @@ def test_a_time_server_that_does_not_want_to_be_asked_is_left_alone_in_doubt_too
         parts.keeper.doubt()
         parts.pass_s(120, step=40)
     assert len(parts.asked) == 1
+
+
+DAY = 86400
+CENTURY_END = 4102444800
+
+
+class Chip(Parts):
+    """A chip with its clock, which checks certificates."""
+
+    def __init__(self, server="", kept=None):
+        self.offset = BUILD_UNIX  # the chip's clock less `ms`
+        Parts.__init__(self, "", True, kept)
+        self.connected = False
+        self.clock.on_set(lambda step: self.set_rtc(self.clock.now(), True))
+        run(self.keeper.before_tls())
+        self.server = server
+
+    def set_rtc(self, unix, back):
+        now = self.offset + self.ms // 1000
+        if unix > now or back:
+            self.offset = unix - self.ms // 1000
+        return True
+
+    def attempt(self, begin, end, tell=None):
+        """An attempt to reach a server whose certificate is valid from `begin` to `end`, and that
+        tells the time `tell`; True if it was reached."""
+        self.attempts += 1
+        self.connected = begin <= self.offset + self.ms // 1000 <= end
+        if not self.connected:
+            self.keeper.doubt()
+        elif tell is not None:
+            self.clock.set(tell)
+        reached, self.connected = self.connected, True  # the network, for the time server
+        return reached
+
+    def returns(self, begin, end, days, tell=None):
+        """Days until the server is reached, an attempt every minute; None: not in `days`."""
+        for minute in range(days * 1440):
+            if self.attempt(begin, end, tell):
+                return minute / 1440
+            self.pass_s(60, step=60)
+        return None
+
+
+def restarted(chip, server=""):
+    return Chip(server, list(chip.kept))
+
+
+def known(server=""):
+    """A charger that knows the time, and a central system whose certificate is ten days old."""
+    chip = Chip(server, [NOON - DAY, NOON - 2 * DAY])
+    for second in (0, 60):
+        assert chip.attempt(NOON - 400 * DAY, NOON + 900 * DAY, NOON + second)
+        chip.pass_s(60, step=60)
+    return chip
+
+
+RENEWED = NOON - 10 * DAY, NOON + 80 * DAY
+
+
+def test_one_time_that_is_weeks_back_does_not_lock_the_charger_out():
+    """It moved the floor back, and the clock counted as proven."""
+    chip = known()
+    floor = chip.kept[1]
+    chip.clock.set(BUILD_UNIX + 3600)
+    assert chip.kept[:2] == [BUILD_UNIX + 3600, floor]
+    assert chip.attempt(*RENEWED) is False and chip.attempt(*RENEWED), "as of the floor"
+    for _ in range(2):
+        chip = restarted(chip)
+        assert chip.returns(*RENEWED, days=1) < 0.01
+
+
+def test_the_sum_of_small_steps_is_bounded_by_the_time_that_has_passed():
+    """75 heartbeats of 6 days each once moved the floor by more than a year."""
+    chip = known()
+    floor, began = chip.kept[1], chip.clock.uptime()
+    for beat in range(1, 76):
+        chip.pass_s(5, step=5)
+        chip.clock.set(NOON + 60 + beat * 6 * DAY)
+    assert chip.clock.now() > NOON + 400 * DAY
+    assert chip.kept[1] - floor <= JUMP + chip.clock.uptime() - began
+    assert chip.returns(*RENEWED, days=1) < 0.01
+    chip = restarted(chip)
+    assert chip.returns(*RENEWED, days=1) < 0.01
+
+
+def crept():
+    """A central system has moved the clock by years, a connection for each step."""
+    chip = known()
+    for step in range(1, 150):
+        assert chip.attempt(NOON - 400 * DAY, WRONG, NOON + 60 + step * 6 * DAY)
+        chip.pass_s(30, step=30)
+    assert chip.kept[1] > NOON + 800 * DAY, chip.kept
+    return chip
+
+
+def test_a_floor_that_certificates_have_raised_comes_down_by_an_honest_time_server():
+    """Refused by a clock near the floor no time server was believed."""
+    for start in (lambda chip: chip, restarted):
+        chip = start(crept())
+        chip.server, chip.unix = "time.example", NOON + 7200
+
+        async def honest(host, port, floor, chip=chip):
+            if chip.unix < floor:
+                raise ValueError("a time before this program was made")
+            return chip.unix
+
+        chip.query = honest
+        assert chip.returns(*RENEWED, days=1, tell=NOON + 7200) < 0.02
+        assert chip.kept[:2] == [NOON + 7200] + chip.kept[1:2] and chip.kept[1] <= NOON + 7200
+        assert NOON <= chip.kept[2] <= NOON + 7200, "two sources agree"
+
+
+def test_without_a_time_server_all_times_are_searched_after_a_day():
+    for start in (lambda chip: chip, restarted):
+        chip = start(crept())
+        found = chip.returns(*RENEWED, days=4, tell=NOON + 3 * DAY)
+        print("back after %.2f days" % found)
+        assert 1 <= found < 1.1
+        assert chip.kept[0] == NOON + 3 * DAY and chip.kept[1] <= NOON + 80 * DAY
+        chip = restarted(chip)
+        assert chip.returns(*RENEWED, days=1, tell=NOON + 3 * DAY) == 0
+    # Whatever is kept: also where everything was told by a liar, and to the end of the century.
+    for told, floor in ((WRONG, WRONG), (BUILD_UNIX, BUILD_UNIX), (CENTURY_END - 1, NOON)):
+        chip = Chip(kept=[told, floor, BUILD_UNIX])
+        assert chip.returns(NOON + YEAR, NOON + YEAR + 47 * DAY, days=4)
+        chip = Chip(kept=[told, floor, BUILD_UNIX])
+        assert chip.returns(CENTURY_END - 50 * DAY, CENTURY_END - 3 * DAY, days=4)
+        # From the beginning, when there was nothing.
+        assert chip.returns(BUILD_UNIX, BUILD_UNIX + 47 * DAY, days=4)
+
+
+def test_no_certificate_is_good_that_expired_before_the_sure_time():
+    """Neither after days without the central system, nor by a forged time server."""
+    chip = known()
+    chip.attempt(NOON - 400 * DAY, NOON + 900 * DAY, NOON + 120)
+    sure = chip.keeper.sure()
+    assert sure <= BUILD_UNIX + 200, "one source alone"
+    assert chip.returns(BUILD_UNIX, sure - 60, days=5) is None
+    # Where the time server has told what the central system tells, the sure time is the true one.
+    chip = Chip("time.example", [NOON - DAY, NOON - 2 * DAY])
+    chip.connected = True
+    chip.pass_s(2)
+    assert chip.clock.now() >= NOON
+    chip.attempt(NOON - DAY, NOON + 900 * DAY, NOON + 5)
+    assert chip.kept[2] == NOON + 1
+    for _ in range(5):
+        chip.pass_s(timekeeper.KEEP_S + 60, step=60)
+        chip.clock.set(NOON + 5 + chip.clock.uptime())
+        assert NOON + chip.clock.uptime() - 5 <= chip.kept[2] <= NOON + chip.clock.uptime()
+    chip.server, chip.unix = "time.example", NOON - 30 * DAY
+    now = chip.clock.now()
+
+    async def forged(host, port, floor):
+        if chip.unix < floor:
+            raise ValueError("a time before this program was made")
+        return chip.unix
+
+    chip.query = forged
+    assert chip.returns(BUILD_UNIX, now - 3600, days=5) is None
+    chip = restarted(chip)
+    chip.server = "time.example"
+    chip.query = forged
+    assert chip.returns(BUILD_UNIX, now - 8 * 3600, days=5) is None
+
+
+def test_a_time_server_alone_or_a_central_system_alone_moves_no_sure_time():
+    chip = Chip("time.example", [NOON - DAY, NOON - 2 * DAY])
+    chip.connected = True
+    chip.unix = NOON + 50 * DAY
+    chip.pass_s(2)
+    chip.attempt(NOON - DAY, NOON + 900 * DAY, NOON)
+    assert chip.kept[2] < BUILD_UNIX + 10
+    chip.attempt(NOON - DAY, NOON + 900 * DAY, NOON + 60)
+    assert chip.keeper.sure() < BUILD_UNIX + 10
+
+
+def test_a_clock_that_is_put_right_is_proven_again():
+    chip = known()
+    chip.clock.set(WRONG)
+    assert not chip.keeper._proven()
+    chip.pass_s(60)
+    chip.clock.set(NOON + 240)
+    assert chip.keeper._proven()
+
+
+def test_a_time_server_that_was_wrong_once_and_is_silent_since_is_not_believed_for_good():
+    chip = known("time.example")
+    chip.unix = NOON + 10 * YEAR
+    chip.keeper.doubt()
+    chip.pass_s(5)
+    assert chip.clock.now() > NOON + 9 * YEAR
+    chip.error = OSError(110)
+    assert chip.returns(*RENEWED, days=1) < 0.1
