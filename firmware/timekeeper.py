@@ -37,9 +37,9 @@ its dates alone (`doubt`), the clock may be wrong:
 What remains: who has an expired certificate with its key, and keeps the true central system and
 all time servers away for a day, or forges a time server's answers, can use the certificate if it
 has expired after the sure time. Without a time server that is the true time less the time without
-power since the build. A central system and a time server that tell the same wrong time move the sure time:
-they can lock the charger out until then. A time server that is wrong for good is the owner's to
-change.
+power since the build. A central system and a time server that tell the same wrong time move the
+sure time: they can lock the charger out until then. A time server that is wrong for good is the
+owner's to change.
 """
 
 import asyncio

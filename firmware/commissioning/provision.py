@@ -56,6 +56,11 @@ def apply(values):
             for name in secret:
                 if settings.set(name, values[name], True) not in ("accepted", "reboot"):
                     errors[name] = settings.reason
+        if "SecurityProfile" in values:
+            from upkeep import profile_floor
+
+            if not profile_floor.lower(settings, int(values["SecurityProfile"])):
+                errors["SecurityProfile"] = "SecurityProfile could not be stored"
         if errors:
             return {"errors": errors, "label": None}
         config = provisioning(PATH)

@@ -86,6 +86,11 @@ class AccessTrial:
             if why:
                 return why
         trial = name != _PROFILE or not local
+        if not trial:
+            from upkeep import profile_floor
+
+            if not profile_floor.lower(settings, int(value)):
+                return "%s could not be stored" % name
         if trial is not self._open:
             before, text = "", settings.text
             if trial:
@@ -142,16 +147,20 @@ class AccessTrial:
         self.waited_s = None  # once for a connection, also where flash fails
         if not self._open:
             return False
-        keep, old = self._settings.keep_own, self._settings.text(_BEFORE)
+        settings = self._settings
+        keep, old = settings.keep_own, settings.text(_BEFORE)
         if self._old:
             text = "SecurityProfile %s, or its password, does not connect: what was before is in "
             text += "use again, profile %s"
-            log.warn("net", text, self._settings.text(_PROFILE), old[0])
+            log.warn("net", text, settings.text(_PROFILE), old[0])
             key, password = (old[2:], "") if old[1] == "k" else ("", old[2:])
             if not (keep(_PROFILE, old[0]) and keep(_KEY, key) and keep(_PASSWORD, password)):
                 return False  # both are kept still
             # No listener hears of it.
             security_log.note("security_changed", "%s and password taken back" % _PROFILE)
         if keep(_BEFORE, ""):
+            from upkeep import profile_floor
+
+            profile_floor.worked(settings)
             self._failures, self._old, self._open = 0, False, False
         return False

@@ -102,3 +102,6 @@ def secure(settings):
             forget("upkeep.secure")
     except Exception as exc:
         log.error("vault", "passwords stay where they are: %r", exc)
+    from upkeep import profile_floor
+
+    profile_floor.hold(settings)

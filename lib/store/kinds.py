@@ -67,7 +67,7 @@ CURRENT_SCHEMA = 1
 # the cable has been out.
 HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 
-TOLD = 42  # [unix]; key 0: the time when the central system last told it (every 6 h)
+TOLD = 42  # [unix, floor, sure time]; key 0: when the central system last told it (every 6 h)
 
 # Kind and the fields that a payload must begin with; behind a semicolon fields that it may have.
 # i whole number below 2^48, j one of any size, n one from 0 on that fits a stamp, s text, y bytes,
