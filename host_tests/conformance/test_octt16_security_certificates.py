@@ -195,9 +195,12 @@ def test_a_certificate_that_does_not_connect_is_taken_back():
         await another(b, 300)
         assert len(b.csms.refusals) == 3 and shown(b) == first
         await event(b, OWN, mark, "the one before is in use again")
-        assert await sign(b, [ca.signed_charger(key, ID)]) == "Rejected", "the key is gone"
         await b.advance(700)
         assert len(b.calls("SignCertificate")) == 1
+        mark = b.mark()
+        assert await trigger(b) == "Accepted"
+        await asked(b, mark)
+        assert await sign(b, [ca.signed_charger(key, ID)]) == "Rejected", "the key is gone"
         # The root in use can not be removed, the other one can.
         assert await delete(b, hash_data(wrong.certificate)) == "Accepted"
         assert await install(b, pem(ca.certificate)) == "Accepted"

@@ -361,6 +361,11 @@ def test_the_settings_tell_the_limits():
     assert settings.get("AdditionalRootCertificateCheck") is False
 
 
+REFUSED = 0, "refused_by_central", "the server refused the TLS handshake"
+NOBODY = 0, "", "network: ECONNREFUSED"
+AGAIN_S, ROUNDS = 14400, 6
+
+
 class Line:
     """The real trial with a central system that accepts certificates of `good` alone."""
 
@@ -369,6 +374,7 @@ class Line:
         self.free = True
         self.access = AccessTrial(self.settings, None, lambda: self.free)
         self.good = good
+        self.says = REFUSED
 
     def attempt(self):
         """One attempt to connect; the certificate that it has shown."""
@@ -380,8 +386,12 @@ class Line:
                 self.access.look(True)
             self.access.failed(None)  # and it ends some time
         else:
-            self.access.failed(0)
+            self.access.failed(*self.says)
         return shown
+
+    def stands(self, seconds):
+        """A connection that stands so long; True if it is to be made anew."""
+        return any([self.access.look(True) for _ in range(seconds)])
 
 
 def on_trial():
@@ -404,11 +414,72 @@ def test_the_new_certificate_has_three_turns_and_the_one_before_has_one():
     assert parts.vault().names() == ["central." + parts.vault().names()[0][8:], "own"]
 
 
-def test_what_was_in_use_is_in_use_again_when_it_works_in_its_turn():
+def test_what_was_in_use_goes_to_work_and_the_new_one_is_tried_again_for_a_day():
+    """Three forged alerts once threw a good certificate away."""
     parts, old, new = on_trial()
     line = Line(parts, (old,))
+    security_log.sign_at = security_log.sign_tries = None
+    for _ in range(1, ROUNDS):
+        assert [line.attempt() for _ in range(3)] == [new] * 3
+        own_certificate.shown(line.settings, line.access)
+        line.access.password()
+        assert line.stands(AGAIN_S - 1) is False, "it stands for four hours"
+        assert line.stands(1) is True
+        line.access.failed(None)
+        assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
+        told = [event for event in parts.events() if event[0] == "own_certificate"]
+        assert len(told) == 1, "told once"
     assert [line.attempt() for _ in range(6)] == [new, new, new, old, old, old]
     assert own_certificate.load(parts.vault(), "own.next") is None
+    assert security_log.sign_at == own_certificate.TAKEN_BACK
+    # Whoever was on the path has gone in time: the new one is in use.
+    parts, old, new = on_trial()
+    line = Line(parts, (old,))
+    assert [line.attempt() for _ in range(4)] == [new, new, new, old]
+    line.good = (new, old)
+    assert line.attempt() == new and line.access.certificate is None
+    assert own_certificate.load(parts.vault(), "own")[1] == [new]
+
+
+def test_dropped_packets_throw_no_certificate_away():
+    for says in (NOBODY, (0, "", "no answer within 30 s"), (503, "", "HTTP 503")):
+        parts, old, new = on_trial()
+        line = Line(parts, (old,))
+        line.says = says
+        security_log.sign_at = security_log.sign_tries = 0  # however much another one is wanted
+        for _ in range(3 * ROUNDS):
+            assert [line.attempt() for _ in range(4)] == [new, new, new, old]
+        assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
+        line.good = (new,)
+        line.attempt()
+        assert own_certificate.load(parts.vault(), "own")[1] == [new]
+
+
+def test_where_another_certificate_is_wanted_one_round_of_refusals_is_enough():
+    parts, old, new = on_trial()
+    line = Line(parts, (old,))
+    security_log.sign_at, security_log.sign_tries = None, 1  # as it is when one has come
+    assert [line.attempt() for _ in range(3)] == [new] * 3
+    own_certificate.shown(line.settings, line.access)
+    line.access.password()
+    assert line.stands(60) is False
+    assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
+    renewal.wanted(lambda: None)
+    line.access.look(True)
+    assert own_certificate.load(parts.vault(), "own.next") is None
+    assert (security_log.sign_at, security_log.sign_tries) == (0, 0), "it is still wanted"
+
+
+def test_a_car_stops_no_count_and_starts_no_attempt():
+    parts, old, new = on_trial()
+    line = Line(parts, (old,))
+    assert [line.attempt() for _ in range(3)] == [new] * 3
+    own_certificate.shown(line.settings, line.access)
+    line.access.password()
+    line.free = False
+    assert line.stands(2 * AGAIN_S) is False
+    line.free = True
+    assert line.stands(AGAIN_S) is True
 
 
 def test_a_connection_with_the_old_certificate_ends_no_trial():
