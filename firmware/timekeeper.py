@@ -74,7 +74,7 @@ _DOUBT_S = const(600)
 # certificates that public authorities will give (47 days from 2029 on: CA/Browser Forum, SC-081).
 _LOST_S = const(86400)
 _SEARCH_S = const(3456000)
-_END_UNIX = 4102444800  # 2100-01-01: no clock goes beyond it
+_END_UNIX = const(4102444800)  # 2100-01-01: no clock goes beyond it
 
 
 class Timekeeper:

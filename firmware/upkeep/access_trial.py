@@ -16,8 +16,7 @@ made, and none is counted, while a closed contactor keeps the charger from TLS.
 A new certificate of the charger has the same turns, and another end. A man on the path can drop
 packets, reset connections, and forge the alerts of a TLS handshake. So neither is thrown away for
 what anybody can provoke in a minute: the one before goes to work, and every _AGAIN_S the new one
-is tried again. It is given up after _ROUNDS such rounds, in each of which somebody refused it
-_TRIES times, or after one if another certificate is wanted. Where nobody was reached, or nobody
+is tried again. When it is given up: certificate_trial.py. Where nobody was reached, or nobody
 said no, the turn changes and nothing counts. A profile that nobody answers on is taken back all
 the same: the port may have no TLS. It is no downgrade: a profile that has worked is not on trial.
 """
@@ -35,9 +34,7 @@ _TRIES = const(3)
 # How long a connection may stand without an accepted BootNotification.
 _ACCEPT_S = const(300)
 _REFUSED = const((401, 403))
-# A day in all.
 _AGAIN_S = const(14400)
-_ROUNDS = const(6)
 
 
 class AccessTrial:
@@ -61,7 +58,7 @@ class AccessTrial:
         # Failures of the certificate that is on trial, which has the same turns; None: none is.
         # See station/own_certificate.py.
         self.certificate = None
-        self._refused = self._rounds = 0  # turns in which somebody said no to it, rounds of them
+        self.refused = self.rounds = 0  # turns in which somebody said no to it, rounds of them
         settings.guard = self.judge
 
     def profile(self):
@@ -126,7 +123,7 @@ class AccessTrial:
         tried, self.waited_s = self.waited_s is not None, None
         if self.certificate is not None and (tried if status is None else self._may_stall()):
             if self.certificate < _TRIES and (status is None or event == "refused_by_central"):
-                self._refused += 1
+                self.refused += 1
             self.certificate = (self.certificate + 1) % (_TRIES + 1)
         if not self._open:
             return
@@ -155,16 +152,17 @@ class AccessTrial:
         if self.certificate is not None:
             if not self._may_stall():
                 return False  # its code is not loaded now
-            if self.certificate == _TRIES and not self._given_up():
+            wanted = security_log.sign_at is not None and security_log.sign_tries is not None
+            if self.certificate < _TRIES or self.refused >= _TRIES or wanted and self.rounds:
+                from upkeep import certificate_trial
+
+                certificate_trial.judge(self, self._settings, wanted)
+            if self.certificate == _TRIES:
                 self.waited_s += 1
                 if not self._open:
-                    if self.waited_s < _AGAIN_S:
-                        return False
-                    log.info("security", "the certificate on trial is tried again")
-                    self.waited_s = 0
-                    return True
-            else:
-                self._settle()
+                    again = self.waited_s >= _AGAIN_S
+                    self.waited_s = 0 if again else self.waited_s
+                    return again
         self.waited_s = None  # once for a connection, also where flash fails
         if not self._open:
             return False
@@ -185,30 +183,3 @@ class AccessTrial:
             profile_floor.worked(settings)
             self._failures, self._old, self._open = 0, False, False
         return False
-
-    def _given_up(self):
-        """The certificate before was accepted in its turn. True if that is the end of the new
-        one."""
-        if self._refused >= _TRIES:
-            self._refused = 0
-            self._rounds += 1
-            if self._rounds == 1:
-                text = "the new certificate does not connect: the one before is in use again"
-                log.warn("security", "%s; the new one is tried again in 4 h", text)
-                security_log.note("own_certificate", text)
-        return self._rounds >= (1 if self._another_wanted() else _ROUNDS)
-
-    def _another_wanted(self):
-        """True if a request for another certificate is to be made: see station/renewal.py."""
-        return security_log.sign_at is not None and security_log.sign_tries is not None
-
-    def _settle(self):
-        from station import certificates, own_certificate
-
-        again, tries = self._another_wanted(), security_log.sign_tries
-        own_certificate.settle(self._settings, self)
-        certificates.dropped()
-        if self.certificate is None:
-            self._refused = self._rounds = 0
-            if again:  # now: a request was refused while this trial went on
-                security_log.sign_at, security_log.sign_tries = 0, tries
