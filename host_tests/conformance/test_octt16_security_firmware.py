@@ -161,10 +161,6 @@ async def test_a_certificate_that_is_not_to_be_believed_is_refused_with_a_senten
         signing.signer("rsa")
         chains = (
             (signing.pem(below, middle), signing.sign(data, "Below")),
-            (
-                signing.pem(signing.issue("Plain", "Maker", extended=())),
-                signing.sign(data, "Plain"),
-            ),
             (signing.pem(signing.signer("rsa")), signing.sign(data, "Signer rsa", "rsa")),
             (signing.pem(signing.signer("rsa")), signing.sign(data, "Signer rsa", "rsa", True)),
         )

@@ -114,6 +114,7 @@ def bad_chains():
         ("the name of our CA", pem(issue("False", "Maker", by="Other maker")), "signature of"),
         ("no signatures", pem(issue("Mute", "Maker", usage=False)), "may not be used to sign"),
         ("for servers", pem(issue("Web", "Maker", extended=(SERVER,))), "for another purpose"),
+        ("for anything", pem(issue("Plain", "Maker", extended=())), "not say that it signs code"),
         ("a CA", pem(middle), "may not be used to sign"),
         ("of no CA", pem(issue("Sub", "Signer p256"), signer()), "may not issue certificates"),
         ("too long", pem(issue("Deep", "Below"), below, short), "allows no chain"),

@@ -216,7 +216,8 @@ def test_who_may_issue():
 def test_what_a_key_may_be_used_for():
     for purpose, number in (("server", 1), ("client", 2), ("signing", 3)):
         for parts, good in (
-            ((m.usage(0),), True),
+            # A charger's, say, of the same root: it must not sign firmware.
+            ((m.usage(0),), purpose != "signing"),
             ((m.usage(0, 2), m.extended(number)), True),
             ((m.usage(0), m.extended(9, number)), True),
             ((m.extended(number),), purpose != "signing"),
@@ -226,7 +227,8 @@ def test_what_a_key_may_be_used_for():
             ((m.usage(0), m.extended(number % 3 + 1)), False),
             ((m.usage(0), m.extension(37, element(0x30, element(6, b"\x55\x1d\x25\x00")))), False),
             ((m.usage(0, 5), m.constraints()), False),
-            ((m.usage(0), m.constraints(False)), True),
+            ((m.usage(0), m.constraints(False)), purpose != "signing"),
+            ((m.usage(0), m.constraints(False), m.extended(number)), True),
         ):
             leaf = m.device("CP1", "root", *parts)
             if good:

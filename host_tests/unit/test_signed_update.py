@@ -262,7 +262,7 @@ def test_a_signature_that_is_empty_too_long_or_no_base64_is_refused_at_once():
 
 def test_rsa_by_both_paddings():
     own = rsa_key()
-    chain = [made("rsa", "root", own, key("root"), usage(0))]
+    chain = [made("rsa", "root", own, key("root"), usage(0), extended(3))]
     for sign in (own.sign, own.sign_pss):
         for file, words in ((FILE, DONE), (FILE + b" ", DONE[:2] + ["InvalidSignature"])):
             station = Station()

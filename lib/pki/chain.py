@@ -71,7 +71,7 @@ async def check_root(der, now, purpose, pause=None):
 
     It has to be one that has issued itself. That its own signature is right says only that it is
     not damaged; one that is made in a way not known here is not checked (RFC 5280 6.1: a root is
-    believed because it is installed).
+    believed because it is installed). Whether TLS knows that way is another question: tls_reads.
     """
     pause = pause or nothing
     try:
@@ -128,6 +128,10 @@ def _usable(leaf, purpose):
         usage = DIGITAL_SIGNATURE
     if leaf.ca or not usage or not usage & DIGITAL_SIGNATURE:
         raise ChainError("wrong_usage", "the certificate's key may not be used to sign data")
+    # Who makes chargers may certify them, and servers, below the same root. What tells a signer of
+    # firmware from these is its extended usage: one without any could be a charger's.
+    if purpose == "signing" and leaf.extended_usage is None:
+        raise ChainError("wrong_usage", "the certificate does not say that it signs code")
 
 
 def _named(leaf, purpose, name):
