@@ -121,16 +121,26 @@ class CsmsConfig:
 
         found = certificates.believed(self._settings)
         certificates.dropped()
+        try:
+            return found + [der for der in self.file_roots() if der not in found]
+        except ValueError as exc:
+            if not found:
+                raise
+            log.warn("config", "%s", exc)  # what is installed is good without the file
+            return found
+
+    def file_roots(self):
+        """Those of CaFile alone. ValueError if it cannot be read."""
         text = self._settings.text("CaFile")
         if not (text + "/").startswith("public/"):
-            return found + [der for der in self._pem("CaFile") if der not in found]
+            return self._pem("CaFile", False)
         import roots
 
         try:
             if MICROPYTHON or text != "public":
-                return found + [roots.load(text, self._root)]
+                return [roots.load(text, self._root)]
             # CPython's ssl does not tell which root a server wants, and there is memory for all.
-            return found + roots.every()
+            return roots.every()
         finally:
             forget("roots")
 
@@ -160,7 +170,7 @@ class CsmsConfig:
         certificates.dropped()
         if found:
             return found
-        chain, keys = self._pem("ClientCertFile"), self._pem("ClientKeyFile", True)
+        chain, keys = self._pem("ClientCertFile", False), self._pem("ClientKeyFile", True)
         if not chain and not keys:
             if self.access.profile() == 3:
                 raise ValueError("SecurityProfile 3 needs ClientCertFile and ClientKeyFile")
@@ -176,7 +186,7 @@ class CsmsConfig:
             release("ocppj.tls")
         return chain, keys[0]
 
-    def _pem(self, setting, private=False):
+    def _pem(self, setting, private):
         path = self._settings.text(setting)
         if not path:
             return []

@@ -11,6 +11,7 @@ import threading
 
 import authorities
 import pytest
+from cryptography import x509
 from interpreters import INTERPRETERS, MICROPYTHON, command_of
 
 GAPS = "not from the given CA, or its chain has gaps or is out of order"
@@ -85,10 +86,14 @@ class Servers:
             self.errors[what] = str(exc)
 
 
-def attempts(interpreter, servers, root, **more):
-    """{what: (sentence, kind)} of one attempt with each of the servers."""
+def attempts(interpreter, servers, root, *others, **more):
+    """{what: (sentence, kind)} of one attempt with each of the servers. others: more roots."""
     command, env = command_of(interpreter, "verify_child")
-    given = {"ca": authorities.pem_file("root", root.certificate), "ports": servers.ports, **more}
+    given = {
+        "ca": authorities.pem_file("root", *others, root.certificate),
+        "ports": servers.ports,
+        **more,
+    }
     done = subprocess.run(
         command, input=json.dumps(given) + "\n", env=env, capture_output=True, text=True,
         timeout=120,
@@ -115,6 +120,19 @@ def test_whatever_is_wrong_with_a_certificate_is_refused_in_a_sentence(interpret
         assert (what in servers.heads) is (words == "HTTP 400"), what
         if words != "HTTP 400":
             assert sentence.startswith("the server's certificate"), sentence
+
+
+@pytest.mark.skipif(not MICROPYTHON, reason="NOT RUN: no MicroPython wheel")
+def test_a_root_that_tls_cannot_load_does_not_take_the_others_away():
+    """One that a program before this one had installed kept the charger off the network."""
+    root, chains = authorities.bad_chains()
+    strange = x509.load_der_x509_certificate(authorities.unloadable("strange"))
+    for others in ([strange], [strange, strange]):
+        context = authorities.server_context("beside", *chains["good"])
+        wrong = authorities.server_context("beside", *chains["of another CA"])
+        with Servers({"good": context, "of another CA": wrong}) as servers:
+            found = attempts("micropython", servers, root, *others)
+        assert found["good"][0].startswith("HTTP 400") and GAPS in found["of another CA"][0], found
 
 
 def test_the_cipher_suites_of_the_whitepaper_are_there():

@@ -28,8 +28,9 @@ def new_key():
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _name(text):
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+def _name(text, title=()):
+    parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, one) for one in title]
+    return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
 
 def _usage(*names):
@@ -48,22 +49,27 @@ def _alternative(text):
 
 
 class Authority:
-    """A CA, its own or of `by`. signs: False: its key usage forbids what it is for."""
+    """A CA, its own or of `by`. signs: False: its key usage forbids what it is for. title: the
+    names of organizations in its name."""
 
-    def __init__(self, name, by=None, signs=True, is_ca=True, path=None, days=(-400, 4000)):
-        self.name, self.key = name, new_key()
+    def __init__(
+        self, name, by=None, signs=True, is_ca=True, path=None, days=(-400, 4000), title=()
+    ):
+        self.name, self.key = _name(name, title), new_key()
         self.by = by
         by = by or self
         usage = _usage("key_cert_sign", "crl_sign") if signs else _usage("digital_signature")
         self.certificate = by.sign(
-            name, self.key.public_key(), days,
+            self.name, self.key.public_key(), days,
             (x509.BasicConstraints(is_ca, path), True), (usage, True),
         )  # fmt: skip
 
     def sign(self, subject, public_key, days, *extensions):
+        """subject: a text, or a x509.Name."""
         now = datetime.datetime.now(datetime.timezone.utc)
+        subject = _name(subject) if isinstance(subject, str) else subject
         builder = x509.CertificateBuilder(
-            _name(self.name), _name(subject), public_key, x509.random_serial_number(),
+            self.name, subject, public_key, x509.random_serial_number(),
             now + days[0] * _DAY, now + days[1] * _DAY,
         )  # fmt: skip
         for extension, critical in extensions:
@@ -119,6 +125,14 @@ def pem_file(name, *parts, form=PKCS8):
             else:
                 file.write(part.private_bytes(PEM, form, serialization.NoEncryption()))
     return str(path)
+
+
+def unloadable(name):
+    """DER of a root that pki takes and mbedTLS does not load: nobody knows how it is signed."""
+    found = Authority(name).certificate.public_bytes(serialization.Encoding.DER)
+    ecdsa = bytes.fromhex("2a8648ce3d040302")  # with SHA-256, RFC 5758 3.2
+    assert found.count(ecdsa) == 2
+    return found.replace(ecdsa, ecdsa[:-1] + b"\x7f")
 
 
 def server_context(name, chain, key):

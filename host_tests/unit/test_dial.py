@@ -7,6 +7,8 @@ import os
 import sys
 
 import config as settings_of
+import pki_made
+from certificate_parts import Parts
 from config import CsmsConfig, layer_values, provisioning
 from evse_base import crc32
 from helpers import raises, run
@@ -422,6 +424,17 @@ def test_the_configuration_reads_files_and_settings_anew():
     cfg = config("wss://h", **NAMED)
     told = str(raises(ValueError, lambda: cfg.ca_der))
     assert "CaFile" in told and CA in told
+    # A file that has gone does not take the installed roots away.
+    values = Parts()
+    assert values.install(pki_made.root())[0] == "done"
+    cfg._settings.vault = values.vault
+    assert cfg.ca_der == [pki_made.root()]
+    assert "CaFile" in str(raises(ValueError, cfg.file_roots))
+    cfg = config("wss://h", CaFile="public/nobody")
+    raises(ValueError, lambda: cfg.ca_der)
+    cfg._settings.vault = values.vault
+    assert cfg.ca_der == [pki_made.root()]
+    cfg = config("wss://h", **NAMED)
     told = str(raises(ValueError, cfg.client_certificate))
     assert "ClientCertFile" in told and CERT in told
     cfg = config("wss://h")

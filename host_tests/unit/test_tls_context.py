@@ -11,6 +11,7 @@ from ocppj import tls as own
 from pem_files import (
     CLIENT, CLIENT_KEY, ONE, POINT, TWO, bits, certificate_of, element, pem,
 )  # fmt: skip
+from station.certificates import mark_of
 
 
 class Library:
@@ -20,7 +21,7 @@ class Library:
     CERT_NONE = "none"
     CERT_REQUIRED = "required"
 
-    def __init__(self, ca_fails=None, chain_fails=None):
+    def __init__(self, ca_fails=None, chain_fails=None, only=()):
         self.made = []
         library = self
 
@@ -34,7 +35,7 @@ class Library:
 
             def load_verify_locations(self, der):
                 self.authorities.append(der)
-                if ca_fails and len(self.authorities) == 2:
+                if ca_fails and (not only or der in only):
                     raise ca_fails
 
             def load_cert_chain(self, cert, key):
@@ -99,6 +100,18 @@ def test_what_the_library_cannot_read_is_told_and_gives_no_context():
         assert word in told and "cannot be read" in told, told
 
 
+def test_an_authority_that_cannot_be_read_does_not_take_the_others_away():
+    """One root that the library did not know kept the charger off the network for good."""
+    wrong = ValueError("invalid cert")
+    for files, only in (([ONE, TWO], [ONE]), ([ONE, TWO], [TWO]), ([TWO, ONE, TWO], [TWO])):
+        found, made = context(Library(wrong, None, only), files)
+        assert [found] == made and found.authorities == files, "each is tried"
+        assert found.verify_mode == "required"
+    for files in ([ONE], [ONE, ONE]):
+        told = str(raises(ValueError, context, Library(wrong, None, [ONE]), files))
+        assert told == "a CA certificate cannot be read"
+
+
 def test_too_little_memory_is_not_told_as_a_bad_certificate():
     for library, files in (
         (Library(ca_fails=MemoryError()), ([ONE, TWO],)),
@@ -149,10 +162,30 @@ def test_what_is_no_certificate_is_not_objected_to_and_not_noted():
         assert found.verify_callback(memoryview(whole)[:size], 0) == 0
     for wrong in (b"", b"\xff" * 50, b"\x30\x84" * 30, certificate(element(0x31, b"set")), None):
         assert found.verify_callback(wrong, 0) == 0
-    assert seen == [] or seen == [element(0x30, b"root")]
+    # The first place is kept: what comes after it is not the topmost.
+    assert seen == [b""] or seen == [b"", element(0x30, b"root")]
+    assert own.topmost(seen) is None
     seen.clear()
     found.verify_callback(whole[:40], 0)
-    assert seen == [], "cut in the middle of the name"
+    assert seen == [b""], "cut in the middle of the name"
+
+
+def test_the_topmost_is_known_whatever_the_length_of_its_name():
+    """A name of more than 256 bytes was left out. The one below it counted as the root in use, and
+    the root could be removed."""
+    below = element(0x30, b"below")
+    for size in (1, 100, 249, 252, 253, 300, 2000):
+        seen = []
+        found, _ = context(Library(), [ONE], None, None, seen)
+        name = element(0x30, b"r" * size)
+        for depth, issuer in ((2, name), (1, name), (0, below)):
+            assert found.verify_callback(memoryview(certificate(issuer)), depth) == 0
+        assert own.topmost(seen) == mark_of(name) != mark_of(below)
+        assert seen[1:] == [below] and (len(name) <= 256) == (seen[0] == name)
+        assert sum([len(one) for one in seen]) <= 256 + len(below)
+    assert own.topmost([]) is None and own.topmost([b"", below]) is None
+    zeros = (0).to_bytes(4, "big")
+    assert own.topmost([zeros]) == 0 and own.topmost([below, zeros]) == mark_of(below)
 
 
 def test_nobody_asks_for_the_chain_where_it_is_not_wanted():

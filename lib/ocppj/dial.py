@@ -163,9 +163,7 @@ class Dialer:
             config.password,
         )
         if seen:
-            from evse_base import crc32
-
-            config.known_by = crc32(seen[0]) & 0x3FFFFFFF
+            config.known_by = tls.topmost(seen)
         if hasattr(context, "verify_callback"):
             # The context lives as long as the connection. With it would live the function that
             # notes the issuers, and all code of `tls` with that.

@@ -8,12 +8,13 @@ so the context comes from `tls`. PEM is taken apart here: not every build reads 
 
 from binascii import a2b_base64
 
-from evse_base import MICROPYTHON, urandom
+from evse_base import MICROPYTHON, crc32, log, urandom
 
 CERTIFICATE = ("CERTIFICATE",)
 # mbedTLS follows a chain of ten. A name has 60 to 140 bytes; a stranger's may have thousands.
 _NAMES_MAX = 10
 _NAME_MAX = 256
+_MARK = 0x3FFFFFFF
 PRIVATE_KEY = ("PRIVATE KEY", "EC PRIVATE KEY", "RSA PRIVATE KEY")
 
 
@@ -76,8 +77,12 @@ def client_context(ca_der, chain=None, key_der=None, seen=None):
         key (security profile 3); or None. MicroPython sends our own only: its `tls` takes one.
     seen: a list that gets the issuer's name (DER) of each certificate that the server shows, the
         server's own last. Nobody vouches for these names: they say which CA to look for, and
-        change nothing about what is trusted. Stays empty on CPython, whose `ssl` does not tell.
-    ValueError if no CA is given or something cannot be read.
+        change nothing about what is trusted. A first name that is very long is there as its mark
+        (see `topmost`), b"" if it cannot be read. Stays empty on CPython, whose `ssl` does not
+        tell.
+    A CA that cannot be loaded is passed over as long as another one can: what one message has
+    installed must not take the others away. ValueError if none is left, or none is given, or the
+    client's certificate or key cannot be read.
     """
     if not ca_der:
         raise ValueError("no CA certificate: wss:// needs one to know the server by")
@@ -147,6 +152,15 @@ def _public(der):
     return b""
 
 
+def topmost(seen):
+    """A number for the first name in `seen` of client_context: that of the root that vouches for
+    the server. None if it is not known. station.certificates.mark_of makes the same of a name."""
+    if not seen or not seen[0]:
+        return None
+    # The shortest name with an attribute has more bytes than a mark.
+    return int.from_bytes(seen[0], "big") if len(seen[0]) == 4 else crc32(seen[0]) & _MARK
+
+
 def _noting(seen):
     """A verify_callback that puts names into `seen` and objects to nothing.
 
@@ -159,13 +173,33 @@ def _noting(seen):
         # Not to be kept: its memory is mbedTLS's. No exception may leave: there is C above.
         try:
             name = issuer(certificate)
-            if len(name) <= _NAME_MAX and name not in seen and len(seen) < _NAMES_MAX:
+            if len(name) > _NAME_MAX:
+                name = b"" if seen else (crc32(name) & _MARK).to_bytes(4, "big")
+        except Exception:
+            name = b""
+        # The first place is that of the topmost, whatever its name: the next one would be taken
+        # for the root otherwise. An empty list has room for it.
+        try:
+            if not seen or name and name not in seen and len(seen) < _NAMES_MAX:
                 seen.append(name)
         except Exception:
             pass
         return 0
 
     return note
+
+
+def _trust(ca_der, load, error):
+    """load(der) each CA. ValueError if none can be loaded."""
+    left = len(ca_der)
+    for der in ca_der:
+        try:
+            load(der)
+        except error:
+            left -= 1
+            log.warn("net", "a CA certificate of %d bytes cannot be loaded", len(der))
+    if not left:
+        raise ValueError("a CA certificate cannot be read")
 
 
 if MICROPYTHON:
@@ -175,11 +209,7 @@ if MICROPYTHON:
         context = _tls.SSLContext(_tls.PROTOCOL_TLS_CLIENT)
         # It is the default of this class. Set again, because the security depends on it.
         context.verify_mode = _tls.CERT_REQUIRED
-        for der in ca_der:
-            try:
-                context.load_verify_locations(der)
-            except ValueError:
-                raise ValueError("a CA certificate cannot be read") from None
+        _trust(ca_der, context.load_verify_locations, ValueError)
         if chain:
             try:
                 context.load_cert_chain(chain[0], key_der)
@@ -194,11 +224,7 @@ else:
     def _context(ca_der, chain, key_der):
         context = _ssl.SSLContext(_ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = _ssl.TLSVersion.TLSv1_2
-        for der in ca_der:
-            try:
-                context.load_verify_locations(cadata=der)
-            except _ssl.SSLError:
-                raise ValueError("a CA certificate cannot be read") from None
+        _trust(ca_der, lambda der: context.load_verify_locations(cadata=der), _ssl.SSLError)
         if chain:
             # CPython takes a certificate and key from a PEM file only.
             folder = _os.environ.get("TMPDIR", "/tmp")
