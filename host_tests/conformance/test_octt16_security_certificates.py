@@ -85,6 +85,7 @@ async def test_TC_078_CS(b):
         "one certificate is wanted, not 2": pem(good.certificate, late),
         "one certificate is wanted, not 0": "-----BEGIN CERTIFICATE-----\nMII",
         "the root cannot be read": framed(b"\x30\x03\x02\x01\x05"),
+        "TLS here cannot load this root": framed(authorities.unloadable("strange")),
     }
     mark = b.mark()
     for text, certificate in bad.items():
@@ -93,6 +94,29 @@ async def test_TC_078_CS(b):
     await event(b, "InvalidCentralSystemCertificate", mark, "the root has expired")
     await event(b, "InvalidCentralSystemCertificate", mark, " times)")
     assert await installed(b) == []
+
+
+def test_a_root_with_a_long_name_that_is_in_use_cannot_be_removed():
+    """It has issued another authority, which has issued the server's certificate. A name of more
+    than 256 bytes was left out: what counted as the root in use was the one between."""
+    ca = authorities.Authority("root", title=["o" * 60] * 5)
+    between = authorities.Authority("between", ca)
+    key = authorities.new_key()
+    context = authorities.server_context("long", [between.server(key), between.certificate], key)
+    server = Server()
+    server.context, server.ca = context, authorities.pem_file("long-root", ca.certificate)
+    assert len(ca.certificate.subject.public_bytes()) > 256
+
+    async def fn(b):
+        await b.boot()
+        other = root("stranger").certificate
+        for one in (ca.certificate, other):
+            assert await install(b, pem(one)) == "Accepted"
+        assert await delete(b, hash_data(ca.certificate)) == "Failed"
+        assert b.logged("the connection in use knows the server by this root")
+        assert await delete(b, hash_data(other)) == "Accepted"
+
+    play(fn, server, profile=2)
 
 
 # -- the charger's own certificate ---------------------------------------------------------

@@ -120,6 +120,27 @@ def test_a_central_system_that_does_not_sign_is_asked_once_a_day():
 
 
 @scenario
+async def test_triggers_without_end_make_one_key_and_one_request_a_minute(b):
+    """Two within the seconds that a key takes made two keys: the certificate of the first request
+    fitted no key."""
+    b.csms.always("SignCertificate", {"status": "Accepted"})
+    await b.boot()
+    await b.advance(60 - b.now % 60)  # the minute begins
+    mark = b.mark()
+    for _ in range(8):
+        assert await trigger(b) == "Accepted"
+    first = await asked(b, mark)
+    for _ in range(4):
+        assert await trigger(b) == "Accepted"
+    await b.advance(40)
+    assert len(b.calls("SignCertificate", mark)) == 1
+    await b.advance(65)
+    assert len(b.calls("SignCertificate", mark)) == 2
+    again = await asked(b, mark)
+    assert again.public_key() == first.public_key()
+
+
+@scenario
 async def test_the_other_messages_of_an_extended_trigger(b):
     await b.boot()
     wanted = {

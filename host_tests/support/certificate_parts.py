@@ -60,6 +60,9 @@ class Parts:
     def ca_der(self):
         return certificates.roots(self, certificates.CENTRAL) + self.file
 
+    def file_roots(self):
+        return list(self.file)
+
     def client_certificate(self):
         return own_certificate.shown(self, self) or self.shown
 

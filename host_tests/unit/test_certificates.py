@@ -8,8 +8,9 @@ import pki_made
 from certificate_parts import NAME, Asked, Parts, signed, sweep
 from evse_base import MICROPYTHON
 from helpers import run
-from pki import hashdata
+from pki import hashdata, keypair
 from pki.certificate import parse
+from pki.der import OCTET_STRING, OID, SEQUENCE, element
 from station import certificates, own_certificate, renewal, security_log
 from station.settings import Settings
 from upkeep.access_trial import AccessTrial
@@ -129,6 +130,117 @@ def test_the_last_root_and_the_one_in_use_can_not_be_removed():
     parts.file, parts.tls = [], False
     assert parts.remove(hashes(a))[0] == "done"
     assert parts.listed() == []
+
+
+def test_a_root_that_tls_cannot_load_is_refused_and_no_other_is_lost():
+    """It was kept: the next connection failed, and each one after it."""
+    from pki import tls_reads  # here: a message drops it
+
+    parts, pauses = Parts(), []
+    good, odd = pki_made.root(), pki_made.root("odd")
+    assert parts.install(good)[0] == "done"
+    assert tls_reads.root(good) and not tls_reads.root(b"\x30\x03abc")
+
+    async def pause():
+        pauses.append(len(tried))
+
+    tried = []
+    real, tls_reads.root = tls_reads.root, lambda der: tried.append(der) or der != odd
+    security_log.waiting[:] = []
+    try:
+        word, text = run(certificates.install(parts, parts, "central", [odd], pause))
+        assert word == "bad" and "cannot load" in text
+        assert parts.events() == [("central_certificate", text)]
+        assert certificates.roots(parts, "central") == [good]
+        assert tried == [odd] and set(pauses) == {0}, "the last thing, after a pause"
+        # A car that comes goes before the stall.
+        parts.free = False
+        try:
+            run(certificates.install(parts, parts, "central", [odd], certificates.pause))
+            raise AssertionError("it goes on")
+        except certificates.CarCame:
+            assert tried == [odd]
+        # A manufacturer root is never given to TLS.
+        parts.free = True
+        assert parts.install(odd, kind="manufacturer")[0] == "done" and tried == [odd]
+    finally:
+        tls_reads.root = real
+
+
+def test_of_two_manufacturer_roots_at_once_one_is_taken():
+    """Whether there is one was asked before the work on it alone."""
+    parts = Parts()
+    first, second = pki_made.root("first"), pki_made.root("second")
+    said = []
+
+    async def pause():
+        if not said:
+            said.append(None)  # once
+            said[0] = await certificates.install(parts, parts, "manufacturer", [second])
+
+    word, text = run(certificates.install(parts, parts, "manufacturer", [first], pause))
+    assert said[0][0] == "done" and word == "bad" and text.endswith("one is installed")
+    assert certificates.roots(parts, "manufacturer") == [second]
+
+
+def test_what_changes_while_a_root_is_judged_is_not_lost():
+    """The change was made of what had been read before: a key that a request had stored in the
+    middle was gone."""
+    parts = Parts()
+    a, b = pki_made.root("a"), pki_made.root("b")
+    assert parts.install(b)[0] == "done"
+    for work in (
+        lambda pause: certificates.install(parts, parts, "central", [a], pause),
+        lambda pause: certificates.remove(parts, parts, hashes(b), pause),
+    ):
+        parts.vault().replace({"own.next": None})
+        stored = []
+
+        async def pause():
+            if not stored:
+                stored.append(1)
+                parts.vault().put("own.next", b"a key")
+
+        parts.known_by = certificates.mark_of(parse(a).subject)
+        assert run(work(pause))[0] == "done" and stored
+        assert parts.vault().get("own.next") == b"a key"
+    assert certificates.roots(parts, "central") == [a]
+
+
+def test_roots_are_read_one_at_a_time_and_a_lost_file_is_passed_over():
+    """Three of 2 KB at once had no room in a plain ESP32: none was listed."""
+    parts = Parts()
+    a, b, c = [pki_made.root(name) for name in "abc"]
+    for der in (a, b):
+        parts.install(der)
+    parts.file = [b, c]
+    ready = []
+    real = parts.vault
+
+    def vault():
+        made = real()
+        get = made.get
+        made.get = lambda name: ready.append(name) or get(name)
+        return made
+
+    parts.vault = vault
+    roots = certificates.each(parts, "central", parts)
+    assert ready == [] and next(roots) == a and len(ready) == 1
+    assert [next(roots), next(roots), next(roots)] == [b, b, c] and len(ready) == 2
+    assert parts.listed() == [hashes(a), hashes(b), hashes(c)]
+    parts.texts["CaFile"] = "public/x"
+    assert parts.listed() == [hashes(a), hashes(b)]
+    assert list(certificates.each(parts, "central", parts)) == [a, b, b, c]
+    parts.texts["CaFile"] = "ca.pem"
+
+    def lost():
+        raise ValueError("CaFile: no file ca.pem")
+
+    parts.file_roots = lost
+    assert parts.listed() == [hashes(a), hashes(b)]
+    parts.known_by = certificates.mark_of(parse(a).subject)
+    assert parts.remove(hashes(b))[0] == "done"
+    assert parts.remove(hashes(a)) == ("failed", "it is the last root")
 
 
 def test_a_board_without_a_region_keeps_them_in_files():
@@ -252,6 +364,53 @@ def test_the_same_key_is_asked_for_until_its_certificate_has_come():
         pass
 
 
+def test_of_two_requests_at_once_one_makes_a_key():
+    """Each made its own: the certificate of the first was refused, as the second had replaced its
+    key."""
+    parts = Parts()
+    parts.install(pki_made.root())
+    inner = []
+
+    async def pause():
+        if not inner:
+            inner.append(None)  # once
+            inner[0] = await own_certificate.request(parts)
+
+    try:
+        run(own_certificate.request(parts, pause))
+        raise AssertionError("it goes on")
+    except OSError:
+        pass
+    assert parts.take(signed(Asked(inner[0])))[0] == "done"
+
+
+def test_a_certificate_that_tls_cannot_load_is_refused_and_the_request_stays():
+    """Its type, an extension that was Netscape's, is read by mbedTLS and by nobody else."""
+    parts, asked = asked_for()
+    netscape = element(OID, b"\x60\x86\x48\x01\x86\xf8\x42\x01\x01")
+    odd = element(SEQUENCE, netscape, element(OCTET_STRING, b"\x05\x00"))
+    word, text = parts.take(signed(asked, "root", pki_made.usage(0), odd))
+    if MICROPYTHON:
+        assert word == "bad" and "TLS cannot load" in text
+        assert parts.events() == [("own_certificate", text)] and parts.told == []
+        assert parts.next() is None and parts.take(signed(asked))[0] == "done"
+    # Wherever it runs: what TLS says counts, and is asked last.
+    from pki import tls_reads  # here: a message drops it
+
+    parts, asked = asked_for()
+    given = []
+    real, tls_reads.own = tls_reads.own, lambda der, key: given.append((der, key))
+    kept, certificates.dropped = certificates.dropped, _never
+    try:
+        assert parts.take(signed(asked, "stranger"))[0] == "bad" and given == []
+        assert parts.take(signed(asked))[0] == "bad" and parts.next() is None
+    finally:
+        tls_reads.own, certificates.dropped = real, kept
+    secret, x, y = keypair.read_key(given[0][1])
+    assert given[0][0] == signed(asked) and (x, y) == (asked.x, asked.y)
+    assert parts.take(signed(asked))[0] == "done"
+
+
 def test_a_car_that_comes_ends_the_work_and_nothing_is_kept():
     parts = Parts()
     count = [0]
@@ -294,6 +453,10 @@ async def _nothing():
     pass
 
 
+def _never():
+    pass
+
+
 def test_a_certificate_is_renewed_in_time():
     parts = Parts()
     assert not looked(parts, pki_made.NOW) and security_log.sign_at is None
@@ -311,6 +474,18 @@ def test_a_certificate_is_renewed_in_time():
     assert not looked(parts, begin) and security_log.sign_at is None
 
 
+def test_a_request_that_is_wanted_while_the_certificate_is_read_is_not_forgotten():
+    parts = Parts()
+    parts.shown = ([pki_made.device(NAME)], b"")
+
+    async def pause():
+        renewal.wanted(pki_made.NOW, _never)
+
+    security_log.sign_at, security_log.sign_tries = 0, None
+    assert not run(renewal.look(parts, pki_made.NOW, pause))
+    assert (security_log.sign_at, security_log.sign_tries) == (0, 0)
+
+
 def test_without_a_certificate_nothing_is_loaded_to_read_one():
     """At each start, that was: four modules, and the holes that they leave in the heap."""
     loaded = {name: sys.modules[name] for name in list(sys.modules) if name[:3] == "pki"}
@@ -325,15 +500,17 @@ def test_without_a_certificate_nothing_is_loaded_to_read_one():
 
 def test_it_is_asked_for_a_few_times_and_then_a_day_later():
     parts = Parts()
-    renewal.wanted(lambda: None)
     now = pki_made.NOW
+    renewal.wanted(now, _never)
     waits = []
     while renewal.begin(now):
+        assert security_log.sign_at == renewal.ASKING
+        renewal.over(now)
         waits.append(security_log.sign_at - now // 60)
         now = 60 * security_log.sign_at
     assert waits == [5, 10, 20, 20]
     assert security_log.sign_at == now // 60 + 1440 and security_log.sign_tries is None
-    renewal.wanted(lambda: None)
+    renewal.wanted(now, _never)
     assert renewal.begin(now)
     renewal.refused(now)
     assert security_log.sign_at == now // 60 + 1440 and security_log.sign_tries is None
@@ -341,8 +518,36 @@ def test_it_is_asked_for_a_few_times_and_then_a_day_later():
     security_log.sign_at = own_certificate.TAKEN_BACK
     assert not run(renewal.look(parts, now, _nothing))
     assert security_log.sign_at == now // 60 + 1440
+    # The central system does not make it faster than once a minute, and not two at once.
+    for state in ("under way", "sent", "refused", "a car came"):
+        now = 60 * (now // 60) + 86400 * 5
+        renewal.wanted(now, _never)
+        assert security_log.sign_at == 0 and renewal.begin(now)
+        if state == "under way":
+            woken = []
+            renewal.wanted(now + 59, lambda: woken.append(1))
+            assert (security_log.sign_at, security_log.sign_tries) == (renewal.ASKING, 1)
+            assert woken == []
+        if state == "refused":
+            renewal.refused(now)
+        elif state == "a car came":
+            renewal.later(now)
+        renewal.over(now)
+        for _ in range(3):
+            renewal.wanted(now + 59, _never)
+            assert (security_log.sign_at, security_log.sign_tries) == (now // 60 + 1, 0)
+        renewal.wanted(now + 60, _never)
+        assert security_log.sign_at == 0
+    for back in (0, -3600, -86400):  # and a clock that is set back makes it not slower
+        security_log.sign_at, security_log.sign_tries = now // 60 + 5, 1
+        renewal.wanted(now + 60 + back, _never)
+        assert security_log.sign_at == 0
+    security_log.sign_at = renewal.ASKING
+    security_log.sign_at = None  # the certificate has come before the answer to the request
+    renewal.over(now)
+    assert security_log.sign_at is None
     # A car that comes costs no try.
-    renewal.wanted(lambda: None)
+    renewal.wanted(now, _never)
     assert renewal.begin(now)
     renewal.later(now)
     assert (security_log.sign_at, security_log.sign_tries) == (now // 60 + 1, 0)

@@ -40,7 +40,7 @@ async def extended_trigger_message(point, payload):
         from station import certificates, renewal
 
         try:
-            renewal.wanted(security_log.on_news or (lambda: None))
+            renewal.wanted(point.clock.now(), security_log.on_news or (lambda: None))
         finally:
             certificates.dropped()
 

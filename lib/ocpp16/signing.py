@@ -40,6 +40,14 @@ async def _sign(point):
 
     try:
         csr = await own_certificate.request(point.settings, certificates.pause)
+        certificates.dropped()
+        answer = await point.call("SignCertificate", {"csr": _pem(csr)})
+        said = answer.get("status")
+    except CallError as exc:
+        said = exc.code
+    except (asyncio.TimeoutError, Disconnected) as exc:
+        log.warn("ocpp", "SignCertificate not delivered: %r", exc)
+        return
     except certificates.CarCame:
         renewal.later(point.clock.now())
         return
@@ -48,14 +56,7 @@ async def _sign(point):
         return
     finally:
         certificates.dropped()
-    try:
-        answer = await point.call("SignCertificate", {"csr": _pem(csr)})
-        said = answer.get("status")
-    except CallError as exc:
-        said = exc.code
-    except (asyncio.TimeoutError, Disconnected) as exc:
-        log.warn("ocpp", "SignCertificate not delivered: %r", exc)
-        return
+        renewal.over(point.clock.now())
     if said != "Accepted":
         log.warn("ocpp", "SignCertificate: %s", said)
         renewal.refused(point.clock.now())

@@ -51,7 +51,8 @@ class Certificate:
     """
 
     def __init__(self, der):
-        self.der = der
+        # MicroPython's bytes() copies bytes, too: 3 KB with a large root.
+        self.der = der if isinstance(der, bytes) else bytes(der)
         self.ca = False
         self.path_length = None
         self.key_usage = None
@@ -65,7 +66,7 @@ class Certificate:
 def parse(der):
     """The Certificate in these bytes. DerError if they are none, or if it has a critical extension
     that is not known here (RFC 5280 4.2: it must not be used then)."""
-    made = Certificate(bytes(der))
+    made = Certificate(der)
     for _ in _steps(made):
         pass
     return made
@@ -73,7 +74,7 @@ def parse(der):
 
 async def read(der, pause):
     """`parse`, in pieces of at most 30 ms on a chip, between which `pause()` is awaited."""
-    made = Certificate(bytes(der))
+    made = Certificate(der)
     for _ in _steps(made):
         await pause()
     return made
@@ -222,7 +223,7 @@ def _extensions(made, reader):
             critical = one.boolean()
             if not critical:  # X.690 11.5
                 raise DerError("a default that is written out")
-        value = Reader(one.content(OCTET_STRING))
+        value = one.inside(OCTET_STRING)
         one.done()
         if kind in seen:
             raise DerError("an extension twice")

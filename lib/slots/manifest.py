@@ -39,6 +39,7 @@ package(
         "p256.py",
         "rsa.py",
         "signature.py",
+        "tls_reads.py",
     ),
     base_path="..",
 )

@@ -21,6 +21,7 @@ other reason.
 """
 
 import asyncio
+import gc
 import hashlib
 from binascii import hexlify
 
@@ -38,6 +39,8 @@ DER_MAX = 3000  # bytes of a root; one with RSA of 4,096 bits has some 1,500
 MANUFACTURER_FILE = "manufacturer.pem"
 UPDATE_KEY_FILE = "update.pub"
 
+_OWN_ROOT = "no manufacturer root is taken from the central system: "
+_UNKNOWN = "its kind of signature, or an extension, is not known"
 _PURPOSE = {CENTRAL: "server", MANUFACTURER: "signing"}
 
 
@@ -95,14 +98,40 @@ def believed(settings):
         return []
 
 
+def each(settings, kind, config, public=True):
+    """Yields the DER of each root of that kind, one at a time: a plain ESP32 has no room for
+    several large ones beside the code that reads them. Of the central ones those of the owner's
+    file come last; a file that cannot be read is passed over. config: has file_roots(). public:
+    False: not those of the public authorities."""
+    values = opened(settings)
+    for name in values.names():
+        if name.startswith(kind + "."):
+            der = values.get(name)
+            if der:
+                yield der
+            der = None
+            gc.collect()  # before there is another one
+    values = None
+    gc.collect()
+    if kind != CENTRAL or not public and settings.text("CaFile").startswith("public"):
+        return
+    try:
+        ders = config.file_roots()
+    except ValueError as exc:
+        log.warn("security", "%s", exc)
+        return
+    while ders:
+        yield ders.pop(0)
+
+
 def mark_of(name):
-    """A small number for the subject of a root (DER), to remember it by."""
+    """A small number for the subject of a root (DER), to remember it by (ocppj.tls.topmost)."""
     return crc32(name) & 0x3FFFFFFF
 
 
 async def install(settings, clock, kind, ders, pause=None):
     """Install a root. ders: the certificates (DER) that were in the message: one is wanted."""
-    from pki import chain
+    from pki import chain, tls_reads
 
     why = None
     if len(ders) != 1:
@@ -116,10 +145,9 @@ async def install(settings, clock, kind, ders, pause=None):
     name = "%s.%s" % (kind, hexlify(hashlib.sha256(der).digest()[:12]).decode())
     if values.get(name) == der:
         return "done", "this root is installed"
-    if kind == MANUFACTURER:
-        why = _provisioned(values)
-        if why:
-            return _bad(kind, "no manufacturer root is taken from the central system: " + why)
+    if kind == MANUFACTURER and _provisioned(values):
+        return _bad(kind, _OWN_ROOT + _provisioned(values))
+    values = None  # read anew below: what changes meanwhile would be lost, a new key, say
     now = clock.now()
     if now is None:
         return "failed", "the time is not known: a certificate cannot be checked"
@@ -127,10 +155,22 @@ async def install(settings, clock, kind, ders, pause=None):
         root = await chain.check_root(der, now, _PURPOSE[kind], pause)
     except chain.ChainError as exc:
         return _bad(kind, str(exc))
+    if kind == CENTRAL:  # a manufacturer root never goes to TLS
+        await (pause or _go_on)()
+        if not tls_reads.root(der):
+            # For want of memory, too: mbedTLS does not say why, and it needs some 3 KB.
+            return _bad(kind, "TLS here cannot load this root: " + _UNKNOWN)
+    values = opened(settings)
+    if kind == MANUFACTURER and _provisioned(values):  # another message has come meanwhile
+        return _bad(kind, _OWN_ROOT + _provisioned(values))
     count = sum([of.split(".")[0] in _PURPOSE for of in values.names()])
     if count >= ROOTS_MAX:
         return "failed", "there are %d roots, which is the most" % count
     return _changed(values, {name: der}, "%s root installed: %s" % (kind, _title(root)))
+
+
+async def _go_on():
+    pass
 
 
 def _title(root):
@@ -169,21 +209,21 @@ def _changed(values, changes, text):
 
 async def listed(settings, config, kind, pause=None):
     """Hash data (pki.hashdata) of each root of that kind; of the central ones also those in the
-    owner's file, but not the public ones. config: has ca_der."""
+    owner's file, but not the public ones. config: has file_roots()."""
     from pki import certificate, hashdata, nothing
     from pki.der import DerError
 
-    ders = roots(settings, kind)
-    if kind == CENTRAL and not settings.text("CaFile").startswith("public"):
-        ders = config.ca_der
     found = []
-    for der in ders:
+    for der in each(settings, kind, config, False):
         try:
             root = await certificate.read(der, pause or nothing)
             if root.subject == root.issuer:  # what another has issued has no hash without that
-                found.append(hashdata.of(root))
+                row = hashdata.of(root)
+                if row not in found:  # installed, and in the file
+                    found.append(row)
         except DerError:
             pass  # a kind that is not known here, which TLS may know
+        root = der = None  # before the next one is read
     return found
 
 
@@ -207,9 +247,10 @@ async def remove(settings, config, asked, pause=None):
             continue
         if kind == MANUFACTURER:
             return "failed", "a manufacturer root is not for the central system to remove"
-        why = _needed(config, der, root.subject)
+        why = _needed(settings, config, der, root.subject)
         if why:
             return "failed", why
+        values = opened(settings)  # anew: what has changed meanwhile would be lost
         return _changed(values, {name: None}, "%s root removed: %s" % (kind, _title(root)))
     if [
         one for one in await listed(settings, config, CENTRAL, pause) if hashdata.same(one, asked)
@@ -218,11 +259,14 @@ async def remove(settings, config, asked, pause=None):
     return "unknown", "there is no such root"
 
 
-def _needed(config, der, subject):
+def _needed(settings, config, der, subject):
     """Why a central root cannot go, "" if it can."""
     if not config.secure():
         return ""
-    if not [other for other in config.ca_der if other != der]:
+    for other in each(settings, CENTRAL, config):
+        if other != der:
+            break
+    else:
         return "it is the last root"
     if config.known_by is None or config.known_by == mark_of(subject):
         return "the connection in use knows the server by this root"

@@ -85,9 +85,10 @@ async def request(settings, pause=None):
     else:
         secret = keypair.new_secret()
         x, y = await keypair.public_key(secret, pause)
-        certificates.opened(settings).replace(
-            {NEXT: cbor.dumps([keypair.write_key(secret, x, y), []])}
-        )
+        values = certificates.opened(settings)
+        if load(values, NEXT):  # its certificate would fit no key any more
+            raise OSError("another request has made a key meanwhile")
+        values.replace({NEXT: cbor.dumps([keypair.write_key(secret, x, y), []])})
     return await csr.request(secret, x, y, subject, pause)
 
 
@@ -101,8 +102,9 @@ async def take(settings, clock, config, chain, pause=None):
     if now is None:
         return "failed", "the time is not known: a certificate cannot be checked"
     # What reads the flash is dropped before what checks is loaded, and that before what writes:
-    # a plain ESP32 has no room for both.
-    roots = config.ca_der
+    # a plain ESP32 has no room for both. Nor for roots that have nothing to do with the chain.
+    roots = _about(chain, settings, config)
+    certificates.dropped()
     gc.collect()
     name = settings.text("ChargePointId")
     why = await _wrong(waiting[0], chain, roots, now, name, pause or _go_on)
@@ -124,9 +126,26 @@ async def take(settings, clock, config, chain, pause=None):
     return "done", "the new certificate is on trial"
 
 
+def _about(chain, settings, config):
+    """The roots that have the name in them of who has issued the last of the chain."""
+    from pki.der import INTEGER, SEQUENCE, DerError, Reader
+
+    try:
+        inner = Reader(chain[-1]).inside(SEQUENCE).inside(SEQUENCE)  # RFC 5280 4.1
+        if inner.tag() == 0xA0:
+            inner.span(0xA0)
+        inner.span(INTEGER)
+        inner.span(SEQUENCE)
+        name = inner.whole(SEQUENCE)
+    except (DerError, IndexError):
+        return ()  # _wrong says what is wrong
+    every = certificates.each(settings, certificates.CENTRAL, config)
+    return [der for der in every if name in der]
+
+
 async def _wrong(key, chain, roots, now, name, pause):
     """What is wrong with a chain for that key, "" if nothing is."""
-    from pki import certificate, keypair
+    from pki import certificate, keypair, tls_reads
     from pki import chain as judge
     from pki.der import DerError
 
@@ -137,6 +156,9 @@ async def _wrong(key, chain, roots, now, name, pause):
             if first.key != ("p256", x, y):
                 return "the certificate is not for the key that it was asked for"
         await judge.check(chain, roots, now, "client", pause, name)
+        await pause()
+        if not tls_reads.own(chain[0], key):
+            return "TLS cannot load the certificate with its key"
     except judge.ChainError as exc:
         return str(exc)
     except DerError as exc:

@@ -8,7 +8,8 @@ doubles): again after 5, 10 and 20 minutes without a certificate, then after a d
 that says no: after a day, if it still has to be renewed. Without a clock never.
 
 `security_log.sign_at` is the minute (Unix time / 60) from which something is to be done, None:
-never. `security_log.sign_tries` is how often was asked, None: look first whether to ask at all.
+never; ASKING: a request is under way, and there is no second one beside it.
+`security_log.sign_tries` is how often was asked, None: look first whether to ask at all.
 """
 
 from evse_base import log
@@ -19,12 +20,29 @@ _WAIT_MIN = 5
 _REPEATS = 3
 _DAY_MIN = 1440
 _EARLY_S = 30 * 86400
+ASKING = 0x3FFFFFFF  # later than any time; a small integer of the chip
 
 
-def wanted(wake):
-    """The central system wants a request: now, as long as no car charges."""
-    security_log.sign_at = security_log.sign_tries = 0
-    wake()
+def wanted(now, wake):
+    """The central system wants a request: as soon as no car charges, but in the minute of the last
+    one no other. A request that is under way is the one that is wanted: nothing more is done."""
+    if security_log.sign_at != ASKING:
+        minute = now // 60
+        security_log.sign_at = minute + 1 if _last() == minute else 0
+        security_log.sign_tries = 0
+        wake()
+
+
+def _last():
+    """The minute of the last request, as far as that for the next thing to do tells it."""
+    at, tries = security_log.sign_at or 0, security_log.sign_tries
+    if tries is None:
+        return at - _DAY_MIN  # `refused`
+    return at - (_wait(tries) if tries else 1)  # `over`; `wanted` or `later`
+
+
+def _wait(tries):
+    return _WAIT_MIN << min(tries - 1, _REPEATS - 1)
 
 
 async def look(config, now, pause):
@@ -43,6 +61,8 @@ async def look(config, now, pause):
     except ValueError as exc:
         log.warn("security", "the charger's certificate cannot be read: %s", exc)
         return False
+    if security_log.sign_at is not None:
+        return False  # a request was wanted meanwhile
     life = own.not_after - own.not_before
     begin = own.not_after - min(_EARLY_S, life // 3)
     if now < begin:
@@ -55,15 +75,21 @@ async def look(config, now, pause):
 
 
 def begin(now):
-    """To be called before a request is made. False if it was asked often enough."""
+    """To be called before a request is made; `over` when it is over. False if it was asked often
+    enough."""
     tries = security_log.sign_tries or 0
     if tries > _REPEATS:
         log.warn("security", "no certificate has come: %d requests", tries)
         refused(now)
         return False
-    security_log.sign_at = now // 60 + (_WAIT_MIN << min(tries, _REPEATS - 1))
-    security_log.sign_tries = tries + 1
+    security_log.sign_at, security_log.sign_tries = ASKING, tries + 1
     return True
+
+
+def over(now):
+    """A request is sent, or could not be made: without a certificate it is repeated."""
+    if security_log.sign_at == ASKING:  # nothing else has come of it
+        security_log.sign_at = now // 60 + _wait(security_log.sign_tries)
 
 
 def refused(now):
