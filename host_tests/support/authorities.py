@@ -28,7 +28,7 @@ def new_key():
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def _name(text, title=()):
+def _name(text, *title):
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, one) for one in title]
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, text)])
 
@@ -55,7 +55,7 @@ class Authority:
     def __init__(
         self, name, by=None, signs=True, is_ca=True, path=None, days=(-400, 4000), title=()
     ):
-        self.name, self.key = _name(name, title), new_key()
+        self.name, self.key = _name(name, *title), new_key()
         self.by = by
         by = by or self
         usage = _usage("key_cert_sign", "crl_sign") if signs else _usage("digital_signature")
