@@ -5,7 +5,7 @@ from evse_base import MICROPYTHON
 from evse_base import log as console
 from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
-from store import cbor, norlog
+from store import cbor, kinds, norlog
 from store.journal import Journal, JournalFull
 from store.kinds import AVAILABILITY, BOOT, CACHE, CHANGE, SAMPLE, SETTING, START, STOP, TIME, TXID
 from store.norlog import NorLog
@@ -466,15 +466,85 @@ def test_samples_are_refused_long_before_starts_and_a_stop_never():
         # After samples are refused, at least ten more sessions went in without any.
         with_samples = set(p[2][0] for p in pending(j) if p[1] == SAMPLE)
         assert sessions - len(with_samples) >= 6, (connectors, sessions, len(with_samples))
-        # State can still be written, and reclaiming still works.
-        j.keep(SETTING, "A", ["A", "1"])
+        # State of these sessions can be written, other state not, and reclaiming still works.
+        raises(JournalFull, j.keep, SETTING, "A", ["A", "1"])
         for session in range(1, sessions + 1):
             j.keep(TXID, session, [session, session])
         assert flash.erases == 0
         j.prepare()
         assert j.samples_dropped > 0
+        j.keep(SETTING, "A", ["A", "1"])
         j.append(START, start(9999))
         j.append(SAMPLE, sample(9999, 0))
+
+
+# What the charger itself writes, a bounded number of times between two erases.
+OWN = "BOOT CHECKPOINT CURRENT_SCHEMA HELD SCHEMA TIME TOLD TXID".split()
+
+
+def at_will(i):
+    """Value number i of each kind of state that messages from outside can have written."""
+    key, text = i % 3, "%d" % i + "x" * 90
+    return {
+        "SETTING": ["key%d" % key, text],
+        "AVAILABILITY": [key, i % 2 == 0],
+        "CACHE": ["TAG%d" % key, text, None, None],
+        "RESERVATION": [key, 1, "TAG", None, i],
+        "PROFILE": [key, 1, 0, 2, 1, None, None, None, None, None, i, bytes(90)],
+        "FIRMWARE": [100 + key, text],
+    }
+
+
+def test_state_that_is_written_at_will_leaves_the_room_of_sessions():
+    """61 requests for signed updates during a session filled the log: the session had no meter
+    values, and the other connector of the charger was out of order."""
+    names = [name for name in dir(kinds) if name[0].isupper() and name not in OWN]
+    names = [
+        name for name in names if name in at_will(0) or getattr(kinds, name) in range(BOOT, 99)
+    ]
+    assert sorted(names) == sorted(at_will(0)), "a new kind: who has it written?"
+    for name in names:
+        kind = getattr(kinds, name)
+        flash = RamFlash(32, 1024)
+        j = journal(flash, connectors=2)
+        j.append(START, start(1))
+        ready, written = j.log.ready, 0
+        try:
+            for written in range(1000):
+                value = at_will(written)[name]
+                j.keep(kind, value[0], value)
+            raise AssertionError("%s has no end" % name)
+        except JournalFull:
+            pass
+        # It had more than a few: a central system that balances loads writes all the time.
+        assert written >= 25 and ready - j.log.ready in (4, 5), (name, written, j.log.ready)
+        # The session goes on, as if nothing had been.
+        for i in range(100):
+            j.append(SAMPLE, sample(1, i))
+        j.append(START, start(2, 2))
+        j.keep(TXID, 1, [1, 7])
+        j.append(STOP, stop(1))
+        assert flash.erases == 0
+        # Once something may be erased there is room again, and the newest value has stayed.
+        j.prepare()
+        j.keep(kind, value[0], value)
+        assert j.get(kind, value[0]) == value, name
+
+
+def test_a_log_of_settings_that_are_all_in_use_takes_changes():
+    """Between neighbours that are more than half full nothing can be merged: that is no flood."""
+    j = journal(RamFlash(32, 1024))
+    for step in (1, 3):  # every third one again: no sector is dead, and no two fit one
+        for i in range(0, 100, step):
+            if i % 10 == 0:
+                j.prepare()
+            j.keep(SETTING, "key%d" % i, ["key%d" % i, "%d" % step + "x" * 100])
+    j.prepare()
+    assert j.log.ready > 8, "not what is tried here"
+    j.append(START, start(1))
+    for i in range(20):
+        j.keep(SETTING, "again", ["again", "%d" % i + "z" * 90])
+        j.append(SAMPLE, sample(1, i))
 
 
 def test_the_end_of_every_running_session_fits_however_large_it_is():

@@ -644,3 +644,51 @@ def test_a_word_that_was_not_told_keeps_its_number_over_a_restart():
     after.firmware.connected()
     after.pass_s(2)
     assert after.told == [(SIGNED, 8, "InvalidSignature")]
+
+
+def test_requests_while_a_car_charges_take_flash_once_a_minute():
+    """61 of them filled the journal: nothing is erased then, and each was kept unchecked."""
+    station = Station()
+    station.services.open = False
+    assert station.ask(1) == "Accepted"
+    log = station.charger.journal.log
+    before = log.programs, log.ready
+    for number in range(2, 40):
+        assert station.ask(number) == "Rejected"
+        station.clock.ms += 1000
+    assert (log.programs, log.ready) == before
+    # The same way for who says nothing of a signature, but much of a location.
+    try:
+        plain = {"location": "http://h/" + "x" * 3000, "retrieveDate": iso8601.format(NOON)}
+        run(station.firmware.handlers["UpdateFirmware"](plain))
+        raise AssertionError("taken")
+    except CallError as exc:
+        assert exc.code == "InternalError"
+    assert (log.programs, log.ready) == before
+    station.clock.ms += 22000
+    assert station.ask(50) == "AcceptedCanceled" and station.jobs.update.number == 50
+    assert station.ask(51) == "Rejected"
+    # A restart does not let more of them in than it takes time.
+    after = station.again()
+    after.services.open = False
+    assert after.ask(52) == "AcceptedCanceled" and after.ask(53) == "Rejected"
+    # Nobody charges: each one takes the place of the one before, as their room can be won back.
+    after.services.open = True
+    assert [after.ask(n) for n in (54, 55)] == ["AcceptedCanceled"] * 2
+    after.pass_s(5)
+    assert after.words(55)[:3] == DONE
+
+
+def test_room_of_requests_is_won_back_when_the_car_has_gone():
+    station = Station()
+    station.services.open = False
+    log, taken = station.charger.journal.log, 0
+    ready = log.ready
+    for number in range(200):
+        taken += station.ask(number) != "Rejected"
+        station.clock.ms += 61000
+    assert 3 <= taken < 100 and log.ready >= 6, (taken, log.ready)
+    assert station.ask(300) == "Rejected"
+    station.charger.journal.prepare()
+    assert log.ready >= ready - 2
+    assert station.ask(301) == "AcceptedCanceled"

@@ -89,7 +89,7 @@ class Jobs:
         try:
             self._load().request(location, at, retries, interval, signed)
         except Exception as exc:
-            return "no room to remember it: %r" % exc
+            return "it cannot be remembered: %r" % exc
         finally:
             self._give_up()
         return None

@@ -55,9 +55,11 @@ class Update:
         """Take a new update request. It replaces an update that has not been installed yet.
 
         signed: (number, time to install, signature, chain, whether that was found good) of a
-        signed one. Raises JournalFull, OSError.
+        signed one. Raises JournalFull, OSError; ValueError if it comes too soon.
         """
-        record = update_request.keep(self._journal, location, at, retries, interval, signed)
+        record = update_request.keep(
+            self._journal, location, at, retries, interval, signed, self._jobs
+        )
         if self._fetched:
             self._fetched.abort()
         if self._begun is None:
@@ -245,7 +247,7 @@ class Update:
     async def _install(self):
         installer = self._fetched
         if self._lent and not installer.yields:
-            log.info("file", "fetched again: another update came")
+            log.info("file", "fetched again: another came")
             self._fetched = None
             return
         self._say("installing")

@@ -17,6 +17,7 @@ SIGNED = const(9)  # length of a signed one
 _PIECE = const(600)  # bytes
 _FIRST = const((100, 200))  # key of the first piece
 _MOST = const(99)
+_EACH_S = const(60)
 
 
 def readable(record, fields):
@@ -33,9 +34,15 @@ def readable(record, fields):
     return record if record[2] is not None else None
 
 
-def keep(journal, location, at, retries, interval, signed):
-    """Write a request in place of the one before; the record. signed: see Update.request. Raises
-    JournalFull, OSError."""
+def keep(journal, location, at, retries, interval, signed, jobs):
+    """Write a request in place of the one before; the record. signed: see Update.request. jobs:
+    the Jobs whose `update` asks. Raises JournalFull, OSError; ValueError for another request so
+    soon while a car charges: nothing is erased then, and each one takes up to 6 KB."""
+    update, uptime = jobs.update, jobs.clock.uptime()
+    before = getattr(update, "taken_s", None)  # None: of an earlier start
+    if update.pending and before is not None and not jobs.services.allowed():
+        if uptime - before < _EACH_S:
+            raise ValueError("a car charges: one request in %d s" % _EACH_S)
     name, rest = location, []
     if signed:
         from . import signed_update
@@ -56,6 +63,7 @@ def keep(journal, location, at, retries, interval, signed):
     if signed:
         record += signed[:2]
     journal.keep(kinds.FIRMWARE, REQUEST, record)
+    update.taken_s = uptime
     _drop(journal, rest[:1])
     return record
 

@@ -5,6 +5,9 @@
 Appends never erase: the blocks for them were erased before, and some are reserved. `prepare`
 merges and erases. When undelivered events fill everything, it gives up samples, and if that is not
 enough changes (never a START or a STOP). Of an open session the newest of each stays.
+
+State at will (settings, requests) comes from the central system as often as that likes, and
+nothing is erased while a car charges. It has a share of its own: the rest stays for sessions.
 """
 
 from evse_base import log as console
@@ -24,6 +27,8 @@ _LOW_WATER = const(2)
 _ENDED = const(-1)  # in an entry of Journal.running: its STOP is on flash
 # Events that are read at once to find the boots which they are from: 2 ms for each.
 _FEW = const(32)
+# What state at will has replaced may fill an eighth of the blocks before an erase, or these few.
+_LEAST_SHARE = const(4)
 # A sector stays while other blocks are erased: after so many more erases it changes places.
 _WEAR_SPREAD = const(16)
 
@@ -50,12 +55,27 @@ class Space:
         """May a record of this kind and payload length be written now?"""
         size = norlog.record_size(length)
         left = self.log.ready
-        if not kinds.is_event(kind):
-            if size <= self.log.room(_STATE):
-                return True
-            running = len(self.journal.running)
-            return left - 1 >= _FOR_MERGE + self._for_stops(running, self.log.room(_EVENTS))
         room = self.log.room(_EVENTS)
+        if not kinds.is_event(kind):
+            fits = size <= self.log.room(_STATE)
+            sessions = len(self.journal.running)
+            # BOOT, TIME, TXID, CHECKPOINT, SCHEMA, TOLD, HELD are written once for a start, a
+            # session or a fault, or in so many minutes. All other state can be written at will.
+            if kind < kinds.SETTING or kind == kinds.CHECKPOINT or kind > kinds.FIRMWARE:
+                return fits or left - 1 >= _FOR_MERGE + self._for_stops(sessions, room)
+            sessions = max(self.connectors, sessions)
+            floor = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + self._for_stops(sessions, room)
+            if fits:
+                return left >= floor
+            # As much dead state as there is live state counts as none: between neighbours that do
+            # not fit one sector together, so much is never won back.
+            log, live = self.log, 0
+            for block in log.blocks(_STATE):
+                live += log.live(block)
+            share = max(_LEAST_SHARE, log.flash.blocks >> 3) * log.capacity
+            return left - 1 >= floor and (
+                len(log.blocks(_STATE)) * log.capacity - live < share + live
+            )
         if size > room:
             room = self.log.capacity
             left -= 1
