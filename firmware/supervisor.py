@@ -56,16 +56,19 @@ class Supervisor:
         while True:
             began = self._clock.uptime()
             try:
-                await factory()
-                self.reasons[name] = "ended"
-                log.warn("task", "%s ended", name)
-            except asyncio.CancelledError:
-                raise
-            except Exception as exc:
-                self.reasons[name] = repr(exc)[:80]
-                log.error("task", "%s failed: %r", name, exc)
-                port.print_exception(exc)
-            self.restarts[name] = self.restarts.get(name, 0) + 1
+                try:
+                    await factory()
+                    self.reasons[name] = "ended"
+                    log.warn("task", "%s ended", name)
+                except asyncio.CancelledError:
+                    raise
+                except Exception as exc:
+                    self.reasons[name] = repr(exc)[:80]
+                    log.error("task", "%s failed: %r", name, exc)
+                    port.print_exception(exc)
+                self.restarts[name] = self.restarts.get(name, 0) + 1
+            except MemoryError:
+                pass  # a task must not end because there is no memory to tell why it failed
             if critical:
                 await asyncio.sleep(CRITICAL_S)
                 continue

@@ -61,7 +61,7 @@ class Transfers:
 
     async def fetch(self, location, sink, stop=None):
         """Get a file into `sink`; returns its size. stop: see transfer.fetch."""
-        await self._turn()
+        await self._turn(stop)
         import transfer
 
         stop, aside = self._aside(location, stop)
@@ -73,7 +73,7 @@ class Transfers:
 
     async def send(self, location, source, size, name, stop=None):
         """Put what `source()` yields at `location`, as `name` if that is a directory."""
-        await self._turn()
+        await self._turn(stop)
         import transfer
 
         where = transfer.join(location, name)
@@ -84,10 +84,12 @@ class Transfers:
 
         await self._do(transfer, work, aside)
 
-    async def _turn(self):
+    async def _turn(self, stop):
         """One at a time: a log and an update may be wanted at once. Before the import, as the one
-        that ends drops the code."""
+        that ends drops the code. TransferFailed if a newer request gives it up before its turn."""
         while self._moving:
+            if stop is not None and stop(False):
+                raise TransferFailed  # no words, which would take memory: nobody tells of it
             await asyncio.sleep(1)
 
     def _aside(self, location, stop):
@@ -191,9 +193,12 @@ class Transfers:
         from upkeep import manufacturer
 
         try:
-            return manufacturer.only_signed(self.station.settings)
+            why = manufacturer.only_signed(self.station.settings)
         finally:
             release("upkeep.manufacturer")
+        if why and self.program == _UNSIGNED:
+            self.program = ""  # a root has been installed since the start
+        return why
 
     def start_trial(self, tick, supervisor, central, link):
         """Watch the version that runs, if it has not been confirmed yet."""

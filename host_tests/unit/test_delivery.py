@@ -288,13 +288,53 @@ def test_a_failure_of_any_kind_is_an_attempt_and_stops_nobody_behind_it():
             await drain(again)
             assert first.kinds() == [SAMPLE] * c.journal.queued
 
-    for exc in (RuntimeError("x"), MemoryError(), OSError(5), AssertionError()):
+    for exc in (RuntimeError("x"), OSError(5), AssertionError()):
         run(story("render", SAMPLE, exc))
     for exc in (RuntimeError("x"), AssertionError()):
         run(story("render", START, exc))
-    for exc in (RuntimeError("x"), MemoryError(), OSError(5), TypeError("x"), KeyError("x")):
+    for exc in (RuntimeError("x"), OSError(5), TypeError("x"), KeyError("x")):
         run(story("send", SAMPLE, exc))
         run(story("answered", SAMPLE, exc))
+
+
+def test_a_lack_of_memory_is_no_attempt_and_stops_nobody_for_ever():
+    """It counted as a refusal: three of them, and the meter values were passed over."""
+
+    async def story(where, kind, lacks):
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1, -1)
+        await ended(c)
+        delivery = c.station.delivery
+        while c.journal.pending()[1] != kind:
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        before = len(first.kinds())
+        real = getattr(first, where)
+        broken(first, where, kind, MemoryError())
+        for _ in range(lacks):
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+            assert delivery.due_in_ms() or lacks == 30
+        setattr(first, where, real)
+        if lacks < 30:
+            # Two refusals are allowed all the same.
+            first.refuses = 2
+            await drain(c)
+            assert first.kinds()[before] == kind and delivery.given_up == 0
+            assert first.kinds()[-1] == STOP and not c.journal.queued
+            return
+        await drain(c)
+        assert first.kinds()[-1] == STOP and c.journal.queued == 1
+        assert delivery.given_up == 0
+        again = Charger(c.flash, boot=2, settings=SETTINGS)  # it is told then
+        first = attached(again, 1)
+        await drain(again)
+        assert first.kinds() == [kind]
+
+    for where in ("render", "send", "answered"):
+        run(story(where, SAMPLE, 29))
+        run(story(where, SAMPLE, 30))
+    run(story("send", STOP, 29))
 
 
 def test_a_start_waits_for_memory_and_flash_as_long_as_it_takes():

@@ -1,6 +1,8 @@
 # Security events: counted, brought to flash, told, read as text.
 # MIT license; part of microevse
 
+import asyncio
+
 import evse_base as port
 from evse_base.clock import Clock
 from helpers import run
@@ -446,6 +448,68 @@ def test_an_event_that_is_refused_three_times_lets_the_next_one_pass():
         run(security_events.tell(point))
         assert point.sent[-1][1]["type"] == "ResetOrReboot"
         assert len(s.rows()) == 2
+
+
+def test_a_flood_of_requests_for_a_log_is_one_task_with_another_target():
+    """Each request began a task, which waited behind the ones before: 12 took all the memory."""
+
+    class Settings:
+        def text(self, name):
+            return "CP 1"
+
+    with Scene() as s:
+        sends, most, tasks = [], [0], []
+        create, sleep = asyncio.create_task, asyncio.sleep
+
+        def counted(work):
+            tasks.append(1)
+            return create(work)
+
+        async def send(location, source, size, name, stop):
+            sends.append(location)
+            most[0] = max(most[0], len(sends))
+            try:
+                while location != "http://good/":
+                    if stop(False):
+                        raise ValueError("given up")
+                    await sleep(0)
+                stop(False) or sends.append("sent")
+            finally:
+                sends.remove(location)
+
+        async def story():
+            s.send, s.report = send, lambda: ((lambda: iter([b"x"])), 1)
+            for i in range(50):
+                last, instead = log_upload.request(
+                    Settings(), s.clock, log_upload.DIAGNOSTICS, i, "http://pit/"
+                )
+                assert instead == (i > 0)
+                if i % 7 != 3:  # not all answers leave: the connection may break first
+                    await last.begin()
+                for _ in range(i % 5):
+                    await sleep(0)
+            assert last.number == 49 and last.news in ([], ["uploading"])
+            last, _ = log_upload.request(
+                Settings(), s.clock, log_upload.DIAGNOSTICS, 99, "http://good/"
+            )
+            for _ in range(20):
+                await sleep(0)
+            assert last.news == [] and sends == [], "it began before its answer was on its way"
+            await last.begin()
+            for _ in range(20):
+                await sleep(0)
+            assert last.news == ["uploading", "uploaded"] and sends == ["sent"]
+            for word in list(last.news):
+                last.told(word)
+            assert security_log.upload is None
+
+        log_upload.asyncio.create_task = counted
+        try:
+            run(story())
+        finally:
+            log_upload.asyncio.create_task = create
+        # A new task only where the one before has ended, as the answer had not left.
+        assert most == [1] and len(tasks) <= 1 + 50 // 7 + 2, (most, len(tasks))
 
 
 def test_a_word_about_a_log_goes_before_events_and_is_told_once():

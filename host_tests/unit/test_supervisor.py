@@ -87,6 +87,28 @@ def test_a_critical_task_is_started_again_at_once_however_often_it_fails():
     assert reasons[1] == (3, "ended")
 
 
+def test_a_task_goes_on_where_no_memory_is_left_to_tell_why_it_failed():
+    """The error of the report ended the task for good: no meter values, until the next start."""
+
+    async def fails(clock):
+        raise MemoryError
+
+    def no_memory(*_):
+        raise MemoryError
+
+    real, supervisor.log = supervisor.log, type("Log", (), {"error": no_memory, "warn": no_memory})
+    try:
+        assert waits(fails, 3) == [1, 2, 4]
+        assert waits(fails, 3, True) == [0.1] * 3
+    finally:
+        supervisor.log = real
+    printed, port.print_exception = port.print_exception, no_memory
+    try:
+        assert waits(fails, 3, True) == [0.1] * 3
+    finally:
+        port.print_exception = printed
+
+
 def test_after_a_healthy_time_the_first_wait_is_short_again():
     lives = [0, 0, 500, 0]
 

@@ -15,14 +15,15 @@ attaches, makes the messages and understands the answers:
 
 A record is on flash before its message is built, and is marked done only after its answer. A
 timeout is no answer: the message is sent again, for ever. A refusal counts as an attempt; after
-TransactionMessageAttempts the record is given up, visibly.
+TransactionMessageAttempts the record is given up, visibly. A lack of memory on this side is no
+attempt.
 
 A record that cannot be rendered is reported once and passed over until the next start: a later
 version may know it. But a START is given up then: delivered behind the rest of its session it
 would begin a transaction that has no end. Any other failure counts as an attempt. After the last
-one the record is passed over, or given up if it is a START: no record stops those behind it. Only
-for memory and flash a START waits as long as it takes: it is small, and without it the session has
-no bill.
+one, or after 30 times without memory, the record is passed over, or given up if it is a START: no
+record stops those behind it. Only for memory and flash a START waits as long as it takes: it is
+small, and without it the session has no bill.
 
 The id of a transaction goes to flash, then the record is marked done, then the verdict is learnt.
 So a failure on the way repeats no START that was acknowledged.
@@ -37,6 +38,10 @@ from store.kinds import SAMPLE, START, STOP, TIME, TXID  # noqa: F401 (SAMPLE: f
 
 # The wait after an unanswered message, when the interval setting says 0.
 MIN_RETRY_S = 5
+
+# In Delivery._attempts: attempts, and so much for each time when memory was lacking.
+_LACK = const(4096)
+_MOST_LACKS = const(30)
 
 # Exceptions that a record of a wrong shape can raise.
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
@@ -63,7 +68,7 @@ class Delivery:
         self._journal = journal
         self._clock = clock
         self._renderer = None
-        self._attempts = 0  # refusals and failures of the record at the head
+        self._attempts = 0  # of the record at the head; see _LACK
         self._family = 0  # of the protocol that they happened under
         # (number, session that it ends or 0) of records that were told and could not be marked
         self._unmarked = ()
@@ -196,16 +201,21 @@ class Delivery:
             import gc  # rarely needed
 
             gc.collect()  # a large message may lack memory; the next attempt has more
-        self._attempts += 1
+        lack = isinstance(exc, MemoryError)
+        self._attempts += _LACK if lack else 1
         allowed = self._settings.get("TransactionMessageAttempts")
         why = exc.args[0] if refused else repr(exc)
-        log.warn("ocpp", "%s refused (%s), attempt %d of %d", action, why, self._attempts, allowed)
+        if lack:
+            tries, most = self._attempts // _LACK, _MOST_LACKS
+        else:
+            tries, most = self._attempts % _LACK, allowed
+        log.warn("ocpp", "%s not delivered (%s), %d of %d", action, why, tries, most)
         # Memory or flash that fails now may work later. A START that is given up has no bill.
         passing = kind == START and isinstance(exc, (MemoryError, OSError))
-        if self._attempts < allowed or passing:
+        if tries < most or passing:
             # OCPP 1.6 section 9.1.28: the interval grows with each attempt.
             interval_s = self._settings.get("TransactionMessageRetryInterval")
-            wait_s = min(self._attempts, allowed) * interval_s
+            wait_s = min(tries, allowed) * interval_s
             self._wait(wait_s if refused else max(MIN_RETRY_S, wait_s))
             return
         if refused or kind == START:

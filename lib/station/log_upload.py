@@ -1,8 +1,9 @@
 # A log is sent where the central system wants it, under a number of its own.
 # MIT license; part of microevse
 """Two logs can be sent: the security log, and the diagnostics that station.jobs sends, too. One at
-a time: who asks for another one gives up the one before. With or without the jobs that fetch
-programs, because the security log belongs to the core of every charger.
+a time: who asks for another one gives up the one before. One task sends them all: a flood of
+requests changes its target, and takes no memory. With or without the jobs that fetch programs,
+because the security log belongs to the core of every charger.
 
 Loaded while a log is asked for.
 """
@@ -35,13 +36,27 @@ def request(
     upload = Upload(settings, clock, what, number, location, span)
     upload.tries = 1 + min(max(0, _RETRIES if retries is None else retries), _MAX_RETRIES)
     upload.interval = max(0, _RETRY_S if interval is None else interval)
+    upload.sends = before is not None and before.sends
     security_log.upload = upload
     return upload, before is not None and not before.over
 
 
+async def _send():
+    """Send the log that was asked for last, until there is none that may begin."""
+    upload = security_log.upload
+    try:
+        while upload is not None and upload.begun and not upload.over:
+            await upload.run()
+            upload = security_log.upload
+    finally:
+        if security_log.upload is not None:
+            security_log.upload.sends = False  # its `begin` starts a task
+
+
 class Upload:
     """`name`: of the file. `news`: words that have not been told, oldest first: uploading,
-    uploaded, upload_failed. `over`: nothing comes any more."""
+    uploaded, upload_failed. `over`: nothing comes any more. `begun`: its answer is on its way.
+    `sends`: the task runs, for this one or still for the one before."""
 
     def __init__(self, settings, clock, what, number, location, span):
         self._clock = clock
@@ -50,13 +65,15 @@ class Upload:
         self._span = span
         self.number = number
         self.news = []
-        self.over = False
+        self.over = self.begun = self.sends = False
         self.name = log_name.file_name(settings, clock, what)
 
     async def begin(self):
         """Start. Only when the answer is on its way: it comes before the first news."""
-        if security_log.upload is self:
-            asyncio.create_task(self._run())
+        self.begun = True
+        if security_log.upload is self and not self.sends:
+            asyncio.create_task(_send())
+            self.sends = True
 
     def _say(self, word):
         log.info("file", "%s log: %s", self._what, word)
@@ -76,7 +93,8 @@ class Upload:
     def _given_up(self, slow=False):
         return security_log.upload is not self
 
-    async def _run(self):
+    async def run(self):
+        """Try until the log is sent, another one is asked for, or there are no tries left."""
         services = security_log.services
         waits = begun = False
         while not self._given_up():
@@ -97,6 +115,8 @@ class Upload:
                     self._say("uploaded")
                 return
             except Exception as exc:  # whatever fails: its end is told
+                if self._given_up():
+                    return
                 log.warn("file", "%s log not sent: %s", self._what, log.redact(exc))
             self.tries -= 1
             if self.tries <= 0:

@@ -58,9 +58,9 @@ class Upload:
             word = "uploaded"
             log.info("file", "log sent, %d bytes", size)
         except jobs.services.errors as exc:
-            log.warn("file", "log not sent: %s", log.redact(exc))
             if jobs.upload is not self:
                 return  # a newer request has taken its place, and reports its own status
+            log.warn("file", "log not sent: %s", log.redact(exc))
             word = "upload_failed" if job.failed(self._clock.uptime_ms()) else None
         if word:
             jobs.say(LOG, word)
