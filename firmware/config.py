@@ -72,7 +72,8 @@ class CsmsConfig:
     def __init__(self, settings, may_stall=lambda: True):
         self._settings = settings
         self.access = AccessTrial(settings, self, may_stall)
-        # station.certificates.mark_of the root that vouches for the server; None: not known.
+        # station.certificates.mark_of the root that vouches for the server of the connection in
+        # use; None: not known; 0: nobody does, the connection is not over TLS.
         self.known_by = None
         self._root = 0  # the public root that is tried: the one that was wanted last
 

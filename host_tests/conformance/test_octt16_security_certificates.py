@@ -15,25 +15,43 @@ OWN = "InvalidChargePointCertificate"
 MANUFACTURER = "ManufacturerRootCertificate"
 
 
-@scenario
-async def test_TC_075_1_CS(b):
-    """Install a ManufacturerRootCertificate: while there is none, and no key for updates."""
+def test_TC_075_1_CS():
+    """Install a ManufacturerRootCertificate: over TLS, while there is none, and no key for
+    updates."""
+    server = Server()
+
+    async def fn(b):
+        await b.boot()
+        maker = root("maker").certificate
+        assert await installed(b, MANUFACTURER) == []
+        assert await install(b, pem(maker), MANUFACTURER) == "Accepted"
+        assert await installed(b, MANUFACTURER) == [hash_data(maker)]
+        # From now on it is not for the central system to change: it could sign its own firmware.
+        assert await install(b, pem(maker), MANUFACTURER) == "Accepted", "as it is"
+        assert await install(b, pem(root("thief").certificate), MANUFACTURER) == "Rejected"
+        assert await delete(b, hash_data(maker)) == "Failed"
+        await b.do("reboot")
+        await b.start_of_day()
+        await b.advance(5)
+        assert await install(b, pem(root("thief").certificate), MANUFACTURER) == "Rejected"
+        assert await installed(b, MANUFACTURER) == [hash_data(maker)]
+        assert b.logged("no manufacturer root is taken from the central system: one is installed")
+
+    play(fn, server, profile=2)
+
+
+@scenario(settings={"AuthorizationKey": "00112233445566778899aabbccddeeff"})
+async def test_without_tls_no_manufacturer_root_is_taken(b):
+    """Anybody on the way to ws:// could install one, and would own the updates for good."""
     await b.boot()
-    maker = root("maker").certificate
-    assert await installed(b, MANUFACTURER) == []
-    assert await install(b, pem(maker), MANUFACTURER) == "Accepted"
-    assert await installed(b, MANUFACTURER) == [hash_data(maker)]
-    assert await installed(b) == []
-    # From now on it is not for the central system to change: it could sign its own firmware.
-    assert await install(b, pem(maker), MANUFACTURER) == "Accepted", "as it is"
+    why = "no manufacturer root is taken from the central system: this connection is not over TLS"
     assert await install(b, pem(root("thief").certificate), MANUFACTURER) == "Rejected"
-    assert await delete(b, hash_data(maker)) == "Failed"
-    await b.do("reboot")
-    await b.start_of_day()
-    await b.advance(5)
+    assert await installed(b, MANUFACTURER) == [] and b.logged(why)
+    # Nor while a profile that was raised waits for its answer to leave, still on ws://.
+    assert await install(b, pem(root("thief").certificate)) == "Accepted"
+    change = {"key": "SecurityProfile", "value": "2"}
+    assert (await b.call("ChangeConfiguration", change))["status"] == "Accepted"
     assert await install(b, pem(root("thief").certificate), MANUFACTURER) == "Rejected"
-    assert await installed(b, MANUFACTURER) == [hash_data(maker)]
-    assert b.logged("no manufacturer root is taken from the central system: one is installed")
 
 
 @scenario

@@ -28,7 +28,7 @@ class Parts:
         self.tls = True
         self.known_by = None
         self.shown = None  # of the owner's files
-        self.waked = 0
+        self.waked = self.asked_signed = 0
         security_log.waiting[:] = []
         security_log.services = self
         security_log.sign_at, security_log.sign_tries = 0, None
@@ -51,6 +51,9 @@ class Parts:
 
     def allowed(self):
         return self.free
+
+    def only_signed(self):
+        self.asked_signed += 1
 
     # config
     def secure(self):

@@ -111,6 +111,28 @@ def test_a_manufacturer_root_is_set_once_and_never_by_the_central_system_again()
         assert parts.vault().names() == []
 
 
+def test_a_manufacturer_root_comes_over_tls_alone():
+    """On ws:// anybody on the way could install one, and would own the updates for good."""
+    maker = pki_made.root("maker")
+    # The second: the profile has been raised, the connection in use is still the one before.
+    for tls, known_by in ((False, None), (True, 0), (False, 0), (False, 7)):
+        parts = Parts()
+        parts.tls, parts.known_by = tls, known_by
+        word, text = parts.install(maker, kind="manufacturer")
+        assert word == "bad" and text.endswith("this connection is not over TLS")
+        assert parts.events() == [("signing_certificate", text)]
+        assert parts.vault().names() == [] and parts.asked_signed == 0
+        assert parts.install(maker)[0] == "done", "a central root is taken all the same"
+    parts = Parts()
+    parts.known_by = 7
+    assert parts.install(maker, kind="manufacturer")[0] == "done"
+    assert parts.asked_signed == 1, "the page is to say at once what holds now"
+    # One that is there stays, by whatever connection.
+    parts.tls = False
+    assert parts.install(maker, kind="manufacturer")[0] == "done"
+    assert parts.listed("manufacturer") == [hashes(maker)]
+
+
 def test_the_last_root_and_the_one_in_use_can_not_be_removed():
     a, b = pki_made.root("a"), pki_made.root("b")
     parts = Parts()

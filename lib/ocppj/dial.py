@@ -43,7 +43,8 @@ class Dialer:
 
     A config may have `next_ca(seen)`, which gets the names of tls.client_context: True if `ca_der`
     is a CA of such a name now, and was not before. It is asked once in an attempt. Its `known_by`
-    is set to the CRC-32 (its lower 30 bits) of the name of the CA that vouches for the server.
+    is set to the CRC-32 (its lower 30 bits) of the name of the CA that vouches for the server, and
+    to 0 for a connection without TLS.
     resolver: see Resolver. A name is resolved again when its address did not answer.
     protocols: fn() -> sub-protocols to offer, most preferred first.
     """
@@ -115,10 +116,12 @@ class Dialer:
         target = url.parse(config.url)
         log.info("net", "connecting to %s as %s", target, config.charge_point_id)
         address = await self._address(target)
-        other = getattr(config, "next_ca", None) if target.secure else None
-        seen = None if other is None else []
+        other = getattr(config, "next_ca", None)
         if other is not None:
-            config.known_by = None
+            config.known_by = None if target.secure else 0
+        if not target.secure:
+            other = None
+        seen = None if other is None else []
         try:
             return await self._through(target, address, protocols, seen)
         except (OSError, ValueError) as exc:

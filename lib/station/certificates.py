@@ -12,7 +12,8 @@ What a central system may do:
     install a central root            yes, while there is room
     remove a central root             yes, but not the last one, and not the one by which the
                                       connection in use knows the server
-    install a manufacturer root       only while the charger has neither one nor a key for updates
+    install a manufacturer root       only over TLS, while the charger has neither one nor a key
+                                      for updates; without TLS anybody on the way could do it
     replace or remove one             never: it could sign its own firmware then
 
 Loaded for one request, while every contactor is open, and dropped after. An answer is a pair of a
@@ -166,7 +167,10 @@ async def install(settings, clock, kind, ders, pause=None):
     count = sum([of.split(".")[0] in _PURPOSE for of in values.names()])
     if count >= ROOTS_MAX:
         return "failed", "there are %d roots, which is the most" % count
-    return _changed(values, {name: der}, "%s root installed: %s" % (kind, _title(root)))
+    answer = _changed(values, {name: der}, "%s root installed: %s" % (kind, _title(root)))
+    if kind == MANUFACTURER:
+        security_log.services.only_signed()  # from now on: who shows it to people learns it
+    return answer
 
 
 async def _go_on():
@@ -189,6 +193,10 @@ def _provisioned(values):
     """Why a manufacturer root is not for the central system to set, "" if it is."""
     from store import value_files
 
+    config = security_log.services.config
+    # The setting says what the next connection is; `known_by` is that of the one in use.
+    if not config.secure() or config.known_by == 0:
+        return "this connection is not over TLS"
     for path in (MANUFACTURER_FILE, UPDATE_KEY_FILE):
         if value_files.is_file(path):
             return "there is a file " + path
