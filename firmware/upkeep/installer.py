@@ -10,7 +10,7 @@ version runs for good, None while it is on trial, False if another one runs.
 File update.pub: keys (lib/slots/keys.py), one a line. If it is there, an update must be signed
 with one of them. A charger with a root of its manufacturer (upkeep/manufacturer.py) takes no
 update that nobody has signed. Versions below the floor (upkeep/version_floor.py) are never taken,
-other older ones unless UpdateNewerOnly is set.
+other older ones unless UpdateNewerOnly is set, or updates must be signed.
 """
 
 from binascii import hexlify
@@ -198,7 +198,9 @@ class Installer:
                 raise signing.NotBelieved(why)
         from upkeep import version_floor
 
-        self._floor = floor = version_floor.now(self._records())
+        # Nothing else is taken: then no older version may come than the one that runs.
+        least = VERSION if self._signed else ""
+        self._floor = floor = version_floor.now(self._records(), least)
         release("upkeep.version_floor")
         if floor and (oldest is None or bundle.order(oldest) < bundle.order(floor)):
             oldest = floor

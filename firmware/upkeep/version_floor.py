@@ -6,6 +6,9 @@ the chip's NVS, which a factory reset leaves alone and a flash of the whole chip
 A signed update writes its version there as the next floor before it is the newest; it counts from
 when the slot with that update is marked as confirmed. So no step is needed at that moment, in
 which a power cut could lose it. Loaded for an update.
+
+A charger whose updates must be signed has a floor from its first day: the version that runs, which
+came by cable or before there was a key or root.
 """
 
 from binascii import hexlify
@@ -23,13 +26,15 @@ def _read():
     return found if len(found) == 3 else ["", "", ""]
 
 
-def now(records):
-    """The floor, "" if there is none. records: slots.Record of both slots. ValueError if it cannot
-    be read: then no version is known to be new enough."""
+def now(records, least=""):
+    """The floor, "" if there is none. records: slots.Record of both slots. least: a version that
+    it is not below. ValueError if it cannot be read: then no version is known to be new enough."""
     try:
         floor, after, digest = _read()
     except (OSError, ValueError) as exc:
         raise ValueError("the oldest version that is taken cannot be read: %r" % exc)
+    if least and bundle.order(least) > bundle.order(floor or "0"):
+        floor = least
     if after and bundle.order(after) > bundle.order(floor or "0"):
         for record in records:
             if record.whole and record.confirmed and _mark(record.digest) == digest:

@@ -118,6 +118,72 @@ def test_the_setting_and_the_floor_count_both():
             module.VERSION = before
 
 
+class Runs:
+    """The version of the program that runs."""
+
+    def __init__(self, chip, version):
+        self.module, self.version = chip.installer_module, version
+
+    def __enter__(self):
+        self.before, self.module.VERSION = self.module.VERSION, self.version
+
+    def __exit__(self, *exc):
+        self.module.VERSION = self.before
+
+
+def test_where_updates_must_be_signed_the_version_that_runs_is_the_least():
+    """A charger that came with 5.0, and a root, took a signed 0.0.1: no update had raised the
+    floor yet."""
+    with Chip() as chip:
+        with File(FILE), Runs(chip, "5.0"):
+            assert refused(chip, "0.0.1") == "version 0.0.1 is older than 5.0"
+            assert floor(chip) == "", "what is refused has erased nothing"
+            assert refused(chip, "4.9.9") == "version 4.9.9 is older than 5.0"
+            install(chip, "5.0")
+            assert floor(chip) == "5.0"
+            # It fails later, and the program in the other slot, or the oldest one, runs again.
+            with Runs(chip, "1.0"):
+                assert refused(chip, "4.9.9") == "version 4.9.9 is older than 5.0"
+        # From the first signed update on that is so without the file, too.
+        assert "older than 5.0" in refused(chip, "4.9.9", vouched=False)
+
+
+def test_the_version_that_runs_counts_above_a_floor_that_is_lower():
+    with Chip() as chip:
+        install(chip, "0.5")
+        with Runs(chip, "5.0"):
+            assert refused(chip, "4.9.9") == "version 4.9.9 is older than 5.0"
+
+
+def test_the_version_that_runs_counts_though_the_update_after_it_fails():
+    with Chip() as chip:
+        with File(FILE), Runs(chip, "5.0"):
+            install(chip, "5.1", confirm=False)
+        assert floor(chip) == "5.0"
+
+
+def test_with_a_key_the_version_that_runs_is_the_least_as_well():
+    data = signed(P256_KEY, P256_SIGNATURE)  # 1.2.3
+    for runs, why in (("1.2.4", "version 1.2.3 is older than 1.2.4"), ("1.2.3", None)):
+        with Chip() as chip:
+            with File("update.pub", P256_KEY), Runs(chip, runs):
+                fresh = chip.installer()
+                fresh.begin(len(data))
+                for i in range(0, len(data), 1024):
+                    assert fresh.write(memoryview(data)[i : i + 1024], lambda ms: True)
+                if why:
+                    assert str(raises(ValueError, fresh.finish)) == why
+                else:
+                    assert fresh.finish() is True
+
+
+def test_where_nobody_has_to_sign_an_older_version_may_come():
+    with Chip() as chip:
+        with Runs(chip, "5.0"):
+            install(chip, "0.0.1", vouched=False)
+        assert floor(chip) == ""
+
+
 def test_the_records_are_read_once_for_the_header_and_once_for_the_commit():
     """They were read up to five times, each a KB of garbage in a heap that is full."""
     with Chip() as chip:
