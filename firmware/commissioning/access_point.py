@@ -5,7 +5,7 @@
 import asyncio
 import os
 
-from evse_base import log
+from evse_base import log, release
 from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning import blink_code
@@ -242,8 +242,12 @@ class Session:
     def code(self):
         """A code for the lamp, where no label can exist: a charger that was never set up, and was
         not given a secret when it was flashed. None elsewhere: who has only the button and the
-        lamp must not get into a charger that belongs to somebody."""
-        if self.first and self.panel and not self.settings.text("SetupKey"):
+        lamp must not get into a charger that belongs to somebody.
+
+        Where the console is locked, and there is no lamp, the console tells this code: it holds
+        for one opening, and nobody owns the charger yet."""
+        told = self.panel or console_locked()
+        if self.first and told and not self.settings.text("SetupKey"):
             # Another one for each opening: who was in the network before does not know it.
             self._next = draw()
             return blink_code.draw()
@@ -257,6 +261,16 @@ class Session:
         return self.state == FORM and now - self.seen >= WINDOW_S
 
 
+def console_locked():
+    """True if the console is locked: then it must tell no password that lasts."""
+    from hal import kept
+
+    try:
+        return kept.lock_console(False)  # what is locked stays so
+    finally:
+        release("hal.kept")
+
+
 async def hold(session, supervisor):
     """Open the access point, serve the page, close it again. OSError if the chip refuses."""
     ap, clock = session.ap, session.clock
@@ -267,17 +281,21 @@ async def hold(session, supervisor):
     ap.open(session.name, key)
     tasks = []
     try:
-        if code:
+        if code and session.panel:
             show = blink_code.show
             tasks.append(supervisor.start("set-up code", lambda: show(session.panel, code)))
         portal = Portal(session, ap.address)
         tasks.append(supervisor.start("set-up names", lambda: captive_dns.serve(ap.address)))
         tasks.append(supervisor.start("set-up page", portal.run))
         await asyncio.sleep(0.1)  # both listen now
-        # Printed, not logged: the log can be read over the network.
-        print("set-up: WiFi %s, password %s, page http://%s/" % (session.name, key, ap.address))
+        if console_locked() and (session.panel or not code):
+            print("set-up: this console is locked and tells no password")
+        else:
+            # Printed, not logged: the log can be read over the network.
+            args = session.name, key, ap.address
+            print("set-up: WiFi %s, password %s, page http://%s/" % args)
         log.info("setup", "network %s is open, page http://%s/", session.name, ap.address)
-        if code:
+        if code and session.panel:
             print("set-up: the lamp shows this password, too")
         began = clock.uptime()
         while not session.over() and clock.uptime() - began < LONGEST_S:

@@ -151,6 +151,66 @@ def test_a_board_without_lamps_has_the_label_alone(tmp_path):
     play(fn, "esp32_devkit_min")
 
 
+LOCKED = {"NtpServer": "", "ConsoleLocked": "true", "WebPassword": "long enough 1"}
+NO_PASSWORD = "set-up: this console is locked and tells no password"
+
+
+async def silent(b):
+    """The set-up network is open, and its password was printed nowhere."""
+    await b.until(lambda: b.logged("is open, page"), 30)
+    assert b.logged(NO_PASSWORD)
+    assert not [line for line in b.log if SAID.search(line)]
+
+
+def test_a_locked_console_tells_no_password_of_a_charger_that_is_set_up():
+    """It was closed, and went on telling a listener the password of the label."""
+
+    async def fn(b):
+        await b.advance(3)
+        await b.do("button", seconds=11)
+        await silent(b)
+        answer = await b.twin.command({"do": "join_ap", "ssid": "microevse-b2c3", "key": ""})
+        assert not answer["ok"], "it has a password all the same"
+
+    play(fn, provision={**LOCKED, "WifiSsid": "Garage", "WifiPassword": "correct horse"})
+
+
+def test_a_locked_console_leaves_the_code_to_the_lamp_and_the_label_to_the_owner(tmp_path):
+    async def lamp(b):
+        await silent(b)
+        code = counted(await watched(b, a_lamp("wifi"), 200))
+        await b.do("join_ap", ssid="microevse-b2c3", key=code)
+
+    play(lamp, provision=LOCKED)
+    secret = "00112233445566778899aabbccddeeff"
+    for board in (None, "esp32_devkit_min"):
+
+        async def label(b):
+            await silent(b)
+            name, key = label_files.network(UNIT, secret)
+            await b.do("join_ap", ssid=name, key=key)
+
+        play(label, board, provision={**LOCKED, "SetupKey": secret})
+
+
+def test_a_locked_charger_without_owner_label_and_lamp_tells_a_code_for_one_opening():
+    """After a factory reset nobody would ever get in again. The next opening has another code, and
+    what was printed is worth nothing once somebody owns the charger."""
+
+    async def fn(b):
+        first = (await opened(b))[1]
+        assert re.fullmatch("[1-6]{20}", first) and not b.logged("the lamp shows")
+        await b.do("join_ap", ssid="microevse-b2c3", key=first)
+        await b.advance(2)
+        await b.do("power_cut", seconds=1)
+        count = len(b.logged("set-up: WiFi"))
+        await b.until(lambda: len(b.logged("set-up: WiFi")) > count, 30)
+        second = (await opened(b))[1]
+        assert re.fullmatch("[1-6]{20}", second) and first != second
+
+    play(fn, "esp32_devkit_min", provision=LOCKED)
+
+
 def test_codes_are_random_and_long_enough():
     codes = [blink_code.draw() for _ in range(300)]
     assert len(set(codes)) == 300
