@@ -116,10 +116,11 @@ ROWS = [
     (
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py lib/ocppj/url.py firmware/config.py"
-        " firmware/upkeep/access_trial.py firmware/upkeep/profile_rules.py",
+        " firmware/upkeep/access_trial.py firmware/upkeep/profile_rules.py"
+        " firmware/upkeep/certificate_trial.py firmware/upkeep/profile_floor.py",
         "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial unit/test_url"
         " unit/test_ws_connection unit/test_ws_handshake unit/test_access_trial"
-        " unit/test_profile_rules unit/test_certificates",
+        " unit/test_profile_floor unit/test_profile_rules unit/test_certificates",
         "packages/test_certificate_names charger/test_public_roots charger/test_security_profiles"
         " charger/test_tls_sessions charger/test_start_interface charger/test_setup_network"
         " micropython:test_tls_pem micropython:test_ws_connection",
