@@ -22,6 +22,8 @@ class _Waiter(selectors.SelectSelector):
             goal = min(goal, clock.now_us + max(0, math.ceil(timeout * 1e6 - 1e-3)))
         ready = loop._ready
         while clock.now_us < goal and not ready:
+            if clock.deliver():
+                continue  # queued while other callbacks ran: they run before time moves
             due = clock.next_due()
             clock.run_to(goal if due is None or due > goal else due)
             clock.deliver()
@@ -60,6 +62,8 @@ class Loop(asyncio.SelectorEventLoop):
         self.until = us
         clock = self.clock
         while self.stuck and clock.now_us < us:
+            if clock.deliver():
+                continue  # queued while other callbacks ran: they run before time moves
             due = clock.next_due()
             clock.run_to(us if due is None or due > us else due)
             clock.deliver()

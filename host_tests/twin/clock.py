@@ -130,8 +130,8 @@ class Clock:
 
     def free(self):
         """True while a callback that falls due would run at once, and time goes on for all."""
-        waits = self._stalled or self.stuck or self._soft or self.errors or self.stall_us
-        return self.stopped_us is None and not waits
+        waits = self._stalled or self._delivering or self._soft or self.errors or self.stall_us
+        return self.stopped_us is None and not self.stuck and not waits
 
     def soft(self, fn, arg):
         """Queue `fn(arg)` for the interpreter; False if the queue was full (call lost)."""
@@ -240,6 +240,8 @@ class Clock:
         """Let `us` pass with the interpreter idle: callbacks run."""
         until = self.now_us + us
         while True:
+            if self.deliver() and self.now_us < until:
+                continue  # what was queued while other callbacks ran has its turn
             due = self.next_due()
             self.run_to(until if due is None or due > until else due)
             self.deliver()

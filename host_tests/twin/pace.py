@@ -194,6 +194,10 @@ class Pacer:
         self._did = False
         if self._later or real_us() - self._last_serve > SERVE_US:
             self.serve(True)
+        if clock.deliver():
+            # Queued while other callbacks ran. On a chip they run at once, not at the next event:
+            # where ticks are left out that is a second away, and a gap that no chip has.
+            return True
         due = clock.next_due()
         target = until if due is None or (until is not None and until < due) else due
         if self.hold:

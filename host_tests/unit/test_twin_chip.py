@@ -437,6 +437,31 @@ def test_idle_ticks_are_left_out_also_by_a_callback_that_looks_every_second_time
         assert told["ticks"] - before >= 99, every
 
 
+def test_a_short_stall_among_ticks_left_out_is_a_short_gap():
+    """The window of a tick that comes late reaches into the next tick. A collection of garbage is
+    enough for it: 18 ms."""
+    b = Board(skip_ms=500)
+    buf = array("H", bytes(512))
+    adc = machine.ADC(36, atten=3)
+    starts, gaps = [], []
+
+    def tick(timer):
+        now = b.clock.now_us
+        if starts:
+            gaps.append(now - starts.pop() - 1000 * burst.skipped_ms())
+        starts.append(now)
+        burst.sample(adc, buf, 4000)
+
+    machine.Timer(0).init(period=10, mode=machine.Timer.PERIODIC, callback=tick)
+    b.run(5)
+    for us in range(0, 10000, 700):
+        b.run(1.2 + us / 1000000)
+        b.clock.stall(17885)
+        b.run(0.001)
+    b.run(1)
+    assert 17000 < max(gaps) < 30000, max(gaps)
+
+
 def test_ticks_left_out_have_fed_the_watchdog_only_where_ticks_do():
     b, told = skipping(1)
     assert reset_of(b.run, 60) is None

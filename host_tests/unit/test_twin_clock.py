@@ -3,6 +3,7 @@
 
 from twin.clock import RTC_UNSET_S, SOFT_QUEUE, Clock
 from twin.net import Handshake, Net
+from twin.pace import Pacer
 
 
 def collect(clock, seen, name):
@@ -101,6 +102,49 @@ def test_callbacks_are_never_nested():
     clock.soft(outer, None)
     assert clock.deliver() == 1 and seen == ["outer"]
     assert clock.deliver() == 1 and seen == ["outer", "inner"]
+
+
+def late_and_next(clock, seen):
+    """One callback is queued; while it runs another one falls due, and then nothing for 1 s."""
+
+    def late(_):
+        seen.append(("late", clock.free()))
+        clock.spend(4000)
+
+    clock.soft(late, None)
+    clock.after(3000, lambda: clock.soft(lambda _: seen.append(clock.now_us), None))
+    clock.after(1000000, lambda: seen.append("event"))
+
+
+def test_a_callback_queued_while_another_one_ran_has_its_turn_before_time_goes_on():
+    """It waited for the next event. Where ticks were left out that was up to a second away, for
+    the tick a gap that no chip has: two of them opened the contactors."""
+    clock, seen = Clock(), []
+    late_and_next(clock, seen)
+    clock.run(500000)
+    assert seen == [("late", False), 4000] and clock.now_us == 500000
+    assert clock.free()
+
+
+def test_so_it_has_where_the_program_waits_for_streams():
+    class Link:
+        def receive(self, wait=False):
+            return None
+
+    clock, seen = Clock(), []
+    pacer = Pacer(clock, Net(clock), Link(), 0, False, None, None)
+    late_and_next(clock, seen)
+    assert pacer.step(None) and clock.now_us == 4000, "tasks have their turn before time goes on"
+    while clock.now_us < 1000000:
+        pacer.step(None)
+    assert seen == [("late", False), 4000, "event"]
+    # A hang delivers nothing, and time goes on for the watchdogs.
+    clock.soft(seen.append, "never")
+    clock.stuck = True
+    clock.after(1000, lambda: None)
+    pacer._hanging = True
+    pacer.step(None)
+    assert clock.now_us == 1001000 and "never" not in seen
 
 
 def test_a_callback_that_fails_does_not_stop_the_others():
