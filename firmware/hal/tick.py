@@ -83,6 +83,7 @@ class Tick:
         self.overruns = 0  # ticks that took longer than their period
         self.failures = 0
         self.last_error = None  # exception of the last tick that failed
+        self._why = None  # why the tick has opened: an exception or a text, until it is logged
 
     def start(self):
         """From now on the pilots are watched, and the watchdogs run. Once in a start."""
@@ -111,7 +112,11 @@ class Tick:
             evse.trip(cause)
 
     def stopped(self):
-        """True if no tick has run since the last call; a task calls it once a second."""
+        """True if no tick has run since the last call; a task calls it once a second. Logs why
+        the tick has opened meanwhile: in the tick itself a line would be an allocation."""
+        if self._why is not None:
+            log.error("tick", "opened by %r, worst gap %d ms", self._why, self.worst_gap_ms)
+            self._why = None
         asked, self._asked = self._asked, self.beats
         return asked == self.beats and not burst.left_out()
 
@@ -137,6 +142,7 @@ class Tick:
             # After any exception: no pilot was seen, so no contactor stays closed.
             self.failures += 1
             self.open_all("TickFailed")
+            self._why = exc
             if not isinstance(exc, Exception):
                 raise  # Ctrl-C, reset
             self.last_error = exc
@@ -193,6 +199,7 @@ class Tick:
                 late = 0
                 if not self._guarded:
                     self.open_all("TickFailed")
+                    self._why = "late ticks"
             self._late = late
         elif not self.relaxed:
             self._dog.set(watchdog.OPEN_MS)

@@ -3,6 +3,7 @@
 """On stand-ins that only note what the tick does with them. A bound that was off by one, or a turn
 that never came, went unnoticed while whole sessions were played."""
 
+from evse_base import log
 from fake_chip import Hal
 from helpers import raises
 
@@ -490,6 +491,43 @@ def test_a_failed_tick_opens_all_and_is_told():
         bench.tick.last_error = None
         raises(KeyboardInterrupt, bench.look, 2)
         assert bench.tick.last_error is None and bench.tick.failures == 2
+
+
+def test_why_the_tick_has_opened_is_logged_once_by_the_task_that_asks():
+    """Nobody could tell from the log whether a tick had failed or had come late."""
+    with Hal(*PARTS) as hal:
+        lines = []
+        bench = Bench(hal, 1)
+        log.use_sink(lines.append)
+        try:
+            bench.close(0)
+            bench.look(3)
+            bench.tick.stopped()
+            assert lines == []
+            bench.adc.gap_ms = 30 + 1002
+            bench.look(1)
+            assert bench.evses[0].trips == ["TickFailed"] and lines == [], "not in the tick"
+            bench.tick.stopped()
+            bench.tick.stopped()
+            assert len(lines) == 1 and "E tick: opened by 'late ticks', " in lines[0], lines
+            assert lines.pop().endswith("worst gap 1032 ms")
+            for error in (ValueError("x"), KeyboardInterrupt()):
+                bench.evses[0].fails = error
+                try:
+                    bench.look(2)
+                except KeyboardInterrupt:
+                    pass
+                assert lines == []
+                bench.tick.stopped()
+                assert len(lines) == 1 and "opened by %r, " % error in lines.pop()
+            guarded = Bench(hal, 1, True)
+            guarded.close(0)
+            guarded.adc.gap_ms = 30 + 1002
+            guarded.look(20)
+            guarded.tick.stopped()
+            assert lines == [], "with a guard late ticks open nothing"
+        finally:
+            log.use_sink(lambda line: None)
 
 
 def test_a_failed_tick_is_not_fed_for():
