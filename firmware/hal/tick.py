@@ -114,10 +114,10 @@ class Tick:
     def stopped(self):
         """True if no tick has run since the last call; a task calls it once a second. Logs why
         the tick has opened meanwhile: in the tick itself a line would be an allocation."""
-        if self._why is not None:
-            log.error("tick", "opened by %r, worst gap %d ms", self._why, self.worst_gap_ms)
-            self._why = None
+        why, self._why = self._why, None  # first: a log without memory must not raise again
         asked, self._asked = self._asked, self.beats
+        if why is not None:
+            log.error("tick", "opened by %r, worst gap %d ms", why, self.worst_gap_ms)
         return asked == self.beats and not burst.left_out()
 
     def give_up(self, cause):
