@@ -15,6 +15,7 @@ import sys
 import time
 
 import pytest
+from host_time import ANSWER_S
 from tools_paths import ROOT, tool
 
 sys.path.insert(0, str(ROOT / "tools"))
@@ -86,7 +87,7 @@ def flash(board, words, app=None, boot=True, pressed="press the board's reset bu
         seen.append(line)
         if pressed in line:
             board.button()
-    return process.wait(timeout=20), "".join(seen)
+    return process.wait(timeout=ANSWER_S), "".join(seen)
 
 
 class Bench:

@@ -22,6 +22,7 @@ import re
 
 from compiled import quick
 from csms import CallError, Csms, Payload, matches, script  # noqa: F401 (script: for tests)
+from host_time import STORY_S
 from twin.host import Twin
 
 # 2027-01-01T00:00:00Z: midnight, so that clock-aligned instants are easy to read.
@@ -39,7 +40,7 @@ TAGS = {
 ID = "EVSE-1"
 
 # A fast test takes 1-3 s; this is the limit for one that hangs.
-REAL_TIMEOUT = 120
+REAL_TIMEOUT = STORY_S
 # Readers report a card that is left on them over and over; chargers ignore that for a while.
 TAP_S = 6
 # Virtual seconds per step while waiting: fine at first, then coarser.

@@ -6,6 +6,7 @@ import asyncio
 import re
 
 from bench import Bench
+from host_time import STORY_S
 
 AIR = {
     "Garage": {"rssi": -52, "key": "correct horse"},
@@ -36,4 +37,4 @@ def fresh(fn, **twin):
             await b.twin.stop()
             await b.csms.stop()
 
-    asyncio.run(asyncio.wait_for(inside(), 120))
+    asyncio.run(asyncio.wait_for(inside(), STORY_S))

@@ -8,6 +8,7 @@ import struct
 import urllib.parse
 
 from bench import ID
+from host_time import ANSWER_S
 from setup_air import SAID
 
 FORM = {
@@ -60,7 +61,7 @@ class Phone:
         )
         try:
             writer.write(raw)
-            return await asyncio.wait_for(reader.read(), 20)
+            return await asyncio.wait_for(reader.read(), ANSWER_S)
         except ConnectionError:
             return b""
         finally:

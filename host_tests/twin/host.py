@@ -39,8 +39,8 @@ CAUSE_NAMES = {1: "pwron", 2: "hard", 3: "wdt", 4: "deepsleep", 5: "soft"}
 
 # A command is answered at the next idle moment; a charger in a long real computation
 # (TLS, imports on a slow host) still gets this long.
-ANSWER_S = 20
-HELLO_S = 30
+ANSWER_S = 60
+HELLO_S = 60
 FINAL_SNAPSHOT_S = 1
 AUTOSAVE_S = 5
 # Hold mode without `settle`: how long (real time) a peer may take to answer.
