@@ -300,7 +300,7 @@ def test_a_failure_of_any_kind_is_an_attempt_and_stops_nobody_behind_it():
 def test_a_lack_of_memory_is_no_attempt_and_stops_nobody_for_ever():
     """It counted as a refusal: three of them, and the meter values were passed over."""
 
-    async def story(where, kind, lacks):
+    async def story(where, kind, lacks, reconnects=False):
         c = Charger(settings=SETTINGS)
         first = attached(c, 1, -1)
         await ended(c)
@@ -323,18 +323,27 @@ def test_a_lack_of_memory_is_no_attempt_and_stops_nobody_for_ever():
             assert first.kinds()[before] == kind and delivery.given_up == 0
             assert first.kinds()[-1] == STOP and not c.journal.queued
             return
-        await drain(c)
-        assert first.kinds()[-1] == STOP and c.journal.queued == 1
-        assert delivery.given_up == 0
-        again = Charger(c.flash, boot=2, settings=SETTINGS)  # it is told then
-        first = attached(again, 1)
-        await drain(again)
-        assert first.kinds() == [kind]
+        while delivery.due_in_ms() < 600000:
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        assert c.journal.queued == 1
+        if reconnects:
+            first = attached(c, 1, -1)
+            assert not delivery.due_in_ms()
+            await delivery.step()
+        else:
+            # And after an hour, if nothing else waits.
+            await drain(c, 3)
+        assert first.kinds()[-1] == kind and not c.journal.queued
+        assert delivery.given_up == 0 and delivery.due_in_ms() is None
 
     for where in ("render", "send", "answered"):
         run(story(where, SAMPLE, 29))
         run(story(where, SAMPLE, 30))
+    run(story("send", SAMPLE, 30, True))
     run(story("send", STOP, 29))
+    run(story("render", STOP, 30))
+    run(story("send", STOP, 30, True))
 
 
 def test_a_start_waits_for_memory_and_flash_as_long_as_it_takes():

@@ -7,7 +7,19 @@ from evse_base.clock import BUILD_UNIX, Clock
 from helpers import raises
 from store import cbor, kinds, norlog
 from store.journal import Journal, JournalFull
-from store.kinds import AVAILABILITY, BOOT, CACHE, CHANGE, SAMPLE, SETTING, START, STOP, TIME, TXID
+from store.kinds import (
+    AVAILABILITY,
+    BOOT,
+    CACHE,
+    CHANGE,
+    HELD,
+    SAMPLE,
+    SETTING,
+    START,
+    STOP,
+    TIME,
+    TXID,
+)
 from store.norlog import NorLog
 from store.ramflash import RamFlash
 from store.state import key_hash
@@ -456,6 +468,43 @@ def fill(j, samples=20, measurands=5):
         j.append(STOP, stop(session))
 
 
+def flood(j):
+    """A setting is changed again and again until it is refused: a block or two are written."""
+    for i in range(40):
+        try:
+            j.keep(SETTING, "A", ["A", "%d" % i + "x" * 90])
+        except JournalFull:
+            return
+    raise AssertionError("settings have no end")
+
+
+def test_a_log_full_of_sessions_still_takes_the_address_of_another_central_system():
+    """Nothing but that address, or the old server, could drain it: settings were refused."""
+    for blocks, connectors in ((16, 1), (32, 2)):
+        flash = RamFlash(blocks, 1024)
+        j = journal(flash, connectors=connectors)
+        number = 0
+        try:
+            while True:
+                number += 1
+                j.append(START, start(number))
+                j.append(STOP, stop(number))
+                j.prepare()
+        except JournalFull:
+            pass
+        for value in ("one", "two"):
+            j.keep(SETTING, "URI", ["URI", value])
+            j.keep(AVAILABILITY, 1, [1, value == "two"])
+        # However often it is changed: what comes of a fault and of a session has its room.
+        flood(j)
+        j.keep(HELD, 1, [1, ["RcdTripped"], [1, 0, 0, 0, 0, 0], 3, 0])
+        j.keep(TXID, number - 1, [number - 1, 5])
+        raises(JournalFull, j.append, START, start(number))
+        again = journal(flash, connectors=connectors)
+        assert again.get(SETTING, "URI") == ["URI", "two"] and again.get(AVAILABILITY, 1)[1]
+        assert again.get(HELD, 1) and again.queued == 2 * (number - 1)
+
+
 def test_samples_are_refused_long_before_starts_and_a_stop_never():
     for connectors in (1, 2, 4):
         flash = RamFlash(16, 1024)
@@ -466,8 +515,8 @@ def test_samples_are_refused_long_before_starts_and_a_stop_never():
         # After samples are refused, at least ten more sessions went in without any.
         with_samples = set(p[2][0] for p in pending(j) if p[1] == SAMPLE)
         assert sessions - len(with_samples) >= 6, (connectors, sessions, len(with_samples))
-        # State of these sessions can be written, other state not, and reclaiming still works.
-        raises(JournalFull, j.keep, SETTING, "A", ["A", "1"])
+        # State of these sessions can be written, other state only a little, and reclaiming works.
+        flood(j)
         for session in range(1, sessions + 1):
             j.keep(TXID, session, [session, session])
         assert flash.erases == 0
@@ -582,7 +631,7 @@ def test_when_full_the_oldest_samples_go_and_it_is_said():
     console.use_sink(lines.append)
     flash = RamFlash(16, 1024)
     j = journal(flash)
-    total = 60
+    total = 56
     for session in range(1, total + 1):
         j.append(START, start(session))
         for i in range(10):

@@ -73,28 +73,28 @@ def test_an_end_may_always_be_written():
     assert least(STOP, 100, events=SIZE) == 0 and least(STOP, 100, events=SIZE - 1) == 1
 
 
-def test_a_start_leaves_room_for_a_merge_for_state_and_for_its_end():
-    # One block for merging, one for state, and one for the end unless the sector has room for it.
-    assert least(START, 100, events=SIZE + STOP_SIZE) == 2
-    assert least(START, 100, events=SIZE + STOP_SIZE - 1) == 3
-    assert least(START, 100, events=SIZE) == 3
+def test_a_start_leaves_room_for_a_merge_for_state_for_settings_and_for_its_end():
+    # A block each for merging, state and settings, and one for the end unless it fits the sector.
+    assert least(START, 100, events=SIZE + STOP_SIZE) == 3
+    assert least(START, 100, events=SIZE + STOP_SIZE - 1) == 4
+    assert least(START, 100, events=SIZE) == 4
     # A new sector has room for the rest.
-    assert least(START, 100, events=SIZE - 1) == 3
+    assert least(START, 100, events=SIZE - 1) == 4
 
 
 def test_a_sample_leaves_one_block_more_to_sessions_to_come():
-    assert least(SAMPLE, 100, running=1, events=SIZE + STOP_SIZE) == 3
-    assert least(SAMPLE, 100, running=1, events=SIZE + STOP_SIZE - 1) == 4
+    assert least(SAMPLE, 100, running=1, events=SIZE + STOP_SIZE) == 4
+    assert least(SAMPLE, 100, running=1, events=SIZE + STOP_SIZE - 1) == 5
 
 
 def test_the_ends_of_all_running_sessions_and_of_the_new_one_are_counted():
     for connectors, running, sessions in ((1, 0, 1), (2, 0, 2), (1, 1, 2), (2, 1, 2), (2, 2, 3)):
         room = SIZE + sessions * STOP_SIZE
-        assert least(START, 100, connectors, running, events=room) == 2, (connectors, running)
-        assert least(START, 100, connectors, running, events=room - 1) == 3
+        assert least(START, 100, connectors, running, events=room) == 3, (connectors, running)
+        assert least(START, 100, connectors, running, events=room - 1) == 4
     for connectors, running, sessions in ((1, 0, 1), (1, 2, 2), (3, 1, 3)):
         room = SIZE + sessions * STOP_SIZE
-        assert least(SAMPLE, 100, connectors, running, events=room) == 3, (connectors, running)
+        assert least(SAMPLE, 100, connectors, running, events=room) == 4, (connectors, running)
 
 
 def test_ends_fill_blocks():
@@ -193,12 +193,12 @@ def prepared(ready, work, erases=None, connectors=1):
 
 
 def test_room_is_made_in_the_gentlest_way_that_works():
-    # 64 blocks: events are merged below 8 erased ones, samples given up below 5 and a STOP's.
+    # 64 blocks: events are merged below 8 erased ones, samples given up below 6 and a STOP's.
     assert prepared(9, ["erase", "erase", "state", "cold"]) == (2, ["state", "cold"], True, False)
     assert prepared(8, ["events"])[1] == [] and prepared(7, ["events"])[1] == ["events"]
-    assert prepared(6, ["drop"])[1] == [] and prepared(5, ["drop"])[1] == ["drop"]
-    assert prepared(5 + 1, ["drop"], connectors=FIT + 1)[1] == ["drop"]
-    assert prepared(6, [])[3] is False and prepared(5, [])[3] is True
+    assert prepared(7, ["drop"])[1] == [] and prepared(6, ["drop"])[1] == ["drop"]
+    assert prepared(6 + 1, ["drop"], connectors=FIT + 1)[1] == ["drop"]
+    assert prepared(7, [])[3] is False and prepared(6, [])[3] is True
     assert prepared(9, ["erase"] * 5, erases=3) == (3, [], False, False)
     assert prepared(9, ["erase"] * 3, erases=0) == (0, [], False, False)
 

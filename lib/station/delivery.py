@@ -22,8 +22,10 @@ A record that cannot be rendered is reported once and passed over until the next
 version may know it. But a START is given up then: delivered behind the rest of its session it
 would begin a transaction that has no end. Any other failure counts as an attempt. After the last
 one, or after 30 times without memory, the record is passed over, or given up if it is a START: no
-record stops those behind it. Only for memory and flash a START waits as long as it takes: it is
-small, and without it the session has no bill.
+record stops those behind it. What was passed over for memory has its turn again in a new
+connection, and after an hour in which nothing else waits: an end that is not told leaves its
+transaction open. Only for memory and flash a START waits as long as it takes: it is small, and
+without it the session has no bill.
 
 The id of a transaction goes to flash, then the record is marked done, then the verdict is learnt.
 So a failure on the way repeats no START that was acknowledged.
@@ -42,6 +44,7 @@ MIN_RETRY_S = 5
 # In Delivery._attempts: attempts, and so much for each time when memory was lacking.
 _LACK = const(4096)
 _MOST_LACKS = const(30)
+_LATER_MS = const(3600000)
 
 # Exceptions that a record of a wrong shape can raise.
 UNREADABLE = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError)
@@ -73,6 +76,7 @@ class Delivery:
         # (number, session that it ends or 0) of records that were told and could not be marked
         self._unmarked = ()
         self._not_before_ms = 0
+        self._later = None  # (the oldest record passed over for memory, ms when it is tried again)
         self.given_up = 0
         # session: [id, families, uuid] (see kinds.TXID), from the answer to its START to that to
         # its STOP. Also in the journal: the answer must survive a power cut.
@@ -106,6 +110,7 @@ class Delivery:
         connection are over."""
         self._renderer = renderer
         self._not_before_ms = 0
+        self._take_up()
         if renderer.family != self._family:
             # Another protocol may take what the last one has refused.
             self._family = renderer.family
@@ -118,9 +123,19 @@ class Delivery:
 
     def due_in_ms(self):
         """Milliseconds until an event may be sent; None when there is none, or no protocol."""
-        if self._renderer is None or (self._head() is None and not self._unmarked):
+        due_ms = self._not_before_ms
+        if self._renderer is None:
             return None
-        return max(0, self._not_before_ms - self._clock.uptime_ms())
+        if self._head() is None and not self._unmarked:
+            if self._later is None:
+                return None
+            due_ms = self._later[1]
+        return max(0, due_ms - self._clock.uptime_ms())
+
+    def _take_up(self):
+        later, self._later = self._later, None
+        if later:
+            self._journal.take_up(later[0])
 
     def _head(self):
         """The oldest event, None if there is none or it cannot be read now."""
@@ -139,8 +154,13 @@ class Delivery:
         if record is None or renderer is None:
             if self._unmarked:
                 self._wait(MIN_RETRY_S)
+            elif self._later and self._clock.uptime_ms() >= self._later[1]:
+                self._take_up()
             return
         seq, kind, payload = record
+        if seq in [told for told, _ in self._unmarked]:
+            self._journal.pass_over(seq)  # taken up with another one: it was told
+            return
         try:
             known = self.known.get(payload[0])
             if known and kind == START and known[_FAMILIES] & renderer.family:
@@ -222,8 +242,11 @@ class Delivery:
             log.error("ocpp", "%s of session %s given up: %s", action, payload[0], why)
             self._give_up(renderer, seq, kind, payload)
             return
-        log.error("ocpp", "%s passed over until the next start: %s", action, why)
+        log.error("ocpp", "%s passed over for now: %s", action, why)
         self._attempts = 0
+        if lack:
+            oldest = self._later[0] if self._later else seq
+            self._later = min(seq, oldest), self._clock.uptime_ms() + _LATER_MS
         self._journal.pass_over(seq)
 
     def _give_up(self, renderer, seq, kind, payload):

@@ -176,6 +176,11 @@ class Journal(StateLog):
             if cursor.seq == seq:
                 cursor.seq = seq + 1
 
+    def take_up(self, seq):
+        """Hand out again what was passed over, from `seq` on."""
+        if seq < self._low.seq:
+            self._low = norlog.Cursor(_EVENTS, seq)
+
     def pending(self, after=0):
         """(seq, kind, payload) of the oldest undelivered event behind `after`, or None.
 

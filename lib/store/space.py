@@ -21,12 +21,17 @@ _STATE = const(1)
 # Erased blocks that an append leaves alone: one to merge into, one more for state.
 _FOR_MERGE = const(1)
 _FOR_STATE = const(1)
+# What sessions leave to settings and availability: in a journal full of sessions only another
+# address of the central system may help.
+_FOR_SETTINGS = const(1)
 _FOR_STARTS = const(1)  # samples and changes leave these to sessions that are still to come
 # Below this many beyond the reserves, `prepare` gives up the oldest samples.
 _LOW_WATER = const(2)
 _ENDED = const(-1)  # in an entry of Journal.running: its STOP is on flash
 # Events that are read at once to find the boots which they are from: 2 ms for each.
 _FEW = const(32)
+# Of the open block of state, what state at will leaves to faults and marks in a full journal.
+_FOR_FAULTS = const(512)
 # What state at will has replaced may fill an eighth of the blocks before an erase, or these few.
 _LEAST_SHARE = const(4)
 # A sector stays while other blocks are erased: after so many more erases it changes places.
@@ -63,10 +68,13 @@ class Space:
             # session or a fault, or in so many minutes. All other state can be written at will.
             if kind < kinds.SETTING or kind == kinds.CHECKPOINT or kind > kinds.FIRMWARE:
                 return fits or left - 1 >= _FOR_MERGE + self._for_stops(sessions, room)
-            sessions = max(self.connectors, sessions)
-            floor = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + self._for_stops(sessions, room)
-            if fits:
-                return left >= floor
+            stops = self._for_stops(max(self.connectors, sessions), room)
+            if fits and size + _FOR_FAULTS <= self.log.room(_STATE):
+                return True
+            if kind <= kinds.AVAILABILITY and not sessions:
+                # No session needs room for its end, or keeps `prepare` from erasing.
+                return left - 1 >= _FOR_MERGE + _FOR_STATE
+            floor = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + stops
             # As much dead state as there is live state counts as none: between neighbours that do
             # not fit one sector together, so much is never won back.
             log, live = self.log, 0
@@ -82,7 +90,8 @@ class Space:
         if kind == kinds.STOP:
             return left >= 0  # room that everything else leaves for a STOP
         sessions = max(self.connectors, len(self.journal.running) + (kind == kinds.START))
-        floor = _FOR_MERGE + _FOR_STATE + self._for_stops(sessions, room - size)
+        floor = _FOR_MERGE + _FOR_STATE + _FOR_SETTINGS
+        floor += self._for_stops(sessions, room - size)
         if kind in (kinds.SAMPLE, kinds.CHANGE):
             floor += _FOR_STARTS
         return left >= floor
@@ -209,7 +218,7 @@ class Space:
     def prepare(self, erases=None, may=None):
         """See Journal.prepare."""
         log = self.log
-        low = _FOR_MERGE + _FOR_STATE + _FOR_STARTS + _LOW_WATER
+        low = _FOR_MERGE + _FOR_STATE + _FOR_SETTINGS + _FOR_STARTS + _LOW_WATER
         low += self._for_stops(self.connectors, 0)
         # Nothing was written since the last call that found nothing to do. Another look would walk
         # the sectors every two seconds, and take longer as they fill.
