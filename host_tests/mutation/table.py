@@ -164,7 +164,8 @@ ROWS = [
         "signatures",
         "firmware/upkeep/manufacturer.py firmware/upkeep/version_floor.py"
         " firmware/upkeep/slot_check.py",
-        "unit/test_version_floor unit/test_slot_check unit/test_installer unit/test_update_parts",
+        "unit/test_version_floor unit/test_slot_check unit/test_installer unit/test_update_parts"
+        " unit/test_manufacturer_roots",
         "conformance/test_octt16_security_firmware charger/test_slot_damage",
     ),
 ]
