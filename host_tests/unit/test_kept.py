@@ -75,6 +75,24 @@ def test_what_is_no_failure_of_the_nvs_is_told_and_nothing_is_written():
             del sys.modules["outputs"]
 
 
+def test_bytes_that_the_nvs_does_not_give_are_not_taken_for_none():
+    """None at all would be no floor for updates, and no factory reset that has begun."""
+    with Hal("kept") as kept:
+        assert kept.value("floor", 5) == b"" and kept.marked("erase") is False
+        kept.put("floor", b"12345")
+        assert kept.value("floor", 5) == kept.value("floor", 6) == b"12345"
+        assert "LENGTH" in str(raises(OSError, kept.value, "floor", 4))
+        raises(OSError, kept.marked, "floor")
+
+        class Nvs(sys.modules["esp32"].NVS):
+            def get_blob(self, key, buf):
+                raise wrong
+
+        sys.modules["esp32"].NVS = Nvs
+        for wrong in (OSError(-0x1101), OSError(2), KeyError(-0x1102)):
+            raises(type(wrong), kept.value, "floor", 5)
+
+
 def crashed(system, times):
     """The number of starts that went wrong in a row, after one more."""
     system._last = None

@@ -365,6 +365,29 @@ def test_a_newer_request_replaces_an_older_one():
     assert after.services.did == ["fetch http://h/new"]
 
 
+def test_one_that_comes_in_the_middle_of_a_download_is_fetched_and_installed_in_its_place():
+    station = Station()
+    services, fetch = station.services, station.services.fetch
+
+    async def fetched(location, sink, stop):
+        size = await fetch(location, sink, stop)
+        assert stop(False) is False
+        if location == "http://h/f":
+            request = {"location": "http://h/new", "retrieveDate": PAST}
+            await station.firmware.handlers["UpdateFirmware"](request)
+            assert stop(False) is True
+        return size
+
+    services.fetch = fetched
+    station.update()
+    station.pass_s(1)
+    assert services.did == ["fetch http://h/f", "abort"]
+    assert station.words(FIRMWARE) == ["Downloading"]
+    station.pass_s(5)
+    assert services.did[2:] == ["fetch http://h/new", "finish", "reboot"]
+    assert station.words(FIRMWARE)[1:] == ["Downloading", "Downloaded", "Installing"]
+
+
 def test_after_an_outage_only_the_latest_word_counts():
     station = Station()
     station.services.works = False

@@ -514,6 +514,8 @@ def test_a_second_request_takes_the_place_of_the_first():
     assert station.words(1) == ["DownloadScheduled"]
     assert station.ask(3) == "AcceptedCanceled"
     assert station.services.aborted == 1  # what was fetched holds nobody up
+    update = station.jobs.update
+    assert not (update._proved or update._lent), "what was proved says nothing of another file"
     station.pass_s(5)
     assert station.words(3) == DONE + ["Installing", "InstallRebooting"]
     # A request that is refused leaves the one before alone.
@@ -541,7 +543,7 @@ def test_one_that_comes_in_the_middle_of_a_download_counts():
     assert answers == [None]
     assert station.words(1) == ["Downloading"]
     assert station.words(2) == DONE[:2] + ["InvalidSignature"]
-    assert station.services.finished == 0
+    assert station.services.finished == 0 and station.services.aborted == 2
 
 
 def test_a_time_of_installation_is_kept_and_lends_the_installer():
@@ -692,3 +694,11 @@ def test_room_of_requests_is_won_back_when_the_car_has_gone():
     station.charger.journal.prepare()
     assert log.ready >= ready - 2
     assert station.ask(301) == "AcceptedCanceled"
+
+
+def test_a_record_of_a_word_with_more_in_it_is_read_as_far_as_it_is_known():
+    station = Station()
+    station.charger.journal.keep(kinds.FIRMWARE, 2, [2, "invalid_signature", 8, "of later"])
+    after = station.again()
+    after.pass_s(2)
+    assert after.told == [(SIGNED, 8, "InvalidSignature")]

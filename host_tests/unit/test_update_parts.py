@@ -381,6 +381,16 @@ def test_the_pieces_of_a_request_lie_beside_those_of_the_one_before():
     assert sorted(map(str, journal.records)) == ["3", "other"]
 
 
+def test_a_request_that_fills_a_message_keeps_all_its_pieces():
+    journal = Kept()
+    for first, letter in ((100, "a"), (200, "b"), (100, "c")):
+        location = letter * 16200  # a message has 16,384 bytes
+        record = update_request.keep(journal, location, 5, 1, 10, None)
+        assert record[5:] == [first, 27]
+        assert sorted(journal.records) == [0] + list(range(first, first + 27))
+        assert update_request.location(journal, record) == location
+
+
 def test_pieces_that_are_lost_or_not_of_this_request_are_none():
     journal = Kept()
     record = update_request.keep(journal, "h" * 1500, 5, 1, 10, None)
@@ -391,7 +401,7 @@ def test_pieces_that_are_lost_or_not_of_this_request_are_none():
         journal.records.update(change)
         assert update_request.location(journal, record) == "", change
     journal.records = dict(whole)
-    for first, count in ((300, 3), (100, "3"), (100, 2), (200, 3)):
+    for first, count in ((300, 3), (100, "3"), (100, 2), (200, 3), ("100", 3), (None, 3)):
         assert update_request.location(journal, record[:5] + [first, count]) == ""
     # One that is no text is none.
     data = b"\xff" * 20
