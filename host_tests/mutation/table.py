@@ -110,7 +110,7 @@ ROWS = [
     (
         "vault",
         "lib/store/vault.py lib/store/pieces.py lib/store/vault_tidy.py",
-        "unit/test_vault unit/test_secret_settings unit/test_certificates",
+        "unit/test_vault unit/test_vault_bytes unit/test_secret_settings unit/test_certificates",
         "packages/test_vault_powercut micropython:test_vault",
     ),
     (
