@@ -339,6 +339,25 @@ def test_a_mark_that_the_flash_does_not_take_at_once_is_written_twice():
             raises(OSError, slots.confirm, flash)
 
 
+class Jobs:
+    """What a request asks of the jobs. pending: another one waits to be fetched."""
+
+    def __init__(self, pending=False, now_s=0):
+        self.update = self.clock = self.services = self
+        self.pending = pending
+        self.now_s = now_s
+
+    def uptime(self):
+        return self.now_s
+
+    def allowed(self):
+        return False
+
+
+def keep(*request):
+    return update_request.keep(*(request + (Jobs(),)))
+
+
 class Kept:
     """The records of a journal."""
 
@@ -364,28 +383,41 @@ def test_the_pieces_of_a_request_lie_beside_those_of_the_one_before():
     journal.keep(0, 3, [3, "installing"])
     for count, first in ((2, 100), (3, 200), (4, 100)):
         location = "h" * (600 * count - 10)
-        record = update_request.keep(journal, location, 5, 1, 10, None)
+        record = keep(journal, location, 5, 1, 10, None)
         assert record[2:] == [5, 1, 10, first, count] and journal.get(0, 0) == record
         assert update_request.location(journal, record) == location
         pieces = list(range(first, first + count))
         assert sorted(k for k in journal.records if k != "other") == [0, 3] + pieces
-    short = update_request.keep(journal, "http://h/f", 5, 1, 10, None)
+    short = keep(journal, "http://h/f", 5, 1, 10, None)
     assert short == [0, "http://h/f", 5, 1, 10] and sorted(map(str, journal.records)) == [
         "0", "3", "other"
     ]  # fmt: skip
     signed = (7, None, b"signature", [b"\x30\x00"], True)
-    record = update_request.keep(journal, "http://h/f", 5, 1, 10, signed)
+    record = keep(journal, "http://h/f", 5, 1, 10, signed)
     assert record[5:] == [100, 1, 7, None] and len(record) == update_request.SIGNED
     assert update_request.location(journal, record) == "http://h/f"
     update_request.forget(journal)
     assert sorted(map(str, journal.records)) == ["3", "other"]
 
 
+def test_while_a_car_charges_a_request_takes_the_place_of_another_once_a_minute():
+    journal = Kept()
+    for pending, now_s, taken in ((True, 159, False), (True, 160, True), (False, 101, True)):
+        jobs = Jobs(pending, now_s)
+        jobs.taken_s = 100
+        request = (journal, "http://h/f", 5, 1, 10, None, jobs)
+        if taken:
+            assert update_request.keep(*request)[1] == "http://h/f" and jobs.taken_s == now_s
+        else:
+            raises(ValueError, update_request.keep, *request)
+            assert journal.records == {} and jobs.taken_s == 100
+
+
 def test_a_request_that_fills_a_message_keeps_all_its_pieces():
     journal = Kept()
     for first, letter in ((100, "a"), (200, "b"), (100, "c")):
         location = letter * 16200  # a message has 16,384 bytes
-        record = update_request.keep(journal, location, 5, 1, 10, None)
+        record = keep(journal, location, 5, 1, 10, None)
         assert record[5:] == [first, 27]
         assert sorted(journal.records) == [0] + list(range(first, first + 27))
         assert update_request.location(journal, record) == location
@@ -393,7 +425,7 @@ def test_a_request_that_fills_a_message_keeps_all_its_pieces():
 
 def test_pieces_that_are_lost_or_not_of_this_request_are_none():
     journal = Kept()
-    record = update_request.keep(journal, "h" * 1500, 5, 1, 10, None)
+    record = keep(journal, "h" * 1500, 5, 1, 10, None)
     whole = dict(journal.records)
     assert update_request.location(journal, record[:6]) == record[1], "no number of pieces"
     for change in ({100: None}, {101: [101, "text"]}, {102: [102, b"other"]}, {101: []}):
