@@ -691,7 +691,7 @@ def test_where_another_certificate_is_wanted_one_round_of_refusals_is_enough():
     line.access.password()
     assert line.stands(60) is False
     assert own_certificate.load(parts.vault(), "own.next")[1] == [new]
-    renewal.wanted(lambda: None)
+    renewal.wanted(10**9, lambda: None)
     line.access.look(True)
     assert own_certificate.load(parts.vault(), "own.next") is None
     assert (security_log.sign_at, security_log.sign_tries) == (0, 0), "it is still wanted"

@@ -247,7 +247,7 @@ def test_changes_leave_the_reserves_alone_and_go_behind_the_samples():
     j = Journal(norlog.NorLog(flash))
     j.prepare()
     refused = 0
-    for number in range(1, 74):
+    for number in range(1, 77):
         j.append(START, [number, 1, "CARD", 0, None, [1, number, 0], b"u" * 16, "Local", None])
         for i in range(1, 30):
             try:
@@ -265,7 +265,7 @@ def test_changes_leave_the_reserves_alone_and_go_behind_the_samples():
     while j.pending(after):
         after, kind, payload = j.pending(after)
         found.append(kind)
-    assert found.count(START) == found.count(STOP) == 73
+    assert found.count(START) == found.count(STOP) == 76
     assert found.count(CHANGE) > found.count(SAMPLE) and j.samples_dropped > 100
     again = Journal(norlog.NorLog(flash))
     assert again.queued == len(found) and not again.running
