@@ -179,6 +179,9 @@ class Config:
     def secure(self):
         return False
 
+    def file_roots(self):
+        return []
+
     def client_certificate(self):
         return [], None
 
