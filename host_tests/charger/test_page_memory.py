@@ -31,7 +31,7 @@ def _run(play):
 
 
 def _bench(**options):
-    options = dict(heap_table.GRID, rom_log=True, **options)
+    options = dict(rom_log=True, **options)
     return heap_table.bench("base, ROMFS", settings={"WebPassword": PASSWORD}, options=options)
 
 
