@@ -8,13 +8,13 @@ READY := $(VENV)/.ready
 
 # What a person gives reaches the programs as it was typed, in the environment (tools/given.py): a password may
 # hold $ & ; ' and ", a file's name blanks and brackets. Make expands nothing of it, no shell runs it.
-WORDS := BASE BOARD FEATURES FIRMWARE FORMAT KEY OUT PORT SET TAG UPDATE_KEY
+WORDS := BASE BOARD CA FEATURES FIRMWARE FORMAT KEY OUT PORT SET TAG UPDATE_KEY
 unexport $(WORDS)
 $(foreach word,$(WORDS),$(eval export MICROEVSE_$(word) := $$(value $(word))))
 option = $${MICROEVSE_$(1):+$(2) "$$MICROEVSE_$(1)"}
 
 # A word in small letters and a board without BOARD= would be ignored.
-small := base board features firmware format key out port set tag update_key
+small := base board ca features firmware format key out port set tag update_key
 $(foreach word,$(small),$(if $(filter command,$(origin $(word))),$(error $(word)=: write it in capital letters)))
 named := $(filter $(patsubst boards/%.toml,%,$(wildcard boards/*.toml)) %.toml,$(MAKECMDGOALS))
 $(if $(named),$(error $(firstword $(named)) is a board: write BOARD=$(firstword $(named))))
@@ -64,8 +64,8 @@ bundle: $(READY) ## an update for the air (BOARD=name FEATURES=named KEY=sign.pe
 flash: $(READY) ## onto a board; without BOARD: which suit (BOARD=name PORT=... FIRMWARE=micropython.bin SET='Key=value' FEATURES=named UPDATE_KEY=file)
 	@$(PY) tools/flash.py $(call option,BOARD) $(call option,PORT,--port) $(call option,FIRMWARE,--firmware) $(call option,FEATURES,--features)
 
-setup: $(READY) ## settings over USB (SET='Key=value' PORT=...)
-	@$(PY) tools/usb_setup.py $(call option,PORT)
+setup: $(READY) ## settings over USB (SET='Key=value' CA=ca.pem PORT=...)
+	@$(PY) tools/usb_setup.py $(call option,PORT) $(call option,CA,--ca)
 
 updatekey: $(READY) ## the keys of which one must sign updates, over USB (KEY='new.pub old.pub' PORT=...; without KEY: which are there)
 	@$(PY) tools/update_key.py $(call option,PORT,--port)

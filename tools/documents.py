@@ -90,9 +90,14 @@ SETTINGS_HEAD = f"""# Settings
 {MADE}
 
 Every setting of the charger. The *central system* (the OCPP server) sees and sets what its column
-says. The *owner* sees and sets settings on the page, with `make setup`, with `make flash`, and on
+says. The *owner* sets settings with `make setup`, with `make flash`, on the *set-up page*, and on
 the virtual board with `--set Key=Value`. `*`: takes effect after a restart. Passwords can be set
 and are never shown.
+
+The set-up page is what a phone sees in the charger's own network
+([flashing.md](flashing.md#set-up-without-a-cable)). It has WifiSsid, WifiPassword, MaxCurrent,
+FreeMode, WebPassword, CentralSystemURI, ChargePointId, BasicAuthPassword and CaFile. The
+*charger's page*, which its address shows later, changes no setting.
 
 The *variable* is the name that the same setting has in the device model of OCPP 2.x.
 

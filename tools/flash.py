@@ -129,6 +129,14 @@ def values(words, ask=getpass.getpass):
     return given
 
 
+def judge(settings, whole):
+    """Trouble if a charger with these settings cannot connect. whole: it will have no others."""
+    wrong = provisioning.mistakes(settings, whole)
+    if wrong:
+        reasons = "; ".join(wrong[name] for name in sorted(wrong))
+        raise Trouble("%s: correct it in SET=" % Secrets(settings).mask(reasons))
+
+
 class Flasher:
     def __init__(self, name, port, console, app=None, features=None, key="", firmware=None):
         """key: the content of update.pub, "" for none. firmware: MicroPython's file, where it is
@@ -526,6 +534,7 @@ def main(argv=None):
             raise Trouble("SET: %s: close the quotation" % exc)
         try:
             settings = values(words or given.words("SET"))
+            judge(settings, bool(args.firmware))
             build.one_of("FEATURES", args.features, build.FEATURES)
         except ValueError as exc:
             raise Trouble(str(exc))
@@ -533,7 +542,9 @@ def main(argv=None):
         if not args.board:
             if args.firmware and not pathlib.Path(args.firmware).is_file():
                 raise Trouble("there is no file %s: correct FIRMWARE=" % args.firmware)
-            raise Trouble(without_board(args.port or None, Flasher.say_on(console)))
+            say = Flasher.say_on(console)
+            say("flash: " + without_board(args.port or None, say))
+            return 0
         key = update_key.text_of(args.update_key or update_key.asked_for("UPDATE_KEY"))
         flasher = Flasher(args.board, args.port, console, args.app, args.features, key,
                           args.firmware)  # fmt: skip

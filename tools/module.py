@@ -296,12 +296,13 @@ def boards(found, folder):
 
 
 def name_one(found, folder, say):
-    """The sentence for a command that names no board; say(text): a line for each that suits."""
+    """The sentence for a command that names no board; say(text): a line for each that suits.
+    Trouble if none does."""
     good, bad = boards(found, folder)
     if not good:
-        return "no board file in %s/ is for this module (%s): write one (docs/add_a_board.md)" % (
-            folder.name,
-            found.name,
+        raise Trouble(
+            "no board file in %s/ is for this module (%s): write one (docs/add_a_board.md)"
+            % (folder.name, found.name)
         )
     say("boards for this module (docs/flashing.md has more of each):")
     for name in good:

@@ -3,6 +3,7 @@
 """`provision(values) -> text of config.json`; `Refused` names every setting that is refused."""
 
 import json
+import os
 import pathlib
 import sys
 
@@ -12,6 +13,11 @@ for _folder in (ROOT / "firmware", ROOT / "lib"):
         sys.path.append(str(_folder))
 
 from commissioning.checks import refusals  # noqa: E402
+
+CA_WORDS = (
+    "is the name of a file on the charger, such as ca.pem, or `public`. `make setup CA=FILE.pem` "
+    "copies a file of this computer there, and sets CaFile"
+)
 
 
 class Refused(ValueError):
@@ -50,6 +56,28 @@ def provision(values, current="{}"):
         raise Refused(errors)
     settings.update(values)
     return json.dumps(config, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def mistakes(values, whole=False):
+    """{setting: sentence} of `values` {setting: text} that cannot be right, as far as this
+    computer can tell: a charger that runs has other settings already.
+
+    whole: it has none, as everything on it is erased.
+    """
+    wrong = refusals(values)
+    if not whole:
+        wrong = {name: why for name, why in wrong.items() if name in values}
+    path = values.get("CaFile", "")
+    if not (path + "/").startswith("public/") and ("/" in path or os.path.exists(path)):
+        wrong["CaFile"] = "CaFile " + CA_WORDS
+    for name in ("ClientCertFile", "ClientKeyFile"):
+        path = values.get(name, "")
+        if "/" in path and os.path.exists(path):
+            wrong[name] = (
+                "%s is the name of a file on the charger: copy it there with mpremote, and set "
+                "its name without a folder (docs/certificates.md)" % name
+            )
+    return wrong
 
 
 def pairs(words, ask=None):

@@ -1,13 +1,15 @@
 # Sets up a charger over its USB cable.
 # MIT license; part of microevse
-"""usage: usb_setup.py [PORT] [--ca FILE.pem] Key=Value ...
+"""usage: usb_setup.py [PORT] [--ca FILE.pem] Key=Value ...    (make setup)
 
     usb_setup.py /dev/ttyUSB0 WifiSsid=Garage WifiPassword=? MaxCurrent=16 \\
         CentralSystemURI=ws://csms.example/ocpp ChargePointId=EVSE-1 WebPassword=?
 
 Without PORT it is the only serial port on USB. Without settings they are what `make setup` got as
-SET=. A value of `?` is asked for. The values are checked here, then by the charger, which keeps
-them and restarts. This stops the program of the charger: not while a car charges.
+SET=. A value of `?` is asked for. --ca (CA= of `make setup`) copies a certificate that servers are
+checked against onto the charger, and sets CaFile to it. The values are checked here, then by the
+charger, which keeps them and restarts. This stops the program of the charger: not while a car
+charges.
 """
 
 import argparse
@@ -23,7 +25,7 @@ import tty
 
 import given
 import seriallink
-from provisioning import Refused, pairs, provision
+from provisioning import Refused, mistakes, pairs
 from seriallink import Trouble
 
 BAUD = termios.B115200
@@ -129,6 +131,19 @@ def apply(run, values, ca=None):
     return answer["label"]
 
 
+def certificate(path):
+    """The text of a CA's file. Trouble if it holds none, or a private key as well."""
+    try:
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError as exc:
+        raise Trouble("CA=%s cannot be read: %s" % (path, exc.strerror)) from None
+    if "PRIVATE KEY-----" in text:
+        raise Trouble("CA=%s holds a private key, which stays here: give the certificate" % path)
+    if "-----BEGIN CERTIFICATE-----" not in text:
+        raise Trouble("CA=%s holds no certificate (PEM)" % path)
+    return text
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description="Sets up a charger over its USB cable.")
     parser.add_argument("words", nargs="*", metavar="[PORT] Key=Value",
@@ -138,20 +153,17 @@ def main(argv=None):
     port = args.words.pop(0) if args.words and "=" not in args.words[0] else None
     try:
         words = args.words or given.words("SET")
-        if not words:
+        if not words and not args.ca:
             raise Trouble("name settings, such as " + _EXAMPLE)
         values = pairs(words, getpass.getpass)
-        ca = args.ca.read_text() if args.ca else None
-        if ca is not None:
-            values["CaFile"] = _CA_FILE
+        ca = certificate(args.ca) if args.ca else None
         # Checked here first: a value that is certainly wrong must not stop the charger. Only the
         # charger knows what it has already (an identity, a certificate).
-        try:
-            provision(values)
-        except Refused as refused:
-            wrong = {k: v for k, v in refused.errors.items() if k in values}
-            if wrong:
-                raise Refused(wrong) from None
+        wrong = mistakes(values)
+        if wrong:
+            raise Refused(wrong)
+        if ca is not None:
+            values["CaFile"] = _CA_FILE
         repl = RawRepl(seriallink.choose(port))
         try:
             label = apply(repl.run, values, ca)

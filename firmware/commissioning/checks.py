@@ -57,6 +57,9 @@ def refusals(values, known=None):
                     "is missing: wss:// needs the CA's certificate (PEM), or `public` where the "
                     "server has one of a public authority",
                 )
+    profile = values.get("SecurityProfile")
+    if profile in ("1", "2") and not (text("BasicAuthPassword") or text("AuthorizationKey")):
+        refuse("AuthorizationKey", "is missing: SecurityProfile %s wants a password" % profile)
     if ":" in values.get("ChargePointId", "") and (
         text("BasicAuthPassword") or text("AuthorizationKey")
     ):

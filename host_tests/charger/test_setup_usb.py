@@ -162,6 +162,9 @@ def test_charger_refuses_what_only_it_can_know(tmp_path, capsys):
             usb.apply(repl.run, {"CentralSystemURI": "wss://csms.example/", "ChargePointId": "x"})
         assert list(refused.value.errors) == ["CaFile"]
         assert not (data / "vfs" / "config.json").exists()
+        with pytest.raises(Refused) as refused:
+            usb.apply(repl.run, {"SecurityProfile": "1"})
+        assert list(refused.value.errors) == ["AuthorizationKey"]
         good = {"CentralSystemURI": "wss://csms.example/", "ChargePointId": "x"}
         good["CaFile"] = "ca.pem"
         good["WifiSsid"] = "Caf\u00e9 'n\" \\ Bar"
@@ -178,11 +181,20 @@ def test_charger_refuses_what_only_it_can_know(tmp_path, capsys):
 
 def test_mistakes_are_told_before_the_charger_is_stopped(tmp_path, capsys, monkeypatch):
     port = tmp_path / "no_port"
+    keys, good = tmp_path / "keys.pem", tmp_path / "good.pem"
+    good.write_text(CA)
+    keys.write_text(CA + "-----BEGIN EC PRIVATE KEY-----\n")
+    (tmp_path / "\u00e4.der").write_bytes(b"0\x82\xff")
     for words, told in (
         (["MaxCurrent=5"], "MaxCurrent must be 6 to 80 A"),
         (["Nonsense=1"], "Nonsense: there is no such setting"),
         (["WifiSsid"], "'WifiSsid' is not Key=Value"),
         (["WifiSsid=Garage", "WifiPassword=short"], "WifiPassword must be 8 to 63"),
+        (["CaFile=/home/me/ca.pem"], "CaFile is the name of a file on the charger"),
+        (["--ca", str(tmp_path / "none.pem")], "none.pem cannot be read: No such file"),
+        (["--ca", str(keys)], "holds a private key"),
+        (["--ca", str(tmp_path / "\u00e4.der")], "holds no certificate"),
+        (["--ca", str(good)], "cannot be opened: No such file"),
         (["MaxCurrent=16"], "cannot be opened: No such file"),
     ):
         assert usb.main([str(port), *words]) == 1

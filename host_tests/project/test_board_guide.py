@@ -105,7 +105,7 @@ def test_the_guide_can_be_walked_as_it_is_written(copy):
         elif text.startswith("make flash"):
             # So far as it goes without a board: one that happens to be connected is not erased.
             (copy / "micropython.bin").write_bytes(micropython("esp32", (1, 29, 0)))
-            said = run(copy, text + " PORT=/dev/no-such-port", input="secret\n")
+            said = run(copy, text + " PORT=/dev/no-such-port", input="secret words\n")
             last = said.stderr.strip().splitlines()
             assert said.returncode != 0 and "no-such-port" in said.stderr, said
             assert "Traceback" not in said.stderr and "secret" not in said.stdout + said.stderr, (

@@ -319,6 +319,36 @@ def test_values_that_are_refused(boards):
     refused(flash("/dev/null", "--set", "WifiSsid='open"), "quotation")
 
 
+def test_settings_that_cannot_connect_are_refused(tmp_path, monkeypatch):
+    """A path of this computer went into config.json, and the file stayed here."""
+    import flash as program
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "root.pem").write_text("")
+    key = {"AuthorizationKey": "00112233445566778899aabbccddeeff"}
+    copied = "`make setup CA=FILE.pem` copies"
+    for values, whole, told in (
+        ({"CaFile": "/home/me/ca.pem"}, False, copied),
+        ({"CaFile": "root.pem"}, False, copied),
+        ({"CaFile": "publicly/ca.pem"}, False, copied),
+        ({"ClientKeyFile": str(tmp_path / "root.pem")}, False, "without a folder"),
+        ({"SecurityProfile": "2"}, True, "AuthorizationKey is missing: SecurityProfile 2 wants"),
+        ({"CentralSystemURI": "wss://a.b", "ChargePointId": "x"}, True, "CaFile is missing"),
+    ):
+        with pytest.raises(program.Trouble) as trouble:
+            program.judge(values, whole)
+        assert told in str(trouble.value) and "SET=" in str(trouble.value), values
+    for values, whole in (
+        ({"CaFile": "ca.pem", "ClientCertFile": "root.pem"}, True),
+        ({"CaFile": "public/isrg_x1"}, True),
+        ({"SecurityProfile": "2", **key}, True),
+        ({"SecurityProfile": "3"}, True),
+        ({"SecurityProfile": "2"}, False),  # the charger may have a password
+    ):
+        program.judge(values, whole)
+    refused(flash("/dev/null", "--set", "CaFile=/tmp/ca.pem"), copied)
+
+
 def test_a_value_can_be_asked_for_without_showing_it():
     import flash as program
 

@@ -176,7 +176,7 @@ def story(bench, app):
 
     wifi = ["--set", 'WifiSsid="my house" WifiPassword="%s"' % SECRET]
     plain = bench.board("base", psram=False)
-    tell("A plain ESP32 with 4 MB: which boards are there?", plain, [], 1, None)
+    tell("A plain ESP32 with 4 MB: which boards are there?", plain, [], 0, None)
     (plain.folder / "stock.bin").write_bytes(micropython("esp32", (1, 29, 0), kind="plain"))
     tell("MicroPython's own image on it", plain,
          ["esp32_devkitc", "--firmware", "stock.bin"], 1)  # fmt: skip

@@ -96,3 +96,14 @@ def test_wss_needs_a_certificate():
     assert list(refusals(values)) == ["CaFile"]
     values["CaFile"] = "ca.pem"
     assert refusals(values) == {}
+
+
+def test_profiles_with_a_password_need_one():
+    key = {"AuthorizationKey": "00112233445566778899aabbccddeeff"}
+    for profile in ("1", "2"):
+        values = {"SecurityProfile": profile}
+        assert list(refusals(values)) == ["AuthorizationKey"]
+        assert refusals(values, lambda name: key.get(name, "")) == {}
+        values["BasicAuthPassword"] = "the network gave me this"
+        assert refusals(values) == {}
+    assert refusals({"SecurityProfile": "0"}) == refusals({"SecurityProfile": "3"}) == {}
