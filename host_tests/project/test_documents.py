@@ -11,6 +11,7 @@ import board_list
 import documents
 import pytest
 from chipbench import bound
+from iec61851 import plateau
 from tools_paths import ROOT
 
 PAGES = sorted(
@@ -124,13 +125,15 @@ def test_the_wiring_page_names_the_pins_of_the_board_files():
     tomllib = pytest.importorskip("tomllib", reason="NOT RUN: needs Python 3.11")
 
     page = (ROOT / "docs" / "wiring.md").read_text()
-    boards = []
+    boards, rest = [], []
     for name in ("esp32_devkitc", "esp32_dual"):
         board = tomllib.loads((ROOT / "boards" / (name + ".toml")).read_text())
         connector = board["connectors"][0]
         bus = next(u for u in board["uarts"] if u["id"] == connector["meter"]["uart"])
         divider = ", ".join("%dk" % (ohms // 1000) for ohms in connector["cp"]["divider"])
+        reader = next(u for u in board["uarts"] if u["id"] == board["reader"]["uart"])
         boards.append((connector, bus, divider))
+        rest.append((board["leds"], reader, board["button"]))
     for label, cell in (
         ("control pilot, PWM", lambda c, u, d: c["cp"]["pwm"]),
         ("control pilot, ADC", lambda c, u, d: "%d (%s)" % (c["cp"]["adc"], d)),
@@ -139,6 +142,13 @@ def test_the_wiring_page_names_the_pins_of_the_board_files():
         ("RS-485 rx, tx, direction", lambda c, u, d: "%d, %d, %d" % (u["rx"], u["tx"], u["dir"])),
     ):
         row = "| %s | %s | %s |" % (label, cell(*boards[0]), cell(*boards[1]))
+        assert row in page, row
+    for label, cell in (
+        ("LED charging, error", lambda leds, u, b: "%d, %d" % (leds["charging"], leds["error"])),
+        ("card reader rx, tx", lambda leds, u, b: "%d, %d" % (u["rx"], u["tx"])),
+        ("button", lambda leds, u, b: b),
+    ):
+        row = "| %s | %s | %s |" % (label, cell(*rest[0]), cell(*rest[1]))
         assert row in page, row
 
 
@@ -189,11 +199,13 @@ def test_every_board_is_in_the_table_with_what_it_lacks():
 
 def test_the_wiring_page_has_the_voltages_of_its_divider():
     page = (ROOT / "docs" / "wiring.md").read_text()
-    rcp, rup, rdn = 120e3, 27e3, 22e3
-    g = 1 / rcp + 1 / rup + 1 / rdn
-    for volts in (12, 9, 6, 3, 0, -12):
-        mv = round((volts / rcp + 3.3 / rup) / g * 1000)
-        assert "%d" % mv in page, (volts, mv)
+    for name in ("esp32_dual", "esp32_devkitc", "esp32_devkitc_ve"):
+        cp = board.load_toml(ROOT / "boards" / (name + ".toml"))["connectors"][0]["cp"]
+        slope_ppm, offset_uv = plateau.divider(cp["divider"], cp["vcc_mv"])
+        mv = [round((v * slope_ppm + offset_uv) / 1000) for v in (12, 9, 6, 3, 0, -12)]
+        kohm = ", ".join("%d" % (ohms // 1000) for ohms in cp["divider"])
+        row = "| %s kohm | %s |" % (kohm, " | ".join("%d mV" % value for value in mv))
+        assert row in page, row
 
 
 def test_the_way_back_to_a_version_that_cannot_read_the_sessions_is_told():
