@@ -18,7 +18,7 @@ _MAX_DELAY_S = const(60)
 # A task that ran this long before it failed starts again with the first delay.
 HEALTHY_S = 120
 # Wait before a critical task starts again: one that fails at once must not take all the time.
-CRITICAL_S = 0.1
+_CRITICAL_MS = const(100)
 
 
 class Supervisor:
@@ -52,10 +52,11 @@ class Supervisor:
         return True
 
     async def _run(self, name, factory, critical=False):
-        delay = _FIRST_DELAY_S
+        # Whatever finds no memory here, the task is started again.
+        delay, began = _FIRST_DELAY_S, 0
         while True:
-            began = self._clock.uptime()
             try:
+                began = self._clock.uptime()
                 try:
                     await factory()
                     self.reasons[name] = "ended"
@@ -67,12 +68,21 @@ class Supervisor:
                     log.error("task", "%s failed: %r", name, exc)
                     port.print_exception(exc)
                 self.restarts[name] = self.restarts.get(name, 0) + 1
+            except Exception:
+                pass  # there is no memory to tell why it failed, say
+            try:
+                if self._clock.uptime() - began > HEALTHY_S:
+                    delay = _FIRST_DELAY_S
             except MemoryError:
-                pass  # a task must not end because there is no memory to tell why it failed
-            if critical:
-                await asyncio.sleep(CRITICAL_S)
-                continue
-            if self._clock.uptime() - began > HEALTHY_S:
-                delay = _FIRST_DELAY_S
-            await asyncio.sleep(delay)
+                pass
+            wait_ms = _CRITICAL_MS if critical else 1000 * delay
+            while wait_ms:
+                try:
+                    if port.MICROPYTHON:
+                        await asyncio.sleep_ms(wait_ms)  # sleep(0.1) makes floats on the heap
+                    else:
+                        await asyncio.sleep(wait_ms / 1000)
+                    wait_ms = 0
+                except MemoryError:
+                    pass
             delay = min(2 * delay, _MAX_DELAY_S)

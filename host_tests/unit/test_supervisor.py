@@ -25,7 +25,15 @@ class Sleeps:
         self.limit = limit
         self.waits = []
 
+    full = 0  # so many sleeps find no memory
+
+    async def sleep_ms(self, ms):
+        await self.sleep(ms / 1000)
+
     async def sleep(self, seconds):
+        if self.full:
+            self.full -= 1
+            raise MemoryError
         self.waits.append(seconds)
         self.clock.s += seconds
         if len(self.waits) >= self.limit:
@@ -36,13 +44,18 @@ class FakeAsyncio:
     CancelledError = asyncio.CancelledError
 
     def __init__(self, sleeps):
-        self.sleep = sleeps.sleep
+        # The chip has both, and sleep() makes floats, which may find no memory.
+        if port.MICROPYTHON:
+            self.sleep_ms = sleeps.sleep_ms
+        else:
+            self.sleep = sleeps.sleep
 
 
-def waits(factory, limit, critical=False, reasons=None):
-    """The waits of a supervised task that ends `limit` times."""
-    clock = FakeClock()
+def waits(factory, limit, critical=False, reasons=None, full=0, clock=None):
+    """The waits of a supervised task that ends `limit` times. full: Sleeps.full."""
+    clock = clock or FakeClock()
     sleeps = Sleeps(clock, limit)
+    sleeps.full = full
     real, supervisor.asyncio = supervisor.asyncio, FakeAsyncio(sleeps)
     try:
         made = Supervisor(clock)
@@ -105,6 +118,52 @@ def test_a_task_goes_on_where_no_memory_is_left_to_tell_why_it_failed():
     printed, port.print_exception = port.print_exception, no_memory
     try:
         assert waits(fails, 3, True) == [0.1] * 3
+    finally:
+        port.print_exception = printed
+
+
+def test_a_task_goes_on_where_waiting_itself_finds_no_memory():
+    """It was outside of what is caught: "ocpp" or "journal" ended for good."""
+
+    async def fails(clock):
+        raise OSError(5)
+
+    for critical, wait in ((False, [1, 2, 4]), (True, [0.1] * 3)):
+        for full in (1, 2, 5):
+            assert waits(fails, 3, critical, full=full) == wait
+
+
+def test_a_task_goes_on_where_the_time_finds_no_memory():
+    class Full(FakeClock):
+        asked = 0
+
+        def uptime(self):
+            self.asked += 1
+            if self.asked <= 3:
+                raise MemoryError
+            return self.s
+
+    ran = []
+
+    async def fails(clock):
+        ran.append(clock.s)
+        raise OSError(5)
+
+    # The first run never began, the second was not timed.
+    assert waits(fails, 3, clock=Full()) == [1, 2, 4] and len(ran) >= 1
+    assert waits(fails, 3, True, clock=Full()) == [0.1] * 3
+
+
+def test_whatever_fails_in_the_report_the_task_goes_on():
+    async def fails(clock):
+        raise OSError(5)
+
+    def broken(*_):
+        raise OSError(28)
+
+    printed, port.print_exception = port.print_exception, broken
+    try:
+        assert waits(fails, 3) == [1, 2, 4]
     finally:
         port.print_exception = printed
 
