@@ -32,7 +32,10 @@ _MAX_ADDRESSES = const(8)
 _TRIES_ALL = const(20)
 _EACH_S = const(45)
 _MAX_KNOWN = const(4)  # addresses from which the right password has come
-_BUTTON_S = const(300)  # after the button, addresses do not wait for each other for so long
+# After the button, for so long, addresses do not wait for each other but for this: so many wrong
+# passwords at once, and then one in a second. That is 400 at most.
+_BUTTON_S = const(300)
+_TRIES_BUTTON = const(100)
 
 # Results of Login.check
 OK = "ok"
@@ -84,7 +87,8 @@ class Login:
         self._addresses = {}
         self._known = []  # addresses from which the right password has come, oldest first
         self._crowd = 0  # when the wrong passwords of all addresses will have been worked off
-        self._apart = 0  # until then addresses do not wait for each other
+        self._apart = 0  # until then addresses hardly wait for each other: see _BUTTON_S
+        self._guesses = 0  # when the wrong passwords since the button will have been worked off
 
     def configured(self):
         """Whether a password has been set; nothing can be changed before."""
@@ -99,8 +103,10 @@ class Login:
             wait = max(0, tries[_UNTIL] - now)
             if now - max(tries[_LAST], tries[_UNTIL]) > _FORGET_S:
                 del self._addresses[address]
-        if address in self._known or now < self._apart:
+        if address in self._known:
             return wait
+        if now < self._apart:
+            return max(wait, self._guesses - now - (_TRIES_BUTTON - 1))
         return max(wait, self._crowd - now - (_TRIES_ALL - 1) * _EACH_S)
 
     def accepted(self, peer):
@@ -127,6 +133,7 @@ class Login:
             # Not more than what makes others wait for one _EACH_S, whoever else went on trying.
             most = now + (_TRIES_ALL - 1) * _EACH_S
             self._crowd = min(max(self._crowd, now), most) + _EACH_S
+            self._guesses = min(max(self._guesses, now), now + _TRIES_BUTTON - 1) + 1
         if self._on_attempt:
             self._on_attempt(accepted, address)
         return OK if accepted else WRONG
@@ -175,8 +182,10 @@ class Login:
 
     def forgive(self):
         """End all waits: a person at the charger holds its button. Whoever tries passwords does
-        not shut this person out again at once: for a while only an address's own tries count."""
+        not shut this person out again at once: for a while, of the others' tries only very many
+        count."""
         self._addresses = {}
+        self._guesses = 0
         self._apart = self._now() + _BUTTON_S
 
     def _count(self, address, now):

@@ -228,6 +228,30 @@ def test_the_button_ends_all_waits_and_the_crowd_cannot_bring_them_back_at_once(
     assert b.login.check(PASSWORD, HERE) == OK
 
 
+def test_after_the_button_all_addresses_together_have_400_tries_and_not_more():
+    """Nine addresses in turn made the table of eight forget each: they tried at line speed."""
+    b = Bench()
+    assert b.login.check(PASSWORD, HERE) == OK
+    b.login.forgive()
+    before, waits = b.checked, []
+    for second in range(300):
+        for i in range(200):
+            b.wrong(1, "10.0.4.%d" % (i % 9 if second % 2 else i))
+        waits.append(b.login.wait_s("10.0.1.1"))
+        b.time += 1
+    print("%d tries" % (b.checked - before))
+    assert 390 <= b.checked - before <= 400 and set(waits) == {1}
+    # A try of the crowd is taken from nobody's own, and the next press of the button begins anew.
+    assert b.login.check(PASSWORD, HERE) == OK
+    b.login.forgive()
+    assert b.login.wait_s("10.0.1.1") == 0
+    # A known address that goes on makes others wait for a second, not for longer.
+    for _ in range(300):
+        b.wrong(1)
+        b.login._addresses.clear()
+    assert b.login.wait_s("10.0.1.1") == 1
+
+
 def test_addresses_are_remembered_in_bounded_memory():
     b = Bench()
     for i in range(500):
