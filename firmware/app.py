@@ -281,11 +281,11 @@ class Charger:
             blackbox.keep_up()
             if self.station.oldest_beat_ms() < STATION_LIMIT_MS:
                 self.supervisor.beat("loop")
-                if self.config.access.look(self.central.accepted):
-                    asyncio.create_task(self._reconnect("not accepted in time"))
                 if not healthy and self.clock.uptime() >= HEALTHY_S:
                     healthy = True
                     system.healthy()
+                if self.config.access.look(self.central.accepted):
+                    asyncio.create_task(self._reconnect("not accepted in time"))
             await asyncio.sleep(1)
 
     async def _serve_page(self):

@@ -53,7 +53,7 @@ def _parse(text):
 class CsmsConfig:
     """Configuration object of ocppj.Connection, on top of Settings.
 
-    may_stall(): False while a closed contactor forbids TLS. `access`: see upkeep.access_trial.
+    may_stall(ms): see upkeep.access_trial, which is `access`.
     """
 
     # Settings whose change means: connect again.
@@ -69,7 +69,7 @@ class CsmsConfig:
     )
     connect_timeout = 30
 
-    def __init__(self, settings, may_stall=lambda: True):
+    def __init__(self, settings, may_stall=lambda ms=0: True):
         self._settings = settings
         self.access = AccessTrial(settings, self, may_stall)
         # station.certificates.mark_of the root that vouches for the server of the connection in

@@ -11,7 +11,8 @@ before the first has worked belongs to the same trial: all of it holds, or none 
 After _TRIES failed attempts what held before gets one attempt. If that one works, it is what holds
 again; if it fails too, the central system is away, and what is new gets the next _TRIES. An
 attempt takes 30 s at most, or _ACCEPT_S where the server connects and does not accept; none is
-made, and none is counted, while a closed contactor keeps the charger from TLS.
+made, and none is counted, while a closed contactor keeps the charger from TLS. When what is in use
+was accepted, nothing counts any more; it is stored as soon as no contactor is closed.
 
 A new certificate of the charger has the same turns, and another end. A man on the path can drop
 packets, reset connections, and forge the alerts of a TLS handshake. So neither is thrown away for
@@ -35,6 +36,12 @@ _TRIES = const(3)
 _ACCEPT_S = const(300)
 _REFUSED = const((401, 403))
 _AGAIN_S = const(14400)
+# Instead of a count of failures: what is in use was accepted, and that is not stored yet.
+_WORKED = const(-1)
+# Until what could not be stored, or loaded, is tried again on the same connection.
+_PAUSE_S = const(60)
+# No contactor closes for so long while code is loaded and secrets are written.
+_STALL_MS = const(1000)
 
 
 class AccessTrial:
@@ -54,6 +61,7 @@ class AccessTrial:
         self._open = settings.text(_BEFORE)[:1].isdigit()
         self._old = False  # attempts use what held before
         self._failures = 0
+        self._pause_s = 0  # until the end of a trial is tried again
         self.waited_s = None  # since the upgrade of this attempt was asked for; None: not yet
         # Failures of the certificate that is on trial, which has the same turns; None: none is.
         # See station/own_certificate.py.
@@ -81,33 +89,42 @@ class AccessTrial:
 
     def judge(self, name, value, local):
         """Why `name` cannot become `value`, None if it can; then what holds now is kept first.
-        local: the owner sets it: any profile, and no trial, for the owner is there to see."""
+        local: the owner sets it: any profile, and no trial, for the owner is there to see.
+
+        Not while a contactor is closed: the code that stores it is loaded in up to 0.5 s, and
+        nobody looks at the pilot meanwhile. The owner sets several in one go."""
         if name not in (_PROFILE, _KEY, _PASSWORD):
             return None
+        if not self._may_stall(0 if local else _STALL_MS):
+            return "%s has to wait: a car charges" % name
         settings = self._settings
+        trial = name != _PROFILE or not local
         if name == _PROFILE and not local:
             from upkeep import profile_rules
 
             try:
-                why = profile_rules.refusal(int(value), settings, self._config, self._may_stall)
+                why = profile_rules.refusal(int(value), settings, self._config)
             finally:
                 release("upkeep.profile_rules")
             if why:
                 return why
-        trial = name != _PROFILE or not local
+        text, keep, failed = settings.text, settings.keep_own, "%s could not be stored" % name
         if not trial:
             from upkeep import profile_floor
 
-            if not profile_floor.lower(settings, int(value)):
-                return "%s could not be stored" % name
-        if trial is not self._open:
-            before, text = "", settings.text
-            if trial:
-                key = text(_KEY)
-                before = text(_PROFILE) + ("k" + key if key else "t" + text(_PASSWORD))
-            if not settings.keep_own(_BEFORE, before):
-                return "%s could not be stored" % name
-            self._open = trial
+            # The floor comes last: it stays where it is if the profile is not stored.
+            now, before = text(_PROFILE), text(_BEFORE)
+            stored = keep(_PROFILE, value) and keep(_BEFORE, "")
+            if not (stored and profile_floor.lower(settings, int(value))):
+                keep(_BEFORE, before)
+                keep(_PROFILE, now)
+                return failed
+        elif not self._open:
+            key = text(_KEY)
+            before = text(_PROFILE) + ("k" + key if key else "t" + text(_PASSWORD))
+            if not keep(_BEFORE, before):
+                return failed
+        self._open = trial
         self._failures, self._old, self.waited_s = 0, False, None
         return None
 
@@ -125,7 +142,7 @@ class AccessTrial:
             if self.certificate < _TRIES and (status is None or event == "refused_by_central"):
                 self.refused += 1
             self.certificate = (self.certificate + 1) % (_TRIES + 1)
-        if not self._open:
+        if not self._open or self._failures == _WORKED:
             return
         if status not in _REFUSED:
             if status is None:
@@ -140,46 +157,59 @@ class AccessTrial:
         self._old = self._failures >= _TRIES
 
     def look(self, accepted):
-        """To be called once a second. accepted: the central system has accepted this charger.
-        True if the connection is to be made anew: it is not accepted in time, or a certificate
-        on trial is to be tried again."""
-        if self.waited_s is None or not self._open and self.certificate is None:
-            return False
-        if not accepted:
+        """To be called once a second. It never raises. accepted: the central system has
+        accepted this charger. True if the connection is to be made anew: it is not accepted in
+        time, or a certificate on trial is to be tried again.
+
+        A trial ends while every contactor is open, as its code is loaded then."""
+        trial = self._open and self._failures != _WORKED
+        news = self.waited_s is not None and (trial or self.certificate is not None)
+        if news and not accepted:
             self.waited_s += 1
             # What held before may wait: it is where the charger wants to be then.
             return self.waited_s == _ACCEPT_S and not (self._old or self.certificate == _TRIES)
-        if self.certificate is not None:
-            if not self._may_stall():
-                return False  # its code is not loaded now
-            wanted = security_log.sign_at is not None and security_log.sign_tries is not None
-            if self.certificate < _TRIES or self.refused >= _TRIES or wanted and self.rounds:
-                from upkeep import certificate_trial
-
-                certificate_trial.judge(self, self._settings, wanted)
-            if self.certificate == _TRIES:
-                self.waited_s += 1
-                if not self._open:
-                    again = self.waited_s >= _AGAIN_S
-                    self.waited_s = 0 if again else self.waited_s
-                    return again
-        self.waited_s = None  # once for a connection, also where flash fails
-        if not self._open:
+        if news and trial:
+            self._failures = _WORKED
+        if not news and self._failures != _WORKED:
             return False
-        settings = self._settings
-        keep, old = settings.keep_own, settings.text(_BEFORE)
-        if self._old:
-            text = "SecurityProfile %s, or its password, does not connect: what was before is in "
-            text += "use again, profile %s"
-            log.warn("net", text, settings.text(_PROFILE), old[0])
-            key, password = (old[2:], "") if old[1] == "k" else ("", old[2:])
-            if not (keep(_PROFILE, old[0]) and keep(_KEY, key) and keep(_PASSWORD, password)):
-                return False  # both are kept still
-            # No listener hears of it.
-            security_log.note("security_changed", "%s and password taken back" % _PROFILE)
-        if keep(_BEFORE, ""):
-            from upkeep import profile_floor
+        if self._pause_s:
+            self._pause_s -= 1
+            return False
+        may = self._may_stall
+        if not may():
+            return False
+        try:
+            if news and self.certificate is not None:
+                wanted = security_log.sign_at is not None and security_log.sign_tries is not None
+                if self.certificate < _TRIES or self.refused >= _TRIES or wanted and self.rounds:
+                    if not may(_STALL_MS):
+                        return False
+                    from upkeep import certificate_trial
 
-            profile_floor.worked(settings)
-            self._failures, self._old, self._open = 0, False, False
+                    certificate_trial.judge(self, self._settings, wanted)
+                if self.certificate == _TRIES:
+                    self.waited_s += 1
+                    if not self._open:
+                        again = self.waited_s >= _AGAIN_S
+                        self.waited_s = 0 if again else self.waited_s
+                        return again
+            if self._failures == _WORKED:
+                if not may(_STALL_MS):
+                    return False
+                from upkeep import access_end
+
+                if access_end.settle(self._settings, self._old):
+                    self._failures, self._old, self._open = 0, False, False
+                else:
+                    self._pause_s = _PAUSE_S
+            self.waited_s = None  # once for a connection
+        except Exception as exc:
+            # No memory for the code, say: the caller's task goes on, and so does the trial.
+            self._pause_s = _PAUSE_S
+            try:
+                release("upkeep.certificate_trial")  # what is loaded in part
+                release("upkeep.access_end")
+                log.error("net", "the end of a trial is put off: %r", exc)
+            except MemoryError:
+                pass
         return False

@@ -8,13 +8,11 @@ trying: see access_trial.
 KEY_BYTES = 16  # security whitepaper edition 3, 7.2
 
 
-def refusal(wanted, settings, config, may_stall):
+def refusal(wanted, settings, config):
     """Why SecurityProfile cannot be raised to `wanted` now, None if it can."""
     now = settings.get("SecurityProfile")
     if wanted < now:
         return "SecurityProfile can only be raised: it is %d" % now
-    if not may_stall():
-        return "SecurityProfile: a car charges, and TLS has to wait until it has gone"
     if wanted < 3 and len(settings.basic_auth_key() or b"") < KEY_BYTES:
         return "SecurityProfile %d needs an AuthorizationKey of %d bytes" % (wanted, KEY_BYTES)
     try:

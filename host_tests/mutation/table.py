@@ -117,7 +117,8 @@ ROWS = [
         "tls",
         "lib/ocppj/tls.py lib/ocppj/dial.py lib/ocppj/url.py firmware/config.py"
         " firmware/upkeep/access_trial.py firmware/upkeep/profile_rules.py"
-        " firmware/upkeep/certificate_trial.py firmware/upkeep/profile_floor.py",
+        " firmware/upkeep/certificate_trial.py firmware/upkeep/profile_floor.py"
+        " firmware/upkeep/access_end.py",
         "unit/test_tls_pem unit/test_tls_context unit/test_config unit/test_dial unit/test_url"
         " unit/test_ws_connection unit/test_ws_handshake unit/test_access_trial"
         " unit/test_profile_floor unit/test_profile_rules unit/test_certificates",

@@ -36,5 +36,6 @@ firmware/wiring/__init__ firmware/wiring/fitted
 # These are loaded where they are needed.
 AMID = """
 lib/evse_base/redaction lib/ocppj/failure lib/ocppj/url lib/sntp lib/station/log_name
-lib/station/netaddress lib/station/restart lib/station/upload lib/store/lost_time
+lib/station/netaddress lib/station/restart lib/station/setting_forms lib/station/upload
+lib/store/lost_time
 """.split()

@@ -599,7 +599,7 @@ class Line:
     def __init__(self, parts, good):
         self.settings = Settings(None, parts.vault)
         self.free = True
-        self.access = AccessTrial(self.settings, None, lambda: self.free)
+        self.access = AccessTrial(self.settings, None, lambda ms=0: self.free)
         self.good = good
         self.says = REFUSED
 

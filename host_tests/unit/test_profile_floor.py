@@ -149,6 +149,43 @@ def test_the_owner_and_only_the_owner_goes_below_it():
     assert c.profile() == 0 and c.access.password() is None
 
 
+def test_a_profile_that_is_not_stored_leaves_the_floor_where_it_is():
+    """It was lowered first: without its journal the charger went below what had worked."""
+    for fails in ("SecurityProfile", "AccessBefore", "profile"):
+        c = Charger()
+        c.raised(1)
+        c.raised(2)
+        assert c.settings.set(PROFILE, "3") == "accepted"
+        before = c.settings.text(BEFORE)
+        keep, put = Settings._keep, Vault.put
+        broken = [fails]  # once: what is undone is stored
+
+        def kept(self, name, value):
+            if name in broken:
+                broken.remove(name)
+                return False
+            return keep(self, name, value)  # noqa: B023
+
+        def written(self, name, value):
+            if name in broken:
+                broken.remove(name)
+                raise OSError(5)
+            put(self, name, value)  # noqa: B023
+
+        Settings._keep, Vault.put = kept, written
+        try:
+            assert c.settings.set(PROFILE, "0", True) == "rejected"
+        finally:
+            Settings._keep, Vault.put = keep, put
+        assert not broken and c.settings.reason == "SecurityProfile could not be stored"
+        assert c.profile() == 3 and c.settings.text(BEFORE) == before
+        assert c.vault().get("profile") == b"2"
+        c.start()
+        assert c.profile() == 3 and c.settings.text(BEFORE) == before
+        c.lose_journal()
+        assert c.profile() == 2
+
+
 def test_what_cannot_be_read_sends_no_password_on_profile_0():
     c = Charger()
     c.raised(2)

@@ -25,9 +25,9 @@ class Charger:
         return ([b"own"], b"key") if self.own else None
 
 
-def refused(wanted, profile, may=True, **more):
+def refused(wanted, profile, **more):
     charger = Charger(profile, **more)
-    return refusal(wanted, charger, charger, lambda: may)
+    return refusal(wanted, charger, charger)
 
 
 def test_it_is_raised_or_stays_and_never_falls():
@@ -38,11 +38,6 @@ def test_it_is_raised_or_stays_and_never_falls():
                 assert why == "SecurityProfile can only be raised: it is %d" % profile
             else:
                 assert why is None
-
-
-def test_not_while_a_car_charges():
-    assert "a car charges" in refused(2, 1, may=False)
-    assert "a car charges" in refused(1, 1, may=False)
 
 
 def test_each_profile_has_what_it_needs():
@@ -61,4 +56,4 @@ def test_each_profile_has_what_it_needs():
 def test_a_mistake_of_the_program_is_not_hidden():
     charger = Charger(0)
     del charger.ca_der
-    raises(AttributeError, refusal, 2, charger, charger, lambda: True)
+    raises(AttributeError, refusal, 2, charger, charger)
