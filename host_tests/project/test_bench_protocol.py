@@ -34,7 +34,7 @@ def test_the_whole_run_and_its_file_before_the_board_checker(tmp_path):
         assert on.run() == "complete"
         text = on.text()
         assert not on.dut.relay()
-        boots = on.dut.boots
+        boots, failed = on.dut.boots, on.failed()
     found = results(text, tmp_path)
     assert len(text) < evidence.MOST_BYTES / 4
     rows = {row["name"]: row for row in found["step"]}
@@ -43,7 +43,7 @@ def test_the_whole_run_and_its_file_before_the_board_checker(tmp_path):
     assert not_run == {"gaps_tls", "boot"}
     # Each kind of reset was one, by the chip's model.
     resets = ["cpu", "panic", "twdt", "system", "rwdt", "power", "power", "cpu", "cpu", "cpu"]
-    assert boots == resets
+    assert boots == resets, failed
     assert not [f for f in found["fact"] if f["result"] != "confirmed"]
     assert len(found["fact"]) > 25
     # Figures that follow from the model (twin/chip.py: START) and from the firmware.

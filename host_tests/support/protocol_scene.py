@@ -34,6 +34,11 @@ class Scene:
         made = self.bench.evidence(DATE, "a test", self.bench.instrument.name, self.ended)
         return evidence.to_toml(made)
 
+    def failed(self):
+        """{step: why} of those that failed."""
+        rows = self.bench.results
+        return {row["name"]: row.get("why") for row in rows if row["result"] == "failed"}
+
     def row(self, name):
         (found,) = [row for row in self.bench.results if row["name"] == name]
         return found
