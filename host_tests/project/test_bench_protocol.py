@@ -184,6 +184,32 @@ def test_an_error_of_the_tool_itself_leaves_an_inactive_pin(monkeypatch):
         assert not on.dut.relay()
 
 
+# -- the two chips -----------------------------------------------------------------------------
+
+
+def test_a_slow_computer_changes_nothing_that_is_measured(monkeypatch):
+    """The witness once went on without the first board's time, and was ahead of the mark."""
+    with scene() as on:
+        load, waits = on.bench.load, [4.5]
+
+        def late(name):
+            if name == "reset" and waits:
+                time.sleep(waits.pop())  # the witness watches already
+            load(name)
+
+        monkeypatch.setattr(on.bench, "load", late)
+        assert on.run("identity", "reset_cpu") == "complete"
+        assert not waits and not on.failed()
+        assert on.row("reset_cpu")["figures"]["low_after_ms"] == pytest.approx(600, abs=2)
+
+
+def test_a_witness_that_watches_for_nothing_is_stopped_and_fails_no_later_step():
+    with scene(dut={"lines": False}) as on:
+        assert on.run("identity", "reset_en", "reset_cpu") == "complete"
+        assert "no reset line" in on.row("reset_en")["why"]
+        assert on.row("reset_cpu")["result"] == "passed", on.row("reset_cpu")
+
+
 # -- the computer dies with the pin active ----------------------------------------------------
 
 

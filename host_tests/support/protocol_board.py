@@ -387,10 +387,7 @@ class Witness:
         self._server.close()
 
     def _heard(self, data):
-        if b"\x03" in data:
-            data = data.replace(b"\x03", b"")  # its programs end by themselves
-        if data:
-            self._input.send(data)
+        self._input.send(data)
 
     def _read(self):
         for raw in self._process.stdout:

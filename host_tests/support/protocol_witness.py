@@ -3,10 +3,13 @@
 """usage: micropython protocol_witness.py '{"serial": port, "world": port, ...}'
 
 Each look at a pin or at the clock takes a few microseconds of its time. It sees the first
-board's pins as they were at that time, and waits where the first board's time is not so far yet.
+board's pins as they were at that time, and waits where the first board's time is not so far yet:
+for as long as that takes on the host, or until a Ctrl-C. It never runs ahead, for what the first
+board did meanwhile would not be seen.
 """
 
 import json
+import select
 import sys
 
 import usocket
@@ -15,8 +18,8 @@ about = json.loads(sys.argv[1])
 sys.path.append(about["support"])
 from rawprompt import Prompt  # noqa: E402
 
-PATIENCE = 8  # half seconds of the host
 LOOK_US = 20  # of Pin.value() and of ticks_us() in bytecode at 240 MHz, about
+PIECE_US = 100000  # a Ctrl-C is looked for once in so much of its time, or more often
 MASK = (1 << 30) - 1
 HALF = 1 << 29
 
@@ -41,20 +44,15 @@ class World:
 
     def _at(self, us):
         """The first board's edges up to this time are here; time stops until they are."""
-        waits = 0
         while us > self._end:
+            chip.interrupted()
             question = {"after": self._end if self._end >= 0 else us - 1}
             if self.switched:
                 question["step"] = us
             found = self.ask(question)
             if found is not None:
-                self._end, self._relay, self._wave = found
-                waits = 0
-            elif waits < PATIENCE:
-                waits += 1
-            else:
-                # Its time stands still: a step that failed. The pins stay as they are.
-                self._end = us + 1000000
+                end, self._relay, self._wave = found
+                self._end = min(end, us + PIECE_US)
 
     def look(self):
         self.now_us += LOOK_US
@@ -128,12 +126,27 @@ time.ticks_us, time.ticks_diff, time.sleep_ms = ticks_us, ticks_diff, sleep_ms
 class Chip:
     def __init__(self):
         self._sock = connected(about["serial"])
+        self._poll = select.poll()
+        self._poll.register(self._sock, select.POLLIN)
+        self._kept = b""  # came while a program ran
 
     def read(self):
+        data, self._kept = self._kept, b""
+        return data or self._received()
+
+    def _received(self):
         data = self._sock.recv(256)
         if not data:
             sys.exit()
         return data
+
+    def interrupted(self):
+        """KeyboardInterrupt if a Ctrl-C has come while a program runs."""
+        if self._poll.poll(0):
+            data = self._received()
+            self._kept += data.replace(b"\x03", b"")
+            if b"\x03" in data:
+                raise KeyboardInterrupt
 
     def now(self):
         return world.now_us
@@ -162,6 +175,7 @@ class _Sys:
 world = World()
 sys.modules["machine"], sys.modules["time"] = machine, time
 sys.modules["sys"] = _Sys
-prompt = Prompt(Chip(), {"__name__": "__main__"})
+chip = Chip()
+prompt = Prompt(chip, {"__name__": "__main__"})
 prompt.greet()
 prompt.serve()

@@ -71,10 +71,11 @@ class Prompt:
     _code = b""
 
     def _run(self, code):
+        # First, so that nothing comes in between that a person does who has read the OK.
+        self._chip.begins()
         self.say("OK")
         error = ""
         try:
-            self._chip.begins()
             exec(compile(code, "<stdin>", "exec"), self._names)
         except BaseException as exc:
             error = _text(exc)

@@ -83,7 +83,7 @@ def _event(bench, kind):
             dut.interrupt()
             bench.enter()
             bench.safe()
-            bench.instrument.seen()
+            bench.instrument.forget()
             raise NotMeasured("this serial line has no reset line (RTS)")
     return dut.boot_text(bench.patience, bench.settle)
 
