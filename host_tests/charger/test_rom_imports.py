@@ -15,6 +15,7 @@ import update_kit
 from bench import scenario
 from fakeboard.board import flashed
 from page_request import BASIC, PASSWORD, request
+from secure import scenario as secure_scenario
 
 LIMIT_MS = 100
 NEW_KEY = "0123456789abcdef0123456789abcdef"
@@ -218,6 +219,48 @@ def test_a_password_that_works_while_a_car_charges_is_kept_when_it_has_gone():
 
     with in_a_slot() as options:
         scenario(**options)(story)()
+
+
+def test_what_tls_needs_is_loaded_only_while_nothing_can_close():
+    """A car asks just before: what TLS needs, and what explains errors, was loaded for 155 ms and
+    more after the contactor had closed."""
+
+    async def story(b):
+        watch = Watch(b)
+        await b.boot()
+        await b.charging()
+        host, begun = True, []
+        b.twin.listeners.append(
+            lambda e: begun.append(e) if e.get("file", "").endswith("ocppj/tls.mpy") else None
+        )
+        lead_ms = None
+        for before_ms in (None, 140, 100, 60, 20):
+            await b.do("release")
+            await b.contactor(False, 15)
+            await b.until(lambda: b.csms.wire and b.csms.wire.open, 300)
+            await b.advance(20)
+            at, _ = 1000 * b.now, begun.clear()
+            watch.loads.clear()
+            host = not host
+            url = b._twin_options["csms"].replace(
+                "localhost", "localhost" if host else "LOCALHOST"
+            )
+            await b.do("set", key="CentralSystemURI", value=url)
+            if lead_ms is not None:
+                # It closes 530 ms after it was asked.
+                await b.advance((lead_ms - 530 - before_ms) / 1000)
+                await b.do("request")
+            await b.advance(9)
+            if lead_ms is None:
+                lead_ms = 1000 * begun[0]["t"] - at
+            else:
+                assert watch.closed, "nothing is held for longer"
+                loaded = {name for name, _, _ in watch.loads}
+                print(before_ms, sorted(loaded))
+                assert loaded <= {"lib/ocppj/url"}, (before_ms, loaded)
+
+    with in_a_slot() as options:
+        secure_scenario(**options)(story)()
 
 
 @pytest.mark.parametrize("kind", ("ALONE", "AMID"))

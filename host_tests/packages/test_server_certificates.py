@@ -176,7 +176,7 @@ def test_the_handshake_begins_after_the_last_question(closes):
         found = attempts("micropython", servers, root, closes=closes)
         for thread in servers._threads:
             thread.join(5)
-    assert ("a car charges" in found["gate"][0]) is closes, found
+    assert ("a car goes first" in found["gate"][0]) is closes, found
     assert named == ([] if closes else ["localhost"]) and ("gate" in servers.errors) is closes
 
 

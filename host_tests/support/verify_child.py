@@ -33,13 +33,13 @@ class Config:
 
 
 async def attempt(config, closes):
-    resolver = Resolver(dial.resolve, lambda ms=0: not (ms and closes))
+    resolver = Resolver(dial.resolve, lambda ms=0: not (closes and ms >= dial.HANDSHAKE_MS))
     dialer = dial.Dialer(config, dial.open_stream, resolver, lambda: ("ocpp1.6",))
     try:
-        await asyncio.wait_for(dialer.open(), 20)
-        return ["let in", ""]
+        found = await asyncio.wait_for(dialer.open(), 20)
+        return ["let in" if found else "a car goes first", ""]
     except Exception as exc:
-        reason = failure.words(exc, 20)
+        reason = failure.words(exc, 20, lambda ms: True)
         return [reason, failure.event(0, reason)]
     finally:
         await dialer.close()

@@ -2,8 +2,11 @@
 # MIT license; part of microevse
 """The central system of these tests accepts a set of accesses: (profile, password)."""
 
+import asyncio
+
 from config import CsmsConfig
-from ocppj import failure
+from helpers import cancelled, run
+from ocppj import connection, failure
 from pem_files import ONE
 from station import security_log
 from station.settings import Settings
@@ -198,6 +201,39 @@ def test_a_connection_that_is_not_accepted_in_time_is_ended():
     c.access.password()
     assert not any([c.access.look(False) for _ in range(2 * ACCEPT_S)]), "it is back already"
     assert c.access.look(True) is False and c.holds() == (0, B1)
+
+
+def test_a_car_that_goes_first_counts_against_nothing_that_is_on_trial():
+    """An EV waits while every contactor is open: TLS had to wait, and three such attempts took
+    the new profile back without one handshake."""
+
+    async def attempts(c, times):
+        made = connection.Connection(
+            c.config, open_stream=opened, allowed=lambda ms=0: not ms or not waits[0]
+        )
+        made._backoff._first_ms = made._backoff._step_ms = 1
+        made.on_failure = failed
+        task = asyncio.create_task(made.run())
+        while made.attempts <= times:
+            await asyncio.sleep(0.005)
+        await cancelled(task)
+
+    async def opened(*line):
+        raise OSError(104)
+
+    def failed(*what):
+        c.access.failed(*what)
+        then.append(c.access.profile())
+
+    waits, then = [True], []
+    c = Charger(good=(), AuthorizationKey=K1, CentralSystemURI="ws://10.0.0.1/x")
+    assert c.set("SecurityProfile", 2) == "accepted"
+    c.access.certificate = 0
+    run(attempts(c, TRIES + 1))
+    assert then == [] and c.access.profile() == 2 and c.access.certificate == 0
+    waits[0] = False
+    run(attempts(c, TRIES))
+    assert then[:TRIES] == [2, 2, 0], "a server that resets is a failure"
 
 
 def test_what_refuses_is_a_security_event_and_dates_are_told_to_the_clock():

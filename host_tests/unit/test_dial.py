@@ -10,7 +10,7 @@ import config as settings_of
 import pki_made
 from certificate_parts import Parts
 from config import CsmsConfig, layer_values, provisioning
-from evse_base import crc32
+from evse_base import crc32, forget
 from helpers import raises, run
 from ocppj import dial
 from ocppj.resolver import Resolver
@@ -112,26 +112,71 @@ def test_tls_is_checked_against_the_name_and_given_all_files():
         assert opened == ("192.0.2.1", 4433, "context", "csms.example")
         assert bench.contexts == [([ONE, TWO], [CLIENT, ONE], CLIENT_KEY, [])]
         assert upgrade[:2] == ("reader", "writer") and upgrade[2].host == "csms.example"
-        assert upgrade[3:] == ("CP", ("ocpp1.6",), b"correct horse battery")
+        assert upgrade[3:6] == ("CP", ("ocpp1.6",), b"correct horse battery")
         assert (bench.dialer.reader, bench.dialer.writer) == ("reader", "writer")
 
     with_files(look)
 
 
-def test_no_handshake_begins_once_a_car_charges():
+def test_nothing_is_loaded_or_begun_once_a_car_goes_first():
     """The gate was asked only at the beginning of an attempt. The name server may take seconds,
-    and a handshake with a first root one more: a handshake of 0.6 s met a closed contactor."""
+    and a handshake with a first root one more: a handshake of 0.6 s met a closed contactor. Where
+    it was asked, the refusal was an error, and what explains errors was loaded: 155 ms."""
 
-    def look():
-        bench = Bench("wss://csms.example:4433/ocpp", **NAMED)
-        gate = [True, False]
-        bench.resolver.allowed = lambda ms=0: gate.pop(0)
-        bench.dialer._config.next_ca = lambda seen: True
-        bench.refuse = ValueError("The certificate is not correctly signed by the trusted CA")
-        exc = raises(ValueError, bench.attempt)
-        assert "charges" in str(exc) and len(bench.opened) == 1, bench.opened
+    def look(answers, fails="", not_loaded=("failure", "handshake")):
+        from ocppj import tls  # each time: it is let go of afterwards
 
-    with_files(look)
+        bench = Bench("wss://csms.example:4433/ocpp")
+        bench.dialer._config = rooted = Rooted("wss://csms.example:4433/ocpp")
+        gate, asked = list(answers), []
+
+        def allowed(ms=0):
+            asked.append(ms)
+            return gate.pop(0)
+
+        bench.resolver.allowed = allowed
+        bench.refuse = ValueError(fails) if fails else None
+        for name in not_loaded:
+            forget("ocppj." + name)
+        kept, tls.client_context = tls.client_context, lambda *files: "context"
+        try:
+            assert run(bench.dialer.open()) is None and gate == []
+        finally:
+            tls.client_context = kept
+        assert [name for name in not_loaded if "ocppj." + name in sys.modules] == []
+        assert min(asked) >= 1000, "a contactor may close the moment after"
+        return len(bench.opened), len(rooted.asked)
+
+    assert look([True, False]) == (1, 0)  # a car has come while TCP connects
+    # What explains an error and knows another root is not loaded; the error says nothing.
+    assert look([True, False], UNTRUSTED) == look([True, False], "x") == (1, 0)
+    assert look([True, True, False], UNTRUSTED) == (1, 1)
+    assert look([False], "", ("failure", "handshake", "tls")) == (0, 0)
+
+
+def test_a_handshake_ends_before_the_hold_and_a_slow_server_is_reached():
+    """An attempt may last 30 s. The answer of a slow server came when a contactor had closed."""
+
+    class Late(Plain):
+        @property
+        def password(self):  # reading it takes the chip 700 ms
+            now[0] += 700
+            return None
+
+    bench = Bench("wss://csms.example/ocpp")
+    bench.dialer._config = Late("wss://csms.example/ocpp")
+    now = [300]
+    kept = dial.ticks_ms
+    dial.ticks_ms = lambda: now[0]
+    try:
+        limit_s = bench.attempt()[1][6]
+    finally:
+        dial.ticks_ms = kept
+    whole_s = limit_s + 0.7
+    assert 4 + 1.2 <= whole_s, "a server that takes 4 s, and the chip"
+    assert 1000 * whole_s + 1200 < dial.HANDSHAKE_MS, "the last piece of a handshake takes 1.2 s"
+    bench = Bench("ws://csms.example/ocpp")
+    assert bench.attempt()[1][6] is None, "without TLS nothing stalls"
 
 
 def test_a_car_that_comes_while_tcp_connects_goes_before_the_handshake():
@@ -166,12 +211,13 @@ def test_a_car_that_comes_while_tcp_connects_goes_before_the_handshake():
             ca_der, client_certificate = [ONE], staticmethod(lambda: None)
 
         bench.dialer._config = Config()
+        error = None
         try:
-            await bench.dialer.open()
+            assert await bench.dialer.open() is None
         except (OSError, ValueError) as exc:
             error = exc
         # No contactor closes from the answer to the end of a handshake.
-        assert asked[-2:] == [0, dial.HANDSHAKE_MS] and len(bench.opened) == 1
+        assert dial.HANDSHAKE_MS in asked and len(bench.opened) == 1
         await bench.dialer.close()
         assert writer.closed == 1
         return error, sent
@@ -186,7 +232,7 @@ def test_a_car_that_comes_while_tcp_connects_goes_before_the_handshake():
             tls.client_context = context
 
     error, sent = look(True)
-    assert "charges" in str(error) and sent == []
+    assert error is None and sent == []
     error, sent = look(False)
     assert isinstance(error, OSError) and len(sent) == 1
 

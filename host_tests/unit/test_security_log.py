@@ -309,7 +309,7 @@ def test_each_sentence_about_tls_is_an_event_or_says_nothing_about_who_is_there(
         assert dates == ("date" if "expired" in sentence or "not valid yet" in sentence else "")
     assert failure.event(401, "HTTP 401") == failure.event(403, "x") == "refused_by_central"
     assert failure.event(500, "HTTP 500") == failure.event(0, "network: ENETUNREACH") == ""
-    assert failure.event(0, failure.words(MemoryError(), 30)) == "memory_exhausted"
+    assert failure.event(0, failure.words(MemoryError(), 30, bool)) == "memory_exhausted"
 
 
 # -- OCPP 1.6 ------------------------------------------------------------------------------------

@@ -3,9 +3,11 @@
 """The server is a few lines over in-memory streams; waits are cut short by small back-offs."""
 
 import asyncio
+import sys
 
+from evse_base import forget
 from helpers import run
-from ocppj import connection, dial, handshake
+from ocppj import connection, dial, failure, handshake
 from ocppj.connection import Connection
 from ocppj.messages import Disconnected
 from ws_streams import EOF, Streams, frame, frames_of, response
@@ -265,6 +267,59 @@ def test_gate_holds_what_would_stall_and_nothing_else():
             connection.GATE_LOOK_S = keep
 
     run(go())
+
+
+def test_a_car_that_goes_first_is_no_failure():
+    """It counted against a profile or a certificate on trial, and what explains failures was
+    loaded while the contactor was closed."""
+
+    async def go():
+        b = Bench()
+        told, asked = [], []
+
+        def allowed(ms=0):
+            asked.append(ms)
+            return ms == 0  # an EV waits
+
+        b.connection.on_failure = lambda *failed: told.append(failed)
+        b.connection._allowed = b.connection.resolver.allowed = allowed
+        b.config.url = "wss://10.0.0.1/ocpp"
+        for name in ("failure", "tls"):
+            forget("ocppj." + name)
+        async with b:
+            await until(lambda: b.connection.attempts >= 3)
+            assert "a car charges" in b.connection.last_error
+            assert told == [] and b.server.opened == [] and b.connection.last_status is None
+            assert b.connection.quiet_s() is None
+            assert not [n for n in ("ocppj.failure", "ocppj.tls") if n in sys.modules]
+            # Not at once again: an EV waits for the end of a hold, and each attempt takes time.
+            assert b.connection._backoff.next_ms() > 40
+            # A failure is one again.
+            b.config.url, b.server.error = "ws://10.0.0.1/ocpp", OSError(104)
+            await until(lambda: told)
+            assert told[0][0] == 0
+
+    run(go())
+
+
+def test_errors_of_tls_are_explained_only_while_that_may_be_loaded():
+    asked = []
+
+    def words(exc, may):
+        forget("ocppj.tls")
+        return failure.words(exc, 30, lambda ms=0: asked.append(ms) or may)
+
+    cut = OSError(-0x7280, "MBEDTLS_ERR_SSL_CONN_EOF")
+    assert words(cut, True) == "the server ended the TLS handshake" and asked.pop() >= 1000
+    for exc, text in (
+        (cut, "network: -29312"), (ValueError("no CA"), "no CA"),
+        (MemoryError(), "not enough memory to connect"),
+    ):  # fmt: skip
+        assert words(exc, False) == text and "ocppj.tls" not in sys.modules
+    asked.clear()
+    for exc in (OSError(104), asyncio.TimeoutError()):
+        words(exc, True)
+    assert asked == [], "these need no explanation: no contactor is held for one"
 
 
 def test_silent_server_is_given_up_within_the_time_limit():

@@ -93,6 +93,24 @@ def upgrade(data, step=0):
     return run(go())
 
 
+def test_a_request_that_is_not_sent_in_time_ends_the_attempt():
+    """Over TLS it is sent when the handshake has ended. The answer itself may take longer."""
+
+    async def go(stuck):
+        s = Streams()
+        if stuck:
+            s.block = asyncio.Event()
+        target = url.parse("wss://h")
+        attempt = handshake.upgrade(s, s, target, "CP", ("ocpp1.6",), None, 0.05)
+        try:
+            await asyncio.wait_for(attempt, 0.3)
+        except asyncio.TimeoutError as exc:
+            return failure.words(exc, 30, bool), failure.heard(exc)
+
+    assert run(go(True)) == ("the server is too slow in the TLS handshake", False)
+    assert run(go(False)) == ("no answer within 30 s", False)
+
+
 def test_bytes_after_the_header_are_kept():
     good = response(accept=b"ACCEPT") + b"\r\n\r\n"
     assert upgrade(good + b"\x81\x02hi") == ("ocpp1.6", b"\x81\x02hi")

@@ -140,7 +140,7 @@ class Connection:
             except Exception as exc:
                 from . import failure
 
-                reason = failure.words(exc, self._timeout_s())
+                reason = failure.words(exc, self._timeout_s(), self._allowed)
                 self.last_status = getattr(exc, "status", 0)
                 event = failure.event(self.last_status, reason)
                 self._cap_ms = failure.longest_wait_ms(exc)
@@ -150,7 +150,10 @@ class Connection:
                 release("ocppj.tls")
                 # Without even an HTTP status the address may be an old one.
                 self._dialer.answered(self.last_status)
-            if self.on_failure:
+            if reason is None:
+                # No failure: it counts against nothing that is on trial, and nothing is loaded.
+                reason = "a car charges: TLS has to wait"
+            elif self.on_failure:
                 self.on_failure(self.last_status, event, reason)
             self.last_error = reason
             log.warn("net", "%s", reason)
@@ -175,11 +178,14 @@ class Connection:
         return self._config.connect_timeout or _CONNECT_TIMEOUT_S
 
     async def _once(self):
-        """Connect and serve; returns the reason of the end."""
+        """Connect and serve; returns the reason of the end, None if a car goes first."""
         self._set_state("connecting")
         try:
             # One time limit for all steps: a closed port and TLS show only at the first exchange.
-            protocol, pending = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
+            protocol = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
+            if protocol is None:
+                return None
+            protocol, pending = protocol
             self.last_status = self._silence = None
             self._dialer.answered(True)
             return await self._serve(protocol, pending)

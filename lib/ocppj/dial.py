@@ -6,13 +6,19 @@ import asyncio
 import gc
 
 from evse_base import log
-from evse_base import IN_PLACE, MICROPYTHON, before_import, const, release
+from evse_base import IN_PLACE, MICROPYTHON, before_import, const, release, ticks_diff, ticks_ms
 
 from .resolver import UnknownHost, is_address
 
-# A handshake takes 1 to 2 s of a chip's time and some answers of the server: so long no contactor
-# closes from its beginning on.
-HANDSHAKE_MS = const(4000)
+# From the beginning of a TLS handshake on no contactor closes for so long, and the handshake is
+# given up before the end of it. A server is reached whose answers take 4 s, with the 1.2 s that
+# the chip computes. A car that comes meanwhile starts later by this, once.
+HANDSHAKE_MS = const(7000)
+# With less than this left of it no answer is worked on: it takes the chip 0.3 to 1.2 s, and a
+# contactor may have closed at the end.
+_STALL_MS = const(1500)
+# So long none closes from the loading of what TLS needs on: code, certificates, key.
+_PREPARE_MS = const(1500)
 
 if not IN_PLACE:
     # Read from files now: later, when they are needed, a car may charge.
@@ -94,7 +100,8 @@ class Dialer:
         self._stale = not yes
 
     async def open(self):
-        """Connect and upgrade; returns (sub-protocol, bytes read beyond it).
+        """Connect and upgrade; returns (sub-protocol, bytes read beyond it), or None if a car goes
+        first: that says nothing about the server, and nothing is loaded to explain it.
 
         Leaves `reader` and `writer` set, also when it fails or is cancelled: call `close`.
         """
@@ -127,6 +134,8 @@ class Dialer:
         except (OSError, ValueError) as exc:
             if other is None:
                 raise  # without loading what explains errors of TLS
+            if not self._resolver.allowed(_PREPARE_MS):
+                return None
             from . import tls
 
             if not tls.another_ca(exc, other, seen):
@@ -138,10 +147,11 @@ class Dialer:
 
     async def _through(self, target, address, protocols, seen=None):
         config = self._config
-        context = None
+        context = limit_s = None
         if target.secure:
             # Since the attempt began: looking up the name and a first handshake take seconds.
-            self._may_stall(0)
+            if not self._resolver.allowed(_PREPARE_MS):
+                return None
             gc.collect()  # TLS wants large blocks, and a context before this one goes
             from . import tls
 
@@ -150,20 +160,25 @@ class Dialer:
         self.reader, self.writer = await self._open_stream(
             address, target.port, context, target.host
         )
+        began = ticks_ms()
+        # On MicroPython the stream is a TCP connection so far, which may have taken long. The
+        # handshake begins with the first byte, and is a row of stalls.
+        if context is not None and not self._resolver.allowed(HANDSHAKE_MS):
+            return None
         await before_import()
         from . import handshake
 
+        password = config.password
         if context is not None:
-            # On MicroPython the stream is a TCP connection so far, which may have taken long. The
-            # handshake begins with the first byte, and is a row of stalls.
-            self._may_stall(HANDSHAKE_MS)
+            limit_s = (HANDSHAKE_MS - _STALL_MS - ticks_diff(ticks_ms(), began)) / 1000
         found = await handshake.upgrade(
             self.reader,
             self.writer,
             target,
             config.charge_point_id,
             protocols,
-            config.password,
+            password,
+            limit_s,
         )
         if seen:
             config.known_by = tls.topmost(seen)
@@ -172,10 +187,6 @@ class Dialer:
             # notes the issuers, and all code of `tls` with that.
             context.verify_callback = None
         return found
-
-    def _may_stall(self, ms):
-        if not self._resolver.allowed(ms):
-            raise ValueError("a car charges: TLS has to wait")
 
     async def close(self):
         """Close the open sockets. Never raises."""

@@ -11,6 +11,7 @@ from evse_base import const, print_exception
 from .backoff import ABSENT_CAP_MS, BROKEN_CAP_MS, CAP_MS
 from .resolver import UnknownHost
 
+_LOAD_MS = const(1000)
 _EPIPE = const(32)  # not in MicroPython's errno
 _REFUSED = const((401, 403))
 # What a failure is to a security log, by the sentences of tls.explain. A refused handshake is
@@ -71,20 +72,19 @@ def longest_wait_ms(exc):
 def _plain(exc):
     """True for an error of the network that is no error of TLS: what explains those is large, and
     a connection without TLS may be tried while a car charges."""
-    if isinstance(exc, UnknownHost):
-        return True
     if not isinstance(exc, OSError) or len(exc.args) != 1:
         return False
     return isinstance(exc.args[0], int) and exc.args[0] > -0x1000
 
 
-def words(exc, timeout_s):
-    """Why an attempt failed, for the log and the page; never holds a secret."""
+def words(exc, timeout_s, allowed):
+    """Why an attempt failed, for the log and the page; never holds a secret. allowed: fn(ms), True
+    while it does no harm to load what explains errors of TLS, which is large."""
     if hasattr(exc, "status"):
         return str(exc)
     if isinstance(exc, asyncio.TimeoutError):
         return "no answer within %s s" % timeout_s
-    if not _plain(exc):
+    if not _plain(exc) and allowed(_LOAD_MS):
         from . import tls
 
         text = tls.explain(exc)

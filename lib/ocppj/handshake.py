@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """Ask for the upgrade, and believe only an answer that proves it understood."""
 
+import asyncio
 from binascii import b2a_base64
 from hashlib import sha1
 
@@ -160,13 +161,20 @@ async def _header(reader):
         data += part
 
 
-async def upgrade(reader, writer, url, charge_point_id, protocols, password=None):
+async def upgrade(reader, writer, url, charge_point_id, protocols, password=None, limit_s=None):
     """Do the handshake on open streams; returns (sub-protocol, bytes read beyond it).
 
-    Not to be retried on the same streams. Raises HandshakeError, OSError, ValueError (TLS).
+    limit_s: seconds until the request must have been sent, None: any. On MicroPython it is sent
+    when a TLS handshake has ended. Not to be retried on the same streams. Raises HandshakeError,
+    OSError, ValueError (TLS), asyncio.TimeoutError with a sentence.
     """
     key = b2a_base64(urandom(16)).strip()
     writer.write(request(url, charge_point_id, key, protocols, password))
-    await writer.drain()
+    try:
+        await asyncio.wait_for(writer.drain(), limit_s)
+    except asyncio.TimeoutError:
+        slow = asyncio.TimeoutError("the server is too slow in the TLS handshake")
+        slow.status = 0  # it tells itself, as a HandshakeError; nobody may be there, as without it
+        raise slow from None
     header, pending = await _header(reader)
     return check_response(header, key, protocols), pending

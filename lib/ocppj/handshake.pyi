@@ -22,4 +22,5 @@ async def upgrade(
     charge_point_id: int,
     protocols: Any,
     password: str | None = ...,
+    limit_s: int | None = ...,
 ) -> Any: ...
