@@ -205,9 +205,9 @@ def test_a_slow_computer_changes_nothing_that_is_measured(monkeypatch):
 
 def test_a_witness_that_watches_for_nothing_is_stopped_and_fails_no_later_step():
     with scene(dut={"lines": False}) as on:
-        assert on.run("identity", "reset_en", "reset_cpu") == "complete"
+        assert on.run("identity", "reset_en", "reset_power") == "complete"
         assert "no reset line" in on.row("reset_en")["why"]
-        assert on.row("reset_cpu")["result"] == "passed", on.row("reset_cpu")
+        assert on.row("reset_power")["result"] == "passed", on.row("reset_power")
 
 
 # -- the computer dies with the pin active ----------------------------------------------------
