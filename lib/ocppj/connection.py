@@ -58,8 +58,7 @@ class Connection:
                  protocols=("ocpp1.6",)):
         # fmt: on
         self._config = config
-        self.on_up = on_up
-        self.on_down = on_down
+        self.on_up, self.on_down = on_up, on_down
         self.on_protocol = None  # plain fn(protocol) before anything is read; may raise
         self.protocols = protocols
         self._clock = clock
@@ -150,8 +149,7 @@ class Connection:
                 release("ocppj.tls")
                 # Without even an HTTP status the address may be an old one.
                 self._dialer.answered(self.last_status)
-            if reason is None:
-                # No failure: it counts against nothing that is on trial, and nothing is loaded.
+            if reason is None:  # no failure: nothing on trial counts it, and nothing is loaded
                 reason = "a car charges: TLS has to wait"
             elif self.on_failure:
                 self.on_failure(self.last_status, event, reason)
@@ -182,13 +180,11 @@ class Connection:
         self._set_state("connecting")
         try:
             # One time limit for all steps: a closed port and TLS show only at the first exchange.
-            protocol = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
-            if protocol is None:
-                return None
-            protocol, pending = protocol
-            self.last_status = self._silence = None
-            self._dialer.answered(True)
-            return await self._serve(protocol, pending)
+            found = await asyncio.wait_for(self._dialer.open(), self._timeout_s())
+            if found:
+                self.last_status = self._silence = None
+                self._dialer.answered(True)
+                return await self._serve(*found)
         finally:
             await self._dialer.close()
 
@@ -204,8 +200,7 @@ class Connection:
         try:
             if self.on_protocol:
                 self.on_protocol(protocol)
-            self.connected = True
-            self.protocol = protocol
+            self.connected, self.protocol = True, protocol
             self._set_state("connected")
             log.info("net", "connected, %s", protocol)
             if self._rpc:
@@ -290,8 +285,7 @@ class Connection:
                 try:
                     await ws.ping()
                 except frames.Closed as exc:
-                    self._end(str(exc))
-                    return
+                    return self._end(str(exc))
 
     async def _user(self, protocol):
         try:
