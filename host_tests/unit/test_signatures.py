@@ -202,6 +202,8 @@ def test_a_header_with_a_line_twice_or_a_strange_one_is_refused():
 
 
 def test_the_signature_is_the_last_line_and_over_all_before_it():
+    from slots import keys  # as it is loaded now: other tests have forgotten it since
+
     head = parsed(lines(), b"\x12\x34")
     assert head.signature == b"\x12\x34" and head.signed == lines()
     body = lines() + b"signature 1234\nkey abc\n"
