@@ -378,10 +378,16 @@ def test_of_one_address_two_requests_may_be_half_sent_and_the_oldest_gives_way(s
         s.close()
 
 
-def test_an_address_that_follows_alone_gives_a_place_to_another(server):
-    crowd = [server.events(), server.events()]
-    for s in crowd:
+def both_followed(server):
+    """Followers of one address in both places for them, each with its first event."""
+    followers = [server.events(), server.events()]
+    for s in followers:
         read_until(s, b"}\n\n")
+    return followers
+
+
+def test_an_address_that_follows_alone_gives_a_place_to_another(server):
+    crowd = both_followed(server)
     here = server.events("127.0.0.9")
     assert Answer(read_until(here, b"}\n\n")).status == 200
     # One each: nobody has to go for a third.
@@ -438,9 +444,7 @@ def test_idle_event_stream_has_a_heartbeat(server):
 
 
 def test_third_follower_is_refused_until_one_leaves(server):
-    followers = [server.events(), server.events()]
-    for s in followers:
-        read_until(s, b"}\n\n")
+    followers = both_followed(server)
     answer = server.get("/api/v1/events")
     assert (answer.status, answer.json["error"]) == (503, "busy")
     followers[0].close()
