@@ -52,7 +52,7 @@ class Supervisor:
         return True
 
     async def _run(self, name, factory, critical=False):
-        # Whatever finds no memory here, the task is started again.
+        # This code may find no memory, too. It starts the task again all the same.
         delay, began = _FIRST_DELAY_S, 0
         while True:
             try:
@@ -69,7 +69,7 @@ class Supervisor:
                     port.print_exception(exc)
                 self.restarts[name] = self.restarts.get(name, 0) + 1
             except Exception:
-                pass  # there is no memory to tell why it failed, say
+                pass  # to tell why the task failed takes memory
             try:
                 if self._clock.uptime() - began > HEALTHY_S:
                     delay = _FIRST_DELAY_S

@@ -133,6 +133,7 @@ class Delivery:
         return max(0, due_ms - self._clock.uptime_ms())
 
     def _take_up(self):
+        """Give what was passed over for memory its turn again."""
         later, self._later = self._later, None
         if later:
             self._journal.take_up(later[0])
@@ -159,7 +160,7 @@ class Delivery:
             return
         seq, kind, payload = record
         if seq in [told for told, _ in self._unmarked]:
-            self._journal.pass_over(seq)  # taken up with another one: it was told
+            self._journal.pass_over(seq)  # told before it came again with what was taken up
             return
         try:
             known = self.known.get(payload[0])

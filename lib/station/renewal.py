@@ -34,7 +34,7 @@ def wanted(now, wake):
 
 
 def _last():
-    """The minute of the last request, as far as that for the next thing to do tells it."""
+    """The minute of the last request, counted back from the minute of the next step."""
     at, tries = security_log.sign_at or 0, security_log.sign_tries
     if tries is None:
         return at - _DAY_MIN  # `refused`
