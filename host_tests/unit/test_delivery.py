@@ -346,6 +346,33 @@ def test_a_lack_of_memory_is_no_attempt_and_stops_nobody_for_ever():
     run(story("send", STOP, 30, True))
 
 
+def test_all_that_was_passed_over_for_memory_is_told_in_its_order():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1, -1)
+        await ended(c)
+        delivery, render = c.station.delivery, first.render
+
+        def lacking(kind, payload):
+            if kind != START:
+                raise MemoryError()
+            return render(kind, payload)
+
+        first.render = lacking
+        while delivery.due_in_ms() < 600000:
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        left = c.journal.queued
+        assert left >= 2 and first.kinds()[-1] == START
+        first.render = render
+        await drain(c)
+        told = first.kinds()
+        assert told[-1] == STOP and SAMPLE in told and len(told) == left + 1
+        assert not c.journal.queued
+
+    run(story())
+
+
 def test_a_start_waits_for_memory_and_flash_as_long_as_it_takes():
     """Given up, its session would have no bill."""
 

@@ -4,7 +4,7 @@
 sessions, when the end of one cannot be written."""
 
 from store import norlog
-from store.kinds import BOOT, SAMPLE, START, STOP
+from store.kinds import BOOT, SAMPLE, SETTING, START, STOP
 from store.space import Space
 
 
@@ -111,6 +111,11 @@ def test_state_leaves_a_block_for_merging_and_the_ends_of_running_sessions():
     assert least(BOOT, 100, state=SIZE - 1) == 2
     assert least(BOOT, 100, running=1, state=0, events=STOP_SIZE) == 2
     assert least(BOOT, 100, running=1, state=0, events=STOP_SIZE - 1) == 3
+
+
+def test_a_setting_leaves_room_in_its_sector_to_faults_and_a_sector_to_state():
+    assert least(SETTING, 100, state=SIZE + 512) == 0
+    assert least(SETTING, 100, state=SIZE + 511) == 3
 
 
 def test_what_is_kept():
