@@ -133,7 +133,7 @@ The answer to an action that is not there is the error NotImplemented or NotSupp
 |---|---|---|---|"""
 
 # Modules that name the actions of other modules, or only answer.
-TABLES = ("data_transfer.py", "on_demand.py", "trigger.py")
+TABLES = ("data_transfer.py", "actions.py", "trigger.py")
 
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
 
@@ -208,7 +208,7 @@ def actions():
     order = sorted(
         (
             path
-            for path in (LIB / "ocpp16").glob("*.py")
+            for path in [*(LIB / "ocpp16").glob("*.py"), *(LIB / "ocppj").glob("*.py")]
             if path.name not in ("schemas.py", "names.py")
         ),
         key=lambda path: (path.name in TABLES, path.name),
@@ -217,17 +217,22 @@ def actions():
         found = set(_texts(path))
         for action in calls:
             if action in found and action not in handled:
-                handled[action] = path.name
+                handled[action] = _place(path)
         for action in answers:
             if action in found and action not in sent and path.name not in TABLES:
-                sent[action] = path.name
+                sent[action] = _place(path)
     handled.update(_table_of_modules())
     return handled, sent
 
 
+def _place(path):
+    """As the tables of actions name it: modules of another package than ocpp16 with that."""
+    return path.name if path.parent.name == "ocpp16" else "../ocppj/" + path.name
+
+
 def _table_of_modules():
-    """{action: module} of the text ACTIONS in on_demand.py: lines of "action module.function"."""
-    tree = ast.parse((LIB / "ocpp16" / "on_demand.py").read_text(encoding="utf-8"))
+    """{action: module} of the text ACTIONS in actions.py: lines of "action module.function"."""
+    tree = ast.parse((LIB / "ocpp16" / "actions.py").read_text(encoding="utf-8"))
     found = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ACTIONS":

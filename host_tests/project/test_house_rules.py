@@ -265,7 +265,7 @@ HIDDEN = set(
 # {file: {word: how often it may be there}}, with the reason.
 MAY_HIDE = {
     # A handler is imported when its action comes for the first time, and looked for to forget it.
-    "lib/ocpp16/on_demand.py": {"__import__": 1, "modules": 2},
+    "lib/ocppj/on_demand.py": {"__import__": 1, "modules": 2},
     # Modules that are no longer needed are forgotten: their heap is needed for others.
     "lib/evse_base/__init__.py": {"modules": 3},
     # Packages forget the names of their modules: a table less in the heap for each.
@@ -430,27 +430,28 @@ def test_what_is_passed_on_is_seen_however_it_is_taken():
     relative = ast.parse("from .delivery import TXID\nfrom . import delivery")
     trees["station.relative"] = relative
     for name, text in (
-        ("ocpp16.boot", "from station.relative import TXID"),
-        ("ocpp16.boot", "from station import relative\nrelative.delivery.TXID"),
-        ("ocpp16.boot", "from station.delivery import TXID as t"),
-        ("ocpp16.boot", "from station.station import kinds as k"),
-        ("ocpp16.boot", "from station import station as s\ns.kinds"),
-        ("ocpp16.boot", "import station.station\nstation.station.kinds.TXID"),
-        ("ocpp16.boot", "import station.delivery as d\nd.TXID"),
+        ("ocpp16.status", "from station.relative import TXID"),
+        ("ocpp16.status", "from station import relative\nrelative.delivery.TXID"),
+        ("ocpp16.status", "from station.delivery import TXID as t"),
+        ("ocpp16.status", "from station.station import kinds as k"),
+        ("ocpp16.status", "from station import station as s\ns.kinds"),
+        ("ocpp16.status", "import station.station\nstation.station.kinds.TXID"),
+        ("ocpp16.status", "import station.delivery as d\nd.TXID"),
         ("timekeeper", "from wiring import features\nfeatures.Rpc"),
     ):
         if name == "timekeeper":
             trees = {**trees, "wiring.features": ast.parse("from ocppj.rpc import Rpc")}
         assert list(passed_on(name, ast.parse(text), trees)), text
     text = "from station.delivery import UNREADABLE\nfrom station import profile\nprofile.parse"
-    assert not list(passed_on("ocpp16.boot", ast.parse(text), trees))
+    assert not list(passed_on("ocpp16.status", ast.parse(text), trees))
 
 
 def test_the_table_of_actions_names_what_is_there():
     """Each row: an action that the schema knows, and a handler that takes (point, payload)."""
-    from ocpp16 import on_demand, schemas
+    from ocpp16 import actions, schemas
+    from ocppj import on_demand
 
-    rows = list(on_demand.rows())
+    rows = list(on_demand.rows(actions.ACTIONS))
     assert len({row[0] for row in rows}) == len(rows) > 15
     named = {}
     for action, module, function in rows:

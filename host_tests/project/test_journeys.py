@@ -313,7 +313,7 @@ def test_a_charging_profile_is_followed_to_the_pwm_through_few_files():
     with Rig() as r:
         asyncio.run(go(r))
     tell("SetChargingProfile to PWM", dye.files, TO_THE_PWM)
-    assert dye.files[0] == "ocpp16/on_demand.py" and "hal/pilot.py" in dye.files, dye.files
+    assert dye.files[0] == "ocppj/on_demand.py" and "hal/pilot.py" in dye.files, dye.files
     assert "station/limits.py" in dye.files and "iec61851/evse.py" in dye.files
     assert len(dye.files) <= TO_THE_PWM, dye.files
     assert sorted(dye.files) == sorted(in_document("An operator's word")[0])

@@ -12,9 +12,10 @@ from evse_base import log
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from iec61851 import levels
-from ocpp16 import on_demand
+from ocpp16.actions import ACTIONS
 from ocpp16.client import Ocpp16
 from ocpp16.firmware import Firmware
+from ocppj import on_demand
 from ocppj.central import send_parts
 from ocppj.messages import message_ids
 from ocppj.rpc import Rpc
@@ -350,8 +351,7 @@ class Target:
 
 
 def _accepted(payload):
-    """The charger takes answers with an extra field or with capitals (names.word); the fields that
-    it needs must be right."""
+    """Answers may have extra fields, and capitals. The fields that are needed must be right."""
     info = payload.get("idTagInfo") if isinstance(payload, dict) else None
     status = info.get("status") if isinstance(info, dict) else None
     return isinstance(status, str) and status.strip().lower() == "accepted"
@@ -381,7 +381,7 @@ def attack(texts):
 
 def unreached():
     """Actions that no example has had answered with a result so far."""
-    actions = [row[0] for row in on_demand.rows()] + ["GetDiagnostics", "UpdateFirmware"]
+    actions = [row[0] for row in on_demand.rows(ACTIONS)] + ["GetDiagnostics", "UpdateFirmware"]
     return [action for action in actions if not TALLY["answered " + action]]
 
 

@@ -4,7 +4,8 @@
 
 from helpers import Module, run
 from ocpp16 import names, transactions
-from ocpp16.boot import RETRY_S, Boot
+from ocppj.reading import whole
+from ocppj.registration import RETRY_S, Registration
 from ocpp16.client import Ocpp16
 from ocpp16.schemas import TABLE
 from ocpp16.transactions import Transactions
@@ -126,7 +127,7 @@ def test_whole_numbers():
         (False, None),
         ({}, None),
     ):
-        assert names.whole(value) == wanted and names.whole(value) is not False, value
+        assert whole(value) == wanted and whole(value) is not False, value
 
 
 def test_any_object_acknowledges_the_end_of_a_transaction():
@@ -250,7 +251,7 @@ async def register(answer):
     c = Charger()
     c.clock.unix = None
     central = Central(answer)
-    boot = Boot(central.call, c.settings, c.clock, {})
+    boot = Registration(central.call, c.settings, c.clock, dict)
     await boot.notify()
     return boot, c
 
@@ -315,7 +316,7 @@ def test_the_fraction_of_the_central_systems_time_is_kept():
     clock = Clock(lambda: ms[0])
     c = Charger()
     answer = {"status": "Accepted", "currentTime": "2027-01-01T12:00:00.900Z", "interval": 1}
-    run(Boot(Central(answer).call, c.settings, clock, {}).notify())
+    run(Registration(Central(answer).call, c.settings, clock, dict).notify())
     assert clock.now() == NOON
     ms[0] = 100
     assert clock.now() == NOON + 1

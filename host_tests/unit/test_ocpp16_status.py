@@ -5,8 +5,9 @@ import asyncio
 
 from helpers import run
 from ocpp16 import names
-from ocpp16.status import MAX_QUEUED, Status
-from ocppj.rpc import CallError
+from ocpp16 import status as status16
+from ocppj.messages import CallError
+from ocppj.status_queue import MAX_QUEUED, StatusQueue
 from station import faults as causes
 
 
@@ -43,6 +44,15 @@ class FakeSettings:
         return self.minimum
 
 
+def queue(call, station, settings, clock):
+    return StatusQueue(
+        call, settings, clock,
+        lambda: range(len(station.connectors) + 1),
+        lambda connector: status16.render(station, clock, connector),
+        status16.FIELDS,
+    )  # fmt: skip
+
+
 def make(minimum=0, count=1):
     sent = []
 
@@ -52,7 +62,7 @@ def make(minimum=0, count=1):
         return {}
 
     clock, station = FakeClock(), FakeStation(count)
-    return Status(call, station, FakeSettings(minimum), clock), station, clock, sent
+    return queue(call, station, FakeSettings(minimum), clock), station, clock, sent
 
 
 def drain(status):
@@ -210,7 +220,7 @@ def test_a_refused_status_does_not_block_the_next():
         raise CallError("InternalError", "")
 
     station = FakeStation()
-    status = Status(call, station, FakeSettings(), FakeClock())
+    status = queue(call, station, FakeSettings(), FakeClock())
     change(status, station, "preparing")
     run(status.step())
     assert status.due_in_ms() is None

@@ -9,13 +9,15 @@ import asyncio
 
 import evse_base as port
 from evse_base import log
+from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
+from ocppj.registration import Registration
 from ocppj.schema import Schema
+from ocppj.status_queue import StatusQueue
 from station import security_log
 
-from . import names, on_demand, schemas
-from .boot import Boot
-from .status import Status
+from . import names, schemas, status
+from .actions import ACTIONS
 from .transactions import Transactions, token_info
 
 
@@ -48,14 +50,21 @@ class Ocpp16:
         self.settings = settings
         self.clock = clock
         self.profiles = profiles
-        self.boot = Boot(call, settings, clock, identity)
-        self.status = Status(call, station, settings, clock)
+        self.boot = Registration(call, settings, clock, lambda: identity)
+        self.status = StatusQueue(
+            call, settings, clock,
+            lambda: range(len(station.connectors) + 1),
+            lambda connector: status.render(station, clock, connector),
+            status.FIELDS,
+        )  # fmt: skip
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station)
         self.firmware = None
         self.passing = passing
         if not passing:
-            on_demand.load_all()
+            from station import composite  # noqa: F401 (a handler needs it)
+
+            on_demand.load_all(self.package, ACTIONS)
         self._link = link
 
     def call(self, action, payload):
@@ -101,7 +110,9 @@ class Ocpp16:
 
     def get(self, action):
         """The handler of an action, as rpc.Rpc wants it; None if it has none."""
-        return on_demand.handler(self, action)
+        if self.firmware and action in self.firmware.handlers:
+            return self.firmware.handlers[action]  # they have a state of their own: always loaded
+        return on_demand.handler(self, action, self.package, ACTIONS)
 
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""

@@ -7,7 +7,7 @@ the words of 1.6. The schema check has been made before.
 
 from evse_base import iso8601
 from evse_base import log
-from evse_base import before_import
+from evse_base import before_import, release
 from station import profile as profiles
 
 ACCEPTED = {"status": "Accepted"}
@@ -156,6 +156,7 @@ async def get_composite_schedule(point, payload):
     await before_import()
     from station.composite import composite
 
+    release("station.composite")
     now = point.clock.now()
     seconds, periods = composite(station, number, duration, UNIT[unit], point.clock)
     schedule = {

@@ -1,128 +1,36 @@
-# StatusNotification: the status of each connector, sent once and in order.
+# StatusNotification of OCPP 1.6.
 # MIT license; part of microevse
-"""StatusNotification (OCPP 1.6 section 4.9) with MinimumStatusDuration and coalescing.
-
-While online every change is sent in order. Changes during an outage are not sent: only the state
-when the connection is back is sent. It is looked up when its turn comes, because behind a queue of
-transactions it may have changed.
-"""
-
-import asyncio
+"""The status of a connector as StatusNotification.req (OCPP 1.6 section 4.9). The queue that sends
+it: `ocppj.status_queue`."""
 
 from evse_base import iso8601
-from evse_base import log
-from ocppj.rpc import CallError
 from station.faults import sentence
 
 from . import names
 from evse_base import const
 
-# Changes kept per connector while the link is slow; the oldest are dropped beyond this.
-MAX_QUEUED = 6
+# The fields that make two notifications equal.
+FIELDS = ("status", "errorCode", "vendorErrorCode", "info")
 _INFO_LENGTH = const(50)
 _ERROR_LENGTH = const(50)
 
 
-def _key(payload):
-    """The fields that make two notifications equal."""
-    return [payload.get(k) for k in ("status", "errorCode", "vendorErrorCode", "info")]
-
-
-class Status:
-    """Queue of status changes to send. `station.connectors` is read, never written."""
-
-    def __init__(self, call, station, settings, clock):
-        self._call = call
-        self._station = station
-        self._settings = settings
-        self._clock = clock
-        # [connector, since_ms, payload], oldest first; payload None: as it is when it is sent.
-        self._queue = []
-        self._last = {}  # connector -> key of the last payload queued
-        self._told = {}  # connector -> key of the last payload the central system answered
-
-    def changed(self, connector):
-        """The station reports a new status of `connector` (0: the whole charge point)."""
-        for entry in self._queue:
-            if entry[0] == connector and entry[2] is None:
-                # The queued notification will show this change, too.
-                return
-        payload = self.current(connector)
-        key = _key(payload)
-        if self._last.get(connector) == key:
-            return
-        self._last[connector] = key
-        now = self._clock.uptime_ms()
-        minimum = 1000 * self._settings.get("MinimumStatusDuration")
-        if minimum:
-            # A state that did not last long enough is not worth a message (section 9.1.20).
-            self._queue = [q for q in self._queue if q[0] != connector or now - q[1] >= minimum]
-        mine = [q for q in self._queue if q[0] == connector]
-        if len(mine) >= MAX_QUEUED:
-            self._queue.remove(mine[0])
-        self._queue.append([connector, now, payload])
-
-    def everything(self):
-        """After a boot or an outage: queue the present state of each connector, once."""
-        self._queue = []
-        now = self._clock.uptime_ms()
-        for connector in range(len(self._station.connectors) + 1):
-            self._last.pop(connector, None)
-            self._told.pop(connector, None)
-            # Backdated: MinimumStatusDuration is about changes, and this is not a change.
-            since = now - 1000 * self._settings.get("MinimumStatusDuration")
-            self._queue.append([connector, since, None])
-
-    def due_in_ms(self):
-        """Milliseconds until the oldest change may be sent; None when there is none."""
-        if not self._queue:
-            return None
-        minimum = 1000 * self._settings.get("MinimumStatusDuration")
-        return max(0, self._queue[0][1] + minimum - self._clock.uptime_ms())
-
-    async def step(self):
-        """Send the oldest change. A CALLERROR drops it: the next change will be newer."""
-        entry = self._queue[0]
-        connector = entry[0]
-        fresh = entry[2] is None
-        if fresh:
-            entry[2] = self.current(connector)
-            self._last[connector] = _key(entry[2])
-        payload = entry[2]
-        # A short visit to another state, left out above, may lead back to the status last sent.
-        if self._told.get(connector) != _key(payload):
-            try:
-                await self._call("StatusNotification", payload)
-            except CallError as exc:
-                log.warn("ocpp", "StatusNotification refused: %s", exc.code)
-            except asyncio.TimeoutError:
-                if fresh and not [q for q in self._queue if q[0] == connector and q is not entry]:
-                    entry[2] = None
-                raise
-            self._told[connector] = _key(payload)
-        if entry in self._queue:
-            self._queue.remove(entry)
-
-    async def trigger(self, connector):
-        """TriggerMessage: the current state of one connector, at once."""
-        await self._call("StatusNotification", self.current(connector))
-
-    def current(self, connector):
-        """StatusNotification payload of this moment. connector 0 is the charge point."""
-        source = self._station if connector == 0 else self._station.connectors[connector - 1]
-        fault = source.fault
-        payload = {
-            "connectorId": connector,
-            "status": names.connector_status(source.status),
-            "errorCode": names.error_code(fault[0] if fault else None),
-        }
-        info = sentence(*fault) if fault else getattr(source, "info", None)
-        if info:
-            payload["info"] = info[:_INFO_LENGTH]
-        vendor = names.vendor_code(fault[0]) if fault else None
-        if vendor:
-            payload["vendorErrorCode"] = vendor[:_ERROR_LENGTH]
-        now = self._clock.now()
-        if now is not None:
-            payload["timestamp"] = iso8601.format(now)
-        return payload
+def render(station, clock, connector):
+    """StatusNotification payload of this moment. connector 0 is the charge point."""
+    source = station if connector == 0 else station.connectors[connector - 1]
+    fault = source.fault
+    payload = {
+        "connectorId": connector,
+        "status": names.connector_status(source.status),
+        "errorCode": names.error_code(fault[0] if fault else None),
+    }
+    info = sentence(*fault) if fault else getattr(source, "info", None)
+    if info:
+        payload["info"] = info[:_INFO_LENGTH]
+    vendor = names.vendor_code(fault[0]) if fault else None
+    if vendor:
+        payload["vendorErrorCode"] = vendor[:_ERROR_LENGTH]
+    now = clock.now()
+    if now is not None:
+        payload["timestamp"] = iso8601.format(now)
+    return payload

@@ -8,7 +8,8 @@ by the status of the connector.
 
 from evse_base import iso8601
 from evse_base import log
-from ocppj.rpc import CallError, Disconnected
+from ocppj.messages import CallError, Disconnected
+from ocppj.reading import whole, word
 from evse_base import const
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 
@@ -56,7 +57,7 @@ class Transactions:
         info = token_info(answer.get("idTagInfo"))
         if kind != START:
             return info if kind == STOP else None
-        number = names.whole(answer.get("transactionId"))
+        number = whole(answer.get("transactionId"))
         refused = info is not None and info["status"] != "accepted"
         if number is None and not refused:
             raise Refused("no transactionId")
@@ -163,7 +164,7 @@ def token_info(info):
     """
     if not isinstance(info, dict) or info.get("status") is None:
         return None
-    status = names.AUTHORIZATION.get(names.word(info["status"], names.AUTHORIZATION), "invalid")
+    status = names.AUTHORIZATION.get(word(info["status"], names.AUTHORIZATION), "invalid")
     parent = info.get("parentIdTag")
     if not isinstance(parent, str) or not 0 < len(parent) <= _TOKEN_LENGTH:
         parent = None

@@ -1,18 +1,19 @@
 # BootNotification and Heartbeat: being known to the central system, and its clock.
 # MIT license; part of microevse
-"""Registration (OCPP 1.6 sections 4.2 and 4.6).
+"""Registration (OCPP 1.6 sections 4.2 and 4.6; 2.0.1 B01 to B03 and G02). The messages have the
+same names and answers in all versions; each version makes its own BootNotification.
 
 Until the central system has accepted us nothing else may be sent, except the messages that it asks
-for by TriggerMessage while we are Pending. A charge point that does not register is of no use, so
+for while we are Pending. A charge point that does not register is of no use, so
 an answer is read field by field: only its status decides, in any spelling; a time or an interval
 that cannot be used is left out.
 """
 
 from evse_base import iso8601
 from evse_base import log
-from ocppj.rpc import CallError
+from .messages import CallError
 
-from .names import whole, word
+from .reading import whole, word
 
 # Used when the central system gives interval 0: "choose yourself" (section 4.2).
 RETRY_S = 30
@@ -23,19 +24,19 @@ MAX_RETRY_S = 86400
 _STATUSES = ("Accepted", "Pending", "Rejected")
 
 
-class Boot:
+class Registration:
     """Registers the charge point and keeps the heartbeat.
 
     call: async callable(action, payload) -> payload, as Rpc.call.
-    identity: dict of BootNotification fields (chargePointVendor, chargePointModel, ...).
+    message: callable, gives the payload of a BootNotification.
     """
 
-    def __init__(self, call, settings, clock, identity):
+    def __init__(self, call, settings, clock, message):
         self._call = call
         self._settings = settings
         self._clock = clock
-        self._identity = identity
-        self.status = None  # None: not answered yet since this boot; else the 1.6 word
+        self._message = message
+        self.status = None  # None: not answered yet since this boot; else the word of the answer
         self._next_ms = 0  # uptime at which the next BootNotification or Heartbeat is due
 
     @property
@@ -78,7 +79,7 @@ class Boot:
     async def notify(self):
         """Send one BootNotification and act on its answer."""
         try:
-            answer = await self._call("BootNotification", self._identity)
+            answer = await self._call("BootNotification", self._message())
         except CallError as exc:
             # An error does not say whether we may send: ask again.
             log.warn("ocpp", "BootNotification refused: %s", exc.code)

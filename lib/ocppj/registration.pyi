@@ -1,4 +1,4 @@
-# Types of boot.py; names and parameters by `make stubs`.
+# Types of registration.py; names and parameters by `make stubs`.
 from collections.abc import Callable
 from typing import Any
 
@@ -6,10 +6,10 @@ RETRY_S: int
 MIN_RETRY_S: int
 MAX_RETRY_S: int
 
-class Boot:
+class Registration:
     status: Any
     def __init__(
-        self, call: Callable[..., Any], settings: Any, clock: Any, identity: Any
+        self, call: Callable[..., Any], settings: Any, clock: Any, message: Any
     ) -> None: ...
     @property
     def accepted(self) -> bool: ...

@@ -1,9 +1,0 @@
-# Types of on_demand.py; names and parameters by `make stubs`.
-from collections.abc import Iterator
-from typing import Any
-
-ACTIONS: tuple[Any, ...]
-
-def rows() -> Iterator[Any]: ...
-def load_all() -> None: ...
-def handler(point: Any, action: str) -> Any: ...
