@@ -5,6 +5,7 @@ version that the central system has picked is imported.
 """
 
 from hal import system
+from ocppj.schema import Schema
 from evse_base import IN_PLACE
 from version import VERSION
 
@@ -29,5 +30,46 @@ def ocpp16(call, station, settings, clock, link, profiles, jobs):
     return adapter
 
 
+# fmt: off
+def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
+    """The adapter of OCPP 2.0.1; `later`: of 2.1."""
+    # fmt: on
+    from ocpp2.client import Ocpp2
+    from ocpp2.schemas import TABLE
+
+    delta = None
+    if later:
+        from ocpp2.schemas21 import DELTA as delta
+    identity = {
+        "vendorName": settings.text("ChargePointVendor"),
+        "model": settings.text("ChargePointModel"),
+        "serialNumber": system.unique_id(),
+        "firmwareVersion": VERSION,
+    }
+    reason = _REASONS.get(system.last_reset(), "Unknown")
+    # fmt: off
+    return Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
+                 link, profiles, IN_PLACE)
+    # fmt: on
+
+
+# fmt: off
+def ocpp21(call, station, settings, clock, link, profiles, jobs):
+    """The adapter of OCPP 2.1."""
+    # fmt: on
+    return ocpp201(call, station, settings, clock, link, profiles, jobs, True)
+
+
+# BootReasonEnumType of hal.system.last_reset.
+_REASONS = {
+    "PowerUp": "PowerUp",
+    "Watchdog": "Watchdog",
+    "Crash": "ApplicationReset",
+    "Retry": "ApplicationReset",
+    "SoftRestart": "RemoteReset",
+    "HardRestart": "RemoteReset",
+    "FirmwareUpdate": "FirmwareUpdate",
+}
+
 # By sub-protocol.
-MAKERS = {"ocpp1.6": ocpp16}
+MAKERS = {"ocpp1.6": ocpp16, "ocpp2.0.1": ocpp201, "ocpp2.1": ocpp21}

@@ -1,16 +1,14 @@
 # Which optional parts this charger offers, and what it tells the central system about them.
 # MIT license; part of microevse
-"""Feature profiles in the names of OCPP 1.6, and versions of OCPP: those of this firmware, less
-what the owner has switched off (setting FeaturesOff: names in _OPTIONAL and PROTOCOLS, commas
-between), less what the board has no room for.
+"""Feature profiles in the names of OCPP 1.6: those of this firmware, less what the owner has
+switched off (setting FeaturesOff: names in _OPTIONAL, commas between), less what the board has no
+room for. And the versions of OCPP that are offered (setting OcppVersions).
 """
 
 from evse_base import log
 from hal.partition import Flash
 from evse_base import const
 
-# Sub-protocols that this firmware speaks, the one that it prefers first.
-PROTOCOLS = ("ocpp1.6",)
 # Most tokens in one message with the local list: with every field as long as it may be, this many
 # fit one WebSocket message.
 _MAX_ENTRIES = const(100)
@@ -40,12 +38,7 @@ class Features:
     def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
-        self.protocols = PROTOCOLS
-        if [name for name in PROTOCOLS if name in off]:
-            self.protocols = [name for name in PROTOCOLS if name not in off]
-            if not self.protocols:
-                log.error("app", "FeaturesOff: one version of OCPP must stay, %s", PROTOCOLS[-1])
-                self.protocols = PROTOCOLS[-1:]
+        self.protocols = ["ocpp" + version for version in settings.get("OcppVersions")]
         off = [name for name in off if name in _OPTIONAL]
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]

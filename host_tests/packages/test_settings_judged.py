@@ -34,7 +34,7 @@ ELSEWHERE = set(
     SupportedFeatureProfiles SupportedFileTransferProtocols TransactionMessageAttempts
     TransactionMessageRetryInterval WebSocketPingInterval MessageTimeout AuthorizationKey
     AdditionalRootCertificateCheck CertificateSignedMaxChainSize CertificateStoreMaxLength CpoName
-    SecurityProfile FreeModeIdTag BasicAuthPassword AccessBefore NtpServer
+    SecurityProfile FreeModeIdTag BasicAuthPassword AccessBefore NtpServer OcppVersions
     CentralSystemURI ChargePointId ChargePointVendor ChargePointModel CaFile ClientCertFile
     ClientKeyFile ConsoleLocked FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag
     WebPassword

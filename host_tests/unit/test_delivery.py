@@ -144,7 +144,7 @@ def test_the_end_of_a_session_that_another_protocol_knows_is_told_with_its_uuid(
         await c.charge()
         await drain(c)
         uuid = c.connector.session.uuid
-        c.station.delivery.detach(c.station.delivery._renderer)
+        c.station.delivery.detach(c.station.delivery.renderer)
         c.connector.request_stop("local")
         await c.pass_s(2)
         c = Charger(c.flash, boot=2, settings=SETTINGS)

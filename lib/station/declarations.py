@@ -8,7 +8,7 @@ component.variable: the name of the setting in the device model of 2.x; empty: i
 type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
-    station computes, a fixed network address.
+    station computes, v list of versions of the protocol, a fixed network address.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
@@ -82,6 +82,7 @@ RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl|16..64||
 AccessBefore||s|-w|128||
+OcppVersions||v|-l!|20|1.6|
 NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
 ChargePointId||s|-l|48||

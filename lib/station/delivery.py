@@ -70,7 +70,7 @@ class Delivery:
         self._settings = settings
         self._journal = journal
         self._clock = clock
-        self._renderer = None
+        self.renderer = None  # of the connection; None without one
         self._attempts = 0  # of the record at the head; see _LACK
         self._family = 0  # of the protocol that they happened under
         # (number, session that it ends or 0) of records that were told and could not be marked
@@ -108,7 +108,7 @@ class Delivery:
     def attach(self, renderer):
         """A connection has begun: its protocol renders from now on. The waits of an earlier
         connection are over."""
-        self._renderer = renderer
+        self.renderer = renderer
         self._not_before_ms = 0
         self._take_up()
         if renderer.family != self._family:
@@ -118,13 +118,13 @@ class Delivery:
 
     def detach(self, renderer):
         """The connection of this renderer is gone."""
-        if self._renderer is renderer:
-            self._renderer = None
+        if self.renderer is renderer:
+            self.renderer = None
 
     def due_in_ms(self):
         """Milliseconds until an event may be sent; None when there is none, or no protocol."""
         due_ms = self._not_before_ms
-        if self._renderer is None:
+        if self.renderer is None:
             return None
         if self._head() is None and not self._unmarked:
             if self._later is None:
@@ -151,7 +151,7 @@ class Delivery:
         """Send the oldest event. Raises the exceptions of a lost connection."""
         self._mark()
         record = self._head()
-        renderer = self._renderer
+        renderer = self.renderer
         if record is None or renderer is None:
             if self._unmarked:
                 self._wait(MIN_RETRY_S)

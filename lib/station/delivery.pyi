@@ -12,6 +12,7 @@ UNREADABLE: tuple[Any, ...]
 class Refused(Exception): ...
 
 class Delivery:
+    renderer: Any
     given_up: int
     known: dict[Any, Any]
     def __init__(self, settings: Any, journal: Any, clock: Any) -> None: ...

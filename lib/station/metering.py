@@ -13,7 +13,7 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
-from .session import stamp
+from .session import stamp as moment
 from evse_base import const
 
 CHECKPOINT_S = 300
@@ -187,7 +187,7 @@ class Metering:
         if before is None or before[0] != interval or before >= slot:
             return
         late_s = seconds % interval
-        at = [self._clock.boot, self._clock.uptime() - late_s, wall - late_s]
+        at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
         self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
         if session is not None:
             self._collect("StopTxnAlignedData", measurands.CLOCK, at)
@@ -197,7 +197,7 @@ class Metering:
         # A second of uptime and one of the time do not end together. So the delay is taken to the
         # millisecond, or two samples in a row could have the same time.
         wall = self._clock.now(self._clock.uptime_ms() - due)
-        return [self._clock.boot, due // 1000, wall or 0]
+        return moment(self._station, due // 1000, wall or 0)
 
     def record(self, session, context, setting, stamp):
         """Put one sample into the journal; session None: outside of a session."""
@@ -230,7 +230,7 @@ class Metering:
         if session is None or session.stopping:
             return
         try:
-            record = session.change(self._connector, now, self._clock)
+            record = session.change(self._connector, now, self._station)
             if record is None or now < session.change_ms:
                 return
             self._journal.append(kinds.CHANGE, record)
@@ -249,7 +249,7 @@ class Metering:
         if session is None:
             return
         try:
-            at = stamp(self._clock)
+            at = moment(self._station)
             payload = [session.connector, session.id, session.meter_wh, at, int(session.asking)]
             self._journal.keep(kinds.CHECKPOINT, payload[0], payload)
             session.refused &= ~(1 << kinds.CHECKPOINT)

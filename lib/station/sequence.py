@@ -82,7 +82,7 @@ class Sequence:
             return
         token, parent, kind = waiting.token, waiting.group, waiting.kind
         meter_wh = connector.metering.energy_wh or 0
-        now = stamp(self._clock)
+        now = stamp(self._station)
         number = self._station.next_session()
         reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
@@ -140,7 +140,7 @@ class Sequence:
         while True:
             try:
                 if record is None:
-                    now = stamp(self._clock)
+                    now = stamp(self._station)
                     record = session.stop(now, self._connector.metering.end(now))
                 self._journal.append(kinds.STOP, record)
                 return True

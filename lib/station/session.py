@@ -50,9 +50,16 @@ _EACH_MS = const(60000)
 _LIMIT_MA = const(1000)
 
 
-def stamp(clock):
-    """[boot number, uptime s, Unix s or 0 while unknown]: the time in a journal record."""
-    return [clock.boot, clock.uptime(), clock.now() or 0]
+def stamp(station, uptime=None, wall=None):
+    """The stamp of a record (store.kinds) that is written now; of another moment with its uptime
+    in s and its Unix time, 0 where it is not known."""
+    clock = station.clock
+    if uptime is None:
+        uptime, wall = clock.uptime(), clock.now() or 0
+    at = [clock.boot, uptime, wall]
+    if station.delivery.renderer is None:
+        at.append(1)
+    return at
 
 
 def trigger_of(reason):
@@ -155,7 +162,7 @@ class Session:
                 samples, self.seq, trigger_of(self.stopping), self.stop_kind]
         # fmt: on
 
-    def change(self, connector, now_ms, clock):
+    def change(self, connector, now_ms, station):
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
         has had too many. Call `recorded` once the record is on flash."""
         plugged = connector.evse.plugged
@@ -179,7 +186,7 @@ class Session:
             return None
         self._seen = seen
         data = [seen[3], max(0, self._left_out - 1)]
-        return [self.id, self.connector, trigger, state, stamp(clock), self.seq, data]
+        return [self.id, self.connector, trigger, state, stamp(station), self.seq, data]
 
     def recorded(self, now_ms):
         """The record that `change` has given is on flash."""

@@ -6,6 +6,7 @@ ValueError says what is wrong. Loaded when such a setting is set or was found in
 
 from . import netaddress
 
+_VERSIONS = ("2.1", "2.0.1", "1.6")
 _ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 
@@ -26,6 +27,17 @@ def measurand_list(settings, text, limits):
             raise ValueError("%s is not measured here" % word)
         if word not in out:
             out.append(word)
+    return ",".join(out)
+
+
+def versions(settings, text, limits):
+    """Versions of the protocol, the preferred one first, each once."""
+    out = []
+    for word in text.split(","):
+        word = word.strip()
+        if word not in _VERSIONS or word in out:
+            raise ValueError("of %s, each once" % ", ".join(_VERSIONS))
+        out.append(word)
     return ",".join(out)
 
 

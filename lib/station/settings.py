@@ -81,7 +81,7 @@ class Settings:
             return int(value)
         if kind in "bo":
             return value == "true"
-        if kind in "mpc":
+        if kind in "mpcv":
             return [word for word in value.split(",") if word]
         return value
 
@@ -282,6 +282,8 @@ class Settings:
             value = self._check_rare(name, text, "measurand_list")
         elif kind == "p":
             value = self._check_rare(name, text, "rotations")
+        elif kind == "v":
+            value = self._check_rare(name, text, "versions")
         elif kind == "k":
             value = self._check_rare(name, text, "key", limits)
         elif kind == "w":

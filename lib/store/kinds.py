@@ -2,8 +2,9 @@
 # MIT license; part of microevse
 """Numbers are on flash for years: never renumber, never change the meaning of a field.
 
-A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be
-turned into wall time later, when the clock becomes known.
+A stamp is `[boot, uptime_s, unix_s or 0]`: when it happened, in a form that can be turned into
+wall time later, when the clock becomes known. A fourth item, 1, stands in a stamp of an event that
+happened while no central system was connected (2.x tells it). Version 0.1.0 did not write it.
 
 Fields are only ever appended. A reader takes the fields that it knows and ignores more. An event
 of a kind that this version does not know stays on flash for a version that does: it is neither

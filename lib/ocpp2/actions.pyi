@@ -1,0 +1,2 @@
+# Types of actions.py; names and parameters by `make stubs`.
+ACTIONS: str

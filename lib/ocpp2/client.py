@@ -1,0 +1,163 @@
+# The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
+# MIT license; part of microevse
+"""An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
+transaction events, status, heartbeat. Only Authorize is sent from elsewhere.
+"""
+
+import asyncio
+
+from evse_base import log
+from ocppj import on_demand
+from ocppj.messages import CallError, Disconnected
+from ocppj.registration import Registration
+from ocppj.status_queue import StatusQueue
+
+from . import names, status
+from .actions import ACTIONS
+from .transactions import Transactions, token_info
+
+
+class Ocpp2:
+    """OCPP 2.x on top of a Station.
+
+    call: async callable(action, payload) -> payload (Rpc.call; raises Disconnected without a
+        connection).
+    schema: a schema.Schema of the version. later: True for 2.1, False for 2.0.1.
+    identity: fields of chargingStation in a BootNotification. reason: why the charger has
+        started (BootReasonEnumType).
+    link: its `connected` is False when the network is known to be gone: a driver with a card
+        is then not kept waiting for an answer that cannot come. None: not known.
+    profiles: names of the feature profiles that are offered.
+    passing: True to load the code of requests when they come (see ocppj.on_demand).
+
+    The attributes without underscore are what the handlers of requests work with.
+    """
+
+    package = "ocpp2"
+
+    # fmt: off
+    def __init__(self, call, schema, station, settings, clock, identity, reason, later=False,
+                 link=None, profiles=(), passing=False):
+        # fmt: on
+        self._call = call
+        self._wake = None
+        call = self.call
+        self.schema = schema
+        self.later = later
+        self.station = station
+        self.settings = settings
+        self.clock = clock
+        self.profiles = profiles
+        self.reason = reason  # of the next BootNotification
+        self._identity = identity
+        self.boot = Registration(call, settings, clock, self._boot_notification)
+        self.status = StatusQueue(
+            call, settings, clock,
+            lambda: range(1, len(station.connectors) + 1),
+            lambda number: status.render(station, clock, number),
+            status.FIELDS,
+        )  # fmt: skip
+        # Not through `call`: delivery lets this part send only while it is attached.
+        self.transactions = Transactions(self._call, station, later)
+        self.passing = passing
+        if not passing:
+            from station import composite  # noqa: F401 (a handler needs it)
+
+            on_demand.load_all(self.package, ACTIONS)
+        self._link = link
+
+    def _boot_notification(self):
+        return {"reason": self.reason, "chargingStation": self._identity}
+
+    def call(self, action, payload):
+        """The answer to a message, as the `call` of the constructor. A handler that ends after its
+        connection must not send on the next one: that may speak another protocol."""
+        if self._wake is None:
+            raise Disconnected("detached")
+        return self._call(action, payload)
+
+    @property
+    def registered(self):
+        """The central system has accepted our BootNotification."""
+        return self.boot.accepted
+
+    def transaction_id(self, session):
+        """transactionId of a session, None while there is none."""
+        return self.transactions.transaction_id(session)
+
+    async def ask(self, token, kind):
+        """Authorize (C01): the verdict of the central system about a token, see
+        `transactions.token_info`; None while it cannot be asked."""
+        if kind == "NoAuthorization":
+            # Free for everybody: the central system is not asked (C02.FR.01).
+            return {"status": "accepted", "expiry": None, "parent": None, "own": True}
+        # An answer without a status does not permit charging.
+        refused = {"status": "invalid", "expiry": None, "parent": None}
+        sent = names.id_token(token, kind, self.later)
+        if sent["idToken"] != token:
+            # The central system cannot bill a token that this version cannot carry.
+            refused["own"] = True
+            return refused
+        # Only while attached, hence connected.
+        if not self.boot.accepted or self._link is not None and not self._link.connected:
+            return None
+        try:
+            answer = await self.call("Authorize", {"idToken": sent})
+        except (asyncio.TimeoutError, Disconnected):
+            return None  # no answer is "offline" (C15)
+        except CallError as exc:
+            log.warn("ocpp", "Authorize refused: %s", exc.code)
+            answer = {}
+        info = token_info(answer.get("idTokenInfo"))
+        if info:
+            info["kind"] = sent["type"]
+        return info or refused
+
+    # -- for ocppj.central ---------------------------------------------------------------
+
+    def get(self, action):
+        """The handler of an action, as rpc.Rpc wants it; None if it has none."""
+        return on_demand.handler(self, action, self.package, ACTIONS)
+
+    def attach(self, wake):
+        """A connection begins: listen to the station, answer it, and tell what holds now."""
+        self._wake = wake
+        self.station.authorizer.remote = self.ask
+        self.station.listeners.append(self._on_station_event)
+        self.settings.listeners.append(self._on_setting)
+        self.boot.connected()
+        self.station.delivery.attach(self.transactions)
+        self.status.everything()
+
+    def detach(self):
+        """The connection has ended: the station goes on without this adapter."""
+        self.station.authorizer.remote = None
+        self.station.delivery.detach(self.transactions)
+        for listeners, fn in (
+            (self.station.listeners, self._on_station_event),
+            (self.settings.listeners, self._on_setting),
+        ):
+            if fn in listeners:
+                listeners.remove(fn)
+        self._wake = None
+
+    def parts(self):
+        """The parts that may send now, most important first; before registration only `boot`."""
+        if not self.boot.accepted:
+            return (self.boot,)
+        if self.clock.now() is None:
+            # Every message of 2.x but these has a time: it waits until one is known.
+            return (self.boot,)
+        return (self.station.delivery, self.status, self.boot)
+
+    def _on_station_event(self, kind, connector, data):
+        if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:
+            self.status.changed(connector)
+        self._wake()
+
+    def _on_setting(self, name, value):
+        if name == "HeartbeatInterval":
+            self.boot.interval_changed()
+        elif name == "SecurityProfile":
+            self.boot.register_again()
+        self._wake()

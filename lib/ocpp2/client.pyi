@@ -1,0 +1,40 @@
+# Types of client.py; names and parameters by `make stubs`.
+from collections.abc import Callable
+from typing import Any
+
+class Ocpp2:
+    package: str
+    schema: Any
+    later: Any
+    station: Any
+    settings: Any
+    clock: Any
+    profiles: Any
+    reason: str
+    boot: int
+    status: Any
+    transactions: Any
+    passing: bool
+    def __init__(
+        self,
+        call: Callable[..., Any],
+        schema: Any,
+        station: Any,
+        settings: Any,
+        clock: Any,
+        identity: Any,
+        reason: str,
+        later: bool = ...,
+        link: Any = ...,
+        profiles: Any = ...,
+        passing: bool = ...,
+    ) -> None: ...
+    def call(self, action: str, payload: Any) -> Any: ...
+    @property
+    def registered(self) -> Any: ...
+    def transaction_id(self, session: Any) -> int: ...
+    async def ask(self, token: Any, kind: int) -> Any: ...
+    def get(self, action: str) -> Any: ...
+    def attach(self, wake: Any) -> None: ...
+    def detach(self) -> None: ...
+    def parts(self) -> Any: ...

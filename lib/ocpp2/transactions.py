@@ -1,0 +1,224 @@
+# From journal records to TransactionEvent.
+# MIT license; part of microevse
+"""The renderer of OCPP 2.x for the station's delivery (block E; J02 for values without a session).
+
+A record always gives the same message, whenever it is built: what it says is in the record, and
+whether a central system was connected then is in its stamp. The transaction's id is the uuid that
+the station has given the session; the number of a record in its session is its seqNo.
+"""
+
+from evse_base import iso8601
+from evse_base import log
+from ocppj.messages import CallError, Disconnected
+from station import measurands
+from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
+
+from . import names
+
+# Its idTokenInfo is about the token of the event, if that has one.
+_EVENT = "TransactionEvent"
+
+
+class Transactions:
+    """Renders the events of `station` for the central system that `call` reaches. later: True for
+    2.1."""
+
+    family = 2  # see store.kinds.TXID
+    no_id = None  # the uuid is the id, also of a session whose start was given up
+
+    def __init__(self, call, station, later=False):
+        self._call = call
+        self._station = station
+        self._delivery = station.delivery
+        self._later = later
+        self.lost = Disconnected
+
+    def transaction_id(self, session):
+        """transactionId of a running session, whose number is `session`; None for another."""
+        for connector in self._station.connectors:
+            running = connector.session
+            if running is not None and running.id == session:
+                return uuid_text(running.uuid, session)
+        return None
+
+    def session_of(self, transaction_id):
+        """Number of the running session with this transactionId, None if there is none."""
+        for connector in self._station.connectors:
+            running = connector.session
+            if running is not None and uuid_text(running.uuid, running.id) == transaction_id:
+                return running.id
+        return None
+
+    async def send(self, action, message):
+        """The answer to a message; see station.delivery."""
+        try:
+            return await self._call(action, message)
+        except CallError as exc:
+            raise Refused(exc.code)
+
+    def answered(self, kind, payload, answer):
+        """Note that a start was taken; returns the verdict about the token, None without one."""
+        if kind == START:
+            self._delivery.acknowledge(payload, self.family)
+        elif kind != STOP:
+            return None
+        return token_info(answer.get("idTokenInfo"))
+
+    def learn(self, kind, payload, info):
+        """Act on the verdict about the token of a record that was told."""
+        token = payload[2] if kind == START else payload[4]
+        at = 7 if kind == START else 9
+        token_kind = payload[at] if len(payload) > at else None
+        try:
+            if kind == START and info["status"] != "accepted":
+                self._station.deauthorized(payload[0])
+                log.warn("ocpp", "session %d: idToken is %s", payload[0], info["status"])
+        finally:
+            sent = names.id_token(token or "", token_kind, self._later)
+            # The verdict about a shortened token is about no token that a driver has.
+            if token and token_kind != "NoAuthorization" and sent["idToken"] == token:
+                self._station.authorizer.learn(token, info, sent["type"])
+
+    # -- records to payloads -------------------------------------------------------------
+
+    def render(self, kind, payload):
+        """(action, payload) of an event."""
+        if kind == START:
+            return _EVENT, self._start(payload)
+        if kind == SAMPLE:
+            return self._sample(payload)
+        if kind == STOP:
+            return _EVENT, self._stop(payload)
+        return _EVENT, self._change(payload)
+
+    def _event(self, event, trigger, stamp, session, seq, uuid=None):
+        """The fields of every event. A record of a version that gave its records no number is one
+        of two: the start, or what the end is told as."""
+        if uuid is None:
+            known = self._delivery.known.get(session)
+            uuid = known[2] if known else None
+        message = {
+            "eventType": event,
+            "timestamp": iso8601.format(self._delivery.time(stamp)),
+            "triggerReason": names.trigger(trigger, self._later),
+            "seqNo": 1 if seq is None else seq,
+            "transactionInfo": {"transactionId": uuid_text(uuid, session)},
+        }
+        if len(stamp) > 3 and stamp[3]:
+            message["offline"] = True
+        return message
+
+    def _start(self, payload):
+        session, connector, token, meter_wh, reservation, stamp = payload[:6]
+        uuid, kind, remote_start, trigger = payload[6:10] if len(payload) > 9 else (None,) * 4
+        trigger = trigger or "authorized"
+        message = self._event("Started", trigger, stamp, session, 0, uuid)
+        message["evse"] = {"id": connector, "connectorId": 1}
+        message["idToken"] = names.id_token(token, kind, self._later)
+        message["transactionInfo"]["chargingState"] = "EVConnected"
+        if isinstance(remote_start, int):
+            message["transactionInfo"]["remoteStartId"] = remote_start
+        if isinstance(reservation, int):
+            message["reservationId"] = reservation
+        register = [[measurands.ENERGY, 0, meter_wh]]
+        message["meterValue"] = [self._value(stamp, register, measurands.BEGIN)]
+        return message
+
+    def _sample(self, payload):
+        session, connector, context, stamp, values = payload[:5]
+        if not isinstance(context, str):
+            raise ValueError("context")
+        value = self._value(stamp, values, context)
+        if not value["sampledValue"]:
+            return None  # 2.x knows the measurand of none of the values
+        if not session:
+            return "MeterValues", {"evseId": connector, "meterValue": [value]}
+        seq = payload[5] if len(payload) > 5 else None
+        message = self._event("Updated", "limit", stamp, session, seq)
+        clock = context == measurands.CLOCK
+        message["triggerReason"] = "MeterValueClock" if clock else "MeterValuePeriodic"
+        message["meterValue"] = [value]
+        return _EVENT, message
+
+    def _change(self, payload):
+        session, _, trigger, state, stamp, seq = payload[:6]
+        message = self._event("Updated", trigger, stamp, session, seq)
+        state = names.charging_state(state)
+        if state:
+            message["transactionInfo"]["chargingState"] = state
+        return message
+
+    def _stop(self, payload):
+        session, _, meter_wh, reason, token, stamp, samples = payload[:7]
+        seq, trigger, kind = payload[7:10] if len(payload) > 9 else (None, None, None)
+        message = self._event("Ended", trigger, stamp, session, seq)
+        message["transactionInfo"]["stoppedReason"] = names.stop_reason(reason, self._later)
+        state = names.state_after(reason)
+        if state:
+            message["transactionInfo"]["chargingState"] = state
+        if token and isinstance(token, str):
+            message["idToken"] = names.id_token(token, kind, self._later)
+        message["meterValue"] = self._values(samples or ())
+        register = [[measurands.ENERGY, 0, meter_wh]]
+        last = self._value(stamp, register, measurands.END)
+        end = message["meterValue"]
+        if not end or end[-1]["timestamp"] != last["timestamp"]:
+            end.append(last)
+        elif measurands.describe(measurands.ENERGY)[0] not in [
+            value["measurand"] for value in end[-1]["sampledValue"]
+        ]:
+            # The sample of the end has the register only if it was asked for.
+            end[-1]["sampledValue"] += last["sampledValue"]
+        return message
+
+    def _values(self, samples):
+        """meterValue of the samples in a STOP. Samples that cannot be read are left out: the end
+        of a session is sent without them."""
+        out = []
+        try:
+            for sample in samples:
+                context, at, values = sample[:3]
+                value = self._value(at, values, context)
+                if value["sampledValue"]:
+                    out.append(value)
+        except UNREADABLE as exc:
+            log.error("ocpp", "samples of an end cannot be told: %r", exc)
+        return out
+
+    def _value(self, stamp, values, context):
+        return {
+            "timestamp": iso8601.format(self._delivery.time(stamp)),
+            "sampledValue": names.sampled_values(values, context),
+        }
+
+
+def uuid_text(uuid, session):
+    """transactionId of a uuid (16 bytes). A session of version 0.1.0 has none: its number on this
+    charger stands for it."""
+    if not isinstance(uuid, bytes) or len(uuid) != 16:
+        return "session-%d" % session
+    from binascii import hexlify
+
+    text = hexlify(uuid).decode()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def token_info(info):
+    """IdTokenInfoType as the station's own token info; None if it has no status.
+
+    An unknown status does not permit charging: "invalid". An expiry that cannot be read decides
+    nothing, but such an answer is not kept: when it expires is not known.
+    """
+    if not isinstance(info, dict) or not isinstance(info.get("status"), str):
+        return None
+    out = {"status": names.of(names.AUTHORIZATION, info["status"]) or "invalid"}
+    group = info.get("groupIdToken")
+    group = group.get("idToken") if isinstance(group, dict) else None
+    out["parent"] = group if isinstance(group, str) and group else None
+    out["expiry"] = None
+    if info.get("cacheExpiryDateTime") is not None:
+        try:
+            out["expiry"] = iso8601.parse(info["cacheExpiryDateTime"])
+        except ValueError:
+            out["passing"] = True
+    return out
