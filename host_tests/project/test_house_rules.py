@@ -32,6 +32,7 @@ BASE = {"evse_base"}
 MAY_KNOW = {
     "station": {"store", "iec61851", "pki"},
     "ocpp16": {"station", "ocppj", "pki"},
+    "ocpp2": {"station", "ocppj", "pki"},
     "meters": {"modbus"},
     "slots": {"pki"},
 }
