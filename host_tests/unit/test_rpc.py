@@ -7,7 +7,8 @@ import json
 
 from helpers import cancelled, run
 from ocpp16 import schemas
-from ocppj import messages, rpc
+from ocpp2 import schemas as schemas2, schemas21
+from ocppj import messages, oneway, rpc
 from ocppj.rpc import CallError, Disconnected, Rpc
 from ocppj.schema import Schema
 
@@ -611,8 +612,16 @@ def test_a_dialect_with_type_5_says_that_an_answer_cannot_be_used():
         answers = await b.hears([3, call_id, {}])
         assert [a[:3] for a in answers] == [[5, call_id, "OccurrenceConstraintViolation"]], answers
         assert (await task).code == "FormatViolation"
-        # Theirs is noted and not answered: it ends nothing.
-        assert await b.hears([5, "x", "FormatViolation", "no", {}]) == []
+        # Theirs is about an answer of ours: it is noted, not answered, and ends nothing.
+        task = asyncio.create_task(outcome(b.rpc.call("Hello", {})))
+        await turns()
+        before = b.rpc.malformed
+        for theirs in ([5, "x", "FormatViolation", "no", {}], [5, "x"], [5], [5, None]):
+            assert await b.hears(theirs) == []
+        assert b.rpc.malformed == before + 4 and b.rpc.unknown_ids == 0 and not task.done()
+        # With the id of our CALL it can only mean that CALL.
+        assert await b.hears([5, b.sent[-1][1], "InternalError", "no", {}]) == []
+        assert (await task).code == "InternalError"
         assert await b.hears([2, "i", "Notify"]) == [
             [4, "i", "RpcFrameworkError", "CALL needs type, id, action and payload", {}]
         ]
@@ -648,5 +657,117 @@ def test_a_message_that_lacks_memory_is_no_lost_connection():
         await turns()
         await b.hears([3, b.sent[-1][1], {"currentTime": "2027-01-01T12:00:00Z"}])
         assert await task
+
+    run(go())
+
+
+def later_bench(delta, handlers=None):
+    b = Bench(handlers)
+    b.rpc.disconnected()
+    b.rpc.schema = Schema(schemas2.TABLE, delta)
+    b.rpc.connected()
+    return b
+
+
+def test_bad_calls_get_the_error_codes_of_2_x():
+    cases = (
+        ([2, "i", "Reset"], "RpcFrameworkError"),
+        ([2, "i"], "RpcFrameworkError"),
+        ([2, "i", 5, {}], "RpcFrameworkError"),
+        ('[2,"i","Reset",{"type":', "RpcFrameworkError"),
+        ([2, "i", "Reset", []], "FormatViolation"),
+        ([2, "i", "Reset", {"type": "OnIdle", "extra": 1}], "FormatViolation"),
+        ([2, "i", "Reset", {}], "OccurrenceConstraintViolation"),
+        ([2, "i", "Reset", {"type": 1}], "TypeConstraintViolation"),
+        ([2, "i", "Reset", {"type": "Soft"}], "PropertyConstraintViolation"),
+        ([2, "i", "Explode", {}], "NotImplemented"),
+        ([2, "i", "BootNotification", {}], "NotImplemented"),
+        ([2, "i", "PublishFirmware", {}], "NotSupported"),
+        ([2, "i", "GetVariables", {}], "NotSupported"),  # no handler
+        ([7, "i", "Reset", {}], "MessageTypeNotSupported"),
+        (["2", "i", "Reset", {}], "MessageTypeNotSupported"),
+        ([1, "i"], "MessageTypeNotSupported"),
+    )
+
+    async def go():
+        for delta in (None, schemas21.DELTA):
+            b = later_bench(delta)
+            for message, code in cases:
+                answers = await b.hears(message)
+                assert [answer[:3] for answer in answers] == [[4, "i", code]], (message, answers)
+            assert b.done == []
+            derc = "NotSupported" if delta else "NotImplemented"
+            assert (await b.hears([2, "i", "GetDERControl", {}]))[0][2] == derc
+            for silent in ([7], [7, 5], [7, None, "x"], [7, "x" * 256]):
+                assert await b.hears(silent) == [], silent
+            assert (await b.hears([2, "j", "Reset", {"type": "OnIdle"}]))[0][0] == 3
+
+    run(go())
+
+
+def test_2_0_1_answers_neither_a_send_nor_an_error_of_a_result():
+    async def go():
+        b = later_bench(None)
+        task = asyncio.create_task(outcome(b.rpc.call("Heartbeat", {})))
+        await turns()
+        call_id = b.sent[-1][1]
+        before = b.rpc.malformed
+        for kind in (5, 6):
+            assert await b.hears([kind, "s", "Reset", {"type": "OnIdle"}]) == []
+            assert await b.hears([kind, call_id, "GenericError", "no", {}]) == []
+        assert b.done == [] and b.rpc.malformed == before + 4 and not task.done()
+        # An answer that cannot be used is not refused, either.
+        assert await b.hears([3, call_id, {}]) == []
+        assert (await task).code == "FormatViolation"
+
+    run(go())
+
+
+def test_a_send_that_fails_in_its_handler_is_not_answered():
+    async def go():
+        async def crash(payload):
+            raise KeyError("x")
+
+        async def refuse(payload):
+            raise CallError("NotSupported")
+
+        b = later_bench(schemas21.DELTA, {"Reset": crash, "ClearCache": refuse})
+        assert await b.hears([6, "s", "Reset", {"type": "OnIdle"}]) == []
+        assert await b.hears([6, "s", "ClearCache", {}]) == []
+        assert (await b.hears([2, "i", "Reset", {"type": "OnIdle"}]))[0][2] == "InternalError"
+
+    run(go())
+
+
+def test_our_send_waits_for_nobody_and_leaves_only_where_the_version_has_it():
+    async def go():
+        payload = {"id": 1, "pending": 0, "data": []}
+        b = later_bench(schemas21.DELTA)
+        task = asyncio.create_task(outcome(b.rpc.call("Heartbeat", {})))
+        await turns()
+        await oneway.send(b.rpc, "NotifyPeriodicEventStream", payload)
+        first, second = b.sent
+        assert second[0] == 6 and second[2:] == ["NotifyPeriodicEventStream", payload]
+        assert second[1] != first[1] and not task.done()
+        # Whatever comes with its id is no answer to the CALL in flight.
+        await b.hears([3, second[1], {"currentTime": "2026-12-01T10:00:00Z"}])
+        assert not task.done() and b.rpc.unknown_ids == 1
+        for error, meant in ((OSError(104), Disconnected), (MemoryError(), MemoryError)):
+            b.fail = error
+            try:
+                await oneway.send(b.rpc, "NotifyPeriodicEventStream", payload)
+                raise AssertionError("sent")
+            except (Disconnected, MemoryError) as exc:
+                assert isinstance(exc, meant)
+        b.fail = None
+        await b.hears([3, first[1], {"currentTime": "2026-12-01T10:00:00Z"}])
+        assert "currentTime" in await task
+        b.rpc.disconnected()
+        for up, delta in ((False, schemas21.DELTA), (True, None)):
+            if up:
+                b = later_bench(delta)
+            sent = len(b.sent)
+            got = await outcome(oneway.send(b.rpc, "NotifyPeriodicEventStream", payload))
+            assert isinstance(got, Disconnected) and len(b.sent) == sent
 
     run(go())

@@ -74,6 +74,7 @@ package(
         "intake.py",
         "messages.py",
         "on_demand.py",
+        "oneway.py",
         "reading.py",
         "registration.py",
         "resolver.py",

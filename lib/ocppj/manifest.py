@@ -18,6 +18,7 @@ package(
         "intake.py",
         "messages.py",
         "on_demand.py",
+        "oneway.py",
         "reading.py",
         "registration.py",
         "resolver.py",

@@ -33,6 +33,17 @@ class CallError(Exception):
         return "%s: %s" % (self.code, self.description) if self.description else self.code
 
 
+def error_of(message):
+    """The CallError that a CALLERROR or CALLRESULTERROR carries, however little of it is there."""
+    code = message[2] if len(message) > 2 else None
+    text = message[3] if len(message) > 3 else ""
+    return CallError(
+        code if isinstance(code, str) and code else "GenericError",
+        text if isinstance(text, str) else "",
+        message[4] if len(message) > 4 else None,
+    )
+
+
 class Disconnected(Exception):
     """The connection was lost, or is not there, while a CALL needed it."""
 

@@ -16,7 +16,7 @@ from . import messages
 from .messages import CALL, CallError, Disconnected
 
 _CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
-_SEND = const(6)  # of 2.1: as a CALL, but never answered
+_SEND = const(6)  # of 2.1: as a CALL, but never answered; ours: oneway.py
 # CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
@@ -139,22 +139,26 @@ class Rpc:
             if text.count("[") + text.count("{") > _CONTAINER_LIMIT:
                 raise ValueError("too many lists and objects")
             message = json.loads(messages.join_surrogates(text))
+            if not isinstance(message, list) or not message:
+                raise ValueError("not a list")
             crc = crc32(text.encode())
         except (ValueError, RuntimeError, MemoryError) as exc:
             # RuntimeError: too deep. The id may be readable at the front.
             self._bad(messages.call_id_of(text), "message cannot be read as JSON", exc)
             return
-        if not isinstance(message, list) or not message:
-            self._bad(None, "message is not a list")
-            return
         kind = message[0]
+        call_id = message[1] if len(message) > 1 else None
+        if not isinstance(call_id, str) or len(call_id) > messages.ID_LIMIT:
+            call_id = None
         if not self.schema.has_type(kind):
-            # OCPP-J 1.6 section 4.1.3: other message type numbers shall be ignored.
-            self._bad(None, "unknown message type")
+            # OCPP-J 1.6 section 4.1.3: to be ignored. 2.x has an error for it, but these two types
+            # get no answer in any version.
+            code = self.schema.code("!type")
+            if not code or kind == _CALLRESULTERROR or kind == _SEND:
+                call_id = None
+            self._bad(call_id, "unknown message type", code=code)
         elif kind == CALL or kind == _SEND:
-            self._on_call(message, crc)
-        elif kind == _CALLRESULTERROR:
-            self._bad(None, "an answer of ours was refused", message[2:4])
+            self._on_call(call_id, message, crc)
         else:
             self._on_answer(kind, message)
 
@@ -195,9 +199,8 @@ class Rpc:
             self._enqueue(call_id, action, None, 0, answer)
         return answer is not None
 
-    def _on_call(self, message, crc):
-        call_id = message[1] if len(message) > 1 else None
-        if not isinstance(call_id, str) or len(call_id) > messages.ID_LIMIT:
+    def _on_call(self, call_id, message, crc):
+        if call_id is None:
             self._bad(None, "CALL without a usable id")
             return
         if message[0] == _SEND:
@@ -220,18 +223,15 @@ class Rpc:
     def _on_answer(self, kind, message):
         slot = self._slot
         if slot is None or len(message) < 2 or message[1] != slot[0] or slot[2].is_set():
-            self.unknown_ids += 1
-            log.info("ocpp", "answer to no CALL of ours ignored")
+            if kind == _CALLRESULTERROR:  # with the id of our CALL it ends that, as a CALLERROR
+                self._bad(None, "an answer of ours was refused", messages.error_of(message))
+            else:
+                self.unknown_ids += 1
+                log.info("ocpp", "answer to no CALL of ours ignored")
             return
         action = slot[1]
-        if kind == messages.CALLERROR:
-            code = message[2] if len(message) > 2 else None
-            text = message[3] if len(message) > 3 else ""
-            slot[4] = CallError(
-                code if isinstance(code, str) and code else "GenericError",
-                text if isinstance(text, str) else "",
-                message[4] if len(message) > 4 else None,
-            )
+        if kind != messages.CALLRESULT:
+            slot[4] = messages.error_of(message)
             log.warn("ocpp", "%s refused: %s", action, slot[4])
         else:
             try:
