@@ -17,6 +17,13 @@ class Error:
         self.details = details or {}
 
 
+class Wrong:
+    """Answer with these fields although they break the schema (a dict is checked under 2.x)."""
+
+    def __init__(self, fields):
+        self.fields = fields
+
+
 class Drop:
     """Do the CSMS's bookkeeping for the message, but never answer."""
 

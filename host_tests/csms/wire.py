@@ -79,6 +79,8 @@ class Wire(asyncio.Protocol):
         self._transport = None
         self.id = None  # the charge point's identity, from the path
         self.request = None
+        self.version = "1.6"  # of OCPP, by the sub-protocol
+        self.opened_at = self.closed_at = None  # by the clock of the CSMS: upgraded, then gone
         self.status = None  # HTTP status of our answer to the upgrade
         self.error = None
         self.lost = False
