@@ -35,6 +35,17 @@ def spliced(payloads, *extra):
 
 INFO = "transactionInfo/"
 WH = [{"timestamp": stamp(BEGAN + 100), "sampledValue": [{"value": 900.0}]}]
+OTHER_UNITS = [
+    {
+        "timestamp": stamp(BEGAN + 100),
+        "sampledValue": [
+            {"value": 1.05, "unitOfMeasure": {"unit": "kWh"}},
+            {"value": 105.02, "unitOfMeasure": {"multiplier": 1}},
+            {"value": 350, "phase": "L1"},
+            {"value": 7, "measurand": "Current.Import"},
+        ],
+    }
+]
 # kind of the problem, a word of it, the events
 WRONG = [
     (
@@ -45,6 +56,17 @@ WRONG = [
     ("repetition", "another offline", session() + changed(session()[4:], 4, "offline", None)),
     ("repetition", "another meterValue", session() + changed(session()[4:], 4, "meterValue", WH)),
     ("order", "not started", [event("Updated", 1, "MeterValuePeriodic", 2, 1000)]),
+    ("order", "Updated has the number 0", [event("Updated", 0, "Trigger", 0)]),
+    (
+        "time",
+        "behind number 3",
+        [*session()[:2], session()[3], event("Updated", 2, "Trigger", 301), session()[4]],
+    ),
+    (
+        "energy",
+        "1101 Wh in number 2",
+        [*session()[:2], session()[3], event("Updated", 2, "Trigger", 299, 1101), session()[4]],
+    ),
     (
         "order",
         "has the number 1",
@@ -131,6 +153,17 @@ RIGHT = [
         event("Updated", 6, "StopAuthorized", 303, idToken=CARD),
         event("Ended", 7, "EVCommunicationLost", 310, 1100, "Idle", reason="Local"),
     ],
+    [
+        *session()[:3],
+        event("Updated", 3, "RemoteStop", 301, state="EVConnected"),
+        event("Updated", 4, "Authorized", 302, idToken=CARD),
+        event("Ended", 5, "EVCommunicationLost", 310, 1100, "Idle", reason="Remote"),
+    ],
+    [  # other units, and what is of one phase
+        *session()[:2],
+        event("Updated", 2, "MeterValuePeriodic", 100, meterValue=OTHER_UNITS),
+        event("Ended", 3, "AbnormalCondition", 100, 1050.5, reason="PowerLoss"),
+    ],
     [*session()[:3], event("Ended", 3, "AbnormalCondition", 100, 1050.5, reason="PowerLoss")],
     [*session()[:3], event("Ended", 3, "ResetCommand", 100, 1050.5, reason="ImmediateReset")],
 ]
@@ -192,6 +225,55 @@ async def test_offline_is_what_was_before_the_line_was_up(protocol):
             for payload in changed(events, 1, "offline", None)[1:2]:
                 await line.tell("TransactionEvent", payload)
             assert not csms.violations
+
+
+@scenario
+async def test_a_line_that_is_lost_is_missed_a_little_later(protocol):
+    clock = [BEGAN - 100.0]
+    async with Csms(TAGS, clock=lambda: clock[0], subprotocols=ALL) as csms:
+        async with Line(csms, protocol) as line:
+            await line.boot()
+            clock[0] = BEGAN
+        clock[0] = BEGAN + 500
+        async with Line(csms, protocol) as line:
+            await line.boot()
+            events = session()
+            for payload in (events[0], changed(events, 1, "offline", None)[1]):
+                await line.tell("TransactionEvent", payload)
+            assert csms.violations == []
+            late = changed(events, 2, "offline", None)[2]
+            await line.tell("TransactionEvent", late)
+            assert "no line at that time" in csms.violations.pop()
+
+
+@scenario
+async def test_what_belongs_elsewhere(protocol):
+    """A transaction of another charger, a sample beside the events, an unknown remoteStartId."""
+    async with Csms(TAGS, clock=lambda: NOW, subprotocols=ALL) as csms:
+        async with Line(csms, protocol) as line:
+            await line.boot()
+            for payload in session()[:3]:
+                await line.tell("TransactionEvent", payload)
+            for context, wrong in (("Sample.Clock", 1), ("Trigger", 0)):
+                sample = {"value": 5, "context": context}
+                value = {"timestamp": stamp(BEGAN + 150), "sampledValue": [sample]}
+                await line.tell("MeterValues", {"evseId": 1, "meterValue": [value]})
+                assert len(csms.violations) == wrong
+                csms.violations.clear()
+            await line.tell("TransactionEvent", event("Updated", 3, "Trigger", 200, remote=9))
+            assert "nobody gave the remoteStartId 9" in csms.violations.pop()
+            for seq, word in ((1, "1 in place of 0"), (0, None)):
+                row = {"eventId": 1, "timestamp": stamp(NOW), "trigger": "Delta"}
+                row.update(actualValue="1", eventNotificationType="CustomMonitor")
+                row.update(component={"name": "RCD"}, variable={"name": "Tripped"})
+                payload = {"generatedAt": stamp(NOW), "seqNo": seq, "eventData": [row]}
+                await line.tell("NotifyEvent", payload)
+                assert not word or word in csms.violations.pop()
+            assert not csms.violations
+        async with Line(csms, protocol, id="CP 2") as line:
+            await line.boot()
+            await line.tell("TransactionEvent", session()[4])
+            assert "it is one of CP 1" in csms.violations.pop(0)
 
 
 # -- one session under two versions -------------------------------------------------------------
@@ -281,7 +363,11 @@ async def test_other_starts_are_other_sessions(protocol):
     async with Csms(TAGS, clock=lambda: NOW, subprotocols=ALL) as csms:
         async with Line(csms, "ocpp1.6") as line:
             await line.boot()
-            await line.tell("StartTransaction", START16)
+            first = await line.tell("StartTransaction", START16)
+            other = await line.tell("StartTransaction", {**START16, "idTag": "OTHER"})
+            assert first[2]["transactionId"] != other[2]["transactionId"]
+            assert len(csms.transactions) == 2
+            csms.ledger.transactions.popitem()
         async with Line(csms, protocol) as line:
             await line.boot()
             for payload in without(session(), 1, 3):
