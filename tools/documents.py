@@ -37,6 +37,7 @@ TYPES = {
     "w": "password",
     "c": "list of words",
     "a": "address",
+    "v": "list of versions",
 }
 
 # Feature profiles of OCPP 1.6 edition 2, chapters 4 and 5; "Security": the security whitepaper.

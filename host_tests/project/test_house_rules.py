@@ -399,7 +399,11 @@ def all_trees():
 
 # What an adapter has from the store by way of the station. It renders the records of a session, so
 # it has to know them by the numbers of their kinds: these three are the station's public face.
-PASSED_ON = {("ocpp16", "station.delivery", name) for name in ("SAMPLE", "START", "STOP")}
+PASSED_ON = {
+    (adapter, "station.delivery", name)
+    for adapter in ("ocpp16", "ocpp2")
+    for name in ("SAMPLE", "START", "STOP")
+}
 
 
 def passed_on(name, tree, trees):

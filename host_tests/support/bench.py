@@ -393,7 +393,7 @@ async def _play(fn, options):
     csms = dict(options.pop("csms", {}))
     if "tags" in options:
         csms["id_tags"] = {tag: dict(info) for tag, info in options.pop("tags").items()}
-    bench = Bench(csms=csms, **options)
+    bench = options.pop("kind", Bench)(csms=csms, **options)
 
     async def inside():
         async with bench as b:

@@ -1,0 +1,76 @@
+# A session from plug to unplug over OCPP 2.0.1 and 2.1, on the whole firmware.
+# MIT license; part of microevse
+"""The central system of the bench validates each frame and judges the transaction (ledger2)."""
+
+import pytest
+from bench import scenario
+from bench2 import VERSIONS, scenario2
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_session_is_told_as_one_transaction(version):
+    @scenario2(version=version)
+    async def story(b):
+        boot = await b.boot()
+        assert boot["reason"] == "PowerUp"
+        entry = await b.charging()
+        await b.advance(130)
+        await b.tap("CARD1")
+        await b.expect_event("Ended", "StopAuthorized")
+        await b.leave()
+        await b.advance(5)
+        assert entry.starts == entry.stops == 1 and entry.wh > 0, entry
+        assert entry.reason == "Local"
+
+    story()
+
+
+@scenario2
+async def test_events_of_an_outage_are_delivered_once_and_say_that_they_are_old(b):
+    await b.boot()
+    entry = await b.charging()
+    await b.offline()
+    await b.tap("CARD1")
+    await b.do("release")
+    await b.advance(30)
+    await b.online()
+    ended = await b.expect_event("Ended", within=60)
+    assert ended["offline"] is True and entry.stops == 1
+
+
+@scenario2
+async def test_a_power_cut_ends_the_transaction_that_it_met(b):
+    await b.boot()
+    entry = await b.charging()
+    await b.advance(70)
+    await b.do("power_cut", seconds=5)
+    ended = await b.expect_event("Ended", within=90)
+    assert ended["transactionInfo"]["stoppedReason"] == "PowerLoss", ended
+    assert entry.stops == 1
+
+
+@scenario2
+async def test_remote_start_and_stop(b):
+    await b.boot()
+    await b.do("plug")
+    await b.expect_status("Occupied")
+    token = {"idToken": "CARD1", "type": "Central"}
+    answer = await b.call(
+        "RequestStartTransaction", {"idToken": token, "remoteStartId": 77, "evseId": 1}
+    )
+    assert answer["status"] == "Accepted"
+    started = await b.expect_event("Started", "RemoteStart")
+    assert started["transactionInfo"]["remoteStartId"] == 77 and started["idToken"] == token
+    transaction = started["transactionInfo"]["transactionId"]
+    other = {"transactionId": "nobody's"}
+    assert (await b.call("RequestStopTransaction", other))["status"] == "Rejected"
+    mine = {"transactionId": transaction}
+    assert (await b.call("RequestStopTransaction", mine))["status"] == "Accepted"
+    ended = await b.expect_event("Ended", "RemoteStop")
+    assert ended["transactionInfo"]["stoppedReason"] == "Remote"
+
+
+@scenario(settings={"OcppVersions": "2.1,2.0.1,1.6"})
+async def test_a_central_system_of_1_6_is_spoken_to_in_1_6(b):
+    await b.boot()
+    await b.charging()
