@@ -44,7 +44,6 @@ _LIST = const(91)
 _PLUS = const(43)
 _ZERO = const(48)
 _NINE = const(57)
-_NEWLINE = const(10)
 _AT = const(64)
 _INT = const(105)
 _NUM = const(110)
@@ -57,7 +56,7 @@ _ANY = const(97)
 
 
 def _field_end(table, i):
-    """Index of the `;` (or of the end of the line) that ends the type at `i`."""
+    """Index of the `;` that ends the type at `i`."""
     depth = 0
     while True:
         char = table[i]
@@ -65,7 +64,7 @@ def _field_end(table, i):
             depth += 1
         elif char == _CLOSE or char == _BRACKET:
             depth -= 1
-        elif char == _END and depth == 0 or char == _NEWLINE:
+        elif char == _END and depth == 0:
             return i
         i += 1
 
