@@ -168,3 +168,20 @@ async def test_a_slow_server_stalls_no_closed_contactor_and_is_reached(b):
         server.go()
         await b.advance(1)
         assert (await b.status())["ocpp"] is True
+
+
+@scenario(board="smartevse_v30", settings={"FreeMode": "true", "FreeModeIdTag": "CARD1"})
+async def test_a_car_that_the_lock_keeps_waiting_does_not_keep_the_line_down(b):
+    """The contact of the lock is lost before the car asks, so the contactor does not close. No
+    handshake was begun in these ten minutes: the car was thought to wait for the end of a hold."""
+    await b.boot()
+    await b.do("plug")
+    await b.advance(10)
+    await b.do("fault", kind="lock", contact=True)
+    await b.do("request")
+    await b.advance(3)
+    assert (await b.status())["contactor"] is False
+    b.csms.wire.drop()
+    await b.until(lambda: len(b.logged("connected, ocpp1.6")) == 2, 30, "connected again")
+    await b.do("fault", kind="lock", contact=True, on=False)
+    await b.contactor(True, 10)

@@ -69,6 +69,33 @@ def test_an_ev_that_has_let_go_while_it_waited_bars_nothing():
         assert evse.stay_open(1000) is True
 
 
+def test_an_ev_that_waits_for_something_else_bars_nothing():
+    """The contact of a lock was lost before the contactor closed: the EV asked for hours, and each
+    handshake was given up after the hold that had prepared it, so that the EV need not wait."""
+    causes = [
+        (lambda e: setattr(e, "_lock_ok", lambda: False), lambda e: setattr(e, "_lock_ok", None)),
+        (lambda e: setattr(e, "_rcd_ok", lambda: False), lambda e: setattr(e, "_rcd_ok", None)),
+        (lambda e: setattr(e.closings, "why", "x"), lambda e: setattr(e.closings, "why", None)),
+        (lambda e: setattr(e._evidence, "doubt", 1), None),
+        (lambda e: e.forbid(), None),
+        (lambda e: e.out_of_service(True), None),
+    ]
+    for begin, end in causes:
+        with Hal(*PARTS) as hal:
+            evse, go = plugged(hal)
+            chip.pilot = "C"
+            assert evse.stay_open(1500) is True
+            go(1000)
+            assert evse.stay_open(7000) is False, "it waits for the end of the hold"
+            begin(evse)
+            assert evse.stay_open(7000) is True, "it waits for something else"
+            if end:
+                go(40)
+                end(evse)
+                assert evse.stay_open(9000) is False
+                assert 6800 <= closes_after(evse, go) <= 7000, "held, and not for longer"
+
+
 def test_what_is_closed_is_told_and_stays_as_it_is():
     with Hal(*PARTS) as hal:
         evse, _, _, go = charger(hal)

@@ -108,9 +108,9 @@ class Evse:
 
     def stay_open(self, ms):
         """True if it is open and does not close for `ms`, as a stall is due. This ends by itself,
-        and an EV that waits for its end is not kept waiting again. With 0: True if it is open."""
-        waits = self._hold_left and self._ready.lasts(STABLE_WINDOWS, STABLE_MS)
-        if self.closed or (ms and waits):
+        and an EV that waits for nothing but its end is not kept waiting again. With 0: True if it
+        is open."""
+        if self.closed or (ms and self._hold_left and self._may_close()):
             return False
         self._hold_left = max(self._hold_left, ms)  # no tick between can open: it is open
         return not self.closed
@@ -291,6 +291,16 @@ class Evse:
         if self.closings.ended(now_ms, self.fault or self._ended_by):
             self.trip("ClosingsExceeded")
 
+    def _may_close(self):
+        """True if it closes but for a hold."""
+        return (
+            self._ready.lasts(STABLE_WINDOWS, STABLE_MS) and not self._evidence.doubt
+            and self._seen.sure and self._send.want_ma and self._send.in_service
+            and not self.fault and not self._ended and not self.closings.why
+            and (self._lock_ok is None or self._lock_ok())
+            and (self._rcd_ok is None or self._rcd_ok())
+        )  # fmt: skip
+
     def _close_if_allowed(self, seen_ms):
         seen = self._seen
         asking = seen.level == C or (seen.level == D and self._ventilated)
@@ -298,19 +308,7 @@ class Evse:
             self._ready.over()
             return
         self._ready.more(seen_ms)
-        if (
-            self._ready.lasts(STABLE_WINDOWS, STABLE_MS)
-            and not self._evidence.doubt
-            and self._seen.sure
-            and self._send.want_ma
-            and self._send.in_service
-            and not self.fault
-            and not self._ended
-            and not self.closings.why
-            and not self._hold_left
-            and (self._lock_ok is None or self._lock_ok())
-            and (self._rcd_ok is None or self._rcd_ok())
-        ):
+        if not self._hold_left and self._may_close():
             if self.held and self.held():
                 self.disputed = True  # the guard and this state machine disagree about the pilot
                 self.trip("GuardDisagrees")
