@@ -373,6 +373,109 @@ def test_all_that_was_passed_over_for_memory_is_told_in_its_order():
     run(story())
 
 
+async def sample_passed_over(c, first):
+    """A session is told but for its first SAMPLE, for which memory was lacking, and what follows
+    that. Returns the delivery and what the protocol is without the lack."""
+    await ended(c)
+    delivery, real = c.station.delivery, first.render
+    broken(first, "render", SAMPLE, MemoryError())
+    while delivery._later is None:
+        c.clock.ms += delivery.due_in_ms()
+        await delivery.step()
+    return delivery, real
+
+
+def test_what_was_told_and_not_marked_is_not_told_again_with_what_is_taken_up():
+    """It lies behind what is taken up, and the journal hands it out again. While its mark was
+    missing, what was passed over had no turn after an hour."""
+
+    async def story(reconnects):
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        delivery, render = await sample_passed_over(c, first)
+        done = c.journal.done
+        missing = []
+
+        def refuses(seq):
+            if not missing and first.kinds()[-1] == STOP:
+                missing.append(seq)
+            if seq in missing:
+                raise OSError(5)
+            return done(seq)
+
+        c.journal.done = refuses
+        while not missing:
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        first.render = render
+        told = first.kinds()
+        if reconnects:
+            again = attached(c, 1)
+            for _ in range(20):
+                c.clock.ms += delivery.due_in_ms()
+                await delivery.step()
+            assert STOP not in again.kinds() and again.kinds()[0] == SAMPLE
+        else:
+            for _ in range(2000):
+                c.clock.ms += delivery.due_in_ms()
+                await delivery.step()
+            again = first
+            assert first.kinds()[: len(told)] == told
+            assert set(first.kinds()[len(told) :]) == {SAMPLE}
+        assert len(again.heard) == len(set([repr(message) for message in again.heard]))
+        assert c.journal.queued == 1, "without its mark"
+        c.journal.done = done
+        await drain(c)
+        assert not c.journal.queued and delivery.due_in_ms() is None
+
+    run(story(True))
+    run(story(False))
+
+
+def test_what_is_taken_up_has_all_its_attempts():
+    """Those of the record that was at the head before counted for it: one refusal, and the end of
+    a session was given up."""
+
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 1)
+        delivery, _ = await sample_passed_over(c, first)
+        first.refuses = 2
+        while first.refuses:
+            c.clock.ms += delivery.due_in_ms()
+            await delivery.step()
+        again = attached(c, 1)
+        again.refuses = 2
+        await drain(c)
+        assert again.kinds()[0] == SAMPLE and again.kinds()[-1] == STOP
+        assert delivery.given_up == 0 and not c.journal.queued
+
+    run(story())
+
+
+def test_what_finds_no_memory_to_be_taken_up_is_taken_up_later():
+    async def story():
+        c = Charger(settings=SETTINGS)
+        delivery, render = await sample_passed_over(c, attached(c, 1))
+        take_up = c.journal.take_up
+
+        def lacks(seq):
+            raise MemoryError()
+
+        c.journal.take_up = lacks
+        try:
+            attached(c, 1)
+            raise AssertionError("not told")
+        except MemoryError:
+            pass
+        c.journal.take_up = take_up
+        again = attached(c, 1)
+        await drain(c)
+        assert again.kinds()[0] == SAMPLE and not c.journal.queued
+
+    run(story())
+
+
 def test_a_start_waits_for_memory_and_flash_as_long_as_it_takes():
     """Given up, its session would have no bill."""
 

@@ -54,7 +54,7 @@ _ID = const(0)
 _FAMILIES = const(1)
 _UUID = const(2)
 
-# Records whose mark may wait in RAM. One more makes the oldest of them told again after a restart.
+# Records whose mark may wait in RAM. With one more the oldest is told again in a turn or a start.
 _UNMARKED = const(16)
 
 
@@ -134,9 +134,9 @@ class Delivery:
 
     def _take_up(self):
         """Give what was passed over for memory its turn again."""
-        later, self._later = self._later, None
-        if later:
-            self._journal.take_up(later[0])
+        if self._later:
+            self._journal.take_up(self._later[0])
+            self._later, self._attempts = None, 0  # another record is at the head
 
     def _head(self):
         """The oldest event, None if there is none or it cannot be read now."""
@@ -155,7 +155,7 @@ class Delivery:
         if record is None or renderer is None:
             if self._unmarked:
                 self._wait(MIN_RETRY_S)
-            elif self._later and self._clock.uptime_ms() >= self._later[1]:
+            if self._later and self._clock.uptime_ms() >= self._later[1]:
                 self._take_up()
             return
         seq, kind, payload = record
