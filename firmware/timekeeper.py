@@ -185,7 +185,7 @@ class Timekeeper:
             self._next_s = uptime
         if self._lost_s is None:
             self._lost_s = uptime
-        if self._by_server and not self._failed:
+        if self._by_server and not self._failed and self._server():
             return
         told = None
         if self._as_of is None:

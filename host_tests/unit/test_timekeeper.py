@@ -372,6 +372,20 @@ def test_a_time_server_that_lies_is_asked_again_after_ten_minutes():
     assert parts.clock.now() < WRONG and len(parts.asked) == 2
 
 
+def test_a_time_server_that_has_lied_and_is_switched_off_does_not_lock_the_charger_out():
+    """Its next answer was waited for until the next start."""
+    parts = Parts(secure=True, kept=[NOON, NOON])
+    parts.unix = WRONG
+    parts.pass_s(2)
+    parts.keeper.doubt()
+    assert parts.rtc == [], "it is asked again"
+    parts.server = ""
+    for wanted in (NOON, WRONG + 2, NOON):
+        parts.pass_s(1)
+        parts.keeper.doubt()
+        assert abs(parts.rtc[-1] - wanted) < 10 and parts.backs[-1]
+
+
 def test_a_time_server_that_does_not_want_to_be_asked_is_left_alone_in_doubt_too():
     parts = Parts(secure=True)
     parts.error = sntp.KissOfDeath("DENY")
