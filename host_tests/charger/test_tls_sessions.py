@@ -185,3 +185,33 @@ async def test_a_car_that_the_lock_keeps_waiting_does_not_keep_the_line_down(b):
     await b.until(lambda: len(b.logged("connected, ocpp1.6")) == 2, 30, "connected again")
     await b.do("fault", kind="lock", contact=True, on=False)
     await b.contactor(True, 10)
+
+
+@scenario(board="esp32_dual", settings={"FreeMode": "true", "FreeModeIdTag": "CARD1"})
+async def test_neither_of_two_cars_is_let_in_during_a_handshake(b):
+    """The hold is for every connector: the second one could close in the handshake otherwise."""
+    closed = {}
+
+    def on(event):
+        if event.get("event") == "contactor" and event["value"]:
+            closed[event["connector"]] = event["t"]
+
+    b.twin.listeners.append(on)
+    await b.start_of_day()
+    b.allow_trouble = True
+    with SlowServer() as server:
+        b.csms.wire.drop()
+        await b.until(lambda: server.held, 60, "the handshake begins")
+        begun = b.now
+        for connector in (1, 2):
+            await b.do("plug", connector=connector)
+            await b.do("request", connector=connector)
+            await b.advance(1)
+        await b.until(lambda: len(closed) == 2, 10, "both closed")
+        assert all(6.5 < t - begun < 7.5 for t in closed.values()), closed
+        # While one charges none is begun, though the other one is free.
+        server.held.clear()
+        await b.do("release", connector=2)
+        await b.advance(60)
+        assert (await b.status(1))["contactor"] and not (await b.status(2))["contactor"]
+        assert not server.held

@@ -674,6 +674,17 @@ def test_flash_that_fails_at_the_end_is_tried_once_a_minute():
     assert tried == ["SecurityProfile"] and c.settings.text(BEFORE) == "0k" + K1
     c.settings.keep_own = keep
     assert c.access.look(True) is False and c.holds() == (0, B1) and c.settings.text(BEFORE) == ""
+    # Also where only the end of the trial cannot be written.
+    c.set("SecurityProfile", 1)
+    c.good = ((1, B1),)
+    c.settings.keep_own = lambda name, value: name != BEFORE and keep(name, value)
+    assert c.attempt() and c.access.look(True) is False
+    assert c.settings.text(BEFORE) == "0k" + K1
+    c.settings.keep_own = keep
+    for _ in range(61):
+        c.access.look(True)
+    assert c.settings.text(BEFORE) == "" and c.holds() == (1, B1)
+    c.set("SecurityProfile", 0, True)
     # It is over: what the settings say holds, and the next change has a trial of its own.
     assert c.access.profile() == 0 and c.access.password() == B1
     c.set("SecurityProfile", 1)

@@ -96,6 +96,27 @@ def test_an_ev_that_waits_for_something_else_bars_nothing():
                 assert 6800 <= closes_after(evse, go) <= 7000, "held, and not for longer"
 
 
+def test_a_tick_that_closes_between_two_lines_is_noticed():
+    """The tick runs between any two bytecodes: here the contactor closes behind the first look."""
+    with Hal(*PARTS) as hal:
+        evse, go = plugged(hal)
+        chip.pilot = "C"
+        evse.stay_open(1500)
+        go(1480)
+        assert not evse.closed and evse._hold_left
+
+        def tick():
+            evse._lock_ok = None
+            go(100)
+            return False
+
+        evse._lock_ok = tick
+        assert evse.stay_open(7000) is False and evse.closed
+        chip.pilot = "B"
+        go(60)
+        assert not evse.closed and chip.pins[26] == 0
+
+
 def test_what_is_closed_is_told_and_stays_as_it_is():
     with Hal(*PARTS) as hal:
         evse, _, _, go = charger(hal)

@@ -204,6 +204,35 @@ def test_what_cannot_be_read_sends_no_password_on_profile_0():
     profile_floor.worked(c.settings)
 
 
+def test_a_floor_that_is_damaged_is_written_anew_when_the_owner_sets_a_profile():
+    c = Charger()
+    c.raised(2)
+    get = Vault.get
+
+    def damaged(self, name):
+        return None if name == "profile" else get(self, name)
+
+    Vault.get = damaged
+    try:
+        assert c.settings.set(PROFILE, "1", True) == "accepted"
+    finally:
+        Vault.get = get
+    assert c.vault().get("profile") == b"1"
+
+
+def test_a_floor_that_is_damaged_lets_no_former_password_go_either():
+    """What held before a trial is in a record of its own, and has every fourth attempt."""
+    c = Charger()
+    c.settings.set("AuthorizationKey", KEY[16:] + KEY[:16])
+    assert KEY in c.settings.text(BEFORE)
+    c.vault().put("profile", b"x")
+    c.start()
+    assert c.profile() == 0
+    for _ in range(8):
+        assert c.access.password() is None
+        c.access.failed(401)
+
+
 def test_a_board_without_the_region_goes_on_as_before():
     settings = Settings(None)
     profile_floor.hold(settings)

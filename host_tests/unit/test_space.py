@@ -4,7 +4,7 @@
 sessions, when the end of one cannot be written."""
 
 from store import norlog
-from store.kinds import BOOT, SAMPLE, SETTING, START, STOP
+from store.kinds import AVAILABILITY, BOOT, CACHE, PROFILE, SAMPLE, SETTING, START, STOP
 from store.space import Space
 
 
@@ -12,6 +12,12 @@ class Log:
     """Erased blocks, room in the last sector of each stream, and what was asked for."""
 
     capacity = 4000
+
+    class flash:
+        blocks = 64
+
+    def blocks(self, stream):
+        return ()
 
     def __init__(self, ready=9, events=0, state=0):
         self.ready = ready
@@ -116,6 +122,16 @@ def test_state_leaves_a_block_for_merging_and_the_ends_of_running_sessions():
 def test_a_setting_leaves_room_in_its_sector_to_faults_and_a_sector_to_state():
     assert least(SETTING, 100, state=SIZE + 512) == 0
     assert least(SETTING, 100, state=SIZE + 511) == 3
+
+
+def test_only_settings_and_availability_take_the_room_of_sessions_to_come():
+    """A central system may send profiles without end, while no car is there, too."""
+    for kind in (SETTING, AVAILABILITY):
+        assert least(kind, 100, state=SIZE + 511) == 3
+    for kind in (PROFILE, CACHE):
+        assert least(kind, 100, state=SIZE + 512) == 0
+        assert least(kind, 100, state=SIZE + 511) == 5
+        assert least(kind, 100, state=SIZE + 511, events=STOP_SIZE) == 4
 
 
 def test_what_is_kept():

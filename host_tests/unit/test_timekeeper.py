@@ -516,6 +516,9 @@ def test_without_a_time_server_all_times_are_searched_after_a_day():
         assert chip.kept[0] == NOON + 3 * DAY and chip.kept[1] <= NOON + 80 * DAY
         chip = restarted(chip)
         assert chip.returns(*RENEWED, days=1, tell=NOON + 3 * DAY) == 0
+    # A second search begins where the first one did, and not where that ended.
+    chip = crept()
+    assert chip.returns(*RENEWED, days=4, tell=NOON + 3 * DAY) and chip.keeper._place == 0
     # Whatever is kept: also where everything was told by a liar, and to the end of the century.
     for told, floor in ((WRONG, WRONG), (BUILD_UNIX, BUILD_UNIX), (CENTURY_END - 1, NOON)):
         chip = Chip(kept=[told, floor, BUILD_UNIX])
