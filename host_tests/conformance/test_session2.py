@@ -74,3 +74,35 @@ async def test_remote_start_and_stop(b):
 async def test_a_central_system_of_1_6_is_spoken_to_in_1_6(b):
     await b.boot()
     await b.charging()
+
+
+@pytest.mark.parametrize("first, second", [("1.6", "2.0.1"), ("2.0.1", "1.6"), ("2.0.1", "2.1")])
+def test_a_session_that_began_under_another_version_is_billed_once(first, second):
+    """Its start was taken under the one, its end waits for the other. The other does not know it,
+    so the start is told again there (station.delivery)."""
+
+    @scenario(settings={"OcppVersions": "2.1,2.0.1,1.6"}, csms={"subprotocols": ("ocpp" + first,)})
+    async def story(b):
+        await b.start_of_day()
+        await b.do("plug")
+        await b.do("request")
+        await b.advance(3)
+        await b.tap("CARD1")
+        await b.until(lambda: len(b.csms.transactions) == 1, 10, "the start is told")
+        await b.advance(65)
+        await b.offline()
+        await b.advance(65)
+        await b.do("release")
+        await b.tap("CARD1")
+        await b.advance(5)
+        b.csms.subprotocols = ("ocpp" + second,)
+        await b.online()
+        assert len(set(b.csms.transactions.values())) == 1, b.story()
+        (entry,) = set(b.csms.transactions.values())
+        await b.until(lambda: entry.stop is not None, 120, "the end is told")
+        await b.advance(20)
+        assert len(set(b.csms.transactions.values())) == 1
+        assert entry.wh > 0 and entry.reason == "Local", entry
+        assert b.logged("ocpp%s is spoken now" % second)
+
+    story()

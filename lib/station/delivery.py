@@ -33,8 +33,7 @@ So a failure on the way repeats no START that was acknowledged.
 
 import asyncio
 
-from evse_base import log
-from evse_base import const, release
+from evse_base import const, log, release
 from store.journal import JournalFull
 from store.kinds import SAMPLE, START, STOP, TIME, TXID  # noqa: F401 (SAMPLE: for renderers)
 
@@ -97,7 +96,8 @@ class Delivery:
         known[_FAMILIES] |= family
         self.known[session] = known
         try:
-            self._journal.keep(TXID, session, [session] + known)
+            start = [payload] if len(payload[2]) <= 36 else []  # see TXID
+            self._journal.keep(TXID, session, [session] + known + start)
         except Exception as exc:
             # RAM has the id until the next start. After a power cut the end of this session would
             # be sent without an id.

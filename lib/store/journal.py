@@ -137,12 +137,15 @@ class Journal(StateLog):
         return [session for session, entry in self.running.items() if entry[1] >= 0]
 
     def start_of(self, session):
-        """(seq, kind, payload) of the START of an open session, delivered or not; or None."""
+        """(seq, kind, payload) of the START of a session that is open, or of one that has ended
+        and whose START was delivered (seq 0: it lies with its acknowledgement); or None."""
         entry = self.running.get(session)
-        if entry is None or not self.log.find(_EVENTS, entry[0]):
-            return None
-        payload = self._load(self.log.block, self.log.off)
-        return None if payload is None else (entry[0], kinds.START, payload)
+        if entry is not None and self.log.find(_EVENTS, entry[0]):
+            payload = self._load(self.log.block, self.log.off)
+            if payload is not None:
+                return entry[0], kinds.START, payload
+        told = self.get(kinds.TXID, session)
+        return (0, kinds.START, told[4]) if told and len(told) > 4 else None
 
     # --- reading ----------------------------------------------------------------------
 

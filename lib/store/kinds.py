@@ -38,8 +38,9 @@ LAST_EVENT = 4  # the newest kind of event that this version knows
 BOOT = 16  # [boot, cause]; key 0. The lowest of them: see is_event
 TIME = 17  # [boot, offset], unix = offset + uptime_s; key boot
 # The acknowledgement of a START, until its STOP is delivered:
-# [session, id|None; families, uuid|None], key session.
-# families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both.
+# [session, id|None; families, uuid|None, payload of the START], key session.
+# families: 1 OCPP 1.6, whose id it is; 2 OCPP 2.x, where the uuid is the id; 3 both. The START is
+# there unless its token is long: the other family has to be told it, also once it is gone.
 TXID = 18
 SETTING = 19  # [key, text]; key the setting's name
 AVAILABILITY = 20  # [connector, operative]; key connector
@@ -82,7 +83,7 @@ SHAPES = """
 4 ii..w
 16 n
 17 ni
-18 i.
+18 i.;..l
 19 ss
 20 ib
 21 ssJS;S
