@@ -8,19 +8,19 @@ READY := $(VENV)/.ready
 
 # What a person gives reaches the programs as it was typed, in the environment (tools/given.py): a password may
 # hold $ & ; ' and ", a file's name blanks and brackets. Make expands nothing of it, no shell runs it.
-WORDS := BASE BOARD CA FEATURES FIRMWARE FORMAT KEY OUT PORT SET TAG UPDATE_KEY
+WORDS := BASE BOARD CA FEATURES FIRMWARE FORMAT KEY OCPP OUT PORT SET TAG UPDATE_KEY
 unexport $(WORDS)
 $(foreach word,$(WORDS),$(eval export MICROEVSE_$(word) := $$(value $(word))))
 option = $${MICROEVSE_$(1):+$(2) "$$MICROEVSE_$(1)"}
 
 # A word in small letters and a board without BOARD= would be ignored.
-small := base board ca features firmware format key out port set tag update_key
+small := base board ca features firmware format key ocpp out port set tag update_key
 $(foreach word,$(small),$(if $(filter command,$(origin $(word))),$(error $(word)=: write it in capital letters)))
 named := $(filter $(patsubst boards/%.toml,%,$(wildcard boards/*.toml)) %.toml,$(MAKECMDGOALS))
 $(if $(named),$(error $(firstword $(named)) is a board: write BOARD=$(firstword $(named))))
 
-run: $(READY) ## a charger, a central system and a car on this computer (ONCE=1: one session, then end)
-	$(PY) tools/run_demo.py $(if $(ONCE),--once)
+run: $(READY) ## a charger, a central system and a car on this computer (OCPP=2.0.1; ONCE=1: one session, then end)
+	@$(PY) tools/run_demo.py $(if $(ONCE),--once) $(call option,OCPP,--ocpp)
 
 test: $(READY) ## every test, lint among them (ARGS='-k word': some of them)
 	$(PY) tools/run_tests.py $(ARGS)

@@ -23,7 +23,7 @@ from rich.console import Console  # noqa: E402
 from rich.markup import escape  # noqa: E402
 
 from demo_keys import Keys  # noqa: E402
-from demo_story import CARD, SPEED, Demo, Failed  # noqa: E402
+from demo_story import CARD, SPEED, VERSIONS, Demo, Failed  # noqa: E402
 from twin.host import TwinError, interpreter  # noqa: E402
 
 REAL_LIMIT_S = 110
@@ -38,7 +38,7 @@ async def play(args, console):
         except TwinError as exc:
             runtime = "cpython"
             console.print(f"[yellow]The charger runs on CPython: {exc}[/]")
-    demo = Demo(console, args.speed, runtime, args.verbose)
+    demo = Demo(console, args.speed, runtime, args.verbose, args.ocpp)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -110,6 +110,7 @@ def main(argv=None):
     parser.add_argument("--speed", type=float, default=SPEED, metavar="N")
     parser.add_argument("--runtime", choices=("micropython", "cpython"))
     parser.add_argument("--verbose", action="store_true", help="show the charger's log as well")
+    parser.add_argument("--ocpp", choices=VERSIONS, help="default: what the charger prefers")
     args = parser.parse_args(argv)
     args.once = args.once or os.environ.get("ONCE", "") not in ("", "0")
     if args.speed <= 0:

@@ -6,6 +6,7 @@ The CSMS is our own (host_tests/csms), running in a thread of its own.
 """
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -150,12 +151,20 @@ def test_data_is_the_charger_and_set_is_for_this_start_only(tmp_path):
             control = Control(sim.control)
             control.until(ocpp=True)
             assert values()["MeterValueSampleInterval"] == "17"
-            control.ok("set", key="ConnectionTimeOut", value="123")
+            # Its name in 2.x: another face of the key ConnectionTimeOut.
+            control.ok("set", key="TxCtrlr.EVConnectionTimeOut", value="123")
+            assert "NoSuch.Variable" in control("set", key="NoSuch.Variable", value="1")["error"]
+            state = control.ok("status")
+            assert (state["protocol"], state["transaction_uuid"]) == ("1.6", None)
             control.ok("plug")
             control.ok("request")
             control.ok("tap", tag="CARD1")
             control.until(contactor=True)
             first = control.until(wh=lambda wh: wh > 5)["wh"]
+            state = control.ok("status")
+            assert state["transaction"] == list(central.csms.transactions)[0]
+            uuid = "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+            assert re.fullmatch(uuid, state["transaction_uuid"]), state
             # SIGTERM now: a power cut with a car that is charging.
         entry = list(central.csms.transactions.values())[0]
         with Simulator(*args) as sim:

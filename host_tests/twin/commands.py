@@ -110,7 +110,10 @@ COMMANDS = {
     ),
     "set": (
         "a setting is changed by the owner, and stays",
-        {"key": ("text!", "its name"), "value": ("text!", "its value, as text")},
+        {
+            "key": ("text!", "its 1.6 key, or Component.Variable[instance]"),
+            "value": ("text!", "its value, as text"),
+        },
     ),
     "join_ap": (
         "somebody joins the charger's own access point",

@@ -69,6 +69,8 @@ class Control:
             "ok": True,
             "connector_status": None,
             "transaction": None,
+            "transaction_uuid": None,
+            "protocol": None,
             "ocpp": False,
             "heap_free": None,
         }
@@ -76,7 +78,7 @@ class Control:
         answer["t"] = twin_state.clock.now_us / 1000000
         charger = _charger()
         if hasattr(charger, "central"):
-            answer.update(_status16(charger, connector))
+            answer.update(_status(charger, connector))
         # The free heap that the firmware sees includes the reserve of the twin.
         answer["heap_free"] = None
         if _divided_heap():
@@ -300,17 +302,33 @@ def settled():
     return True
 
 
-def _status16(charger, number):
-    """Status and transaction in words of OCPP 1.6, as the commands of `make run` have them."""
+def _status(charger, number):
+    """What the charger says. The status of the connector is in words of OCPP 1.6 under every
+    version, so that a script needs one set of words."""
+    there = "ocpp16" in sys.modules
     from ocpp16.names import connector_status
 
     connector = charger.station.connectors[number - 1]
     session, adapter = connector.session, charger.central.adapter
-    return {
+    id = adapter.transaction_id(session.id) if session and adapter else None
+    connection = charger.connection
+    answer = {
         "connector_status": connector_status(connector.status),
-        "transaction": adapter.transaction_id(session.id) if session and adapter else None,
+        "transaction": id if isinstance(id, int) else None,  # 2.x has the uuid alone
+        "transaction_uuid": _uuid_text(session.uuid) if session else None,
+        "protocol": connection.protocol[len("ocpp") :] if connection.connected else None,
         "ocpp": charger.central.accepted,
     }
+    if not there:
+        # The firmware speaks another version: its heap must not pay for this question.
+        for name in ("ocpp16", "ocpp16.names"):
+            sys.modules.pop(name, None)
+    return answer
+
+
+def _uuid_text(uuid):
+    text = uuid.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def _charger():

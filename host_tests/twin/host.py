@@ -28,7 +28,7 @@ import twin.twin_state as twin_state
 
 sys.modules.setdefault("twin_state", twin_state)
 
-from twin import commands, given, masked  # noqa: E402
+from twin import commands, faces, given, masked  # noqa: E402
 from twin.chip import RESETS  # noqa: E402
 from twin.world import released  # noqa: E402
 
@@ -407,6 +407,8 @@ class Twin:
                 return commands.help_answer()
             if cmd["do"] == "power_cut":
                 return await self.power_cut(cmd.get("seconds", 2))
+            if cmd["do"] == "set":
+                cmd = {**cmd, "key": faces.setting(cmd["key"])}
             if self._unpowered:
                 return self._unpowered_command(cmd)
             return await self._ask(cmd, ANSWER_S)
@@ -515,7 +517,7 @@ class Twin:
             values["ClientCertFile"] = "cert.pem"
         if key:
             values["ClientKeyFile"] = "key.pem"
-        values.update(settings or {})
+        values.update({faces.setting(key): value for key, value in (settings or {}).items()})
         return values
 
     def _write_config(self):
@@ -883,6 +885,7 @@ class Twin:
             return {"ok": True}
         if do == "status":
             answer = {"ok": True, "connector_status": None, "transaction": None}
+            answer.update(transaction_uuid=None, protocol=None)
             answer.update(ocpp=False, heap_free=None)
             self._unpowered.clock.run_to(self._now_us)
             answer.update(self._unpowered.status(cmd.get("connector", 1)), t=self.now)

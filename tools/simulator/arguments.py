@@ -16,6 +16,7 @@ from twin.host import heap_bytes, split_address
 
 MAX_COUNT = 500
 LEAST_HEAP = 32 * 1024
+VERSIONS = ("1.6", "2.0.1", "2.1")
 _PEM = {
     "ca": "-----BEGIN CERTIFICATE-----",
     "cert": "-----BEGIN CERTIFICATE-----",
@@ -56,6 +57,14 @@ def _pair(text):
     if not key or not equals:
         raise _bad(f"{text!r} is not Key=Value")
     return key, value
+
+
+def _versions(text):
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if word not in VERSIONS or words.count(word) > 1:
+            raise _bad(f"{quoted(text)} is not a list of {', '.join(VERSIONS)}, each once at most")
+    return ",".join(words)
 
 
 def _checked(fn):
@@ -156,6 +165,13 @@ def parser():
     add("--csms", required=True, type=_csms, metavar="URL", help="ws://... or wss://...")
     add("--id", required=True, type=_identity, help="identity: connects to URL/ID")
     add(
+        "--ocpp",
+        type=_versions,
+        metavar="1.6,2.0.1,2.1",
+        help="versions that are offered to the central system, most preferred first, for this "
+        "start only (the setting OcppVersions)",
+    )
+    add(
         "--count",
         type=_number(1, MAX_COUNT, int),
         default=1,
@@ -231,10 +247,13 @@ def parse(argv=None):
     if bool(args.cert) != bool(args.key):
         there, missing = ("--cert", "--key") if args.cert else ("--key", "--cert")
         made.error(f"argument {there}: a client certificate needs its key: {missing} is missing")
+    if args.ocpp:
+        args.settings = [*args.settings, ("OcppVersions", args.ocpp)]
     keys = [key for key, _ in args.settings]
     for key in keys:
         if keys.count(key) > 1:
-            made.error(f"argument --set: {key} is there twice")
+            also = " (--ocpp sets it)" if args.ocpp and key == "OcppVersions" else ""
+            made.error(f"argument --set: {key} is there twice{also}")
     try:
         _check_ports(args)
     except ValueError as exc:
