@@ -50,6 +50,12 @@ def made(tmp_path):
     return run
 
 
+def test_the_version_of_make_run(made):
+    argv, _, _, said = made("run", "OCPP=2.0.1", "ONCE=1")
+    assert argv[1:] == ["--once", "--ocpp", "2.0.1"] and said == "program\n"
+    assert made("run")[0][1:] == []
+
+
 @pytest.mark.parametrize("target", ["flash", "setup"])
 def test_a_password_arrives_as_it_was_typed_and_is_not_shown(made, target):
     text = "WifiPassword=" + HARD
