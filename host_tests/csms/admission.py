@@ -54,6 +54,8 @@ class Admission:
             self.registration.pop(wire.id, None)
         self._versions[wire.id] = wire.version
         wire.opened_at = self.clock()
+        if self.registration.get(wire.id) == "Accepted":
+            wire.accepted_at = wire.opened_at
         self.ledger.connected(wire.id, wire, wire.version)
         wire.answer_upgrade(response)
         self._note("--", "open", wire.id, request.path, "", wire)

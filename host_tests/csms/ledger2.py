@@ -246,11 +246,12 @@ class Events:
 
 
 def _offline(event):
-    """Two sentences that can be wrong: it was offline, or it was online, at that time."""
+    """It was offline, or it was online: each can be wrong. A charger that is connected and not yet
+    registered may call itself either."""
     offline = event.payload.get("offline", False)
     if offline:
-        opened = event.wire.opened_at
-        if opened is not None and opened + OFFLINE_MARGIN < event.at:
+        since = event.wire.accepted_at
+        if since is not None and since + OFFLINE_MARGIN < event.at:
             yield "offline", f"number {event.seq} is offline, the line has been up before it"
         return
     for wire, _ in event.lines:

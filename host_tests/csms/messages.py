@@ -168,6 +168,8 @@ class Messages:
                 self._blame(checks.schema_errors(result, action, answer, wire.version), "sent ")
             if action == "BootNotification":
                 self.registration[wire.id] = answer.get("status")
+                if answer.get("status") == "Accepted" and wire.accepted_at is None:
+                    wire.accepted_at = self.clock()
             self._send_result(wire, unique_id, action, answer)
 
     def _usual(self, wire, action, payload):

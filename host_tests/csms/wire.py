@@ -81,6 +81,7 @@ class Wire(asyncio.Protocol):
         self.request = None
         self.version = "1.6"  # of OCPP, by the sub-protocol
         self.opened_at = self.closed_at = None  # by the clock of the CSMS: upgraded, then gone
+        self.accepted_at = None  # since when its charger may send everything on it
         self.status = None  # HTTP status of our answer to the upgrade
         self.error = None
         self.lost = False

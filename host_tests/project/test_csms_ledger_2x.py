@@ -216,6 +216,15 @@ async def test_offline_is_what_was_before_the_line_was_up(protocol):
     """`offline` is wrong for an event of the time in which the line that carries it is up."""
     clock = [NOW - 1000.0]
     async with Csms(TAGS, clock=lambda: clock[0], subprotocols=ALL) as csms:
+        async with Line(csms, protocol, id="CP 2") as line:
+            csms.reply("BootNotification", {"status": "Pending"})
+            await line.boot()
+            clock[0] = BEGAN + 400
+            await line.boot()
+            for payload in changed(session(tx="waited"), 1, "offline", None)[:3]:
+                await line.tell("TransactionEvent", payload)
+            assert not csms.violations
+        clock[0] = NOW - 1000.0
         async with Line(csms, protocol) as line:
             await line.boot()
             clock[0] = NOW
