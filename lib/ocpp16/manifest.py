@@ -8,7 +8,6 @@ package(
     "ocpp16",
     files=(
         "__init__.py",
-        "actions.py",
         "certificates.py",
         "client.py",
         "configuration.py",
@@ -75,7 +74,6 @@ package(
         "messages.py",
         "on_demand.py",
         "oneway.py",
-        "reading.py",
         "registration.py",
         "resolver.py",
         "rpc.py",
@@ -147,6 +145,7 @@ package(
         "telling.py",
         "temperature.py",
         "tokens.py",
+        "unreserved.py",
         "update.py",
         "update_request.py",
         "update_sink.py",

@@ -19,7 +19,6 @@ package(
         "messages.py",
         "on_demand.py",
         "oneway.py",
-        "reading.py",
         "registration.py",
         "resolver.py",
         "rpc.py",
