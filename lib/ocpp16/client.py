@@ -49,6 +49,9 @@ SignedUpdateFirmware signed_firmware.signed_update_firmware
 """
 
 
+_STARVED_MS = port.const(10000)
+
+
 class Ocpp16:
     """OCPP 1.6 on top of a Station.
 
@@ -147,7 +150,7 @@ class Ocpp16:
         self._wake = wake
         security_log.on_news = wake
         self.refusals = 0  # of the security event that is next; None: they are not known there
-        self.tell_ms = 0  # uptime from which it may be told
+        self.tell_ms = self.starved_ms = 0  # uptime from which it may be told
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
@@ -187,6 +190,8 @@ class Ocpp16:
         # See station.renewal: only while no car charges, and the time is known.
         self.signs = at is not None and now is not None and now // 60 >= at
         self.signs = bool(self.signs and services and services.allowed())
+        if self.clock.uptime_ms() < self.starved_ms:
+            return self.starved_ms - self.clock.uptime_ms()
         if self.signs or security_log.upload and security_log.upload.news:
             return 0
         if security_log.untold is None or self.refusals is None:
@@ -194,18 +199,23 @@ class Ocpp16:
         return max(0, self.tell_ms - self.clock.uptime_ms())
 
     async def step(self):
-        """Tell it; raises what Rpc.call raises."""
-        await port.before_import()
-        if self.signs:
-            from . import signing
+        """Tell it; raises what Rpc.call raises. Without memory for that it waits: somebody sends an
+        update to the page, say. The connection, and what matters more, must not end with it."""
+        try:
+            await port.before_import()
+            if self.signs:
+                from . import signing
 
-            port.release("ocpp16.signing")
-            await signing.begin(self)
-            return
-        from . import security_events
+                port.release("ocpp16.signing")
+                await signing.begin(self)
+                return
+            from . import security_events
 
-        port.release("ocpp16.security_events")
-        await security_events.tell(self)
+            port.release("ocpp16.security_events")
+            await security_events.tell(self)
+        except MemoryError:
+            self.starved_ms = self.clock.uptime_ms() + _STARVED_MS
+            log.info("ocpp", "news of the security log wait for memory")
 
     def _on_station_event(self, kind, connector, data):
         if kind in ("status", "fault") and self.boot.accepted:
