@@ -199,8 +199,8 @@ class Ocpp16:
         return max(0, self.tell_ms - self.clock.uptime_ms())
 
     async def step(self):
-        """Tell it; raises what Rpc.call raises. Without memory for that it waits: somebody sends an
-        update to the page, say. The connection, and what matters more, must not end with it."""
+        """Tell it; raises what Rpc.call raises. Without memory for that it waits: somebody sends
+        an update to the page, say. The connection must not end with it."""
         try:
             await port.before_import()
             if self.signs:

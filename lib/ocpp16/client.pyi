@@ -18,6 +18,7 @@ class Ocpp16:
     passing: bool
     refusals: int
     tell_ms: int
+    starved_ms: int
     signs: Any
     def __init__(
         self,
