@@ -62,6 +62,20 @@ async def test_remote_start_and_stop(b):
     started = await b.expect_event("Started", "RemoteStart")
     assert started["transactionInfo"]["remoteStartId"] == 77 and started["idToken"] == token
     transaction = started["transactionInfo"]["transactionId"]
+    schedule = {
+        "id": 1,
+        "chargingRateUnit": "A",
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}],
+    }
+    limited = {
+        "id": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }
+    request = {"idToken": token, "remoteStartId": 78, "chargingProfile": limited}
+    assert (await b.call("RequestStartTransaction", request))["status"] == "Rejected"
     other = {"transactionId": "nobody's"}
     assert (await b.call("RequestStopTransaction", other))["status"] == "Rejected"
     mine = {"transactionId": transaction}

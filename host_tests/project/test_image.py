@@ -158,7 +158,9 @@ def test_micropython_reads_every_file_of_an_image(layout, tmp_path):
         assert (record.field("version"), record.field("board")) == ("1.2.3", "garage")
         length, block = int(record.field("length")), int(record.field("block"))
         assert hashlib.sha256(data[:length]).hexdigest() == record.field("sha256")
-        assert read(data[:length], block, tmp_path) == digests(app)
+        # Of both packages of OCPP a slot of littlefs has one.
+        kept = {p: d for p, d in app.items() if not p.startswith("lib/ocpp2/")}
+        assert len(kept) < len(app) and read(data[:length], block, tmp_path) == digests(kept)
     assert read(made["vfs"][0], image.VFS_BLOCK, tmp_path) == digests(vfs)
 
 

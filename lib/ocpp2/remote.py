@@ -14,6 +14,8 @@ async def request_start(point, payload):
     number = payload.get("evseId")
     if not point.registered or number is not None and point.station.connector(number) is None:
         return REJECTED
+    if "chargingProfile" in payload:
+        return REJECTED  # a start without the limit that came with it might charge too much
     token = payload["idToken"]
     started = await point.station.remote_start(
         token["idToken"], number, None, token["type"], payload["remoteStartId"]

@@ -27,7 +27,7 @@ from .limits import Limits
 from .profiles import Profiles
 from .sequence import Sequence
 from .tokens import Tokens
-from .unreserved import Unreserved
+from .unreserved import reservations_of
 
 # Time for the answer to a reset command to leave.
 REPLY_S = 1
@@ -55,12 +55,7 @@ class Station:
         self._rand = rand
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
-        if settings.get("ReserveConnectorZeroSupported"):  # as soon as any can be reserved
-            from .reservations import Reservations
-
-            self.reservations = Reservations(self, journal, clock)
-        else:
-            self.reservations = Unreserved(self, journal)
+        self.reservations = reservations_of(self, journal, clock)
         self.delivery = Delivery(settings, journal, clock)
         self._tokens = Tokens(self, clock)
         self._tasks = []

@@ -20,8 +20,8 @@ class Station:
     journal: Any
     clock: Any
     profiles: Any
-    delivery: Any
     reservations: Any
+    delivery: Any
     def __init__(
         self,
         settings: Any,

@@ -69,3 +69,12 @@ class Unreserved:
             if value > rank or (value == rank and later):
                 found, rank = connector, value
         return found
+
+
+def reservations_of(station, journal, clock):
+    """The reservations of a new `station`, or what stands for them where none are offered."""
+    if not station.settings.get("ReserveConnectorZeroSupported"):  # true as soon as any are
+        return Unreserved(station, journal)
+    from .reservations import Reservations
+
+    return Reservations(station, journal, clock)
