@@ -5,6 +5,8 @@ from helpers import run
 from iec61851 import levels
 from station_parts import NOON, Charger, FakeEvse, FakeMeter
 from store import kinds
+from station.reservations import Reservations
+from station.unreserved import Unreserved, reservations_of
 from store.journal import JournalFull
 
 SOON = NOON + 600
@@ -335,3 +337,24 @@ def test_out_of_service_takes_effect_at_once_where_no_session_runs():
     run(s.charge("C"))
     assert s.station.set_availability(1, False) == "scheduled"
     assert s.connector.status == "charging"
+
+
+def test_where_none_are_offered_those_of_before_are_forgotten_and_hold_nothing():
+    c = Charger()
+    assert c.station.reservations.reserve(3, 1, "OTHER", None, NOON + 600) == "accepted"
+    none = Unreserved(c.station, c.journal)
+    none.restore()
+    assert list(c.journal.state(kinds.RESERVATION)) == []
+    programs = c.journal.log.programs
+    none.restore()
+    assert c.journal.log.programs == programs, "a start without any writes nothing"
+    assert none.admits(c.connector, "CARD") and not none.asks_for_group(c.connector)
+    assert none.best("CARD", None) is c.connector
+    assert none.used_by(c.connector, "OTHER", None) is None and none.sweep() is None
+
+
+def test_the_settings_say_whether_any_are_offered():
+    c = Charger()
+    assert isinstance(reservations_of(c.station, c.journal, c.clock), Reservations)
+    c.settings.provide("ReserveConnectorZeroSupported", "false")
+    assert type(reservations_of(c.station, c.journal, c.clock)) is Unreserved
