@@ -58,6 +58,8 @@ def test_an_update_through_the_page_is_installed_and_nothing_is_lost(tls):
         status, text = await request(b, "GET", "/api/v1/state")
         assert status == 503 and "no memory for this page" in text
         status, text = await upload.answer()
+        if status == 200:
+            assert not b.logged("memory allocation") and not b.logged("no memory")
         for _ in range(2):
             if status == 503 and "try again later" in text:
                 # Beside wss and the car that comes it is a matter of some hundred bytes.
