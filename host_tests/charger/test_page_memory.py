@@ -206,7 +206,11 @@ def test_ten_visitors_leave_the_heap_as_it_was_after_the_first():
                     await b.advance(4)
                 while await loaded("slots/", "upkeep/slot_check"):  # the slot is looked at
                     await b.advance(20)
-                taken.append((await b.twin.heap())["taken"])
+                seen = []
+                for _ in range(6):  # what comes and goes by itself does not stay
+                    seen.append((await b.twin.heap())["taken"])
+                    await b.advance(11)
+                taken.append(min(seen))
             print(taken)
             assert max(taken) - taken[0] < 400, taken
 
