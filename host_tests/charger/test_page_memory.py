@@ -19,7 +19,7 @@ FREE_LEAST = 6 * 1024
 # With so much less heap the page is still there: free blocks are smaller, answers go in pieces.
 NARROW = 3 * 1024
 # With so much less heap the page has no room beside what charges.
-LESS = (10 * 1024, 14 * 1024)
+LESS = (16 * 1024, 20 * 1024)
 PATHS = ("/", "/app.js", "/app.css", "/api/v1/state", "/api/v1/log")
 
 

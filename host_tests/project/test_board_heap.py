@@ -16,8 +16,8 @@ from tools_paths import ROOT
 BOARD = ROOT / "boards" / "micropython" / "MICROEVSE"
 GCC = shutil.which("gcc")
 KIB = 1024
-WANTED = 144 * KIB
-SYSTEM = 93 * KIB
+WANTED = 150 * KIB
+SYSTEM = 87 * KIB
 LEAST = 56 * KIB
 # For four blocks the collector's tables have a byte and a half. A block is four words.
 BLOCK = 4 * struct.calcsize("P")
@@ -235,7 +235,7 @@ TIGHT = (6560, 90000, 15072, 113840)
 @pytest.mark.parametrize("regions", [WITHOUT, ONE_BLOCK, (300000,), (100000,) * 4])
 @pytest.mark.parametrize("wrapped", [True, False])
 @pytest.mark.parametrize("grudge", [0, 12])
-def test_the_heap_has_144_kib_in_one_block_or_two_and_never_more(start, regions, wrapped, grudge):
+def test_the_heap_has_its_size_in_one_block_or_two_and_never_more(start, regions, wrapped, grudge):
     """Also where the linker's option is lost: only what gc.mem_free() says is wrong then."""
     log, seen = start(regions, wrapped, grudge)
     assert "LESS" not in log, log
@@ -250,8 +250,8 @@ def test_the_heap_has_144_kib_in_one_block_or_two_and_never_more(start, regions,
 
 
 def test_one_block_is_enough_where_there_is_one(start):
-    assert start(ONE_BLOCK)[0] == "heap: 147456 and 0 bytes, 148016 left for the system"
-    assert start(WITHOUT)[0] == "heap: 140008 and 7448 bytes, 128024 left for the system"
+    assert start(ONE_BLOCK)[0] == "heap: 153600 and 0 bytes, 141872 left for the system"
+    assert start(WITHOUT)[0] == "heap: 140008 and 13592 bytes, 121880 left for the system"
 
 
 @pytest.mark.parametrize("regions", [TIGHT, WITH_BLUETOOTH, (120000, 40000), (80000,), (57344,)])

@@ -341,6 +341,8 @@ def test_every_file_that_the_build_names_is_there():
     assert "#define MICROPY_VFS_ROM (1)" in (MICROEVSE / "mpconfigboard.h").read_text()
     options = (MICROEVSE / "sdkconfig.board").read_text().split()
     assert "CONFIG_PARTITION_TABLE_CUSTOM=y" in options
+    # The heap has the memory of four receive buffers (twin/system_heap.py).
+    assert "CONFIG_ESP_WIFI_STATIC_RX_BUFFER_NUM=6" in options
     assert not [line for line in options if "FLASHSIZE" in line], "it is told with the table"
 
 

@@ -5,7 +5,7 @@ frozen start code, an option of MicroPython, another version of `.mpy` files. Bu
 number that they need (tools/bundle.py), and a charger takes none that needs a higher one than its
 own. A base image is written by cable only.
 
-    1    ROMFS, heap of 144 KiB, slots in the partition `romfs`; .mpy version 6
+    1    ROMFS, heap of 150 KiB, slots in the partition `romfs`; .mpy version 6
 """
 
 NUMBER = 1
