@@ -36,7 +36,7 @@ def ended(central, entry):
         time.sleep(0.1)
 
 
-@pytest.mark.parametrize("first, then", [("2.0.1", "2.1")])
+@pytest.mark.parametrize("first, then", [("1.6", "2.0.1"), ("2.1", "1.6"), ("2.0.1", "2.1")])
 def test_a_session_that_a_power_cut_ends_is_billed_once_under_another_version(
     tmp_path, first, then
 ):
