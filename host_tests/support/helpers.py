@@ -3,11 +3,18 @@
 """Small things the unit tests share; no pytest here, MicroPython has none."""
 
 import asyncio
+import sys
+
+import skipped_time
+
+if sys.implementation.name != "micropython":  # there unit/run.py does it, before all imports
+    skipped_time.install()
 
 
 def run(coro):
-    """Run a coroutine in a fresh event loop (MicroPython keeps old tasks otherwise)."""
-    loop = asyncio.new_event_loop()
+    """Run a coroutine in a fresh event loop (MicroPython keeps old tasks otherwise). A wait that
+    only the clock can end is skipped."""
+    loop = skipped_time.new_event_loop()
     try:
         return loop.run_until_complete(coro)
     finally:
