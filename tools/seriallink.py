@@ -21,6 +21,8 @@ from serial.tools import list_ports
 
 BAUD = 115200
 READ_S = 2
+LOOK_S = 0.1
+ENTER_S = 5  # for the prompt to come after Ctrl-C, and again after the soft reset
 RUN_S = 60  # a command may print nothing for so long: erasing flash takes its time
 # `12.345 W ocpp: text`, as lib/evse_base/log.py prints it.
 LOG_LINE = re.compile(r"[0-9]+\.[0-9]{3} [IWE] [a-z_0-9]+: ")
@@ -72,7 +74,7 @@ def open_trouble(port, exc):
 def open_line(port):
     """An open serial line, locked against other programs. Trouble if it cannot be had."""
     try:
-        line = serial.serial_for_url(port, BAUD, timeout=0.1, exclusive=True, do_not_open=True)
+        line = serial.serial_for_url(port, BAUD, timeout=LOOK_S, exclusive=True, do_not_open=True)
         line.open()
     except OSError as exc:  # SerialException is one
         raise open_trouble(port, exc)
@@ -96,6 +98,7 @@ def pulse_reset(line):
 
 def lines(line, until):
     """Text lines from a serial line until time.monotonic() reaches until()."""
+    line.timeout = LOOK_S  # that of a prompt waits longer, beyond until()
     rest = b""
     while time.monotonic() < until():
         data = line.read(line.in_waiting or 1)
@@ -133,7 +136,7 @@ class Prompt:
         for last in (False,) * (tries - 1) + (True,):
             try:
                 # The soft reset frees the application's memory and stops its timers.
-                self._quiet(self._transport.enter_raw_repl, soft_reset=True, timeout_overall=5)
+                self._quiet(self._transport.enter_raw_repl, True, ENTER_S)
                 return
             except (TransportError, OSError):
                 if last:

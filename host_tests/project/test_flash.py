@@ -21,13 +21,14 @@ for module in ("esptool", "mpremote", "littlefs", "serial"):
 if not tool("micropython") or sys.platform != "linux":
     pytest.skip("NOT RUN: needs micropython on Linux", allow_module_level=True)
 
+import flash_child  # noqa: E402
+
 import board as board_profile  # noqa: E402
 import image  # noqa: E402
 import partitions  # noqa: E402
 import update_kit  # noqa: E402
 from fakeboard.board import MB, FakeBoard, micropython  # noqa: E402
 
-FLASH = str(ROOT / "tools" / "flash.py")
 CONSOLE = str(ROOT / "tools" / "console.py")
 BOARD = "esp32_devkitc_ve"  # for the module that the fake board has, if a test names none
 BOARD_JSON = json.dumps(
@@ -85,7 +86,7 @@ def small(tmp_path):
 def run(*args, on_line=None, **kwargs):
     """(exit status, output) of a program; on_line(text) hears each line as it comes."""
     process = subprocess.Popen(
-        [sys.executable, *map(str, args)],
+        list(map(str, args)),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
@@ -102,7 +103,7 @@ def run(*args, on_line=None, **kwargs):
 
 def flash(board, *args, name=BOARD, **kwargs):
     port = [] if board is None else ["--port", getattr(board, "port", board)]
-    return run(FLASH, name, *port, *args, **kwargs)
+    return run(*flash_child.command(board, name, *port, *args), **kwargs)
 
 
 def refused(result, *words):
@@ -282,7 +283,7 @@ def test_logs_shows_lines_and_masks_passwords(boards):
     talking = threading.Thread(target=talk)
     talking.start()
     try:
-        status, text = run(CONSOLE, "logs", "--port", board.port, "--seconds", "2")
+        status, text = run(sys.executable, CONSOLE, "logs", "--port", board.port, "--seconds", "2")
     finally:
         over.set()
         talking.join()
@@ -380,9 +381,9 @@ def test_no_port_and_several_ports():
     assert seriallink.choose(None, two[:1]) == "/dev/ttyUSB1"
     refused(flash("/dev/ttyUSB77"), "no port /dev/ttyUSB77", "PORT=")
     refused(flash("/dev/null"), "/dev/null", "try again")
-    status, text = run(CONSOLE, "logs", "--port", "/dev/ttyUSB77")
+    status, text = run(sys.executable, CONSOLE, "logs", "--port", "/dev/ttyUSB77")
     assert status == 1 and "no port /dev/ttyUSB77" in text
-    status, text = run(CONSOLE, "console", "--port", "/dev/ttyUSB77")
+    status, text = run(sys.executable, CONSOLE, "console", "--port", "/dev/ttyUSB77")
     assert status == 1 and "no port /dev/ttyUSB77" in text
 
 
@@ -408,7 +409,7 @@ def test_a_port_without_permission(boards):
             "try: seriallink.open_line(%r)\n"
             "except seriallink.Trouble as exc: sys.exit('flash: %%s' %% exc)"
         )
-        result = run("-c", code % (str(ROOT / "tools"), board.port))
+        result = run(sys.executable, "-c", code % (str(ROOT / "tools"), board.port))
     refused(result, "no permission", "dialout")
 
 

@@ -24,6 +24,8 @@ for needed in ("esptool", "mpremote", "littlefs", "serial"):
 if not tool("micropython") or sys.platform != "linux":
     pytest.skip("NOT RUN: needs micropython on Linux", allow_module_level=True)
 
+import flash_child  # noqa: E402
+
 import image  # noqa: E402
 import label_files  # noqa: E402
 import module  # noqa: E402
@@ -76,8 +78,9 @@ def flash(board, words, app=None, boot=True, pressed="press the board's reset bu
     """
     if boot:
         board.button(boot=True)
-    command = [sys.executable, str(ROOT / "tools" / "flash.py"), *map(str, words)]
-    command += ["--port", board.port] + (["--app", str(app)] if app else [])
+    words = [*words, "--port", board.port] + (["--app", app] if app else [])
+    early = "reset button" not in pressed  # while the prompt is looked for
+    command = flash_child.command(board, *words, silent=False if early else None)
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
         text=True, cwd=board.folder,

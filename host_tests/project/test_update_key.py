@@ -18,6 +18,7 @@ if not tool("micropython") or sys.platform != "linux":
     pytest.skip("NOT RUN: needs micropython on Linux", allow_module_level=True)
 
 import bundle  # noqa: E402
+import flash_child  # noqa: E402
 import image  # noqa: E402
 import update_key  # noqa: E402
 import update_kit  # noqa: E402
@@ -56,7 +57,11 @@ def boards(tmp_path):
 
 def run(name, board, *args):
     """(exit status, what the tool says)."""
-    command = [sys.executable, str(ROOT / "tools" / name), *map(str, args), "--port", board.port]
+    args = [*args, "--port", board.port]
+    if name == "flash.py":
+        command = flash_child.command(board, *args)
+    else:
+        command = [sys.executable, str(ROOT / "tools" / name), *map(str, args)]
     done = subprocess.run(
         command, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=90
     )
@@ -163,8 +168,18 @@ def test_an_empty_chip_has_the_key_from_its_first_start_on(boards, keys, tmp_pat
     path.write_bytes(micropython("esp32", (1, 29, 0), layout="romfs", kind="base"))
     board.button(boot=True)
     process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tools" / "flash.py"), "esp32_devkitc", "--port", board.port]
-        + ["--app", str(app), "--firmware", str(path), "--update-key", str(keys / "update.pub")],
+        flash_child.command(
+            board,
+            "esp32_devkitc",
+            "--port",
+            board.port,
+            "--app",
+            app,
+            "--firmware",
+            path,
+            "--update-key",
+            keys / "update.pub",
+        ),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
