@@ -9,9 +9,10 @@ from typing import Any
 
 import board as profiles
 from protocol_board import DeviceUnderTest, Witness
-from chipbench import command, evidence, instruments, plan, runner
+from chipbench import command, evidence, instruments, line, plan, runner
 from chipbench.line import RawLine
 
+line.PAUSE_S = 0  # a pseudo terminal has flow control
 RELAY, PILOT, S2 = 18, 19, 21  # of the witness
 DATE = "2026-12-01"
 

@@ -13,7 +13,7 @@ from seriallink import Trouble
 
 RAW = b"raw REPL; CTRL-B to exit\r\n>"
 TAG = "BENCH "
-_CHUNK, _PAUSE_S = 128, 0.01  # a UART of the chip has no flow control
+_CHUNK, PAUSE_S = 128, 0.01  # a UART of the chip has no flow control
 _RST = re.compile(rb"rst:(0x[0-9a-f]+)")
 _MOST = 200000  # bytes of text that are kept of one wait
 BOOT_TEXT = 4000
@@ -52,7 +52,7 @@ class RawLine:
             for at in range(0, len(data), _CHUNK):
                 self._line.write(data[at : at + _CHUNK])
                 if len(data) > _CHUNK:
-                    time.sleep(_PAUSE_S)
+                    time.sleep(PAUSE_S)
         except OSError as exc:
             raise self._gone(exc)
 
