@@ -8,7 +8,6 @@ histories/judge.py, what happens in histories/faults.py and histories/draw.py.
 """
 
 import sys
-import time
 
 import histories  # noqa: F401  the module path
 from histories.coverage import Coverage
@@ -17,12 +16,11 @@ from histories.play import play
 from histories.script import shorten, text
 
 
-def run(runs, seed=0, out=print, seconds=None):
-    """Play histories `seed` to `seed + runs` - 1, for `seconds` of this process at most. Returns
+def run(runs, seed=0, out=print):
+    """Play histories `seed` to `seed + runs` - 1. Returns
     (Coverage, [(number, Broken, shortened history)])."""
     coverage = Coverage()
     failures = []
-    begin = time.process_time()
     for number in range(seed, seed + runs):
         drawn = history(number)
         broken, played = play(drawn)
@@ -35,8 +33,6 @@ def run(runs, seed=0, out=print, seconds=None):
         if coverage.histories % 250 == 0:
             out("... up to %d: %d broken" % (number, len(failures)))
             sys.stdout.flush()
-        if seconds is not None and time.process_time() - begin > seconds:
-            break
     return coverage, failures
 
 
