@@ -1,9 +1,10 @@
 # A month in the life of a charger: 30 days, 300 sessions.
 # MIT license; part of microevse
-"""usage: bench_soak.py [DAYS [SESSIONS [SEED [HEAP]]]]
+"""usage: bench_soak.py [DAYS [SESSIONS [SEED [HEAP [VERSION]]]]]
 
 HEAP as micropython's -X heapsize=, or one of the images of heap_table.py ("base" for short), whose
-GC heap and system heap are then those of the chip."""
+GC heap and system heap are then those of the chip; 0: as without. VERSION of OCPP: 1.6, 2.0.1
+or 2.1."""
 
 import functools
 import sys
@@ -19,5 +20,6 @@ if __name__ == "__main__":
     say = functools.partial(print, flush=True)  # each day when it is over, also into a file
     last = sys.argv[4] if len(sys.argv) > 4 else None
     image = {"base": "base, ROMFS"}.get(last, last if last in IMAGES else None)
-    heap = heap_bytes(last) if last and not image else None
-    soak(days, sessions, seed, say, heap, image)
+    heap = heap_bytes(last) if last not in (None, "0") and not image else None
+    version = sys.argv[5] if len(sys.argv) > 5 else "1.6"
+    soak(days, sessions, seed, say, heap, image, version)

@@ -25,6 +25,7 @@ import sys
 import time
 
 from bench import EPOCH, Bench
+from bench2 import Bench2
 from compiled import directories
 from memory_run import options as program_options
 from soak_judge import GRID_MS, SAMPLE_S, judge, read
@@ -87,14 +88,19 @@ def interpreter():
         return None, str(exc)
 
 
-def _bench(program, heap, seed, **options):
+def _bench(program, heap, seed, version="1.6", **options):
     kept = {"history": 40, **options}
     if not program:
         kept["heap_reserve"] = OWN[8]  # there the twin lives in the same heap
     wanted = {"heap": str(heap), "seed": seed, "settings": dict(SETTINGS), "options": kept}
+    kind = Bench
+    if version != "1.6":
+        kind = type("Soaked", (Bench2,), {"version": version})
+        wanted["settings"]["OcppVersions"] = version
+        wanted["csms"] = {"subprotocols": ("ocpp" + version,)}
     if program:
-        return Bench(**program_options(frozen=program, **wanted))
-    return Bench(firmware=directories(), **wanted)
+        return kind(**program_options(frozen=program, **wanted))
+    return kind(firmware=directories(), **wanted)
 
 
 async def _taken(seed):
@@ -346,7 +352,7 @@ def _image_bench(image, seed, **options):
     return heap_table.bench(image, **wanted)
 
 
-async def _run(days, sessions, seed, say, heap, image):
+async def _run(days, sessions, seed, say, heap, image, version):
     rng = random.Random(seed)
     program, why = (True, None) if image else interpreter()
     limit = 0 if image else heap or await _limit(program, why, seed, say)
@@ -357,9 +363,11 @@ async def _run(days, sessions, seed, say, heap, image):
         say(f"{bits}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
     word = 4 if program else 8
     grid = {"skip_ms": GRID_MS, "coalesce_ms": GRID_MS}
-    made = _image_bench(image, seed, **grid) if image else _bench(program, limit, seed, **grid)
+    made = _image_bench(image, seed, **grid) if image else _bench(program, limit, seed, version, **grid)
     async with made as b:
         life = Life(b, rng)
+        # The clock of the central system is stepped, and with it that of the charger.
+        b.csms.ledger.allow |= {"time", "energy"}
         free = Heap(life, OWN[word])
         await b.boot()
         await free.look()
@@ -420,14 +428,14 @@ def _tell(life, free, total_wh, days, say):
     )
 
 
-def soak(days, sessions, seed=1, say=print, heap=None, image=None):
+def soak(days, sessions, seed=1, say=print, heap=None, image=None, version="1.6"):
     """Raises AssertionError if anything was lost, billed wrongly, or leaks; returns the Life.
 
     heap: limit in bytes, None: as derived above. image: one of heap_table.IMAGES, whose heap is
-    that of the chip; then over wss://.
+    that of the chip; then over wss://. version: of OCPP.
     """
     began = time.monotonic()
-    life = asyncio.run(_run(days, sessions, seed, say, heap, image))
+    life = asyncio.run(_run(days, sessions, seed, say, heap, image, version))
     say(
         f"soak of {days} days with seed {seed}: no event lost, none twice, no growth;"
         f" {time.monotonic() - began:.0f} s"
