@@ -62,6 +62,20 @@ def test_another_duty_is_told_before_anything_closes():
         assert ("fault" in [what for _, what in bench.pilot.log]) and not bench.evse.pwm
 
 
+def test_another_duty_does_not_close_for_an_ev_that_asks_at_once():
+    """The EV asks for 500 ms before the duty is judged as a fault: it must not close until then."""
+    for meant, sent in ((6000, 13000), (10000, 16000), (16000, 24000)):
+        bench = Bench(meant)
+        deviating(bench, lambda _, sent=sent: duty.duty_u16(sent))
+        bench.letter = "B"
+        bench.run(200)
+        bench.evse.permit(meant)
+        bench.run(60)
+        bench.letter = "C"
+        bench.run(4000)
+        assert bench.evse.fault == "PilotDuty" and bench.contactor.log == [], (meant, sent)
+
+
 def test_pwm_that_never_ends_and_pulses_where_there_must_be_none_are_told():
     # The four periods of one window do not show 4 %.
     for letter in "AB":
