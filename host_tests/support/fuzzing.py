@@ -221,7 +221,11 @@ class NoNetwork:
 
 
 class Target:
-    """A station with all its adapters, and a central system that gives the answers it must."""
+    """A station with its adapter, and a central system that gives the answers it must."""
+
+    answers = ANSWERS
+    # What closes the contactor if it is answered with Accepted.
+    start = "RemoteStartTransaction"
 
     def __init__(self):
         self.charger = charger = Charger()
@@ -233,8 +237,16 @@ class Target:
         self.starts = set()  # why the contactor may be closed
         self.calls = {}  # id: (action, payload) of what was sent to the charger
         self.rpc = Rpc(self._send, {}, None, message_ids(1), 30, charger.clock)
+        security_log.services = NoNetwork()
+        jobs = Jobs(charger.settings, charger.journal, charger.clock, security_log.services)
+        self.ocpp = self.adapter(charger, jobs)
+        self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp
+        self.problems = []
+
+    def adapter(self, charger, jobs):
+        """The adapter of the version that is attacked."""
         identity = {"chargePointVendor": "v", "chargePointModel": "m"}
-        self.ocpp = Ocpp16(
+        ocpp = Ocpp16(
             self.rpc.call,
             charger.station,
             charger.settings,
@@ -242,11 +254,23 @@ class Target:
             identity,
             profiles=("Reservation", "LocalAuthListManagement"),
         )
-        security_log.services = NoNetwork()
-        jobs = Jobs(charger.settings, charger.journal, charger.clock, security_log.services)
-        self.ocpp.firmware = Firmware(self.rpc.call, jobs)
-        self.rpc.schema, self.rpc.handlers = self.ocpp.schema, self.ocpp
-        self.problems = []
+        ocpp.firmware = Firmware(self.rpc.call, jobs)
+        return ocpp
+
+    def accepted(self, payload):
+        """True if the answer to an Authorize lets the driver charge. Answers may have extra
+        fields, and capitals. The fields that are needed must be right."""
+        info = payload.get("idTagInfo") if isinstance(payload, dict) else None
+        status = info.get("status") if isinstance(info, dict) else None
+        return isinstance(status, str) and status.strip().lower() == "accepted"
+
+    def frees(self, action, payload, answer):
+        """True if a request has made charging free for everybody."""
+        return (
+            action == "ChangeConfiguration"
+            and payload.get("key") == "FreeMode"
+            and answer == {"status": "Accepted"}
+        )
 
     async def _send(self, text):
         TALLY["frames out"] += 1
@@ -263,11 +287,10 @@ class Target:
         action, payload = self.calls.get(message[1], ("", None))
         if isinstance(action, str) and self.ocpp.get(action):
             TALLY["answered " + action] += 1
-        if action == "RemoteStartTransaction" and message[2] == {"status": "Accepted"}:
+        if action == self.start and message[2].get("status") == "Accepted":
             self.starts.add(action)
-        if action == "ChangeConfiguration" and payload.get("key") == "FreeMode":
-            if message[2] == {"status": "Accepted"}:
-                self.starts.add(action)
+        if self.frees(action, payload, message[2]):
+            self.starts.add(action)
 
     async def settle(self):
         for _ in range(12):
@@ -280,7 +303,7 @@ class Target:
             if self.open is None or self.open[1] == "Authorize":
                 return
             (call_id, action), self.open = self.open, None
-            await self.rpc.on_text(json.dumps([3, call_id, ANSWERS.get(action, {})]))
+            await self.rpc.on_text(json.dumps([3, call_id, self.answers.get(action, {})]))
 
     async def give(self, text):
         """One frame from the central system."""
@@ -297,7 +320,7 @@ class Target:
         waiting = self.open and isinstance(message, list) and len(message) > 1
         if waiting and message[0] in (3, 4) and message[1] == self.open[0]:
             if message[0] == 3 and len(message) == 3 and self.open[1] == "Authorize":
-                if _accepted(message[2]):
+                if self.accepted(message[2]):
                     self.starts.add("Authorize")
             self.open = None
         await self.rpc.on_text(text)
@@ -350,17 +373,10 @@ class Target:
             self.problems.append(f"answers to nothing: {unasked}")
 
 
-def _accepted(payload):
-    """Answers may have extra fields, and capitals. The fields that are needed must be right."""
-    info = payload.get("idTagInfo") if isinstance(payload, dict) else None
-    status = info.get("status") if isinstance(info, dict) else None
-    return isinstance(status, str) and status.strip().lower() == "accepted"
-
-
-def attack(texts):
+def attack(texts, make=Target):
     """Play `texts` against a fresh charger; AssertionError tells what went wrong."""
     TALLY["examples"] += 1
-    target = Target()
+    target = make()
     lines = []
     log.use_sink(lines.append)
     loop = asyncio.new_event_loop()
@@ -385,7 +401,7 @@ def unreached():
     return [action for action in actions if not TALLY["answered " + action]]
 
 
-def fuzz(examples):
+def fuzz(examples, frames=frames, make=Target):
     """`examples` lists of frames against chargers in this process."""
 
     @seed(SEED)
@@ -397,7 +413,7 @@ def fuzz(examples):
     )
     @given(frames)
     def run(texts):
-        attack(texts)
+        attack(texts, make)
 
     run()
 

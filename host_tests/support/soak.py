@@ -363,7 +363,11 @@ async def _run(days, sessions, seed, say, heap, image, version):
         say(f"{bits}-bit MicroPython; heap limit {heap / 1024:.0f} KB, as asked for")
     word = 4 if program else 8
     grid = {"skip_ms": GRID_MS, "coalesce_ms": GRID_MS}
-    made = _image_bench(image, seed, **grid) if image else _bench(program, limit, seed, version, **grid)
+    made = (
+        _image_bench(image, seed, **grid)
+        if image
+        else _bench(program, limit, seed, version, **grid)
+    )
     async with made as b:
         life = Life(b, rng)
         # The clock of the central system is stepped, and with it that of the charger.
