@@ -12,6 +12,7 @@ FUZZ_EXAMPLES sets the number of examples in process (`fuzz(n)` does it for the 
 
 import sys
 
+import fuzzing2
 from bench import scenario
 from fuzzing import BENCH_EXAMPLES, EXAMPLES, WIRE_EXAMPLES, collected, fuzz, unreached
 
@@ -21,6 +22,11 @@ def test_frames_and_payloads_of_every_action():
     # A strategy that no longer makes valid payloads would pass for ever. The bench, with forty
     # times the examples, must carry out every action.
     assert len(unreached()) < 4, f"never answered: {unreached()}"
+
+
+def test_frames_and_payloads_of_every_action_of_2_x():
+    """Half against 2.1, half against 2.0.1. The bench has a hundred times the examples."""
+    fuzzing2.fuzz(EXAMPLES * 2 // 5)
 
 
 @scenario

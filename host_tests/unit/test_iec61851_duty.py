@@ -63,7 +63,7 @@ def test_another_duty_is_told_before_anything_closes():
 
 
 def test_another_duty_does_not_close_for_an_ev_that_asks_at_once():
-    """The EV asks for 500 ms before the duty is judged as a fault: it must not close until then."""
+    """It has asked for 500 ms before the duty is judged as a fault: nothing closes until then."""
     for meant, sent in ((6000, 13000), (10000, 16000), (16000, 24000)):
         bench = Bench(meant)
         deviating(bench, lambda _, sent=sent: duty.duty_u16(sent))
