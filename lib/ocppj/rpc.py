@@ -16,7 +16,9 @@ from . import messages
 from .messages import CALL, CallError, Disconnected
 
 _CALLRESULTERROR = const(5)  # of 2.1: a CALLRESULT cannot be used
-_SEND = const(6)  # of 2.1: as a CALL, but never answered; ours: oneway.py
+# Of 2.1, never answered. Only a station has one to send (oneway.py). A command that came as a
+# SEND would be carried out while nobody is told what became of it.
+_SEND = const(6)
 # CALLs of the CSMS that may wait. The specification allows one; real ones come in a burst.
 QUEUE_LIMIT = 8
 # A handler that takes longer is cut off, or no later command would ever be served.
@@ -157,8 +159,10 @@ class Rpc:
             if not code or kind == _CALLRESULTERROR or kind == _SEND:
                 call_id = None
             self._bad(call_id, "unknown message type", code=code)
-        elif kind == CALL or kind == _SEND:
+        elif kind == CALL:
             self._on_call(call_id, message, crc)
+        elif kind == _SEND:
+            self._bad(None, "no SEND is for a station")
         else:
             self._on_answer(kind, message)
 
@@ -203,13 +207,11 @@ class Rpc:
         if call_id is None:
             self._bad(None, "CALL without a usable id")
             return
-        if message[0] == _SEND:
-            call_id = None  # a SEND gets no answer, not even an error
         if len(message) != 4 or not isinstance(message[2], str):
             self._bad(call_id, "CALL needs type, id, action and payload")
             return
         action = message[2]
-        if call_id is not None and self._repetition(call_id, action, crc):
+        if self._repetition(call_id, action, crc):
             self.repeated += 1
         elif not self.schema.knows(action):
             self._refuse(call_id, "NotImplemented", "unknown action")
@@ -292,9 +294,7 @@ class Rpc:
             print_exception(exc)
             log.error("ocpp", "%s: handler failed: %s", action, type(exc).__name__)
             text = messages.error_text(call_id, CallError("InternalError", "handler failed"))
-        if call_id is None:
-            text = None
-        elif era == self._era and isinstance(text, str):
+        if era == self._era and isinstance(text, str):
             self._memo.add(call_id, crc, self._clock.uptime_ms(), text)
         await self._reply(text, era)
         if after is not None:
@@ -302,8 +302,8 @@ class Rpc:
             asyncio.create_task(_run_after(action, after))
 
     async def _reply(self, text, era):
-        """Send an answer, unless there is none or the connection its CALL came on is gone."""
-        if text is None or era != self._era or not self._up:
+        """Send an answer, unless the connection that its CALL came on is gone."""
+        if era != self._era or not self._up:
             return
         try:
             await self._send(text)
