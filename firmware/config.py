@@ -208,3 +208,12 @@ class CsmsConfig:
     @property
     def message_timeout(self):
         return self._settings.get("MessageTimeout")
+
+    @property
+    def back_off(self):
+        """What the central system wants of the waits between attempts, see ocppj.backoff."""
+        get = self._settings.get
+        least = get("RetryBackOffWaitMinimum")
+        if not least:
+            return None
+        return least, get("RetryBackOffRepeatTimes"), get("RetryBackOffRandomRange")

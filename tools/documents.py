@@ -41,6 +41,7 @@ TYPES = {
     "c": "list of words",
     "a": "address",
     "v": "list of versions",
+    "q": "list",
 }
 
 # Feature profiles of OCPP 1.6 edition 2, chapters 4 and 5; "Security": the security whitepaper.
@@ -84,6 +85,8 @@ def _value(kind, limits, unit):
         return "text, at most %s characters" % limits
     if kind == "k" and limits:
         return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
+    if kind == "q":
+        return "%s, in this order; the last ones can be left out" % limits.replace(",", ", ")
     if kind == "w" and limits:
         return "password, %s to %s characters" % tuple(limits.split(".."))
     return TYPES[kind]
@@ -142,6 +145,13 @@ TABLES = ("data_transfer.py", "actions.py", "trigger.py")
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
 
 
+def _access(judge, name):
+    """What the central system may: of 1.6, and of 2.x where that is something else."""
+    own, variable = judge.access(name), judge.variable_access(name)
+    text = ACCESS[own]
+    return text if own == variable else "%s; 2.x: %s" % (text, ACCESS[variable])
+
+
 def settings():
     """Text of docs/settings.md. ValueError if the words and the declarations disagree."""
     known = words()
@@ -155,6 +165,8 @@ def settings():
     for name, variable, kind, access, limits, default, unit in rows:
         if name not in known:
             raise ValueError("tools/settings_words.txt has no sentence for %s" % name)
+        if default[:1] == "=":
+            default = "as `%s`" % default[1:]
         if kind == "m" and default:
             default = default.replace(",", ", ") + ", as far as measured"
         out.append(
@@ -165,7 +177,7 @@ def settings():
                 known[name],
                 _value(kind, limits, unit),
                 default or "-",
-                ACCESS[judge.access(name)],
+                _access(judge, name),
                 ACCESS[judge.owner_access(name)],
                 "`%s`" % variable if variable else "-",
             )

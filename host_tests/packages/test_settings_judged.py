@@ -40,7 +40,10 @@ ELSEWHERE = set(
     WebPassword
     WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry
     Hostname StaticAddress
-    TrialSeconds""".split()
+    TrialSeconds OfflineThreshold RetryBackOffWaitMinimum RetryBackOffRepeatTimes
+    RetryBackOffRandomRange TxStartedMeasurands TxEndedSampleInterval TxEndedAlignedInterval
+    LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
+    LocalAuthListDisablePostAuthorize""".split()
 )
 # The bounds within which each protection keeps its stated time.
 BOUNDS = {

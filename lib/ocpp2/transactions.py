@@ -120,8 +120,14 @@ class Transactions:
             message["transactionInfo"]["remoteStartId"] = remote_start
         if isinstance(reservation, int):
             message["reservationId"] = reservation
-        register = [[measurands.ENERGY, 0, meter_wh]]
-        message["meterValue"] = [self._value(stamp, register, measurands.BEGIN)]
+        values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
+        try:
+            value = self._value(stamp, values, measurands.BEGIN)
+        except UNREADABLE as exc:
+            log.error("ocpp", "values of a start cannot be told: %r", exc)
+        else:
+            if value["sampledValue"]:
+                message["meterValue"] = [value]
         return message
 
     def _sample(self, payload):

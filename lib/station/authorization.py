@@ -6,7 +6,7 @@ A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCo
 or "NoAuthorization". The source of the token knows its kind. A protocol without kinds (1.6) gives
 the kind ANY, which is the same as every kind. docs/tokens.md has the rules. The local list goes
 before the cache (section 3.5.3). If the list has the token and does not accept it, the central
-system is not asked.
+system is asked only where LocalAuthListDisablePostAuthorize is false.
 """
 
 from evse_base import log
@@ -111,13 +111,18 @@ class Authorizer:
     async def check(self, token, kind=ANY):
         """Verdict about a token; asks the central system where the rules want that."""
         local = self._local(token, kind)
+        get = self._settings.get
         if local:
-            if local.source == "list" and not local.accepted:
-                return local
-            if local.accepted and self._settings.get("LocalPreAuthorize"):
+            if local.accepted:
+                known = get("LocalPreAuthorize")
+            elif local.source == "list":
+                known = get("LocalAuthListDisablePostAuthorize")
+            else:
+                known = get("AuthCacheDisablePostAuthorize")
+            if known:
                 return local
         info = None
-        if self.remote is not None:
+        if self.remote is not None and not get("DisableRemoteAuthorization"):
             try:
                 info = await self.remote(token, kind)
             except Exception as exc:

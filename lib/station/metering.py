@@ -48,9 +48,10 @@ class Metering:
         self._failures = 0
         self._good_ms = clock.uptime_ms()
         self._poll_ms = 0
-        self._interval = 0  # the MeterValueSampleInterval that _next_ms was made for
-        self._next_ms = 0
-        self._slot = None  # the clock-aligned slot we are in, (interval, number)
+        # Of samples that are sent, and of those for the end of the session: the interval, and the
+        # uptime in ms of the next one; the clock-aligned slot we are in, (interval, day, number).
+        self._next, self._next_end = [0, 0], [0, 0]
+        self._slots = [None, None]
         self._checkpoint_ms = 0
         self._collected = []
         self._stride = 1
@@ -111,13 +112,22 @@ class Metering:
 
     def begin(self, session, now):
         """The session has just begun."""
-        self._interval = self._settings.get("MeterValueSampleInterval")
-        self._next_ms = now + 1000 * self._interval
+        for timer, name in self._timers():
+            timer[0] = self._settings.get(name)
+            timer[1] = now + 1000 * timer[0]
         self._checkpoint_ms = now
         self._collected = []
         self._stride = 1
         self._skipped = 0
         self._collect("StopTxnSampledData", measurands.BEGIN, session.started)
+
+    def at_start(self):
+        """Values for the record of a start; None for the register alone, which it has anyway."""
+        try:
+            names = self._settings.get("TxStartedMeasurands")
+            return None if names == measurands.names()[:1] else self.values(names)
+        except Exception as exc:
+            log.warn("meter", "no values for the start of the session: %r", exc)
 
     def end(self, stamp):
         """Samples for the record of the end, None if there are none."""
@@ -158,39 +168,50 @@ class Metering:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
 
+    def _timers(self):
+        return (
+            (self._next, "MeterValueSampleInterval"),
+            (self._next_end, "TxEndedSampleInterval"),
+        )
+
     def _periodic(self, session, now):
-        interval = self._settings.get("MeterValueSampleInterval")
-        if interval != self._interval:
-            # Takes effect at once: the new interval counts from now.
-            self._interval = interval
-            self._next_ms = now + 1000 * interval
-        if not interval or now < self._next_ms:
-            return
-        # After a stall the grid stays, and missed samples are not taken later.
-        late = (now - self._next_ms) // (1000 * interval)
-        due = self._next_ms + late * 1000 * interval
-        self._next_ms = due + 1000 * interval
-        at = self._stamp(due)
-        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
-        self._collect("StopTxnSampledData", measurands.PERIODIC, at)
+        for timer, name in self._timers():
+            interval = self._settings.get(name)
+            if interval != timer[0]:
+                # Takes effect at once: the new interval counts from now.
+                timer[0] = interval
+                timer[1] = now + 1000 * interval
+            if not interval or now < timer[1]:
+                continue
+            # After a stall the grid stays, and missed samples are not taken later.
+            late = (now - timer[1]) // (1000 * interval)
+            due = timer[1] + late * 1000 * interval
+            timer[1] = due + 1000 * interval
+            at = self._stamp(due)
+            if timer is self._next:
+                self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
+            else:
+                self._collect("StopTxnSampledData", measurands.PERIODIC, at)
 
     def _aligned(self, session, now):
-        interval = self._settings.get("ClockAlignedDataInterval")
         wall = self._clock.now()
-        if not interval or wall is None:
-            self._slot = None
-            return
-        # Slots are counted from midnight (OCPP 1.6 section 9.1.4).
-        seconds = wall % _DAY_S
-        slot = (interval, wall // _DAY_S, seconds // interval)
-        before, self._slot = self._slot, slot
-        if before is None or before[0] != interval or before >= slot:
-            return
-        late_s = seconds % interval
-        at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
-        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
-        if session is not None:
-            self._collect("StopTxnAlignedData", measurands.CLOCK, at)
+        for i, name in enumerate(("ClockAlignedDataInterval", "TxEndedAlignedInterval")):
+            interval = self._settings.get(name)
+            if not interval or wall is None:
+                self._slots[i] = None
+                continue
+            # Slots are counted from midnight (OCPP 1.6 section 9.1.4).
+            seconds = wall % _DAY_S
+            slot = (interval, wall // _DAY_S, seconds // interval)
+            before, self._slots[i] = self._slots[i], slot
+            if before is None or before[0] != interval or before >= slot:
+                continue
+            late_s = seconds % interval
+            at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
+            if i == 0:
+                self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
+            elif session is not None:
+                self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
     def _stamp(self, due):
         """Stamp of the moment at which the sample was due, even if it is taken a second late."""
@@ -260,10 +281,11 @@ class Metering:
     def due_in_ms(self, now):
         """How long the task may sleep."""
         wait = 1000
-        if self._interval and self._connector.session is not None:
-            wait = min(wait, self._next_ms - now)
-        wall = self._clock.now()
-        if wall is not None and self._settings.get("ClockAlignedDataInterval"):
+        if self._connector.session is not None:
+            for timer in (self._next, self._next_end):
+                if timer[0]:
+                    wait = min(wait, timer[1] - now)
+        if self._slots != [None, None]:
             # Whole seconds are all the clock has: look soon after each begins.
             wait = min(wait, 250)
         return max(wait, 10)

@@ -46,7 +46,7 @@ power_quality abnormal
 # counts the changes that were left out; it holds the present state, not theirs.
 _BURST = const(20)
 _EACH_MS = const(60000)
-# The offer has to change by this much to be worth a record.
+# The offer has to change by this much to be worth a record, and by LimitChangeSignificance.
 _LIMIT_MA = const(1000)
 
 
@@ -147,12 +147,13 @@ class Session:
 
     # -- records ---------------------------------------------------------------------------
 
-    def start(self, reservation, trigger):
-        """Payload of the START record. reservation: its id or None. trigger: see Waiting."""
+    def start(self, reservation, trigger, values=None):
+        """Payload of the START record. reservation: its id or None. trigger: see Waiting. values:
+        those of TxStartedMeasurands, None for the register alone."""
         # fmt: off
         return [self.id, self.connector, self.token, self.meter_start_wh, reservation,
                 self.started, self.uuid, self.kind or "Central", self.remote_start,
-                trigger]
+                trigger] + ([] if values is None else [values])
         # fmt: on
 
     def stop(self, now, samples):
@@ -173,11 +174,12 @@ class Session:
         elif state == "faulted":
             state = "suspended_evse"
         seen = (state, plugged, self.deauthorized, connector.offered_ma)
-        trigger = _trigger(self._seen, seen)
+        percent = station.settings.get("LimitChangeSignificance")
+        trigger = _trigger(self._seen, seen, percent)
         if trigger:
             self._seen = seen
             self._left_out += 1
-        trigger = _trigger(self._told, seen)
+        trigger = _trigger(self._told, seen, percent)
         if trigger is None:
             return None
         # A load management that sets another limit every few seconds must not fill the flash.
@@ -196,14 +198,17 @@ class Session:
         self._free_ms = max(self._free_ms, now_ms) + _EACH_MS
 
 
-def _trigger(before, now):
-    """The trigger of a change, None if there is none. The offer counts only while charging."""
+def _trigger(before, now, percent=0):
+    """The trigger of a change, None if there is none. The offer counts only while charging, and
+    if it has changed by `percent` of the one before."""
     if before[1] != now[1]:
         return "plugged" if now[1] else "unplugged"
     if before[2] != now[2]:
         return "deauthorized"
     if before[0] != now[0]:
         return "charging_state"
-    if now[0] == "charging" and abs(before[3] - now[3]) >= _LIMIT_MA:
+    if now[0] == "charging" and abs(before[3] - now[3]) >= max(
+        _LIMIT_MA, before[3] * percent // 100
+    ):
         return "limit"
     return None
