@@ -4,6 +4,10 @@
 
 # action module.function. One text that is searched: as tuples it would be a KB of heap.
 ACTIONS = """
+GetBaseReport reports.get_base_report
+GetReport reports.get_report
+GetVariables variables.get_variables
+SetVariables variables.set_variables
 RequestStartTransaction remote.request_start
 RequestStopTransaction remote.request_stop
 """

@@ -29,6 +29,8 @@ class Ocpp2:
         is then not kept waiting for an answer that cannot come. None: not known.
     profiles: names of the feature profiles that are offered.
     passing: True to load the code of requests when they come (see ocppj.on_demand).
+    fitted: those parts of the board that the station does not know of: "temp", "estop", "pe" and
+        "reader", and the numbers of the connectors that have an RCD.
 
     The attributes without underscore are what the handlers of requests work with.
     """
@@ -37,7 +39,7 @@ class Ocpp2:
 
     # fmt: off
     def __init__(self, call, schema, station, settings, clock, identity, reason, later=False,
-                 link=None, profiles=(), passing=False):
+                 link=None, profiles=(), passing=False, fitted=()):
         # fmt: on
         self._call = call
         self._wake = None
@@ -48,8 +50,9 @@ class Ocpp2:
         self.settings = settings
         self.clock = clock
         self.profiles = profiles
+        self.fitted = fitted
         self.reason = reason  # of the next BootNotification
-        self._identity = identity
+        self.identity = identity
         self.boot = Registration(call, settings, clock, self._boot_notification)
         self.status = StatusQueue(
             call, settings, clock,
@@ -65,9 +68,10 @@ class Ocpp2:
 
             on_demand.load_all(self.package, ACTIONS)
         self._link = link
+        self._lost_ms = None  # uptime when the last connection ended
 
     def _boot_notification(self):
-        return {"reason": self.reason, "chargingStation": self._identity}
+        return {"reason": self.reason, "chargingStation": self.identity}
 
     def call(self, action, payload):
         """The answer to a message, as the `call` of the constructor. A handler that ends after its
@@ -116,8 +120,10 @@ class Ocpp2:
     # -- for ocppj.central ---------------------------------------------------------------
 
     def get(self, action):
-        """The handler of an action, as rpc.Rpc wants it; None if it has none."""
-        return on_demand.handler(self, action, self.package, ACTIONS)
+        """The handler of an action, as rpc.Rpc wants it; None if it has none. Nothing is answered
+        before the central system has said Accepted or Pending (B02, B03)."""
+        handler = on_demand.handler(self, action, self.package, ACTIONS)
+        return handler if self.boot.status in ("Accepted", "Pending") or not handler else _refuse
 
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
@@ -127,7 +133,7 @@ class Ocpp2:
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()
         self.station.delivery.attach(self.transactions)
-        self.status.everything()
+        self.status.everything(self._was_long())
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
@@ -140,6 +146,15 @@ class Ocpp2:
             if fn in listeners:
                 listeners.remove(fn)
         self._wake = None
+        self._lost_ms = self.clock.uptime_ms()
+
+    def _was_long(self):
+        """True if the central system was away for longer than OfflineThreshold, or it has never
+        been there: it is told every status (B04.FR.01, FR.02)."""
+        threshold_ms = 1000 * self.settings.get("OfflineThreshold")
+        if self._lost_ms is None or not threshold_ms:
+            return True
+        return self.clock.uptime_ms() - self._lost_ms > threshold_ms
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -161,3 +176,7 @@ class Ocpp2:
         elif name == "SecurityProfile":
             self.boot.register_again()
         self._wake()
+
+
+async def _refuse(payload):
+    raise CallError("SecurityError", "not accepted yet")

@@ -10,7 +10,9 @@ class Ocpp2:
     settings: Any
     clock: Any
     profiles: Any
+    fitted: Any
     reason: str
+    identity: Any
     boot: int
     status: Any
     transactions: Any
@@ -28,6 +30,7 @@ class Ocpp2:
         link: Any = ...,
         profiles: Any = ...,
         passing: bool = ...,
+        fitted: Any = ...,
     ) -> None: ...
     def call(self, action: str, payload: Any) -> Any: ...
     @property

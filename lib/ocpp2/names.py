@@ -136,12 +136,17 @@ def stop_reason(word, later=False):
     return of(_STOP_REASON, word) or (of(_STOP_REASON_21, word) if later else None) or "Other"
 
 
+def longest(later):
+    """The most characters of a token."""
+    return _LONGEST_21 if later else _LONGEST
+
+
 def id_token(token, kind, later=False):
     """IdTokenType. A longer token than the version can carry is cut and ends in "~", so that it
     is not taken for the token that is its beginning."""
     if kind == "NoAuthorization":
         return {"idToken": "", "type": kind}
-    most = _LONGEST_21 if later else _LONGEST
+    most = longest(later)
     if len(token) > most:
         token = token[: most - 1] + "~"
     known = isinstance(kind, str) and " %s " % kind in " %s " % KINDS

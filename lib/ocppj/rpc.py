@@ -92,7 +92,7 @@ class Rpc:
     # ---- our CALLs
 
     async def call(self, action, payload):
-        """Send a CALL and return the answer's payload (checked against the schema).
+        """Send a CALL (payload: dict, or iterator of JSON text); return the checked answer.
 
         Raises CallError, asyncio.TimeoutError or Disconnected. A time-out does not mean that
         the CSMS has not received it.
@@ -106,7 +106,7 @@ class Rpc:
             slot = self._slot = [self._next_id(), action, asyncio.Event(), None, None]
             timeout = self._timeout_s() if callable(self._timeout_s) else self._timeout_s
             try:
-                text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, messages.dumps(payload))
+                text = messages.call_text(slot[0], action, payload)
                 # The wait is on an Event, never on the stream: nothing is lost by ending it.
                 await asyncio.wait_for(self._exchange(text, slot, era), timeout)
             except asyncio.TimeoutError:

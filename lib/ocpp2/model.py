@@ -1,0 +1,312 @@
+# The device model of OCPP 2.x: which variables there are, and what each says.
+# MIT license; part of microevse
+"""Two tables make the model (2.0.1 part 1 section 4). One is the declaration of the settings: each
+line names its variable, and has the type, the limits and the access. The other one is _TABLE: what
+is measured or fitted. Both are text that is searched. A variable is made of its line when it is
+asked for, so a report of all of them takes no memory but that of one.
+
+The names of components and variables are those of the appendices of 2.0.1 and 2.1. Spellings that
+settings and variables do not share are translated here, see `_spelling`.
+"""
+
+from station import declarations
+
+from . import readings
+
+# Items of one request; DeviceDataCtrlr.ItemsPerMessage says so.
+MOST = 8
+
+# component|variable|instance|where|type|unit|limits|value|only
+#
+# where: empty: of the station; e: of each EVSE; c: of its connector. type: as for settings, and
+# d decimal, t time, O one of the words in limits. limits: "least..most" of a number, the words of
+# a list; a word that begins with @ is the reading of that name. value: a constant; @name: a
+# reading; !cause cause: whether one of these faults is there (station.faults). only: what must be
+# fitted (see Ocpp2.fitted and `readings.there`); empty: nothing.
+_TABLE = """
+AlignedDataCtrlr|Available|||b|||true|
+AlignedDataCtrlr|SendDuringIdle|||b|||true|
+AuthCacheCtrlr|Available|||b|||true|
+CPPWMController|Problem||e|b|||!PilotFrontEnd PilotBlind PilotOutput PilotDuty PilotWrong DiodeLost PilotUnsteady Uncalibrated|
+ChargingStation|AvailabilityState|||O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
+ChargingStation|Available|||b|||true|
+ChargingStation|Problem|||b|||@problem|
+ChargingStation|SerialNumber|||s|||@serial|
+ChargingStation|SupplyPhases|||i|||@phases|
+ClockCtrlr|DateTime|||t|||@now|
+Connector|AvailabilityState||c|O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
+Connector|Available||c|b|||true|
+Connector|ConnectorType||c|s|||@connector_type|
+Connector|Problem||c|b|||!CableUnreadable|
+Connector|SupplyPhases||c|i|||@phases|
+ConnectorPlugRetentionLock|Problem||c|b|||!LockLost LockJammed|lock
+Controller|FirmwareVersion|||s|||@firmware|
+Controller|Problem|||b|||!TickFailed ClockStopped TaskFailed ConsoleStop StorageFailed NoRecordSpace GuardDisagrees GuardFailed|
+DeviceDataCtrlr|BytesPerMessage|GetReport||i|||16384|
+DeviceDataCtrlr|BytesPerMessage|GetVariables||i|||16384|
+DeviceDataCtrlr|BytesPerMessage|SetVariables||i|||16384|
+DeviceDataCtrlr|ConfigurationValueSize|||i|||1000|
+DeviceDataCtrlr|ItemsPerMessage|GetReport||i|||8|
+DeviceDataCtrlr|ItemsPerMessage|GetVariables||i|||8|
+DeviceDataCtrlr|ItemsPerMessage|SetVariables||i|||8|
+DeviceDataCtrlr|ReportingValueSize|||i|||1000|
+EVSE|AllowReset||e|b|||false|
+EVSE|AvailabilityState||e|O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
+EVSE|Available||e|b|||true|
+EVSE|Power||e|d|W|0..@most_power|@power|
+EVSE|Problem||e|b|||@problem|
+EVSE|SupplyPhases||e|i|||@phases|
+ElectricalFeed|Problem||e|b|||!ProtectiveEarthLost|pe
+EmergencyStopSensor|Tripped|||b|||!EmergencyStop|estop
+FiscalMetering|EnergyImportRegister||e|d|Wh||@register|meter
+FiscalMetering|Problem||e|b|||!MeterLost CurrentBlind|meter
+LocalAuthListCtrlr|Available|||b|||@list_there|
+LocalAuthListCtrlr|BytesPerMessage|||i|||16384|list
+LocalAuthListCtrlr|Entries|||i||0..@list_room|@list_entries|list
+OCPPCommCtrlr|FieldLength|Authorize.idToken||i|||@token_size|
+OCPPCommCtrlr|QueueAllMessages|||b|||false|
+OverCurrentProtection|Tripped||e|b|||!OverCurrentHard OverCurrentSoft|meter
+PowerContactor|Problem||e|b|||!ContactorWelded ContactorNotClosing ClosingsExceeded|
+RCD|Problem||e|b|||!RcdTestFailed|rcd
+RCD|Tripped||e|b|||!RcdTripped|rcd
+ReservationCtrlr|Available|||b|||@reservation_there|
+SampledDataCtrlr|Available|||b|||true|
+SecurityCtrlr|CertificateEntries|||i||0..@certificate_room|@certificates|
+SmartChargingCtrlr|Available|||b|||@smart_charging_there|
+SmartChargingCtrlr|Entries|ChargingProfiles||i||0..@profile_room|@profile_entries|
+TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
+TokenReader|Problem|||b|||!ReaderLost|reader
+TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
+TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
+TxCtrlr|TxStopPoint|||m||EVConnected,Authorized|EVConnected,Authorized|
+"""  # noqa: E501
+
+# Settings whose part of the firmware may be missing: then they are no variables. component|only
+_NEEDS = """
+LocalAuthListCtrlr|list
+ReservationCtrlr|reservation
+SmartChargingCtrlr|smart_charging
+"""
+
+_DATA_TYPES = """
+b boolean
+o boolean
+i integer
+d decimal
+t dateTime
+O OptionList
+q SequenceList
+v SequenceList
+m MemberList
+p MemberList
+c MemberList
+"""
+
+
+class Variable:
+    """One variable of one component, made of its line.
+
+    evse, connector: numbers, None for a component of the station. setting: its name, None for
+    what is measured. access: "r", "w" or "rw".
+    """
+
+    # fmt: off
+    def __init__(self, point, component, name, instance, kind, unit, limits, evse=None,
+                 connector=None, setting=None, source=""):
+        # fmt: on
+        self.component = component
+        self.name = name
+        self.instance = instance
+        self.evse = evse
+        self.connector = connector
+        self.setting = setting
+        self._point = point
+        self.kind = kind
+        self.unit = unit
+        self.limits = limits
+        self._source = source
+        self.access = point.settings.variable_access(setting) if setting else "r"
+
+    def value(self):
+        """As text; None while it is not known, and of what is never shown."""
+        if self.access == "w":
+            return None
+        if self.setting:
+            return _spelling(self.setting, self._point.settings.text(self.setting))
+        if self._source[:1] == "!":
+            return readings.faulted(self._point, self.evse, self._source[1:].split(" "))
+        return self._read(self._source)
+
+    def set(self, text):
+        """Set it: "accepted", "reboot", or "rejected" and a ReasonCode of the appendices, with a
+        sentence: (word, code, sentence)."""
+        settings = self._point.settings
+        if not self.setting or "w" not in self.access:
+            return "rejected", "ReadOnly", ""
+        answer = settings.set(self.setting, text, access=self.access)
+        if answer in ("accepted", "reboot"):
+            return answer, "", ""
+        return "rejected", "ReadOnly" if answer == "readonly" else "InvalidValue", settings.reason
+
+    def _read(self, text):
+        if text[:1] == "@":
+            return getattr(readings, text[1:])(self._point, self.evse)
+        return text
+
+    def characteristics(self):
+        """VariableCharacteristicsType. A list always says of what (B07, B08)."""
+        at = _DATA_TYPES.find("\n%s " % self.kind)
+        data_type = "string" if at < 0 else _DATA_TYPES[at + 3 : _DATA_TYPES.find("\n", at + 1)]
+        out = {"dataType": data_type, "supportsMonitoring": False}
+        if self.unit:
+            out["unit"] = self.unit
+        if self.unit == "Percent":
+            out["dataType"] = "decimal"  # of which whole ones are taken
+        least, dots, most = self.limits.partition("..")
+        if data_type[-4:] == "List":
+            words = self._words()
+            out["valuesList"] = ",".join(words)
+            if self.kind == "m":
+                out["maxLimit"] = len(words)
+        elif dots:
+            if self.kind in "id":
+                out["minLimit"] = int(self._read(least))
+            out["maxLimit"] = int(self._read(most))
+        elif self.limits and self.kind == "s":
+            out["maxLimit"] = int(self.limits)
+        return out
+
+    def _words(self):
+        """The words that a list may have."""
+        if not self.setting or self.kind == "q":
+            return self.limits.split(",")
+        if self.kind == "m":
+            return self._point.settings.measurands
+        return (self.value() or "").split(",")
+
+    def names(self):
+        """(ComponentType, VariableType)."""
+        component, variable = {"name": self.component}, {"name": self.name}
+        if self.evse:
+            component["evse"] = {"id": self.evse}
+            if self.connector:
+                component["evse"]["connectorId"] = self.connector
+        if self.instance:
+            variable["instance"] = self.instance
+        return component, variable
+
+
+def _spelling(setting, text):
+    """A value as variables spell it. Only this one differs, and it cannot be set."""
+    if setting == "ChargingScheduleAllowedChargingRateUnit":
+        return text.replace("Current", "A").replace("Power", "W")
+    return text
+
+
+def each(point):
+    """Iterate all variables: those of the station, then those of each EVSE."""
+    at = 1
+    while at < len(_TABLE):
+        end = _TABLE.index("\n", at)
+        for variable in _measured(point, _TABLE[at:end]):
+            yield variable
+        at = end + 1
+    for name in point.settings.declared():
+        variable = _of_setting(point, declarations.fields(name))
+        if variable:
+            yield variable
+
+
+def _measured(point, line):
+    """The variables of a line of _TABLE: one, or one for each EVSE."""
+    component, name, instance, where, kind, unit, limits, source, only = line.split("|")
+    numbers = range(1, len(point.station.connectors) + 1) if where else (None,)
+    for number in numbers:
+        if not only or readings.there(point, number, only):
+            yield Variable(
+                point, component, name, instance, kind, unit, limits,
+                number, 1 if where == "c" else None, None, source,
+            )  # fmt: skip
+
+
+def _of_setting(point, fields):
+    """The variable of a declared setting, None if it has none here."""
+    setting, full, kind, _, limits, _, unit = fields
+    if not full or not point.settings.variable_access(setting):
+        return None
+    component, _, name = full.partition(".")
+    at = _NEEDS.find("\n%s|" % component) + len(component) + 2
+    if at > len(component) + 1:
+        if not readings.there(point, None, _NEEDS[at : _NEEDS.find("\n", at)]):
+            return None
+    name, _, instance = name.partition("[")
+    return Variable(
+        point, component, name, instance.rstrip("]"), kind, unit, limits, None, None, setting
+    )
+
+
+def find(point, component, variable):
+    """The Variable that a ComponentType and a VariableType name. None if the component has none
+    of that name or instance, False if there is no such component."""
+    for exact in (True, False):
+        # Names are compared without regard to case (part 1 section 4), which rarely matters and
+        # takes a look at each line.
+        found = _find(point, component, variable, exact)
+        if found:
+            return found
+    return found
+
+
+def spelled(point, component, name):
+    """The Variable `name` without an instance, both names in their spelling; None without."""
+    for one in _exact(point, component["name"], name, ""):
+        if _at(one, component):
+            return one
+    return None
+
+
+def _find(point, component, variable, exact):
+    wanted, name = component["name"], variable["name"]
+    instance = variable.get("instance", "")
+    if "|" in wanted + name + instance or "\n" in wanted + name + instance:
+        return False
+    if exact:
+        lines = _exact(point, wanted, name, instance)
+    else:
+        wanted, name, instance = wanted.lower(), name.lower(), instance.lower()
+        lines = each(point)
+    found = False
+    for one in lines:
+        if exact or one.component.lower() == wanted and _at(one, component):
+            found = found or None
+            if exact or one.name.lower() == name and one.instance.lower() == instance:
+                if _at(one, component):
+                    return one
+    return found
+
+
+def _exact(point, component, name, instance):
+    """The variables of this spelling."""
+    at = _TABLE.find("\n%s|%s|%s|" % (component, name, instance)) + 1
+    if at:
+        for one in _measured(point, _TABLE[at : _TABLE.index("\n", at)]):
+            yield one
+    full = "|%s.%s%s|" % (component, name, "[%s]" % instance if instance else "")
+    at = declarations.BLOB.find(full)
+    if at >= 0:
+        start = declarations.BLOB.rfind("\n", 0, at) + 1
+        one = _of_setting(
+            point, declarations.BLOB[start : declarations.BLOB.index("\n", at)].split("|")
+        )
+        if one:
+            yield one
+
+
+def _at(one, component):
+    """True if the place of a ComponentType is that of the variable; none has an instance."""
+    place = component.get("evse") or {}
+    return (
+        place.get("id") == one.evse
+        and place.get("connectorId") == one.connector
+        and not component.get("instance")
+    )

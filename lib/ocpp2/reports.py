@@ -1,0 +1,139 @@
+# GetBaseReport, GetReport and the NotifyReport messages that answer them.
+# MIT license; part of microevse
+"""Reports of the device model (B07, B08). The request is answered first. Then the rows are looked
+up part by part, each while its message is sent, so that a report takes the memory of one row.
+Several reports may run; one ends with its connection.
+"""
+
+import asyncio
+
+from evse_base import before_import, iso8601, log, release
+from ocppj.messages import CallError, Disconnected, dumps
+
+# Rows of one message: about 5 KB of text, which is never there as a whole.
+_ROWS = 16
+# What a SummaryInventory has: availability and condition (B07.FR.12).
+_CONDITION = ("AvailabilityState", "Available", "Problem", "Tripped")
+_MUTABILITY = {"r": "ReadOnly", "w": "WriteOnly", "rw": "ReadWrite"}
+
+
+async def loaded():
+    """The module `model`. What is loaded here is unloaded with the handler (ocppj.on_demand)."""
+    await before_import()
+    from . import readings  # noqa: F401 (each is a stall of its own)
+
+    await before_import()
+    from . import model
+
+    release("ocpp2.readings")
+    release("ocpp2.model")
+    return model
+
+
+async def get_base_report(point, payload):
+    """GetBaseReport (B07)."""
+    base = payload["reportBase"]
+
+    def chosen(one):
+        if base == "ConfigurationInventory":
+            return "w" in one.access
+        return base == "FullInventory" or one.name in _CONDITION
+
+    return _report(point, await loaded(), payload["requestId"], chosen)
+
+
+async def get_report(point, payload):
+    """GetReport (B08): the components that meet one of the criteria, and of those the variables
+    that are named. What is not named, such as an EVSE, counts as any."""
+    model = await loaded()
+    criteria = payload.get("componentCriteria")
+    wanted = payload.get("componentVariable") or []
+    if len(wanted) > model.MOST:
+        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
+
+    def chosen(one):
+        if wanted and not any([_named(one, item) for item in wanted]):
+            return False
+        return not criteria or _meets(point, model, one, criteria)
+
+    return _report(point, model, payload["requestId"], chosen)
+
+
+def _named(one, item):
+    component, variable = item["component"], item.get("variable")
+    if component["name"].lower() != one.component.lower() or component.get("instance"):
+        return False
+    place = component.get("evse")
+    if place:
+        if place["id"] != one.evse or place.get("connectorId") not in (None, one.connector):
+            return False
+    if variable is None:
+        return True
+    if variable["name"].lower() != one.name.lower():
+        return False
+    instance = variable.get("instance")
+    return instance is None or instance.lower() == one.instance.lower()
+
+
+def _meets(point, model, one, criteria):
+    """True if the component of a variable meets one of these criteria. One without a variable of
+    that name counts as active, available and enabled, and as one that has no problem."""
+    component, _ = one.names()
+    for word in criteria:
+        found = model.spelled(point, component, word)
+        if found.value() == "true" if found else word != "Problem":
+            return True
+    return False
+
+
+def _report(point, model, request, chosen):
+    if point.clock.now() is None:
+        return {"status": "Rejected", "statusInfo": {"reasonCode": "NotEnabled"}}  # no time yet
+    rows = (one for one in model.each(point) if chosen(one))
+    ahead = [next(rows, None)]
+    if ahead[0] is None:
+        return {"status": "EmptyResultSet"}
+
+    async def after():
+        seq = 0
+        try:
+            while ahead[0]:
+                try:
+                    await point.call("NotifyReport", _part(point, request, seq, ahead, rows))
+                except (asyncio.TimeoutError, CallError) as exc:
+                    log.warn("ocpp", "report %d, part %d: %r", request, seq, exc)
+                seq += 1
+        except Disconnected:
+            log.info("ocpp", "report %d ends with its connection", request)
+
+    return {"status": "Accepted"}, after
+
+
+def _part(point, request, seq, ahead, rows):
+    """One NotifyReport in pieces of JSON. ahead: the next row in a list, None at the end."""
+    at = iso8601.format(point.clock.now())
+    text = '{"requestId":%d,"generatedAt":"%s","seqNo":%d,"reportData":[' % (request, at, seq)
+    for _ in range(_ROWS):
+        yield text + dumps(_row(ahead[0]))
+        text = ","
+        ahead[0] = next(rows, None)
+        if ahead[0] is None:
+            break
+    yield '],"tbc":%s}' % ("true" if ahead[0] else "false")
+
+
+def _row(one):
+    """ReportDataType of a variable."""
+    attribute = {"type": "Actual", "mutability": _MUTABILITY[one.access]}
+    if "w" in one.access:
+        attribute["persistent"] = True
+    value = one.value()
+    if value is not None:
+        attribute["value"] = value
+    component, variable = one.names()
+    return {
+        "component": component,
+        "variable": variable,
+        "variableAttribute": [attribute],
+        "variableCharacteristics": one.characteristics(),
+    }
