@@ -76,6 +76,7 @@ _REASONS = {
     "Retry": "ApplicationReset",
     "SoftRestart": "RemoteReset",
     "HardRestart": "RemoteReset",
+    "ScheduledRestart": "ScheduledReset",
     "FirmwareUpdate": "FirmwareUpdate",
 }
 

@@ -4,10 +4,17 @@
 
 # action module.function. One text that is searched: as tuples it would be a KB of heap.
 ACTIONS = """
+ChangeAvailability availability.change_availability
+ClearCache remote.clear_cache
+DataTransfer data_transfer.data_transfer
 GetBaseReport reports.get_base_report
 GetReport reports.get_report
+GetTransactionStatus transaction_status.get_transaction_status
 GetVariables variables.get_variables
-SetVariables variables.set_variables
 RequestStartTransaction remote.request_start
 RequestStopTransaction remote.request_stop
+Reset availability.reset
+SetVariables variables.set_variables
+TriggerMessage trigger.trigger_message
+UnlockConnector remote.unlock_connector
 """

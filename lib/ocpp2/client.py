@@ -80,6 +80,11 @@ class Ocpp2:
             raise Disconnected("detached")
         return self._call(action, payload)
 
+    def wake(self):
+        """There may be something new to send."""
+        if self._wake is not None:
+            self._wake()
+
     @property
     def registered(self):
         """The central system has accepted our BootNotification."""

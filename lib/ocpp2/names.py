@@ -80,6 +80,7 @@ local EVConnected
 remote EVConnected
 master_pass EVConnected
 deauthorized EVConnected
+soft_reset EVConnected
 timeout Idle
 """)
 
@@ -100,6 +101,9 @@ Unknown unknown
 # Kinds of tokens that the station knows (IdTokenEnumType has eMAID, too: never of this station).
 KINDS = "ISO14443 ISO15693 Local Central KeyCode MacAddress NoAuthorization"
 
+# The answer of a handler that has done what it was asked for.
+ACCEPTED = {"status": "Accepted"}
+
 # The longest token of 2.0.1 and of 2.1.
 _LONGEST = const(36)
 _LONGEST_21 = const(255)
@@ -109,6 +113,11 @@ def of(table, word):
     """What a table of lines has for the word that begins a line; None if no line does."""
     at = table.find("\n%s " % word)
     return table[at + len(word) + 2 : table.find("\n", at + 1)] if at >= 0 else None
+
+
+def refused(reason, status="Rejected"):
+    """An answer that says why (StatusInfoType; reason: a word of part 2 appendix 5)."""
+    return {"status": status, "statusInfo": {"reasonCode": reason}}
 
 
 def connector_status(status):

@@ -17,6 +17,8 @@ from . import names
 
 # Its idTokenInfo is about the token of the event, if that has one.
 _EVENT = "TransactionEvent"
+# triggerReason of a sample; any other is periodic.
+_SAMPLES = {measurands.CLOCK: "MeterValueClock", measurands.TRIGGER: "Trigger"}
 
 
 class Transactions:
@@ -141,8 +143,10 @@ class Transactions:
             return "MeterValues", {"evseId": connector, "meterValue": [value]}
         seq = payload[5] if len(payload) > 5 else None
         message = self._event("Updated", "limit", stamp, session, seq)
-        clock = context == measurands.CLOCK
-        message["triggerReason"] = "MeterValueClock" if clock else "MeterValuePeriodic"
+        message["triggerReason"] = _SAMPLES.get(context, "MeterValuePeriodic")
+        state = names.charging_state(payload[6]) if len(payload) > 6 else None
+        if state:
+            message["transactionInfo"]["chargingState"] = state
         message["meterValue"] = [value]
         return _EVENT, message
 

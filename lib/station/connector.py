@@ -177,7 +177,7 @@ class Connector:
     def free(self):
         """Usable, no token waits for the cable, and the station neither starts nor ends."""
         station = self._station
-        away = station.recovering or station.resetting
+        away = station.recovering or station.resetting or station.draining
         return self.usable and self.waiting is None and not away
 
     def waits_for(self, token, kind=ANY):

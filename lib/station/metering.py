@@ -13,7 +13,7 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
-from .session import stamp as moment
+from .session import stamp as moment, state_of
 from evse_base import const
 
 CHECKPOINT_S = 300
@@ -29,6 +29,7 @@ _LOST_POLLS = const(3)
 # Samples in the record of a session's end. When there are more, every second one is dropped.
 _END_SAMPLES = const(10)
 
+_SAMPLED = const("MeterValuesSampledData")
 _DAY_S = const(86400)
 # A change that the journal refuses is written again after this.
 _REFUSED_MS = const(10000)
@@ -189,7 +190,7 @@ class Metering:
             timer[1] = due + 1000 * interval
             at = self._stamp(due)
             if timer is self._next:
-                self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
+                self.record(session, measurands.PERIODIC, _SAMPLED, at)
             else:
                 self._collect("StopTxnSampledData", measurands.PERIODIC, at)
 
@@ -220,18 +221,31 @@ class Metering:
         wall = self._clock.now(self._clock.uptime_ms() - due)
         return moment(self._station, due // 1000, wall or 0)
 
-    def record(self, session, context, setting, stamp):
-        """Put one sample into the journal; session None: outside of a session."""
-        values = self.values(self._settings.get(setting))
+    def triggered(self):
+        """Put the present values and the charging state of the running session into the journal,
+        because a central system asks for them. False without a session."""
+        session = self._connector.session
+        if session is None or session.stopping:
+            return False
+        state = state_of(self._connector)
+        self.record(session, measurands.TRIGGER, _SAMPLED, moment(self._station), state)
+        return True
+
+    def record(self, session, context, setting, stamp, state=None):
+        """Put one sample into the journal; session None: outside of a session. state: of charging,
+        where the sample tells it, too; such a sample has the register at least."""
+        least = measurands.names()[:1] if state else ()
+        values = self.values(self._settings.get(setting) or least)
         if not values:
             # Central systems refuse a sample without values.
             return
         number = session.id if session is not None else 0
         seq = session.seq if session is not None else None
+        payload = [number, self._connector.id, context, stamp, values, seq]
+        if state:
+            payload.append(state)
         try:
-            self._journal.append(
-                kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
-            )
+            self._journal.append(kinds.SAMPLE, payload)
         except Exception as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
             _report(session, kinds.SAMPLE, "sample", exc)

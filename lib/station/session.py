@@ -166,13 +166,7 @@ class Session:
     def change(self, connector, now_ms, station):
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
         has had too many. Call `recorded` once the record is on flash."""
-        plugged = connector.evse.plugged
-        # idle (no car), connected, charging, suspended_ev or suspended_evse.
-        state = connector.status if plugged else "idle"
-        if state == "preparing" or state == "finishing":
-            state = "connected"
-        elif state == "faulted":
-            state = "suspended_evse"
+        state, plugged = state_of(connector), connector.evse.plugged
         seen = (state, plugged, self.deauthorized, connector.offered_ma)
         percent = station.settings.get("LimitChangeSignificance")
         trigger = _trigger(self._seen, seen, percent)
@@ -196,6 +190,15 @@ class Session:
         self._told = self._seen
         self._left_out = 0
         self._free_ms = max(self._free_ms, now_ms) + _EACH_MS
+
+
+def state_of(connector):
+    """The charging state of a connector with a session: idle (no car), connected, charging,
+    suspended_ev or suspended_evse."""
+    state = connector.status if connector.evse.plugged else "idle"
+    if state == "preparing" or state == "finishing":
+        return "connected"
+    return "suspended_evse" if state == "faulted" else state
 
 
 def _trigger(before, now, percent=0):

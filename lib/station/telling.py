@@ -112,7 +112,7 @@ class Facts:
                 return "suspended_ev", _UNPLUGGED_AT_EV
             state = self.charging_state
             return "preparing" if state == "connected" else state, None
-        if not connector.operative:
+        if not connector.operative or self._station.draining:
             return "unavailable", None
         plugged = connector.evse.plugged
         if connector.waiting is None:
@@ -181,7 +181,7 @@ def why(connector, now):
             return "Done: present the same card to get the cable back."
         return "Done: unplug, or present a card to charge again."
     if status == "unavailable":
-        return "Out of service."
+        return "Restarting soon." if connector.operative else "Out of service."
     return ""
 
 

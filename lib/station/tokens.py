@@ -2,6 +2,8 @@
 # MIT license; part of microevse
 """Answers to a token that is presented."""
 
+from evse_base import log
+
 from .authorization import bad_token, same_token
 
 # A card held a moment too long must not start again the session that it has just ended.
@@ -97,6 +99,45 @@ class Tokens:
         self._ended_by = (token, kind, self._clock.uptime_ms())
         connector.request_stop("local", token, kind)
         return "Session ended."
+
+    def remote_start(self, token, connector, profile, kind, start_id, group):
+        """Start for a token, at a connector or (None) the best free one. False if it cannot start.
+
+        profile: a Profile (TX) for the session that this command begins. Where
+        AuthorizeRemoteTxRequests is set the token is checked after this has returned.
+        kind: ANY where the protocol tells none; it is recorded as "Central" then. start_id: the
+        id of this command, recorded with the session; None where the protocol has none. group: of
+        the token, as the command tells it; None: it does not.
+        """
+        station = self._station
+        if station.resetting or bad_token(token):
+            return False
+        parent = group or station.authorizer.parent_of(token, kind)
+        if connector is None:
+            chosen = station.reservations.best(token, parent, False, kind)
+        else:
+            chosen = station.connector(connector)
+        if chosen is None or not chosen.free:
+            return False
+        if not station.reservations.admits(chosen, token, parent, kind):
+            # Only the central system may know the group of the token (section 5.13).
+            if group or not station.reservations.asks_for_group(chosen):
+                return False
+        elif not station.settings.get("AuthorizeRemoteTxRequests"):
+            now = self._clock.uptime_ms()
+            return chosen.authorize(token, parent, now, kind, profile, start_id)
+        station.spawn(self._remote_check(token, chosen, profile, kind, start_id, group))
+        return True
+
+    async def _remote_check(self, token, connector, profile, kind, start_id, group):
+        verdict = await self._station.authorizer.check(token, kind)
+        if not verdict.accepted:
+            log.info("station", "remote start refused: %s", verdict.status)
+            return
+        now = self._clock.uptime_ms()
+        parent = verdict.parent or group
+        if not connector.authorize(token, parent, now, kind, profile, start_id):
+            log.info("station", "remote start refused: %s", connector.why)
 
     async def _check(self, token, kind):
         key = token.upper()

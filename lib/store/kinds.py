@@ -18,7 +18,9 @@ delivered nor marked done (journal.py).
 # [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
 # id|None, trigger (station.session.Waiting)]
 START = 1
-SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
+# [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None, charging state
+# (only where it is told, too)]
+SAMPLE = 2
 # [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
 # token's kind|None]
 STOP = 3
