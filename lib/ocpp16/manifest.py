@@ -115,6 +115,7 @@ package(
         "connector.py",
         "declarations.py",
         "delivery.py",
+        "end_samples.py",
         "faults.py",
         "jobs.py",
         "limits.py",

@@ -13,6 +13,7 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
+from .end_samples import EndSamples
 from .session import stamp as moment, state_of
 from evse_base import const
 
@@ -25,9 +26,6 @@ _CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = const(10000)
 _LOST_POLLS = const(3)
-
-# Samples in the record of a session's end. When there are more, every second one is dropped.
-_END_SAMPLES = const(10)
 
 _SAMPLED = const("MeterValuesSampledData")
 _DAY_S = const(86400)
@@ -54,9 +52,7 @@ class Metering:
         self._next, self._next_end = [0, 0], [0, 0]
         self._slots = [None, None]
         self._checkpoint_ms = 0
-        self._collected = []
-        self._stride = 1
-        self._skipped = 0
+        self._for_end = EndSamples()
 
     # -- readings ------------------------------------------------------------------------
 
@@ -117,9 +113,7 @@ class Metering:
             timer[0] = self._settings.get(name)
             timer[1] = now + 1000 * timer[0]
         self._checkpoint_ms = now
-        self._collected = []
-        self._stride = 1
-        self._skipped = 0
+        self._for_end = EndSamples()
         self._collect("StopTxnSampledData", measurands.BEGIN, session.started)
 
     def at_start(self):
@@ -133,26 +127,17 @@ class Metering:
     def end(self, stamp):
         """Samples for the record of the end, None if there are none."""
         self._collect("StopTxnSampledData", measurands.END, stamp, True)
-        collected, self._collected = self._collected, []
-        return collected or None
+        return self._for_end.taken()
 
     def _collect(self, setting, context, stamp, always=False):
         try:
             names = self._settings.get(setting)
             if not names:
                 return
-            self._skipped += 1
-            if self._skipped < self._stride and not always and self._collected:
-                return
-            values = self.values(names)
-            if not values:
-                return
-            self._skipped = 0
-            if len(self._collected) >= _END_SAMPLES - 1 and not always:
-                # Keep the first; from now on only half as many are taken.
-                self._collected = self._collected[::2]
-                self._stride *= 2
-            self._collected.append([context, stamp, values])
+            if self._for_end.wanted(always):
+                values = self.values(names)
+                if values:
+                    self._for_end.add([context, stamp, values], always)
         except Exception as exc:
             # A session begins and ends without its samples.
             log.warn("meter", "no sample for the end of the session: %r", exc)

@@ -167,10 +167,9 @@ class Settings:
 
     def set(self, name, text, local=False, access=""):
         """Set and keep a value. local: by the owner (page, control), not the central system.
-        access: what that one may, if it is not `access`. Returns "accepted", "reboot" (kept, takes effect after a reboot), "rejected" (bad
-        value), "readonly" or "unknown"; `.reason` then says why. Nothing changes unless it
-        is accepted.
-        """
+        access: what that one may, if it is not `access`. Returns "accepted", "reboot" (kept, takes
+        effect after a reboot), "rejected" (bad value), "readonly" or "unknown"; `.reason` then
+        says why. Nothing changes unless it is accepted."""
         self.reason = ""
         if line(name):
             access = access or (self.owner_access(name) if local else self.access(name))
