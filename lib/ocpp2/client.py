@@ -1,7 +1,7 @@
 # The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, heartbeat. Only Authorize is sent from elsewhere.
+transaction events, status, heartbeat, other events. Only Authorize is sent from elsewhere.
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from ocppj.status_queue import StatusQueue
 
 from . import names, status
 from .actions import ACTIONS
+from .events import Events
 from .transactions import Transactions, token_info
 
 
@@ -62,6 +63,7 @@ class Ocpp2:
         )  # fmt: skip
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
+        self.events = Events(call, station, settings, clock, later, self._online)
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
@@ -84,6 +86,9 @@ class Ocpp2:
         """There may be something new to send."""
         if self._wake is not None:
             self._wake()
+
+    def _online(self):
+        return self._wake is not None and self.boot.accepted
 
     @property
     def registered(self):
@@ -161,6 +166,10 @@ class Ocpp2:
             return True
         return self.clock.uptime_ms() - self._lost_ms > threshold_ms
 
+    def close(self):
+        """This adapter is not used again."""
+        self.events.close()
+
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
         if not self.boot.accepted:
@@ -168,7 +177,7 @@ class Ocpp2:
         if self.clock.now() is None:
             # Every message of 2.x but these has a time: it waits until one is known.
             return (self.boot,)
-        return (self.station.delivery, self.status, self.boot)
+        return (self.station.delivery, self.status, self.boot, self.events)
 
     def _on_station_event(self, kind, connector, data):
         if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:

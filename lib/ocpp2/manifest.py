@@ -12,6 +12,7 @@ package(
         "availability.py",
         "client.py",
         "data_transfer.py",
+        "events.py",
         "model.py",
         "names.py",
         "readings.py",

@@ -90,6 +90,9 @@ NominalVoltage||i|rl|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
 FreeModeIdTag||s|rw|36|FREE|
+OfflineQueuingSeverity|MonitoringCtrlr.OfflineQueuingSeverity|i|-l/rw|0..9|4|
+ActiveMonitoringLevel|MonitoringCtrlr.ActiveMonitoringLevel|i|-/r|0..9|9|
+ActiveMonitoringBase|MonitoringCtrlr.ActiveMonitoringBase|s|-/r|20|All|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
