@@ -123,6 +123,7 @@ package(
         "log_upload.py",
         "measurands.py",
         "metering.py",
+        "monitors.py",
         "netaddress.py",
         "over_current.py",
         "own_certificate.py",

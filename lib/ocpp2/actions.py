@@ -6,14 +6,19 @@
 ACTIONS = """
 ChangeAvailability availability.change_availability
 ClearCache remote.clear_cache
+ClearVariableMonitoring monitoring.clear_variable_monitoring
 DataTransfer data_transfer.data_transfer
 GetBaseReport reports.get_base_report
+GetMonitoringReport monitoring_reports.get_monitoring_report
 GetReport reports.get_report
 GetTransactionStatus transaction_status.get_transaction_status
 GetVariables variables.get_variables
 RequestStartTransaction remote.request_start
 RequestStopTransaction remote.request_stop
 Reset availability.reset
+SetMonitoringBase monitoring.set_monitoring_base
+SetMonitoringLevel monitoring.set_monitoring_level
+SetVariableMonitoring monitoring.set_variable_monitoring
 SetVariables variables.set_variables
 TriggerMessage trigger.trigger_message
 UnlockConnector remote.unlock_connector

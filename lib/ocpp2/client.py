@@ -6,7 +6,7 @@ transaction events, status, heartbeat, other events. Only Authorize is sent from
 
 import asyncio
 
-from evse_base import log
+from evse_base import log, release
 from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
 from ocppj.registration import Registration
@@ -64,6 +64,8 @@ class Ocpp2:
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
         self.events = Events(call, station, settings, clock, later, self._online)
+        self.monitors = None  # station.monitors.Monitors while there are any
+        self._load_monitors()
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
@@ -85,6 +87,18 @@ class Ocpp2:
     def wake(self):
         """There may be something new to send."""
         if self._wake is not None:
+
+    def _load_monitors(self):
+        from . import monitored
+
+        self.monitors = monitored.start(self, False)
+        if self.monitors is None:
+            release("ocpp2.monitored")
+            release("station.monitors")
+
+    def wake(self):
+        """There may be something new to send."""
+        if self._wake:
             self._wake()
 
     def _online(self):
@@ -169,6 +183,8 @@ class Ocpp2:
     def close(self):
         """This adapter is not used again."""
         self.events.close()
+        if self.monitors:
+            self.monitors.close()
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""

@@ -17,6 +17,7 @@ class Ocpp2:
     status: Any
     transactions: Any
     events: Any
+    monitors: Any
     passing: bool
     def __init__(
         self,

@@ -41,7 +41,7 @@ OverCurrentSoft OverCurrentProtection.Tripped 3
 CurrentBlind FiscalMetering.Problem 2
 LockLost ConnectorPlugRetentionLock.Problem 3
 LockJammed ConnectorPlugRetentionLock.Problem 4
-TemperatureStop TemperatureSensor.Tripped 3
+TemperatureStop TemperatureSensor.Problem 3
 TemperatureSensor TemperatureSensor.Problem 1
 PilotFrontEnd CPPWMController.Problem 1
 PilotBlind CPPWMController.Problem 1
@@ -51,12 +51,14 @@ PilotWrong CPPWMController.Problem 4
 DiodeLost CPPWMController.Problem 4
 PilotUnsteady CPPWMController.Problem 4
 Uncalibrated CPPWMController.Problem 2
-ClosingsExceeded PowerContactor.Tripped 3
+ClosingsExceeded PowerContactor.Problem 3
 MeterLost FiscalMetering.Problem 2
 CableUnreadable Connector.Problem 4
 ReaderLost TokenReader.Problem 2
 """)
 _OTHER = const("Controller.Problem 2")
+# Of these the station has one; all others are part of an EVSE, or of its connector.
+_OF_STATION = const("|EmergencyStopSensor|TemperatureSensor|TokenReader|Controller|")
 
 
 def of_fault(cause):
@@ -65,6 +67,18 @@ def of_fault(cause):
     row = FAULTS[at + len(cause) + 2 : FAULTS.find("\n", at + 1)] if at >= 0 else _OTHER
     place, _, severity = row.partition(" ")
     return place, int(severity)
+
+
+def place_of(place, number):
+    """ComponentType and VariableType of a "Component.Variable" at a connector; number 0: of the
+    station."""
+    component, variable = place.split(".")
+    out = {"name": component}
+    if number and "|%s|" % component not in _OF_STATION:
+        out["evse"] = {"id": number}
+        if component.startswith("Connector"):
+            out["evse"]["connectorId"] = 1
+    return out, {"name": variable}
 
 
 class Events:
@@ -88,7 +102,7 @@ class Events:
         self._attempts = 0
         self._known = {}  # connector -> its availability as it was last
         for connector in station.connectors:
-            self._known[connector.id] = status.of(connector)
+            self._known[connector.id] = status.word(connector)
             if connector.fault:
                 self._fault(connector.id, connector.fault[0], connector.fault[1], True)
         station.listeners.append(self.on_event)
@@ -104,7 +118,7 @@ class Events:
         if kind == "fault":
             self._fault(number, data["cause"], data["info"], data["on"])
         elif kind == "status" and number:
-            new = status.of(self._station.connectors[number - 1])
+            new = status.word(self._station.connectors[number - 1])
             if new != self._known.get(number):
                 self._known[number] = new
                 # The number of a hard-wired monitor is that of its connector.
@@ -132,14 +146,7 @@ class Events:
         if not self._online() and severity > self._settings.get("OfflineQueuingSeverity"):
             return
         self._count += 1
-        component, variable = place.split(".")
-        component = {"name": component}
-        if number:
-            component["evse"] = {"id": number}
-            if component["name"] == "Connector":
-                component["evse"]["connectorId"] = 1
-        fields["component"] = component
-        fields["variable"] = {"name": variable}
+        fields["component"], fields["variable"] = place_of(place, number)
         fields["trigger"] = trigger
         fields["actualValue"] = value
         fields.setdefault("eventNotificationType", "HardWiredNotification")

@@ -7,6 +7,7 @@ AVAILABILITY_SEVERITY: int
 FAULTS: str
 
 def of_fault(cause: str) -> Any: ...
+def place_of(place: Any, number: int) -> Any: ...
 
 class Events:
     def __init__(

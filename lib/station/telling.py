@@ -33,8 +33,11 @@ class Facts:
     """The facts about `connector`, without states that last a moment only.
 
     charging_state: "idle" without an EV, "connected" until it has asked for energy, "charging",
-    "suspended_ev", "suspended_evse".
+    "suspended_ev", "suspended_evse". temp_dc: the temperature as `protection` has read it, tenths
+    of a degree; None without a thermometer.
     """
+
+    temp_dc = None
 
     def __init__(self, connector, station):
         self._connector = connector

@@ -54,6 +54,9 @@ CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id; as with CACHE
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
+# A monitor that a central system has set: [id, connector, what, kind, value, severity, whether
+# only during a session]; words in station.monitors; key its id.
+MONITOR = 34
 # Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
 #   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
@@ -92,6 +95,7 @@ SHAPES = """
 22 iiiw
 23 jisSj;S
 30 jjjjjJJJJJjy
+34 iissiib
 40 i.
 41 i
 42 i
