@@ -125,6 +125,7 @@ package(
         "metering.py",
         "monitors.py",
         "netaddress.py",
+        "notices.py",
         "over_current.py",
         "own_certificate.py",
         "password.py",

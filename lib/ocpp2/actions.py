@@ -6,9 +6,12 @@
 ACTIONS = """
 ChangeAvailability availability.change_availability
 ClearCache remote.clear_cache
+ClearDisplayMessage display.clear_display_message
 ClearVariableMonitoring monitoring.clear_variable_monitoring
+CostUpdated cost.cost_updated
 DataTransfer data_transfer.data_transfer
 GetBaseReport reports.get_base_report
+GetDisplayMessages display.get_display_messages
 GetMonitoringReport monitoring_reports.get_monitoring_report
 GetReport reports.get_report
 GetTransactionStatus transaction_status.get_transaction_status
@@ -16,6 +19,7 @@ GetVariables variables.get_variables
 RequestStartTransaction remote.request_start
 RequestStopTransaction remote.request_stop
 Reset availability.reset
+SetDisplayMessage display.set_display_message
 SetMonitoringBase monitoring.set_monitoring_base
 SetMonitoringLevel monitoring.set_monitoring_level
 SetVariableMonitoring monitoring.set_variable_monitoring

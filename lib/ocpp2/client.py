@@ -6,7 +6,7 @@ transaction events, status, heartbeat, other events. Only Authorize is sent from
 
 import asyncio
 
-from evse_base import log, release
+from evse_base import before_import, const, log, release
 from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
 from ocppj.registration import Registration
@@ -16,6 +16,9 @@ from . import names, status
 from .actions import ACTIONS
 from .events import Events
 from .transactions import Transactions, token_info
+
+# Settings that a page shows where a central system has told nothing.
+_TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
 
 
 class Ocpp2:
@@ -63,9 +66,11 @@ class Ocpp2:
         )  # fmt: skip
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
+        self.transactions.on_answer = self._on_answer
         self.events = Events(call, station, settings, clock, later, self._online)
         self.monitors = None  # station.monitors.Monitors while there are any
         self._load_monitors()
+        self._load_notices()
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
@@ -95,6 +100,42 @@ class Ocpp2:
         if self.monitors is None:
             release("ocpp2.monitored")
             release("station.monitors")
+
+    def _load_notices(self, needed=False):
+        from station.notices import Notices
+
+        made = Notices(self.station, self.station.journal, self.settings, self.clock)
+        texts = [self.settings.text(name) for name in _TEXTS]
+        self.station.notices = made if needed or made.items or any(texts) else None
+        if self.station.notices is None:
+            release("station.notices")
+
+    async def notices(self):
+        """The notices of the station; loaded now if nothing was to be shown before."""
+        if self.station.notices is None:
+            await before_import()
+            self._load_notices(True)
+        return self.station.notices
+
+    async def _on_answer(self, answer, session=None):
+        """An answer to Authorize or TransactionEvent: keep what the driver is to read. session:
+        number of the one that runs, None without one."""
+        info = answer.get("idTokenInfo")
+        if not (
+            "totalCost" in answer
+            or "updatedPersonalMessage" in answer
+            or isinstance(info, dict) and "personalMessage" in info
+        ):  # fmt: skip
+            return
+        try:
+            await before_import()
+            from . import cost
+
+            release("ocpp2.cost")
+            await cost.answered(self, session, answer)
+        except Exception as exc:
+            # What a page shows is a courtesy: the answer counts all the same.
+            log.warn("ocpp", "cost or text not shown: %r", exc)
 
     def wake(self):
         """There may be something new to send."""
@@ -136,6 +177,7 @@ class Ocpp2:
         except CallError as exc:
             log.warn("ocpp", "Authorize refused: %s", exc.code)
             answer = {}
+        await self._on_answer(answer)
         info = token_info(answer.get("idTokenInfo"))
         if info:
             info["kind"] = sent["type"]
@@ -185,6 +227,7 @@ class Ocpp2:
         self.events.close()
         if self.monitors:
             self.monitors.close()
+        self.station.notices = None
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -203,6 +246,8 @@ class Ocpp2:
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
+        elif name in _TEXTS and value and self.station.notices is None:
+            asyncio.create_task(self.notices())
         elif name == "SecurityProfile":
             self.boot.register_again()
         self._wake()

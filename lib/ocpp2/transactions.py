@@ -33,6 +33,7 @@ class Transactions:
         self._station = station
         self._delivery = station.delivery
         self._later = later
+        self.on_answer = None  # async fn(answer, number of the session that runs or None)
         self.lost = Disconnected
 
     def transaction_id(self, session):
@@ -54,9 +55,13 @@ class Transactions:
     async def send(self, action, message):
         """The answer to a message; see station.delivery."""
         try:
-            return await self._call(action, message)
+            answer = await self._call(action, message)
         except CallError as exc:
             raise Refused(exc.code)
+        if self.on_answer and action == _EVENT and "offline" not in message:
+            session = self.session_of(message["transactionInfo"]["transactionId"])
+            await self.on_answer(answer, None if message["eventType"] == "Ended" else session)
+        return answer
 
     def answered(self, kind, payload, answer):
         """Note that a start was taken; returns the verdict about the token, None without one."""

@@ -93,6 +93,9 @@ FreeModeIdTag||s|rw|36|FREE|
 OfflineQueuingSeverity|MonitoringCtrlr.OfflineQueuingSeverity|i|-l/rw|0..9|4|
 ActiveMonitoringLevel|MonitoringCtrlr.ActiveMonitoringLevel|i|-/r|0..9|9|
 ActiveMonitoringBase|MonitoringCtrlr.ActiveMonitoringBase|s|-/r|20|All|
+Currency|TariffCostCtrlr.Currency|s|-l/rw|3|EUR|
+TariffFallbackMessage|TariffCostCtrlr.TariffFallbackMessage|s|-l/rw|255||
+TotalCostFallbackMessage|TariffCostCtrlr.TotalCostFallbackMessage|s|-l/rw|255||
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s

@@ -137,6 +137,7 @@ class Station:
 
     fault = None
     info = None
+    notices = None  # station.notices.Notices, where there is something for a driver to read
 
     @property
     def status(self):

@@ -8,6 +8,7 @@ FAREWELL_S: float
 class Station:
     fault: str | None
     info: str | None
+    notices: Any
     settings: Any
     authorizer: Any
     connectors: list[Any]

@@ -57,6 +57,9 @@ PROFILE = 30  # the fields of station.profile.Profile, without a session; key it
 # A monitor that a central system has set: [id, connector, what, kind, value, severity, whether
 # only during a session]; words in station.monitors; key its id.
 MONITOR = 34
+# A message for drivers: [id, priority, state|None, start|None, end|None, session|None, text,
+# format, language|None], times in Unix seconds; words in station.notices; key its id.
+MESSAGE = 35
 # Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
 #   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
@@ -96,6 +99,7 @@ SHAPES = """
 23 jisSj;S
 30 jjjjjJJJJJjy
 34 iissiib
+35 iiSJJJssS
 40 i.
 41 i
 42 i
