@@ -31,7 +31,7 @@ async def test_TC_N_21_CS_and_TC_N_22_CS_and_TC_N_23_CS(b):
     data = event["eventData"][0]
     assert data["trigger"] == "Alerting" and data["actualValue"] == "true"
     assert data["eventNotificationType"] == "HardWiredNotification"
-    assert "evse" not in data["component"] and data["techCode"] == "TemperatureStop"
+    assert data["component"]["evse"] == {"id": 1} and data["techCode"] == "TemperatureStop"
     await b.do("fault", kind="overtemp", on=False)
     await b.expect("NotifyEvent", 60, eventData=lambda found: found[0].get("cleared") is True)
 
@@ -55,7 +55,7 @@ async def test_TC_N_21_CS_and_TC_N_22_CS_and_TC_N_23_CS(b):
 
 POWER = ("EVSE.Power", {"id": 1})
 ENERGY = ("FiscalMetering.EnergyImportRegister", {"id": 1})
-HEAT = ("TemperatureSensor.Temperature", None)
+HEAT = ("TemperatureSensor.Temperature", {"id": 1})
 
 
 def of(what):

@@ -1,7 +1,7 @@
 # The device model of OCPP 2.x: which variables there are, and what each says.
 # MIT license; part of microevse
 """Two tables make the model (2.0.1 part 1 section 4). One is the declaration of the settings: each
-line names its variable, and has the type, the limits and the access. The other one is _TABLE: what
+line names its variable, and has the type, the limits and the access. The other one is TABLE: what
 is measured or fitted. Both are text that is searched. A variable is made of its line when it is
 asked for, so a report of all of them takes no memory but that of one.
 
@@ -23,7 +23,7 @@ MOST = 8
 # a list; a word that begins with @ is the reading of that name. value: a constant; @name: a
 # reading; !cause cause: whether one of these faults is there (station.faults). only: what must be
 # fitted (see Ocpp2.fitted and `readings.there`); empty: nothing.
-_TABLE = """
+TABLE = """
 AlignedDataCtrlr|Available|||b|||true|
 AlignedDataCtrlr|SendDuringIdle|||b|||true|
 AuthCacheCtrlr|Available|||b|||true|
@@ -50,12 +50,18 @@ DeviceDataCtrlr|ItemsPerMessage|GetReport||i|||8|
 DeviceDataCtrlr|ItemsPerMessage|GetVariables||i|||8|
 DeviceDataCtrlr|ItemsPerMessage|SetVariables||i|||8|
 DeviceDataCtrlr|ReportingValueSize|||i|||1000|
+DisplayMessageCtrlr|Available|||b|||true|
+DisplayMessageCtrlr|DisplayMessages|||i||0..10|@messages|
+DisplayMessageCtrlr|SupportedFormats|||m||ASCII,UTF8|ASCII,UTF8|
+DisplayMessageCtrlr|SupportedPriorities|||m||AlwaysFront,InFront,NormalCycle|AlwaysFront,InFront,NormalCycle|
 EVSE|AllowReset||e|b|||false|
 EVSE|AvailabilityState||e|O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
 EVSE|Available||e|b|||true|
 EVSE|Power||e|d|W|0..@most_power|@power|
 EVSE|Problem||e|b|||@problem|
 EVSE|SupplyPhases||e|i|||@phases|
+ElectricalFeed|ACCurrent||e|d|A||@current|meter
+ElectricalFeed|ACVoltage||e|d|V||@voltage|meter
 ElectricalFeed|Problem||e|b|||!ProtectiveEarthLost|pe
 EmergencyStopSensor|Tripped|||b|||!EmergencyStop|estop
 FiscalMetering|EnergyImportRegister||e|d|Wh||@register|meter
@@ -63,6 +69,11 @@ FiscalMetering|Problem||e|b|||!MeterLost CurrentBlind|meter
 LocalAuthListCtrlr|Available|||b|||@list_there|
 LocalAuthListCtrlr|BytesPerMessage|||i|||16384|list
 LocalAuthListCtrlr|Entries|||i||0..@list_room|@list_entries|list
+MonitoringCtrlr|Available|||b|||true|
+MonitoringCtrlr|BytesPerMessage|ClearVariableMonitoring||i|||16384|
+MonitoringCtrlr|BytesPerMessage|SetVariableMonitoring||i|||16384|
+MonitoringCtrlr|ItemsPerMessage|ClearVariableMonitoring||i|||20|
+MonitoringCtrlr|ItemsPerMessage|SetVariableMonitoring||i|||10|
 OCPPCommCtrlr|FieldLength|Authorize.idToken||i|||@token_size|
 OCPPCommCtrlr|QueueAllMessages|||b|||false|
 OverCurrentProtection|Tripped||e|b|||!OverCurrentHard OverCurrentSoft|meter
@@ -74,12 +85,27 @@ SampledDataCtrlr|Available|||b|||true|
 SecurityCtrlr|CertificateEntries|||i||0..@certificate_room|@certificates|
 SmartChargingCtrlr|Available|||b|||@smart_charging_there|
 SmartChargingCtrlr|Entries|ChargingProfiles||i||0..@profile_room|@profile_entries|
+TariffCostCtrlr|Available|Cost||b|||true|
+TariffCostCtrlr|Available|Tariff||b|||true|
 TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
+TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader
 TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
 TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
 TxCtrlr|TxStopPoint|||m||EVConnected,Authorized|EVConnected,Authorized|
 """  # noqa: E501
+
+# Variables that can be monitored (see `monitored`).
+MONITORED = """
+ChargingStation.AvailabilityState
+Connector.AvailabilityState
+EVSE.AvailabilityState
+EVSE.Power
+ElectricalFeed.ACCurrent
+ElectricalFeed.ACVoltage
+FiscalMetering.EnergyImportRegister
+TemperatureSensor.Temperature
+"""
 
 # Settings whose part of the firmware may be missing: then they are no variables. component|only
 _NEEDS = """
@@ -157,7 +183,8 @@ class Variable:
         """VariableCharacteristicsType. A list always says of what (B07, B08)."""
         at = _DATA_TYPES.find("\n%s " % self.kind)
         data_type = "string" if at < 0 else _DATA_TYPES[at + 3 : _DATA_TYPES.find("\n", at + 1)]
-        out = {"dataType": data_type, "supportsMonitoring": False}
+        watched = "\n%s.%s\n" % (self.component, self.name) in MONITORED
+        out = {"dataType": data_type, "supportsMonitoring": watched}
         if self.unit:
             out["unit"] = self.unit
         if self.unit == "Percent":
@@ -206,9 +233,9 @@ def _spelling(setting, text):
 def each(point):
     """Iterate all variables: those of the station, then those of each EVSE."""
     at = 1
-    while at < len(_TABLE):
-        end = _TABLE.index("\n", at)
-        for variable in _measured(point, _TABLE[at:end]):
+    while at < len(TABLE):
+        end = TABLE.index("\n", at)
+        for variable in _measured(point, TABLE[at:end]):
             yield variable
         at = end + 1
     for name in point.settings.declared():
@@ -218,7 +245,7 @@ def each(point):
 
 
 def _measured(point, line):
-    """The variables of a line of _TABLE: one, or one for each EVSE."""
+    """The variables of a line of TABLE: one, or one for each EVSE."""
     component, name, instance, where, kind, unit, limits, source, only = line.split("|")
     numbers = range(1, len(point.station.connectors) + 1) if where else (None,)
     for number in numbers:
@@ -287,9 +314,9 @@ def _find(point, component, variable, exact):
 
 def _exact(point, component, name, instance):
     """The variables of this spelling."""
-    at = _TABLE.find("\n%s|%s|%s|" % (component, name, instance)) + 1
+    at = TABLE.find("\n%s|%s|%s|" % (component, name, instance)) + 1
     if at:
-        for one in _measured(point, _TABLE[at : _TABLE.index("\n", at)]):
+        for one in _measured(point, TABLE[at : TABLE.index("\n", at)]):
             yield one
     full = "|%s.%s%s|" % (component, name, "[%s]" % instance if instance else "")
     at = declarations.BLOB.find(full)

@@ -19,7 +19,7 @@ EVSE.Power power e 1 0 70000
 FiscalMetering.EnergyImportRegister energy e 1 0 1000000000
 ElectricalFeed.ACCurrent current e 1000 0 100000
 ElectricalFeed.ACVoltage voltage e 1000 0 500000
-TemperatureSensor.Temperature temperature s 10 -400 1250
+TemperatureSensor.Temperature temperature e 10 -400 1250
 """)
 # MonitorEnumType: the station's kind, and the criterion of reports that it meets.
 KINDS = const("""
@@ -126,7 +126,7 @@ def _line(text):
 def _there(station, what, at):
     """True if the value is measured here."""
     if what == "temperature":
-        return station.connectors[0].facts.temp_dc is not None
+        return station.connectors[(at or 1) - 1].facts.temp_dc is not None
     meter = station.connectors[(at or 1) - 1].metering.meter
     return what.startswith("availability") or meter is not None
 

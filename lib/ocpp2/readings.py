@@ -161,3 +161,32 @@ def certificates(point, evse):
 def token_size(point, evse):
     """The longest token that this version can carry."""
     return str(names.longest(point.later))
+
+
+def messages(point, evse):
+    """Messages for drivers that are there."""
+    kept = point.station.notices
+    return str(len(kept.all()) if kept else 0)
+
+
+def _decimal(value, scale):
+    return "%d.%d" % (value // scale, value % scale * 10 // scale)
+
+
+def current(point, evse):
+    """The highest of the phases."""
+    values = _connector(point, evse).metering.meter.current_ma
+    return _decimal(int(max(values)), 1000) if values else None
+
+
+def voltage(point, evse):
+    """The lowest of the phases."""
+    values = _connector(point, evse).metering.meter.voltage_mv
+    return _decimal(int(min(values)), 1000) if values else None
+
+
+def temperature(point, evse):
+    value = _connector(point, evse).facts.temp_dc
+    if value is None:
+        return None
+    return "-" + _decimal(-value, 10) if value < 0 else _decimal(value, 10)
