@@ -89,10 +89,6 @@ class Ocpp2:
             raise Disconnected("detached")
         return self._call(action, payload)
 
-    def wake(self):
-        """There may be something new to send."""
-        if self._wake is not None:
-
     def _load_monitors(self):
         from . import monitored
 
