@@ -6,7 +6,7 @@ version that the central system has picked is imported.
 
 from hal import board, system
 from ocppj.schema import Schema
-from evse_base import IN_PLACE
+from evse_base import IN_PLACE, forget, log
 from version import VERSION
 
 
@@ -82,3 +82,27 @@ _REASONS = {
 
 # By sub-protocol.
 MAKERS = {"ocpp1.6": ocpp16, "ocpp2.0.1": ocpp201, "ocpp2.1": ocpp21}
+
+
+def there(versions):
+    """Sub-protocols of those versions of OCPP that this image has. Without one: all that it has.
+    An image for a small slot has one of the packages only."""
+    there = []
+    try:
+        import ocpp16  # noqa: F401
+
+        there.append("1.6")
+    except ImportError:
+        pass
+    try:
+        import ocpp2  # noqa: F401
+
+        there += ["2.0.1", "2.1"]
+    except ImportError:
+        pass
+    forget("ocpp16")
+    forget("ocpp2")
+    if [version for version in versions if version not in there]:
+        log.error("app", "OcppVersions: this image has %s", ", ".join(there))
+    chosen = [version for version in versions if version in there]
+    return ["ocpp" + version for version in chosen or there]

@@ -38,7 +38,10 @@ class Features:
     def __init__(self, settings, features="all"):
         self._settings = settings
         off = [name.strip() for name in settings.text("FeaturesOff").split(",")]
-        self.protocols = _there(settings.get("OcppVersions"))
+        from wiring import adapters
+
+        self.protocols = adapters.there(settings.get("OcppVersions"))
+        forget("wiring.adapters")
         off = [name for name in off if name in _OPTIONAL]
         there = NAMED if features == "named" else FEATURE_PROFILES
         self.profiles = [name for name in there.split(",") if name not in off]
@@ -73,27 +76,3 @@ class Features:
         flash and no session can begin."""
         if self._settings.get("FreeMode") and not self._settings.text("CentralSystemURI"):
             journal.give_up(_HISTORY, _DROP)
-
-
-def _there(versions):
-    """Sub-protocols of those versions of OCPP that this image has. Without one: all that it has.
-    An image for a small slot has one of the packages only."""
-    there = []
-    try:
-        import ocpp16  # noqa: F401
-
-        there.append("1.6")
-    except ImportError:
-        pass
-    try:
-        import ocpp2  # noqa: F401
-
-        there += ["2.0.1", "2.1"]
-    except ImportError:
-        pass
-    forget("ocpp16")
-    forget("ocpp2")
-    if [version for version in versions if version not in there]:
-        log.error("app", "OcppVersions: this image has %s", ", ".join(there))
-    chosen = [version for version in versions if version in there]
-    return ["ocpp" + version for version in chosen or there]

@@ -115,7 +115,6 @@ package(
         "connector.py",
         "declarations.py",
         "delivery.py",
-        "end_samples.py",
         "faults.py",
         "jobs.py",
         "limits.py",

@@ -13,14 +13,11 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
-from .end_samples import EndSamples
 from .session import stamp as moment, state_of
 from evse_base import const
 
 CHECKPOINT_S = 300
-
-# Without a session the numbers are not needed every second.
-_IDLE_POLL_MS = const(5000)
+_IDLE_POLL_MS = const(5000)  # without a session the numbers are not needed every second
 # The longest interval while current may flow, whatever the settings say: `over_current` needs it.
 _CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
@@ -28,9 +25,11 @@ _LOST_MS = const(10000)
 _LOST_POLLS = const(3)
 
 _SAMPLED = const("MeterValuesSampledData")
+_INTERVALS = const(("MeterValueSampleInterval", "TxEndedSampleInterval"))
+# Samples in the record of a session's end. When there are more, every second one is dropped.
+_END_SAMPLES = const(10)
 _DAY_S = const(86400)
-# A change that the journal refuses is written again after this.
-_REFUSED_MS = const(10000)
+_REFUSED_MS = const(10000)  # a change that the journal refuses is written again after this
 
 
 class Metering:
@@ -49,10 +48,10 @@ class Metering:
         self._poll_ms = 0
         # Of samples that are sent, and of those for the end of the session: the interval, and the
         # uptime in ms of the next one; the clock-aligned slot we are in, (interval, day, number).
-        self._next, self._next_end = [0, 0], [0, 0]
+        self._timers = [0, 0], [0, 0]
         self._slots = [None, None]
         self._checkpoint_ms = 0
-        self._for_end = EndSamples()
+        self._for_end, self._stride, self._skipped = [], 1, 0
 
     # -- readings ------------------------------------------------------------------------
 
@@ -109,15 +108,15 @@ class Metering:
 
     def begin(self, session, now):
         """The session has just begun."""
-        for timer, name in self._timers():
+        for timer, name in zip(self._timers, _INTERVALS):
             timer[0] = self._settings.get(name)
             timer[1] = now + 1000 * timer[0]
         self._checkpoint_ms = now
-        self._for_end = EndSamples()
+        self._for_end, self._stride, self._skipped = [], 1, 0
         self._collect("StopTxnSampledData", measurands.BEGIN, session.started)
 
     def at_start(self):
-        """Values for the record of a start; None for the register alone, which it has anyway."""
+        """Values for the record of a start; None for the register alone, which it has."""
         try:
             names = self._settings.get("TxStartedMeasurands")
             return None if names == measurands.names()[:1] else self.values(names)
@@ -127,17 +126,25 @@ class Metering:
     def end(self, stamp):
         """Samples for the record of the end, None if there are none."""
         self._collect("StopTxnSampledData", measurands.END, stamp, True)
-        return self._for_end.taken()
+        kept, self._for_end = self._for_end, []
+        return kept or None
 
     def _collect(self, setting, context, stamp, always=False):
         try:
             names = self._settings.get(setting)
             if not names:
                 return
-            if self._for_end.wanted(always):
-                values = self.values(names)
-                if values:
-                    self._for_end.add([context, stamp, values], always)
+            self._skipped += 1
+            if self._skipped < self._stride and not always and self._for_end:
+                return
+            values = self.values(names)
+            if not values:
+                return
+            self._skipped = 0
+            if len(self._for_end) >= _END_SAMPLES - 1 and not always:
+                # Keep the first; from now on only half as many are taken.
+                self._for_end, self._stride = self._for_end[::2], 2 * self._stride
+            self._for_end.append([context, stamp, values])
         except Exception as exc:
             # A session begins and ends without its samples.
             log.warn("meter", "no sample for the end of the session: %r", exc)
@@ -154,14 +161,8 @@ class Metering:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
 
-    def _timers(self):
-        return (
-            (self._next, "MeterValueSampleInterval"),
-            (self._next_end, "TxEndedSampleInterval"),
-        )
-
     def _periodic(self, session, now):
-        for timer, name in self._timers():
+        for timer, name in zip(self._timers, _INTERVALS):
             interval = self._settings.get(name)
             if interval != timer[0]:
                 # Takes effect at once: the new interval counts from now.
@@ -174,7 +175,7 @@ class Metering:
             due = timer[1] + late * 1000 * interval
             timer[1] = due + 1000 * interval
             at = self._stamp(due)
-            if timer is self._next:
+            if name == _INTERVALS[0]:
                 self.record(session, measurands.PERIODIC, _SAMPLED, at)
             else:
                 self._collect("StopTxnSampledData", measurands.PERIODIC, at)
@@ -281,7 +282,7 @@ class Metering:
         """How long the task may sleep."""
         wait = 1000
         if self._connector.session is not None:
-            for timer in (self._next, self._next_end):
+            for timer in self._timers:
                 if timer[0]:
                     wait = min(wait, timer[1] - now)
         if self._slots != [None, None]:
