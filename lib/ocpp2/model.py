@@ -108,25 +108,14 @@ TemperatureSensor.Temperature
 """
 
 # Settings whose part of the firmware may be missing: then they are no variables. component|only
-_NEEDS = """
-LocalAuthListCtrlr|list
-ReservationCtrlr|reservation
-SmartChargingCtrlr|smart_charging
-"""
+_NEEDS = (
+    "\nLocalAuthListCtrlr|list\nReservationCtrlr|reservation\nSmartChargingCtrlr|smart_charging\n"
+)
 
-_DATA_TYPES = """
-b boolean
-o boolean
-i integer
-d decimal
-t dateTime
-O OptionList
-q SequenceList
-v SequenceList
-m MemberList
-p MemberList
-c MemberList
-"""
+_DATA_TYPES = (
+    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\nq SequenceList\n"
+    "v SequenceList\nm MemberList\np MemberList\nc MemberList\n"
+)
 
 
 class Variable:
@@ -140,17 +129,10 @@ class Variable:
     def __init__(self, point, component, name, instance, kind, unit, limits, evse=None,
                  connector=None, setting=None, source=""):
         # fmt: on
-        self.component = component
-        self.name = name
-        self.instance = instance
-        self.evse = evse
-        self.connector = connector
-        self.setting = setting
-        self._point = point
-        self.kind = kind
-        self.unit = unit
-        self.limits = limits
-        self._source = source
+        self.component, self.name, self.instance = component, name, instance
+        self.evse, self.connector = evse, connector
+        self.kind, self.unit, self.limits = kind, unit, limits
+        self.setting, self._source, self._point = setting, source, point
         self.access = point.settings.variable_access(setting) if setting else "r"
 
     def value(self):
@@ -176,7 +158,7 @@ class Variable:
 
     def _read(self, text):
         if text[:1] == "@":
-            return getattr(readings, text[1:])(self._point, self.evse)
+            return readings.read(text[1:], self._point, self.evse)
         return text
 
     def characteristics(self):
@@ -276,8 +258,7 @@ def find(point, component, variable):
     """The Variable that a ComponentType and a VariableType name. None if the component has none
     of that name or instance, False if there is no such component."""
     for exact in (True, False):
-        # Names are compared without regard to case (part 1 section 4), which rarely matters and
-        # takes a look at each line.
+        # Without regard to case (part 1 section 4): rarely needed, and a look at each line.
         found = _find(point, component, variable, exact)
         if found:
             return found
@@ -322,9 +303,8 @@ def _exact(point, component, name, instance):
     at = declarations.BLOB.find(full)
     if at >= 0:
         start = declarations.BLOB.rfind("\n", 0, at) + 1
-        one = _of_setting(
-            point, declarations.BLOB[start : declarations.BLOB.index("\n", at)].split("|")
-        )
+        line = declarations.BLOB[start : declarations.BLOB.index("\n", at)]
+        one = _of_setting(point, line.split("|"))
         if one:
             yield one
 

@@ -12,10 +12,10 @@ class Variable:
     instance: Any
     evse: Any
     connector: Any
-    setting: Any
     kind: int
     unit: Any
     limits: Any
+    setting: Any
     access: Any
     def __init__(
         self,

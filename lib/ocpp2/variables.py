@@ -47,7 +47,8 @@ def _pieces(point, model, items, field, answer):
     text = '{"%s":[' % field
     left = model.MOST
     while items:
-        yield text + dumps(_result(point, model, items.pop(0), answer if left else _too_many))
+        yield text
+        yield dumps(_result(point, model, items.pop(0), answer if left else _too_many))
         left = max(0, left - 1)
         text = ","
     yield "]}"
