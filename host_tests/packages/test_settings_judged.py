@@ -40,10 +40,11 @@ ELSEWHERE = set(
     WebPassword
     WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry
     Hostname StaticAddress
-    TrialSeconds OfflineThreshold RetryBackOffWaitMinimum RetryBackOffRepeatTimes
+    TrialSeconds MasterPassGroupId OfflineThreshold RetryBackOffWaitMinimum RetryBackOffRepeatTimes
     RetryBackOffRandomRange TxStartedMeasurands TxEndedSampleInterval TxEndedAlignedInterval
     LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
-    LocalAuthListDisablePostAuthorize""".split()
+    LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
+    ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage""".split()
 )
 # The bounds within which each protection keeps its stated time.
 BOUNDS = {

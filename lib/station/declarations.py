@@ -81,6 +81,7 @@ TxEndedSampleInterval|SampledDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=MeterVa
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
+MasterPassGroupId|AuthCtrlr.MasterPassGroupId|s|-l/rw|255||
 DisableRemoteAuthorization|AuthCtrlr.DisableRemoteAuthorization|b|-l/rw||false|
 AuthCacheDisablePostAuthorize|AuthCacheCtrlr.DisablePostAuthorize|b|-l/rw||false|
 LocalAuthListDisablePostAuthorize|LocalAuthListCtrlr.DisablePostAuthorize|b|-l/rw||true|

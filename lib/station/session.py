@@ -12,10 +12,11 @@ from .authorization import ANY, same_group, same_token
 # Above the empty line: the reasons that this station finds. Below it: reasons that only an adapter
 # may give (`request_stop`). A time-out of the connection ends no session: without a cable none has
 # begun. Over the control pilot an EV can only stop asking, which pauses the session; it cannot
-# tell its state of charge. Limits of a transaction, master pass, local credit and a watch over
-# the supply are not there.
+# tell its state of charge. Limits of a transaction, local credit and a watch over the supply are
+# not there.
 _ENDS = const("""
 local stop_authorized
+master_pass stop_authorized
 remote remote_stop
 ev_disconnected unplugged
 deauthorized deauthorized
@@ -29,7 +30,6 @@ ground_fault abnormal
 overcurrent_fault abnormal
 other abnormal
 
-master_pass stop_authorized
 timeout connect_timeout
 stopped_by_ev charging_state
 energy_limit energy_limit

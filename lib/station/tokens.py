@@ -4,7 +4,7 @@
 
 from evse_base import log
 
-from .authorization import bad_token, same_token
+from .authorization import bad_token, same_group, same_token
 
 # A card held a moment too long must not start again the session that it has just ended.
 SAME_CARD_MS = 5000
@@ -55,6 +55,8 @@ class Tokens:
         if not verdict.accepted:
             return "Not accepted: %s." % verdict.status
         parent = verdict.parent or parent
+        if self._is_master(parent):
+            return self._end_all(token, kind)
         if not connector and not reservations.admits(chosen, token, parent, kind):
             chosen = reservations.best(token, parent, True, kind) or chosen
         if not chosen.authorize(token, parent, self._clock.uptime_ms(), kind):
@@ -76,9 +78,10 @@ class Tokens:
         free = reservations.best(token, parent, False, kind)
         if free is not None:
             return free
-        # If no connector is free, the token can only end a session of its group.
+        # If no connector is free, the token can only end a session of its group, or all.
+        master = self._station.settings.text("MasterPassGroupId")
         for connector in self._station.connectors:
-            if connector.session is not None and connector.session.parent:
+            if connector.session is not None and (connector.session.parent or master):
                 return connector
         return self._station.connectors[0] if self._station.connectors else None
 
@@ -87,11 +90,13 @@ class Tokens:
         if session.stopping:
             return "The session is ending."
         if not same_token(token, session.token, kind, session.kind):
-            # Only a session with a group can be ended by another card; for all others
-            # asking the central system would be of no use.
-            if session.parent is None:
+            # Only a session with a group can be ended by another card, or one that ends all;
+            # else asking the central system would be of no use.
+            if session.parent is None and not self._station.settings.text("MasterPassGroupId"):
                 return "In use."
             verdict = await self._check(token, kind)
+            if verdict.accepted and self._is_master(verdict.parent):
+                return self._end_all(token, kind)
             if not verdict.accepted or not session.may_end(token, verdict.parent, kind):
                 return "In use."
             if connector.session is not session or session.stopping:
@@ -99,6 +104,17 @@ class Tokens:
         self._ended_by = (token, kind, self._clock.uptime_ms())
         connector.request_stop("local", token, kind)
         return "Session ended."
+
+    def _is_master(self, group):
+        """True for the group whose tokens end every session and begin none (2.0.1, C16)."""
+        return same_group(group, self._station.settings.text("MasterPassGroupId"))
+
+    def _end_all(self, token, kind):
+        connectors = self._station.connectors
+        if not any([one.request_stop("master_pass", token, kind) for one in connectors]):
+            return "Not accepted: it only ends sessions."
+        self._ended_by = (token, kind, self._clock.uptime_ms())
+        return "All sessions ended."
 
     def remote_start(self, token, connector, profile, kind, start_id, group):
         """Start for a token, at a connector or (None) the best free one. False if it cannot start.
@@ -113,6 +129,8 @@ class Tokens:
         if station.resetting or bad_token(token):
             return False
         parent = group or station.authorizer.parent_of(token, kind)
+        if self._is_master(parent):
+            return False
         if connector is None:
             chosen = station.reservations.best(token, parent, False, kind)
         else:
@@ -136,7 +154,9 @@ class Tokens:
             return
         now = self._clock.uptime_ms()
         parent = verdict.parent or group
-        if not connector.authorize(token, parent, now, kind, profile, start_id):
+        if self._is_master(parent):
+            log.info("station", "remote start refused: the token only ends sessions")
+        elif not connector.authorize(token, parent, now, kind, profile, start_id):
             log.info("station", "remote start refused: %s", connector.why)
 
     async def _check(self, token, kind):
