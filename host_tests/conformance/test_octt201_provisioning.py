@@ -242,7 +242,7 @@ def _fits(row, wanted):
         assert about.get("minLimit", 0) <= int(attribute["value"]) <= about["maxLimit"], row
 
 
-# Not there yet: the network profiles.
+# Network profiles cannot be set: there is one, in slot 1, and nothing to choose.
 MISSING = {"NetworkConfigurationPriority", "NetworkProfileConnectionAttempts"}
 
 

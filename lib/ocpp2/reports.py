@@ -45,15 +45,18 @@ async def get_base_report(point, payload):
 async def get_report(point, payload):
     """GetReport (B08): the components that meet one of the criteria, and of those the variables
     that are named. What is not named, such as an EVSE, counts as any."""
-    model = await loaded()
     criteria = payload.get("componentCriteria")
-    wanted = payload.get("componentVariable") or []
-    if len(wanted) > model.MOST:
-        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
+    items, wanted = payload.get("componentVariable") or [], []
     # One text for each: the report lasts, and what it was asked for takes three times as much.
-    wanted = [_pattern(item["component"], item.get("variable")) for item in wanted]
+    while items:
+        item = items.pop()
+        wanted.append(_pattern(item["component"], item.get("variable")))
+    item = items = None
     request = payload["requestId"]
     payload.clear()
+    model = await loaded()
+    if len(wanted) > model.MOST:
+        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
 
     def chosen(one):
         if wanted:
