@@ -191,15 +191,15 @@ class CsmsConfig:
         path = self._settings.text(setting)
         if not path:
             return []
-        from ocppj import tls
+        from ocppj import pem
 
         try:
             with open(path) as f:
-                return tls.pem_to_der(f.read(), tls.PRIVATE_KEY if private else tls.CERTIFICATE)
+                return pem.pem_to_der(f.read(), pem.PRIVATE_KEY if private else pem.CERTIFICATE)
         except OSError:
             raise ValueError("%s: no file %s" % (setting, path))
         finally:
-            release("ocppj.tls")
+            release("ocppj.pem")
 
     @property
     def ping_interval(self):

@@ -168,10 +168,10 @@ class Session:
                 "CentralSystemURI is missing; without one, charging must be free (FreeMode)"
             )
         if self.values.get("Ca"):
-            from ocppj import tls
+            from ocppj import pem
 
             try:
-                if not tls.pem_to_der(self.values["Ca"], tls.CERTIFICATE):
+                if not pem.pem_to_der(self.values["Ca"], pem.CERTIFICATE):
                     errors["CaFile"] = "CaFile: there is no certificate in it"
             except ValueError as exc:
                 errors["CaFile"] = "CaFile: %s" % exc
