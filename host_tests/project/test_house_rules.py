@@ -38,7 +38,7 @@ MAY_KNOW = {
 }
 ADAPTERS = {"ocpp16", "ocpp2"}
 # Addresses and certificates: tools of the transport, in which there is no OCPP.
-TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls"}
+TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls", "ocppj.pem"}
 # The parts list of the charger, and the factories that it calls.
 WIRING = ROOT / "firmware" / "wiring"
 APP = WIRING.parent / "app.py"

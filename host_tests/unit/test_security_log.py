@@ -7,7 +7,7 @@ import evse_base as port
 from evse_base.clock import Clock
 from helpers import run
 from ocpp16 import security_events
-from ocppj import failure, tls
+from ocppj import failure, security_messages, tls
 from ocppj.messages import CallError
 from station import log_upload, security_book, security_log
 from store.ramflash import RamFlash
@@ -254,7 +254,7 @@ def test_records_of_a_later_version_are_passed_over_and_told_as_they_are():
         book.add(True, 99, cbor.dumps([1, 1, NOON, "brand_new", "x", 1, "more"]))
         assert [row[5] for row in s.rows()] == ["brand_new"]
         assert security_book.next_untold(s.clock)[1:] == (NOON, "brand_new", "x")
-        assert security_events.event_type("brand_new") == "brand_new"
+        assert security_messages.event_type("brand_new") == "brand_new"
 
 
 def test_without_a_partition_a_file_is_written_while_no_contactor_is_closed():
@@ -332,7 +332,7 @@ class Point:
 
 
 def test_every_kind_has_a_type_of_the_whitepaper():
-    types = [security_events.event_type(kind.rstrip("!")) for kind in security_book.KINDS]
+    types = [security_messages.event_type(kind.rstrip("!")) for kind in security_book.KINDS]
     assert len(set(types)) == len(types) == 19
     assert "InvalidTLSCipherSuite" in types and not [t for t in types if not t[0].isupper()]
 
@@ -417,7 +417,7 @@ def test_without_an_answer_it_is_told_again_a_minute_later():
 
 
 def test_a_central_system_that_does_not_know_it_is_not_asked_again_and_the_log_keeps_it():
-    for code in security_events.UNKNOWN:
+    for code in security_messages.UNKNOWN:
         with Scene() as s:
             s.clock.set(NOON)
             security_log.note("started", "1.0")

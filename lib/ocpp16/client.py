@@ -7,7 +7,6 @@ that part), heartbeat. Only Authorize is sent from elsewhere.
 
 import asyncio
 
-import evse_base as port
 from evse_base import log
 from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
@@ -117,9 +116,7 @@ class Ocpp16:
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
-        security_log.on_news = wake
-        self.refusals = 0  # of the security event that is next; None: they are not known there
-        self.tell_ms = 0  # uptime from which it may be told
+        security_log.listen(self, wake)
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
@@ -153,31 +150,13 @@ class Ocpp16:
         return (self.station.delivery, self.status, self, self.boot)
 
     def due_in_ms(self):
-        """Milliseconds until something of the security log may be told, or a certificate has to be
-        asked for; None: there is nothing."""
-        at, now, services = security_log.sign_at, self.clock.now(), security_log.services
-        # See station.renewal: only while no car charges, and the time is known.
-        self.signs = at is not None and now is not None and now // 60 >= at
-        self.signs = bool(self.signs and services and services.allowed())
-        if self.signs or security_log.upload and security_log.upload.news:
-            return 0
-        if security_log.untold is None or self.refusals is None:
-            return None
-        return max(0, self.tell_ms - self.clock.uptime_ms())
+        """Milliseconds until something of the security log may be told; None: there is nothing."""
+        return security_log.due_in_ms(self)
 
     async def step(self):
-        """Tell it; raises what Rpc.call raises."""
-        await port.before_import()
-        if self.signs:
-            from . import signing
-
-            port.release("ocpp16.signing")
-            await signing.begin(self)
-            return
-        from . import security_events
-
-        port.release("ocpp16.security_events")
-        await security_events.tell(self)
+        """Tell it, or ask for a certificate; raises what Rpc.call raises."""
+        place = ("signing", "begin") if self.signs else ("security_events", "tell")
+        await on_demand.once(self, *place)
 
     def _on_station_event(self, kind, connector, data):
         if kind in ("status", "fault") and self.boot.accepted:

@@ -14,9 +14,6 @@ class Ocpp16:
     transactions: Any
     firmware: Any
     passing: bool
-    refusals: int
-    tell_ms: int
-    signs: Any
     def __init__(
         self,
         call: Callable[..., Any],

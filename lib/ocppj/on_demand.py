@@ -16,7 +16,7 @@ It is one text that is searched: as tuples it would be a KB of heap.
 
 import sys
 
-from evse_base import before_import, forget
+from evse_base import before_import, forget, release
 
 
 def rows(table):
@@ -67,3 +67,11 @@ def handler(point, action, package, table):
             _forget(package, table)  # what it has loaded itself
 
     return handle
+
+
+async def once(point, name, function):
+    """Run `function(point)` of the module `name` of the adapter's package, loaded for that."""
+    await before_import()
+    module = _load(point.package, name)
+    release(point.package + "." + name)
+    await getattr(module, function)(point)

@@ -1,4 +1,4 @@
-# Reads what central systems write in several spellings: words and whole numbers.
+# Spellings: words and whole numbers as central systems write them, and words as OCPP has them.
 # MIT license; part of microevse
 """For answers that registration or billing depends on: they are taken in any usable spelling."""
 
@@ -34,3 +34,8 @@ def whole(value):
         return None
     # The journal takes 64 bits.
     return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def camel(text):
+    """A word of the station, such as "download_failed", as the enumerations of OCPP spell it."""
+    return "".join([part[:1].upper() + part[1:] for part in text.split("_")])

@@ -10,11 +10,16 @@ that says no: after a day, if it still has to be renewed. Without a clock never.
 `security_log.sign_at` is the minute (Unix time / 60) from which something is to be done, None:
 never; ASKING: a request is under way, and there is no second one beside it.
 `security_log.sign_tries` is how often was asked, None: look first whether to ask at all.
+
+A request takes the chip some seconds, in pieces: it is made by a task of its own, and no message
+waits for it.
 """
+
+import asyncio
 
 from evse_base import log
 
-from . import own_certificate, security_log
+from . import certificates, own_certificate, security_log
 
 _WAIT_MIN = 5
 _REPEATS = 3
@@ -31,6 +36,14 @@ def wanted(now, wake):
         security_log.sign_at = minute + 1 if _last() == minute else 0
         security_log.sign_tries = 0
         wake()
+
+
+def asked(clock):
+    """`wanted` by whoever has loaded this module for it alone."""
+    try:
+        wanted(clock.now(), security_log.on_news or (lambda: None))
+    finally:
+        certificates.dropped()
 
 
 def _last():
@@ -101,3 +114,45 @@ def later(now):
     """A car has come: the request that has begun is made in a minute."""
     security_log.sign_at = now // 60 + 1
     security_log.sign_tries = max(0, (security_log.sign_tries or 0) - 1)
+
+
+async def run(settings, clock, send):
+    """Something is due: see what, and begin it. send: async fn(request in PEM) -> True if the
+    central system takes it, False if not, None if it was not delivered."""
+    try:
+        now = clock.now()
+        if security_log.sign_tries is None:
+            if not await look(security_log.services.config, now, certificates.pause):
+                return
+        if begin(now):
+            asyncio.create_task(_ask(settings, clock, send))
+    except certificates.CarCame:
+        security_log.sign_at = 0
+    except Exception as exc:  # no heap, say: it is looked at again after a day
+        log.error("security", "the charger's certificate: %r", exc)
+        refused(clock.now())
+    finally:
+        certificates.dropped()
+
+
+async def _ask(settings, clock, send):
+    """Make a request and send it."""
+    from pki import csr
+
+    try:
+        der = await own_certificate.request(settings, certificates.pause)
+        text = csr.pem(der)
+        del csr  # the rest of it is dropped with it
+        certificates.dropped()
+        taken = await send(text)
+    except certificates.CarCame:
+        later(clock.now())
+        return
+    except Exception as exc:  # no room on flash, or in the heap: another time
+        log.error("security", "no request for a certificate: %r", exc)
+        return
+    finally:
+        certificates.dropped()
+        over(clock.now())
+    if taken is False:
+        refused(clock.now())

@@ -65,6 +65,28 @@ def clock_set(step):
         note("clock_set", "by %d s" % step)
 
 
+def listen(teller, wake):
+    """A central system can be told from now on. teller: the adapter; its `tell_ms` and `refusals`
+    are those of security_news.py."""
+    global on_news
+    on_news = wake
+    teller.refusals = teller.tell_ms = 0
+
+
+def due_in_ms(teller):
+    """Milliseconds until something may be told, or a certificate has to be asked for; None: there
+    is nothing. `teller.signs` is True for the certificate."""
+    now = teller.clock.now()
+    # See renewal.py: only while no car charges, and the time is known.
+    teller.signs = sign_at is not None and now is not None and now // 60 >= sign_at
+    teller.signs = bool(teller.signs and services and services.allowed())
+    if teller.signs or upload and upload.news:
+        return 0
+    if untold is None or teller.refusals is None:
+        return None
+    return max(0, teller.tell_ms - teller.clock.uptime_ms())
+
+
 def due():
     """True if something may be written now. Forgets what has not been repeated for its time."""
     now = port.ticks_ms()
