@@ -48,9 +48,11 @@ def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
     }
     reason = _REASONS.get(system.last_reset(), "Unknown")
     # fmt: off
-    return Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
-                 link, profiles, IN_PLACE, _fitted(board.load()))
+    adapter = Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
+                    link, profiles, IN_PLACE, _fitted(board.load()))
     # fmt: on
+    adapter.jobs = jobs
+    return adapter
 
 
 def _fitted(profile):

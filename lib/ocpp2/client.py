@@ -1,7 +1,8 @@
 # The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, heartbeat, other events. Only Authorize is sent from elsewhere.
+transaction events, status, news of updates, security events and news of logs (this object is
+that part), heartbeat, other events. Only Authorize is sent from elsewhere.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
 from ocppj.registration import Registration
 from ocppj.status_queue import StatusQueue
+from station import security_log
 
 from . import names, status
 from .actions import ACTIONS
@@ -36,7 +38,8 @@ class Ocpp2:
     fitted: those parts of the board that the station does not know of: "temp", "estop", "pe" and
         "reader", and the numbers of the connectors that have an RCD.
 
-    The attributes without underscore are what the handlers of requests work with.
+    The attributes without underscore are what the handlers of requests work with. `jobs`: a
+    station.jobs.Jobs, where files are moved; to be set before `attach`.
     """
 
     package = "ocpp2"
@@ -71,6 +74,7 @@ class Ocpp2:
         self.monitors = None  # station.monitors.Monitors while there are any
         self._load_monitors()
         self._load_notices()
+        self.jobs = None
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
@@ -190,16 +194,22 @@ class Ocpp2:
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
+        security_log.listen(self, wake)
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()
         self.station.delivery.attach(self.transactions)
         self.status.everything(self._was_long())
+        if self.jobs:
+            self.jobs.on_news = wake
+            self.jobs.latest_only()
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
-        self.station.authorizer.remote = None
+        self.station.authorizer.remote = security_log.on_news = None
+        if self.jobs:
+            self.jobs.on_news = None
         self.station.delivery.detach(self.transactions)
         for listeners, fn in (
             (self.station.listeners, self._on_station_event),
@@ -232,7 +242,22 @@ class Ocpp2:
         if self.clock.now() is None:
             # Every message of 2.x but these has a time: it waits until one is known.
             return (self.boot,)
-        return (self.station.delivery, self.status, self.boot, self.events)
+        return (self.station.delivery, self.status, self, self.boot, self.events)
+
+    def due_in_ms(self):
+        """Milliseconds until something of an update, or of the security log, may be told; None:
+        there is nothing."""
+        due = security_log.due_in_ms(self)
+        return 0 if self.jobs and self.jobs.news else due
+
+    async def step(self):
+        """Tell it, or ask for a certificate; raises what Rpc.call raises."""
+        if self.jobs and self.jobs.news:
+            await on_demand.once(self, "firmware", "tell")
+        elif self.signs:
+            await on_demand.once(self, "signing", "begin")
+        else:
+            await on_demand.once(self, "security_events", "tell")
 
     def _on_station_event(self, kind, connector, data):
         if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:

@@ -5,8 +5,7 @@ any other: it is recorded, has a number, and waits in the queue for its turn."""
 
 import asyncio
 
-from evse_base import iso8601
-from evse_base import log
+from evse_base import before_import, iso8601, log, release
 from ocppj.messages import CallError, Disconnected
 from station import measurands
 
@@ -44,7 +43,14 @@ async def trigger_message(point, payload):
         if not running:
             return refused("TxNotFound")
         return _then([_call(_event, connector) for connector in running])
-    return {"status": "NotImplemented"}
+    await before_import()
+    from . import file_triggers
+
+    release("ocpp2.file_triggers")
+    message = file_triggers.message(point, wanted)
+    if message is None:
+        return {"status": "NotImplemented"}
+    return _then([message]) if message else refused("Unspecified")
 
 
 def _then(messages):
