@@ -123,6 +123,7 @@ class Ocpp16:
         self.boot.connected()
         self.station.delivery.attach(self.transactions)
         self.status.everything()
+        self.station.reservations.spoken_to(False)
         if self.firmware:
             self.firmware.jobs.on_news = wake
             self.firmware.connected()

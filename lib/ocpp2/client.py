@@ -1,8 +1,8 @@
 # The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, news of updates, security events and news of logs (this object is
-that part), heartbeat, other events. Only Authorize is sent from elsewhere.
+transaction events, status, news of updates, ends of reservations, security events and news of logs
+(these are this object's), heartbeat, other events. Only Authorize is sent from elsewhere.
 """
 
 import asyncio
@@ -204,6 +204,7 @@ class Ocpp2:
         if self.jobs:
             self.jobs.on_news = wake
             self.jobs.latest_only()
+        self.station.reservations.spoken_to(True)
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
@@ -245,15 +246,19 @@ class Ocpp2:
         return (self.station.delivery, self.status, self, self.boot, self.events)
 
     def due_in_ms(self):
-        """Milliseconds until something of an update, or of the security log, may be told; None:
-        there is nothing."""
+        """Milliseconds until something of an update, a reservation or the security log may be
+        told; None: there is nothing."""
         due = security_log.due_in_ms(self)
-        return 0 if self.jobs and self.jobs.news else due
+        if self.jobs and self.jobs.news or self.station.reservations.untold:
+            return 0
+        return due
 
     async def step(self):
         """Tell it, or ask for a certificate; raises what Rpc.call raises."""
         if self.jobs and self.jobs.news:
             await on_demand.once(self, "firmware", "tell")
+        elif self.station.reservations.untold:
+            await on_demand.once(self, "reservation", "tell")
         elif self.signs:
             await on_demand.once(self, "signing", "begin")
         else:

@@ -67,18 +67,23 @@ class Transactions:
         """Note that a start was taken; returns the verdict about the token, None without one."""
         if kind == START:
             self._delivery.acknowledge(payload, self.family)
-        elif kind != STOP:
-            return None
         return token_info(answer.get("idTokenInfo"))
 
     def learn(self, kind, payload, info):
-        """Act on the verdict about the token of a record that was told."""
-        token = payload[2] if kind == START else payload[4]
-        at = 7 if kind == START else 9
-        token_kind = payload[at] if len(payload) > at else None
+        """Act on the verdict about the token of a record that was told. A record without one is
+        answered about the token of its session."""
+        if kind == START or kind == STOP:
+            token = payload[2] if kind == START else payload[4]
+            at = 7 if kind == START else 9
+            token_kind = payload[at] if len(payload) > at else None
+        else:
+            _, running = self._station.session(payload[0])
+            if running is None:
+                return
+            token, token_kind = running.token, running.kind
         try:
-            if kind == START and info["status"] != "accepted":
-                self._station.deauthorized(payload[0])
+            if kind != STOP and info["status"] != "accepted":
+                self._station.deauthorized(payload[0], True)
                 log.warn("ocpp", "session %d: idToken is %s", payload[0], info["status"])
         finally:
             sent = names.id_token(token or "", token_kind, self._later)
@@ -222,7 +227,8 @@ def token_info(info):
     """IdTokenInfoType as the station's own token info; None if it has no status.
 
     An unknown status does not permit charging: "invalid". An expiry that cannot be read decides
-    nothing, but such an answer is not kept: when it expires is not known.
+    nothing, but such an answer is not kept: when it expires is not known. One that holds for some
+    EVSEs alone is not kept either: the cache knows no EVSEs.
     """
     if not isinstance(info, dict) or not isinstance(info.get("status"), str):
         return None
@@ -231,6 +237,9 @@ def token_info(info):
     group = group.get("idToken") if isinstance(group, dict) else None
     out["parent"] = group if isinstance(group, str) and group else None
     out["expiry"] = None
+    only = info.get("evseId")
+    if isinstance(only, list) and only:
+        out["only"], out["passing"] = only, True
     if info.get("cacheExpiryDateTime") is not None:
         try:
             out["expiry"] = iso8601.parse(info["cacheExpiryDateTime"])

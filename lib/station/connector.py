@@ -80,9 +80,10 @@ class Connector:
         group = group or self._authorizer.parent_of(token, kind)
         if not self.free or not self._station.reservations.admits(self, token, group, kind):
             return False
-        deadline_ms = now + 1000 * self._settings.get("ConnectionTimeOut")
-        plugged = self.evse.plugged
-        self.waiting = Waiting(token, group, deadline_ms, kind, profile, remote_start, plugged)
+        if self._authorizer.is_master(group):
+            return False
+        late_ms, plugged = now + 1000 * self._settings.get("ConnectionTimeOut"), self.evse.plugged
+        self.waiting = Waiting(token, group, late_ms, kind, profile, remote_start, plugged)
         self.look(now)
         self.wake()
         return True

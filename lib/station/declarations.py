@@ -25,6 +25,7 @@ security whitepaper edition 3 section 7 (AdditionalRootCertificateCheck to Secur
 
 BLOB = """
 AllowOfflineTxForUnknownId|AuthCtrlr.OfflineTxForUnknownIdEnabled|b|rw||false|
+AuthCacheLifeTime|AuthCacheCtrlr.LifeTime|i|-l/rw|0..31536000|0|s
 AuthorizationCacheEnabled|AuthCacheCtrlr.Enabled|b|rw||true|
 AuthorizeRemoteTxRequests|AuthCtrlr.AuthorizeRemoteStart|b|rw||false|
 ChargeProfileMaxStackLevel|SmartChargingCtrlr.ProfileStackLevel|i|r|0..99|9|
@@ -42,6 +43,7 @@ LocalAuthListMaxLength||i|r|0..999999|0|
 LocalAuthorizeOffline|AuthCtrlr.LocalAuthorizeOffline|b|rw||true|
 LocalPreAuthorize|AuthCtrlr.LocalPreAuthorize|b|rw||false|
 MaxChargingProfilesInstalled||i|r|1..99|8|
+MasterPassGroupId|AuthCtrlr.MasterPassGroupId|s|-l/rw|36||
 MaxEnergyOnInvalidId|TxCtrlr.MaxEnergyOnInvalidId|i|rw|0..1000000|0|Wh
 MeterValuesAlignedData|AlignedDataCtrlr.Measurands|m|rw|500|Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage|
 MeterValuesAlignedDataMaxLength||i|r|1..99|7|
@@ -81,7 +83,6 @@ TxEndedSampleInterval|SampledDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=MeterVa
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
-MasterPassGroupId|AuthCtrlr.MasterPassGroupId|s|-l/rw|255||
 DisableRemoteAuthorization|AuthCtrlr.DisableRemoteAuthorization|b|-l/rw||false|
 AuthCacheDisablePostAuthorize|AuthCacheCtrlr.DisablePostAuthorize|b|-l/rw||false|
 LocalAuthListDisablePostAuthorize|LocalAuthListCtrlr.DisablePostAuthorize|b|-l/rw||true|

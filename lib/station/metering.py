@@ -156,6 +156,9 @@ class Metering:
         session = self._connector.session
         running = session is not None and not session.stopping
         if running:
+            ends = session.deauthorized and self._settings.get("StopTransactionOnInvalidId")
+            if ends and self._connector.spent(session):
+                self._connector.request_stop("deauthorized")  # see Station.deauthorized
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)

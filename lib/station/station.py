@@ -11,6 +11,7 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
                        are connector.facts.bits, .facts.charging_state and connector.want_ma
     "sample"           {"session" (0: none), "context", "stamp", "values"}
     "journal"          record kind: there is something new to deliver
+    "reservation"      number of one that has ended
 """
 
 import asyncio
@@ -175,14 +176,16 @@ class Station:
         connector, _ = self.session(session)
         return connector.request_stop("remote") if connector is not None else False
 
-    def deauthorized(self, session):
-        """The central system does not accept the token of a running session."""
+    def deauthorized(self, session, grace=False):
+        """The central system does not accept the token of a running session. grace: where that
+        ends it, it ends once MaxEnergyOnInvalidId is used up (2.x E05.FR.09), else at once."""
         connector, running = self.session(session)
         if connector is None:
             return
         running.deauthorized = True
         if self.settings.get("StopTransactionOnInvalidId"):
-            connector.request_stop("deauthorized")
+            if not grace or connector.spent(running):
+                connector.request_stop("deauthorized")
         connector.wake()
 
     def set_availability(self, connector, operative):
