@@ -44,7 +44,8 @@ ELSEWHERE = set(
     RetryBackOffRandomRange TxStartedMeasurands TxEndedSampleInterval TxEndedAlignedInterval
     LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
     LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
-    ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage""".split()
+    ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage
+    AuthCacheLifeTime""".split()
 )
 # The bounds within which each protection keeps its stated time.
 BOUNDS = {
