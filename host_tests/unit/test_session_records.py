@@ -20,7 +20,8 @@ SETTINGS = {
 }
 # The union of those of OCPP 1.6, 2.0.1 and 2.1, in the station's words.
 REASONS = """
-local master_pass remote ev_disconnected deauthorized unlock hard_reset soft_reset power_loss reboot
+local master_pass remote ev_disconnected deauthorized unlock hard_reset soft_reset power_loss
+reboot
 emergency_stop ground_fault overcurrent_fault other timeout stopped_by_ev energy_limit
 time_limit soc_limit cost_limit local_out_of_credit energy_transfer_rejected power_quality
 """

@@ -158,7 +158,7 @@ class Metering:
         if running:
             ends = session.deauthorized and self._settings.get("StopTransactionOnInvalidId")
             if ends and self._connector.spent(session):
-                self._connector.request_stop("deauthorized")  # see Station.deauthorized
+                self._connector.request_stop("deauthorized")
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
