@@ -46,22 +46,23 @@ async def get_report(point, payload):
     """GetReport (B08): the components that meet one of the criteria, and of those the variables
     that are named. What is not named, such as an EVSE, counts as any."""
     criteria = payload.get("componentCriteria")
-    items, wanted = payload.get("componentVariable") or [], []
-    # One text for each: the report lasts, and what it was asked for takes three times as much.
+    items = payload.get("componentVariable") or []
+    # One text: the report lasts, and what it was asked for takes three times as much.
+    wanted, count = "", len(items)
     while items:
-        item = items.pop()
-        wanted.append(_pattern(item["component"], item.get("variable")))
+        item = items.pop(0)
+        wanted += "\n" + _pattern(item["component"], item.get("variable")).lower()
     item = items = None
     request = payload["requestId"]
     payload.clear()
     model = await loaded()
-    if len(wanted) > model.MOST:
+    if count > model.MOST:
         raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
 
     def chosen(one):
         if wanted:
             place = _place(one).lower()
-            if not any([_fits(place, pattern) for pattern in wanted]):
+            if not any([_fits(place, pattern) for pattern in wanted[1:].split("\n")]):
                 return False
         return not criteria or _meets(point, model, one, criteria)
 
@@ -87,7 +88,7 @@ def _pattern(component, variable):
 
 
 def _fits(place, pattern):
-    pattern = pattern.lower().split("|")
+    pattern = pattern.split("|")
     place = place.split("|")
     return len(pattern) == len(place) and all(
         [pattern[i] in ("*", place[i]) for i in range(len(place))]
