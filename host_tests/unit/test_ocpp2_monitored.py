@@ -1,19 +1,19 @@
 # The table of monitored variables and the device model name the same variables and faults.
 # MIT license; part of microevse
 
-from ocpp2 import events, model, monitored
+from ocpp2 import events, monitored, table
 from station import faults
 from station_parts import Charger
 
 
 def test_what_can_be_monitored_is_what_the_model_says():
     rows = [line.split(" ") for line in monitored.TABLE.split("\n")[1:-1]]
-    assert sorted([row[0] for row in rows]) == model.MONITORED.split("\n")[1:-1]
+    assert sorted([row[0] for row in rows]) == table.MONITORED.split("\n")[1:-1]
     where = {"s": "", "e": "e", "c": "c"}
     for place, word, at, scale, least, most in rows:
         component, variable = place.split(".")
         (line,) = [
-            line for line in model.TABLE.split("\n")
+            line for line in table.TABLE.split("\n")
             if line.startswith("%s|%s|" % (component, variable))
         ]  # fmt: skip
         assert line.split("|")[3] == where[at], line
@@ -24,7 +24,7 @@ def test_the_fault_of_an_event_is_that_of_the_variable():
     """Every cause that the model names for a variable is told by an event of this variable."""
     c = Charger()
     seen = 0
-    for line in model.TABLE.split("\n")[1:-1]:
+    for line in table.TABLE.split("\n")[1:-1]:
         component, variable, _, where, _, _, _, value, _ = line.split("|")
         for cause in value[1:].split(" ") if value[:1] == "!" else ():
             assert faults.is_known(cause)

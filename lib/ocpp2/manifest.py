@@ -35,6 +35,7 @@ package(
         "security_events.py",
         "signing.py",
         "status.py",
+        "table.py",
         "transaction_status.py",
         "transactions.py",
         "trigger.py",

@@ -3,8 +3,6 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST: int
-TABLE: str
-MONITORED: str
 
 class Variable:
     component: Any

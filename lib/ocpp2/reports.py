@@ -23,9 +23,13 @@ async def loaded():
     from . import readings  # noqa: F401 (each is a stall of its own)
 
     await before_import()
+    from . import table  # noqa: F401
+
+    await before_import()
     from . import model
 
     release("ocpp2.readings")
+    release("ocpp2.table")
     release("ocpp2.model")
     return model
 
