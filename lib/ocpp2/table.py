@@ -11,7 +11,6 @@
 # fitted (see Ocpp2.fitted and `readings.there`); empty: nothing.
 TABLE = """
 AlignedDataCtrlr|Available|||b|||true|
-AlignedDataCtrlr|SendDuringIdle|||b|||true|
 AuthCacheCtrlr|Available|||b|||true|
 CPPWMController|Problem||e|b|||!PilotFrontEnd PilotBlind PilotOutput PilotDuty PilotWrong DiodeLost PilotUnsteady Uncalibrated|
 ChargingStation|AvailabilityState|||O||Available,Occupied,Reserved,Unavailable,Faulted|@state|

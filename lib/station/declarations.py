@@ -80,6 +80,7 @@ RetryBackOffRepeatTimes|OCPPCommCtrlr.RetryBackOffRepeatTimes|i|-l/rw|0..10|5|
 RetryBackOffRandomRange|OCPPCommCtrlr.RetryBackOffRandomRange|i|-l/rw|0..3600|10|s
 TxStartedMeasurands|SampledDataCtrlr.TxStartedMeasurands|m|-l/rw|500|Energy.Active.Import.Register|
 TxEndedSampleInterval|SampledDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=MeterValueSampleInterval|s
+AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|

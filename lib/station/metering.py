@@ -190,8 +190,7 @@ class Metering:
             if not interval or wall is None:
                 self._slots[i] = None
                 continue
-            # Slots are counted from midnight (OCPP 1.6 section 9.1.4).
-            seconds = wall % _DAY_S
+            seconds = wall % _DAY_S  # slots count from midnight (OCPP 1.6 section 9.1.4)
             slot = (interval, wall // _DAY_S, seconds // interval)
             before, self._slots[i] = self._slots[i], slot
             if before is None or before[0] != interval or before >= slot:
@@ -199,7 +198,8 @@ class Metering:
             late_s = seconds % interval
             at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
             if i == 0:
-                self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
+                if session is None or not self._settings.get("AlignedSendDuringIdle"):
+                    self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
             elif session is not None:
                 self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
