@@ -104,7 +104,9 @@ def test_the_message_of_a_session_ends_with_it():
 def test_messages_outlive_a_restart_and_one_of_the_same_id_is_replaced():
     c = made()
     put(c, 1, "first", end=NOON + 100)
+    assert shown(c) == ["first"]
     put(c, 1, "second")
+    assert shown(c) == ["second"]
     put(c, -7, "third")
     assert c.notices.remove(-7) and not c.notices.remove(-7)
     again = made(flash=c.flash, boot=2)
@@ -144,7 +146,14 @@ def test_cost_of_the_running_session_and_of_the_last_one():
         c.evse.unplug()
         await c.pass_s(3)
         await c.charge()
+        # The bill of the first session comes too late: a driver would take it for the second's.
+        c.notices.cost(None, 7)
+        c.connector.request_stop("local")
+        await c.pass_s(3)
         assert shown(c) == [""]
+        before = len(c.station.listeners)
+        c.notices.close()
+        assert len(c.station.listeners) == before - 1
 
     run(story())
 

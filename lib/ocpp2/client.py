@@ -108,13 +108,15 @@ class Ocpp2:
         texts = [self.settings.text(name) for name in _TEXTS]
         self.station.notices = made if needed or made.items or any(texts) else None
         if self.station.notices is None:
+            made.close()
             release("station.notices")
 
     async def notices(self):
         """The notices of the station; loaded now if nothing was to be shown before."""
         if self.station.notices is None:
             await before_import()
-            self._load_notices(True)
+            if self.station.notices is None:
+                self._load_notices(True)
         return self.station.notices
 
     async def _on_answer(self, answer, session=None):
@@ -234,7 +236,9 @@ class Ocpp2:
         self.events.close()
         if self.monitors:
             self.monitors.close()
-        self.station.notices = None
+        if self.station.notices:
+            self.station.notices.close()
+            self.station.notices = None
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""

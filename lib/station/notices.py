@@ -48,6 +48,15 @@ class Notices:
         self._card = None  # (session or None, uptime in ms until which it is shown, text)
         self._last = None, ""  # id and text of the message that was shown last
         journal.each(kinds.MESSAGE, lambda record: self.items.append(record[:TEXT]))
+        station.listeners.append(self._on_event)
+
+    def close(self):
+        """Not used any more; the messages stay on flash."""
+        self._station.listeners.remove(self._on_event)
+
+    def _on_event(self, kind, number, data):
+        if kind == "session_started":
+            self._final = ""
 
     # -- messages --------------------------------------------------------------------------
 
@@ -119,7 +128,10 @@ class Notices:
     # -- cost and card ---------------------------------------------------------------------
 
     def cost(self, session, amount):
-        """The cost of a session so far; session None: of the one that has just ended, in all."""
+        """The cost of a session so far; session None: of the one that has ended last, in all. It
+        is too late for that once another one has begun."""
+        if session is None and [c for c in self._station.connectors if c.session]:
+            return
         text = "%.2f %s" % (amount, self._settings.text("Currency"))
         if session is None:
             self._final = text
@@ -140,8 +152,6 @@ class Notices:
         session = connector.session
         parts = [self._message(connector), self._of_card(session)]
         if session is not None:
-            if self._final:
-                self._final = ""
             if self._cost and self._cost[0] == session.id:
                 parts.append("Cost so far: %s" % self._cost[1])
         elif self._final:
