@@ -37,6 +37,44 @@ def test_the_fault_of_an_event_is_that_of_the_variable():
     assert seen > 20 and c.connector.fault is None
 
 
+class Point:
+    def __init__(self, charger):
+        self.station = charger.station
+
+
+def test_names_of_any_spelling():
+    point = Point(Charger())
+
+    def found(component, variable, evse=None, **more):
+        component = dict(more, name=component)
+        if evse:
+            component["evse"] = evse
+        return monitored.look_up(point, component, {"name": variable})
+
+    one = {"id": 1}
+    number, row = found("evse", "POWER", one)
+    assert number == 1 and row[:2] == ["EVSE.Power", "power"]
+    for component, variable in (
+        ("EVSE", "Power power e 1 0 70000"),
+        ("EVSE", "Power\nEVSE"),
+        ("EVSE", ""),
+        ("", ""),
+        ("EVSE.Power", ""),
+        ("|", "|"),
+        ("b|rw|", "x"),
+        (".", "."),
+    ):
+        assert str(found(component, variable, one)).startswith("Unknown"), (component, variable)
+    assert found("EVSE", "Power", {"id": 1, "connectorId": 1}) == "UnknownComponent"
+    assert found("EVSE", "Power", {"id": 1, "connectorId": 2}) == "UnknownComponent"
+    assert found("EVSE", "Power", {"id": -1}) == "UnknownComponent"
+    assert found("EVSE", "Power", one, instance="x") == "UnknownComponent"
+    # Without a thermometer its component is not there; without a meter the value is not.
+    assert found("TemperatureSensor", "Temperature", one) == "UnknownComponent"
+    point.station.connectors[0].metering.meter = None
+    assert found("ElectricalFeed", "ACCurrent", one) == "UnknownVariable"
+
+
 def test_decimals():
     for value, scale, text in (
         (0, 1, "0"), (-55, 10, "-5.5"), (16000, 1000, "16"), (230050, 1000, "230.05"),

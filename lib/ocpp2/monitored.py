@@ -107,16 +107,27 @@ def look_up(point, component, variable):
     if evse.get("connectorId") not in (None, 1):
         return "UnknownComponent"
     place = "%s.%s" % (name, variable["name"])
-    row = names.of(TABLE, place)
+    if " " in place or "|" in place or "\n" in place:
+        return "UnknownComponent"  # no name has them, and the tables are searched by them
+    row = _row(place)
     if row and not variable.get("instance"):
-        row = [place] + row.split(" ")
         if _there(station, row[1], at):
             wanted = "s" if at is None else "e" if evse.get("connectorId") is None else "c"
             return (at or 0, row) if wanted == row[2] else "UnknownComponent"
-    elif _line(place + " ") or "|%s|" % place in declarations.BLOB:
+        fitted = "|%s|" % row[0].split(".")[0] in _ALWAYS
+        return "UnknownVariable" if fitted else "UnknownComponent"
+    if _line(place + " ") or "|%s|" % place in declarations.BLOB:
         return "Rejected"  # it is there, but the station does not watch it
     known = "|%s|" % name in _ALWAYS or _line(name + ".") or "|%s." % name in declarations.BLOB
     return "UnknownVariable" if known else "UnknownComponent"
+
+
+def _row(place):
+    """Row of TABLE as a list, None if it has none. Names are compared without regard to case."""
+    for line in TABLE.split("\n"):
+        if line.partition(" ")[0].lower() == place.lower() and line:
+            return line.split(" ")
+    return None
 
 
 def _line(text):
