@@ -58,11 +58,12 @@ class Door:
         self._loading = False
         self.wait_s = 0  # so long nobody is let in
         self.visitors = []  # the IP address of each
-        self._idle_s = 0
+        self._looked_s = self._used_s = 0  # uptime
         self._server = None
 
     async def run(self):
         """Serve until `shutdown`; may be called again after that."""
+        self._looked_s = self._clock.uptime()
         keep = not port.IN_PLACE
         if keep:
             self._app = await self._load()
@@ -82,9 +83,13 @@ class Door:
             self.shutdown()
 
     def _second(self, keep):
-        self.wait_s = max(0, self.wait_s - LOOK_S)
-        self._idle_s = 0 if self.visitors else self._idle_s + LOOK_S
-        if self._app and not keep and self._idle_s > _IDLE_S:
+        # Time is measured: where much is to be done a look comes late, and 300 of them very late.
+        now, before = self._clock.uptime(), self._looked_s
+        self._looked_s = now
+        self.wait_s = max(0, self.wait_s - now + before)
+        if self.visitors:
+            self._used_s = now
+        elif self._app and not keep and now - self._used_s > _IDLE_S:
             self.drop()
 
     def shutdown(self):
@@ -129,6 +134,7 @@ class Door:
             await _refuse(reader, writer)
         finally:
             visitors.remove(ip)
+            self._used_s = self._clock.uptime()  # a visit may be over before the next look
 
     def _starve(self, exc):
         self.wait_s = AGAIN_S

@@ -131,3 +131,83 @@ def test_requests_that_never_end_take_no_session():
             assert not b.logged("session 1 ends") and not b.logged("is faulted")
 
     _run(play)
+
+
+HEAD = f"GET /api/v1/state HTTP/1.1\r\nHost: localhost\r\n{BASIC}"
+
+
+async def _asks(b):
+    assert (await request(b, "GET", "/", BASIC))[0] == 200
+    assert (await request(b, "GET", "/api/v1/log", BASIC))[0] == 200
+
+
+async def _starts_and_stops(b):
+    empty = BASIC + "Content-Length: 0\r\n"
+    assert (await request(b, "POST", "/api/v1/cmd/stop", empty))[0] == 200
+
+
+async def _sends(b, text, closes):
+    reader, writer = await asyncio.open_connection(*b.twin.web)
+    writer.write(text.encode())
+    await b.advance(0.4)
+    if closes:
+        writer.close()
+    return reader, writer
+
+
+async def _breaks_off(b):
+    await _sends(b, HEAD, True)
+    await _sends(b, "POST /api/v1/login HTTP/1.1\r\nHost: localhost\r\nContent-Le", True)
+
+
+async def _stays(b):
+    """Three connections that the visitor never closes: silent, in the middle of a request, and
+    after the answer."""
+    return [await _sends(b, text, False) for text in ("", HEAD[:40], HEAD + "\r\n")]
+
+
+async def _follows(b):
+    """Follows the page live, and is gone without a word: nothing is read, nothing is closed."""
+    return [await _sends(b, HEAD.replace("state", "events") + "\r\n", False)]
+
+
+async def _follows_and_leaves(b):
+    await _sends(b, HEAD.replace("state", "events") + "\r\n", True)
+
+
+def test_ten_visitors_leave_the_heap_as_it_was_after_the_first():
+    """The heap is larger than a chip's: what stays is measured here, and nobody is turned away."""
+    rounds = (
+        (_asks,),
+        (_asks, _breaks_off, _stays),
+        (_starts_and_stops, _follows_and_leaves, _stays),
+        (_asks, _breaks_off, _follows),
+    )
+
+    async def play():
+        async def loaded(*names):
+            files = await b.twin.modules()
+            return [file for file in files for name in names if f"/{name}" in file]
+
+        async with _bench(gc_size=IMAGES["base"][1] + 16 * 1024, **heap_table.GRID) as b:
+            b.allow_trouble = True  # requests that are broken off
+            await b.boot()
+            await b.advance(30)
+            held, taken = [], []
+            for visits in rounds:
+                for visit in visits:
+                    held.append(await visit(b))
+                    await b.advance(2)
+                left, stays = b.now, 600 if _follows in visits else 0  # a stream has ten minutes
+                await b.advance(290)
+                assert await loaded("web/server"), visits
+                while await loaded("web/server", "web/bounds", "microdot"):
+                    assert b.now - left < 312 + stays, visits
+                    await b.advance(4)
+                while await loaded("slots/", "upkeep/slot_check"):  # the slot is looked at
+                    await b.advance(20)
+                taken.append((await b.twin.heap())["taken"])
+            print(taken)
+            assert max(taken) - taken[0] < 400, taken
+
+    _run(play)

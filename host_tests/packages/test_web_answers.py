@@ -181,10 +181,14 @@ def test_a_body_fills_what_there_is_and_needs_the_reserve(monkeypatch):
 
 
 def test_a_stream_of_events_ends_after_a_while_or_when_memory_is_short(monkeypatch):
-    """It kept the page's code for ever."""
+    """It kept the page's code for ever. With waits that end late it lasts no longer."""
+    late = passed = 0
+    monkeypatch.setattr(bounds.port, "ticks_ms", lambda: passed)
 
     class Conn:
         async def gone(self, seconds):
+            nonlocal passed
+            passed += 1000 * seconds + late
             return False
 
     async def events():
@@ -195,6 +199,9 @@ def test_a_stream_of_events_ends_after_a_while_or_when_memory_is_short(monkeypat
 
     text = asyncio.run(events())
     assert text.count("data: ") == 1 + LONGEST_S // 5 - 1
+    passed, late = 0, 1000
+    assert asyncio.run(events()).count("data: ") == LONGEST_S // 10
+    assert passed == 1000 * LONGEST_S
     monkeypatch.setattr(bounds.port, "room", lambda size: size < bounds.RESERVE)
     assert asyncio.run(events()).count("data: ") == 1
 

@@ -32,6 +32,20 @@ class App:
         self.ended += 1
 
 
+class Clock:
+    def __init__(self):
+        self.s = 0
+
+    def uptime(self):
+        return self.s
+
+
+def look(one, seconds=1, keep=False):
+    """The door looks again, so much later."""
+    one._clock.s += seconds
+    one._second(keep)
+
+
 class Reader:
     """sent: what the visitor says, before it hangs up; None: it goes on for ever."""
 
@@ -78,7 +92,7 @@ def opened(ends, loads):
             loads.append(App(ends))
             return loads[-1]
 
-    one = Door(None, None, None, None)
+    one = Door(None, None, Clock(), None)
     one._server = True
     return one
 
@@ -121,17 +135,46 @@ def test_after_an_answer_without_memory_nobody_is_let_in_for_a_minute():
             first = await visited(one)
             assert b"503" in first.sent if ends == "error" else first.sent == b""
             assert one._app is None and loads[0].ended == 1
-            for _ in range(59):
-                one._second(False)
+            for _ in range(57):
+                look(one)
+            look(one, 2)  # late
             second = await visited(one)
             assert second.closed and b"no memory for this page" in second.sent
             assert len(loads) == 1 and loads[0].requests == 1
-            one._second(False)
+            look(one)
             await visited(one)
             assert len(loads) == 2
             assert one.visitors == []
 
         _in_place(story)
+
+
+def test_the_page_is_dropped_five_minutes_after_the_last_visit_by_the_clock():
+    """Looks were counted: late ones kept the code for longer, and what was loaded for a visit
+    between two looks was dropped at the next, if nobody had come before."""
+
+    async def story():
+        for step in (1, 2):  # seconds from look to look
+            loads = []
+            one = opened("well", loads)
+            for _ in range(400):
+                look(one, step)
+            for _ in range(2):  # the second is in time, and begins the five minutes anew
+                await visited(one)
+                for _ in range(300 // step):
+                    look(one, step)
+                assert one._app is loads[0] and loads[0].ended == 0
+            one.visitors = [HERE]
+            for _ in range(400):
+                look(one, step)
+            one.visitors = []
+            for _ in range(300 // step):
+                look(one, step)
+            assert one._app is loads[0]
+            look(one, step)
+            assert one._app is None and (len(loads), loads[0].ended) == (1, 1)
+
+    _in_place(story)
 
 
 def test_where_the_page_stays_loaded_one_answer_without_memory_counts_once():
@@ -145,7 +188,7 @@ def test_where_the_page_stays_loaded_one_answer_without_memory_counts_once():
             await visited(one)
             assert one.wait_s == door.AGAIN_S and one._app is loads[0]
             for _ in range(door.AGAIN_S):
-                one._second(True)
+                look(one, keep=True)
             for _ in range(3):
                 assert (await visited(one)).sent == b"" and one.wait_s == 0
             assert loads[0].requests == 4
