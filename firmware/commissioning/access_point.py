@@ -5,7 +5,7 @@
 import asyncio
 import os
 
-from evse_base import log, release
+from evse_base import log, release, traceless
 from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning import blink_code
@@ -126,7 +126,7 @@ class Session:
             self.tries += 1
             self._tried = now
             self.state = TRYING
-            asyncio.create_task(self._try())
+            asyncio.create_task(traceless(self._try()))
 
     def _wanted(self):
         """{setting: text} of the values typed. An empty secret means: as it was."""

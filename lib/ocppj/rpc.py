@@ -10,7 +10,7 @@ so a handler may itself wait for the CSMS; every error becomes a CALLERROR.
 import asyncio
 import json
 
-from evse_base import const, crc32, log, print_exception
+from evse_base import const, crc32, log, print_exception, traceless, within
 
 from . import messages
 from .messages import CALL, CallError, Disconnected
@@ -274,7 +274,7 @@ class Rpc:
         after = None
         try:
             self.schema.check_call(action, payload)
-            reply = await asyncio.wait_for(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
+            reply = await within(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
             payload = call[2] = None  # the answer may need its memory
             if isinstance(reply, tuple):
                 reply, after = reply
@@ -299,7 +299,7 @@ class Rpc:
         await self._reply(text, era)
         if after is not None:
             # A task of its own: it may well CALL the CSMS (TriggerMessage) and take long.
-            asyncio.create_task(_run_after(action, after))
+            asyncio.create_task(traceless(_run_after(action, after)))
 
     async def _reply(self, text, era):
         """Send an answer, unless the connection that its CALL came on is gone."""

@@ -9,7 +9,7 @@ A monitor is a list: the fields of its record (`store.kinds.MONITOR`), and behin
 
 import asyncio
 
-from evse_base import const, log
+from evse_base import const, log, traceless
 from store import kinds
 
 # Fields of a record.
@@ -160,7 +160,7 @@ class Monitors:
 
     def _run(self):
         if self.items and (self._task is None or self._task.done()):
-            self._task = asyncio.create_task(self._watch())
+            self._task = asyncio.create_task(traceless(self._watch()))
 
     async def _watch(self):
         while self.items:

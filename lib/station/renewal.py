@@ -17,7 +17,7 @@ waits for it.
 
 import asyncio
 
-from evse_base import log
+from evse_base import log, traceless
 
 from . import certificates, own_certificate, security_log
 
@@ -125,7 +125,7 @@ async def run(settings, clock, send):
             if not await look(security_log.services.config, now, certificates.pause):
                 return
         if begin(now):
-            asyncio.create_task(_ask(settings, clock, send))
+            asyncio.create_task(traceless(_ask(settings, clock, send)))
     except certificates.CarCame:
         security_log.sign_at = 0
     except Exception as exc:  # no heap, say: it is looked at again after a day

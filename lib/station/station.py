@@ -17,7 +17,7 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
 import asyncio
 
 from evse_base import log
-from evse_base import release
+from evse_base import release, traceless
 from store import kinds
 
 from . import measurands, telling
@@ -296,7 +296,6 @@ class Station:
             await recovery.end_cut(self, cut, reason, self.journal, self.clock, self._rand)
             release("station.recovery")
         finally:
-            cut = recovery = None  # `_tasks` keeps this frame: it would keep the module
             self.recovering = False
             for connector in self.connectors:
                 connector.wake()
@@ -304,7 +303,7 @@ class Station:
     def spawn(self, coro):
         """Run a task of its own. The list keeps the garbage collector from taking it."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(coro))
+        self._tasks.append(asyncio.create_task(traceless(coro)))
 
     def oldest_beat_ms(self):
         """How long ago the most overdue connector task had its last round, ms (watchdog)."""
