@@ -266,3 +266,14 @@ async def test_a_triggered_message_that_the_connection_loses_is_no_trouble(b):
     await b.expect("Heartbeat")
     await b.advance(1)
     assert b.logged("triggered message not delivered")
+
+
+@scenario2
+async def test_TC_F_15_CS_and_TC_F_17_CS_and_TC_F_18_CS(b):
+    """News of logs and updates, of which there are none; an EVSE is not relevant."""
+    await b.boot()
+    await trigger(b, "LogStatusNotification")
+    assert await b.expect("LogStatusNotification") == {"status": "Idle"}
+    for evse in (None, {"id": 1}):
+        await trigger(b, "FirmwareStatusNotification", evse)
+        assert await b.expect("FirmwareStatusNotification") == {"status": "Idle"}

@@ -156,9 +156,8 @@ class Metering:
         session = self._connector.session
         running = session is not None and not session.stopping
         if running:
-            ends = session.deauthorized and self._settings.get("StopTransactionOnInvalidId")
-            if ends and self._connector.spent(session):
-                self._connector.request_stop("deauthorized")
+            if session.deauthorized and self._connector.spent(session):
+                self._station.deauthorized(session.id)  # the grace is over
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
@@ -212,7 +211,7 @@ class Metering:
 
     def triggered(self):
         """Put the present values and the charging state of the running session into the journal,
-        because a central system asks for them. False without a session."""
+        because a central system asks for them; the register at least. False without a session."""
         session = self._connector.session
         if session is None or session.stopping:
             return False
@@ -221,10 +220,8 @@ class Metering:
         return True
 
     def record(self, session, context, setting, stamp, state=None):
-        """Put one sample into the journal; session None: outside of a session. state: of charging,
-        where the sample tells it, too; such a sample has the register at least."""
-        least = measurands.names()[:1] if state else ()
-        values = self.values(self._settings.get(setting) or least)
+        """Put one sample into the journal; session None: outside of one. state: see `triggered`"""
+        values = self.values(self._settings.get(setting) or measurands.names()[: bool(state)])
         if not values:
             # Central systems refuse a sample without values.
             return
