@@ -9,8 +9,8 @@ import authorities
 import pytest
 from bench import ID
 from bench2 import VERSIONS, scenario2
-from certificate_central import SERIAL, Server, another, asked, basic, event, shown
-from certificate_central2 import play, sign, trigger
+from certificate_central import SERIAL, Server, another, asked, basic, event, pem, root, shown
+from certificate_central2 import install, play, sign, trigger
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
@@ -119,3 +119,38 @@ def test_TC_A_07_CS_and_TC_A_11_CS_and_TC_A_14_CS_and_TC_A_15_CS(version):
         assert "PRIVATE" not in text and "BEGIN" not in text
 
     play(fn, server, version=version)
+
+
+@scenario2(password=PASSWORD, csms={"passwords": {ID: PASSWORD}})
+async def test_TC_A_09_CS_and_TC_A_10_CS(b):
+    """A new password is in use from the next connection on, which comes by itself; one that is too
+    short is rejected, and the one before stays."""
+    await b.boot()
+    new = "a new one, longer than sixteen"
+    await b.set_variable("SecurityCtrlr.BasicAuthPassword", "too short", "Rejected")
+    await b.advance(10)
+    assert len(b.csms.connections) == 1
+    b.csms.passwords[ID] = new
+    await b.set_variable("SecurityCtrlr.BasicAuthPassword", new)
+    await another(b)
+    assert basic(b.csms.wire) == (ID, new.encode()) and b.csms.refusals == []
+    assert not [line for line in b.log if new in line or PASSWORD in line]
+
+
+@scenario2(settings={"CertSigningWaitMinimum": "60", "CertSigningRepeatTimes": "1"})
+async def test_TC_A_23_CS(b):
+    """A certificate that does not come is asked for again after the time, then after twice the
+    time, and then no more until that is wanted; the answer to the last request is taken."""
+    b.csms.always("SignCertificate", {"status": "Accepted"})
+    await b.boot()
+    assert await install(b, pem(root().certificate)) == "Accepted"
+    assert await trigger(b) == "Accepted"
+    times = []
+    for number, least in enumerate((0, 60, 120)):
+        await b.until(lambda of=number: len(b.calls("SignCertificate")) > of, least + 70, "asked")
+        times.append(b.calls("SignCertificate")[number].t)
+        assert not number or times[number] - times[number - 1] >= least - 1, times
+    await b.advance(300)
+    assert len(b.calls("SignCertificate")) == 3
+    key = (await asked(b)).public_key()
+    assert await sign(b, [root().signed_charger(key, ID)]) == "Accepted"

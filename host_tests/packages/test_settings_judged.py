@@ -42,6 +42,7 @@ ELSEWHERE = set(
     Hostname StaticAddress
     TrialSeconds MasterPassGroupId OfflineThreshold RetryBackOffWaitMinimum RetryBackOffRepeatTimes
     RetryBackOffRandomRange TxStartedMeasurands TxEndedSampleInterval TxEndedAlignedInterval
+    CertSigningWaitMinimum CertSigningRepeatTimes
     LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
     LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
     ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage

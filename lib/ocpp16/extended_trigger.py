@@ -38,6 +38,6 @@ async def extended_trigger_message(point, payload):
         await before_import()
         from station import renewal
 
-        renewal.asked(point.clock)
+        renewal.asked(point.settings, point.clock)
 
     return ACCEPTED, sign

@@ -40,4 +40,4 @@ async def _sign(point):
     await before_import()
     from station import renewal
 
-    renewal.asked(point.clock)
+    renewal.asked(point.settings, point.clock)

@@ -84,6 +84,8 @@ AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
+CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
+CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|
 DisableRemoteAuthorization|AuthCtrlr.DisableRemoteAuthorization|b|-l/rw||false|
 AuthCacheDisablePostAuthorize|AuthCacheCtrlr.DisablePostAuthorize|b|-l/rw||false|
 LocalAuthListDisablePostAuthorize|LocalAuthListCtrlr.DisablePostAuthorize|b|-l/rw||true|

@@ -3,8 +3,8 @@
 """Before its certificate expires, and when the central system wants it to.
 
 A certificate is renewed 30 days before its end, or when a third of its life is left, whichever is
-later. OCPP 1.6 has no settings for how often to ask. Here, as 2.x has it (A02: the time to wait
-doubles): again after 5, 10 and 20 minutes without a certificate, then after a day. After an answer
+later. Without a certificate it is asked again after CertSigningWaitMinimum, whose time doubles
+CertSigningRepeatTimes times (2.x, A02.FR.17 to FR.19), then after a day. After an answer
 that says no: after a day, if it still has to be renewed. Without a clock never.
 
 `security_log.sign_at` is the minute (Unix time / 60) from which something is to be done, None:
@@ -21,8 +21,9 @@ from evse_base import log, traceless
 
 from . import certificates, own_certificate, security_log
 
-_WAIT_MIN = 5
-_REPEATS = 3
+# Of the settings, see `_read`.
+_wait_min = 5
+_doublings = 2
 _DAY_MIN = 1440
 _EARLY_S = 30 * 86400
 ASKING = 0x3FFFFFFF  # later than any time; a small integer of the chip
@@ -38,8 +39,9 @@ def wanted(now, wake):
         wake()
 
 
-def asked(clock):
+def asked(settings, clock):
     """`wanted` by whoever has loaded this module for it alone."""
+    _read(settings)
     try:
         wanted(clock.now(), security_log.on_news or (lambda: None))
     finally:
@@ -55,7 +57,13 @@ def _last():
 
 
 def _wait(tries):
-    return _WAIT_MIN << min(tries - 1, _REPEATS - 1)
+    return _wait_min << min(tries - 1, _doublings)
+
+
+def _read(settings):
+    global _wait_min, _doublings
+    _wait_min = -(-settings.get("CertSigningWaitMinimum") // 60)
+    _doublings = settings.get("CertSigningRepeatTimes")
 
 
 async def look(config, now, pause):
@@ -91,7 +99,7 @@ def begin(now):
     """To be called before a request is made; `over` when it is over. False if it was asked often
     enough."""
     tries = security_log.sign_tries or 0
-    if tries > _REPEATS:
+    if tries > _doublings + 1:
         log.warn("security", "no certificate has come: %d requests", tries)
         refused(now)
         return False
@@ -119,6 +127,7 @@ def later(now):
 async def run(settings, clock, send):
     """Something is due: see what, and begin it. send: async fn(request in PEM) -> True if the
     central system takes it, False if not, None if it was not delivered."""
+    _read(settings)
     try:
         now = clock.now()
         if security_log.sign_tries is None:
