@@ -116,7 +116,8 @@ class Ocpp16:
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
-        security_log.listen(self, wake)
+        security_log.on_news = wake
+        self.refusals = self.tell_ms = 0  # see station.security_news
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)

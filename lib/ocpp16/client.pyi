@@ -14,6 +14,8 @@ class Ocpp16:
     transactions: Any
     firmware: Any
     passing: bool
+    refusals: int
+    tell_ms: int
     def __init__(
         self,
         call: Callable[..., Any],

@@ -20,6 +20,8 @@ class Ocpp2:
     monitors: Any
     jobs: Any
     passing: bool
+    refusals: int
+    tell_ms: int
     def __init__(
         self,
         call: Callable[..., Any],

@@ -65,26 +65,18 @@ def clock_set(step):
         note("clock_set", "by %d s" % step)
 
 
-def listen(teller, wake):
-    """A central system can be told from now on. teller: the adapter; its `tell_ms` and `refusals`
-    are those of security_news.py."""
-    global on_news
-    on_news = wake
-    teller.refusals = teller.tell_ms = 0
-
-
-def due_in_ms(teller):
+def due_in_ms(point):
     """Milliseconds until something may be told, or a certificate has to be asked for; None: there
-    is nothing. `teller.signs` is True for the certificate."""
-    now = teller.clock.now()
+    is nothing. `point.signs` is True for the certificate."""
+    now = point.clock.now()
     # See renewal.py: only while no car charges, and the time is known.
-    teller.signs = sign_at is not None and now is not None and now // 60 >= sign_at
-    teller.signs = bool(teller.signs and services and services.allowed())
-    if teller.signs or upload and upload.news:
+    point.signs = sign_at is not None and now is not None and now // 60 >= sign_at
+    point.signs = bool(point.signs and services and services.allowed())
+    if point.signs or upload and upload.news:
         return 0
-    if untold is None or teller.refusals is None:
+    if untold is None or point.refusals is None:
         return None
-    return max(0, teller.tell_ms - teller.clock.uptime_ms())
+    return max(0, point.tell_ms - point.clock.uptime_ms())
 
 
 def due():

@@ -2,8 +2,8 @@
 # MIT license; part of microevse
 """One word about a log that is sent, or else the oldest event that has to be told. Whoever tells
 has two numbers: `tell_ms`, the uptime from which it may tell the next event, and `refusals`, how
-often the event that is next was refused, None: the central system does not know them
-(security_log.listen). Loaded for one message.
+often the event that is next was refused, None: the central system does not know them. Both are 0
+when a connection begins. Loaded for one message.
 """
 
 from evse_base import before_import, const, release
