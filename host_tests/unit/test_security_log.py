@@ -7,6 +7,7 @@ import evse_base as port
 from evse_base.clock import Clock
 from helpers import run
 from ocpp16 import security_events
+from ocpp2 import security_events as security_events_2
 from ocppj import failure, security_messages, tls
 from ocppj.messages import CallError
 from station import log_upload, security_book, security_log
@@ -370,6 +371,27 @@ def test_critical_events_are_told_in_order_and_once():
         security_log.untold = 0  # a restart: all that was acknowledged stays so
         run(security_events.tell(point))
         assert [p["type"] for _, p in point.sent[2:]] == ["SettingSystemTime"]
+
+
+def test_what_a_version_does_not_tell_is_passed_over_at_once():
+    for module, types in (
+        (security_events, ["ResetOrReboot"]),
+        (security_events_2, ["InvalidFirmwareSignature", "InvalidTLSVersion", "ResetOrReboot"]),
+    ):
+        with Scene() as s:
+            s.clock.set(NOON)
+            for kind in ("firmware_signature", "tls_version", "reset"):
+                security_log.note(kind)
+            s.keep()
+            point = Point(s.clock)
+            for _ in range(2):
+                if module is security_events:
+                    run(module.tell(point))
+                    assert point.sent == [] and point.tell_ms <= s.clock.uptime_ms()
+            for _ in range(4):
+                run(module.tell(point))
+            assert [payload["type"] for _, payload in point.sent] == types
+            assert security_log.untold is None and len(s.rows()) == 3
 
 
 def test_an_event_is_told_by_the_clock_that_has_been_put_right_since():
