@@ -589,7 +589,7 @@ def test_a_send_is_neither_carried_out_nor_answered():
         b.rpc.schema = LATER
         b.rpc.connected()
         for wrong in (["s", "Notify", {"text": "a"}], ["s"], [7, "Notify", {}], []):
-            assert await b.hears([6, *wrong]) == [], wrong
+            assert await b.hears([6] + wrong) == [], wrong
         assert heard == [] and b.rpc.malformed == 4
         assert await b.hears([2, "c", "Notify", {"text": "b"}]) == [
             [3, "c", {"status": "Accepted"}]
