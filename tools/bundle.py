@@ -60,7 +60,7 @@ class BundleError(Exception):
 
 _OCPP16 = "lib/ocpp16/"
 # What only OCPP 2.x imports.
-ONLY_OCPP2 = ("lib/ocpp2/",) + tuple(
+ONLY_OCPP2 = ("lib/ocpp2/", "lib/ocppj/oneway.") + tuple(
     "lib/station/%s." % name for name in ("customer", "monitors", "notices")
 )
 

@@ -46,7 +46,7 @@ ELSEWHERE = set(
     LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
     LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
     ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage
-    AuthCacheLifeTime""".split()
+    AuthCacheLifeTime AlignedSendDuringIdle""".split()
 )
 # The bounds within which each protection keeps its stated time.
 BOUNDS = {

@@ -16,8 +16,9 @@ async def get_log(point, payload):
 
     release("station.log_upload")
     release("station.log_name")
-    diagnostics = payload["logType"] == "DiagnosticsLog"
-    kind = log_upload.DIAGNOSTICS if diagnostics else log_upload.SECURITY
-    upload, instead = log_upload.request(point.settings, point.clock, kind, *wanted)
-    status = "AcceptedCanceled" if instead else "Accepted"
-    return {"status": status, "filename": upload.name}, upload.begin
+    kind = log_upload.SECURITY
+    if payload["logType"] == "DiagnosticsLog":
+        kind = log_upload.DIAGNOSTICS
+    upload, other = log_upload.request(point.settings, point.clock, kind, *wanted)
+    answer = {"status": "AcceptedCanceled" if other else "Accepted", "filename": upload.name}
+    return answer, upload.begin

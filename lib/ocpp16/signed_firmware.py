@@ -10,7 +10,7 @@ from ocppj.messages import CallError
 async def signed_update_firmware(point, payload):
     """Handler of SignedUpdateFirmware."""
     if point.firmware is None:
-        raise CallError("NotSupported", "no firmware management")
+        raise CallError("NotSupported", "not offered")
     jobs = point.firmware.jobs
     await before_import()
     from ocppj import file_messages
