@@ -262,7 +262,7 @@ def _sample_key(payload):
     return value["timestamp"], value["sampledValue"][0].get("context", "")
 
 
-# Two lives are not the same to the millisecond: one may take a sample less than the one in which the
+# Two lives are not the same to the millisecond. One may take a sample less than that in which the
 # operations were counted.
 FEWER = 3
 
