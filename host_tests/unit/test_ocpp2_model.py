@@ -190,3 +190,11 @@ def test_a_meter_that_is_not_fitted_has_no_variables():
     p.station.connectors[0].metering.meter = None
     assert find(p, "FiscalMetering.Problem", evse={"id": 1}) is False
     assert find(p, "EVSE.Power", evse={"id": 1}).value() == "0"
+
+
+def test_what_cannot_be_asked_for_is_not_available():
+    """Charging profiles are no part of this adapter yet, whatever the station can do with them."""
+    from ocpp2.actions import ACTIONS
+
+    taken = "\nSetChargingProfile " in ACTIONS
+    assert find(point(), "SmartChargingCtrlr.Available").value() == ("true" if taken else "false")

@@ -9,6 +9,7 @@ request is answered.
 from evse_base import iso8601
 
 from . import names, status
+from .actions import ACTIONS
 
 
 def there(point, evse, what):
@@ -26,6 +27,8 @@ def there(point, evse, what):
         return "Reservation" in point.profiles
     if what == "smart_charging":
         return "SmartCharging" in point.profiles
+    if what == "profiles_taken":
+        return "\nSetChargingProfile " in ACTIONS
     return what in point.fitted
 
 

@@ -69,7 +69,7 @@ RCD|Tripped||e|b|||!RcdTripped|rcd
 ReservationCtrlr|Available|||b|||@reservation_there|
 SampledDataCtrlr|Available|||b|||true|
 SecurityCtrlr|CertificateEntries|||i||0..@certificate_room|@certificates|
-SmartChargingCtrlr|Available|||b|||@smart_charging_there|
+SmartChargingCtrlr|Available|||b|||@profiles_taken_there|
 SmartChargingCtrlr|Entries|ChargingProfiles||i||0..@profile_room|@profile_entries|
 TariffCostCtrlr|Available|Cost||b|||true|
 TariffCostCtrlr|Available|Tariff||b|||true|
