@@ -14,50 +14,60 @@ _KINDS = {
 }
 
 
-async def _loaded():
-    """What the messages and the requests are made of."""
-    await before_import()
-    from ocppj import certificate_messages
-
-    release("ocppj.certificate_messages")
+async def _requests():
+    """What makes the station work. Certificates take all the memory that a plain ESP32 has: what
+    the messages are made of is loaded when that is done."""
     await before_import()
     from station import certificate_requests
 
     release("station.certificate_requests")
-    return certificate_messages, certificate_requests
+    return certificate_requests
+
+
+async def _messages():
+    await before_import()
+    from ocppj import certificate_messages
+
+    release("ocppj.certificate_messages")
+    return certificate_messages
+
+
+def _from_pem(text):
+    from ocppj import pem
+
+    release("ocppj.pem")
+    return pem.certificates(text)
 
 
 async def install_certificate(point, payload):
-    messages, requests = await _loaded()
+    requests = await _requests()
     kind = _KINDS[payload["certificateType"]]
-    found = await requests.install(
-        point, kind, lambda: messages.from_pem(payload.pop("certificate"))
-    )
+    found = await requests.install(point, kind, lambda: _from_pem(payload.pop("certificate")))
+    requests, messages = None, await _messages()
     return messages.answer("InstallCertificate", messages.INSTALL, found)
 
 
 async def delete_certificate(point, payload):
-    messages, requests = await _loaded()
+    messages, requests = await _messages(), await _requests()
     found = await requests.remove(point, messages.hashes(payload["certificateHashData"]))
     return messages.answer("DeleteCertificate", messages.DELETE, found)
 
 
 async def get_installed_certificate_ids(point, payload):
-    messages, requests = await _loaded()
+    requests = await _requests()
     word, found = await requests.listed(point, (_KINDS[payload["certificateType"]],))
     if word != "done":
         raise CallError("InternalError", found)  # there is no status that would be true
     if not found:
         return {"status": "NotFound"}
+    requests, messages = None, await _messages()
     rows = [messages.hash_data(row) for _, row in found]
     return {"status": "Accepted", "certificateHashData": rows}
 
 
 async def certificate_signed(point, payload):
-    messages, requests = await _loaded()
-    found = await requests.take(
-        point,
-        len(payload["certificateChain"]),
-        lambda: messages.from_pem(payload.pop("certificateChain")),
-    )
+    requests = await _requests()
+    size = len(payload["certificateChain"])
+    found = await requests.take(point, size, lambda: _from_pem(payload.pop("certificateChain")))
+    requests, messages = None, await _messages()
     return messages.answer("CertificateSigned", messages.SIGNED, found)

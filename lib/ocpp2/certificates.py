@@ -19,17 +19,29 @@ _KINDS = {
 }
 
 
-async def _loaded():
-    """What the messages and the requests are made of."""
-    await before_import()
-    from ocppj import certificate_messages
-
-    release("ocppj.certificate_messages")
+async def _requests():
+    """What makes the station work. Certificates take all the memory that a plain ESP32 has: what
+    the messages are made of is loaded when that is done."""
     await before_import()
     from station import certificate_requests
 
     release("station.certificate_requests")
-    return certificate_messages, certificate_requests
+    return certificate_requests
+
+
+async def _messages():
+    await before_import()
+    from ocppj import certificate_messages
+
+    release("ocppj.certificate_messages")
+    return certificate_messages
+
+
+def _from_pem(text):
+    from ocppj import pem
+
+    release("ocppj.pem")
+    return pem.certificates(text)
 
 
 def _answer(messages, action, words, found):
@@ -49,16 +61,15 @@ async def install_certificate(point, payload):
     kind = _KINDS.get(payload["certificateType"])
     if kind is None:
         return refused("UnsupportedParam")
-    messages, requests = await _loaded()
-    found = await requests.install(
-        point, kind, lambda: messages.from_pem(payload.pop("certificate"))
-    )
+    requests = await _requests()
+    found = await requests.install(point, kind, lambda: _from_pem(payload.pop("certificate")))
+    requests, messages = None, await _messages()
     return _answer(messages, "InstallCertificate", messages.INSTALL, found)
 
 
 async def delete_certificate(point, payload):
     """DeleteCertificate (M04)."""
-    messages, requests = await _loaded()
+    messages, requests = await _messages(), await _requests()
     found = await requests.remove(point, messages.hashes(payload["certificateHashData"]))
     return _answer(messages, "DeleteCertificate", messages.DELETE, found)
 
@@ -67,12 +78,13 @@ async def get_installed_certificate_ids(point, payload):
     """GetInstalledCertificateIds (M03): of the types that are named, or of all."""
     types = payload.get("certificateType", _KINDS)
     kinds = [_KINDS[name] for name in _KINDS if name in types]
-    messages, requests = await _loaded()
+    requests = await _requests()
     word, found = await requests.listed(point, kinds)
     if word != "done":
         raise CallError("InternalError", found)  # there is no status that would be true
     if not found:
         return {"status": "NotFound"}
+    requests, messages = None, await _messages()
     names = {kind: name for name, kind in _KINDS.items()}
     rows = [
         {"certificateType": names[kind], "certificateHashData": messages.hash_data(row)}
@@ -85,10 +97,8 @@ async def certificate_signed(point, payload):
     """CertificateSigned (A02)."""
     if payload.get("certificateType", _OWN) != _OWN:
         return refused("UnsupportedParam")
-    messages, requests = await _loaded()
-    found = await requests.take(
-        point,
-        len(payload["certificateChain"]),
-        lambda: messages.from_pem(payload.pop("certificateChain")),
-    )
+    requests = await _requests()
+    size = len(payload["certificateChain"])
+    found = await requests.take(point, size, lambda: _from_pem(payload.pop("certificateChain")))
+    requests, messages = None, await _messages()
     return _answer(messages, "CertificateSigned", messages.SIGNED, found)

@@ -7,7 +7,7 @@ SignCertificate (OCPP 1.6 security whitepaper edition 3, M03 to M05 and A02; the
 
 import asyncio
 
-from evse_base import log, release
+from evse_base import log
 
 from .messages import CallError, Disconnected
 
@@ -28,14 +28,6 @@ def answer(action, words, found):
     else:
         log.warn("security", "%s: %s", action, text)
     return {"status": words[word]}
-
-
-def from_pem(text):
-    """The certificates (DER) in a text, [] if it cannot be read. While a stall does no harm."""
-    from . import pem
-
-    release("ocppj.pem")
-    return pem.certificates(text)
 
 
 def hashes(data):
