@@ -140,7 +140,7 @@ The answer to an action that is not there is the error NotImplemented or NotSupp
 |---|---|---|---|"""
 
 # Modules that name the actions of other modules, or only answer.
-TABLES = ("data_transfer.py", "actions.py", "trigger.py")
+TABLES = ("data_transfer.py", "trigger.py")
 
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
 
@@ -247,8 +247,8 @@ def _place(path):
 
 
 def _table_of_modules():
-    """{action: module} of the text ACTIONS in actions.py: lines of "action module.function"."""
-    tree = ast.parse((LIB / "ocpp16" / "actions.py").read_text(encoding="utf-8"))
+    """{action: module} of the text ACTIONS in client.py: lines of "action module.function"."""
+    tree = ast.parse((LIB / "ocpp16" / "client.py").read_text(encoding="utf-8"))
     found = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ACTIONS":

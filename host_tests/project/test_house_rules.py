@@ -453,10 +453,10 @@ def test_what_is_passed_on_is_seen_however_it_is_taken():
 
 def test_the_table_of_actions_names_what_is_there():
     """Each row: an action that the schema knows, and a handler that takes (point, payload)."""
-    from ocpp16 import actions, schemas
+    from ocpp16 import client, schemas
     from ocppj import on_demand
 
-    rows = list(on_demand.rows(actions.ACTIONS))
+    rows = list(on_demand.rows(client.ACTIONS))
     assert len({row[0] for row in rows}) == len(rows) > 15
     named = {}
     for action, module, function in rows:

@@ -12,8 +12,7 @@ from evse_base import log
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from iec61851 import levels
-from ocpp16.actions import ACTIONS
-from ocpp16.client import Ocpp16
+from ocpp16.client import ACTIONS, Ocpp16
 from ocpp16.firmware import Firmware
 from ocppj import on_demand
 from ocppj.central import send_parts

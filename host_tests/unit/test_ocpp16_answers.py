@@ -4,7 +4,7 @@
 
 from helpers import Module, run
 from ocpp16 import names, transactions
-from ocppj.reading import whole
+from ocppj.registration import whole
 from ocppj.registration import RETRY_S, Registration
 from ocpp16.client import Ocpp16
 from ocpp16.schemas import TABLE

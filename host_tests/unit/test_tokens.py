@@ -378,27 +378,6 @@ def test_a_group_learnt_for_another_kind_does_not_open_a_session():
     run(body())
 
 
-def test_a_card_of_the_master_group_ends_every_session_and_begins_none():
-    c = Charger(settings={"MasterPassGroupId": "Masters"})
-
-    async def body():
-        c.known["MASTER"] = ("accepted", "MASTERS")
-        c.known["CARD"] = ("accepted", None)
-        c.evse.plug()
-        assert "only ends" in await c.station.present_token("MASTER")
-        assert await c.station.remote_start("MASTER") is False and c.connector.session is None
-        await c.charge("CARD")
-        assert await c.station.present_token("OTHER") == "In use."
-        c.known["MASTER"] = ("blocked", "MASTERS")
-        assert await c.station.present_token("MASTER") == "In use."
-        c.known["MASTER"] = ("accepted", "MASTERS")
-        assert await c.station.present_token("MASTER") == "All sessions ended."
-        await c.pass_s(5)
-        assert c.records(kinds.STOP)[-1][3:5] == ["master_pass", "MASTER"]
-
-    run(body())
-
-
 def test_without_a_master_group_no_group_is_one():
     c = Charger()
 

@@ -16,8 +16,36 @@ from ocppj.status_queue import StatusQueue
 from station import security_log
 
 from . import names, schemas, status
-from .actions import ACTIONS
 from .transactions import Transactions, token_info
+
+
+# Rows of ocppj.on_demand: which function answers which action. Two more are in firmware.py.
+ACTIONS = """
+RemoteStartTransaction remote.remote_start
+RemoteStopTransaction remote.remote_stop
+UnlockConnector remote.unlock_connector
+Reset remote.reset
+ChangeAvailability remote.change_availability
+ClearCache remote.clear_cache
+SetChargingProfile smart_charging.set_charging_profile
+ClearChargingProfile smart_charging.clear_charging_profile
+GetCompositeSchedule smart_charging.get_composite_schedule
+GetConfiguration configuration.get_configuration
+ChangeConfiguration configuration.change_configuration
+TriggerMessage trigger.trigger_message
+DataTransfer data_transfer.data_transfer
+GetLocalListVersion local_list.get_local_list_version
+SendLocalList local_list.send_local_list
+ReserveNow reservation.reserve_now
+CancelReservation reservation.cancel_reservation
+GetLog logs.get_log
+InstallCertificate certificates.install_certificate
+DeleteCertificate certificates.delete_certificate
+CertificateSigned certificates.certificate_signed
+ExtendedTriggerMessage extended_trigger.extended_trigger_message
+GetInstalledCertificateIds certificates.get_installed_certificate_ids
+SignedUpdateFirmware signed_firmware.signed_update_firmware
+"""
 
 
 class Ocpp16:

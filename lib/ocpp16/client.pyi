@@ -2,6 +2,8 @@
 from collections.abc import Callable
 from typing import Any
 
+ACTIONS: str
+
 class Ocpp16:
     package: str
     schema: Any

@@ -6,7 +6,7 @@ the statuses of signed updates (security whitepaper edition 3; signed_firmware.p
 
 from evse_base import iso8601
 from evse_base import log
-from ocppj.reading import camel
+from ocppj.registration import camel
 from ocppj.rpc import CallError
 from evse_base import const
 from station.jobs import FIRMWARE, LOG, running

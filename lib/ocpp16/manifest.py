@@ -8,7 +8,6 @@ package(
     "ocpp16",
     files=(
         "__init__.py",
-        "actions.py",
         "certificates.py",
         "client.py",
         "configuration.py",
@@ -78,7 +77,6 @@ package(
         "on_demand.py",
         "oneway.py",
         "pem.py",
-        "reading.py",
         "registration.py",
         "resolver.py",
         "rpc.py",
@@ -156,6 +154,7 @@ package(
         "telling.py",
         "temperature.py",
         "tokens.py",
+        "unreserved.py",
         "update.py",
         "update_request.py",
         "update_sink.py",

@@ -25,7 +25,7 @@ async def tell(point):
 async def tell_update(point):
     """ExtendedTriggerMessage FirmwareStatusNotification: send the present status of a signed
     update; Idle, without a number, when none runs."""
-    from ocppj.reading import camel
+    from ocppj.registration import camel
     from station.jobs import FIRMWARE, running
 
     jobs = point.firmware.jobs

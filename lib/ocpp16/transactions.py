@@ -9,7 +9,7 @@ by the status of the connector.
 from evse_base import iso8601
 from evse_base import log
 from ocppj.messages import CallError, Disconnected
-from ocppj.reading import whole, word
+from ocppj.registration import whole, word
 from evse_base import const
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
 

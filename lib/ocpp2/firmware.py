@@ -7,7 +7,7 @@ for one message.
 
 from evse_base import before_import, log, release
 from ocppj.messages import CallError
-from ocppj.reading import camel
+from ocppj.registration import camel
 from station.jobs import FIRMWARE, running
 
 from .names import refused

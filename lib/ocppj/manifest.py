@@ -22,7 +22,6 @@ package(
         "on_demand.py",
         "oneway.py",
         "pem.py",
-        "reading.py",
         "registration.py",
         "resolver.py",
         "rpc.py",

@@ -7,7 +7,7 @@ version has its own names for some events. Loaded for one message.
 from evse_base import const, iso8601, log
 
 from .messages import CallError
-from .reading import camel
+from .registration import camel
 
 # Types of the whitepaper's list of security events, by the station's kinds. The last one is of the
 # list of 2.x: 1.6 has none for it.

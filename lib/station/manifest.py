@@ -51,6 +51,7 @@ package(
         "telling.py",
         "temperature.py",
         "tokens.py",
+        "unreserved.py",
         "update.py",
         "update_request.py",
         "update_sink.py",

@@ -14,11 +14,11 @@ lost its connector. Version 0.1.0 takes both for expired.
 """
 
 from evse_base import const, log
-from evse_base import ticks_diff
 from store import kinds
 
 from . import faults
 from .authorization import ANY, bad_token, kept, same_group, same_token
+from .unreserved import Unreserved
 
 
 # Ends that wait to be told; with one more the oldest is forgotten.
@@ -58,12 +58,11 @@ def _eligible(connector):
     return connector.unplugged_since_stop or not connector.evse.plugged
 
 
-class Reservations:
+class Reservations(Unreserved):
     """The reservations of `station`, kept in `journal` (may be None)."""
 
     def __init__(self, station, journal, clock):
-        self._station = station
-        self._journal = journal
+        Unreserved.__init__(self, station, journal)
         self._clock = clock
         self._all = []
         self.untold = []  # (number, "expired" or "removed"): ended without use, to be told
@@ -165,43 +164,6 @@ class Reservations:
             if len(left) <= len(free):
                 return free
         return ()
-
-    def admits(self, connector, token, parent=None, kind=ANY):
-        """May a session for this token begin here, as far as reservations go?"""
-        holding = self.holding(connector)
-        return not holding or any(entry.matches(token, parent, kind) for entry in holding)
-
-    def asks_for_group(self, connector):
-        """True if this connector is reserved for a group: the group of a token matters."""
-        return any(entry.parent for entry in self.holding(connector))
-
-    def best(self, token, parent, asked=False, kind=ANY):
-        """The free connector where a session for this token should begin, None without one.
-
-        A connector that is reserved for it goes first, then one with a cable in. A connector that
-        is reserved for a group counts as long as the central system was not `asked` for the group
-        of the token.
-        """
-        found, rank = None, 0
-        for connector in self._station.connectors:
-            if not connector.free:
-                continue
-            mine = any(entry.matches(token, parent, kind) for entry in self.holding(connector))
-            # A connector with a cable and no past session goes first: the driver has just plugged
-            # in. Then one without a car. One whose session has ended goes last: its car belongs to
-            # another driver.
-            fit = 0 if not connector.unplugged_since_stop else 2 if connector.evse.plugged else 1
-            if mine or self.admits(connector, token, parent, kind):
-                value = 8 * mine + 2 + 2 * fit
-            else:
-                maybe = not asked and self.asks_for_group(connector)
-                value = 1 + 2 * fit if maybe else 0
-            later = (
-                found and fit == 2 and ticks_diff(connector.evse.since_ms, found.evse.since_ms) > 0
-            )
-            if value > rank or (value == rank and later):
-                found, rank = connector, value
-        return found
 
     def used_by(self, connector, token, parent, kind=ANY):
         """The reservation that a session of this token here uses, None without one."""

@@ -26,9 +26,9 @@ from .connector import Connector
 from .delivery import Delivery
 from .limits import Limits
 from .profiles import Profiles
-from .reservations import Reservations
 from .sequence import Sequence
 from .tokens import Tokens
+from .unreserved import Unreserved
 
 # Time for the answer to a reset command to leave.
 REPLY_S = 1
@@ -57,7 +57,12 @@ class Station:
         self._rand = rand
         self._last_session = 0
         self.profiles = Profiles(self, settings, journal, clock)
-        self.reservations = Reservations(self, journal, clock)
+        if settings.get("ReserveConnectorZeroSupported"):  # as soon as any can be reserved
+            from .reservations import Reservations
+
+            self.reservations = Reservations(self, journal, clock)
+        else:
+            self.reservations = Unreserved(self, journal)
         self.delivery = Delivery(settings, journal, clock)
         self._tokens = Tokens(self, clock)
         self._tasks = []

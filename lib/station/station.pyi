@@ -22,8 +22,8 @@ class Station:
     journal: Any
     clock: Any
     profiles: Any
-    reservations: Any
     delivery: Any
+    reservations: Any
     def __init__(
         self,
         settings: Any,

@@ -1,2 +1,0 @@
-# Types of actions.py; names and parameters by `make stubs`.
-ACTIONS: str
