@@ -225,7 +225,7 @@ class Charger:
 
     def _reset(self, kind):
         self.tick.open_all("ResetRequested")
-        why = "HardRestart" if kind == "hard" else "SoftRestart"
+        why = {"hard": "HardRestart", "idle": "ScheduledRestart"}.get(kind, "SoftRestart")
         system.mark(self.transfers.reset_reason or why)
         system.reset()
 

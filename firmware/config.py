@@ -191,15 +191,15 @@ class CsmsConfig:
         path = self._settings.text(setting)
         if not path:
             return []
-        from ocppj import tls
+        from ocppj import pem
 
         try:
             with open(path) as f:
-                return tls.pem_to_der(f.read(), tls.PRIVATE_KEY if private else tls.CERTIFICATE)
+                return pem.pem_to_der(f.read(), pem.PRIVATE_KEY if private else pem.CERTIFICATE)
         except OSError:
             raise ValueError("%s: no file %s" % (setting, path))
         finally:
-            release("ocppj.tls")
+            release("ocppj.pem")
 
     @property
     def ping_interval(self):
@@ -208,3 +208,12 @@ class CsmsConfig:
     @property
     def message_timeout(self):
         return self._settings.get("MessageTimeout")
+
+    @property
+    def back_off(self):
+        """What the central system wants of the waits between attempts, see ocppj.backoff."""
+        get = self._settings.get
+        least = get("RetryBackOffWaitMinimum")
+        if not least:
+            return None
+        return least, get("RetryBackOffRepeatTimes"), get("RetryBackOffRandomRange")

@@ -62,6 +62,7 @@ class Supervisor:
                     self.reasons[name] = "ended"
                     log.warn("task", "%s ended", name)
                 except asyncio.CancelledError:
+                    factory = None  # the task may be kept: not the code of set-up with it
                     raise
                 except Exception as exc:
                     self.reasons[name] = repr(exc)[:80]

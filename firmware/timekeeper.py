@@ -205,6 +205,8 @@ class Timekeeper:
 
     def _server(self):
         """(host, port) of the setting, None if it is off."""
+        if "NTP" not in self._settings.text("TimeSource"):
+            return None
         text = self._settings.text("NtpServer").strip()
         host, colon, port = text.partition(":")
         if not host:

@@ -58,7 +58,11 @@ class BundleError(Exception):
     """The request cannot be carried out; the text says why."""
 
 
-_OCPP16, _OCPP2 = "lib/ocpp16/", "lib/ocpp2/"
+_OCPP16 = "lib/ocpp16/"
+# What only OCPP 2.x imports.
+ONLY_OCPP2 = ("lib/ocpp2/", "lib/ocppj/oneway.") + tuple(
+    "lib/station/%s." % name for name in ("customer", "monitors", "notices")
+)
 
 
 # -- images ------------------------------------------------------------------------------------
@@ -80,7 +84,7 @@ def lfs2(content):
     """A littlefs image that holds `content` and hardly more, a whole number of blocks. With both
     packages of OCPP, only that of 1.6: here compiled files take more room than in a ROMFS."""
     if [place for place in content if place.startswith(_OCPP16)]:
-        content = {place: content[place] for place in content if not place.startswith(_OCPP2)}
+        content = {place: content[place] for place in content if not place.startswith(ONLY_OCPP2)}
     make = importlib.import_module("lfs").image
     # Nothing is ever deleted, so its blocks are used from the first one on. A file system that is
     # large enough is found by trying, from a little less than the whole firmware takes.

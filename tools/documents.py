@@ -5,7 +5,8 @@
 
 docs/settings.md comes from the declarations (lib/station/declarations.py) and one sentence for
 each in tools/settings_words.txt. docs/ocpp16.md comes from the schema table, the handlers and
-calls in lib/ocpp16, the certification cases and the names of the tests. docs/add_a_board.md ends
+calls in lib/ocpp16, the certification cases and the names of the tests; docs/ocpp2.md
+(ocpp2_document.py) likewise. docs/add_a_board.md ends
 with the keys of a board file, as tools/board.py --keys prints them, and docs/flashing.md has the
 table of tools/board_list.py; the text around these two tables is written by hand. --check writes
 nothing and exits with 1 if a page is stale.
@@ -23,6 +24,8 @@ WORDS = ROOT / "tools" / "settings_words.txt"
 sys.path.append(str(LIB))
 import board_key_list  # noqa: E402
 import board_list  # noqa: E402
+import ocpp2_document  # noqa: E402
+from ocpp2_document import certification  # noqa: E402
 from station.settings import Settings  # noqa: E402
 
 MADE = "<!-- Made by `make docs`: do not edit. -->"
@@ -38,6 +41,7 @@ TYPES = {
     "c": "list of words",
     "a": "address",
     "v": "list of versions",
+    "q": "list",
 }
 
 # Feature profiles of OCPP 1.6 edition 2, chapters 4 and 5; "Security": the security whitepaper.
@@ -81,6 +85,8 @@ def _value(kind, limits, unit):
         return "text, at most %s characters" % limits
     if kind == "k" and limits:
         return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
+    if kind == "q":
+        return "%s, in this order; the last ones can be left out" % limits.replace(",", ", ")
     if kind == "w" and limits:
         return "password, %s to %s characters" % tuple(limits.split(".."))
     return TYPES[kind]
@@ -139,6 +145,13 @@ TABLES = ("data_transfer.py", "trigger.py")
 ACCESS = {"": "-", "r": "reads", "w": "sets", "rw": "reads, sets"}
 
 
+def _access(judge, name):
+    """What the central system may: of 1.6, and of 2.x where that is something else."""
+    own, variable = judge.access(name), judge.variable_access(name)
+    text = ACCESS[own]
+    return text if own == variable else "%s; 2.x: %s" % (text, ACCESS[variable])
+
+
 def settings():
     """Text of docs/settings.md. ValueError if the words and the declarations disagree."""
     known = words()
@@ -152,6 +165,8 @@ def settings():
     for name, variable, kind, access, limits, default, unit in rows:
         if name not in known:
             raise ValueError("tools/settings_words.txt has no sentence for %s" % name)
+        if default[:1] == "=":
+            default = "as `%s`" % default[1:]
         if kind == "m" and default:
             default = default.replace(",", ", ") + ", as far as measured"
         out.append(
@@ -162,7 +177,7 @@ def settings():
                 known[name],
                 _value(kind, limits, unit),
                 default or "-",
-                ACCESS[judge.access(name)],
+                _access(judge, name),
                 ACCESS[judge.owner_access(name)],
                 "`%s`" % variable if variable else "-",
             )
@@ -257,13 +272,8 @@ def _offered():
 
 def cases():
     """[(id, profile, title, name of the test file or None), ...]."""
-    tests = {}
-    for path in sorted(TESTS.rglob("test_octt16_*.py")):
-        for case in re.findall(r"def test_(TC_\w+_CS)\(", path.read_text(encoding="utf-8")):
-            tests[case] = path.name
-    listed = next(iter(sorted(TESTS.rglob("octt16_cases.tsv"))))
-    rows = [line.split("\t") for line in listed.read_text(encoding="utf-8").strip().split("\n")]
-    return [(case, profile, title, tests.get(case)) for case, profile, title in rows[1:]]
+    tests = certification.with_tests("16")
+    return [row + (tests.get(row[0]),) for row in certification.case_list("16")]
 
 
 def ocpp16():
@@ -324,6 +334,11 @@ def ocpp16():
     return "\n".join(out) + "\n"
 
 
+def ocpp2():
+    """Text of docs/ocpp2.md."""
+    return ocpp2_document.page(_texts)
+
+
 def add_a_board():
     """Text of docs/add_a_board.md: as it is, but with the keys of a board file at its end."""
     text = (ROOT / "docs" / "add_a_board.md").read_text(encoding="utf-8")
@@ -346,6 +361,7 @@ def flashing():
 PAGES = {
     "settings.md": settings,
     "ocpp16.md": ocpp16,
+    "ocpp2.md": ocpp2,
     "add_a_board.md": add_a_board,
     "flashing.md": flashing,
 }

@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """usage: run_tests.py [--quick] [arguments for pytest]
 
-Runs pytest on as many workers as there are processors and passes arguments on. --quick runs the
+Runs pytest on one worker more than there are processors and passes arguments on. --quick runs the
 files of QUICK: the unit tests on CPython but NOT_QUICK, the rules of the house, the documents, the
 board files, and one session of the whole charger on the virtual board. It is the same set each
 time.
@@ -52,7 +52,8 @@ def main(arguments):
     paths = []
     if arguments[:1] == ["--quick"]:
         arguments, paths = arguments[1:], quick()
-    workers = str(min(4, os.cpu_count() or 1))
+    # One more than processors: many tests wait for a device or a browser.
+    workers = str(min(4, (os.cpu_count() or 1) + 1))
     command = [sys.executable, "-m", "pytest", "-n", workers, "--dist", "worksteal", "-ra"]
     return subprocess.call(command + paths + arguments, cwd=ROOT)
 

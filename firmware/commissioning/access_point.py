@@ -5,7 +5,7 @@
 import asyncio
 import os
 
-from evse_base import log, release
+from evse_base import log, release, traceless
 from commissioning import captive_dns
 from commissioning.checks import refusals
 from commissioning import blink_code
@@ -126,7 +126,7 @@ class Session:
             self.tries += 1
             self._tried = now
             self.state = TRYING
-            asyncio.create_task(self._try())
+            asyncio.create_task(traceless(self._try()))
 
     def _wanted(self):
         """{setting: text} of the values typed. An empty secret means: as it was."""
@@ -168,10 +168,10 @@ class Session:
                 "CentralSystemURI is missing; without one, charging must be free (FreeMode)"
             )
         if self.values.get("Ca"):
-            from ocppj import tls
+            from ocppj import pem
 
             try:
-                if not tls.pem_to_der(self.values["Ca"], tls.CERTIFICATE):
+                if not pem.pem_to_der(self.values["Ca"], pem.CERTIFICATE):
                     errors["CaFile"] = "CaFile: there is no certificate in it"
             except ValueError as exc:
                 errors["CaFile"] = "CaFile: %s" % exc

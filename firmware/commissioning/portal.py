@@ -11,7 +11,7 @@ on the access point's address only, and answers no client from elsewhere.
 
 import asyncio
 
-from evse_base import log
+from evse_base import log, traceless
 from commissioning import portal_form, portal_page
 from web.bounds import LINE_MAX, Bounded, Disconnected
 from web.origin import host_allowed
@@ -58,12 +58,15 @@ class Portal:
 
     async def run(self):
         """Serve until cancelled."""
-        server = await asyncio.start_server(self._serve, self._address, PORT)
+        server = await asyncio.start_server(self._let_in, self._address, PORT)
         try:
             while True:
                 await asyncio.sleep(3600)
         finally:
             server.close()
+
+    def _let_in(self, reader, writer):
+        return traceless(self._serve(reader, writer))
 
     async def _serve(self, reader, writer):
         conn = Bounded(reader, writer, BODY_MAX)

@@ -23,7 +23,9 @@ from hal import watchdog
 
 _MAGIC = const(b"mEVS")
 _FORMAT = const("<4sBB")  # magic, index of the marker, starts in a row that went wrong
-_MARKS = const(("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry"))
+_MARKS = const(
+    ("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry", "ScheduledRestart")
+)
 _HEAD = const(10)  # bytes of it, with a CRC-32
 _AFTER = const(14)  # between them: starts of the slot that runs, counted by hal/appslot.py
 _WORDS = const("<II")  # length and CRC-32 of the last words, which follow
@@ -86,7 +88,8 @@ def kept_words():
 
 
 def last_reset():
-    """PowerUp, Watchdog, Crash, SoftRestart, HardRestart, FirmwareUpdate or Retry."""
+    """PowerUp, Watchdog, Crash, SoftRestart, HardRestart, ScheduledRestart, FirmwareUpdate or
+    Retry."""
     global _last, _loops
     if _last is None:
         mark_, loops = _read()
@@ -107,7 +110,8 @@ def last_reset():
 
 
 def mark(reason):
-    """Say why the next reset will happen: SoftRestart, HardRestart, FirmwareUpdate or Crash.
+    """Say why the next reset will happen: SoftRestart, HardRestart, ScheduledRestart,
+    FirmwareUpdate or Crash.
 
     Retry, too: a start in safe mode that gives the application another chance; the starts
     that went wrong stay counted, less one. ValueError for anything else.

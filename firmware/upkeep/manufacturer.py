@@ -54,27 +54,27 @@ def _rooted(settings):
 
 def roots(settings):
     """DER of every root that can be read."""
-    from ocppj import tls
+    from ocppj import pem
 
-    release("ocppj.tls")
+    release("ocppj.pem")
     found = []
     try:
         with open(FILE) as file:
-            found += tls.pem_to_der(file.read())
+            found += pem.pem_to_der(file.read())
     except (OSError, ValueError) as exc:
         if not isinstance(exc, OSError) or exc.args[0] != 2:  # ENOENT
             log.error("update", "%s cannot be read: %r", FILE, exc)
     try:
         vault, names = _kept(settings)
         for name in names:
-            found += _ders(tls, vault.get(name))
+            found += _ders(pem, vault.get(name))
     except (OSError, ValueError) as exc:
         log.error("update", "roots of the manufacturer cannot be read: %r", exc)
     return found
 
 
-def _ders(tls, value):
+def _ders(pem, value):
     """A root is kept as PEM or as DER."""
     if not value:
         return []
-    return [bytes(value)] if value[0] == 0x30 else tls.pem_to_der(value.decode())
+    return [bytes(value)] if value[0] == 0x30 else pem.pem_to_der(value.decode())

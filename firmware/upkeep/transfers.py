@@ -11,7 +11,7 @@ import gc
 import sys
 
 from evse_base import log
-from evse_base import const, forget, release
+from evse_base import const, forget, release, traceless
 from hal import memory
 
 # The largest file that is taken; the installer knows better how much it has room for.
@@ -234,7 +234,7 @@ class Transfers:
                 from upkeep import slot_check
 
                 release("upkeep.slot_check")
-                asyncio.create_task(slot_check.run(self))
+                asyncio.create_task(traceless(slot_check.run(self)))
 
     async def reboot(self):
         """Restart into the version that was installed."""

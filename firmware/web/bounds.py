@@ -121,7 +121,7 @@ class Bounded:
             self._buf = self._buf[n:]
             return n
         try:
-            n = await asyncio.wait_for(_read_into(self._reader, view), seconds)
+            n = await port.within(_read_into(self._reader, view), seconds)
         except asyncio.TimeoutError:
             pass  # as if it had hung up
         if not n:
@@ -170,7 +170,7 @@ class Bounded:
 
     async def _in_time(self, data):
         try:
-            await asyncio.wait_for(self._send(memoryview(data)), WRITE_S)
+            await port.within(self._send(memoryview(data)), WRITE_S)
         except asyncio.TimeoutError:
             transport = getattr(self._writer, "transport", None)
             if transport:  # CPython: closing alone would still wait for the client

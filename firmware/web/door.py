@@ -67,7 +67,7 @@ class Door:
         keep = not port.IN_PLACE
         if keep:
             self._app = await self._load()
-        self._server = await asyncio.start_server(self._visit, "0.0.0.0", _PORT)
+        self._server = await asyncio.start_server(self._let_in, "0.0.0.0", _PORT)
         try:
             while self._server:
                 await asyncio.sleep(LOOK_S)
@@ -78,7 +78,7 @@ class Door:
                     log.error("web", "the page's port was lost, and is opened again")
                     self._server = task = None
                     gc.collect()  # closes the old socket, which nobody has any more
-                    self._server = await asyncio.start_server(self._visit, "0.0.0.0", _PORT)
+                    self._server = await asyncio.start_server(self._let_in, "0.0.0.0", _PORT)
         finally:
             self.shutdown()
 
@@ -99,6 +99,10 @@ class Door:
             server.close()
         if server or self._app:
             self.drop()
+
+    def _let_in(self, reader, writer):
+        # The task that serves a visitor may be kept for hours: not the page's code with it.
+        return port.traceless(self._visit(reader, writer))
 
     async def _visit(self, reader, writer):
         peer = writer.get_extra_info("peername")

@@ -44,6 +44,7 @@ class View:
         if connector.fault:
             # "why" has the sentence; the code alone says nothing to a person.
             out["fault"] = "%s: %s" % (connector.fault[0], out["why"])
+        out["notice"] = station.notices.line() if station.notices else ""
         session = connector.session
         out["session"] = (
             {

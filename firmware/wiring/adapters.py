@@ -4,7 +4,7 @@
 version that the central system has picked is imported.
 """
 
-from hal import system
+from hal import board, system
 from ocppj.schema import Schema
 from evse_base import IN_PLACE, forget, log
 from version import VERSION
@@ -48,9 +48,19 @@ def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
     }
     reason = _REASONS.get(system.last_reset(), "Unknown")
     # fmt: off
-    return Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
-                 link, profiles, IN_PLACE)
+    adapter = Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
+                    link, profiles, IN_PLACE, _fitted(board.load()))
     # fmt: on
+    adapter.jobs = jobs
+    return adapter
+
+
+def _fitted(profile):
+    """Parts of the board that the station does not know of, see Ocpp2."""
+    there = [word for word in ("temp", "estop", "pe", "reader") if word in profile]
+    connectors = profile["connectors"]
+    there += [i + 1 for i in range(len(connectors)) if "rcd" in connectors[i]]
+    return tuple(there)
 
 
 # fmt: off
@@ -68,6 +78,7 @@ _REASONS = {
     "Retry": "ApplicationReset",
     "SoftRestart": "RemoteReset",
     "HardRestart": "RemoteReset",
+    "ScheduledRestart": "ScheduledReset",
     "FirmwareUpdate": "FirmwareUpdate",
 }
 

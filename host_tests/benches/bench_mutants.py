@@ -219,7 +219,7 @@ if __name__ == "__main__":
         # Compiled files, overlays and what tests leave behind: gone at the end.
         sys.pycache_prefix = os.path.join(scratch, "pycache")
         sys.dont_write_bytecode = False
-        os.environ.update(TMPDIR=scratch, CONFORMANCE=os.path.join(scratch, "cases.tsv"))
+        os.environ.update(TMPDIR=scratch, CONFORMANCE=scratch)
         tempfile.tempdir = None
         os.chdir(table.ROOT)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended from outside"))

@@ -2,13 +2,10 @@
 # MIT license; part of microevse
 """SupportedFeatureProfiles, the list of cases and the tests must agree."""
 
-import pathlib
 import re
 
-from certification import case_list
+from certification import NOT_HERE, case_list, cases_of, with_tests
 from tools_paths import ROOT
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def test_every_case_of_every_claimed_profile_is_a_test():
@@ -17,9 +14,23 @@ def test_every_case_of_every_claimed_profile_is_a_test():
     assert "Core" in profiles
     profiles.append("Security")  # no feature profile of 1.6 (security whitepaper)
     wanted = {case for case, profile, _ in case_list() if profile in profiles}
-    tests = set()
-    for path in HERE.glob("test_octt16_*.py"):
-        tests |= set(re.findall(r"def test_(TC_\w+_CS)\(", path.read_text()))
+    tests = set(with_tests())
     assert not wanted - tests, sorted(wanted - tests)
     known = {case for case, _, _ in case_list()}
     assert not tests - known, sorted(tests - known)
+
+
+def test_every_test_that_is_named_after_a_case_of_2x_has_its_case():
+    known = {case: profile for case, profile, _ in case_list("201")}
+    tests = set(with_tests("201"))
+    assert not tests - set(known), sorted(tests - set(known))
+    assert not {case for case in tests if known[case] in NOT_HERE}
+    assert len(known) > 500
+
+
+def test_a_test_may_name_several_cases():
+    assert cases_of("test_TC_003_CS") == ["TC_003_CS"]
+    assert cases_of("test_TC_004_1_CS") == ["TC_004_1_CS"]
+    assert cases_of("test_TC_B_06_CS[2.1]") == ["TC_B_06_CS"]
+    assert cases_of("test_TC_B_32_CS_and_TC_B_33_CS") == ["TC_B_32_CS", "TC_B_33_CS"]
+    assert not cases_of("test_TC_B_06_CSMS") and not cases_of("test_remote_TC_B_06_CS")

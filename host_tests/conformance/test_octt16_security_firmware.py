@@ -3,7 +3,6 @@
 """Each test is the case it is named after, or says what it is about. The whole firmware with real
 bundles; `cryptography` is the manufacturer."""
 
-import hashlib
 import pathlib
 import tempfile
 
@@ -14,7 +13,6 @@ from compiled import directories
 from csms.server import CallError
 from firmware_files import PAST, http, iso
 from page_request import BASIC, PASSWORD, Upload, request
-from slots import bundle
 from twin.host import load_board
 
 STATUS = "SignedFirmwareStatusNotification"
@@ -68,14 +66,6 @@ async def told(b, number, *wanted, within=60):
     """Exactly these words about that update, in this order."""
     for status in wanted:
         assert await b.expect(STATUS, within) == {"status": status, "requestId": number}
-
-
-def small(seed=1, version="9.9"):
-    """A bundle that is never started: header and a short image."""
-    image = bytes([seed]) * (98 * 512)
-    digest = hashlib.sha256(image).digest()
-    text = bundle.text(version, "esp32_devkitc", "lfs2", 512, len(image), digest)
-    return bundle.header(text) + image
 
 
 async def events(b, kind):
@@ -155,7 +145,7 @@ async def test_a_certificate_that_is_not_to_be_believed_is_refused_with_a_senten
         assert server.requests == []
         found = await events(b, "signing_certificate")
         assert any("has expired" in info for info in found)
-        data = server.files["/fw"] = small(version="0.0.1")
+        data = server.files["/fw"] = update_kit.small(version="0.0.1")
         middle = signing.issue("Middle", "Maker", ca=True)
         below = signing.issue("Below", "Middle")
         signing.signer("rsa")
@@ -201,7 +191,7 @@ async def test_the_manufacturers_signature_makes_no_good_file_of_a_bad_one(b):
     """Signed, and no bundle, or one for another board: it is verified, and not installed."""
     await b.boot()
     async with http(b) as server:
-        damaged = bytearray(small())
+        damaged = bytearray(update_kit.small())
         damaged[20000] ^= 1
         files = (b"\xff\xd8\xff\xe0" * 5000, bytes(damaged), b"")
         for number, data in enumerate(files):
@@ -227,13 +217,13 @@ async def test_what_nobody_has_signed_is_not_taken_beside_a_root(b):
     """Else the signature could be gone around: not from the central system, nor from the page."""
     await b.boot()
     async with http(b) as server:
-        server.files["/fw"] = small()
+        server.files["/fw"] = update_kit.small()
         error = await b.call_error(
             "UpdateFirmware", {"location": server.url + "/fw", "retrieveDate": PAST}
         )
         assert error.code == "SecurityError" and "must be signed" in error.description
         assert server.requests == []
-    status, text = await Upload(b, small()).answer()
+    status, text = await Upload(b, update_kit.small()).answer()
     assert status == 400 and "updates must be signed" in text
     assert any("must be signed" in info for info in await events(b, "firmware_signature"))
     await b.none("BootNotification", for_=10)
@@ -246,7 +236,7 @@ async def test_what_nobody_has_signed_is_not_taken_beside_a_root(b):
 async def test_dates_are_kept_over_a_restart_and_one_far_away_is_refused(b):
     """What was fetched is lost by a restart, and fetched again."""
     await b.boot()
-    data = small()
+    data = update_kit.small()
     fetched = ("Downloading", "Downloaded", "SignatureVerified", "InstallScheduled")
     async with http(b) as server:
         server.files["/fw"] = data
@@ -273,7 +263,7 @@ async def test_a_request_while_a_car_charges_is_checked_before_its_file_is_fetch
     await b.boot()
     entry = await b.charging()
     async with http(b) as server:
-        data = server.files["/fw"] = small()
+        data = server.files["/fw"] = update_kit.small()
         where = server.url + "/fw"
         bad = signing.bad_chains()[0][1]
         assert await ask(b, where, 1, bad, signing.sign(data)) == "Accepted"

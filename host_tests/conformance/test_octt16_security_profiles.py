@@ -4,11 +4,10 @@
 PyPI `cryptography`, and TLS on the central system's side is OpenSSL's."""
 
 import asyncio
-import base64
 
 import authorities
 from bench import ID, Bench
-from certificate_central import K1, SERIAL, Server, charger_files
+from certificate_central import K1, SERIAL, Server, basic, charger_files
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from twin.host import NETWORK
@@ -35,17 +34,6 @@ def play(fn, profile, key=K1, server=None, client=False, **more):
             await fn(b)
 
     asyncio.run(asyncio.wait_for(inside(), 120))
-
-
-def basic(wire):
-    """(user, password) of the upgrade as text and bytes; None without."""
-    header = wire.request.headers.get("Authorization")
-    if header is None:
-        return None
-    scheme, _, text = header.partition(" ")
-    assert scheme == "Basic"
-    user, _, password = base64.b64decode(text, validate=True).partition(b":")
-    return user.decode(), password
 
 
 async def change(b, key, value):

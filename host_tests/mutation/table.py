@@ -115,7 +115,7 @@ ROWS = [
     ),
     (
         "tls",
-        "lib/ocppj/tls.py lib/ocppj/dial.py lib/ocppj/url.py firmware/config.py"
+        "lib/ocppj/tls.py lib/ocppj/pem.py lib/ocppj/dial.py lib/ocppj/url.py firmware/config.py"
         " firmware/upkeep/access_trial.py firmware/upkeep/profile_rules.py"
         " firmware/upkeep/certificate_trial.py firmware/upkeep/profile_floor.py"
         " firmware/upkeep/access_end.py",

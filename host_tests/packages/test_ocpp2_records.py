@@ -245,6 +245,21 @@ def test_samples_without_a_session_are_meter_values():
     assert value["value"] == 120, "2.x has no measurand Temperature"
 
 
+@VERSIONS
+def test_a_sample_that_was_asked_for_tells_the_state_of_charging(version):
+    async def story():
+        c = Charger(settings=SETTINGS)
+        await c.charge()
+        c.connector.metering.triggered()
+        return rendered(c, version)
+
+    action, message = run(story())[-1]
+    valid(version, action, message)
+    assert message["eventType"] == "Updated" and message["triggerReason"] == "Trigger"
+    assert message["transactionInfo"]["chargingState"] == "Charging"
+    assert message["meterValue"][0]["sampledValue"][0]["context"] == "Trigger"
+
+
 def test_a_refused_card_ends_the_session_that_began_with_it():
     async def story():
         c = Charger(settings=dict(SETTINGS, StopTransactionOnInvalidId="true"))

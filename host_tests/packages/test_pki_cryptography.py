@@ -378,7 +378,7 @@ def test_a_host_of_each_kind():
 def test_public_roots_are_read_or_refused_with_a_word():
     """Certificates of the world: of certifi's, most can be read, and none raises anything else."""
     import certifi
-    from ocppj.tls import pem_to_der
+    from ocppj.pem import pem_to_der
     from pki.der import DerError
 
     with open(certifi.where(), encoding="utf-8") as file:

@@ -40,7 +40,13 @@ ELSEWHERE = set(
     WebPassword
     WifiSsid WifiPassword Wifi2Ssid Wifi2Password Wifi3Ssid Wifi3Password WifiCountry
     Hostname StaticAddress
-    TrialSeconds""".split()
+    TrialSeconds MasterPassGroupId OfflineThreshold RetryBackOffWaitMinimum RetryBackOffRepeatTimes
+    RetryBackOffRandomRange TxStartedMeasurands TxEndedSampleInterval TxEndedAlignedInterval
+    CertSigningWaitMinimum CertSigningRepeatTimes
+    LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
+    LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
+    ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage
+    AuthCacheLifeTime AlignedSendDuringIdle""".split()
 )
 # The bounds within which each protection keeps its stated time.
 BOUNDS = {

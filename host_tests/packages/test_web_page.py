@@ -57,6 +57,9 @@ def test_numbers_are_shown_with_their_units(tmp_path):
         assert (await tab.text("amps") + await tab.text("offered")) == "15.8 A of 16 A"
         assert await tab.text("s-energy") == "12.48"
         assert (await tab.text("s-time")).startswith("1:10:")
+        # What a central system wants a driver to read is text, whatever is in it.
+        assert await tab.text("notice") == "<b>0.40</b> EUR/kWh & more"
+        assert await tab.js("document.querySelector('#notice b') === null")
         assert await tab.text("s-tag") == "04A3...7F"
         assert await tab.text("total") == "1284.5 kWh"
         assert await tab.text("contactor") == "Closed"

@@ -65,7 +65,7 @@ def copy(tmp_path_factory):
 
 def run(copy, command, **more):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "MAKE"))}
-    environment["CONFORMANCE"] = str(copy / "conformance.tsv")
+    environment["CONFORMANCE"] = str(copy)
     return subprocess.run(
         ["sh", "-c", command],
         cwd=copy, env=environment, capture_output=True, text=True, timeout=600, **more,

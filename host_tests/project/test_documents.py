@@ -9,6 +9,7 @@ import subprocess
 import board
 import board_list
 import documents
+import ocpp2_document
 import pytest
 from chipbench import bound
 from iec61851 import plateau
@@ -43,6 +44,15 @@ def test_every_action_of_the_schemas_has_its_profile():
     assert "DeleteCertificate" in handled and "SignCertificate" not in handled
     assert {"StartTransaction", "Heartbeat", "SignCertificate"} <= set(sent)
     assert "DeleteCertificate" not in sent
+
+
+def test_every_action_of_2x_has_its_block():
+    calls, answers = ocpp2_document.checked()
+    assert set(calls) | set(answers) <= set(ocpp2_document.blocks())
+    assert set(ocpp2_document.handled()) <= set(calls)
+    told = ocpp2_document.sent(documents._texts)
+    assert {"TransactionEvent", "Heartbeat", "Authorize"} <= set(told)
+    assert "PublishFirmwareStatusNotification" not in told
 
 
 @pytest.mark.parametrize("page", PAGES, ids=NAMES)

@@ -38,7 +38,7 @@ MAY_KNOW = {
 }
 ADAPTERS = {"ocpp16", "ocpp2"}
 # Addresses and certificates: tools of the transport, in which there is no OCPP.
-TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls"}
+TRANSPORT_TOOLS = {"ocppj.url", "ocppj.tls", "ocppj.pem"}
 # The parts list of the charger, and the factories that it calls.
 WIRING = ROOT / "firmware" / "wiring"
 APP = WIRING.parent / "app.py"
@@ -528,6 +528,7 @@ OWN_WORDS = {
     ("latch.py", "EmergencyStop"),
     ("closings.py", "EmergencyStop"),
     ("declarations.py", "TransactionEvent"),  # the 2.x face of a setting has this instance
+    ("declarations.py", "Heartbeat"),  # a value of the 2.x face of TimeSource
     ("settings.py", "Unknown"),  # a phase rotation, the value of a setting
     ("setting_forms.py", "Unknown"),
     ("tokens.py", "Accepted"),  # "Accepted.", what a person reads on the page

@@ -10,7 +10,7 @@ import subprocess
 import time
 
 import pytest
-from ocppj import tls
+from ocppj import pem, tls
 from pki import chain, run, signature
 from pki.chain import ChainError
 from tools_paths import ROOT
@@ -55,7 +55,7 @@ def shell(commands, folder):
 
 
 def der(folder, name):
-    return tls.pem_to_der((folder / name).read_text())[0]
+    return pem.pem_to_der((folder / name).read_text())[0]
 
 
 def test_openssl_believes_each_for_its_purpose(folder):
@@ -81,7 +81,7 @@ def test_the_charger_believes_each_for_its_purpose_and_for_no_other(folder):
     # Each key is that of its certificate, in a form that the charger reads.
     for name in FILES.values():
         text = (folder / (name + ".key")).read_text()
-        keys = tls.pem_to_der(text, tls.PRIVATE_KEY)
+        keys = pem.pem_to_der(text, pem.PRIVATE_KEY)
         assert len(keys) == 1 and tls.fits(keys[0], der(folder, name + ".pem"))
         assert not tls.fits(keys[0], root)
 

@@ -3,7 +3,7 @@
 
 import re
 
-from ocpp16 import security_events
+from ocppj import security_messages
 from station import security_book
 from tools_paths import ROOT
 
@@ -61,7 +61,7 @@ def table():
 
 
 def test_the_types_and_what_is_critical_are_those_of_the_whitepaper():
-    types = {security_events.event_type(kind): critical for kind, critical in KINDS.items()}
+    types = {security_messages.event_type(kind): critical for kind, critical in KINDS.items()}
     assert types.pop("MaintenanceLoginFailed") is False  # of 2.x
     assert types == WHITEPAPER
 
@@ -70,7 +70,7 @@ def test_the_document_has_each_kind_as_the_code_has_it():
     rows = table()
     assert list(rows) == list(KINDS)
     for kind, (name, critical, when, where) in rows.items():
-        assert name == security_events.event_type(kind)
+        assert name == security_messages.event_type(kind)
         assert critical == ("yes" if KINDS[kind] else "no")
         files = noted().get(kind, set())
         if where == "-":

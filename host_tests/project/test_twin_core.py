@@ -193,9 +193,9 @@ async def main():
     host, number = START["Peer"].split(":")
     context = None
     if "CaFile" in START:
-        from ocppj import tls
+        from ocppj import pem, tls
         with open(START["CaFile"]) as f:
-            context = tls.client_context(tls.pem_to_der(f.read()))
+            context = tls.client_context(pem.pem_to_der(f.read()))
     count = 0
     while True:
         try:

@@ -132,8 +132,9 @@ async def sign(b, chain):
     return (await b.call("CertificateSigned", {"certificateChain": text}))["status"]
 
 
-def play(fn, server, profile=3, files=None, **more):
-    """Run `fn(b)`: a charger of that profile, with a certificate in files of the owner."""
+def play(fn, server, profile=3, files=None, kind=Bench, csms=None, **more):
+    """Run `fn(b)`: a charger of that profile, with a certificate in files of the owner. kind: of
+    the bench; csms: more options of the central system."""
 
     async def inside():
         certificate, key = files or charger_files()
@@ -141,7 +142,7 @@ def play(fn, server, profile=3, files=None, **more):
             "provision": {**NETWORK, "SecurityProfile": str(profile), "AuthorizationKey": K1},
             "ca": server.ca, "cert": certificate, "key": key,
         }  # fmt: skip
-        async with Bench(csms={"ssl": server.context}, **options, **more) as b:
+        async with kind(csms={"ssl": server.context, **(csms or {})}, **options, **more) as b:
             await fn(b)
 
     asyncio.run(asyncio.wait_for(inside(), 120))
@@ -150,6 +151,17 @@ def play(fn, server, profile=3, files=None, **more):
 def shown(b):
     """Serial number of the certificate that the connection's charger has shown."""
     return x509.load_der_x509_certificate(b.csms.wire.peer_certificate).serial_number
+
+
+def basic(wire):
+    """(user, password) of the upgrade as text and bytes; None without."""
+    header = wire.request.headers.get("Authorization")
+    if header is None:
+        return None
+    scheme, _, text = header.partition(" ")
+    assert scheme == "Basic"
+    user, _, password = base64.b64decode(text, validate=True).partition(b":")
+    return user.decode(), password
 
 
 async def another(b, within=60):

@@ -7,13 +7,13 @@ import json
 import sys
 
 import transfer
-from ocppj import dial, tls
+from ocppj import dial, pem, tls
 from ocppj.resolver import Resolver
 
 
 def authorities(path):
     with open(path) as f:
-        return tls.pem_to_der(f.read())
+        return pem.pem_to_der(f.read())
 
 
 class Sink:

@@ -24,11 +24,18 @@ assert AMID_MAX * MS_PER_KB / 1024 + COLLECTION_MS <= LEFT_MS
 
 # Each is loaded behind `await before_import()`.
 ALONE = """
-lib/dnsclient lib/ocppj/handshake
-lib/ocpp16/certificates lib/ocpp16/configuration lib/ocpp16/data_transfer lib/ocpp16/local_list
-lib/ocpp16/logs lib/ocpp16/remote lib/ocpp16/reservation lib/ocpp16/smart_charging
-lib/ocpp16/trigger lib/station/composite lib/station/log_upload lib/station/update
-lib/station/update_request lib/station/update_sink lib/store/tagwriter
+lib/dnsclient lib/ocppj/certificate_messages lib/ocppj/file_messages lib/ocppj/handshake
+lib/ocppj/pem lib/ocppj/security_messages
+lib/ocpp16/certificates lib/ocpp16/configuration lib/ocpp16/data_transfer
+lib/ocpp16/extended_trigger lib/ocpp16/local_list
+lib/ocpp16/logs lib/ocpp16/remote lib/ocpp16/reservation lib/ocpp16/security_events
+lib/ocpp16/signed_firmware lib/ocpp16/smart_charging lib/ocpp16/trigger
+lib/ocpp2/certificates lib/ocpp2/customer lib/ocpp2/file_triggers lib/ocpp2/firmware
+lib/ocpp2/logs lib/ocpp2/security_events lib/ocpp2/trigger
+lib/station/certificate_requests lib/station/composite lib/station/customer
+lib/station/log_upload lib/station/security_book lib/station/security_news
+lib/station/signed_update lib/station/update
+lib/station/update_request lib/station/update_sink lib/store/seclog lib/store/tagwriter
 firmware/web/answers firmware/web/bounds firmware/web/connections firmware/web/events
 firmware/web/loading firmware/web/login firmware/web/origin firmware/web/server firmware/web/view
 firmware/wiring/__init__ firmware/wiring/fitted
@@ -39,3 +46,5 @@ lib/evse_base/redaction lib/ocppj/failure lib/ocppj/url lib/sntp lib/station/log
 lib/station/netaddress lib/station/restart lib/station/setting_forms lib/station/upload
 lib/store/lost_time
 """.split()
+# What writes a security event, which may be due at any time.
+EVENT_LOG = "lib/evse_base/redaction lib/station/security_book lib/store/seclog".split()

@@ -8,13 +8,13 @@ import asyncio
 import json
 import sys
 
-from ocppj import dial, failure, tls
+from ocppj import dial, failure, pem
 from ocppj.resolver import Resolver
 
 
-def read(path, labels=tls.CERTIFICATE):
+def read(path, labels=pem.CERTIFICATE):
     with open(path) as f:
-        return tls.pem_to_der(f.read(), labels)
+        return pem.pem_to_der(f.read(), labels)
 
 
 class Config:
@@ -26,7 +26,7 @@ class Config:
         self.ca_der = read(given["ca"])
         self._pair = None
         if "cert" in given:
-            self._pair = read(given["cert"]), read(given["key"], tls.PRIVATE_KEY)[0]
+            self._pair = read(given["cert"]), read(given["key"], pem.PRIVATE_KEY)[0]
 
     def client_certificate(self):
         return self._pair

@@ -87,6 +87,8 @@ class View:
         state = dict(self._state)
         seconds = port.ticks_diff(port.ticks_ms(), self._begin) // 1000
         state["uptime_s"] = 183900 + seconds
+        if state["status"] == "charging":
+            state["notice"] = "<b>0.40</b> EUR/kWh & more"
         if state["session"]:
             state["session"] = dict(state["session"])
             state["session"]["seconds"] += seconds

@@ -12,7 +12,7 @@ import json
 import sys
 
 from ocpp16 import schemas
-from ocppj import messages, rpc, tls
+from ocppj import messages, pem, rpc
 from ocppj.connection import Connection
 from ocppj.schema import Schema
 
@@ -23,11 +23,11 @@ def say(**what):
         sys.stdout.flush()
 
 
-def read_pem(path, labels=tls.CERTIFICATE):
+def read_pem(path, labels=pem.CERTIFICATE):
     if not path:
         return []
     with open(path) as f:
-        return tls.pem_to_der(f.read(), labels)
+        return pem.pem_to_der(f.read(), labels)
 
 
 class Config:
@@ -42,7 +42,7 @@ class Config:
         self.ca_der = read_pem(given.get("ca"))
         if given.get("cert"):
             self.chain = read_pem(given["cert"])
-            self.key_der = read_pem(given["key"], tls.PRIVATE_KEY)[0]
+            self.key_der = read_pem(given["key"], pem.PRIVATE_KEY)[0]
         self.client_certificate = lambda: self.chain and (self.chain, self.key_der)
         self.ping_interval = given.get("ping", 0)
         self.connect_timeout = given.get("timeout", 5)

@@ -216,3 +216,28 @@ def test_a_list_that_is_switched_off_says_nothing():
     listed(charger, ("CARD", "blocked", None, None))
     charger.known["CARD"] = ("accepted", None)
     assert verdict(charger, "CARD") == ("accepted", "central")
+
+
+def test_the_central_system_may_be_left_out():
+    charger = Charger(settings={"DisableRemoteAuthorization": "true"})
+    charger.known["CARD"] = ("accepted", None)
+    assert verdict(charger, "CARD")[0] == "offline" and charger.asked == []
+
+
+def test_a_token_that_the_cache_refuses_is_asked_for_unless_that_is_off():
+    charger = Charger()
+    verdict(charger, "BAD")
+    charger.known["BAD"] = ("accepted", None)
+    charger.settings.set("AuthCacheDisablePostAuthorize", "true", True)
+    assert verdict(charger, "BAD") == ("invalid", "cache")
+    charger.settings.set("AuthCacheDisablePostAuthorize", "false", True)
+    assert verdict(charger, "BAD") == ("accepted", "central")
+
+
+def test_a_token_that_the_list_refuses_is_asked_for_where_that_is_on():
+    charger = Charger()
+    listed(charger, ("BAD", "blocked", None, None))
+    charger.known["BAD"] = ("accepted", None)
+    assert verdict(charger, "BAD") == ("blocked", "list") and charger.asked == []
+    charger.settings.set("LocalAuthListDisablePostAuthorize", "false", True)
+    assert verdict(charger, "BAD") == ("accepted", "central")

@@ -295,7 +295,7 @@ def test_reset_reasons_are_told_apart():
         assert boot(3) == "Watchdog" and system.boot_loops() == 2
         system.healthy()
         assert boot(3) == "Watchdog" and system.boot_loops() == 1
-        for reason in ("HardRestart", "FirmwareUpdate", "Crash"):
+        for reason in ("HardRestart", "ScheduledRestart", "FirmwareUpdate", "Crash"):
             system.mark(reason)
             assert boot(2) == reason
         raises(ValueError, system.mark, "Whim")

@@ -111,7 +111,7 @@ def test_crashes_in_a_row_are_counted_up_to_255():
 
 
 # In the order in which they are numbered in RTC memory.
-MARKS = ("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry")
+MARKS = ("", "SoftRestart", "HardRestart", "FirmwareUpdate", "Crash", "Retry", "ScheduledRestart")
 
 
 def test_a_marker_says_why_and_a_retry_counts_one_less():
@@ -121,6 +121,7 @@ def test_a_marker_says_why_and_a_retry_counts_one_less():
             (0, "Retry", 0),
             (3, "Crash", 3),
             (3, "SoftRestart", 3),
+            (3, "ScheduledRestart", 3),
         ):
             system._last, system._loops = "Crash", before
             system.mark(mark)
@@ -182,7 +183,7 @@ def test_what_is_no_marker_of_ours_is_none():
         chip.memory = good[:9]
         assert system._read() == (0, 0)
         # An unknown reason, and the magic of another program, with checksums that are right.
-        for magic, reason in ((b"mEVS", 6), (b"mEVT", 2)):
+        for magic, reason in ((b"mEVS", 7), (b"mEVT", 2)):
             body = struct.pack("<4sBB", magic, reason, 1)
             chip.memory = body + struct.pack("<I", system.crc32(body) & 0xFFFFFFFF)
             assert system._read() == (0, 0), magic

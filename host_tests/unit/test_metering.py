@@ -399,3 +399,47 @@ def test_a_session_begins_and_ends_without_the_samples_that_cannot_be_taken():
         assert stop[6] is None and c.evse.faults == []
 
     run(story())
+
+
+def test_samples_for_the_end_have_an_interval_of_their_own():
+    async def story(**settings):
+        names = {"StopTxnSampledData": "Energy.Active.Import.Register"}
+        c = Charger(settings=dict(names, MeterValueSampleInterval="10", **settings))
+        await c.charge()
+        await c.pass_s(65)
+        c.connector.request_stop("local")
+        await c.pass_s(5)
+        return [sample[0] for sample in c.records(kinds.STOP)[0][6]]
+
+    assert run(story()).count("Sample.Periodic") == 6
+    assert run(story(TxEndedSampleInterval="30")).count("Sample.Periodic") == 2
+    ends = ["Transaction.Begin", "Transaction.End"]
+    assert run(story(TxEndedSampleInterval="0")) == ends
+
+
+def test_aligned_samples_for_the_end_have_an_interval_of_their_own():
+    async def story(**settings):
+        names = {"StopTxnAlignedData": "Energy.Active.Import.Register"}
+        c = Charger(settings=dict(names, ClockAlignedDataInterval="60", **settings))
+        await c.charge()
+        await c.pass_s(250)
+        c.connector.request_stop("local")
+        await c.pass_s(5)
+        sent = [s for s in c.records(kinds.SAMPLE) if s[2] == "Sample.Clock"]
+        return len(sent), len(c.records(kinds.STOP)[0][6] or ())
+
+    assert run(story()) == (4, 4)
+    assert run(story(TxEndedAlignedInterval="120")) == (4, 2)
+    assert run(story(TxEndedAlignedInterval="0")) == (4, 0)
+
+
+def test_the_start_has_the_values_that_are_asked_for():
+    async def story(names):
+        c = Charger(settings={"TxStartedMeasurands": names})
+        await c.charge()
+        return c.records(kinds.START)[0]
+
+    assert len(run(story("Energy.Active.Import.Register"))) == 10, "the register is there anyway"
+    values = run(story("Voltage,Current.Offered"))[10]
+    assert {value[0] for value in values} == {measurands.VOLTAGE, measurands.CURRENT_OFFERED}
+    assert run(story(""))[10] == []

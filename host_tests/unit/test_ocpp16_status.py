@@ -284,3 +284,17 @@ def test_sampled_values_name_measurand_unit_and_phase():
         "unit": "Wh",
     }
     assert out[1]["value"] == "15.999" and out[1]["phase"] == "L1" and out[1]["unit"] == "A"
+
+
+def test_after_a_short_outage_only_what_has_changed_is_told():
+    status, station, _, sent = make(count=2)
+    status.everything()
+    drain(status)
+    del sent[:]
+    station.connectors[0].status = "preparing"
+    status.everything(False)
+    drain(status)
+    assert sent == [(1, "Preparing")]
+    status.everything()
+    drain(status)
+    assert len(sent) == 4

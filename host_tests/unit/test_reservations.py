@@ -187,6 +187,51 @@ def test_a_fault_or_being_out_of_service_ends_it_for_good():
         assert not s.book.cancel(1)
 
 
+def test_ends_without_use_wait_to_be_told_also_over_a_restart():
+    s = Two()
+    for number, connector, token, seconds in ((1, 1, "A", 5), (2, 2, "B", 600)):
+        assert s.book.reserve(number, connector, token, None, NOON + seconds) == "accepted"
+    run(s.go(6))
+    s.second.set_operative(False)
+    run(s.go())
+    wanted = [(1, "expired"), (2, "removed")]
+    assert s.book.untold == wanted
+    assert [e[2] for e in s.events if e[0] == "reservation"] == [1, 2]
+    s = Two(flash=s.flash, boot=2)
+    s.clock.unix = NOON + 60
+    run(s.recover())
+    run(s.go())
+    # In service again, and still over.
+    assert sorted(s.book.untold) == wanted and s.look() == ["available", "available"]
+    s.book.told(1)
+    assert s.book.untold == wanted[1:]
+    s = Two(flash=s.flash, boot=3)
+    run(s.recover())
+    run(s.go())
+    assert s.book.untold == wanted[1:]
+    # The number is used again: nothing is told of the one before.
+    assert s.book.reserve(2, 1, "A", None, SOON) == "accepted" and s.book.untold == []
+    assert s.book.cancel(2) and s.book.untold == []
+
+
+def test_an_end_that_nobody_tells_is_forgotten_and_so_is_the_oldest_of_many():
+    s = reserved(expiry=NOON + 5)
+    s.book.spoken_to(False)
+    run(s.go(6))
+    assert s.book.untold == []
+    s.book.spoken_to(True)
+    for number in range(10, 20):
+        assert s.book.reserve(number, 1, "A", None, s.clock.now() + 2) == "accepted"
+        run(s.go(3))
+    assert [number for number, _ in s.book.untold] == list(range(12, 20))
+    s.book.spoken_to(False)
+    assert s.book.untold == []
+    s = Two(flash=s.flash, boot=2)
+    run(s.recover())
+    run(s.go())
+    assert s.book.untold == [] and s.look()[0] == "available"
+
+
 def test_a_reservation_of_any_lasts_as_long_as_one_connector_does():
     s = reserved(connector=0)
     s.connector.set_operative(False)

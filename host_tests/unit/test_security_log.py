@@ -7,7 +7,8 @@ import evse_base as port
 from evse_base.clock import Clock
 from helpers import run
 from ocpp16 import security_events
-from ocppj import failure, tls
+from ocpp2 import security_events as security_events_2
+from ocppj import failure, security_messages, tls
 from ocppj.messages import CallError
 from station import log_upload, security_book, security_log
 from store.ramflash import RamFlash
@@ -254,7 +255,7 @@ def test_records_of_a_later_version_are_passed_over_and_told_as_they_are():
         book.add(True, 99, cbor.dumps([1, 1, NOON, "brand_new", "x", 1, "more"]))
         assert [row[5] for row in s.rows()] == ["brand_new"]
         assert security_book.next_untold(s.clock)[1:] == (NOON, "brand_new", "x")
-        assert security_events.event_type("brand_new") == "brand_new"
+        assert security_messages.event_type("brand_new") == "brand_new"
 
 
 def test_without_a_partition_a_file_is_written_while_no_contactor_is_closed():
@@ -332,7 +333,7 @@ class Point:
 
 
 def test_every_kind_has_a_type_of_the_whitepaper():
-    types = [security_events.event_type(kind.rstrip("!")) for kind in security_book.KINDS]
+    types = [security_messages.event_type(kind.rstrip("!")) for kind in security_book.KINDS]
     assert len(set(types)) == len(types) == 19
     assert "InvalidTLSCipherSuite" in types and not [t for t in types if not t[0].isupper()]
 
@@ -370,6 +371,27 @@ def test_critical_events_are_told_in_order_and_once():
         security_log.untold = 0  # a restart: all that was acknowledged stays so
         run(security_events.tell(point))
         assert [p["type"] for _, p in point.sent[2:]] == ["SettingSystemTime"]
+
+
+def test_what_a_version_does_not_tell_is_passed_over_at_once():
+    for module, types in (
+        (security_events, ["ResetOrReboot"]),
+        (security_events_2, ["InvalidFirmwareSignature", "InvalidTLSVersion", "ResetOrReboot"]),
+    ):
+        with Scene() as s:
+            s.clock.set(NOON)
+            for kind in ("firmware_signature", "tls_version", "reset"):
+                security_log.note(kind)
+            s.keep()
+            point = Point(s.clock)
+            for _ in range(2):
+                if module is security_events:
+                    run(module.tell(point))
+                    assert point.sent == [] and point.tell_ms <= s.clock.uptime_ms()
+            for _ in range(4):
+                run(module.tell(point))
+            assert [payload["type"] for _, payload in point.sent] == types
+            assert security_log.untold is None and len(s.rows()) == 3
 
 
 def test_an_event_is_told_by_the_clock_that_has_been_put_right_since():
@@ -417,7 +439,7 @@ def test_without_an_answer_it_is_told_again_a_minute_later():
 
 
 def test_a_central_system_that_does_not_know_it_is_not_asked_again_and_the_log_keeps_it():
-    for code in security_events.UNKNOWN:
+    for code in security_messages.UNKNOWN:
         with Scene() as s:
             s.clock.set(NOON)
             security_log.note("started", "1.0")

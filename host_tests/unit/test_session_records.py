@@ -20,8 +20,9 @@ SETTINGS = {
 }
 # The union of those of OCPP 1.6, 2.0.1 and 2.1, in the station's words.
 REASONS = """
-local remote ev_disconnected deauthorized unlock hard_reset soft_reset power_loss reboot
-emergency_stop ground_fault overcurrent_fault other master_pass timeout stopped_by_ev energy_limit
+local master_pass remote ev_disconnected deauthorized unlock hard_reset soft_reset power_loss
+reboot
+emergency_stop ground_fault overcurrent_fault other timeout stopped_by_ev energy_limit
 time_limit soc_limit cost_limit local_out_of_credit energy_transfer_rejected power_quality
 """
 AT = {SAMPLE: 5, CHANGE: 5, STOP: 7}  # where a record has its number
@@ -355,3 +356,18 @@ def test_1_6_hears_nothing_of_changes_and_waits_for_none():
 
     run(story())
     assert kinds.LAST_EVENT == CHANGE
+
+
+def test_a_small_change_of_the_limit_is_not_significant():
+    async def story(percent):
+        c = Charger(settings={"LimitChangeSignificance": percent})
+        await c.charge()
+        await c.pass_s(60)
+        before = len(c.records(CHANGE))
+        for ma in (16000, 14000, 8000):
+            c.limits.claim("api", 50, ma)
+            await c.pass_s(90)
+        return [record[6][0] for record in c.records(CHANGE)[before:]]
+
+    assert run(story("0"))[-2:] == [14000, 8000]
+    assert run(story("20"))[-1:] == [8000] and 14000 not in run(story("20"))

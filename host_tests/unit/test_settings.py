@@ -39,7 +39,8 @@ def test_every_declaration_is_whole_and_its_default_is_allowed():
         if fields[2] not in "kc":
             default = settings.text(fields[0])
             assert settings._check(fields[0], default) == default, (line, settings.reason)
-            assert default == fields[5] or fields[2] == "p", line
+            follows = fields[5][:1] == "=" and default == settings.text(fields[5][1:])
+            assert default == fields[5] or fields[2] == "p" or follows, line
     assert seen == list(settings.declared())
 
 
@@ -334,3 +335,41 @@ def test_the_keys_of_the_security_whitepaper():
         "SecurityProfile": "rw",
     }  # fmt: skip
     assert {name: settings.access(name) for name in access} == access
+
+
+def test_a_variable_has_its_own_access():
+    settings = Settings(None)
+    access = {
+        "MessageTimeout": ("rw", "r"), "SecurityProfile": ("rw", "r"), "CpoName": ("rw", "rw"),
+        "BasicAuthPassword": ("", "w"), "OfflineThreshold": ("", "rw"), "ChargePointId": ("", "r"),
+        "WifiPassword": ("", ""),
+    }  # fmt: skip
+    for name in access:
+        assert (settings.access(name), settings.variable_access(name)) == access[name], name
+    assert settings.is_secret("BasicAuthPassword") and not settings.is_secret("SecurityProfile")
+    assert settings.owner_access("OfflineThreshold") == "rw"
+    assert settings.set("OfflineThreshold", "7") == "unknown"
+    assert settings.set("OfflineThreshold", "7", access="rw") == "accepted"
+    assert settings.set("MessageTimeout", "7", access="r") == "readonly"
+    assert settings.set("Nonsense", "7", access="rw") == "unknown"
+    settings.provide("OfflineThreshold", "9")
+    assert settings.variable_access("OfflineThreshold") == "r"
+
+
+def test_a_setting_follows_another_one_until_it_is_set():
+    settings = Settings(None)
+    settings.set("MeterValueSampleInterval", "45")
+    assert settings.get("TxEndedSampleInterval") == 45
+    assert settings.set("TxEndedSampleInterval", "45", True) == "accepted"
+    settings.set("MeterValueSampleInterval", "30")
+    assert settings.get("TxEndedSampleInterval") == 45
+
+
+def test_a_list_in_its_order():
+    settings = Settings(None)
+    for good in ("Heartbeat", "Heartbeat, NTP"):
+        assert settings.set("TimeSource", good, True) == "accepted"
+    assert settings.get("TimeSource") == ["Heartbeat", "NTP"]
+    for bad in ("", "NTP", "NTP,Heartbeat", "Heartbeat,GPS", "Heartbeat,NTP,NTP"):
+        assert settings.set("TimeSource", bad, True) == "rejected"
+        assert "order" in settings.reason

@@ -495,7 +495,7 @@ def test_a_request_in_the_middle_of_the_proof_of_another_counts():
         station.ask(1, signature=signature)
 
         def another():
-            signed = (2, None, key("root").sign(FILE), CHAIN, True)
+            signed = (2, None, key("root").sign(FILE), CHAIN, True, False)
             assert station.jobs.request_update("http://h/f", NOON, 0, 0, signed) is None  # noqa: B023
 
         station.services.during = lambda: setattr(station.services, "judged", another)  # noqa: B023
@@ -534,7 +534,7 @@ def test_one_that_comes_in_the_middle_of_a_download_counts():
 
     def another():
         answers.append(station.jobs.request_update("http://h/f", NOON, 0, 0, (
-            2, None, key("root").sign(FILE), CHAIN, True
+            2, None, key("root").sign(FILE), CHAIN, True, False
         )))  # fmt: skip
 
     station.ask(1)

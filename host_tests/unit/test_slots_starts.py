@@ -148,6 +148,7 @@ def test_a_start_that_got_healthy_ends_the_row():
 def test_a_reset_that_was_wanted_ends_the_row_and_a_crash_does_not():
     for reason, ends in (
         ("SoftRestart", True), ("HardRestart", True), ("FirmwareUpdate", True), ("Retry", True),
+        ("ScheduledRestart", True),
         ("Crash", False),
     ):  # fmt: skip
         with Chip() as chip:

@@ -337,6 +337,65 @@ def test_reset_ends_sessions_records_them_and_then_restarts():
     run(story())
 
 
+def test_a_reset_that_waits_comes_after_the_last_session_and_nothing_begins_before():
+    async def story():
+        c = Charger()
+        await c.charge()
+        c.station.reset_when_idle()
+        c.station.reset_when_idle()
+        await let_run(c, 5)
+        assert c.resets == [] and c.connector.status == "charging"
+        assert await c.station.present_token("CARD") == "Session ended."
+        await let_run(c, 1)
+        assert c.connector.status == "unavailable" and c.connector.why == "Restarting soon."
+        assert not await c.station.remote_start("APP", 1)
+        while not c.resets:
+            await asyncio.sleep(0.05)
+        assert c.resets == ["idle"]
+        [stop] = c.records(kinds.STOP)
+        assert stop[3] == "local"
+        # Without a session it comes at once.
+        c = Charger()
+        c.station.reset_when_idle()
+        while not c.resets:
+            await asyncio.sleep(0.05)
+            await c.pass_s(1)
+        assert c.resets == ["idle"]
+
+    run(story())
+
+
+def test_a_sample_that_is_asked_for_has_a_number_the_state_and_the_register():
+    async def story():
+        c = Charger(settings={"MeterValuesSampledData": "", "MeterValueSampleInterval": "0"})
+        assert not c.connector.metering.triggered() and c.records(kinds.SAMPLE) == []
+        session = await c.charge()
+        seq = session.seq
+        assert c.connector.metering.triggered()
+        c.evse.release()
+        await c.pass_s(1)
+        assert c.connector.metering.triggered()
+        first, second = c.records(kinds.SAMPLE)
+        assert first[0] == session.id and first[2] == "Trigger" and first[4] == [[1, 0, 1000]]
+        assert first[5:] == [seq, "charging"] and second[6] == "suspended_ev"
+        assert second[5] > seq and session.seq == second[5] + 1
+        c.connector.request_stop("local")
+        assert not c.connector.metering.triggered()
+
+    run(story())
+
+
+def test_a_remote_start_that_names_a_group():
+    async def story():
+        c = Charger()
+        c.evse.plug()
+        assert await c.station.remote_start("APP", 1, group="Fleet")
+        await c.pass_s(1)
+        assert c.connector.session.parent == "Fleet"
+
+    run(story())
+
+
 def test_a_reset_comes_though_something_fails_on_the_way():
     """One MemoryError left the station waiting for a reset that never came."""
 

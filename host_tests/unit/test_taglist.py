@@ -83,13 +83,15 @@ def test_many_differential_updates_give_the_same_as_one_full():
     assert tags.count == 200
 
 
-def test_an_empty_list_has_version_0_whatever_was_said():
-    tags = TagList(RamFlash(4))
+def test_an_empty_list_has_the_version_that_it_was_given():
+    flash = RamFlash(4)
+    tags = TagList(flash)
     run(tags.replace(9, []))
-    assert (tags.version, tags.count) == (0, 0)
+    assert (tags.version, tags.count) == (9, 0)
     run(tags.replace(9, entries("A")))
     run(tags.merge(10, [("A", None)]))
-    assert (tags.version, tags.count) == (0, 0)
+    assert (tags.version, tags.count) == (10, 0)
+    assert TagList(flash).version == 10
 
 
 def failed(tags, coro):

@@ -80,7 +80,7 @@ def tell(image, write, version, status):
             return image, None
     entries = [] if write == "empty" else [("A", info(status), "Local" if "2" in write else "")]
     run(TagList(flash).replace(version, entries))
-    return image, (version, status) if entries else (0, None)
+    return image, (version, status if entries else None)
 
 
 def stories(image, wanted, depth, version_of, told=()):

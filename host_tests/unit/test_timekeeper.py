@@ -19,7 +19,7 @@ class Parts:
 
     def __init__(self, server="time.example", secure=False, kept=None):
         self.ms = 0
-        self.server = server
+        self.server, self.source = server, "Heartbeat,NTP"
         self.secure = secure
         self.open = True
         self.unix = NOON
@@ -55,8 +55,7 @@ class Parts:
         return self.kept
 
     def text(self, name):
-        assert name == "NtpServer"
-        return self.server
+        return {"NtpServer": self.server, "TimeSource": self.source}[name]
 
     async def query(self, host, port, floor):
         self.floor = floor
@@ -143,6 +142,16 @@ def test_an_empty_setting_is_off():
     parts = Parts("", secure=True)
     parts.pass_s(1000)
     assert parts.asked == []
+
+
+def test_without_ntp_among_the_sources_no_time_server_is_asked():
+    parts = Parts(secure=True)
+    parts.source = "Heartbeat"
+    parts.pass_s(1000)
+    assert parts.asked == []
+    parts.source = "Heartbeat,NTP"
+    parts.pass_s(20)
+    assert parts.asked
 
 
 def test_a_server_that_does_not_answer_is_asked_less_and_less_often():
@@ -409,7 +418,7 @@ class Chip(Parts):
         self.connected = False
         self.clock.on_set(lambda step: self.set_rtc(self.clock.now(), True))
         run(self.keeper.before_tls())
-        self.server = server
+        self.server, self.source = server, "Heartbeat,NTP"
 
     def set_rtc(self, unix, back):
         now = self.offset + self.ms // 1000

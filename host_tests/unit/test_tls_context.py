@@ -7,6 +7,7 @@ import sys
 
 import evse_base as port
 from helpers import raises
+from ocppj import pem as pem_module
 from ocppj import tls as own
 from pem_files import (
     CLIENT, CLIENT_KEY, ONE, POINT, TWO, bits, certificate_of, element, pem,
@@ -124,11 +125,11 @@ def test_too_little_memory_is_not_told_as_a_damaged_file():
     def full(_):
         raise MemoryError()
 
-    real, own.a2b_base64 = own.a2b_base64, full
+    real, pem_module.a2b_base64 = pem_module.a2b_base64, full
     try:
-        raises(MemoryError, own.pem_to_der, pem(ONE))
+        raises(MemoryError, pem_module.pem_to_der, pem(ONE))
     finally:
-        own.a2b_base64 = real
+        pem_module.a2b_base64 = real
 
 
 def test_names_are_noted_and_nothing_is_objected_to():

@@ -2,21 +2,22 @@
 # MIT license; part of microevse
 
 from helpers import raises
+from ocppj import pem as pem_text
 from ocppj import tls
 from pem_files import ONE, TWO, pem
 
 
 def test_blocks_in_order_with_text_between():
     text = "subject=CN = x\n" + pem(ONE) + "\nissuer: y\n" + pem(TWO)
-    assert tls.pem_to_der(text) == [ONE, TWO]
-    assert tls.pem_to_der(pem(ONE, end="\r\n")) == [ONE]
-    assert tls.pem_to_der("") == []
+    assert pem_text.pem_to_der(text) == [ONE, TWO]
+    assert pem_text.pem_to_der(pem(ONE, end="\r\n")) == [ONE]
+    assert pem_text.pem_to_der("") == []
 
 
 def test_only_the_wanted_labels():
     text = pem(ONE) + pem(TWO, "EC PRIVATE KEY") + pem(TWO, "EC PARAMETERS")
-    assert tls.pem_to_der(text) == [ONE]
-    assert tls.pem_to_der(text, tls.PRIVATE_KEY) == [TWO]
+    assert pem_text.pem_to_der(text) == [ONE]
+    assert pem_text.pem_to_der(text, pem_text.PRIVATE_KEY) == [TWO]
 
 
 def test_damage_is_named_and_never_quoted():
@@ -31,7 +32,7 @@ def test_damage_is_named_and_never_quoted():
         (pem(TWO, "ENCRYPTED PRIVATE KEY"), "encrypted"),
         (good.replace("-----\n", "-----\nProc-Type: 4,ENCRYPTED\n", 1), "encrypted"),
     ):
-        exc = raises(ValueError, tls.pem_to_der, text)
+        exc = raises(ValueError, pem_text.pem_to_der, text)
         assert word in str(exc), (word, str(exc))
         assert good.split("\n")[1][:12] not in str(exc)
 
@@ -67,7 +68,7 @@ def test_damage_of_every_kind_is_told_apart():
         (pem(b"\x30\x01\x05"), "no certificate"),
         (pem(b"\x31\x03abc"), "no certificate"),
     ):
-        assert word in str(raises(ValueError, tls.pem_to_der, text)), word
+        assert word in str(raises(ValueError, pem_text.pem_to_der, text)), word
 
 
 def test_lengths_of_every_form():
@@ -75,14 +76,14 @@ def test_lengths_of_every_form():
             b"\x30\x81\xff" + bytes(255),
                 b"\x30\x82\x01\x00" + bytes(256), b"\x30\x83\x01\x00\x00" + bytes(65536),
                 b"\x30\x02ab"):  # fmt: skip
-        assert tls.pem_to_der(pem(der)) == [der]
-        raises(ValueError, tls.pem_to_der, pem(der + b"x"))
-        raises(ValueError, tls.pem_to_der, pem(der[:-1]))
+        assert pem_text.pem_to_der(pem(der)) == [der]
+        raises(ValueError, pem_text.pem_to_der, pem(der + b"x"))
+        raises(ValueError, pem_text.pem_to_der, pem(der[:-1]))
 
 
 def test_what_only_looks_like_a_beginning_is_text():
-    assert tls.pem_to_der("-----BEGIN nothing\n" + pem(ONE)) == [ONE]
-    assert tls.pem_to_der("BEGIN CERTIFICATE-----\n" + pem(ONE)) == [ONE]
+    assert pem_text.pem_to_der("-----BEGIN nothing\n" + pem(ONE)) == [ONE]
+    assert pem_text.pem_to_der("BEGIN CERTIFICATE-----\n" + pem(ONE)) == [ONE]
 
 
 def test_a_certificate_and_its_key_come_together():
@@ -114,4 +115,4 @@ def test_what_a_server_says_in_plain_words_for_both_libraries():
 
 
 def test_an_end_of_nothing_is_no_end():
-    assert "beginning" in str(raises(ValueError, tls.pem_to_der, "-----END None-----\n"))
+    assert "beginning" in str(raises(ValueError, pem_text.pem_to_der, "-----END None-----\n"))

@@ -376,3 +376,15 @@ def test_a_group_learnt_for_another_kind_does_not_open_a_session():
         assert session.parent == "FAMILY"
 
     run(body())
+
+
+def test_without_a_master_group_no_group_is_one():
+    c = Charger()
+
+    async def body():
+        c.known["CARD"] = ("accepted", None)
+        await c.charge("CARD")
+        asked = len(c.asked)
+        assert await c.station.present_token("OTHER") == "In use." and len(c.asked) == asked
+
+    run(body())

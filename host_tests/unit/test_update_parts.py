@@ -4,9 +4,8 @@
 import hashlib
 
 import slots
-from evse_base import MICROPYTHON
 from helpers import raises, run
-from ocpp16 import signed_firmware
+from ocppj import pem
 from slot_bench import Chip, image, pack
 from slots import HEADER, bundle
 from station import security_log, update_request, update_sink
@@ -98,19 +97,15 @@ def test_flash_is_written_only_while_no_car_charges():
 
 
 def test_what_is_no_base64_is_no_signature():
-    assert signed_firmware._signature(" e\nHg= ") == b"xx"
+    assert pem.signature(" e\nHg= ") == b"xx"
     for text in ("", "A===", "AAA"):
-        assert signed_firmware._signature(text) == b""
+        assert pem.signature(text) == b""
 
 
 def test_a_chain_that_is_no_pem_is_empty_and_a_lack_of_memory_is_told():
-    from ocppj import tls
-
-    assert signed_firmware._chain("-----BEGIN CERTIFICATE-----\n") == []
-    if MICROPYTHON:
-        return  # the module is let go of and loaded anew there
-    with patched(tls, "pem_to_der", fails(MemoryError())):
-        raises(MemoryError, signed_firmware._chain, "x")
+    assert pem.certificates("-----BEGIN CERTIFICATE-----\n") == []
+    with patched(pem, "pem_to_der", fails(MemoryError())):
+        raises(MemoryError, pem.certificates, "x")
 
 
 # -- the floor -----------------------------------------------------------------------------
@@ -392,10 +387,16 @@ def test_the_pieces_of_a_request_lie_beside_those_of_the_one_before():
     assert short == [0, "http://h/f", 5, 1, 10] and sorted(map(str, journal.records)) == [
         "0", "3", "other"
     ]  # fmt: skip
-    signed = (7, None, b"signature", [b"\x30\x00"], True)
+    signed = (7, None, b"signature", [b"\x30\x00"], True, False)
     record = keep(journal, "http://h/f", 5, 1, 10, signed)
-    assert record[5:] == [100, 1, 7, None] and len(record) == update_request.SIGNED
+    assert record[5:] == [100, 1, 7, None] and len(record) == update_request.NUMBERED
     assert update_request.location(journal, record) == "http://h/f"
+    # With a number, and signed by nobody: short, and long.
+    for location, first, count in (("http://h/f", 0, 0), ("h" * 700, 100, 2)):
+        record = keep(journal, location, 5, 1, 10, (7, 99, None, None, True, False))
+        assert record[5:] == [first, count, 7, 99, 1]
+        assert update_request.location(journal, record) == location
+        assert update_request.readable(record, 5) == record
     update_request.forget(journal)
     assert sorted(map(str, journal.records)) == ["3", "other"]
 

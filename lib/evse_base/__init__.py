@@ -172,6 +172,31 @@ async def before_import():
         await asyncio.sleep(0)
 
 
+def traceless(coro):
+    """A coroutine that runs `coro` and returns None, for a task of code that may be dropped.
+
+    A task that has ended keeps the frame of its coroutine: all that it had in hand, and the module
+    of its code. A list may have the task. On MicroPython so may any other task: each points to one
+    that was behind it in the queue (py/pairheap.h: child_last) until another is, and none is while
+    it waits for a socket. Of this task an empty frame is left."""
+    return _run([None, coro])
+
+
+async def within(coro, seconds):
+    """asyncio.wait_for(coro, seconds), whose tasks keep neither `coro` nor what it returns."""
+    box = [None, coro]
+    await asyncio.wait_for(_run(box), seconds)
+    return box.pop()
+
+
+async def _run(box):
+    """Run the second in `box`, a coroutine, taken from there; the first is what it returns."""
+    try:
+        box[0] = await box.pop()
+    finally:
+        pass  # puts None, or the exception, where coroutine and result were on the stack
+
+
 async def ended(task):
     """Cancel the task until it has ended: MicroPython's wait_for can lose a cancellation that
     comes in the moment in which the awaited task ends."""

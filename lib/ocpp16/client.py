@@ -7,7 +7,6 @@ that part), heartbeat. Only Authorize is sent from elsewhere.
 
 import asyncio
 
-import evse_base as port
 from evse_base import log
 from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
@@ -47,9 +46,6 @@ ExtendedTriggerMessage extended_trigger.extended_trigger_message
 GetInstalledCertificateIds certificates.get_installed_certificate_ids
 SignedUpdateFirmware signed_firmware.signed_update_firmware
 """
-
-
-_STARVED_MS = port.const(10000)
 
 
 class Ocpp16:
@@ -149,14 +145,14 @@ class Ocpp16:
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
         security_log.on_news = wake
-        self.refusals = 0  # of the security event that is next; None: they are not known there
-        self.tell_ms = self.starved_ms = 0  # uptime from which it may be told
+        self.refusals = self.tell_ms = self.starved_ms = 0  # see station.security_news
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()
         self.station.delivery.attach(self.transactions)
         self.status.everything()
+        self.station.reservations.spoken_to(False)
         if self.firmware:
             self.firmware.jobs.on_news = wake
             self.firmware.connected()
@@ -184,38 +180,13 @@ class Ocpp16:
         return (self.station.delivery, self.status, self, self.boot)
 
     def due_in_ms(self):
-        """Milliseconds until something of the security log may be told, or a certificate has to be
-        asked for; None: there is nothing."""
-        at, now, services = security_log.sign_at, self.clock.now(), security_log.services
-        # See station.renewal: only while no car charges, and the time is known.
-        self.signs = at is not None and now is not None and now // 60 >= at
-        self.signs = bool(self.signs and services and services.allowed())
-        if self.clock.uptime_ms() < self.starved_ms:
-            return self.starved_ms - self.clock.uptime_ms()
-        if self.signs or security_log.upload and security_log.upload.news:
-            return 0
-        if security_log.untold is None or self.refusals is None:
-            return None
-        return max(0, self.tell_ms - self.clock.uptime_ms())
+        """Milliseconds until something of the security log may be told; None: there is nothing."""
+        return security_log.due_in_ms(self)
 
     async def step(self):
-        """Tell it; raises what Rpc.call raises. Without memory for that it waits: somebody sends
-        an update to the page, say. The connection must not end with it."""
-        try:
-            await port.before_import()
-            if self.signs:
-                from . import signing
-
-                port.release("ocpp16.signing")
-                await signing.begin(self)
-                return
-            from . import security_events
-
-            port.release("ocpp16.security_events")
-            await security_events.tell(self)
-        except MemoryError:
-            self.starved_ms = self.clock.uptime_ms() + _STARVED_MS
-            log.info("ocpp", "news of the security log wait for memory")
+        """Tell it, or ask for a certificate; raises what Rpc.call raises."""
+        place = ("signing", "begin") if self.signs else ("security_events", "tell")
+        await on_demand.once(self, *place)
 
     def _on_station_event(self, kind, connector, data):
         if kind in ("status", "fault") and self.boot.accepted:

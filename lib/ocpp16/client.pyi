@@ -19,7 +19,6 @@ class Ocpp16:
     refusals: int
     tell_ms: int
     starved_ms: int
-    signs: Any
     def __init__(
         self,
         call: Callable[..., Any],

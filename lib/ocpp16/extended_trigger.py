@@ -5,8 +5,8 @@ has as well is answered by its handler."""
 
 import asyncio
 
-from evse_base import before_import, log
-from ocppj.messages import CallError, Disconnected
+from evse_base import before_import, log, release
+from ocppj.messages import Disconnected
 from station import security_log
 
 from .trigger import ACCEPTED, REJECTED, trigger_message
@@ -21,14 +21,13 @@ async def extended_trigger_message(point, payload):
     if wanted == "LogStatusNotification":
 
         async def tell():
-            # Of a log that is under way; otherwise there is nothing to tell (section 6.8).
-            upload = security_log.upload
-            payload = {"status": "Idle"}
-            if upload and not upload.news:
-                payload = {"status": "Uploading", "requestId": upload.number}
+            await before_import()
+            from ocppj import security_messages
+
+            release("ocppj.security_messages")
             try:
-                await point.call("LogStatusNotification", payload)
-            except (asyncio.TimeoutError, CallError, Disconnected) as exc:
+                await security_messages.tell_log(point.call, security_log.upload)
+            except (asyncio.TimeoutError, Disconnected) as exc:
                 log.warn("ocpp", "triggered message not delivered: %r", exc)
 
         return ACCEPTED, tell
@@ -37,11 +36,8 @@ async def extended_trigger_message(point, payload):
 
     async def sign():
         await before_import()
-        from station import certificates, renewal
+        from station import renewal
 
-        try:
-            renewal.wanted(point.clock.now(), security_log.on_news or (lambda: None))
-        finally:
-            certificates.dropped()
+        renewal.asked(point.settings, point.clock)
 
     return ACCEPTED, sign

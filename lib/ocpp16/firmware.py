@@ -6,6 +6,7 @@ the statuses of signed updates (security whitepaper edition 3; signed_firmware.p
 
 from evse_base import iso8601
 from evse_base import log
+from ocppj.registration import camel
 from ocppj.rpc import CallError
 from evse_base import const
 from station.jobs import FIRMWARE, LOG, running
@@ -24,11 +25,6 @@ def _status(word):
     """Status of 1.6 for a neutral word, None if it has none."""
     text = camel(word)
     return text if " %s " % text in _WORDS else None
-
-
-def camel(word):
-    """A neutral word as the statuses are spelled."""
-    return "".join([part[:1].upper() + part[1:] for part in word.split("_")])
 
 
 class Firmware:

@@ -2,8 +2,6 @@
 from collections.abc import Callable
 from typing import Any
 
-def camel(word: Any) -> Any: ...
-
 class Firmware:
     jobs: Any
     handlers: dict[Any, Any]

@@ -23,9 +23,14 @@ def _list(point):
     return point.station.authorizer.tags if point.settings.get("LocalAuthListEnabled") else None
 
 
+def _version(tags):
+    """Its version, 0 for an empty list (section 5.10)."""
+    return tags.version if tags.count else 0
+
+
 async def get_local_list_version(point, payload):
     tags = _list(point)
-    return {"listVersion": NOT_FITTED if tags is None else tags.version}
+    return {"listVersion": NOT_FITTED if tags is None else _version(tags)}
 
 
 async def send_local_list(point, payload):
@@ -34,7 +39,7 @@ async def send_local_list(point, payload):
         return {"status": "NotSupported"}
     version = payload["listVersion"]
     full = payload["updateType"] == "Full"
-    if not full and version <= tags.version:
+    if not full and version <= _version(tags):
         return {"status": "VersionMismatch"}
     try:
         items = payload.pop("localAuthorizationList", ())

@@ -1,20 +1,26 @@
 # The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, heartbeat. Only Authorize is sent from elsewhere.
+transaction events, status, news of updates, ends of reservations, security events and news of logs
+(these are this object's), heartbeat, other events. Only Authorize is sent from elsewhere.
 """
 
 import asyncio
 
-from evse_base import log
+from evse_base import before_import, const, log, release
 from ocppj import on_demand
 from ocppj.messages import CallError, Disconnected
 from ocppj.registration import Registration
 from ocppj.status_queue import StatusQueue
+from station import security_log
 
 from . import names, status
 from .actions import ACTIONS
+from .events import Events
 from .transactions import Transactions, token_info
+
+# Settings that a page shows where a central system has told nothing.
+_TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
 
 
 class Ocpp2:
@@ -29,15 +35,18 @@ class Ocpp2:
         is then not kept waiting for an answer that cannot come. None: not known.
     profiles: names of the feature profiles that are offered.
     passing: True to load the code of requests when they come (see ocppj.on_demand).
+    fitted: those parts of the board that the station does not know of: "temp", "estop", "pe" and
+        "reader", and the numbers of the connectors that have an RCD.
 
-    The attributes without underscore are what the handlers of requests work with.
+    The attributes without underscore are what the handlers of requests work with. `jobs`: a
+    station.jobs.Jobs, where files are moved; to be set before `attach`.
     """
 
     package = "ocpp2"
 
     # fmt: off
     def __init__(self, call, schema, station, settings, clock, identity, reason, later=False,
-                 link=None, profiles=(), passing=False):
+                 link=None, profiles=(), passing=False, fitted=()):
         # fmt: on
         self._call = call
         self._wake = None
@@ -48,8 +57,9 @@ class Ocpp2:
         self.settings = settings
         self.clock = clock
         self.profiles = profiles
+        self.fitted = fitted
         self.reason = reason  # of the next BootNotification
-        self._identity = identity
+        self.identity = identity
         self.boot = Registration(call, settings, clock, self._boot_notification)
         self.status = StatusQueue(
             call, settings, clock,
@@ -59,15 +69,22 @@ class Ocpp2:
         )  # fmt: skip
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
+        self.transactions.on_answer = self._on_answer
+        self.events = Events(call, station, settings, clock, later, self._online)
+        self.monitors = None  # station.monitors.Monitors while there are any
+        self._load_monitors()
+        self._load_notices()
+        self.jobs = None
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
 
             on_demand.load_all(self.package, ACTIONS)
         self._link = link
+        self._lost_ms = None  # uptime when the last connection ended
 
     def _boot_notification(self):
-        return {"reason": self.reason, "chargingStation": self._identity}
+        return {"reason": self.reason, "chargingStation": self.identity}
 
     def call(self, action, payload):
         """The answer to a message, as the `call` of the constructor. A handler that ends after its
@@ -75,6 +92,60 @@ class Ocpp2:
         if self._wake is None:
             raise Disconnected("detached")
         return self._call(action, payload)
+
+    def _load_monitors(self):
+        from . import monitored
+
+        self.monitors = monitored.start(self, False)
+        if self.monitors is None:
+            release("ocpp2.monitored")
+            release("station.monitors")
+
+    def _load_notices(self, needed=False):
+        from station.notices import Notices
+
+        made = Notices(self.station, self.station.journal, self.settings, self.clock)
+        texts = [self.settings.text(name) for name in _TEXTS]
+        self.station.notices = made if needed or made.items or any(texts) else None
+        if self.station.notices is None:
+            made.close()
+            release("station.notices")
+
+    async def notices(self):
+        """The notices of the station; loaded now if nothing was to be shown before."""
+        if self.station.notices is None:
+            await before_import()
+            if self.station.notices is None:
+                self._load_notices(True)
+        return self.station.notices
+
+    async def _on_answer(self, answer, session=None):
+        """An answer to Authorize or TransactionEvent: keep what the driver is to read. session:
+        number of the one that runs, None without one."""
+        info = answer.get("idTokenInfo")
+        if not (
+            "totalCost" in answer
+            or "updatedPersonalMessage" in answer
+            or isinstance(info, dict) and "personalMessage" in info
+        ):  # fmt: skip
+            return
+        try:
+            await before_import()
+            from . import cost
+
+            release("ocpp2.cost")
+            await cost.answered(self, session, answer)
+        except Exception as exc:
+            # What a page shows is a courtesy: the answer counts all the same.
+            log.warn("ocpp", "cost or text not shown: %r", exc)
+
+    def wake(self):
+        """There may be something new to send."""
+        if self._wake:
+            self._wake()
+
+    def _online(self):
+        return self._wake is not None and self.boot.accepted
 
     @property
     def registered(self):
@@ -108,6 +179,7 @@ class Ocpp2:
         except CallError as exc:
             log.warn("ocpp", "Authorize refused: %s", exc.code)
             answer = {}
+        await self._on_answer(answer)
         info = token_info(answer.get("idTokenInfo"))
         if info:
             info["kind"] = sent["type"]
@@ -116,22 +188,32 @@ class Ocpp2:
     # -- for ocppj.central ---------------------------------------------------------------
 
     def get(self, action):
-        """The handler of an action, as rpc.Rpc wants it; None if it has none."""
-        return on_demand.handler(self, action, self.package, ACTIONS)
+        """The handler of an action, as rpc.Rpc wants it; None if it has none. Nothing is answered
+        before the central system has said Accepted or Pending (B02, B03)."""
+        handler = on_demand.handler(self, action, self.package, ACTIONS)
+        return handler if self.boot.status in ("Accepted", "Pending") or not handler else _refuse
 
     def attach(self, wake):
         """A connection begins: listen to the station, answer it, and tell what holds now."""
         self._wake = wake
+        security_log.on_news = wake
+        self.refusals = self.tell_ms = self.starved_ms = 0  # see station.security_news
         self.station.authorizer.remote = self.ask
         self.station.listeners.append(self._on_station_event)
         self.settings.listeners.append(self._on_setting)
         self.boot.connected()
         self.station.delivery.attach(self.transactions)
-        self.status.everything()
+        self.status.everything(self._was_long())
+        if self.jobs:
+            self.jobs.on_news = wake
+            self.jobs.latest_only()
+        self.station.reservations.spoken_to(True)
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
-        self.station.authorizer.remote = None
+        self.station.authorizer.remote = security_log.on_news = None
+        if self.jobs:
+            self.jobs.on_news = None
         self.station.delivery.detach(self.transactions)
         for listeners, fn in (
             (self.station.listeners, self._on_station_event),
@@ -140,6 +222,24 @@ class Ocpp2:
             if fn in listeners:
                 listeners.remove(fn)
         self._wake = None
+        self._lost_ms = self.clock.uptime_ms()
+
+    def _was_long(self):
+        """True if the central system was away for longer than OfflineThreshold, or it has never
+        been there: it is told every status (B04.FR.01, FR.02)."""
+        threshold_ms = 1000 * self.settings.get("OfflineThreshold")
+        if self._lost_ms is None or not threshold_ms:
+            return True
+        return self.clock.uptime_ms() - self._lost_ms > threshold_ms
+
+    def close(self):
+        """This adapter is not used again."""
+        self.events.close()
+        if self.monitors:
+            self.monitors.close()
+        if self.station.notices:
+            self.station.notices.close()
+            self.station.notices = None
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -148,7 +248,26 @@ class Ocpp2:
         if self.clock.now() is None:
             # Every message of 2.x but these has a time: it waits until one is known.
             return (self.boot,)
-        return (self.station.delivery, self.status, self.boot)
+        return (self.station.delivery, self.status, self, self.boot, self.events)
+
+    def due_in_ms(self):
+        """Milliseconds until something of an update, a reservation or the security log may be
+        told; None: there is nothing."""
+        due = security_log.due_in_ms(self)
+        if self.jobs and self.jobs.news or self.station.reservations.untold:
+            return max(0, self.starved_ms - self.clock.uptime_ms())
+        return due
+
+    async def step(self):
+        """Tell it, or ask for a certificate; raises what Rpc.call raises."""
+        if self.jobs and self.jobs.news:
+            await on_demand.once(self, "firmware", "tell")
+        elif self.station.reservations.untold:
+            await on_demand.once(self, "reservation", "tell")
+        elif self.signs:
+            await on_demand.once(self, "signing", "begin")
+        else:
+            await on_demand.once(self, "security_events", "tell")
 
     def _on_station_event(self, kind, connector, data):
         if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:
@@ -158,6 +277,12 @@ class Ocpp2:
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
+        elif name in _TEXTS and value and self.station.notices is None:
+            asyncio.create_task(self.notices())
         elif name == "SecurityProfile":
             self.boot.register_again()
         self._wake()
+
+
+async def _refuse(payload):
+    raise CallError("SecurityError", "not accepted yet")

@@ -80,6 +80,7 @@ local EVConnected
 remote EVConnected
 master_pass EVConnected
 deauthorized EVConnected
+soft_reset EVConnected
 timeout Idle
 """)
 
@@ -100,6 +101,9 @@ Unknown unknown
 # Kinds of tokens that the station knows (IdTokenEnumType has eMAID, too: never of this station).
 KINDS = "ISO14443 ISO15693 Local Central KeyCode MacAddress NoAuthorization"
 
+# The answer of a handler that has done what it was asked for.
+ACCEPTED = {"status": "Accepted"}
+
 # The longest token of 2.0.1 and of 2.1.
 _LONGEST = const(36)
 _LONGEST_21 = const(255)
@@ -109,6 +113,11 @@ def of(table, word):
     """What a table of lines has for the word that begins a line; None if no line does."""
     at = table.find("\n%s " % word)
     return table[at + len(word) + 2 : table.find("\n", at + 1)] if at >= 0 else None
+
+
+def refused(reason, status="Rejected"):
+    """An answer that says why (StatusInfoType; reason: a word of part 2 appendix 5)."""
+    return {"status": status, "statusInfo": {"reasonCode": reason}}
 
 
 def connector_status(status):
@@ -136,12 +145,17 @@ def stop_reason(word, later=False):
     return of(_STOP_REASON, word) or (of(_STOP_REASON_21, word) if later else None) or "Other"
 
 
+def longest(later):
+    """The most characters of a token."""
+    return _LONGEST_21 if later else _LONGEST
+
+
 def id_token(token, kind, later=False):
     """IdTokenType. A longer token than the version can carry is cut and ends in "~", so that it
     is not taken for the token that is its beginning."""
     if kind == "NoAuthorization":
         return {"idToken": "", "type": kind}
-    most = _LONGEST_21 if later else _LONGEST
+    most = longest(later)
     if len(token) > most:
         token = token[: most - 1] + "~"
     known = isinstance(kind, str) and " %s " % kind in " %s " % KINDS

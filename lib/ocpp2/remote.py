@@ -1,31 +1,72 @@
-# Remote control of OCPP 2.x: start and stop.
+# Remote control of OCPP 2.x: start, stop, unlock, cache.
 # MIT license; part of microevse
-"""Commands of the central system (block F). Each handler is one call into the station; the
-station decides. Before BootNotification is accepted no transaction may be started or stopped
-remotely (B02.FR.05).
+"""Commands of the central system (C11, F01 to F03, F05). Each handler is one call into the
+station; the station decides. Before BootNotification is accepted no transaction may be started or
+stopped remotely (B02.FR.05).
 """
 
-ACCEPTED = {"status": "Accepted"}
-REJECTED = {"status": "Rejected"}
+from .names import ACCEPTED, refused
 
 
 async def request_start(point, payload):
     """RequestStartTransaction (F01, F02)."""
-    number = payload.get("evseId")
-    if not point.registered or number is not None and point.station.connector(number) is None:
-        return REJECTED
+    station, number = point.station, payload.get("evseId")
+    if not point.registered:
+        return refused("CSNotAccepted")
+    if number is not None and station.connector(number) is None:
+        return refused("UnknownEvse")
     if "chargingProfile" in payload:
-        return REJECTED  # a start without the limit that came with it might charge too much
-    token = payload["idToken"]
-    started = await point.station.remote_start(
-        token["idToken"], number, None, token["type"], payload["remoteStartId"]
+        # A start without the limit that came with it would charge more than was allowed.
+        return refused("UnsupportedParam")
+    token, start = payload["idToken"], payload["remoteStartId"]
+    group = payload.get("groupIdToken")
+    began = running(point, number, token["idToken"], start)
+    if began:
+        return began
+    started = await station.remote_start(
+        token["idToken"], number, None, token["type"], start, group and group["idToken"] or None
     )
-    return ACCEPTED if started else REJECTED
+    if started:
+        return running(point, number, token["idToken"], start) or ACCEPTED
+    chosen = station.connector(number)
+    return refused("TxInProgress" if chosen and chosen.session else "Unspecified")
+
+
+def running(point, number, token, start):
+    """The answer with the transactionId of the session that this very command has begun, None
+    while there is none (F01.FR.13). A command that is repeated is so answered once more."""
+    for connector in point.station.connectors:
+        session = connector.session
+        if session is None or session.stopping or number not in (None, connector.id):
+            continue
+        if session.remote_start == start and session.may_end(token):
+            return {"status": "Accepted", "transactionId": point.transaction_id(session.id)}
+    return None
 
 
 async def request_stop(point, payload):
     """RequestStopTransaction (F03)."""
+    if not point.registered:
+        return refused("CSNotAccepted")
     session = point.transactions.session_of(payload["transactionId"])
-    if session is None or not point.registered:
-        return REJECTED
-    return ACCEPTED if point.station.remote_stop(session) else REJECTED
+    if session is None or not point.station.remote_stop(session):
+        return refused("TxNotFound")
+    return ACCEPTED
+
+
+async def unlock_connector(point, payload):
+    """UnlockConnector (F05). A session that is authorized goes on (F05.FR.02)."""
+    connector = point.station.connector(payload["evseId"])
+    if connector is None or payload["connectorId"] != 1:
+        return {"status": "UnknownConnector"}
+    if connector.session is not None and not connector.session.stopping:
+        return {"status": "OngoingAuthorizedTransaction"}
+    done = await point.station.unlock(connector.id)
+    if done == "not_supported":
+        return refused("FixedCable", "UnlockFailed")
+    return {"status": "Unlocked" if done == "unlocked" else "UnlockFailed"}
+
+
+async def clear_cache(point, payload):
+    """ClearCache (C11). C11.FR.04: Rejected where there is no cache."""
+    return ACCEPTED if point.station.authorizer.clear_cache() else refused("NotEnabled")

@@ -11,16 +11,21 @@ from . import names
 FIELDS = ("connectorStatus",)
 
 
-def render(station, clock, number):
-    """The payload of this moment. Each EVSE has one connector, number 1. An accepted token
-    without a cable does not occupy a connector. The time is known: see Ocpp2.parts."""
-    connector = station.connectors[number - 1]
+def word(connector):
+    """ConnectorStatusEnumType of a connector. An accepted token without a cable does not occupy
+    it."""
     status = connector.status
     if status == "preparing" and not connector.evse.plugged and connector.session is None:
         status = "available"
+    return names.connector_status(status)
+
+
+def render(station, clock, number):
+    """The payload of this moment. Each EVSE has one connector, number 1. The time is known: see
+    Ocpp2.parts."""
     return {
         "timestamp": iso8601.format(clock.now()),
-        "connectorStatus": names.connector_status(status),
+        "connectorStatus": word(station.connectors[number - 1]),
         "evseId": number,
         "connectorId": 1,
     }

@@ -17,6 +17,8 @@ from . import names
 
 # Its idTokenInfo is about the token of the event, if that has one.
 _EVENT = "TransactionEvent"
+# triggerReason of a sample; any other is periodic.
+_SAMPLES = {measurands.CLOCK: "MeterValueClock", measurands.TRIGGER: "Trigger"}
 
 
 class Transactions:
@@ -31,6 +33,7 @@ class Transactions:
         self._station = station
         self._delivery = station.delivery
         self._later = later
+        self.on_answer = None  # async fn(answer, number of the session that runs or None)
         self.lost = Disconnected
 
     def transaction_id(self, session):
@@ -52,26 +55,35 @@ class Transactions:
     async def send(self, action, message):
         """The answer to a message; see station.delivery."""
         try:
-            return await self._call(action, message)
+            answer = await self._call(action, message)
         except CallError as exc:
             raise Refused(exc.code)
+        if self.on_answer and action == _EVENT and "offline" not in message:
+            session = self.session_of(message["transactionInfo"]["transactionId"])
+            await self.on_answer(answer, None if message["eventType"] == "Ended" else session)
+        return answer
 
     def answered(self, kind, payload, answer):
         """Note that a start was taken; returns the verdict about the token, None without one."""
         if kind == START:
             self._delivery.acknowledge(payload, self.family)
-        elif kind != STOP:
-            return None
         return token_info(answer.get("idTokenInfo"))
 
     def learn(self, kind, payload, info):
-        """Act on the verdict about the token of a record that was told."""
-        token = payload[2] if kind == START else payload[4]
-        at = 7 if kind == START else 9
-        token_kind = payload[at] if len(payload) > at else None
+        """Act on the verdict about the token of a record that was told. A record without one is
+        answered about the token of its session."""
+        if kind == START or kind == STOP:
+            token = payload[2] if kind == START else payload[4]
+            at = 7 if kind == START else 9
+            token_kind = payload[at] if len(payload) > at else None
+        else:
+            _, running = self._station.session(payload[0])
+            if running is None:
+                return
+            token, token_kind = running.token, running.kind
         try:
-            if kind == START and info["status"] != "accepted":
-                self._station.deauthorized(payload[0])
+            if kind != STOP and info["status"] != "accepted":
+                self._station.deauthorized(payload[0], True)
                 log.warn("ocpp", "session %d: idToken is %s", payload[0], info["status"])
         finally:
             sent = names.id_token(token or "", token_kind, self._later)
@@ -120,8 +132,14 @@ class Transactions:
             message["transactionInfo"]["remoteStartId"] = remote_start
         if isinstance(reservation, int):
             message["reservationId"] = reservation
-        register = [[measurands.ENERGY, 0, meter_wh]]
-        message["meterValue"] = [self._value(stamp, register, measurands.BEGIN)]
+        values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
+        try:
+            value = self._value(stamp, values, measurands.BEGIN)
+        except UNREADABLE as exc:
+            log.error("ocpp", "values of a start cannot be told: %r", exc)
+        else:
+            if value["sampledValue"]:
+                message["meterValue"] = [value]
         return message
 
     def _sample(self, payload):
@@ -135,8 +153,10 @@ class Transactions:
             return "MeterValues", {"evseId": connector, "meterValue": [value]}
         seq = payload[5] if len(payload) > 5 else None
         message = self._event("Updated", "limit", stamp, session, seq)
-        clock = context == measurands.CLOCK
-        message["triggerReason"] = "MeterValueClock" if clock else "MeterValuePeriodic"
+        message["triggerReason"] = _SAMPLES.get(context, "MeterValuePeriodic")
+        state = names.charging_state(payload[6]) if len(payload) > 6 else None
+        if state:
+            message["transactionInfo"]["chargingState"] = state
         message["meterValue"] = [value]
         return _EVENT, message
 
@@ -207,7 +227,8 @@ def token_info(info):
     """IdTokenInfoType as the station's own token info; None if it has no status.
 
     An unknown status does not permit charging: "invalid". An expiry that cannot be read decides
-    nothing, but such an answer is not kept: when it expires is not known.
+    nothing, but such an answer is not kept: when it expires is not known. One that holds for some
+    EVSEs alone is not kept either: the cache knows no EVSEs.
     """
     if not isinstance(info, dict) or not isinstance(info.get("status"), str):
         return None
@@ -216,6 +237,9 @@ def token_info(info):
     group = group.get("idToken") if isinstance(group, dict) else None
     out["parent"] = group if isinstance(group, str) and group else None
     out["expiry"] = None
+    only = info.get("evseId")
+    if isinstance(only, list) and only:
+        out["only"], out["passing"] = only, True
     if info.get("cacheExpiryDateTime") is not None:
         try:
             out["expiry"] = iso8601.parse(info["cacheExpiryDateTime"])

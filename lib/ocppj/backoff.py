@@ -15,7 +15,8 @@ BROKEN_CAP_MS = 48000
 
 
 class Backoff:
-    """Waits of 2, 4, 8 ... 120 s, each shortened at random by up to a half.
+    """Waits of 2, 4, 8 ... 120 s, each shortened at random by up to a half; or those that the
+    central system wants.
 
     rand: callable(n) -> integer from 0 to n - 1.
     """
@@ -25,9 +26,18 @@ class Backoff:
         self._first_ms = first_ms
         self._cap_ms = cap_ms
         self._step_ms = first_ms
+        self._times = 0  # how often the wanted wait was doubled
 
-    def next_ms(self, cap_ms=CAP_MS):
-        """Milliseconds to wait now, `cap_ms` at most; the next wait will be longer."""
+    def next_ms(self, cap_ms=CAP_MS, wanted=None):
+        """Milliseconds to wait now, `cap_ms` at most; the next wait will be longer.
+
+        wanted: (RetryBackOffWaitMinimum, RetryBackOffRepeatTimes, RetryBackOffRandomRange), in
+        s; the first one not 0. They go before all else: part 4 of 2.0.1, section 5.3.
+        """
+        if wanted:
+            wait = wanted[0] << self._times
+            self._times = min(self._times + 1, wanted[1])
+            return 1000 * wait + self._rand(1000 * wanted[2] + 1)
         step = min(self._step_ms, cap_ms)
         self._step_ms = min(self._step_ms * 2, self._cap_ms)
         return step - self._rand(step // 2 + 1)
@@ -35,3 +45,4 @@ class Backoff:
     def reset(self):
         """A connection was good for a while: start from the shortest wait again."""
         self._step_ms = self._first_ms
+        self._times = 0

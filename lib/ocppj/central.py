@@ -9,6 +9,7 @@ An adapter knows one version of OCPP. It has
     get(action)   handler of a request, as `rpc.Rpc` takes them
     attach(wake)  connect to the station; wake(): there may be something new to send
     detach()      undo all of that
+    close()       it is not used again; an adapter may have none
     parts()       the parts that may send now, most important first (see `send_parts`)
     registered    True once the central system has accepted this charger
 
@@ -98,6 +99,8 @@ class Central:
         if protocol != self.protocol:
             if self.adapter:
                 package = self.adapter.package
+                if hasattr(self.adapter, "close"):
+                    self.adapter.close()
                 self.adapter = self.protocol = None
                 self.rpc.schema, self.rpc.handlers = None, {}
                 forget(package)

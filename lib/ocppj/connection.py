@@ -305,7 +305,7 @@ class Connection:
         if self._connect_now.is_set():
             self._backoff.reset()
             return
-        wait_ms = self._backoff.next_ms(self._cap_ms)
+        wait_ms = self._backoff.next_ms(self._cap_ms, getattr(self._config, "back_off", None))
         self._set_state("waiting %d s before the next attempt" % ((wait_ms + 999) // 1000))
         try:
             await asyncio.wait_for(self._connect_now.wait(), wait_ms / 1000)

@@ -126,6 +126,12 @@ def dumps(payload):
     return json.dumps(payload, separators=(",", ":"))
 
 
+def call_text(call_id, action, payload):
+    """A CALL as text; an iterator of pieces if the payload is one."""
+    head = '[%d,"%s","%s",' % (CALL, call_id, action)
+    return head + dumps(payload) + "]" if isinstance(payload, dict) else _pieces(head, payload)
+
+
 def error_text(call_id, error, kind=CALLERROR):
     """A CALLERROR (or CALLRESULTERROR) as text."""
     details = error.details if isinstance(error.details, dict) else {}
@@ -141,7 +147,11 @@ def error_text(call_id, error, kind=CALLERROR):
 
 def result_pieces(call_id, payload):
     """A CALLRESULT whose payload arrives in pieces of JSON text."""
-    yield "[%d,%s," % (CALLRESULT, json.dumps(call_id))
+    return _pieces("[%d,%s," % (CALLRESULT, json.dumps(call_id)), payload)
+
+
+def _pieces(head, payload):
+    yield head
     for piece in payload:
         yield piece
     yield "]"

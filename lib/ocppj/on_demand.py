@@ -16,7 +16,9 @@ It is one text that is searched: as tuples it would be a KB of heap.
 
 import sys
 
-from evse_base import before_import, forget
+from evse_base import before_import, const, forget, log, release
+
+_STARVED_MS = const(10000)
 
 
 def rows(table):
@@ -67,3 +69,19 @@ def handler(point, action, package, table):
             _forget(package, table)  # what it has loaded itself
 
     return handle
+
+
+async def once(point, name, function):
+    """Run `function(point)` of the module `name` of the adapter's package, loaded for that.
+
+    Without memory it is for later (`point.starved_ms`): somebody sends an update to the page, say.
+    The connection must not end with it.
+    """
+    try:
+        await before_import()
+        module = _load(point.package, name)
+        release(point.package + "." + name)
+        await getattr(module, function)(point)
+    except MemoryError:
+        point.starved_ms = point.clock.uptime_ms() + _STARVED_MS
+        log.info("ocpp", "%s waits for memory", name)

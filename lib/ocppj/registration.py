@@ -153,3 +153,8 @@ def whole(value):
         return None
     # The journal takes 64 bits.
     return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def camel(text):
+    """A word of the station, such as "download_failed", as the enumerations of OCPP spell it."""
+    return "".join([part[:1].upper() + part[1:] for part in text.split("_")])

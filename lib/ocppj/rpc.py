@@ -10,7 +10,7 @@ so a handler may itself wait for the CSMS; every error becomes a CALLERROR.
 import asyncio
 import json
 
-from evse_base import const, crc32, log, print_exception
+from evse_base import const, crc32, log, print_exception, traceless, within
 
 from . import messages
 from .messages import CALL, CallError, Disconnected
@@ -92,7 +92,7 @@ class Rpc:
     # ---- our CALLs
 
     async def call(self, action, payload):
-        """Send a CALL and return the answer's payload (checked against the schema).
+        """Send a CALL (payload: dict, or iterator of JSON text); return the checked answer.
 
         Raises CallError, asyncio.TimeoutError or Disconnected. A time-out does not mean that
         the CSMS has not received it.
@@ -106,7 +106,7 @@ class Rpc:
             slot = self._slot = [self._next_id(), action, asyncio.Event(), None, None]
             timeout = self._timeout_s() if callable(self._timeout_s) else self._timeout_s
             try:
-                text = '[%d,"%s","%s",%s]' % (CALL, slot[0], action, messages.dumps(payload))
+                text = messages.call_text(slot[0], action, payload)
                 # The wait is on an Event, never on the stream: nothing is lost by ending it.
                 await asyncio.wait_for(self._exchange(text, slot, era), timeout)
             except asyncio.TimeoutError:
@@ -274,7 +274,7 @@ class Rpc:
         after = None
         try:
             self.schema.check_call(action, payload)
-            reply = await asyncio.wait_for(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
+            reply = await within(self.handlers.get(action)(payload), HANDLER_LIMIT_S)
             payload = call[2] = None  # the answer may need its memory
             if isinstance(reply, tuple):
                 reply, after = reply
@@ -299,7 +299,7 @@ class Rpc:
         await self._reply(text, era)
         if after is not None:
             # A task of its own: it may well CALL the CSMS (TriggerMessage) and take long.
-            asyncio.create_task(_run_after(action, after))
+            asyncio.create_task(traceless(_run_after(action, after)))
 
     async def _reply(self, text, era):
         """Send an answer, unless the connection that its CALL came on is gone."""

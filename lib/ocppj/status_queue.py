@@ -66,13 +66,15 @@ class StatusQueue:
             self._queue.remove(mine[0])
         self._queue.append([connector, now, payload])
 
-    def everything(self):
-        """After a boot or an outage: queue the present state of each connector, once."""
+    def everything(self, again=True):
+        """After a boot or an outage: queue the present state of each connector, once. again:
+        False to send only those that the central system does not know."""
         self._queue = []
         now = self._clock.uptime_ms()
         for connector in self._numbers():
             self._last.pop(connector, None)
-            self._told.pop(connector, None)
+            if again:
+                self._told.pop(connector, None)
             # Backdated: MinimumStatusDuration is about changes, and this is not a change.
             since = now - 1000 * self._settings.get("MinimumStatusDuration")
             self._queue.append([connector, since, None])

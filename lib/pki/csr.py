@@ -4,6 +4,7 @@
 on a chip, in pieces (keypair.py)."""
 
 import hashlib
+from binascii import b2a_base64
 
 from . import keypair
 from .certificate import EC, ECDSA_SHA256, P256
@@ -12,6 +13,7 @@ from .names import COMMON_NAME, ORGANIZATION
 
 COUNTRY = b"\x55\x04\x06"
 _PRINTABLE_STRING = 0x13
+_LINE = 48  # bytes of DER in a line of PEM (RFC 7468: 64 characters)
 _TEXT_MAX = 64  # letters; RFC 5280 appendix A.1, ub-common-name and ub-organization-name
 
 
@@ -53,3 +55,12 @@ async def request(secret, x, y, subject, pause=None):
         element(SEQUENCE, element(OID, ECDSA_SHA256)),
         element(0x03, b"\x00", keypair.signature(r, s)),
     )
+
+
+def pem(der):
+    """A request as text (RFC 7468)."""
+    lines = ["-----BEGIN CERTIFICATE REQUEST-----"]
+    for at in range(0, len(der), _LINE):
+        lines.append(b2a_base64(der[at : at + _LINE]).decode().strip())
+    lines.append("-----END CERTIFICATE REQUEST-----\n")
+    return "\n".join(lines)

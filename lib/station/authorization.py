@@ -6,7 +6,7 @@ A token is a text and a kind: "ISO14443", "ISO15693", "Local", "Central", "KeyCo
 or "NoAuthorization". The source of the token knows its kind. A protocol without kinds (1.6) gives
 the kind ANY, which is the same as every kind. docs/tokens.md has the rules. The local list goes
 before the cache (section 3.5.3). If the list has the token and does not accept it, the central
-system is not asked.
+system is asked only where LocalAuthListDisablePostAuthorize is false.
 """
 
 from evse_base import log
@@ -67,12 +67,14 @@ class Verdict:
     status: "accepted", "blocked", "expired", "invalid", "concurrent", "no_credit",
     "not_allowed_type", "not_at_this_location", "not_at_this_time", "unknown", or "offline":
     the central system could not be asked. source: "central", "list", "cache" or "offline".
+    only: numbers of the connectors that the decision is about, None for all.
     """
 
-    def __init__(self, status, parent, source):
+    def __init__(self, status, parent, source, only=None):
         self.status = status
         self.parent = parent
         self.source = source
+        self.only = only
 
     @property
     def accepted(self):
@@ -85,8 +87,9 @@ class Authorizer:
     remote: async callable(token, kind) -> {"status", "expiry" (Unix s or None), "parent"} or
     None without a central system; set by the protocol adapter. A protocol with kinds adds
     "kind": the one that the answer is about. With "passing" set an accepted token is not
-    cached: its expiry could not be read. With "own" set the verdict is the adapter's, which did
-    not ask, and it is not cached. on_learn(token, info, kind): hook.
+    cached: its expiry could not be read, or it holds only for the connectors in "only". With
+    "own" set the verdict is the adapter's, which did not ask, and it is not cached.
+    on_learn(token, info, kind): hook.
     tags: store.taglist.TagList, or None where no local list is fitted.
     """
 
@@ -111,13 +114,21 @@ class Authorizer:
     async def check(self, token, kind=ANY):
         """Verdict about a token; asks the central system where the rules want that."""
         local = self._local(token, kind)
+        get = self._settings.get
         if local:
-            if local.source == "list" and not local.accepted:
-                return local
-            if local.accepted and self._settings.get("LocalPreAuthorize"):
+            if local.accepted:
+                known = get("LocalPreAuthorize")
+            elif local.source == "list":
+                known = get("LocalAuthListDisablePostAuthorize")
+            else:
+                known = get("AuthCacheDisablePostAuthorize")
+            if known:
                 return local
         info = None
         if self.remote is not None:
+            if get("DisableRemoteAuthorization"):
+                # Not offline: the rules for unknown tokens offline do not count.
+                return local or Verdict("offline", None, "offline")
             try:
                 info = await self.remote(token, kind)
             except Exception as exc:
@@ -126,7 +137,7 @@ class Authorizer:
         if info is not None:
             if not info.get("own"):
                 self.learn(token, info, info.get("kind", ANY))
-            return Verdict(info["status"], info.get("parent"), "central")
+            return Verdict(info["status"], info.get("parent"), "central", info.get("only"))
         return self._offline(token, kind)
 
     def _offline(self, token, kind):
@@ -137,6 +148,15 @@ class Authorizer:
         if self._settings.get("AllowOfflineTxForUnknownId"):
             return Verdict("accepted", local.parent if local else None, "offline")
         return Verdict("offline", None, "offline")
+
+    @property
+    def master(self):
+        """The group whose tokens may end every session and start none; "" without one (C16)."""
+        return self._settings.get("MasterPassGroupId")
+
+    def is_master(self, group):
+        """True for the group of the master pass."""
+        return same_group(group, self.master)
 
     def parent_of(self, token, kind=ANY):
         """Group of a token as far as list and cache know, None otherwise."""
@@ -205,8 +225,11 @@ class Authorizer:
                 self._drop(key)
         if own is None:
             return
-        parent = info.get("parent")
-        new = [kept(token), status, info.get("expiry"), parent and kept(parent)]
+        parent, expiry = info.get("parent"), info.get("expiry")
+        life_s, now = self._settings.get("AuthCacheLifeTime"), self._clock.now()
+        if expiry is None and life_s and now is not None:
+            expiry = now + life_s
+        new = [kept(token), status, expiry, parent and kept(parent)]
         old = self._cache.get(own)
         self._uses += 1
         if old is not None and old[1:4] == new[1:]:

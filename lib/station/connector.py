@@ -80,9 +80,10 @@ class Connector:
         group = group or self._authorizer.parent_of(token, kind)
         if not self.free or not self._station.reservations.admits(self, token, group, kind):
             return False
-        deadline_ms = now + 1000 * self._settings.get("ConnectionTimeOut")
-        plugged = self.evse.plugged
-        self.waiting = Waiting(token, group, deadline_ms, kind, profile, remote_start, plugged)
+        if self._authorizer.is_master(group):
+            return False
+        late_ms, plugged = now + 1000 * self._settings.get("ConnectionTimeOut"), self.evse.plugged
+        self.waiting = Waiting(token, group, late_ms, kind, profile, remote_start, plugged)
         self.look(now)
         self.wake()
         return True
@@ -177,7 +178,7 @@ class Connector:
     def free(self):
         """Usable, no token waits for the cable, and the station neither starts nor ends."""
         station = self._station
-        away = station.recovering or station.resetting
+        away = station.recovering or station.resetting or station.draining
         return self.usable and self.waiting is None and not away
 
     def waits_for(self, token, kind=ANY):

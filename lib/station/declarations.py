@@ -8,12 +8,15 @@ component.variable: the name of the setting in the device model of 2.x; empty: i
 type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
-    station computes, v list of versions of the protocol, a fixed network address.
+    station computes, v list of versions of the protocol, a fixed network address, q list of
+    the words in limits, in their order; the last ones can be left out.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
-    l behind it: the owner may set it. A ! behind it: takes effect after a reboot.
+    l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /
+    the access of a central system that knows the setting as a variable, where it is another.
 limits: integers "least..most", keys the same in digits, passwords in characters, texts "longest",
     all inclusive.
+default: =Name: the value of that setting, until this one is set.
 
 Names, access and units of the standard ones: OCPP 1.6 edition 2 section 9, errata 4.0
 (MessageTimeout, SupportedFileTransferProtocols, StopTransactionOnEVSideDisconnect optional),
@@ -22,6 +25,7 @@ security whitepaper edition 3 section 7 (AdditionalRootCertificateCheck to Secur
 
 BLOB = """
 AllowOfflineTxForUnknownId|AuthCtrlr.OfflineTxForUnknownIdEnabled|b|rw||false|
+AuthCacheLifeTime|AuthCacheCtrlr.LifeTime|i|-l/rw|0..31536000|0|s
 AuthorizationCacheEnabled|AuthCacheCtrlr.Enabled|b|rw||true|
 AuthorizeRemoteTxRequests|AuthCtrlr.AuthorizeRemoteStart|b|rw||false|
 ChargeProfileMaxStackLevel|SmartChargingCtrlr.ProfileStackLevel|i|r|0..99|9|
@@ -35,10 +39,11 @@ ConnectorSwitch3to1PhaseSupported|SmartChargingCtrlr.Phases3to1|b|r||false|
 GetConfigurationMaxKeys||i|r|1..999|60|
 HeartbeatInterval|OCPPCommCtrlr.HeartbeatInterval|i|rw|0..604800|300|s
 LocalAuthListEnabled|LocalAuthListCtrlr.Enabled|b|rw||true|
-LocalAuthListMaxLength|LocalAuthListCtrlr.Entries|i|r|0..999999|0|
+LocalAuthListMaxLength||i|r|0..999999|0|
 LocalAuthorizeOffline|AuthCtrlr.LocalAuthorizeOffline|b|rw||true|
 LocalPreAuthorize|AuthCtrlr.LocalPreAuthorize|b|rw||false|
-MaxChargingProfilesInstalled|SmartChargingCtrlr.Entries[ChargingProfiles]|i|r|1..99|8|
+MaxChargingProfilesInstalled||i|r|1..99|8|
+MasterPassGroupId|AuthCtrlr.MasterPassGroupId|s|-l/rw|36||
 MaxEnergyOnInvalidId|TxCtrlr.MaxEnergyOnInvalidId|i|rw|0..1000000|0|Wh
 MeterValuesAlignedData|AlignedDataCtrlr.Measurands|m|rw|500|Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage|
 MeterValuesAlignedDataMaxLength||i|r|1..99|7|
@@ -62,32 +67,53 @@ TransactionMessageAttempts|OCPPCommCtrlr.MessageAttempts[TransactionEvent]|i|rw|
 TransactionMessageRetryInterval|OCPPCommCtrlr.MessageAttemptInterval[TransactionEvent]|i|rw|0..86400|60|s
 UnlockConnectorOnEVSideDisconnect|OCPPCommCtrlr.UnlockOnEVSideDisconnect|b|rw||true|
 WebSocketPingInterval|OCPPCommCtrlr.WebSocketPingInterval|i|rw|0..86400|30|s
-MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw|1..600|30|s
+MessageTimeout|OCPPCommCtrlr.MessageTimeout[Default]|i|rw/r|1..600|30|s
 AdditionalRootCertificateCheck|SecurityCtrlr.AdditionalRootCertificateCheck|b|r||false|
 AuthorizationKey||k|w|32..40||
 CertificateSignedMaxChainSize|SecurityCtrlr.MaxCertificateChainSize|i|r|0..10000|5000|
-CertificateStoreMaxLength|SecurityCtrlr.CertificateEntries|i|r|0..99|3|
+CertificateStoreMaxLength||i|r|0..99|3|
 CpoName|SecurityCtrlr.OrganizationName|s|rw|64||
-SecurityProfile|SecurityCtrlr.SecurityProfile|i|rw|0..3|0|
+SecurityProfile|SecurityCtrlr.SecurityProfile|i|rw/r|0..3|0|
+OfflineThreshold|OCPPCommCtrlr.OfflineThreshold|i|-l/rw|0..604800|0|s
+RetryBackOffWaitMinimum|OCPPCommCtrlr.RetryBackOffWaitMinimum|i|-l/rw|0..3600|0|s
+RetryBackOffRepeatTimes|OCPPCommCtrlr.RetryBackOffRepeatTimes|i|-l/rw|0..10|5|
+RetryBackOffRandomRange|OCPPCommCtrlr.RetryBackOffRandomRange|i|-l/rw|0..3600|10|s
+TxStartedMeasurands|SampledDataCtrlr.TxStartedMeasurands|m|-l/rw|500|Energy.Active.Import.Register|
+TxEndedSampleInterval|SampledDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=MeterValueSampleInterval|s
+AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
+TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
+LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
+TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
+CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
+CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|
+DisableRemoteAuthorization|AuthCtrlr.DisableRemoteAuthorization|b|-l/rw||false|
+AuthCacheDisablePostAuthorize|AuthCacheCtrlr.DisablePostAuthorize|b|-l/rw||false|
+LocalAuthListDisablePostAuthorize|LocalAuthListCtrlr.DisablePostAuthorize|b|-l/rw||true|
 MaxCurrent||i|rl|6..80|16|A
 SiteMaxCurrent||i|rl|0..160|0|A
 NominalVoltage||i|rl|100..277|230|V
 Phases||i|rl|1..3|1|
 FreeMode||b|rw||false|
 FreeModeIdTag||s|rw|36|FREE|
+OfflineQueuingSeverity|MonitoringCtrlr.OfflineQueuingSeverity|i|-l/rw|0..9|4|
+ActiveMonitoringLevel|MonitoringCtrlr.ActiveMonitoringLevel|i|-/r|0..9|9|
+ActiveMonitoringBase|MonitoringCtrlr.ActiveMonitoringBase|s|-/r|20|All|
+Currency|TariffCostCtrlr.Currency|s|-l/rw|3|EUR|
+TariffFallbackMessage|TariffCostCtrlr.TariffFallbackMessage|s|-l/rw|255||
+TotalCostFallbackMessage|TariffCostCtrlr.TotalCostFallbackMessage|s|-l/rw|255||
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s
 RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
-BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl|16..64||
+BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl/w|16..64||
 AccessBefore||s|-w|128||
 OcppVersions||v|-l!|20|1.6|
-NtpServer|ClockCtrlr.NtpServerUri|s|-l|128|pool.ntp.org|
+NtpServer|ClockCtrlr.NtpServerUri|s|-l/r|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
-ChargePointId||s|-l|48||
-ChargePointVendor|ChargingStation.VendorName|s|-l!|20|microevse|
-ChargePointModel|ChargingStation.Model|s|-l!|20|microevse|
+ChargePointId|SecurityCtrlr.Identity|s|-l/r|48||
+ChargePointVendor|ChargingStation.VendorName|s|-l!/r|20|microevse|
+ChargePointModel|ChargingStation.Model|s|-l!/r|20|microevse|
 CaFile||s|-l|128||
 ClientCertFile||s|-l|128||
 ClientKeyFile||s|-l|128||

@@ -10,7 +10,7 @@ Loaded while a log is asked for.
 
 import asyncio
 
-from evse_base import const, log, release
+from evse_base import const, log, release, traceless
 
 from . import log_name, security_log
 
@@ -72,7 +72,7 @@ class Upload:
         """Start. Only when the answer is on its way: it comes before the first news."""
         self.begun = True
         if security_log.upload is self and not self.sends:
-            asyncio.create_task(_send())
+            asyncio.create_task(traceless(_send()))
             self.sends = True
 
     def _say(self, word):

@@ -36,6 +36,7 @@ PERIODIC = "Sample.Periodic"
 CLOCK = "Sample.Clock"
 BEGIN = "Transaction.Begin"
 END = "Transaction.End"
+TRIGGER = "Trigger"
 
 
 def describe(code):

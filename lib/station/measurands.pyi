@@ -12,6 +12,7 @@ PERIODIC: str
 CLOCK: str
 BEGIN: str
 END: str
+TRIGGER: str
 
 def describe(code: str) -> Any: ...
 def code_of(name: str) -> Any: ...

@@ -13,25 +13,23 @@ from evse_base import log
 from store import kinds
 
 from . import measurands
-from .session import stamp as moment
+from .session import stamp as moment, state_of
 from evse_base import const
 
 CHECKPOINT_S = 300
-
-# Without a session the numbers are not needed every second.
-_IDLE_POLL_MS = const(5000)
+_IDLE_POLL_MS = const(5000)  # without a session the numbers are not needed every second
 # The longest interval while current may flow, whatever the settings say: `over_current` needs it.
 _CLOSED_POLL_MS = const(2000)
 # The meter is lost after this long without an answer, and no fewer failures in a row.
 _LOST_MS = const(10000)
 _LOST_POLLS = const(3)
 
+_SAMPLED = const("MeterValuesSampledData")
+_INTERVALS = const(("MeterValueSampleInterval", "TxEndedSampleInterval"))
 # Samples in the record of a session's end. When there are more, every second one is dropped.
 _END_SAMPLES = const(10)
-
 _DAY_S = const(86400)
-# A change that the journal refuses is written again after this.
-_REFUSED_MS = const(10000)
+_REFUSED_MS = const(10000)  # a change that the journal refuses is written again after this
 
 
 class Metering:
@@ -48,13 +46,12 @@ class Metering:
         self._failures = 0
         self._good_ms = clock.uptime_ms()
         self._poll_ms = 0
-        self._interval = 0  # the MeterValueSampleInterval that _next_ms was made for
-        self._next_ms = 0
-        self._slot = None  # the clock-aligned slot we are in, (interval, number)
+        # Of samples that are sent, and of those for the end of the session: the interval, and the
+        # uptime in ms of the next one; the clock-aligned slot we are in, (interval, day, number).
+        self._timers = [0, 0], [0, 0]
+        self._slots = [None, None]
         self._checkpoint_ms = 0
-        self._collected = []
-        self._stride = 1
-        self._skipped = 0
+        self._for_end, self._stride, self._skipped = [], 1, 0
 
     # -- readings ------------------------------------------------------------------------
 
@@ -111,19 +108,26 @@ class Metering:
 
     def begin(self, session, now):
         """The session has just begun."""
-        self._interval = self._settings.get("MeterValueSampleInterval")
-        self._next_ms = now + 1000 * self._interval
+        for timer, name in zip(self._timers, _INTERVALS):
+            timer[0] = self._settings.get(name)
+            timer[1] = now + 1000 * timer[0]
         self._checkpoint_ms = now
-        self._collected = []
-        self._stride = 1
-        self._skipped = 0
+        self._for_end, self._stride, self._skipped = [], 1, 0
         self._collect("StopTxnSampledData", measurands.BEGIN, session.started)
+
+    def at_start(self):
+        """Values for the record of a start; None for the register alone, which it has."""
+        try:
+            names = self._settings.get("TxStartedMeasurands")
+            return None if names == measurands.names()[:1] else self.values(names)
+        except Exception as exc:
+            log.warn("meter", "no values for the start of the session: %r", exc)
 
     def end(self, stamp):
         """Samples for the record of the end, None if there are none."""
         self._collect("StopTxnSampledData", measurands.END, stamp, True)
-        collected, self._collected = self._collected, []
-        return collected or None
+        kept, self._for_end = self._for_end, []
+        return kept or None
 
     def _collect(self, setting, context, stamp, always=False):
         try:
@@ -131,17 +135,16 @@ class Metering:
             if not names:
                 return
             self._skipped += 1
-            if self._skipped < self._stride and not always and self._collected:
+            if self._skipped < self._stride and not always and self._for_end:
                 return
             values = self.values(names)
             if not values:
                 return
             self._skipped = 0
-            if len(self._collected) >= _END_SAMPLES - 1 and not always:
+            if len(self._for_end) >= _END_SAMPLES - 1 and not always:
                 # Keep the first; from now on only half as many are taken.
-                self._collected = self._collected[::2]
-                self._stride *= 2
-            self._collected.append([context, stamp, values])
+                self._for_end, self._stride = self._for_end[::2], 2 * self._stride
+            self._for_end.append([context, stamp, values])
         except Exception as exc:
             # A session begins and ends without its samples.
             log.warn("meter", "no sample for the end of the session: %r", exc)
@@ -153,44 +156,51 @@ class Metering:
         session = self._connector.session
         running = session is not None and not session.stopping
         if running:
+            if session.deauthorized and self._connector.spent(session):
+                self._station.deauthorized(session.id)  # the grace is over
             self._periodic(session, now)
             if now - self._checkpoint_ms >= 1000 * CHECKPOINT_S:
                 self.checkpoint(now)
         self._aligned(session if running else None, now)
 
     def _periodic(self, session, now):
-        interval = self._settings.get("MeterValueSampleInterval")
-        if interval != self._interval:
-            # Takes effect at once: the new interval counts from now.
-            self._interval = interval
-            self._next_ms = now + 1000 * interval
-        if not interval or now < self._next_ms:
-            return
-        # After a stall the grid stays, and missed samples are not taken later.
-        late = (now - self._next_ms) // (1000 * interval)
-        due = self._next_ms + late * 1000 * interval
-        self._next_ms = due + 1000 * interval
-        at = self._stamp(due)
-        self.record(session, measurands.PERIODIC, "MeterValuesSampledData", at)
-        self._collect("StopTxnSampledData", measurands.PERIODIC, at)
+        for timer, name in zip(self._timers, _INTERVALS):
+            interval = self._settings.get(name)
+            if interval != timer[0]:
+                # Takes effect at once: the new interval counts from now.
+                timer[0] = interval
+                timer[1] = now + 1000 * interval
+            if not interval or now < timer[1]:
+                continue
+            # After a stall the grid stays, and missed samples are not taken later.
+            late = (now - timer[1]) // (1000 * interval)
+            due = timer[1] + late * 1000 * interval
+            timer[1] = due + 1000 * interval
+            at = self._stamp(due)
+            if name == _INTERVALS[0]:
+                self.record(session, measurands.PERIODIC, _SAMPLED, at)
+            else:
+                self._collect("StopTxnSampledData", measurands.PERIODIC, at)
 
     def _aligned(self, session, now):
-        interval = self._settings.get("ClockAlignedDataInterval")
         wall = self._clock.now()
-        if not interval or wall is None:
-            self._slot = None
-            return
-        # Slots are counted from midnight (OCPP 1.6 section 9.1.4).
-        seconds = wall % _DAY_S
-        slot = (interval, wall // _DAY_S, seconds // interval)
-        before, self._slot = self._slot, slot
-        if before is None or before[0] != interval or before >= slot:
-            return
-        late_s = seconds % interval
-        at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
-        self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
-        if session is not None:
-            self._collect("StopTxnAlignedData", measurands.CLOCK, at)
+        for i, name in enumerate(("ClockAlignedDataInterval", "TxEndedAlignedInterval")):
+            interval = self._settings.get(name)
+            if not interval or wall is None:
+                self._slots[i] = None
+                continue
+            seconds = wall % _DAY_S  # slots count from midnight (OCPP 1.6 section 9.1.4)
+            slot = (interval, wall // _DAY_S, seconds // interval)
+            before, self._slots[i] = self._slots[i], slot
+            if before is None or before[0] != interval or before >= slot:
+                continue
+            late_s = seconds % interval
+            at = moment(self._station, self._clock.uptime() - late_s, wall - late_s)
+            if i == 0:
+                if session is None or not self._settings.get("AlignedSendDuringIdle"):
+                    self.record(session, measurands.CLOCK, "MeterValuesAlignedData", at)
+            elif session is not None:
+                self._collect("StopTxnAlignedData", measurands.CLOCK, at)
 
     def _stamp(self, due):
         """Stamp of the moment at which the sample was due, even if it is taken a second late."""
@@ -199,18 +209,29 @@ class Metering:
         wall = self._clock.now(self._clock.uptime_ms() - due)
         return moment(self._station, due // 1000, wall or 0)
 
-    def record(self, session, context, setting, stamp):
-        """Put one sample into the journal; session None: outside of a session."""
-        values = self.values(self._settings.get(setting))
+    def triggered(self):
+        """Put the present values and the charging state of the running session into the journal,
+        because a central system asks for them; the register at least. False without a session."""
+        session = self._connector.session
+        if session is None or session.stopping:
+            return False
+        state = state_of(self._connector)
+        self.record(session, measurands.TRIGGER, _SAMPLED, moment(self._station), state)
+        return True
+
+    def record(self, session, context, setting, stamp, state=None):
+        """Put one sample into the journal; session None: outside of one. state: see `triggered`"""
+        values = self.values(self._settings.get(setting) or measurands.names()[: bool(state)])
         if not values:
             # Central systems refuse a sample without values.
             return
         number = session.id if session is not None else 0
         seq = session.seq if session is not None else None
+        payload = [number, self._connector.id, context, stamp, values, seq]
+        if state:
+            payload.append(state)
         try:
-            self._journal.append(
-                kinds.SAMPLE, [number, self._connector.id, context, stamp, values, seq]
-            )
+            self._journal.append(kinds.SAMPLE, payload)
         except Exception as exc:
             # START and STOP matter more; the register in STOP has the energy anyway.
             _report(session, kinds.SAMPLE, "sample", exc)
@@ -260,10 +281,11 @@ class Metering:
     def due_in_ms(self, now):
         """How long the task may sleep."""
         wait = 1000
-        if self._interval and self._connector.session is not None:
-            wait = min(wait, self._next_ms - now)
-        wall = self._clock.now()
-        if wall is not None and self._settings.get("ClockAlignedDataInterval"):
+        if self._connector.session is not None:
+            for timer in self._timers:
+                if timer[0]:
+                    wait = min(wait, timer[1] - now)
+        if self._slots != [None, None]:
             # Whole seconds are all the clock has: look soon after each begins.
             wait = min(wait, 250)
         return max(wait, 10)

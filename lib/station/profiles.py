@@ -53,6 +53,11 @@ class Profiles:
 
     # -- the set of profiles -------------------------------------------------------------
 
+    @property
+    def count(self):
+        """How many there are."""
+        return len(self._all)
+
     def _rivals(self, new):
         """The profiles that a new one replaces: same id, or same purpose, level and connector."""
         return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]

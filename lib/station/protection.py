@@ -227,6 +227,7 @@ class Protection:
         if not self.derating.possible(temp_dc):
             return _NONE
         connector = self._connector
+        connector.facts.temp_dc = temp_dc
         before = self.derating.step
         step = self.derating.look(temp_dc)
         if self.derating.stops:

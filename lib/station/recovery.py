@@ -20,6 +20,7 @@ if not port.IN_PLACE:
 REASONS = {
     "PowerUp": "power_loss",
     "SoftRestart": "soft_reset",
+    "ScheduledRestart": "soft_reset",
     "HardRestart": "hard_reset",
 }
 
@@ -30,7 +31,7 @@ PLAUSIBLE_WH = 10000
 METER_TRIES = 3
 
 # After one of these causes a session without an end does not count as a failed closing.
-_COMMANDED = ("SoftRestart", "HardRestart", "FirmwareUpdate")
+_COMMANDED = ("SoftRestart", "HardRestart", "ScheduledRestart", "FirmwareUpdate")
 
 
 class _Cut:

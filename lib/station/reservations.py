@@ -7,14 +7,26 @@ when its connector has a fault or is out of service. A reservation of connector 
 available connector: as soon as no more connectors are available than there are such reservations,
 all of these connectors are reserved. Each reservation is a record of the journal and holds after a
 restart.
+
+A protocol may tell the central system that a reservation has ended without use (2.x H04). Until it
+is told, its record stays on flash: an expiry in the past says that it has expired, 0 that it has
+lost its connector. Version 0.1.0 takes both for expired.
 """
 
-from evse_base import log
+from evse_base import const, log
 from store import kinds
 
 from . import faults
 from .authorization import ANY, bad_token, kept, same_group, same_token
 from .unreserved import Unreserved
+
+
+# Ends that wait to be told; with one more the oldest is forgotten.
+_UNTOLD = const(8)
+_REMOVED = const(0)
+# Why a reservation holds no longer.
+_EXPIRED = const("expired")
+_LOST = const("connector not available")
 
 
 class Reservation:
@@ -53,12 +65,17 @@ class Reservations(Unreserved):
         Unreserved.__init__(self, station, journal)
         self._clock = clock
         self._all = []
+        self.untold = []  # (number, "expired" or "removed"): ended without use, to be told
+        self._told_here = True  # False while a protocol is spoken that tells none of them
 
     def restore(self, cut=()):
         """Once at boot. cut: sessions the restart has cut, as (connector, token, id)."""
         found = {}
         # By number: after a failure of the flash an older value may be there, too.
         self._journal.each(kinds.RESERVATION, lambda payload: found.update({payload[0]: payload}))
+        for number in sorted(found):
+            if found[number][4] == _REMOVED:
+                self._end_untold(found.pop(number)[0], "removed")
         self._all = [Reservation(*payload[:6]) for payload in found.values()]
         for connector, token, number in cut:
             found = self._find(number)
@@ -98,6 +115,7 @@ class Reservations(Unreserved):
             log.error("station", "reservation not stored: %r", exc)
             return "rejected"
         self._all = others + [new]
+        self.untold = [entry for entry in self.untold if entry[0] != number]
         log.info("station", "reservation %d: connector %d", number, connector)
         self._wake_all()
         return "accepted"
@@ -110,6 +128,26 @@ class Reservations(Unreserved):
             return False
         self._drop(found, "cancelled")
         return True
+
+    # -- ends that are told ----------------------------------------------------------------
+
+    def spoken_to(self, tells):
+        """A protocol is spoken from now on. tells: it tells the ends in `untold`, and calls `told`
+        for each; else nobody does, and they are forgotten."""
+        self._told_here = tells
+        if not tells:
+            while self.untold:
+                self.told(self.untold[0][0])
+
+    def told(self, number):
+        """The end of this reservation is told, or is not to be told."""
+        self.untold = [entry for entry in self.untold if entry[0] != number]
+        self._forget(number)
+
+    def _end_untold(self, number, word):
+        self.untold.append((number, word))
+        while len(self.untold) > _UNTOLD:
+            self.told(self.untold[0][0])
 
     # -- questions of a connector -------------------------------------------------------
 
@@ -186,26 +224,45 @@ class Reservations(Unreserved):
         """Why this reservation holds no longer, None while it does."""
         now = self._clock.now()
         if now is not None and now >= entry.expiry:
-            return "expired"
+            return _EXPIRED
         if self._station.resetting:
             return None
         chosen = self._station.connector(entry.connector)
         for connector in self._station.connectors if chosen is None else [chosen]:
             if connector.operative and not _broken(connector):
                 return None
-        return "connector not available"
+        return _LOST
 
     def _drop(self, entry, why):
         if entry not in self._all:
             return
         log.info("station", "reservation %d: %s", entry.id, why)
         self._all.remove(entry)
+        if why == _EXPIRED and self._told_here:
+            self._end_untold(entry.id, "expired")
+        elif why == _LOST and self._told_here:
+            self._lose(entry)
+        else:
+            self._forget(entry.id)
+        self._wake_all()
+        self._station.emit("reservation", entry.connector, entry.id)
+
+    def _lose(self, entry):
         try:
-            self._journal.forget(kinds.RESERVATION, entry.id)
+            payload = [entry.id, entry.connector, entry.token, entry.parent, _REMOVED]
+            self._journal.keep(kinds.RESERVATION, entry.id, payload)
+        except Exception as exc:
+            # RAM has it no longer; after a restart it would be back, so it is forgotten.
+            log.error("station", "end of a reservation not stored: %r", exc)
+            self._forget(entry.id)
+        self._end_untold(entry.id, "removed")
+
+    def _forget(self, number):
+        try:
+            self._journal.forget(kinds.RESERVATION, number)
         except Exception as exc:
             # RAM has it no longer. The sessions go on; the next start ends it again.
             log.error("station", "reservation not taken away: %r", exc)
-        self._wake_all()
 
     def _wake_all(self):
         for connector in self._station.connectors:

@@ -10,7 +10,7 @@ from .connector import OPEN_TIMEOUT_MS
 
 async def end_all(station, kind, clock):
     """End every session for a reset and record it. The contactors are open afterwards."""
-    reason = kind + "_reset"
+    reason = "hard_reset" if kind == "hard" else "soft_reset"
     for connector in station.connectors:
         connector.drop_waiting()
         if kind == "hard":

@@ -27,8 +27,12 @@ KINDS = (
     " login_failed"
 ).split(" ")
 # Kinds that are told as well, though that list does not call them critical: the use cases of the
-# whitepaper (A02, M05; certification cases TC_077 and TC_078) want them told.
-TOLD = ("central_certificate", "own_certificate")
+# whitepaper (A02, M05; certification cases TC_077 and TC_078) and those of 2.x (L01; A_06, L_06)
+# want them told. An adapter passes over those that its version does not tell.
+TOLD = (
+    "central_certificate own_certificate firmware_signature signing_certificate tls_version"
+    " tls_cipher"
+).split(" ")
 _INFO = const(255)  # bytes
 _FIRST_S = const(60)
 _LONGEST_S = const(3600)

@@ -65,6 +65,23 @@ def clock_set(step):
         note("clock_set", "by %d s" % step)
 
 
+def due_in_ms(point):
+    """Milliseconds until something may be told, or a certificate has to be asked for; None: there
+    is nothing. `point.signs` is True for the certificate."""
+    now = point.clock.now()
+    # See renewal.py: only while no car charges, and the time is known.
+    point.signs = sign_at is not None and now is not None and now // 60 >= sign_at
+    point.signs = bool(point.signs and services and services.allowed())
+    wait_ms = point.starved_ms - point.clock.uptime_ms()
+    if wait_ms > 0:
+        return wait_ms
+    if point.signs or upload and upload.news:
+        return 0
+    if untold is None or point.refusals is None:
+        return None
+    return max(0, point.tell_ms - point.clock.uptime_ms())
+
+
 def due():
     """True if something may be written now. Forgets what has not been repeated for its time."""
     now = port.ticks_ms()

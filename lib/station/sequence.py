@@ -90,7 +90,8 @@ class Sequence:
             session = Session(
                 number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
             )
-            self._journal.append(kinds.START, session.start(reserved, waiting.trigger))
+            values = connector.metering.at_start()
+            self._journal.append(kinds.START, session.start(reserved, waiting.trigger, values))
         except Exception as exc:
             # A session that is not on flash cannot be billed: it does not begin. ValueError: its
             # token is too large for a record. Each look would try again: the token is forgotten.

@@ -12,10 +12,11 @@ from .authorization import ANY, same_group, same_token
 # Above the empty line: the reasons that this station finds. Below it: reasons that only an adapter
 # may give (`request_stop`). A time-out of the connection ends no session: without a cable none has
 # begun. Over the control pilot an EV can only stop asking, which pauses the session; it cannot
-# tell its state of charge. Limits of a transaction, master pass, local credit and a watch over
-# the supply are not there.
+# tell its state of charge. Limits of a transaction, local credit and a watch over the supply are
+# not there.
 _ENDS = const("""
 local stop_authorized
+master_pass stop_authorized
 remote remote_stop
 ev_disconnected unplugged
 deauthorized deauthorized
@@ -29,7 +30,6 @@ ground_fault abnormal
 overcurrent_fault abnormal
 other abnormal
 
-master_pass stop_authorized
 timeout connect_timeout
 stopped_by_ev charging_state
 energy_limit energy_limit
@@ -46,7 +46,7 @@ power_quality abnormal
 # counts the changes that were left out; it holds the present state, not theirs.
 _BURST = const(20)
 _EACH_MS = const(60000)
-# The offer has to change by this much to be worth a record.
+# The offer has to change by this much to be worth a record, and by LimitChangeSignificance.
 _LIMIT_MA = const(1000)
 
 
@@ -147,12 +147,13 @@ class Session:
 
     # -- records ---------------------------------------------------------------------------
 
-    def start(self, reservation, trigger):
-        """Payload of the START record. reservation: its id or None. trigger: see Waiting."""
+    def start(self, reservation, trigger, values=None):
+        """Payload of the START record. reservation: its id or None. trigger: see Waiting. values:
+        those of TxStartedMeasurands, None for the register alone."""
         # fmt: off
         return [self.id, self.connector, self.token, self.meter_start_wh, reservation,
                 self.started, self.uuid, self.kind or "Central", self.remote_start,
-                trigger]
+                trigger] + ([] if values is None else [values])
         # fmt: on
 
     def stop(self, now, samples):
@@ -165,19 +166,14 @@ class Session:
     def change(self, connector, now_ms, station):
         """Payload of the CHANGE record that is due, None if nothing has changed, or the session
         has had too many. Call `recorded` once the record is on flash."""
-        plugged = connector.evse.plugged
-        # idle (no car), connected, charging, suspended_ev or suspended_evse.
-        state = connector.status if plugged else "idle"
-        if state == "preparing" or state == "finishing":
-            state = "connected"
-        elif state == "faulted":
-            state = "suspended_evse"
+        state, plugged = state_of(connector), connector.evse.plugged
         seen = (state, plugged, self.deauthorized, connector.offered_ma)
-        trigger = _trigger(self._seen, seen)
+        percent = station.settings.get("LimitChangeSignificance")
+        trigger = _trigger(self._seen, seen, percent)
         if trigger:
             self._seen = seen
             self._left_out += 1
-        trigger = _trigger(self._told, seen)
+        trigger = _trigger(self._told, seen, percent)
         if trigger is None:
             return None
         # A load management that sets another limit every few seconds must not fill the flash.
@@ -196,14 +192,26 @@ class Session:
         self._free_ms = max(self._free_ms, now_ms) + _EACH_MS
 
 
-def _trigger(before, now):
-    """The trigger of a change, None if there is none. The offer counts only while charging."""
+def state_of(connector):
+    """The charging state of a connector with a session: idle (no car), connected, charging,
+    suspended_ev or suspended_evse."""
+    state = connector.status if connector.evse.plugged else "idle"
+    if state == "preparing" or state == "finishing":
+        return "connected"
+    return "suspended_evse" if state == "faulted" else state
+
+
+def _trigger(before, now, percent=0):
+    """The trigger of a change, None if there is none. The offer counts only while charging, and
+    if it has changed by `percent` of the one before."""
     if before[1] != now[1]:
         return "plugged" if now[1] else "unplugged"
     if before[2] != now[2]:
         return "deauthorized"
     if before[0] != now[0]:
         return "charging_state"
-    if now[0] == "charging" and abs(before[3] - now[3]) >= _LIMIT_MA:
+    if now[0] == "charging" and abs(before[3] - now[3]) >= max(
+        _LIMIT_MA, before[3] * percent // 100
+    ):
         return "limit"
     return None

@@ -41,6 +41,14 @@ def versions(settings, text, limits):
     return ",".join(out)
 
 
+def sequence(settings, text, limits):
+    """Words in the order of `limits`, from the first one on."""
+    words = [word.strip() for word in text.split(",")]
+    if words != limits.split(",")[: len(words)]:
+        raise ValueError("%s, in this order; the last ones can be left out" % limits)
+    return ",".join(words)
+
+
 def rotations(settings, text, limits):
     """ "connector.rotation" items (OCPP 1.6 section 9.1.6)."""
     out = []

@@ -14,6 +14,16 @@ from . import measurands
 from .declarations import BLOB, fields, line
 from evse_base import const, release
 
+# Types with a form of their own, and what checks it: functions of setting_forms.
+_FORMS = const("""
+a address
+k key
+m measurand_list
+p rotations
+q sequence
+v versions
+""")
+
 # These two settings are one password in two spellings: setting one of them forgets the other.
 _PASSWORDS = const(("AuthorizationKey", "BasicAuthPassword"))
 
@@ -71,7 +81,7 @@ class Settings:
         if declared[2] == "m":
             # The default leaves out what no fitted meter measures.
             return ",".join([w for w in declared[5].split(",") if w in self.measurands])
-        return declared[5]
+        return self.text(declared[5][1:]) if declared[5][:1] == "=" else declared[5]
 
     def get(self, name):
         """Value as bool, int, list of words or text. KeyError if there is no such setting."""
@@ -81,7 +91,7 @@ class Settings:
             return int(value)
         if kind in "bo":
             return value == "true"
-        if kind in "mpcv":
+        if kind in "mpcvq":
             return [word for word in value.split(",") if word]
         return value
 
@@ -93,6 +103,11 @@ class Settings:
         if name in self._provided:
             return "r"
         return "rw" if access[:2] == "rw" else access[0]
+
+    def variable_access(self, name):
+        """As `access`, for a central system that knows the setting as a variable."""
+        own = fields(name)[3].partition("/")[2]
+        return "r" if own and name in self._provided else own or self.access(name)
 
     def owner_access(self, name):
         """For the owner (page, provisioning): "r", "rw" or "w"."""
@@ -150,24 +165,25 @@ class Settings:
 
     # -- writing -------------------------------------------------------------------------
 
-    def set(self, name, text, local=False):
+    def set(self, name, text, local=False, access=""):
         """Set and keep a value. local: by the owner (page, control), not the central system.
-
-        Returns "accepted", "reboot" (kept, takes effect after a reboot), "rejected" (bad
-        value), "readonly" or "unknown"; `.reason` then says why. Nothing changes unless it
-        is accepted.
-        """
+        access: what that one may, if it is not `access`. Returns "accepted", "reboot" (kept, takes
+        effect after a reboot), "rejected" (bad value), "readonly" or "unknown"; `.reason` then
+        says why. Nothing changes unless it is accepted."""
         self.reason = ""
-        if not line(name) or not (local or self.access(name)):
+        if line(name):
+            access = access or (self.owner_access(name) if local else self.access(name))
+        if not access or not line(name):
             self.reason = "%s: there is no such setting" % name
             return "unknown"
-        if "w" not in (self.owner_access(name) if local else self.access(name)):
+        if "w" not in access:
             self.reason = "%s cannot be set" % name
             return "readonly"
         value = self._check(name, text)
         if value is None:
             return "rejected"
-        if self.text(name) != value or name in self._overlay:
+        follows = fields(name)[5][:1] == "="  # until it is set, if only to the same value
+        if self.text(name) != value or name in self._overlay or follows:
             self.reason = self.guard(name, value, local) or "" if self.guard else ""
             if self.reason or not self._keep(name, value):
                 return "rejected"
@@ -234,7 +250,7 @@ class Settings:
         """Only these can be asked for from now on (of several connectors: what all have)."""
         self.measurands = [name for name in self.measurands if name in names]
         for name in self.declared():
-            if fields(name)[2] == "m":
+            if fields(name)[2] == "m" and line(name + "MaxLength"):
                 self._provided[name + "MaxLength"] = str(len(self.measurands))
 
     def on_change(self, fn):
@@ -276,16 +292,9 @@ class Settings:
             # Half of a surrogate pair is no text: it cannot be stored as UTF-8.
             if len(text) <= int(limits) and all(32 <= ord(c) and ord(c) >> 11 != 27 for c in text):
                 value = text
-        elif kind == "a":
-            value = self._check_rare(name, text, "address")
-        elif kind == "m":
-            value = self._check_rare(name, text, "measurand_list")
-        elif kind == "p":
-            value = self._check_rare(name, text, "rotations")
-        elif kind == "v":
-            value = self._check_rare(name, text, "versions")
-        elif kind == "k":
-            value = self._check_rare(name, text, "key", limits)
+        elif "\n%s " % kind in _FORMS:
+            check = _FORMS.partition("\n%s " % kind)[2].partition("\n")[0]
+            value = self._check_rare(name, text, check, limits)
         elif kind == "w":
             value = self._check_rare(name, text, None, limits)
         if value is not None:

@@ -61,26 +61,35 @@ def unpacked(data):
     return "", b"", []
 
 
-async def request(jobs, number, location, at, install_at, chain, signature, retries, interval):
+# fmt: off
+async def request(jobs, number, location, at, install_at, chain, signature, retries, interval,
+                  tells=False):
+    # fmt: on
     """Take a request. at, install_at: Unix times, the second one None: at once. chain: list of
-    DER, the signing certificate first. Returns "accepted", "canceled" (accepted in place of
-    another one), "rejected" or "invalid_certificate". See `Jobs.wake`.
+    DER, the signing certificate first; chain and signature None: nobody has signed it. tells: the
+    word download_scheduled is said, too, when it waits for a car. Returns "accepted", "canceled"
+    (accepted in place of another one), "rejected" or "invalid_certificate". See `Jobs.wake`.
 
     While a car charges nothing is checked: the request waits, and is checked before its file is
     fetched.
     """
     now = jobs.clock.now()
     if now is None or install_at is not None and install_at > now + LATEST_S:
-        log.warn("file", "signed update refused: %s", _when(now))
+        log.warn("file", "update refused: %s", _when(now))
         return "rejected"
-    if not 0 < len(signature) <= SIGNATURE_MAX:
+    if signature is None:
+        why = jobs.services.only_signed()
+        if why:
+            log.warn("file", "update refused: %s", why)
+            return "rejected"
+    elif not 0 < len(signature) <= SIGNATURE_MAX:
         _note(Refused("the signature has %d bytes" % len(signature)))
         return "rejected"
     believed = False
     try:
-        if not chain:
+        if not chain and signature is not None:
             raise BadCertificate("there is no certificate")
-        if jobs.services.allowed():
+        if chain and jobs.services.allowed():
             await _key(jobs, chain, False)
             believed = True
     except _Occupied:
@@ -93,7 +102,7 @@ async def request(jobs, number, location, at, install_at, chain, signature, retr
         return "rejected"
     instead = jobs.update is not None and jobs.update.pending
     why = jobs.request_update(
-        location, at, retries, interval, (number, install_at, signature, chain, believed)
+        location, at, retries, interval, (number, install_at, signature, chain, believed, tells)
     )
     if why:
         log.warn("file", "signed update refused: %s", why)
@@ -103,7 +112,7 @@ async def request(jobs, number, location, at, install_at, chain, signature, retr
 
 def _when(now):
     if now is None:
-        return "the clock is not known, so no certificate can be checked"
+        return "the clock is not known, so nothing can be checked"
     return "it is to be installed more than %d days from now" % (LATEST_S // 86400)
 
 

@@ -19,5 +19,6 @@ async def request(
     signature: Any,
     retries: Any,
     interval: Any,
+    tells: bool = ...,
 ) -> Any: ...
 async def judge(jobs: Any, journal: Any, digest: Any = ...) -> bool: ...

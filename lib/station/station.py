@@ -11,16 +11,17 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
                        are connector.facts.bits, .facts.charging_state and connector.want_ma
     "sample"           {"session" (0: none), "context", "stamp", "values"}
     "journal"          record kind: there is something new to deliver
+    "reservation"      number of one that has ended
 """
 
 import asyncio
 
 from evse_base import log
-from evse_base import release
+from evse_base import release, traceless
 from store import kinds
 
 from . import measurands, telling
-from .authorization import ANY, bad_token, same_token
+from .authorization import ANY, same_token
 from .connector import Connector
 from .delivery import Delivery
 from .limits import Limits
@@ -36,8 +37,8 @@ FAREWELL_S = 0.8
 
 
 class Station:
-    """system_reset(kind): restarts the controller, kind "soft" or "hard"; does not return
-    on a board. rand(n): random integer below n.
+    """system_reset(kind): restarts the controller, kind as for `reset`; does not return on a
+    board. rand(n): random integer below n.
     """
 
     def __init__(self, settings, journal, clock, authorizer, system_reset=None, rand=None):
@@ -48,6 +49,7 @@ class Station:
         self.operative = True
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
+        self.draining = False  # a reset waits for the end of the last session
         self.system_reset = system_reset
         self.farewell = None  # async fn(): tells the central system that the station goes away
         self.journal = journal
@@ -136,6 +138,7 @@ class Station:
 
     fault = None
     info = None
+    notices = None  # station.notices.Notices, where there is something for a driver to read
 
     @property
     def status(self):
@@ -161,55 +164,27 @@ class Station:
 
     # -- commands ------------------------------------------------------------------------
 
-    async def remote_start(self, token, connector=None, profile=None, kind=ANY, start_id=None):
-        """Start for a token, at a connector or the best free one. False if it cannot start.
-
-        profile: a Profile (TX) for the session that this command begins. Where
-        AuthorizeRemoteTxRequests is set the token is checked after this has returned.
-        kind: ANY where the protocol tells none; it is recorded as "Central" then. start_id: the
-        id of this command, recorded with the session; None where the protocol has none.
-        """
-        if self.resetting or bad_token(token):
-            return False
-        parent = self.authorizer.parent_of(token, kind)
-        if connector is None:
-            chosen = self.reservations.best(token, parent, False, kind)
-        else:
-            chosen = self.connector(connector)
-        if chosen is None or not chosen.free:
-            return False
-        if not self.reservations.admits(chosen, token, parent, kind):
-            # Only the central system may know the group of the token (section 5.13).
-            if not self.reservations.asks_for_group(chosen):
-                return False
-        elif not self.settings.get("AuthorizeRemoteTxRequests"):
-            now = self.clock.uptime_ms()
-            return chosen.authorize(token, parent, now, kind, profile, start_id)
-        self._spawn(self._remote_check(token, chosen, profile, kind, start_id))
-        return True
-
-    async def _remote_check(self, token, connector, profile, kind, start_id):
-        verdict = await self.authorizer.check(token, kind)
-        if not verdict.accepted:
-            log.info("station", "remote start refused: %s", verdict.status)
-            return
-        now = self.clock.uptime_ms()
-        if not connector.authorize(token, verdict.parent, now, kind, profile, start_id):
-            log.info("station", "remote start refused: %s", connector.why)
+    async def remote_start(
+        self, token, connector=None, profile=None, kind=ANY, start_id=None, group=None
+    ):
+        """Start for a token, at a connector or the best free one: see Tokens.remote_start."""
+        return self._tokens.remote_start(token, connector, profile, kind, start_id, group)
 
     def remote_stop(self, session):
         """End a session by number. False if it is not running."""
         connector, _ = self.session(session)
         return connector.request_stop("remote") if connector is not None else False
 
-    def deauthorized(self, session):
-        """The central system does not accept the token of a running session."""
+    def deauthorized(self, session, grace=False):
+        """The central system does not accept the token of a running session. grace: where that
+        ends it, it ends once MaxEnergyOnInvalidId is used up (2.x E05.FR.09), else at once."""
         connector, running = self.session(session)
         if connector is None:
             return
         running.deauthorized = True
         if self.settings.get("StopTransactionOnInvalidId"):
-            connector.request_stop("deauthorized")
+            if not grace or connector.spent(running):
+                connector.request_stop("deauthorized")
         connector.wake()
 
     def set_availability(self, connector, operative):
@@ -252,10 +227,26 @@ class Station:
         return await chosen.sequence.unlock() if chosen is not None else "not_supported"
 
     async def reset(self, kind):
-        """End all sessions and restart. Returns at once; the rest happens soon after."""
+        """End all sessions and restart, soon. kind: "soft", "hard", or "idle" for a restart that
+        has waited until no session was left."""
         if self.resetting is None:
             self.resetting = kind
-            self._spawn(self._reset(kind))
+            self.spawn(self._reset(kind))
+
+    def reset_when_idle(self):
+        """Restart as soon as no session is left; no token is accepted until then."""
+        if not self.draining:
+            self.draining = True
+            self.listeners.append(self._idle_yet)
+            for connector in self.connectors:
+                connector.wake()
+        self._idle_yet("session_ended", 0, None)
+
+    def _idle_yet(self, kind, connector, data):
+        if kind == "session_ended" and not any([c.session for c in self.connectors]):
+            if self.resetting is None:
+                self.resetting = "idle"
+                self.spawn(self._reset("idle"))
 
     async def _reset(self, kind):
         try:
@@ -294,7 +285,7 @@ class Station:
         cut = recovery.restore(self, self.journal, cause, stop)
         if cut:
             self.recovering = True
-            self._spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))
+            self.spawn(self._end_cut(cut, recovery.REASONS.get(cause, "reboot")))
         release("station.recovery")
 
     async def _end_cut(self, cut, reason):
@@ -304,15 +295,14 @@ class Station:
             await recovery.end_cut(self, cut, reason, self.journal, self.clock, self._rand)
             release("station.recovery")
         finally:
-            cut = recovery = None  # `_tasks` keeps this frame: it would keep the module
             self.recovering = False
             for connector in self.connectors:
                 connector.wake()
 
-    def _spawn(self, coro):
+    def spawn(self, coro):
         """Run a task of its own. The list keeps the garbage collector from taking it."""
         self._tasks = [task for task in self._tasks if not task.done()]
-        self._tasks.append(asyncio.create_task(coro))
+        self._tasks.append(asyncio.create_task(traceless(coro)))
 
     def oldest_beat_ms(self):
         """How long ago the most overdue connector task had its last round, ms (watchdog)."""

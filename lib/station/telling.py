@@ -33,8 +33,11 @@ class Facts:
     """The facts about `connector`, without states that last a moment only.
 
     charging_state: "idle" without an EV, "connected" until it has asked for energy, "charging",
-    "suspended_ev", "suspended_evse".
+    "suspended_ev", "suspended_evse". temp_dc: the temperature as `protection` has read it, tenths
+    of a degree; None without a thermometer.
     """
+
+    temp_dc = None
 
     def __init__(self, connector, station):
         self._connector = connector
@@ -112,7 +115,7 @@ class Facts:
                 return "suspended_ev", _UNPLUGGED_AT_EV
             state = self.charging_state
             return "preparing" if state == "connected" else state, None
-        if not connector.operative:
+        if not connector.operative or self._station.draining:
             return "unavailable", None
         plugged = connector.evse.plugged
         if connector.waiting is None:
@@ -181,7 +184,7 @@ def why(connector, now):
             return "Done: present the same card to get the cable back."
         return "Done: unplug, or present a card to charge again."
     if status == "unavailable":
-        return "Out of service."
+        return "Restarting soon." if connector.operative else "Out of service."
     return ""
 
 

@@ -9,6 +9,7 @@ CHARGING_STATE: int
 LIMIT: int
 
 class Facts:
+    temp_dc: int | None
     charging_state: str
     bits: int
     def __init__(self, connector: Any, station: Any) -> None: ...

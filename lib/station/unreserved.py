@@ -12,6 +12,8 @@ from .authorization import ANY
 class Unreserved:
     """A `station` without reservations; `journal` may be None."""
 
+    _all = untold = ()
+
     def __init__(self, station, journal):
         self._station = station
         self._journal = journal
@@ -22,6 +24,9 @@ class Unreserved:
         self._journal.each(kinds.RESERVATION, found.append)
         if found:
             self._journal.forget(kinds.RESERVATION)
+
+    def spoken_to(self, tells):
+        """See reservations."""
 
     sweep = end = lambda self, *entry: None
 

@@ -39,23 +39,26 @@ class Update:
         self._job = None
         self._at = 0  # Unix time before which it must not be fetched
         self._name = None  # the name that stands for a long location in the records
-        self._fetched = None  # installer that has a complete download
         # [_INSTALLING, ...]: the running version is on trial; no result is reported yet.
         self._begun = None
-        # Of a signed update: its number, None of another one; the time to install it, None: at
-        # once; whether its certificate was found good; the SHA-256 of what was fetched; whether
-        # that is signed; whether the installer is lent to others until it is time.
-        self.number = None
-        self._install_at = self._sha256 = None
-        self._believed = self._proved = self._lent = False
+        self._clear()
+
+    def _clear(self):
+        self._fetched = None  # installer that has a complete download
+        # Its number, None: without; the time to install it, None: at once. Of a signed one:
+        # whether its certificate was found good; the SHA-256 of what was fetched; whether that is
+        # signed; whether the installer is lent to others until it is time.
+        self.number = self._install_at = self._sha256 = None
+        self._signed = self._believed = self._proved = self._lent = False
 
     # -- the request ---------------------------------------------------------------------
 
     def request(self, location, at, retries, interval, signed=None):
         """Take a new update request. It replaces an update that has not been installed yet.
 
-        signed: (number, time to install, signature, chain, whether that was found good) of a
-        signed one. Raises JournalFull, OSError; ValueError if it comes too soon.
+        signed: (number, time to install, signature, chain, whether that was found good, whether
+        it is said that it waits for a car) of one with a number; signature None: nobody has signed
+        it. Raises JournalFull, OSError; ValueError if it comes too soon.
         """
         record = update_request.keep(
             self._journal, location, at, retries, interval, signed, self._jobs
@@ -68,17 +71,18 @@ class Update:
         if signed:
             self._believed = signed[4]
             now = self._clock.now()
-            if now is not None and now < at:
+            waits = signed[5] and not self._jobs.services.allowed()
+            if waits or now is not None and now < at:
                 self._say("download_scheduled")
 
     def _take(self, location, record):
         self._job = Job(location, record[3], record[4])
         self._name = record[1]
         self._at = record[2]
-        self._fetched = self._sha256 = self.number = self._install_at = None
-        self._believed = self._proved = self._lent = False
-        if len(record) >= update_request.SIGNED:
-            self.number, self._install_at = record[7 : update_request.SIGNED]
+        self._clear()
+        self._signed = len(record) == update_request.NUMBERED
+        if len(record) >= update_request.NUMBERED:
+            self.number, self._install_at = record[7 : update_request.NUMBERED]
 
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
@@ -121,7 +125,7 @@ class Update:
         return self._job is not None
 
     def told_number(self):
-        """The number of the signed update of which a word was said last; None of another one."""
+        """The number of the update of which a word was said last; None: it has none."""
         if self._begun is not None and self._jobs.now[FIRMWARE] == "installing":
             return self._begun[4] if len(self._begun) > 4 else None
         return self.number
@@ -142,10 +146,10 @@ class Update:
             return False
         now = self._clock.now()
         if self._fetched is not None:
-            if self.number is not None and not self._proved:
+            if self._signed and not self._proved:
                 waited = self._clock.uptime_ms() >= self._job.next_ms
                 return waited and now is not None and self._jobs.services.allowed()
-            if self._install_at is not None and (now is None or now < self._install_at):
+            if self._install_at is not None and (now or 0) < self._install_at:
                 return False
             return self._jobs.services.vacant()
         if now is None or now < self._at:
@@ -162,8 +166,12 @@ class Update:
                 self._tell(done)
         elif self._fetched is None:
             await self._download()
-        elif self.number is not None and not self._proved:
-            await self._prove()
+        elif self._signed and not self._proved:
+            # Without a digest only the chain would be judged.
+            if self._sha256 is not None and not await self._refused(self._sha256):
+                self._proved = True
+                self._say("signature_verified")
+                self._wait()
         else:
             await self._install()
 
@@ -175,10 +183,10 @@ class Update:
             # The download does not begin, as this board cannot install it. The status is
             # installation_failed and not download_failed, because another location or another try
             # would not help.
-            log.warn("file", "firmware update refused: no installer")
+            log.warn("file", "update refused: no installer")
             self._end("installation_failed")
             return
-        signed = self.number is not None
+        signed = self._signed
         if signed and not self._believed:
             # It came while a car was charging, or a restart has come since.
             if await self._refused():
@@ -193,7 +201,7 @@ class Update:
                 lambda slow: job is not self._job or (slow and self._jobs.upload_due()),
             )  # fmt: skip
         except services.errors as exc:
-            log.warn("file", "firmware not downloaded: %s", log.redact(exc))
+            log.warn("file", "firmware not fetched: %s", log.redact(exc))
             self._tidy(installer)
             if job is self._job and job.failed(self._clock.uptime_ms()):
                 self._end("download_failed")
@@ -201,13 +209,15 @@ class Update:
         if job is not self._job:
             self._tidy(installer)
             return  # a newer request has taken its place
-        log.info("file", "firmware downloaded, %d bytes", size)
+        log.info("file", "fetched, %d bytes", size)
         self._fetched = installer
         self._sha256 = sink.sha256.digest() if signed else None
         self._proved = self._lent = False
         self._say("downloaded")
-        if not services.vacant() and not signed:
-            log.info("file", "installation waits for a session")
+        if not signed:
+            self._wait()
+            if not services.vacant():
+                log.info("file", "it waits for a session")
 
     async def _refused(self, digest=None):
         """True if the manufacturer has not signed (signed_update.judge), or another request has
@@ -226,15 +236,10 @@ class Update:
                 self._end("install_verification_failed" if good is None else "invalid_signature")
         return not good or job is not self._job
 
-    async def _prove(self):
-        """Is the file the one that the manufacturer has signed?"""
-        # Without a digest only the chain would be judged.
-        if self._sha256 is None or await self._refused(self._sha256):
-            return
-        self._proved = True
-        self._say("signature_verified")
+    def _wait(self):
+        """Say that it is installed later, if so; until then the installer is lent to others."""
         now = self._clock.now()
-        if self._install_at is not None and (now is None or now < self._install_at):
+        if self._install_at is not None and (now or 0) < self._install_at:
             self._lent = self._fetched.yields = True
             self._say("install_scheduled")
 
@@ -259,9 +264,9 @@ class Update:
             self._journal.keep(kinds.FIRMWARE, _INSTALLING, begun)
             reboot = installer.finish()
         except (ValueError, OSError, JournalFull) as exc:
-            log.warn("file", "firmware not installed: %s", exc)
+            log.warn("file", "not installed: %s", exc)
             installer.abort()
-            wrong = self.number is not None and isinstance(exc, ValueError)
+            wrong = self._signed and isinstance(exc, ValueError)
             self._end("install_verification_failed" if wrong else "installation_failed")
             return
         if not reboot:

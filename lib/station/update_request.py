@@ -2,8 +2,9 @@
 # MIT license; part of microevse
 """One record: the key, the location or a name for it, the time to fetch it, retries, interval. A
 record has at most 1024 bytes. A longer location, or what a signed request brings, lies in pieces
-under keys of its own; their first key and number follow. Of a signed request its number follows
-and the time to install it, None: at once.
+under keys of its own; their first key and number follow. Of a request with a number that follows,
+and the time to install it, None: at once. One more field says that nobody has signed it: a version
+that does not know this takes the request for a signed one, and refuses it.
 
 The pieces of the next request have the other keys, so that a power cut between two of them leaves
 the old request whole. Loaded with update.py.
@@ -13,7 +14,7 @@ from evse_base import const, crc32
 from store import kinds
 
 REQUEST = const(0)  # key of the record
-SIGNED = const(9)  # length of a signed one
+NUMBERED = const(9)  # length of one with a number; one more: nobody has signed it
 _PIECE = const(600)  # bytes
 _FIRST = const((100, 200))  # key of the first piece
 _MOST = const(99)
@@ -28,7 +29,7 @@ def readable(record, fields):
     for number in record[2:5] if fields == 5 else record[2:3]:
         if number is not None and not isinstance(number, int):
             return None
-    if fields == 5 and len(record) >= SIGNED:
+    if fields == 5 and len(record) >= NUMBERED:
         if not isinstance(record[7], int) or not isinstance(record[8], (int, type(None))):
             return None
     return record if record[2] is not None else None
@@ -44,13 +45,14 @@ def keep(journal, location, at, retries, interval, signed, jobs):
         if uptime - before < _EACH_S:
             raise ValueError("a car charges: one request in %d s" % _EACH_S)
     name, rest = location, []
-    if signed:
+    plain = signed and signed[2] is None
+    if signed and not plain:
         from . import signed_update
 
         data = signed_update.packed(location, signed[2], signed[3])
     else:
         data = location.encode()
-    if signed or len(data) > _PIECE:
+    if signed and not plain or len(data) > _PIECE:
         old = journal.get(kinds.FIRMWARE, REQUEST)
         first = _FIRST[1] if old is not None and old[5:6] == [_FIRST[0]] else _FIRST[0]
         rest = [first, 0]
@@ -61,7 +63,10 @@ def keep(journal, location, at, retries, interval, signed, jobs):
         name = _name(data)
     record = [REQUEST, name, at, retries, interval] + rest
     if signed:
+        record += [] if rest else [0, 0]
         record += signed[:2]
+    if plain:
+        record.append(1)
     journal.keep(kinds.FIRMWARE, REQUEST, record)
     update.taken_s = uptime
     _drop(journal, rest[:1])
@@ -70,10 +75,10 @@ def keep(journal, location, at, retries, interval, signed, jobs):
 
 def location(journal, request):
     """The whole location of a request, "" if a piece of it is lost."""
-    if len(request) < 7:
+    if len(request) < 7 or not request[6]:
         return request[1]
     data = pieces(journal, request)
-    if len(request) >= SIGNED:
+    if len(request) == NUMBERED:
         from . import signed_update
 
         return signed_update.unpacked(data)[0]

@@ -2,7 +2,7 @@
 from typing import Any
 
 REQUEST: int
-SIGNED: int
+NUMBERED: int
 
 def readable(record: Any, fields: Any) -> Any: ...
 def keep(

@@ -18,7 +18,9 @@ delivered nor marked done (journal.py).
 # [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
 # id|None, trigger (station.session.Waiting)]
 START = 1
-SAMPLE = 2  # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None]
+# [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None, charging state
+# (only where it is told, too)]
+SAMPLE = 2
 # [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
 # token's kind|None]
 STOP = 3
@@ -52,6 +54,12 @@ CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id; as with CACHE
 PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
+# A monitor that a central system has set: [id, connector, what, kind, value, severity, whether
+# only during a session]; words in station.monitors; key its id.
+MONITOR = 34
+# A message for drivers: [id, priority, state|None, start|None, end|None, session|None, text,
+# format, language|None], times in Unix seconds; words in station.notices; key its id.
+MESSAGE = 35
 # Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
 #   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
@@ -90,6 +98,8 @@ SHAPES = """
 22 iiiw
 23 jisSj;S
 30 jjjjjJJJJJjy
+34 iissiib
+35 iiSJJJssS
 40 i.
 41 i
 42 i

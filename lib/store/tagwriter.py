@@ -97,7 +97,6 @@ async def _write(tags, version, changes, old_count):
         await writer.add(entry)
     await writer.flush()
     generation = tags.generation + 1
-    version = version if count else 0  # 0 says: empty (OCPP 1.6, 5.10)
     # Form 1 is written exactly as the versions did that knew no other form.
     shape = (token, parent, tags.form if tags.count else 0) if form > 1 else (0, 0, 0)
     head = struct.pack(HEADER, MAGIC, form, *shape, generation, version, count, crc)

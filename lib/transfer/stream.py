@@ -96,7 +96,7 @@ async def watch(coro, progress, stall_s):
         finally:
             done.set()
 
-    task = asyncio.create_task(body())
+    task = asyncio.create_task(port.traceless(body()))
     try:
         while not done.is_set():
             try:

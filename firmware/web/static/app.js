@@ -126,6 +126,8 @@ function render() {
 
   text('plugged', lost ? null : s.plugged ? 'Plugged in' : 'Not plugged in');
   text('contactor', lost ? null : s.contactor ? 'Closed' : 'Open');
+  $('notice').hidden = !s.notice;
+  text('notice', s.notice);
   $('lacks-row').hidden = !s.lacks;
   text('lacks', (s.lacks || '').replace(/\bno /g, ''));
   $('program-row').hidden = !s.program;

@@ -1,0 +1,4 @@
+# Types of table.py; names and parameters by `make stubs`.
+TABLE: str
+MONITORED: str
+NEEDS: str

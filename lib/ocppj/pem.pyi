@@ -1,0 +1,9 @@
+# Types of pem.py; names and parameters by `make stubs`.
+from typing import Any
+
+CERTIFICATE: tuple[Any, ...]
+PRIVATE_KEY: tuple[Any, ...]
+
+def pem_to_der(text: str, labels: Any = ...) -> Any: ...
+def certificates(text: str) -> Any: ...
+def signature(text: str) -> Any: ...

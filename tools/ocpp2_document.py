@@ -1,0 +1,173 @@
+# Text of docs/ocpp2.md: what the charger has of OCPP 2.0.1 and 2.1.
+# MIT license; part of microevse
+"""Made from the tables of messages, the handlers and calls in lib/ocpp2, the certification cases
+and the names of the tests. `documents.py` writes it."""
+
+import ast
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIB = ROOT / "lib"
+sys.path.append(str(ROOT / "host_tests" / "support"))
+import certification  # noqa: E402
+
+# Functional blocks of part 2 and the actions of each.
+BLOCKS = """
+A Security: CertificateSigned SecurityEventNotification SignCertificate
+B Provisioning: BootNotification GetBaseReport GetReport GetVariables Heartbeat NotifyReport Reset
+    SetNetworkProfile SetVariables
+C Authorization: Authorize ClearCache NotifySettlement NotifyWebPaymentStarted VatNumberValidation
+D Local list: GetLocalListVersion SendLocalList
+E Transactions: GetTransactionStatus TransactionEvent
+F Remote control: RequestStartTransaction RequestStopTransaction TriggerMessage UnlockConnector
+G Availability: ChangeAvailability StatusNotification
+H Reservation: CancelReservation ReservationStatusUpdate ReserveNow
+I Tariff and cost: ChangeTransactionTariff ClearTariffs CostUpdated GetTariffs SetDefaultTariff
+J Meter values: MeterValues
+K Smart charging: ClearChargingProfile ClearedChargingLimit GetChargingProfiles
+    GetCompositeSchedule NotifyChargingLimit NotifyEVChargingNeeds NotifyEVChargingSchedule
+    NotifyPriorityCharging PullDynamicScheduleUpdate ReportChargingProfiles SetChargingProfile
+    UpdateDynamicSchedule UsePriorityCharging
+L Firmware: FirmwareStatusNotification PublishFirmware PublishFirmwareStatusNotification
+    UnpublishFirmware UpdateFirmware
+M Certificates: DeleteCertificate Get15118EVCertificate GetCertificateChainStatus
+    GetCertificateStatus GetInstalledCertificateIds InstallCertificate
+N Diagnostics: AdjustPeriodicEventStream ClearVariableMonitoring ClosePeriodicEventStream
+    CustomerInformation GetLog GetMonitoringReport GetPeriodicEventStream LogStatusNotification
+    NotifyCustomerInformation NotifyEvent NotifyMonitoringReport NotifyPeriodicEventStream
+    OpenPeriodicEventStream SetMonitoringBase SetMonitoringLevel SetVariableMonitoring
+O Display: ClearDisplayMessage GetDisplayMessages NotifyDisplayMessages SetDisplayMessage
+P Data transfer: DataTransfer
+Q Bidirectional power: AFRRSignal NotifyAllowedEnergyTransfer
+R DER control: ClearDERControl GetDERControl NotifyDERAlarm NotifyDERStartStop ReportDERControl
+    SetDERControl
+S Battery swap: BatterySwap RequestBatterySwap
+"""
+
+HEAD = """# OCPP 2.0.1 and 2.1: what is there
+
+<!-- Made by `make docs`: do not edit. -->
+
+Edition 2 of 2.0.1 and edition 1 of 2.1, as JSON over a WebSocket. The setting `OcppVersions` says
+which versions are offered; the central system chooses. This page tells what is there *today*: what
+has "no" is answered with the error NotImplemented, or never sent. [ocpp16.md](ocpp16.md) has the
+same for 1.6. `make test` runs the certification cases below; which of them passed is in
+`build/conformance201.tsv` after it.
+
+## Certification cases by profile
+
+A test has the name of its case. *2.1*: cases that only 2.1 has.
+
+| profile | cases | with a test | |
+|---|---|---|---|"""
+
+CALLS = """
+## Messages from the central system
+
+| action | block | version | there | in `lib/ocpp2/` |
+|---|---|---|---|---|"""
+
+SENT = """
+## Messages to the central system
+
+| action | block | version | sent | in `lib/ocpp2/` |
+|---|---|---|---|---|"""
+
+CASES = """
+## Certification cases
+
+Each case is a test of its name: `make test ARGS='-k TC_B_06_CS'`. "-": there is no test, so
+nothing is claimed.
+
+| case | profile | title | test file |
+|---|---|---|---|"""
+
+
+def blocks():
+    """{action: block}."""
+    found = {}
+    for line in BLOCKS.replace("\n    ", " ").strip().split("\n"):
+        block, actions = line.split(":")
+        for action in actions.split():
+            found[action] = block
+    return found
+
+
+def checked():
+    """({action: version} that a central system may send, the same of what it answers): those of
+    the tables of messages. version: the first one that has it."""
+    calls, answers = {}, {}
+    for name, version in (("schemas.py", "2.0.1"), ("schemas21.py", "2.1")):
+        table = (LIB / "ocpp2" / name).read_text(encoding="utf-8")
+        for action in re.findall(r'b"<(\w+)', table):
+            calls.setdefault(action, version)
+        for action in re.findall(r'b">(\w+)', table):
+            answers.setdefault(action, version)
+    return calls, answers
+
+
+def handled():
+    """{action: module} of lib/ocpp2/actions.py."""
+    tree = ast.parse((LIB / "ocpp2" / "actions.py").read_text(encoding="utf-8"))
+    found = {}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "ACTIONS":
+            for line in ast.literal_eval(node.value).split("\n"):
+                action, _, place = line.partition(" ")
+                if place:
+                    found[action] = place.split(".")[0] + ".py"
+    return found
+
+
+def sent(texts):
+    """{action: module}. texts: gives the words of all texts of a file, see documents.py."""
+    found = {}
+    for folder in ("ocpp2", "ocppj"):
+        for path in sorted((LIB / folder).glob("*.py")):
+            if path.name in ("schemas.py", "schemas21.py", "names.py", "actions.py", "trigger.py"):
+                continue
+            words = set(texts(path))
+            for action in checked()[1]:
+                if action in words:
+                    place = path.name if folder == "ocpp2" else "../ocppj/" + path.name
+                    found.setdefault(action, place)
+    return found
+
+
+def _rows(actions, there):
+    of = blocks()
+    for action in sorted(actions, key=lambda action: (of[action][0], action)):
+        place = there.get(action)
+        yield "| %s | %s | %s | %s | %s |" % (
+            action, of[action], actions[action], "yes" if place else "no",
+            "`%s`" % place if place else "-",
+        )  # fmt: skip
+
+
+def page(texts):
+    """Text of docs/ocpp2.md."""
+    calls, answers = checked()
+    listed = certification.case_list("201")
+    tests = certification.with_tests("201")
+    out = [HEAD]
+    for profile in dict.fromkeys(row[1] for row in listed):
+        mine = [row[0] for row in listed if row[1] == profile]
+        done = len([case for case in mine if case in tests])
+        note = certification.NOT_HERE.get(profile)
+        note = "not applicable: " + note if note else ""
+        out.append("| %s | %d | %d | %s |" % (profile, len(mine), done, note))
+    out.append(CALLS)
+    out += _rows(calls, handled())
+    out.append(SENT)
+    out += _rows(answers, sent(texts))
+    others = sorted(set(blocks()) - set(calls) - set(answers))
+    out += ["", "No use for them here: %s." % ", ".join(others)]
+    out.append(CASES)
+    for case, profile, title in listed:
+        place = tests.get(case)
+        out.append(
+            "| %s | %s | %s | %s |" % (case, profile, title, "`%s`" % place if place else "-")
+        )
+    return "\n".join(out) + "\n"
