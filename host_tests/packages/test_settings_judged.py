@@ -28,7 +28,8 @@ ELSEWHERE = set(
     LocalAuthListEnabled LocalAuthListMaxLength LocalAuthorizeOffline LocalPreAuthorize
     MaxChargingProfilesInstalled MaxEnergyOnInvalidId MeterValuesAlignedData
     MeterValuesAlignedDataMaxLength MeterValuesSampledData MeterValuesSampledDataMaxLength
-    MeterValueSampleInterval NumberOfConnectors ReserveConnectorZeroSupported
+    MeterValueSampleInterval NotifyChargingLimitWithSchedules
+    NumberOfConnectors ReserveConnectorZeroSupported
     SendLocalListMaxLength StopTransactionOnInvalidId StopTxnAlignedData
     StopTxnAlignedDataMaxLength StopTxnSampledData StopTxnSampledDataMaxLength
     SupportedFeatureProfiles SupportedFileTransferProtocols TransactionMessageAttempts

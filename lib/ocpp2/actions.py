@@ -8,6 +8,7 @@ CancelReservation reservation.cancel_reservation
 CertificateSigned certificates.certificate_signed
 ChangeAvailability availability.change_availability
 ClearCache remote.clear_cache
+ClearChargingProfile smart_charging.clear_charging_profile
 ClearDisplayMessage display.clear_display_message
 ClearVariableMonitoring monitoring.clear_variable_monitoring
 CostUpdated cost.cost_updated
@@ -15,6 +16,8 @@ CustomerInformation customer.customer_information
 DataTransfer data_transfer.data_transfer
 DeleteCertificate certificates.delete_certificate
 GetBaseReport reports.get_base_report
+GetChargingProfiles profile_reports.get_charging_profiles
+GetCompositeSchedule smart_charging.get_composite_schedule
 GetDisplayMessages display.get_display_messages
 GetInstalledCertificateIds certificates.get_installed_certificate_ids
 GetLocalListVersion local_list.get_local_list_version
@@ -29,6 +32,7 @@ RequestStopTransaction remote.request_stop
 ReserveNow reservation.reserve_now
 Reset availability.reset
 SendLocalList local_list.send_local_list
+SetChargingProfile smart_charging.set_charging_profile
 SetDisplayMessage display.set_display_message
 SetMonitoringBase monitoring.set_monitoring_base
 SetMonitoringLevel monitoring.set_monitoring_level
@@ -37,4 +41,6 @@ SetVariables variables.set_variables
 TriggerMessage trigger.trigger_message
 UnlockConnector remote.unlock_connector
 UpdateFirmware firmware.update_firmware
+UpdateDynamicSchedule dynamic.update_dynamic_schedule
+UsePriorityCharging dynamic.use_priority_charging
 """

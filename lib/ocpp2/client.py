@@ -1,8 +1,9 @@
 # The adapter of OCPP 2.0.1 and 2.1: the station on one side, a central system on the other.
 # MIT license; part of microevse
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
-transaction events, status, news of updates, ends of reservations, security events and news of logs
-(these are this object's), heartbeat, other events. Only Authorize is sent from elsewhere.
+transaction events, status, limits from elsewhere, live profiles, news of updates, ends of
+reservations, security events and news of logs (these are this object's), heartbeat, other events.
+Only Authorize is sent from elsewhere.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from station import security_log
 
 from . import names, status
 from .actions import ACTIONS
+from .charging_limits import ChargingLimits
 from .events import Events
 from .transactions import Transactions, token_info
 
@@ -75,6 +77,15 @@ class Ocpp2:
         self._load_monitors()
         self._load_notices()
         self.jobs = None
+        self._parts = [station.delivery, self.status]
+        self._parts.append(ChargingLimits(call, station, settings, clock))
+        self.live = None  # LiveProfiles: of 2.1 only
+        if later:
+            from .live_profiles import LiveProfiles
+
+            self.live = LiveProfiles(call, self.transactions, station, clock)
+            self._parts.append(self.live)
+        self._parts += [self, self.boot, self.events]
         self.passing = passing
         if not passing:
             from station import composite  # noqa: F401 (a handler needs it)
@@ -248,7 +259,7 @@ class Ocpp2:
         if self.clock.now() is None:
             # Every message of 2.x but these has a time: it waits until one is known.
             return (self.boot,)
-        return (self.station.delivery, self.status, self, self.boot, self.events)
+        return self._parts
 
     def due_in_ms(self):
         """Milliseconds until something of an update, a reservation or the security log may be

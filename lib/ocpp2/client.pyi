@@ -19,6 +19,7 @@ class Ocpp2:
     events: Any
     monitors: Any
     jobs: Any
+    live: Any
     passing: bool
     refusals: int
     tell_ms: int

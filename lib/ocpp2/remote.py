@@ -5,6 +5,8 @@ station; the station decides. Before BootNotification is accepted no transaction
 stopped remotely (B02.FR.05).
 """
 
+from evse_base import before_import, release
+
 from .names import ACCEPTED, refused
 
 
@@ -15,16 +17,26 @@ async def request_start(point, payload):
         return refused("CSNotAccepted")
     if number is not None and station.connector(number) is None:
         return refused("UnknownEvse")
+    profile = None
     if "chargingProfile" in payload:
-        # A start without the limit that came with it would charge more than was allowed.
-        return refused("UnsupportedParam")
+        await before_import()
+        from . import smart_charging
+
+        try:
+            profile = smart_charging.start_profile(payload, point.clock.now())
+        except ValueError as exc:
+            # A start without the limit that came with it would charge more than was allowed.
+            return smart_charging.refusal(exc)
+        finally:
+            del smart_charging
+            release("ocpp2.smart_charging")
     token, start = payload["idToken"], payload["remoteStartId"]
     group = payload.get("groupIdToken")
     began = running(point, number, token["idToken"], start)
     if began:
         return began
     started = await station.remote_start(
-        token["idToken"], number, None, token["type"], start, group and group["idToken"] or None
+        token["idToken"], number, profile, token["type"], start, group and group["idToken"] or None
     )
     if started:
         return running(point, number, token["idToken"], start) or ACCEPTED

@@ -4,7 +4,8 @@
 
 Two functions make the offer: `Profiles.limits_at`, and `set_limits` into `Limits`. The schedule is
 made by the same two, on a copy of the limits: it reports what the pilot will offer, unless a
-profile or a limit changes. Below 6 A it reports 0, because the pilot then offers nothing.
+profile or a limit changes. Changes that come late by chance (profile.DELAY) are reported as
+planned. Below 6 A it reports 0, because the pilot then offers nothing.
 """
 
 from .profile import AMPS, MAX_PERIODS, sooner
@@ -71,7 +72,7 @@ class _Line:
     def value(self, profiles, unix, t, share):
         """(uA, phases or 0, the station's cap as (uA, phases) or None, left s or None)."""
         claim, phases, cap, cap_phases, left = profiles.limits_at(
-            self._connector, self._session, unix, self._elapsed + t, share
+            self._connector, self._session, unix, self._elapsed + t, share, True
         )
         set_limits(self._limits, claim, cap)
         at = 1000 * (self._uptime + t)

@@ -8,8 +8,8 @@ component.variable: the name of the setting in the device model of 2.x; empty: i
 type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
-    station computes, v list of versions of the protocol, a fixed network address, q list of
-    the words in limits, in their order; the last ones can be left out.
+    station computes, or if somebody may set it as q, v list of versions of the protocol, a fixed
+    network address, q list of the words in limits, in their order; the last ones can be left out.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /
@@ -29,7 +29,7 @@ AuthCacheLifeTime|AuthCacheCtrlr.LifeTime|i|-l/rw|0..31536000|0|s
 AuthorizationCacheEnabled|AuthCacheCtrlr.Enabled|b|rw||true|
 AuthorizeRemoteTxRequests|AuthCtrlr.AuthorizeRemoteStart|b|rw||false|
 ChargeProfileMaxStackLevel|SmartChargingCtrlr.ProfileStackLevel|i|r|0..99|9|
-ChargingScheduleAllowedChargingRateUnit|SmartChargingCtrlr.RateUnit|c|r|99|Current,Power|
+ChargingScheduleAllowedChargingRateUnit|SmartChargingCtrlr.RateUnit|c|rl|Current,Power|Current,Power|
 ChargingScheduleMaxPeriods|SmartChargingCtrlr.PeriodsPerSchedule|i|r|1..999|96|
 ClockAlignedDataInterval|AlignedDataCtrlr.Interval|i|rw|0..86400|0|s
 ConnectionTimeOut|TxCtrlr.EVConnectionTimeOut|i|rw|1..86400|60|s
@@ -83,6 +83,7 @@ TxEndedSampleInterval|SampledDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=MeterVa
 AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
+NotifyChargingLimitWithSchedules|SmartChargingCtrlr.NotifyChargingLimitWithSchedules|b|-l/rw||false|
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
 CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
 CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|

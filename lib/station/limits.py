@@ -99,9 +99,8 @@ class Limits:
             if until is not None and now >= until:
                 del self._claims[source]
 
-    def value(self, now):
-        """The limit at uptime `now` ms: (mA, 0 or at least 6000; sentence saying why; True if
-        the limit protects a part, so that a smaller one must be offered at once)."""
+    def _holds(self, now):
+        """(smallest cap in mA, its name, (priority, mA, source) of the best claim or None)."""
         cap, cap_name = MAX_MA, "what the pilot can say"
         for name in sorted(self._caps):
             if self._caps[name] < cap:
@@ -114,6 +113,18 @@ class Limits:
             # Of two claims with the same priority the smaller one wins: that is the careful side.
             if best is None or (priority, -ma) > (best[0], -best[1]):
                 best = (priority, ma, source)
+        return cap, cap_name, best
+
+    def binding(self, now):
+        """(mA, source or name) of the claim or cap that makes the limit at uptime `now` ms, as it
+        was said: it may be below 6 A."""
+        cap, cap_name, best = self._holds(now)
+        return (best[1], best[2]) if best is not None and best[1] < cap else (cap, cap_name)
+
+    def value(self, now):
+        """The limit at uptime `now` ms: (mA, 0 or at least 6000; sentence saying why; True if
+        the limit protects a part, so that a smaller one must be offered at once)."""
+        cap, cap_name, best = self._holds(now)
         protective = cap_name in _PROTECTIVE
         if best is not None and best[1] < cap:
             protective = False

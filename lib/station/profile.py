@@ -2,18 +2,30 @@
 # MIT license; part of microevse
 """Limits over time as an operator plans them, without any protocol's words.
 
-Three purposes: MAX caps the whole station; DEFAULT is what a session may draw; TX replaces DEFAULT
-for one session, whenever TX has a limit. Times are Unix s or s, limits tenths of A or W: integers
-throughout.
+Five purposes: MAX caps the whole station, and GENERATION adds what is made on the spot to that
+cap; DEFAULT is what a session may draw; TX replaces DEFAULT for one session, whenever TX has a
+limit; PRIORITY replaces both for a session that goes first. Times are Unix s or s, limits tenths
+of A or W: integers throughout.
 """
 
 import struct
 
 from evse_base import const
 
-MAX, DEFAULT, TX = 0, 1, 2
+MAX, DEFAULT, TX, GENERATION, PRIORITY = 0, 1, 2, 3, 4
 AMPS, WATTS = 0, 1
 DAILY, WEEKLY = 86400, 604800
+
+# Places in `Profile.extra`; on flash, too: only ever appended to.
+KIND = const(0)  # ABSOLUTE ...: as the operator has called it
+SCHEDULE = const(1)  # the operator's number of the schedule
+DELAY = const(2)  # s: its changes come late by a random time of at most that
+AWAY = const(3)  # s without a central system after which it has no limit, None: for ever
+LASTING = const(4)  # then it is dropped for good
+EVERY = const(5)  # s: a LIVE one asks for a new limit so often, 0: never
+UPDATED = const(6)  # Unix s of the last new limit of a LIVE one, None: not known
+
+ABSOLUTE, RELATIVE, RECURRING, LIVE = 0, 1, 2, 3
 
 # 96 periods (a day of quarter hours) of 8 bytes and 60 bytes of the rest always fit the
 # journal's record of 1024 bytes. In RAM a profile costs about 250 bytes and 8 for each period.
@@ -56,16 +68,17 @@ class Profile:
 
     start: Unix s; None: counts from the start of the session. every: s from one recurrence
     to the next, 0: only once. duration: s, None: the last period has no end. least: below
-    this limit in tenths the car cannot charge. periods: see `pack`.
+    this limit in tenths the car cannot charge. periods: see `pack`. extra: list of integers or
+    None with places as above; None where the protocol has none of that.
     """
 
     # fmt: off
     def __init__(self, id, connector, purpose, stack, unit, start, every, duration, valid_from,
-                 valid_to, least, periods, session=None):
+                 valid_to, least, periods, session=None, extra=None):
         # fmt: on
         if not 0 <= stack <= _MAX_STACK:
             raise ValueError("stack level %d" % stack)
-        if purpose not in (MAX, DEFAULT, TX) or unit not in (AMPS, WATTS):
+        if purpose not in (MAX, DEFAULT, TX, GENERATION, PRIORITY) or unit not in (AMPS, WATTS):
             raise ValueError("purpose or unit")
         if every and start is None:
             raise ValueError("recurring without a start")
@@ -88,14 +101,25 @@ class Profile:
         self.least = least
         self.periods = periods
         self.session = session  # number of the session that a TX profile belongs to
+        self.extra = None
+        if isinstance(extra, list) and all(x is None or isinstance(x, int) for x in extra):
+            self.extra = extra
+        self.late = 0  # s: by how much its changes come late, chosen from DELAY
 
     def record(self):
         """Payload of its journal record."""
         # fmt: off
-        return [self.id, self.connector, self.purpose, self.stack, self.unit, self.start,
-                self.every, self.duration, self.valid_from, self.valid_to, self.least,
-                self.periods]
+        fields = [self.id, self.connector, self.purpose, self.stack, self.unit, self.start,
+                  self.every, self.duration, self.valid_from, self.valid_to, self.least,
+                  self.periods]
         # fmt: on
+        if self.extra:
+            fields.append(self.extra)
+        return fields
+
+    def more(self, place):
+        """What `extra` has at a place, None if it has nothing there."""
+        return self.extra[place] if self.extra and place < len(self.extra) else None
 
     def slot(self):
         """Of all profiles with the same slot only the latest is kept."""
@@ -106,9 +130,8 @@ class Profile:
 
     def limits(self):
         """Iterate (limit in tenths, phases or 0) of its periods."""
-        for i in range(len(self.periods) // _PERIOD_SIZE):
-            word = self._period(i)[1]
-            yield word & MAX_TENTHS, word >> _LIMIT_BITS
+        for _, tenths, phases in self.spans():
+            yield tenths, phases
 
     def smallest(self):
         """The smallest limit of the profile, in tenths."""
@@ -119,12 +142,19 @@ class Profile:
         moments = self.start, self.valid_from, self.valid_to
         return moments != (None, None, None)
 
-    def at(self, unix, elapsed):
+    def spans(self):
+        """Iterate (start in s, limit in tenths, phases or 0) of its periods."""
+        for i in range(len(self.periods) // _PERIOD_SIZE):
+            start, word = self._period(i)
+            yield start, word & MAX_TENTHS, word >> _LIMIT_BITS
+
+    def at(self, unix, elapsed, late=0):
         """(limit in tenths, phases or 0, left) at Unix time `unix`, `elapsed` s into a session.
 
         The limit is None where the profile has none. left: the seconds for which this holds, None:
         for ever. unix None: the time is not known; then only a profile that counts from the start
-        of the session has a limit.
+        of the session has a limit. late: s by which every change comes later than planned; the
+        first limit of one that counts from the start of the session is never late.
         """
         left = None
         if unix is None:
@@ -137,8 +167,8 @@ class Profile:
                     return None, 0, None
             if self.valid_from is not None and unix < self.valid_from:
                 return None, 0, self.valid_from - unix
-        offset = elapsed if self.start is None else unix - self.start
-        if offset < 0:
+        offset = (elapsed if self.start is None else unix - self.start) - late
+        if offset < 0 and self.start is not None:
             return None, 0, sooner(left, -offset)
         if self.every:
             offset %= self.every
@@ -150,7 +180,7 @@ class Profile:
         word = 0
         for i in range(len(self.periods) // _PERIOD_SIZE):
             start, following = self._period(i)
-            if start > offset:
+            if i and start > offset:
                 left = sooner(left, start - offset)
                 break
             word = following
@@ -164,7 +194,7 @@ class Profile:
             return True
         if self.start is None or self.every or self.duration is None:
             return False
-        return unix >= self.start + self.duration
+        return unix >= self.start + self.duration + self.late
 
 
 def careful(profiles, past, elapsed, ua):

@@ -5,10 +5,23 @@ from typing import Any
 MAX: Any
 DEFAULT: Any
 TX: Any
+GENERATION: Any
+PRIORITY: Any
 AMPS: Any
 WATTS: Any
 DAILY: Any
 WEEKLY: Any
+KIND: int
+SCHEDULE: int
+DELAY: int
+AWAY: int
+LASTING: int
+EVERY: int
+UPDATED: int
+ABSOLUTE: Any
+RELATIVE: Any
+RECURRING: Any
+LIVE: Any
 MAX_PERIODS: int
 MAX_PROFILES: int
 MAX_TENTHS: int
@@ -30,6 +43,8 @@ class Profile:
     least: Any
     periods: Any
     session: Any
+    extra: Any
+    late: int
     def __init__(
         self,
         id: Any,
@@ -45,13 +60,16 @@ class Profile:
         least: Any,
         periods: Any,
         session: Any = ...,
+        extra: Any = ...,
     ) -> None: ...
     def record(self) -> Any: ...
+    def more(self, place: Any) -> Any: ...
     def slot(self) -> Any: ...
     def limits(self) -> Iterator[Any]: ...
     def smallest(self) -> Any: ...
     def timed(self) -> bool: ...
-    def at(self, unix: Any, elapsed: Any) -> int: ...
+    def spans(self) -> Iterator[Any]: ...
+    def at(self, unix: Any, elapsed: Any, late: int = ...) -> int: ...
     def over(self, unix: Any) -> bool: ...
 
 def careful(profiles: Any, past: Any, elapsed: Any, ua: Any) -> Any: ...

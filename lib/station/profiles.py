@@ -10,187 +10,47 @@ fine enough for a limit in W to come back as the same W.
 While the time is not known (after a power cut, with no network) the smallest of all limits that
 may apply is applied: a stopped clock removes no limit.
 
-DEFAULT and MAX are kept in the journal. TX is not: a session never outlives a restart.
+Which profiles there are, and where they are kept: `profile_set`.
 """
 
-from evse_base import log
-from evse_base import const
 from store import kinds
 
-from .limits import MIN_MA, PRIORITY_PROFILE, amps
-from .profile import AMPS, DEFAULT, MAX, MAX_PROFILES, TX, Profile, careful, sooner
+from .limits import MIN_MA, PRIORITY_PROFILE
+from .profile import AMPS, DEFAULT, GENERATION, MAX, PRIORITY, TX, careful, sooner
+from .profile_set import ProfileSet
 
 _MIN_UA = 1000 * MIN_MA
 
-# Energy managers send a new limit every few seconds, but flash is only erased while no EV charges.
-# So a profile that follows sooner than this applies at once and is written to flash a little
-# later.
-_STORE_EVERY_S = const(60)
 
+class Profiles(ProfileSet):
+    """All profiles of a station; they set the limits of its connectors. rand: see ProfileSet."""
 
-class Profiles:
-    """All profiles of a station; they set the limits of its connectors."""
-
-    def __init__(self, station, settings, journal, clock):
-        self._station = station
+    def __init__(self, station, settings, journal, clock, rand=None):
         self._settings = settings
-        self._journal = journal
-        self._clock = clock
-        self._all = []  # highest stack level first, then those of one connector
-        self._later = []  # not on flash yet
-        self._written = {}  # (purpose, level, connector): uptime s of the last attempt
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
-
-        def load(payload):
-            profile = Profile(*payload[:12])
-            self._add(profile, self._rivals(profile))
-
-        journal.each(kinds.PROFILE, load)
-        # A power cut may have come between writing a new profile and forgetting the old one.
-        self._tidy()
+        ProfileSet.__init__(self, station, journal, clock, rand)
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
-
-    # -- the set of profiles -------------------------------------------------------------
-
-    @property
-    def count(self):
-        """How many there are."""
-        return len(self._all)
-
-    def _rivals(self, new):
-        """The profiles that a new one replaces: same id, or same purpose, level and connector."""
-        return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]
-
-    def _add(self, profile, rivals):
-        self._all = [p for p in self._all if p not in rivals]
-        self._later = [p for p in self._later if p not in rivals]
-        self._all.append(profile)
-        # At the same level the connector's own default stands above that of all connectors.
-        self._all.sort(key=lambda p: (-p.stack, -p.connector))
-
-    def _store(self, now=True):
-        """Write the profiles that wait for flash, if it is time or `now`. A new profile is written
-        before the old one is forgotten."""
-        uptime = self._clock.uptime()
-        for p in list(self._later):
-            last = self._written.get(p.slot())
-            if not now and last is not None and uptime - last < _STORE_EVERY_S:
-                continue
-            self._written[p.slot()] = uptime
-            try:
-                self._journal.keep(kinds.PROFILE, p.id, p.record())
-                self._later.remove(p)
-            except Exception as exc:
-                # The profile is in force all the same: refusing a lower limit would be worse. A
-                # session that ends, or a look at a connector, goes on.
-                log.warn("profiles", "%d not stored yet: %r", p.id, exc)
-        self._tidy()
-
-    def _tidy(self):
-        """Forget profiles on flash that no longer apply, unless their successor still waits."""
-        if self._later:
-            return
-        ids = [p.id for p in self._all if p.purpose != TX]
-        try:
-            stale = [id for id, _ in self._journal.state(kinds.PROFILE) if id not in ids]
-            for id in stale:
-                self._journal.forget(kinds.PROFILE, id)
-        except Exception as exc:
-            # A session that begins or ends goes on. The next change of a profile tries again.
-            log.warn("profiles", "old ones not forgotten: %r", exc)
-
-    def install(self, profile):
-        """Take a profile, in force at once. ValueError says why it cannot be taken."""
-        rivals = self._rivals(profile)
-        if len(self._all) - len(rivals) >= MAX_PROFILES:
-            now = self._clock.now()
-            rivals += [p for p in self._all if p.over(now) and p not in rivals]
-            if len(self._all) - len(rivals) >= MAX_PROFILES:
-                raise ValueError("%d profiles are installed" % len(self._all))
-        self._add(profile, rivals)
-        if profile.purpose != TX:
-            self._later.append(profile)
-        self._store(False)
-        log.info(
-            "profiles", "%d in force, level %d%s", profile.id, profile.stack, self._above(profile)
-        )
-        self.changed()
-
-    def clear(self, id=None, connector=None, purpose=None, stack=None):
-        """Drop the profile with this id, or all that match the other arguments. Returns how
-        many."""
-        gone = []
-        for p in self._all:
-            if id is not None:
-                fits = p.id == id
-            else:
-                fits = connector in (None, p.connector) and purpose in (None, p.purpose)
-                fits = fits and stack in (None, p.stack)
-            if fits:
-                gone.append(p)
-        if gone:
-            self._all = [p for p in self._all if p not in gone]
-            self._later = [p for p in self._later if p not in gone]
-            for p in gone:
-                self._journal.forget(kinds.PROFILE, p.id)
-            self._store()
-            log.info("profiles", "%d cleared", len(gone))
-            self.changed()
-        return len(gone)
-
-    def _above(self, profile):
-        """A note for a person on a profile that allows more than there can be, or ""."""
-        asked = max(self.ua(profile, tenths, phases)[0] for tenths, phases in profile.limits())
-        bounds = [
-            c.limits.bound() for c in self._station.connectors if profile.connector in (0, c.id)
-        ]
-        if not bounds:
-            return ""
-        ma, by = min(bounds)
-        if profile.purpose == MAX:
-            # A MAX profile limits all connectors together.
-            ma = sum(bound[0] for bound in bounds)
-        if asked // 1000 <= ma:
-            return ""
-        return ": asks for %s, but %s allows %s" % (amps(asked // 1000), by, amps(ma))
-
-    def session_began(self, session, profile=None):
-        """A session has begun; `profile` (TX) came with the command that started it."""
-        if profile is not None:
-            # The command to start was accepted: the bound on the number of profiles no longer
-            # applies.
-            profile.connector, profile.session = session.connector, session.id
-            self._add(profile, self._rivals(profile))
-            self._tidy()
-            log.info("profiles", "%d came with the start%s", profile.id, self._above(profile))
-        self.changed()
-
-    def session_over(self, session):
-        """Drop the TX profiles of a session that is over."""
-        self._all = [p for p in self._all if p.purpose != TX or p.session != session.id]
-        if self._later:
-            self._store()
-        self.changed()
 
     # -- the limits ----------------------------------------------------------------------
 
     def _of(self, purpose, connector, session):
         """Iterate the profiles of a purpose that concern a connector and its session."""
         for p in self._all:
-            if p.purpose != purpose:
+            if p.purpose != purpose or p in self._out:
                 continue
-            if purpose == DEFAULT and p.connector not in (0, connector):
+            if purpose in (DEFAULT, PRIORITY) and p.connector not in (0, connector):
                 continue
             if purpose == TX and (session is None or p.session != session):
                 continue
             yield p
 
-    def _best(self, purpose, connector, session, unix, elapsed):
-        """(profile that holds or None, its limit, phases, left s or None)."""
+    def _best(self, purpose, connector, session, unix, elapsed, planned=False):
+        """(profile that holds or None, its limit, phases, left s or None). planned: as if no
+        change came late."""
         soonest = None
         for p in self._of(purpose, connector, session):
-            tenths, phases, left = p.at(unix, elapsed)
+            tenths, phases, left = p.at(unix, elapsed, 0 if planned else p.late)
             soonest = sooner(soonest, left)
             if tenths is not None:
                 return p, tenths, phases, soonest
@@ -223,7 +83,13 @@ class Profiles:
             ]
             return min(caps) + (None,) if caps else (None, 0, None)
         p, tenths, phases, left = self._best(MAX, 0, None, unix, elapsed)
-        return (self.ua(p, tenths, phases) if p else (None, 0)) + (left,)
+        if p is None:
+            return None, 0, left
+        cap, cap_phases = self.ua(p, tenths, phases)
+        p, tenths, phases, more = self._best(GENERATION, 0, None, unix, elapsed)
+        if p is not None:
+            cap += self.ua(p, tenths, phases)[0]
+        return cap, cap_phases, sooner(left, more)
 
     def _share(self, cap, session):
         """The part of the station's cap that a session gets: the oldest session first, none below
@@ -233,11 +99,11 @@ class Profiles:
         served = min(len(running) + (session is None), cap // _MIN_UA)
         return cap // served if ahead < served else 0
 
-    def limits_at(self, connector, session, unix, elapsed, share=True):
+    def limits_at(self, connector, session, unix, elapsed, share=True, planned=False):
         """(claim, its phases, cap, its phases, left) at a moment; currents in uA or None.
 
         connector, session: numbers; no session (None): as if one could begin. share: the
-        connector's part of the station's cap, not all of it.
+        connector's part of the station's cap, not all of it. planned: see `_best`.
         """
         if unix is None:
             p, tenths, phases, left = careful(
@@ -247,10 +113,13 @@ class Profiles:
                 lambda p, tenths, phases: self.ua(p, tenths, phases)[0],
             )
         else:
-            p, tenths, phases, left = self._best(TX, connector, session, unix, elapsed)
-        if p is None and unix is not None:
-            p, tenths, phases, more = self._best(DEFAULT, connector, None, unix, elapsed)
-            left = sooner(left, more)
+            p, tenths, phases, left = None, 0, 0, None
+            for purpose in (PRIORITY, TX, DEFAULT):
+                if p is None and (purpose != PRIORITY or session in self.first):
+                    p, tenths, phases, more = self._best(
+                        purpose, connector, session, unix, elapsed, planned
+                    )
+                    left = sooner(left, more)
         claim = None
         cap, cap_phases, cap_left = self._cap(unix, elapsed)
         if share and cap is not None:
@@ -267,6 +136,8 @@ class Profiles:
         """Bring a connector's limits up to date at uptime `now` ms; cheap if nothing is due."""
         if self._later:
             self._store(False)
+        if self._away:
+            self.watch(now)
         session = connector.session.id if connector.session else None
         done = self._applied.get(connector.id)
         if done and done[0] == session and (done[1] is None or now < done[1]):

@@ -20,6 +20,7 @@ a address
 k key
 m measurand_list
 p rotations
+c sequence
 q sequence
 v versions
 """)

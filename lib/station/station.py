@@ -56,7 +56,7 @@ class Station:
         self.clock = clock
         self._rand = rand
         self._last_session = 0
-        self.profiles = Profiles(self, settings, journal, clock)
+        self.profiles = Profiles(self, settings, journal, clock, rand)
         self.reservations = reservations_of(self, journal, clock)
         self.delivery = Delivery(settings, journal, clock)
         self._tokens = Tokens(self, clock)

@@ -53,7 +53,9 @@ CACHE = 21  # [token, status, expiry|None, parent|None(, kind)]; key token
 # that no session number is given twice.
 CHECKPOINT = 22  # [connector, session, meter_wh, stamp, 1 if the EV asks]; key connector
 RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id; as with CACHE
-PROFILE = 30  # the fields of station.profile.Profile, without a session; key its id
+# The fields of station.profile.Profile, without a session; key its id. `extra` is missing where
+# the protocol has none of it, and in records of version 0.1.0.
+PROFILE = 30
 # A monitor that a central system has set: [id, connector, what, kind, value, severity, whether
 # only during a session]; words in station.monitors; key its id.
 MONITOR = 34
