@@ -36,6 +36,8 @@ from store.ramflash import RamFlash  # noqa: E402
 
 # Of the application, in the base image already (boards/micropython/MICROEVSE/manifest.py).
 FROZEN = "lib/microdot/"
+# They run before a slot is on the module path: from the partition `vfs`, or frozen in.
+STARTS = ("boot.py", "main.py")
 # Slots of the 4 MB partition tables; the last block is the record. If both slots are in one ROMFS,
 # its head takes another block.
 ROOM = {"lfs2": 0xA0000 - BLOCK, "romfs": 0xA0000 - 2 * BLOCK}
@@ -61,7 +63,7 @@ class BundleError(Exception):
 _OCPP16 = "lib/ocpp16/"
 # What only OCPP 2.x imports.
 ONLY_OCPP2 = ("lib/ocpp2/", "lib/ocppj/oneway.") + tuple(
-    "lib/station/%s." % name for name in ("customer", "monitors", "notices")
+    "lib/station/%s." % name for name in ("customer", "live_limits", "monitors", "notices")
 )
 
 
@@ -80,11 +82,16 @@ def files(folder):
     return found
 
 
+def _without(content, places):
+    return {place: data for place, data in content.items() if not place.startswith(places)}
+
+
 def lfs2(content):
     """A littlefs image that holds `content` and hardly more, a whole number of blocks. With both
     packages of OCPP, only that of 1.6: here compiled files take more room than in a ROMFS."""
     if [place for place in content if place.startswith(_OCPP16)]:
-        content = {place: content[place] for place in content if not place.startswith(ONLY_OCPP2)}
+        content = _without(content, ONLY_OCPP2)
+    content = _without(content, STARTS)
     make = importlib.import_module("lfs").image
     # Nothing is ever deleted, so its blocks are used from the first one on. A file system that is
     # large enough is found by trying, from a little less than the whole firmware takes.
@@ -101,7 +108,7 @@ def lfs2(content):
 def romfs(content):
     """A ROMFS image of {place: bytes}, without what the base image has frozen in: a slot comes
     first on the module path, and from there loading it would be a long stall."""
-    content = {place: data for place, data in content.items() if not place.startswith(FROZEN)}
+    content = _without(content, (FROZEN, *STARTS))
     image = importlib.import_module("romfs").pack(content)
     if len(image) > ROOM["romfs"]:
         raise BundleError(f"{len(image)} bytes do not fit into {ROOM['romfs']}")

@@ -77,8 +77,8 @@ ROWS = [
     ),
     (
         "limits",
-        "lib/station/profile.py lib/station/profile_set.py lib/station/profiles.py "
-        "lib/station/composite.py",
+        "lib/station/profile.py lib/station/profiles.py "
+        "lib/station/profile_outage.py lib/station/composite.py",
         "unit/test_profiles unit/test_profile_bounds unit/test_ocpp16_smart_charging"
         " unit/test_profiles_set unit/test_composite packages/test_composite_property",
         "conformance/test_octt16_smart_charging",

@@ -542,6 +542,8 @@ def at_will(i):
         "RESERVATION": [key, 1, "TAG", None, i],
         "PROFILE": [key, 1, 0, 2, 1, None, None, None, None, None, i, bytes(90)],
         "FIRMWARE": [100 + key, text],
+        "MONITOR": [key, 1, text, "upper", i, 5, False],
+        "MESSAGE": [key, i % 9, None, None, None, None, text, "UTF8", None],
     }
 
 

@@ -700,7 +700,7 @@ def test_without_the_time_watts_are_for_all_phases_and_what_is_over_hides_nothin
 
 def test_what_was_told_before_is_not_told_again_each_by_itself():
     from station.limits import Limits
-    from station.profiles import set_limits
+    from station.limits import set_limits
 
     for before, calls in (
         (None, 2), ((1, 2, 10000, 12000), 0), ((1, 2, 9000, 12000), 1), ((1, 2, 10000, 9000), 1),

@@ -3,7 +3,7 @@
 from evse_base import log
 from helpers import raises, run
 from station import profile as p
-from station import profile_set as module
+from station import profiles as module
 from station.composite import composite
 from station.profile import DAILY, MAX, MAX_PROFILES, TX, WATTS
 from station.session import Session

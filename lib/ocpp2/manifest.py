@@ -152,7 +152,7 @@ package(
         "own_certificate.py",
         "password.py",
         "profile.py",
-        "profile_set.py",
+        "profile_outage.py",
         "profiles.py",
         "protection.py",
         "recovery.py",

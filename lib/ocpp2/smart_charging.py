@@ -194,6 +194,9 @@ def check_unit(point, unit):
 
 async def set_charging_profile(point, payload):
     number, data = payload["evseId"], payload["chargingProfile"]
+    if "maxOfflineDuration" in data:
+        await before_import()  # else this, too, would be one stall with the handler's
+        from station import profile_outage  # noqa: F401
     try:
         session = _check(point, number, data)
         point.station.profiles.install(make_profile(data, number, point.clock.now(), session))

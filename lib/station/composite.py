@@ -9,7 +9,7 @@ planned. Below 6 A it reports 0, because the pilot then offers nothing.
 """
 
 from .profile import AMPS, MAX_PERIODS, sooner
-from .profiles import set_limits
+from .limits import set_limits
 
 # A recurring profile has many steps, and few of them differ. This bounds the work for one answer.
 _MAX_STEPS = 500

@@ -155,3 +155,18 @@ class Limits:
             if name != "profile_max" and self._caps[name] < ma:
                 ma, by = self._caps[name], _words_for(name)
         return ma, by
+
+
+def set_limits(limits, claim, cap, before=None):
+    """The limits of the profiles (uA or None) as claim and cap, unless they are as `before`; both
+    in mA, rounded down."""
+    claim = None if claim is None else claim // 1000
+    cap = None if cap is None else cap // 1000
+    if before is None or before[2] != claim:
+        if claim is None:
+            limits.release("profile")
+        else:
+            limits.claim("profile", PRIORITY_PROFILE, claim)
+    if before is None or before[3] != cap:
+        limits.cap("profile_max", cap)
+    return claim, cap

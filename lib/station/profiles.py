@@ -1,6 +1,6 @@
-# Charging profiles: how they stack, and the limits that they set at the connectors.
+# Charging profiles: which there are, how they stack, and the limits that they set.
 # MIT license; part of microevse
-"""The set of profiles of a station.
+"""The set of profiles of a station, in RAM and on flash.
 
 Of the profiles of one purpose, the one with the highest stack level that has a limit at a moment
 holds (OCPP 1.6 section 3.13). These limits become the claim "profile" and the cap
@@ -10,34 +10,189 @@ fine enough for a limit in W to come back as the same W.
 While the time is not known (after a power cut, with no network) the smallest of all limits that
 may apply is applied: a stopped clock removes no limit.
 
-Which profiles there are, and where they are kept: `profile_set`.
+DEFAULT, MAX and their like are kept in the journal. TX is not: a session never outlives a restart.
 """
 
+from evse_base import const, log
 from store import kinds
 
-from .limits import MIN_MA, PRIORITY_PROFILE
-from .profile import AMPS, DEFAULT, GENERATION, MAX, PRIORITY, TX, careful, sooner
-from .profile_set import ProfileSet
+from .limits import MIN_MA, amps, set_limits
+from .profile import (
+    AMPS, AWAY, DEFAULT, DELAY, GENERATION, MAX, MAX_PROFILES, PRIORITY, TX, Profile, careful,
+    sooner,
+)  # fmt: skip
 
 _MIN_UA = 1000 * MIN_MA
+# Energy managers send a new limit every few seconds, but flash is only erased while no EV charges.
+# So a profile that follows sooner than this applies at once and is written to flash a little
+# later.
+_STORE_EVERY_S = const(60)
 
 
-class Profiles(ProfileSet):
-    """All profiles of a station; they set the limits of its connectors. rand: see ProfileSet."""
+class Profiles:
+    """All profiles of a station. rand(n): random integer below n; None: no change comes late."""
 
     def __init__(self, station, settings, journal, clock, rand=None):
+        self._station = station
         self._settings = settings
+        self._journal = journal
+        self._clock = clock
+        self._rand = rand
+        self._all = []  # highest stack level first, then those of one connector
+        self._later = []  # not on flash yet
+        self._written = {}  # (purpose, level, connector): uptime s of the last attempt
         self._applied = {}  # connector: (session, due uptime ms or None, claim mA, cap mA)
-        ProfileSet.__init__(self, station, journal, clock, rand)
+        self._outage = None  # profile_outage.Outage while a profile has a bound on an outage
+        self.first = []  # numbers of the sessions that go first
+
+        def load(payload):
+            profile = Profile(*(payload[:12] + [None] + payload[12:13]))
+            self._add(profile, self._rivals(profile))
+
+        journal.each(kinds.PROFILE, load)
+        # A power cut may have come between writing a new profile and forgetting the old one.
+        self._tidy()
         clock.on_set(self._clock_set)
         settings.on_change(self._on_setting)
+
+    def _rivals(self, new):
+        """The profiles that a new one replaces: same id, or same purpose, level and connector."""
+        return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]
+
+    def _add(self, profile, rivals):
+        self._all = [p for p in self._all if p not in rivals]
+        self._later = [p for p in self._later if p not in rivals]
+        self._all.append(profile)
+        if profile.more(DELAY) and self._rand:
+            profile.late = self._rand(profile.more(DELAY) + 1)
+        if profile.more(AWAY) is not None and self._outage is None:
+            from .profile_outage import Outage  # 1.6 and 2.0.1 have none
+
+            self._outage = Outage(self, self._station)
+        # At the same level the connector's own default stands above that of all connectors.
+        self._all.sort(key=lambda p: (-p.stack, -p.connector))
+
+    def _store(self, now=True):
+        """Write the profiles that wait for flash, if it is time or `now`. A new profile is written
+        before the old one is forgotten."""
+        uptime = self._clock.uptime()
+        for p in list(self._later):
+            last = self._written.get(p.slot())
+            if not now and last is not None and uptime - last < _STORE_EVERY_S:
+                continue
+            self._written[p.slot()] = uptime
+            try:
+                self._journal.keep(kinds.PROFILE, p.id, p.record())
+                self._later.remove(p)
+            except Exception as exc:
+                # The profile is in force all the same: refusing a lower limit would be worse. A
+                # session that ends, or a look at a connector, goes on.
+                log.warn("profiles", "%d not stored yet: %r", p.id, exc)
+        self._tidy()
+
+    def _tidy(self):
+        """Forget profiles on flash that no longer apply, unless their successor still waits."""
+        if self._later:
+            return
+        ids = [p.id for p in self._all if p.purpose != TX]
+        try:
+            stale = [id for id, _ in self._journal.state(kinds.PROFILE) if id not in ids]
+            for id in stale:
+                self._journal.forget(kinds.PROFILE, id)
+        except Exception as exc:
+            # A session that begins or ends goes on. The next change of a profile tries again.
+            log.warn("profiles", "old ones not forgotten: %r", exc)
+
+    def install(self, profile):
+        """Take a profile, in force at once. ValueError says why it cannot be taken."""
+        rivals = self._rivals(profile)
+        if len(self._all) - len(rivals) >= MAX_PROFILES:
+            now = self._clock.now()
+            rivals += [p for p in self._all if p.over(now) and p not in rivals]
+            if len(self._all) - len(rivals) >= MAX_PROFILES:
+                raise ValueError("%d profiles are installed" % len(self._all))
+        self._add(profile, rivals)
+        log.info(
+            "profiles", "%d in force, level %d%s", profile.id, profile.stack, self._above(profile)
+        )
+        self.keep(profile)
+
+    @property
+    def count(self):
+        """How many there are."""
+        return len(self._all)
+
+    def keep(self, profile):
+        """An installed profile was changed in place: in force at once, on flash soon after."""
+        if profile.purpose != TX and profile not in self._later:
+            self._later.append(profile)
+        self._store(False)
+        self.changed()
+
+    def installed(self):
+        """List of all profiles, of all sessions, too."""
+        return list(self._all)
+
+    def clear(self, id=None, connector=None, purpose=None, stack=None):
+        """Drop the profile with this id, or all that match the rest; returns how many."""
+        gone = []
+        for p in self._all:
+            if id is not None:
+                fits = p.id == id
+            else:
+                fits = connector in (None, p.connector) and purpose in (None, p.purpose)
+                fits = fits and stack in (None, p.stack)
+            if fits:
+                gone.append(p)
+        if gone:
+            self._all = [p for p in self._all if p not in gone]
+            self._later = [p for p in self._later if p not in gone]
+            for p in gone:
+                self._journal.forget(kinds.PROFILE, p.id)
+            self._store()
+            log.info("profiles", "%d cleared", len(gone))
+            self.changed()
+        return len(gone)
+
+    def _above(self, profile):
+        """A note for a person on a profile that allows more than there can be, or ""."""
+        asked = max(self.ua(profile, tenths, phases)[0] for tenths, phases in profile.limits())
+        places = [c for c in self._station.connectors if profile.connector in (0, c.id)]
+        bounds = [c.limits.bound() for c in places]
+        if not bounds:
+            return ""
+        ma, by = min(bounds)
+        if profile.purpose == MAX:
+            # A MAX profile limits all connectors together.
+            ma = sum(bound[0] for bound in bounds)
+        if asked // 1000 <= ma:
+            return ""
+        return ": asks for %s, but %s allows %s" % (amps(asked // 1000), by, amps(ma))
+
+    def session_began(self, session, profile=None):
+        """A session has begun; `profile` (TX) came with the command that started it."""
+        if profile is not None:
+            # The command was accepted: there is no bound on the number of profiles any more.
+            profile.connector, profile.session = session.connector, session.id
+            self._add(profile, self._rivals(profile))
+            self._tidy()
+            log.info("profiles", "%d came with the start%s", profile.id, self._above(profile))
+        self.changed()
+
+    def session_over(self, session):
+        """Drop the TX profiles of a session that is over."""
+        self.first = [number for number in self.first if number != session.id]
+        self._all = [p for p in self._all if p.purpose != TX or p.session != session.id]
+        if self._later:
+            self._store()
+        self.changed()
 
     # -- the limits ----------------------------------------------------------------------
 
     def _of(self, purpose, connector, session):
         """Iterate the profiles of a purpose that concern a connector and its session."""
         for p in self._all:
-            if p.purpose != purpose or p in self._out:
+            if p.purpose != purpose or self._outage and p in self._outage.out:
                 continue
             if purpose in (DEFAULT, PRIORITY) and p.connector not in (0, connector):
                 continue
@@ -57,8 +212,7 @@ class Profiles(ProfileSet):
         return None, 0, 0, soonest
 
     def _past(self):
-        """A Unix time in s that is over for certain, for use while the time is not known; or
-        None."""
+        """A Unix time in s that is over for certain, or None."""
         kept = self._journal.get(kinds.TOLD, 0)
         return kept[0] if kept else None
 
@@ -78,9 +232,8 @@ class Profiles(ProfileSet):
         if unix is None:
             # A cap protects something: it does not go away because the time is unknown.
             past = self._past()
-            caps = [
-                self.ua(p, p.smallest(), 0) for p in self._of(MAX, 0, None) if not p.over(past)
-            ]
+            bounds = [p for p in self._of(MAX, 0, None) if not p.over(past)]
+            caps = [self.ua(p, p.smallest(), 0) for p in bounds]
             return min(caps) + (None,) if caps else (None, 0, None)
         p, tenths, phases, left = self._best(MAX, 0, None, unix, elapsed)
         if p is None:
@@ -136,8 +289,8 @@ class Profiles(ProfileSet):
         """Bring a connector's limits up to date at uptime `now` ms; cheap if nothing is due."""
         if self._later:
             self._store(False)
-        if self._away:
-            self.watch(now)
+        if self._outage:
+            self._outage.watch(now)
         session = connector.session.id if connector.session else None
         done = self._applied.get(connector.id)
         if done and done[0] == session and (done[1] is None or now < done[1]):
@@ -146,9 +299,9 @@ class Profiles(ProfileSet):
         elapsed = uptime - connector.session.started[1] if connector.session else 0
         found = self.limits_at(connector.id, session, self._clock.now(), elapsed)
         claim = found[0] if session is not None else None
-        set_limits(connector.limits, claim, found[2], done)
+        claim, cap = set_limits(connector.limits, claim, found[2], done)
         due = None if found[4] is None else 1000 * (uptime + found[4])
-        self._applied[connector.id] = (session, due, milliamps(claim), milliamps(found[2]))
+        self._applied[connector.id] = (session, due, claim, cap)
 
     def changed(self):
         """Something has changed: every connector looks again, now."""
@@ -165,20 +318,3 @@ class Profiles(ProfileSet):
     def _on_setting(self, name, value):
         if name in ("NominalVoltage", "Phases"):
             self.changed()
-
-
-def milliamps(ua):
-    """uA as mA, rounded down; None stays None."""
-    return None if ua is None else ua // 1000
-
-
-def set_limits(limits, claim, cap, before=None):
-    """The limits of the profiles (uA or None) as claim and cap, unless they are as `before`."""
-    claim, cap = milliamps(claim), milliamps(cap)
-    if before is None or before[2] != claim:
-        if claim is None:
-            limits.release("profile")
-        else:
-            limits.claim("profile", PRIORITY_PROFILE, claim)
-    if before is None or before[3] != cap:
-        limits.cap("profile_max", cap)
