@@ -128,17 +128,17 @@ class Bounded:
             raise Disconnected()
         return n
 
-    async def skip(self, n):
-        """Read a body that is not used, in the time of one request: a client that is still
-        sending when the connection is closed does not see the answer."""
+    async def skip(self, n, seconds=REQUEST_S):
+        """Read a body that is not used, for `seconds` at most: a client that is still sending when
+        the connection is closed does not see the answer."""
         begin = port.ticks_ms()
         view = memoryview(bytearray(_CHUNK))
         try:
             while n > 0:
-                left_s = REQUEST_S - port.ticks_diff(port.ticks_ms(), begin) / 1000
+                left_s = seconds - port.ticks_diff(port.ticks_ms(), begin) / 1000
                 if left_s <= 0:
                     break
-                n -= await self._into(view[: min(n, _CHUNK)], left_s)
+                n -= await self._into(view[: min(n, _CHUNK)], min(left_s, REQUEST_S))
         except OSError:
             pass  # enough
 

@@ -30,6 +30,8 @@ _HEAD = (
     "HTTP/1.0 %d %s\r\nContent-Type: application/json\r\nCache-Control: no-store\r\n"
     "X-Content-Type-Options: nosniff\r\n"
 )
+# What is left of a bundle that was refused is read for so long: 640 KB come in 5 to 15 s.
+_REST_S = 30
 _NO_MEMORY = (503, "memory", "The charger has no memory for an update just now; try again later.")
 
 
@@ -101,7 +103,7 @@ async def _received(conn, size, services):
             installer = None
             for name in ("upkeep", "slots", "hal.appslot"):
                 port.release(name)
-        await conn.skip(left)
+        await conn.skip(left, _REST_S)
 
 
 async def _installer(services):

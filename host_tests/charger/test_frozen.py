@@ -18,9 +18,9 @@ from twin.run_heap import HEAP_GROWTH_32
 # The RAM that stock MicroPython has left on a plain ESP32 with WiFi and one TLS connection.
 PLAIN_ESP32 = 110 * 1024
 # Bytes of heap while charging over 1.6, connected, in a moment without a message in work: the
-# budget of DESIGN 6 up to security, and a quarter of what it grants to 2.x, for which the station
+# budget of DESIGN 6 up to security, and half of what it grants to 2.x, for which the station
 # has grown (rules of tokens, ends of reservations, samples).
-CHARGING = {"all": 88624 + 1024, "named": 86176 + 1024}
+CHARGING = {"all": 88624 + 2048, "named": 86176 + 2048}
 FREE = 22 * 1024
 
 

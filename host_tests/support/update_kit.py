@@ -71,9 +71,11 @@ def make(version, board=BOARD, format="lfs2", key=None, broken=(), base=bundle.B
     return bundle.make(files, version, board, format, key, base)
 
 
-def small(seed=1, version="9.9"):
-    """A bundle that is never started: header and a short image."""
+def small(seed=1, version="9.9", format="lfs2"):
+    """A bundle of a short image, in which nothing starts."""
     image = bytes([seed]) * (98 * 512)
+    if format == "romfs":
+        image = bundle.romfs({"nothing": image})
     digest = hashlib.sha256(image).digest()
-    text = header.text(version, BOARD, "lfs2", 512, len(image), digest)
+    text = header.text(version, BOARD, format, 512, len(image), digest)
     return header.header(text) + image

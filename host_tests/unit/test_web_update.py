@@ -30,7 +30,7 @@ class Conn:
         self.given += n
         return n
 
-    async def skip(self, size):
+    async def skip(self, size, seconds=5):
         self.skipped += size
 
     async def awrite(self, data):
