@@ -159,8 +159,10 @@ ROWS = [
         "signatures",
         "lib/station/signed_update.py lib/station/update_sink.py lib/station/update_request.py"
         " lib/ocpp16/signed_firmware.py",
-        "unit/test_signed_update unit/test_ocpp16_firmware unit/test_update_parts",
-        "conformance/test_octt16_security_firmware micropython:test_signed_update",
+        "unit/test_signed_update unit/test_ocpp16_firmware unit/test_update_parts"
+        " unit/test_ocpp2_files",
+        "conformance/test_octt16_security_firmware micropython:test_signed_update"
+        " conformance/test_octt201_firmware",
     ),
     (
         "signatures",

@@ -64,6 +64,30 @@ def test_each_fault_of_a_root_is_an_event_and_nothing_is_installed():
     assert start and parts.vault().names() == []
 
 
+def test_a_root_is_told_by_the_name_that_it_has():
+    class Root:
+        def __init__(self, common_name, organization):
+            self.common_name, self.organization = common_name, organization
+
+    for root, name in (
+        (Root("root", "maker"), "root"),
+        (Root("", "maker"), "maker"),
+        (Root("", ""), "without a name"),
+    ):
+        assert certificates._title(root) == name
+
+
+def test_without_a_region_for_secrets_values_are_files():
+    class Settings:
+        vault = None
+
+    from store import value_files
+
+    assert isinstance(certificates.opened(Settings), value_files.ValueFiles)
+    Settings.vault = lambda: None
+    assert isinstance(certificates.opened(Settings), value_files.ValueFiles)
+
+
 def test_what_is_no_fault_of_the_root_is_no_event():
     parts = Parts()
     parts.time = None
