@@ -281,8 +281,10 @@ class Ocpp2:
             await on_demand.once(self, "security_events", "tell")
 
     def _on_station_event(self, kind, connector, data):
-        if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:
-            self.status.changed(connector)
+        # "changed": a cable occupies a connector that waits for it with an accepted token.
+        if kind in ("status", "changed") and connector:
+            if self.boot.accepted and self.clock.now() is not None:
+                self.status.changed(connector)
         self._wake()
 
     def _on_setting(self, name, value):

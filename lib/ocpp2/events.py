@@ -117,7 +117,7 @@ class Events:
         """A listener of the station."""
         if kind == "fault":
             self._fault(number, data["cause"], data["info"], data["on"])
-        elif kind == "status" and number:
+        elif kind in ("status", "changed") and number:
             new = status.word(self._station.connectors[number - 1])
             if new != self._known.get(number):
                 self._known[number] = new

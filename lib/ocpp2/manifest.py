@@ -1,6 +1,6 @@
 # Made by `make packages`: do not edit.
 metadata(
-    description="OCPP 2.0.1 and 2.1: tables of their messages.",
+    description="OCPP 2.0.1 and 2.1 on top of station and ocppj.",
     version="0.1.0",
 )
 

@@ -59,7 +59,9 @@ class Variable:
         answer = settings.set(self.setting, text, access=self.access)
         if answer in ("accepted", "reboot"):
             return answer, "", ""
-        return "rejected", "ReadOnly" if answer == "readonly" else "InvalidValue", settings.reason
+        # The sentence begins with the setting, whose name a central system of 2.x does not know.
+        sentence = settings.reason.replace(self.setting, self.component + "." + self.name)
+        return "rejected", "ReadOnly" if answer == "readonly" else "InvalidValue", sentence
 
     def _read(self, text):
         if text[:1] == "@":

@@ -39,7 +39,7 @@ DisplayMessageCtrlr|Available|||b|||true|
 DisplayMessageCtrlr|DisplayMessages|||i||0..10|@messages|
 DisplayMessageCtrlr|SupportedFormats|||m||ASCII,UTF8|ASCII,UTF8|
 DisplayMessageCtrlr|SupportedPriorities|||m||AlwaysFront,InFront,NormalCycle|AlwaysFront,InFront,NormalCycle|
-EVSE|AllowReset||e|b|||false|
+EVSE|AllowReset||e|b|||true|
 EVSE|AvailabilityState||e|O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
 EVSE|Available||e|b|||true|
 EVSE|Power||e|d|W|0..@most_power|@power|
