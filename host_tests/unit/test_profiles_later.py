@@ -198,3 +198,15 @@ def test_what_limits_is_told_as_it_was_said():
     assert limits.binding(10) == (5000, "site")
     limits.claim("web", 1000, 5000)
     assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
+
+
+def test_a_live_limit_never_comes_late():
+    # Each new limit begins a new duration: until a late one came there was none at all.
+    c, _ = charging()
+    c.station.profiles.install(
+        profile(10, id=7, start=NOON, duration=600, extra=extra(LIVE, delay=60, every=30))
+    )
+    assert offered(c) == 10000
+    live = live_limits.find(c.station.profiles, 7)
+    live_limits.renew(c.station.profiles, live, 80, c.clock.now())
+    assert offered(c) == 8000

@@ -18,8 +18,8 @@ from store import kinds
 
 from .limits import MIN_MA, amps, set_limits
 from .profile import (
-    AMPS, AWAY, DEFAULT, DELAY, GENERATION, MAX, MAX_PROFILES, PRIORITY, TX, Profile, careful,
-    sooner,
+    AMPS, AWAY, DEFAULT, DELAY, GENERATION, KIND, LIVE, MAX, MAX_PROFILES, PRIORITY, TX, Profile,
+    careful, sooner,
 )  # fmt: skip
 
 _MIN_UA = 1000 * MIN_MA
@@ -63,7 +63,7 @@ class Profiles:
         self._all = [p for p in self._all if p not in rivals]
         self._later = [p for p in self._later if p not in rivals]
         self._all.append(profile)
-        if profile.more(DELAY) and self._rand:
+        if profile.more(DELAY) and self._rand and profile.more(KIND) != LIVE:
             profile.late = self._rand(profile.more(DELAY) + 1)
         if profile.more(AWAY) is not None and self._outage is None:
             from .profile_outage import Outage  # 1.6 and 2.0.1 have none
