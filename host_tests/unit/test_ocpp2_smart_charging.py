@@ -245,6 +245,15 @@ def test_another_id_at_the_same_level_is_refused_and_the_same_id_replaces():
     assert found == {7: 90, 8: 160, 9: 160}
 
 
+def test_a_profile_that_is_over_is_no_reason_to_refuse_another():
+    point = Point(Charger())
+    assert put(point, plan(id=7, validTo="2027-01-01T12:30:00Z")) == "Accepted"
+    assert put(point, plan(id=8)) == "DuplicateProfile"
+    point.clock.ms += 1800000
+    assert put(point, plan(id=8)) == "Accepted"
+    assert [one.id for one in point.station.profiles.installed()] == [8]
+
+
 def test_a_profile_of_a_transaction_needs_it_and_its_evse():
     c = Charger()
     point = Point(c)
@@ -283,6 +292,10 @@ def test_clear_says_what_it_found():
 
     put(point, plan(id=7))
     put(point, plan(id=8), 0)
+    for nothing in ({}, {"customData": {"vendorId": "v"}}):
+        payload = {"chargingProfileCriteria": nothing}
+        answer = run(smart_charging.clear_charging_profile(point, payload))
+        assert answer["status"] == "Unknown", nothing
     external = "ChargingStationExternalConstraints"
     for found in (clear(), clear(9), clear(stackLevel=1), clear(evseId=2), clear(-1),
                   clear(chargingProfilePurpose=external)):  # fmt: skip
