@@ -4,8 +4,8 @@
 import asyncio
 
 from evse_base import iso8601
-from helpers import run
-from ocpp2 import events
+from helpers import raises, run
+from ocpp2 import client, events
 from ocppj.messages import CallError
 from station import faults
 from station_parts import NOON, Charger
@@ -209,3 +209,23 @@ def test_closed_it_hears_nothing():
         assert not await line.drain()
 
     run(story())
+
+
+def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
+    # Each try of a chip without memory left one more queue of events, and its code with it.
+    for place in ("ChargingLimits", "Ocpp2._load_monitors", "Ocpp2._load_notices"):
+        c = Charger()
+        before = list(c.station.listeners)
+        owner, _, name = place.rpartition(".")
+        owner = getattr(client, owner) if owner else client
+        whole = getattr(owner, name)
+
+        def fails(*_):
+            raise MemoryError()
+
+        setattr(owner, name, fails)
+        try:
+            raises(MemoryError, client.Ocpp2, None, None, c.station, c.settings, c.clock, {}, "")
+        finally:
+            setattr(owner, name, whole)
+        assert c.station.listeners == before, place
