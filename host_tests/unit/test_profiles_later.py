@@ -210,3 +210,31 @@ def test_a_live_limit_never_comes_late():
     live = live_limits.find(c.station.profiles, 7)
     live_limits.renew(c.station.profiles, live, 80, c.clock.now())
     assert offered(c) == 8000
+
+
+def test_flash_that_fails_while_nobody_is_there_opens_nothing():
+    c, _ = charging()
+    c.station.delivery.renderer = object()
+    c.station.profiles.install(profile(8, id=1, extra=extra(away=30, lasting=1)))
+    assert offered(c) == 8000
+
+    def refuses(*_):
+        raise OSError(5)
+
+    c.journal.forget = refuses
+    c.station.delivery.renderer = None
+    assert offered(c, 32) == 32000 and c.connector.session and not c.evse.faults
+
+
+def test_of_two_profiles_that_change_places_in_an_outage_each_has_its_own_bound():
+    c, _ = charging()
+    install, clear = c.station.profiles.install, c.station.profiles.clear
+    install(profile(8, id=1, extra=extra(away=30)))
+    install(profile(14, id=2, stack=1, extra=extra(away=60)))
+    assert offered(c, 35) == 14000
+    clear(1)
+    assert offered(c, 30) == 32000
+    assert [one.id for one in c.station.profiles._outage.out] == [2]
+    clear(2)
+    install(profile(9, id=3, extra=extra(away=20)))
+    assert offered(c, 2) == 32000
