@@ -482,6 +482,20 @@ def test_a_live_limit_is_pulled_when_it_is_due():
     assert point.live.due_in_ms() == 0
 
 
+def test_of_what_is_over_nothing_is_kept():
+    # One number for each session would fill the heap in some weeks.
+    c = Charger()
+    point = Point(c)
+    for number in range(1, 5):
+        put(point, plan(kind="Dynamic", id=number, dynUpdateInterval=30))
+        c.clock.ms += 30000
+        point.answers = [{"status": "Rejected"}]
+        run(point.live.step())
+        c.station.profiles.clear(number)
+        point.live.know(number, True)
+    assert list(point.live._asked) == [4] and point.live._first == [4]
+
+
 def test_a_profile_that_was_replaced_meanwhile_keeps_its_own_limit():
     c = Charger()
     point = Point(c)
