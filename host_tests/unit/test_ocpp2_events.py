@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 
 import asyncio
+import sys
 
 from evse_base import iso8601
 from helpers import raises, run
@@ -229,3 +230,24 @@ def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
         finally:
             setattr(owner, name, whole)
         assert c.station.listeners == before, place
+
+
+def test_with_the_adapter_goes_the_code_that_only_it_has_loaded():
+    import evse_base
+    import station
+    from station import live_limits, monitors, notices
+
+    c = Charger(settings={"TariffFallbackMessage": "0.40 a kWh"})
+    made = client.Ocpp2(None, None, c.station, c.settings, c.clock, {}, "", True)
+    assert c.station.notices
+    in_place, evse_base.IN_PLACE = evse_base.IN_PLACE, True
+    try:
+        made.close()
+    finally:
+        evse_base.IN_PLACE = in_place
+    loaded = {"monitors": monitors, "notices": notices, "live_limits": live_limits}
+    left = [name for name in loaded if "station." + name in sys.modules]
+    for name in loaded:  # other tests have them
+        sys.modules["station." + name] = loaded[name]
+        setattr(station, name, loaded[name])
+    assert not c.station.notices and not left

@@ -255,6 +255,8 @@ class Ocpp2:
         if self.station.notices:
             self.station.notices.close()
             self.station.notices = None
+        for name in ("monitors", "notices", "live_limits"):
+            release("station." + name)
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
