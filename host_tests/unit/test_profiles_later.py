@@ -6,6 +6,7 @@ from station import live_limits
 from station import profile as p
 from station.composite import composite
 from station.limits import Limits
+from station.station import Station
 from station.profile import AMPS, DEFAULT, GENERATION, LIVE, MAX, PRIORITY, TX, WATTS
 from station_parts import NOON, Charger
 from store import kinds
@@ -238,3 +239,31 @@ def test_of_two_profiles_that_change_places_in_an_outage_each_has_its_own_bound(
     clear(2)
     install(profile(9, id=3, extra=extra(away=20)))
     assert offered(c, 2) == 32000
+
+
+def test_a_limit_that_holds_is_not_lifted_while_its_successor_is_late():
+    c, _ = charging()
+    install = c.station.profiles.install
+    install(profile(10, id=1))
+    install(profile(9, id=1, start=c.clock.now(), extra=extra(delay=600)))
+    assert offered(c) == 9000
+    run(c.pass_s(61))
+    again = Charger(c.flash, boot=2)
+    again.clock.unix = None  # not known yet, as after each start
+    parts = again.settings, again.journal, again.clock, again.authorizer
+    kept = live_limits.find(Station(*parts).profiles, 1)
+    assert kept.late == 0 and kept.extra[p.DELAY] == 600
+    install(profile(8, id=1, start=c.clock.now() + 60, extra=extra(delay=600)))
+    assert live_limits.find(c.station.profiles, 1).late == 600, "it has not begun"
+
+
+def test_a_station_has_chance_without_being_told():
+    c = Charger()
+    parts = c.settings, c.journal, c.clock, c.authorizer
+    c.station.profiles.install(profile(8, id=1, start=NOON + 9, extra=extra(delay=1 << 20)))
+    late = set()
+    for _ in range(4):
+        profiles = Station(*parts).profiles
+        profiles.install(profile(8, id=2, start=NOON + 9, extra=extra(delay=1 << 20)))
+        late.add(live_limits.find(profiles, 2).late)
+    assert len(late) > 1
