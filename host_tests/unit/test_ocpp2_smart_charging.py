@@ -200,6 +200,7 @@ def test_what_cannot_be_is_refused_with_its_reason():
         (plan(kind="Recurring"), 1, "InvalidProfile"),
         (plan(kind="Relative", startSchedule="2027-01-01T12:00:00Z"), 1, "InvalidSchedule"),
         (plan(kind="Relative", **station), 0, "InvalidSchedule"),
+        (plan(kind="Relative", **generation), 0, "InvalidSchedule"),
         (plan(limits=((5, 8),)), 1, "InvalidSchedule"),
         (plan(limits=((0, 8), (0, 9))), 1, "InvalidSchedule"),
         (plan(limits=[(i, 8) for i in range(97)]), 1, "InvalidSchedule"),

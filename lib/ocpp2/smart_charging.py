@@ -104,7 +104,8 @@ def make_profile(data, evse, now, session=None):
         if schedule.get(name):
             raise ValueError("UnsupportedParam", name)
     start = _begin(schedule, "startSchedule", now)
-    if kind == profiles.RELATIVE and (start is not None or purpose == profiles.MAX):
+    station = purpose in (profiles.MAX, profiles.GENERATION)
+    if kind == profiles.RELATIVE and (start is not None or station):
         # K01.FR.38: there is no start of charging for the whole station.
         raise ValueError("InvalidSchedule", "Relative with startSchedule, or for the station")
     if kind in (profiles.ABSOLUTE, profiles.RECURRING) and start is None:
