@@ -225,6 +225,9 @@ def test_what_cannot_be_is_refused_with_its_reason():
     )  # fmt: skip
     for data, evse, reason in wrong:
         assert put(point, data, evse) == reason, (data, reason)
+    unix, point.clock.unix = point.clock.unix, None
+    assert put(point, plan(kind="Dynamic", duration=60)) == "InvalidSchedule"
+    point.clock.unix = unix
     no_limit = plan()
     del no_limit["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"]
     assert put(point, no_limit) == "MissingParam"

@@ -267,3 +267,16 @@ def test_a_station_has_chance_without_being_told():
         profiles.install(profile(8, id=2, start=NOON + 9, extra=extra(delay=1 << 20)))
         late.add(live_limits.find(profiles, 2).late)
     assert len(late) > 1
+
+
+def test_a_live_limit_that_changes_while_the_time_is_unknown_is_not_lifted():
+    # It counted from the start of the session then, and its duration was long over.
+    c, _ = charging()
+    run(c.pass_s(100))
+    c.station.profiles.install(
+        profile(10, id=7, start=c.clock.now(), duration=60, extra=extra(LIVE, every=30))
+    )
+    c.clock.unix = None
+    c.station.profiles.changed()
+    live_limits.renew(c.station.profiles, live_limits.find(c.station.profiles, 7), 80, None)
+    assert offered(c) == 8000

@@ -118,6 +118,8 @@ def make_profile(data, evse, now, session=None):
     duration = schedule.get("duration")
     extra = _extra(data, schedule, kind, purpose, now)
     if kind == profiles.LIVE and duration is not None:
+        if now is None:
+            raise ValueError("InvalidSchedule", "the time is not known: no duration can be kept")
         start = now
     return profiles.Profile(
         data["id"],
