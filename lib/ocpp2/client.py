@@ -72,11 +72,7 @@ class Ocpp2:
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
         self.transactions.on_answer = self._on_answer
-        self.events = Events(call, station, settings, clock, later, self._online)
-        self.monitors = None  # station.monitors.Monitors while there are any
-        self._load_monitors()
-        self._load_notices()
-        self.jobs = None
+        self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
         self._parts = [station.delivery, self.status]
         self._parts.append(ChargingLimits(call, station, settings, clock))
         self.live = None  # LiveProfiles: of 2.1 only
@@ -85,14 +81,22 @@ class Ocpp2:
 
             self.live = LiveProfiles(call, self.transactions, station, clock)
             self._parts.append(self.live)
-        self._parts += [self, self.boot, self.events]
         self.passing = passing
         if not passing:
-            from station import composite  # noqa: F401 (a handler needs it)
+            from station import composite, profile_outage  # noqa: F401 (handlers need them)
 
             on_demand.load_all(self.package, ACTIONS)
         self._link = link
         self._lost_ms = None  # uptime when the last connection ended
+        # Last: these listen to the station, and an adapter that is never made must not be kept.
+        self.events = Events(call, station, settings, clock, later, self._online)
+        self._parts += [self, self.boot, self.events]
+        try:
+            self._load_monitors()
+            self._load_notices()
+        except Exception:
+            self.close()
+            raise
 
     def _boot_notification(self):
         return {"reason": self.reason, "chargingStation": self.identity}
@@ -115,8 +119,8 @@ class Ocpp2:
     def _load_notices(self, needed=False):
         from station.notices import Notices
 
-        made = Notices(self.station, self.station.journal, self.settings, self.clock)
         texts = [self.settings.text(name) for name in _TEXTS]
+        made = Notices(self.station, self.station.journal, self.settings, self.clock)
         self.station.notices = made if needed or made.items or any(texts) else None
         if self.station.notices is None:
             made.close()
@@ -251,6 +255,8 @@ class Ocpp2:
         if self.station.notices:
             self.station.notices.close()
             self.station.notices = None
+        for name in ("monitors", "notices", "live_limits"):
+            release("station." + name)
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""

@@ -97,6 +97,10 @@ class Transactions:
         """(action, payload) of an event."""
         if kind == START:
             return _EVENT, self._start(payload)
+        if kind != STOP and payload[0] and payload[0] not in self._delivery.known:
+            # It was passed over, and the end is told: the id of its transaction is not known now.
+            log.warn("ocpp", "an event behind the end of session %d is not told", payload[0])
+            return None
         if kind == SAMPLE:
             return self._sample(payload)
         if kind == STOP:
