@@ -73,12 +73,15 @@ class Ocpp2:
         self.transactions = Transactions(self._call, station, later)
         self.transactions.on_answer = self._on_answer
         self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
+        self.costs = None  # station.costs.Costs while there are tariffs: of 2.1 only
         self._parts = [station.delivery, self.status]
         self._parts.append(ChargingLimits(call, station, settings, clock))
         self.live = None  # LiveProfiles: of 2.1 only
         if later:
+            from . import bills
             from .live_profiles import LiveProfiles
 
+            bills.start(self, False)
             self.live = LiveProfiles(call, self.transactions, station, clock)
             self._parts.append(self.live)
         self.passing = passing
@@ -198,6 +201,12 @@ class Ocpp2:
         info = token_info(answer.get("idTokenInfo"))
         if info:
             info["kind"] = sent["type"]
+            if self.later and "tariff" in answer and info["status"] == "accepted":
+                await before_import()
+                from . import tariffs
+
+                release("ocpp2.tariffs")
+                info = await tariffs.of_card(self, token, kind, answer["tariff"], info)
         return info or refused
 
     # -- for ocppj.central ---------------------------------------------------------------
@@ -252,6 +261,8 @@ class Ocpp2:
         self.events.close()
         if self.monitors:
             self.monitors.close()
+        if self.costs:
+            self.costs.close()
         if self.station.notices:
             self.station.notices.close()
             self.station.notices = None

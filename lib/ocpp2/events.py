@@ -58,7 +58,7 @@ ReaderLost TokenReader.Problem 2
 """)
 _OTHER = const("Controller.Problem 2")
 # Of these the station has one; all others are part of an EVSE, or of its connector.
-_OF_STATION = const("|EmergencyStopSensor|TokenReader|Controller|")
+_OF_STATION = const("|EmergencyStopSensor|TokenReader|Controller|TariffCostCtrlr|")
 
 
 def of_fault(cause):

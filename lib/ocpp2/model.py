@@ -18,8 +18,8 @@ from .table import MONITORED, NEEDS, TABLE
 MOST = 8
 
 _DATA_TYPES = (
-    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\nq SequenceList\n"
-    "v SequenceList\nm MemberList\np MemberList\nc MemberList\n"
+    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\ne OptionList\n"
+    "q SequenceList\nv SequenceList\nm MemberList\np MemberList\nc MemberList\n"
 )
 
 
@@ -94,7 +94,7 @@ class Variable:
 
     def _words(self):
         """The words that a list may have."""
-        if not self.setting or self.kind == "q":
+        if not self.setting or self.kind in "qe":
             return self.limits.split(",")
         if self.kind == "m":
             return self._point.settings.measurands

@@ -73,6 +73,9 @@ SmartChargingCtrlr|Available|||b|||@profiles_taken_there|
 SmartChargingCtrlr|Entries|ChargingProfiles||i||0..@profile_room|@profile_entries|
 TariffCostCtrlr|Available|Cost||b|||true|
 TariffCostCtrlr|Available|Tariff||b|||true|
+TariffCostCtrlr|Interval|Tariff||i|s||1|
+TariffCostCtrlr|MaxElements|Tariff||i|||6|
+TariffCostCtrlr|Problem|||b|||@tariff_problem|
 TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
 TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader

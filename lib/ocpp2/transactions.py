@@ -33,6 +33,7 @@ class Transactions:
         self._station = station
         self._delivery = station.delivery
         self._later = later
+        self.costs = None  # station.costs.Costs while there are tariffs
         self.on_answer = None  # async fn(answer, number of the session that runs or None)
         self.lost = Disconnected
 
@@ -136,6 +137,10 @@ class Transactions:
             message["transactionInfo"]["remoteStartId"] = remote_start
         if isinstance(reservation, int):
             message["reservationId"] = reservation
+        if self.costs:
+            from . import bills
+
+            bills.tell_start(self.costs, session, message)
         values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
         try:
             value = self._value(stamp, values, measurands.BEGIN)
@@ -170,6 +175,11 @@ class Transactions:
         state = names.charging_state(state)
         if state:
             message["transactionInfo"]["chargingState"] = state
+        cost = payload[6][2] if len(payload) > 6 and len(payload[6]) > 2 else None
+        if cost and self._later:
+            from . import bills
+
+            bills.tell(message, cost)
         return message
 
     def _stop(self, payload):
@@ -193,6 +203,10 @@ class Transactions:
         ]:
             # The sample of the end has the register only if it was asked for.
             end[-1]["sampledValue"] += last["sampledValue"]
+        if self.costs:
+            from . import bills
+
+            bills.tell_end(self.costs, payload, message)
         return message
 
     def _values(self, samples):

@@ -132,12 +132,12 @@ class Notices:
 
     # -- cost and card ---------------------------------------------------------------------
 
-    def cost(self, session, amount):
+    def cost(self, session, amount, currency=None):
         """The cost of a session so far; session None: of the one that has ended last, in all. It
-        is too late for that once another one has begun."""
+        is too late for that once another one has begun. currency: None for that of the setting."""
         if session is None and [c for c in self._station.connectors if c.session]:
             return
-        text = "%.2f %s" % (amount, self._settings.text("Currency"))
+        text = "%.2f %s" % (amount, currency or self._settings.text("Currency"))
         if session is None:
             self._final = text
         else:

@@ -17,12 +17,14 @@ from evse_base import const, release
 # Types with a form of their own, and what checks it: functions of setting_forms.
 _FORMS = const("""
 a address
+e choice
 k key
 m measurand_list
 p rotations
 c sequence
 q sequence
 v versions
+z offset
 """)
 
 # These two settings are one password in two spellings: setting one of them forgets the other.
