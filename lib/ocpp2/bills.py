@@ -3,8 +3,9 @@
 """CostDetailsType (2.1 part 2, I12). Loaded while the station has a tariff. Amounts have three
 decimals: up to 9,999.999 each number in a message is exact, also in the chip's floats."""
 
-from evse_base import const, iso8601, release
+from evse_base import const, iso8601, log, release
 from station import costs
+from station.delivery import START, STOP, UNREADABLE
 
 # Of each field of station.tariff: its name in TotalCostType.
 _FIELDS = const(("energy", "chargingTime", "idleTime", "fixed", "reservationFixed"))
@@ -31,18 +32,28 @@ def start(point, needed):
         release(name)
 
 
-def tell_start(made, session, message):
-    """Put the tariff of a session into the message that it has begun."""
-    id = made.first_id(session)
-    if id:
-        message["transactionInfo"]["tariffId"] = id
+def told(made, kind, payload, message):
+    """Put the tariff or the cost into the message of a record; nothing where the session has none,
+    or its records cannot be read: an event is told all the same. made: Costs or None."""
+    try:
+        if kind not in (START, STOP):
+            _tell(message, payload[6][2])
+        elif made and kind == START:
+            id = made.first_id(payload[0])
+            if id:
+                message["transactionInfo"]["tariffId"] = id
+        elif made:
+            found = made.bill(payload)
+            if found:
+                _tell(message, *found)
+    except UNREADABLE as exc:
+        log.error("ocpp", "cost of session %d not told: %r", payload[0], exc)
 
 
-def tell(message, bill, ids=None, periods=None):
+def _tell(message, bill, ids=None, periods=None):
     """Put a bill of station.costs into a TransactionEvent. ids, periods: of the end, see
     `Costs.bill`; while a session runs its periods are not told."""
     id, currency, kind, wh, charging_s, idle_s, fields, net, gross = bill[:9]
-    message["transactionInfo"]["tariffId"] = id
     cost = {"currency": currency, "typeOfCost": _KINDS[kind], "total": _amounts(net, gross)}
     for number, without, taxed in fields:
         cost[_FIELDS[number]] = _amounts(without, taxed)
@@ -52,13 +63,7 @@ def tell(message, bill, ids=None, periods=None):
     if periods and all([one[0] for one in periods]):
         details["chargingPeriods"] = [_period(one, ids) for one in periods]
     message["costDetails"] = details
-
-
-def tell_end(made, payload, message):
-    """Put the cost into the message of a STOP record; nothing for a session without a tariff."""
-    found = made.bill(payload)
-    if found:
-        tell(message, *found)
+    message["transactionInfo"]["tariffId"] = id
 
 
 def _amounts(net, gross):

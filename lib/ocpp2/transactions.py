@@ -138,9 +138,7 @@ class Transactions:
         if isinstance(reservation, int):
             message["reservationId"] = reservation
         if self.costs:
-            from . import bills
-
-            bills.tell_start(self.costs, session, message)
+            self._cost(START, payload, message)
         values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
         try:
             value = self._value(stamp, values, measurands.BEGIN)
@@ -175,11 +173,8 @@ class Transactions:
         state = names.charging_state(state)
         if state:
             message["transactionInfo"]["chargingState"] = state
-        cost = payload[6][2] if len(payload) > 6 and len(payload[6]) > 2 else None
-        if cost and self._later:
-            from . import bills
-
-            bills.tell(message, cost)
+        if self._later and len(payload) > 6 and len(payload[6]) > 2:
+            self._cost(None, payload, message)
         return message
 
     def _stop(self, payload):
@@ -204,10 +199,13 @@ class Transactions:
             # The sample of the end has the register only if it was asked for.
             end[-1]["sampledValue"] += last["sampledValue"]
         if self.costs:
-            from . import bills
-
-            bills.tell_end(self.costs, payload, message)
+            self._cost(STOP, payload, message)
         return message
+
+    def _cost(self, kind, payload, message):
+        from . import bills
+
+        bills.told(self.costs, kind, payload, message)
 
     def _values(self, samples):
         """meterValue of the samples in a STOP. Samples that cannot be read are left out: the end

@@ -129,6 +129,7 @@ class Costs:
             # It has cost nothing so far: nothing is calculated afterwards.
             tally = tariff.start(rates, uptime, wall, offset, running.meter_wh, False)
             tally[tariff.SUMS][tariff.FIXED] = 0
+            tally[tariff.PERIODS] = []
             ids = [None]
         if len(ids) >= _CHANGES:
             return "full"

@@ -22,7 +22,9 @@ class Tariffs:
 
         def load(record):
             if isinstance(record[0], str):
-                self.items.append([record[0], record[1], record[2][tariff.VALID_FROM]])
+                valid = record[2][tariff.VALID_FROM]
+                sum(record[1], valid or 0)  # raises where they are no numbers
+                self.items.append([record[0], record[1], valid])
 
         journal.each(kinds.TARIFF, load)
 
