@@ -239,15 +239,15 @@ def test_sessions_that_are_told_are_forgotten():
         c = one.c
         one.costs.defaults.put([1], rates("A", ENERGY))
         session = await c.charge()
-        await one.costs._forget()
+        await tariffs.forget(c.station, c.journal)
         assert c.journal.get(TARIFF, session.id)
         c.station.remote_stop(session.id)
         await one.pass_s(3)
-        await one.costs._forget()
+        await tariffs.forget(c.station, c.journal)
         assert c.journal.get(TARIFF, session.id), "its end is not told"
         while c.journal.pending():
             c.journal.done(c.journal.pending()[0])
-        await one.costs._forget()
+        await tariffs.forget(c.station, c.journal)
         assert [key for key, _ in c.journal.state(TARIFF)] == ["A"]
 
     run(story())

@@ -18,14 +18,13 @@ from store import kinds
 from . import tariff
 from .authorization import same_token
 from .session import stamp, state_of
-from .tariffs import Tariffs
+from .tariffs import CHANGES, Tariffs, forget
 
 _MOST_CARDS = const(4)  # cards with a tariff of their own that have not begun a session yet
 KEPT_S = const(300)
 _LOOK_S = const(1)
 _SHOWN_S = const(10)  # the page has a new cost so often
 _TIDY_S = const(600)
-_CHANGES = const(16)  # tariffs of one session
 
 # Of a session's record.
 CONNECTOR = const(0)
@@ -131,7 +130,7 @@ class Costs:
             tally[tariff.SUMS][tariff.FIXED] = 0
             tally[tariff.PERIODS] = []
             ids = [None]
-        if len(ids) >= _CHANGES:
+        if len(ids) >= CHANGES:
             return "full"
         tariff.begin_period(tally, wall, len(ids))
         about = [connector.id, "driver", running.token, ids + [rates[tariff.ID]]]
@@ -244,8 +243,11 @@ class Costs:
                     log.error("station", "cost of session %d: %r", number, exc)
             if self._clock.uptime() >= self._tidy_s:
                 self._tidy_s = self._clock.uptime() + _TIDY_S
-                self.defaults.tidy()
-                await self._forget()
+                try:
+                    self.defaults.tidy()
+                    await forget(self._station, self._journal)
+                except Exception as exc:
+                    log.error("station", "old tariffs not forgotten: %r", exc)
             await asyncio.sleep(_LOOK_S)
 
     def _look(self, number, run, connector, session):
@@ -289,30 +291,11 @@ class Costs:
         shown = self._shown(number, amount, run.rates[tariff.CURRENCY], text)
         asyncio.create_task(traceless(shown))
 
-    async def _forget(self):
-        """Forget the sessions that have ended and are told."""
-        numbers = [key for key, _ in self._journal.state(kinds.TARIFF) if not isinstance(key, str)]
-        if not numbers:
-            return
-        needed = set(self._running)
-        event, read = self._journal.pending(), 0
-        while event is not None:
-            needed.add(event[2][0])
-            read += 1
-            if read % 8 == 0:
-                await asyncio.sleep(0)
-            event = self._journal.pending(event[0])
-        for key in numbers:
-            number = key if key > 0 else -key // _CHANGES
-            running = self._station.session(number)[0] is not None or self._station.recovering
-            if number not in needed and number not in self._running and not running:
-                self._journal.forget(kinds.TARIFF, key)
-
 
 def _key(number, about):
     """Key of the record with the last tariff of a session. Each tariff has another one: a change
     is done once the session's record names it."""
-    return -(_CHANGES * number + len(about[IDS]) - 1)
+    return -(CHANGES * number + len(about[IDS]) - 1)
 
 
 def offset_s(settings):

@@ -5,12 +5,15 @@ later one replaces it. They are on flash (`store.kinds.TARIFF`), in memory witho
 Only an adapter whose protocol has tariffs loads this module.
 """
 
+import asyncio
+
 from evse_base import const, log
 from store import kinds
 
 from . import tariff
 
 MOST = const(8)
+CHANGES = const(16)  # tariffs of one session
 
 
 class Tariffs:
@@ -111,3 +114,22 @@ class Tariffs:
 def covers(connectors, others):
     """True if all of `others` are among the connectors."""
     return all([number in connectors for number in others])
+
+
+async def forget(station, journal):
+    """Forget the tariffs and tallies of sessions that have ended and are told."""
+    keys = [key for key, _ in journal.state(kinds.TARIFF) if not isinstance(key, str)]
+    if not keys or station.recovering:
+        return
+    needed = set()
+    event, read = journal.pending(), 0
+    while event is not None:
+        needed.add(event[2][0])
+        read += 1
+        if read % 8 == 0:
+            await asyncio.sleep(0)
+        event = journal.pending(event[0])
+    for key in keys:
+        number = key if key > 0 else -key // CHANGES
+        if number not in needed and station.session(number)[0] is None:
+            journal.forget(kinds.TARIFF, key)

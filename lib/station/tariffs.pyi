@@ -2,6 +2,7 @@
 from typing import Any
 
 MOST: int
+CHANGES: int
 
 class Tariffs:
     items: list[Any]
@@ -14,3 +15,4 @@ class Tariffs:
     def tidy(self) -> None: ...
 
 def covers(connectors: Any, others: Any) -> Any: ...
+async def forget(station: Any, journal: Any) -> None: ...
