@@ -136,6 +136,8 @@ def test_a_session_has_the_tariff_that_held_when_it_began():
         await asyncio.sleep(0)
         assert one.lines[0] == (session.id, 0, "EUR", "text of A")
         assert one.lines[-1][0] == session.id and one.lines[-1][1] > 0
+        c.evse.release()
+        await one.pass_s(9)
         assert await c.station.present_token("CARD")
         await one.pass_s(3)
         (stop,) = c.records(STOP)
@@ -143,6 +145,7 @@ def test_a_session_has_the_tariff_that_held_when_it_began():
         assert bill[3] == stop[2] - session.meter_start_wh == 500
         assert bill[6] == [[tariff.ENERGY, 500, 500]] and bill[7:] == [500, 500]
         assert bill[4] + bill[5] == stop[5][1] - session.started[1]
+        assert 24 <= bill[4] <= 27 and 9 <= bill[5] <= 14
         assert names == ["A"] and [period[0] for period in periods] == [session.started[2]]
         assert one.costs.in_use() == []
         # A repetition, before and after a restart, has the same bill.
@@ -200,8 +203,14 @@ def test_the_tariff_of_a_card_comes_first():
         one.costs.card("CARD", "", None)
         c.evse.unplug()
         await one.pass_s(3)
-        await c.charge()
+        session = await c.charge()
         assert one.costs.in_use() == []
+        c.station.remote_stop(session.id)
+        await one.pass_s(3)
+        c.evse.unplug()
+        await one.pass_s(3)
+        await c.charge()
+        assert one.costs.in_use() == [("A", 1, "default", "CARD")]
 
     run(story())
 
