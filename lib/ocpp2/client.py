@@ -78,10 +78,8 @@ class Ocpp2:
         self._parts.append(ChargingLimits(call, station, settings, clock))
         self.live = None  # LiveProfiles: of 2.1 only
         if later:
-            from . import bills
             from .live_profiles import LiveProfiles
 
-            bills.start(self, False)
             self.live = LiveProfiles(call, self.transactions, station, clock)
             self._parts.append(self.live)
         self.passing = passing
@@ -97,6 +95,10 @@ class Ocpp2:
         try:
             self._load_monitors()
             self._load_notices()
+            if later:
+                from . import bills
+
+                bills.start(self, False)
         except Exception:
             self.close()
             raise
