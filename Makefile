@@ -35,7 +35,7 @@ lint: $(READY) ## ruff: rules and format, as pyproject.toml has them
 bench: $(READY) ## measurements on the virtual board (ARGS=latency: one of them)
 	$(PY) tools/run_benches.py $(ARGS)
 
-docs: $(READY) ## write the generated pages again: settings, OCPP 1.6, keys of a board file
+docs: $(READY) ## write the generated pages again: settings, OCPP 1.6 and 2.x, keys of a board file
 	$(PY) tools/documents.py
 
 stubs: $(READY) ## bring the type stubs (.pyi) of lib/ up to date

@@ -63,7 +63,8 @@ class BundleError(Exception):
 _OCPP16 = "lib/ocpp16/"
 # What only OCPP 2.x imports.
 ONLY_OCPP2 = ("lib/ocpp2/", "lib/ocppj/oneway.") + tuple(
-    "lib/station/%s." % name for name in ("customer", "live_limits", "monitors", "notices")
+    "lib/station/%s." % name
+    for name in ("customer", "live_limits", "monitors", "notices", "costs", "tariff", "tariffs")
 )
 
 

@@ -71,6 +71,8 @@ def _notified(payload):
 
 
 _TOLD = {
+    "SecurityEventNotification": lambda p: p["type"],
+    "Heartbeat": lambda p: "what time is it?",
     "BootNotification": _boot,
     "StatusNotification": _status,
     "Authorize": _authorize,

@@ -25,7 +25,7 @@ DESCRIPTIONS = {
     "meters": "Energy meters with one set of verbs.",
     "modbus": "Modbus RTU master for asyncio over any UART object.",
     "ocpp16": "OCPP 1.6 on top of station and ocppj.",
-    "ocpp2": "OCPP 2.0.1 and 2.1: tables of their messages.",
+    "ocpp2": "OCPP 2.0.1 and 2.1 on top of station and ocppj.",
     "ocppj": "OCPP-J transport: WebSocket client, RPC, reconnect.",
     "pki": "Certificates, certificate requests, P-256 and RSA signatures, in pieces.",
     "rfid": "Card readers: MFRC522, PN532, and those that print a tag as a line.",

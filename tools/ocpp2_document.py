@@ -51,9 +51,15 @@ HEAD = """# OCPP 2.0.1 and 2.1: what is there
 <!-- Made by `make docs`: do not edit. -->
 
 Edition 2 of 2.0.1 and edition 1 of 2.1, as JSON over a WebSocket. The setting `OcppVersions` says
-which versions are offered; the central system chooses. This page tells what is there *today*: what
-has "no" is answered with the error NotImplemented, or never sent. [ocpp16.md](ocpp16.md) has the
-same for 1.6. `make test` runs the certification cases below; which of them passed is in
+which versions are offered (1.6 alone, where it is not set); the central system chooses. A charger
+with the base image has them, one with MicroPython's own image has 1.6 alone
+([flashing.md](flashing.md#flash)). To try them without hardware: `make run OCPP=2.0.1`, or
+`tools/simulate.py --ocpp 2.1` for your own central system.
+
+This page tells what is there *today*: what has "no" is answered with the error NotSupported, or
+never sent. A message of 2.1 on a connection of 2.0.1 is answered with NotImplemented. In the named
+set ([ocpp16.md](ocpp16.md) says what that is) ReserveNow and UpdateFirmware are Rejected, with the
+reason NotEnabled. `make test` runs the certification cases below; which of them passed is in
 `build/conformance201.tsv` after it.
 
 ## Certification cases by profile
@@ -105,6 +111,7 @@ def checked():
             calls.setdefault(action, version)
         for action in re.findall(r'b">(\w+)', table):
             answers.setdefault(action, version)
+    answers["NotifyPeriodicEventStream"] = "2.1"  # it has no answer, so no table has it
     return calls, answers
 
 

@@ -188,6 +188,10 @@ async def test_TC_B_101_CS(b):
 async def test_TC_B_25_CS_and_TC_B_26_CS_and_TC_B_27_CS(b):
     """One EVSE: idle, OnIdle and Immediate in a transaction. The controller goes on."""
     await b.boot()
+    # AllowReset said false, though an EVSE can be reset by itself.
+    item = {"component": {"name": "EVSE", "evse": EVSE}, "variable": {"name": "AllowReset"}}
+    (found,) = (await b.call("GetVariables", {"getVariableData": [item]}))["getVariableResult"]
+    assert found["attributeValue"] == "true"
     assert await reset(b, evseId=1) == "Accepted"
     assert await reset(b, evseId=2) == "Rejected"
     entry = await b.charging()

@@ -184,7 +184,10 @@ async def test_TC_B_09_CS_and_TC_B_10_CS_and_TC_B_11_CS(b):
     }
     items = await put(b, (OFFLINE, "302"), (LOCAL, "false"), (OFFLINE, "x"))
     assert [item["attributeStatus"] for item in items] == ["Accepted", "Accepted", "Rejected"]
-    assert items[2]["attributeStatusInfo"]["reasonCode"] == "InvalidValue"
+    why = items[2]["attributeStatusInfo"]
+    assert why["reasonCode"] == "InvalidValue"
+    # It named OfflineThreshold alone, and of other variables the key of 1.6.
+    assert why["additionalInfo"] == "OCPPCommCtrlr.OfflineThreshold must be 0 to 604800 s"
     assert [item["attributeValue"] for item in await get(b, OFFLINE, LOCAL)] == ["302", "false"]
     for name, bad in (
         (OFFLINE, "-1"),

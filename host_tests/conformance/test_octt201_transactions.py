@@ -45,6 +45,8 @@ async def test_TC_E_01_CS_and_TC_E_04_CS_and_TC_E_38_CS(b):
     await b.expect("Authorize")
     await b.none("TransactionEvent", for_=2)
     await b.do("plug")
+    # At once: it was told only when the car asked, or 5 s later.
+    await b.expect_status("Occupied", within=1)
     started = await b.expect_event("Started", "CablePluggedIn", idToken=token())
     assert started["seqNo"] == 0 and started["evse"] == {"id": 1, "connectorId": 1}
     assert started["transactionInfo"]["chargingState"] == "EVConnected"

@@ -277,3 +277,40 @@ def test_a_refused_card_ends_the_session_that_began_with_it():
     stops, _ = run(story())
     assert stops and stops[0][3] == "deauthorized"
     assert delivery.STOP == STOP
+
+
+def test_what_was_passed_over_begins_no_transaction_behind_the_end():
+    """For lack of memory a sample waited until the end was told. It was told then with an id that
+    was none: a central system took it for a transaction without an end."""
+
+    async def story():
+        c = Charger(settings=SETTINGS)
+        await a_session(c)
+        made, heard = renderer(c, "v201"), []
+        real = made.render
+
+        async def send(action, message):
+            heard.append(message)
+            return {}
+
+        def lacking(kind, payload):
+            if kind == SAMPLE:
+                raise MemoryError()
+            return real(kind, payload)
+
+        made.send, made.render = send, lacking
+        sender = c.station.delivery
+        sender.attach(made)
+        for _ in range(500):
+            if sender.due_in_ms() is None:
+                break
+            c.clock.ms += sender.due_in_ms()
+            await sender.step()
+            if heard and heard[-1]["eventType"] == "Ended":
+                made.render = real
+        assert not c.journal.queued
+        return heard
+
+    heard = run(story())
+    assert heard[-1]["eventType"] == "Ended"
+    assert len({message["transactionInfo"]["transactionId"] for message in heard}) == 1

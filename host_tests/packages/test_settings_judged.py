@@ -46,6 +46,8 @@ ELSEWHERE = set(
     CertSigningWaitMinimum CertSigningRepeatTimes
     LimitChangeSignificance TimeSource DisableRemoteAuthorization AuthCacheDisablePostAuthorize
     LocalAuthListDisablePostAuthorize OfflineQueuingSeverity ActiveMonitoringLevel
+    TariffEnabled CostEnabled RunningCostEnabled CostInterval TariffConditions
+    HandleFailedTariff TimeOffset
     ActiveMonitoringBase Currency TariffFallbackMessage TotalCostFallbackMessage
     AuthCacheLifeTime AlignedSendDuringIdle""".split()
 )

@@ -534,6 +534,7 @@ OWN_WORDS = {
     ("tokens.py", "Accepted"),  # "Accepted.", what a person reads on the page
     ("declarations.py", "MaxCurrent"),  # a setting of ours; in 2.1 a kind of costs
     ("limits.py", "MaxCurrent"),
+    ("declarations.py", "RunningCost"),  # instance of a variable, and a trigger as well
     ("station.py", "MaxCurrent"),
     ("over_current.py", "OverCurrent"),  # a cause in the table of causes; in 2.1 one of the grid
     ("protection.py", "OverCurrent"),

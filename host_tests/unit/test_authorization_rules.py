@@ -176,3 +176,14 @@ def test_a_refused_session_with_grace_ends_when_its_energy_is_used():
 
     run(story(False, True))
     run(story(True, False))
+
+
+def test_without_a_meter_no_energy_is_granted_to_a_card_that_is_refused():
+    async def story():
+        c = Charger(settings={"MaxEnergyOnInvalidId": "100"})
+        c.connector.metering.meter = None
+        session = await c.charge()
+        c.station.deauthorized(session.id, grace=True)
+        assert session.stopping == "deauthorized"
+
+    run(story())

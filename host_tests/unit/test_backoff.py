@@ -32,3 +32,10 @@ def test_a_random_time_is_added_to_each_wanted_wait():
 
     assert Backoff(rand).next_ms(24000, (20, 0, 7)) == 27000
     assert asked == [7001]
+
+
+def test_a_wanted_wait_is_never_longer_than_a_day():
+    # The settings allow 42 days. The chip cannot sleep for more than 6: its task ended.
+    backoff = Backoff(longest)
+    waits = [backoff.next_ms(24000, (3600, 10, 0)) // 3600000 for _ in range(12)]
+    assert waits == [1, 2, 4, 8, 16] + [24] * 7

@@ -4,6 +4,7 @@
 from helpers import run
 from station import monitors
 from station_parts import Charger
+from store import kinds
 
 
 class Watch:
@@ -224,3 +225,25 @@ def test_availability_of_the_station_is_the_best_of_its_connectors():
     assert word(0) == word(1) == "faulted"
     c.station.operative = False
     assert word(0) == "unavailable"
+
+
+def test_a_monitor_of_another_version_tells_nothing_wrong():
+    c = Charger()
+    good = [100, 1, "power", "above", 5, 5, False]
+    for number, field, value in (
+        (101, monitors.KIND, "between"),
+        (102, monitors.WHAT, "frequency"),
+        (103, monitors.KIND, "every"),
+        (104, monitors.WHAT, ""),
+    ):
+        record = list(good)
+        record[monitors.ID], record[field] = number, value
+        if value == "every":
+            record[monitors.VALUE] = 0
+        c.journal.keep(kinds.MONITOR, number, record)
+    c.journal.keep(kinds.MONITOR, 100, good)
+
+    async def again():
+        return [item[monitors.ID] for item in Watch(Charger(c.flash, boot=2)).monitors.items]
+
+    assert run(again()) == [100]

@@ -4,6 +4,7 @@
 from helpers import run
 from station import notices
 from station_parts import NOON, Charger
+from store import kinds
 
 
 def made(flash=None, boot=1, settings=None):
@@ -192,3 +193,11 @@ def test_texts_where_the_central_system_has_told_nothing():
         assert shown(c) == ["Total cost: 3.00 EUR"]
 
     run(story())
+
+
+def test_a_message_of_another_version_is_not_shown():
+    c = made()
+    for number, priority in ((1, 3), (2, notices.NORMAL), (3, -1)):
+        record = [number, priority, None, None, None, None, "text", "UTF8", None]
+        c.journal.keep(kinds.MESSAGE, number, record)
+    assert ids(made(c.flash, 2)) == [2]

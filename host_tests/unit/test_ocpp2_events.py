@@ -2,10 +2,11 @@
 # MIT license; part of microevse
 
 import asyncio
+import sys
 
 from evse_base import iso8601
-from helpers import run
-from ocpp2 import events
+from helpers import raises, run
+from ocpp2 import client, events
 from ocppj.messages import CallError
 from station import faults
 from station_parts import NOON, Charger
@@ -209,3 +210,44 @@ def test_closed_it_hears_nothing():
         assert not await line.drain()
 
     run(story())
+
+
+def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
+    # Each try of a chip without memory left one more queue of events, and its code with it.
+    for place in ("ChargingLimits", "Ocpp2._load_monitors", "Ocpp2._load_notices"):
+        c = Charger()
+        before = list(c.station.listeners)
+        owner, _, name = place.rpartition(".")
+        owner = getattr(client, owner) if owner else client
+        whole = getattr(owner, name)
+
+        def fails(*_):
+            raise MemoryError()
+
+        setattr(owner, name, fails)
+        try:
+            raises(MemoryError, client.Ocpp2, None, None, c.station, c.settings, c.clock, {}, "")
+        finally:
+            setattr(owner, name, whole)
+        assert c.station.listeners == before, place
+
+
+def test_with_the_adapter_goes_the_code_that_only_it_has_loaded():
+    import evse_base
+    import station
+    from station import live_limits, monitors, notices
+
+    c = Charger(settings={"TariffFallbackMessage": "0.40 a kWh"})
+    made = client.Ocpp2(None, None, c.station, c.settings, c.clock, {}, "", True)
+    assert c.station.notices
+    in_place, evse_base.IN_PLACE = evse_base.IN_PLACE, True
+    try:
+        made.close()
+    finally:
+        evse_base.IN_PLACE = in_place
+    loaded = {"monitors": monitors, "notices": notices, "live_limits": live_limits}
+    left = [name for name in loaded if "station." + name in sys.modules]
+    for name in loaded:  # other tests have them
+        sys.modules["station." + name] = loaded[name]
+        setattr(station, name, loaded[name])
+    assert not c.station.notices and not left

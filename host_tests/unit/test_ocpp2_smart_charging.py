@@ -200,6 +200,7 @@ def test_what_cannot_be_is_refused_with_its_reason():
         (plan(kind="Recurring"), 1, "InvalidProfile"),
         (plan(kind="Relative", startSchedule="2027-01-01T12:00:00Z"), 1, "InvalidSchedule"),
         (plan(kind="Relative", **station), 0, "InvalidSchedule"),
+        (plan(kind="Relative", **generation), 0, "InvalidSchedule"),
         (plan(limits=((5, 8),)), 1, "InvalidSchedule"),
         (plan(limits=((0, 8), (0, 9))), 1, "InvalidSchedule"),
         (plan(limits=[(i, 8) for i in range(97)]), 1, "InvalidSchedule"),
@@ -224,6 +225,9 @@ def test_what_cannot_be_is_refused_with_its_reason():
     )  # fmt: skip
     for data, evse, reason in wrong:
         assert put(point, data, evse) == reason, (data, reason)
+    unix, point.clock.unix = point.clock.unix, None
+    assert put(point, plan(kind="Dynamic", duration=60)) == "InvalidSchedule"
+    point.clock.unix = unix
     no_limit = plan()
     del no_limit["chargingSchedule"][0]["chargingSchedulePeriod"][0]["limit"]
     assert put(point, no_limit) == "MissingParam"
@@ -243,6 +247,15 @@ def test_another_id_at_the_same_level_is_refused_and_the_same_id_replaces():
     assert put(point, plan(((0, 9),), id=7)) == "Accepted"
     found = {one.id: next(one.limits())[0] for one in point.station.profiles.installed()}
     assert found == {7: 90, 8: 160, 9: 160}
+
+
+def test_a_profile_that_is_over_is_no_reason_to_refuse_another():
+    point = Point(Charger())
+    assert put(point, plan(id=7, validTo="2027-01-01T12:30:00Z")) == "Accepted"
+    assert put(point, plan(id=8)) == "DuplicateProfile"
+    point.clock.ms += 1800000
+    assert put(point, plan(id=8)) == "Accepted"
+    assert [one.id for one in point.station.profiles.installed()] == [8]
 
 
 def test_a_profile_of_a_transaction_needs_it_and_its_evse():
@@ -283,6 +296,10 @@ def test_clear_says_what_it_found():
 
     put(point, plan(id=7))
     put(point, plan(id=8), 0)
+    for nothing in ({}, {"customData": {"vendorId": "v"}}):
+        payload = {"chargingProfileCriteria": nothing}
+        answer = run(smart_charging.clear_charging_profile(point, payload))
+        assert answer["status"] == "Unknown", nothing
     external = "ChargingStationExternalConstraints"
     for found in (clear(), clear(9), clear(stackLevel=1), clear(evseId=2), clear(-1),
                   clear(chargingProfilePurpose=external)):  # fmt: skip
@@ -467,6 +484,20 @@ def test_a_live_limit_is_pulled_when_it_is_due():
     assert point.live.due_in_ms() == 30000
     c.clock.unix = None
     assert point.live.due_in_ms() == 0
+
+
+def test_of_what_is_over_nothing_is_kept():
+    # One number for each session would fill the heap in some weeks.
+    c = Charger()
+    point = Point(c)
+    for number in range(1, 5):
+        put(point, plan(kind="Dynamic", id=number, dynUpdateInterval=30))
+        c.clock.ms += 30000
+        point.answers = [{"status": "Rejected"}]
+        run(point.live.step())
+        c.station.profiles.clear(number)
+        point.live.know(number, True)
+    assert list(point.live._asked) == [4] and point.live._first == [4]
 
 
 def test_a_profile_that_was_replaced_meanwhile_keeps_its_own_limit():

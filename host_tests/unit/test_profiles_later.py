@@ -6,6 +6,7 @@ from station import live_limits
 from station import profile as p
 from station.composite import composite
 from station.limits import Limits
+from station.station import Station
 from station.profile import AMPS, DEFAULT, GENERATION, LIVE, MAX, PRIORITY, TX, WATTS
 from station_parts import NOON, Charger
 from store import kinds
@@ -198,3 +199,84 @@ def test_what_limits_is_told_as_it_was_said():
     assert limits.binding(10) == (5000, "site")
     limits.claim("web", 1000, 5000)
     assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
+
+
+def test_a_live_limit_never_comes_late():
+    # Each new limit begins a new duration: until a late one came there was none at all.
+    c, _ = charging()
+    c.station.profiles.install(
+        profile(10, id=7, start=NOON, duration=600, extra=extra(LIVE, delay=60, every=30))
+    )
+    assert offered(c) == 10000
+    live = live_limits.find(c.station.profiles, 7)
+    live_limits.renew(c.station.profiles, live, 80, c.clock.now())
+    assert offered(c) == 8000
+
+
+def test_flash_that_fails_while_nobody_is_there_opens_nothing():
+    c, _ = charging()
+    c.station.delivery.renderer = object()
+    c.station.profiles.install(profile(8, id=1, extra=extra(away=30, lasting=1)))
+    assert offered(c) == 8000
+
+    def refuses(*_):
+        raise OSError(5)
+
+    c.journal.forget = refuses
+    c.station.delivery.renderer = None
+    assert offered(c, 32) == 32000 and c.connector.session and not c.evse.faults
+
+
+def test_of_two_profiles_that_change_places_in_an_outage_each_has_its_own_bound():
+    c, _ = charging()
+    install, clear = c.station.profiles.install, c.station.profiles.clear
+    install(profile(8, id=1, extra=extra(away=30)))
+    install(profile(14, id=2, stack=1, extra=extra(away=60)))
+    assert offered(c, 35) == 14000
+    clear(1)
+    assert offered(c, 30) == 32000
+    assert [one.id for one in c.station.profiles._outage.out] == [2]
+    clear(2)
+    install(profile(9, id=3, extra=extra(away=20)))
+    assert offered(c, 2) == 32000
+
+
+def test_a_limit_that_holds_is_not_lifted_while_its_successor_is_late():
+    c, _ = charging()
+    install = c.station.profiles.install
+    install(profile(10, id=1))
+    install(profile(9, id=1, start=c.clock.now(), extra=extra(delay=600)))
+    assert offered(c) == 9000
+    run(c.pass_s(61))
+    again = Charger(c.flash, boot=2)
+    again.clock.unix = None  # not known yet, as after each start
+    parts = again.settings, again.journal, again.clock, again.authorizer
+    kept = live_limits.find(Station(*parts).profiles, 1)
+    assert kept.late == 0 and kept.extra[p.DELAY] == 600
+    install(profile(8, id=1, start=c.clock.now() + 60, extra=extra(delay=600)))
+    assert live_limits.find(c.station.profiles, 1).late == 600, "it has not begun"
+
+
+def test_a_station_has_chance_without_being_told():
+    c = Charger()
+    parts = c.settings, c.journal, c.clock, c.authorizer
+    c.station.profiles.install(profile(8, id=1, start=NOON + 9, extra=extra(delay=1 << 20)))
+    late = set()
+    for _ in range(4):
+        profiles = Station(*parts).profiles
+        profiles.install(profile(8, id=2, start=NOON + 9, extra=extra(delay=1 << 20)))
+        late.add(live_limits.find(profiles, 2).late)
+    assert len(late) > 1
+
+
+def test_a_live_limit_that_changes_while_the_time_is_unknown_is_not_lifted():
+    # It counted from the start of the session then, and its duration was long over.
+    c, _ = charging()
+    run(c.pass_s(100))
+    c.station.profiles.install(
+        profile(10, id=7, start=c.clock.now(), duration=60, extra=extra(LIVE, every=30))
+    )
+    c.clock.unix = None
+    c.station.profiles.changed()
+    live_limits.renew(c.station.profiles, live_limits.find(c.station.profiles, 7), 80, None)
+    assert offered(c) == 8000

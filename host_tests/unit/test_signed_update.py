@@ -12,7 +12,7 @@ from ocpp16.firmware import Firmware
 from ocppj.messages import CallError
 from pki.der import element
 from pki_made import extended, key, made, root, rsa_key, usage
-from station import security_log, signed_update
+from station import security_log, signed_update, update_request
 from station.jobs import FIRMWARE as PROGRAM
 from station.jobs import Jobs
 from station_parts import NOON, Charger
@@ -624,6 +624,18 @@ def test_a_request_on_flash_is_read_back_or_is_none():
         assert signed_update.unpacked(wrong) == ("", b"", [])
     # A version that knows no signed updates must not take it for an address.
     raises(ValueError, packed.decode)
+
+
+def test_a_signed_request_of_a_later_version_stays_a_signed_one():
+    station = Station()
+    station.ask(at=10)
+    journal = station.charger.journal
+    request = journal.get(kinds.FIRMWARE, 0)
+    for more in ([], [0], [0, 7], [1, 7]):
+        assert update_request.is_signed(request + more)
+        assert update_request.location(journal, request + more).startswith("http")
+    assert not update_request.is_signed(request + [1])
+    assert not update_request.is_signed(request[:7])
 
 
 def test_a_request_with_a_piece_lost_is_not_believed():

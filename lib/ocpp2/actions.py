@@ -7,9 +7,11 @@ ACTIONS = """
 CancelReservation reservation.cancel_reservation
 CertificateSigned certificates.certificate_signed
 ChangeAvailability availability.change_availability
+ChangeTransactionTariff tariffs.change_transaction_tariff
 ClearCache remote.clear_cache
 ClearChargingProfile smart_charging.clear_charging_profile
 ClearDisplayMessage display.clear_display_message
+ClearTariffs tariffs.clear_tariffs
 ClearVariableMonitoring monitoring.clear_variable_monitoring
 CostUpdated cost.cost_updated
 CustomerInformation customer.customer_information
@@ -24,6 +26,7 @@ GetLocalListVersion local_list.get_local_list_version
 GetLog logs.get_log
 GetMonitoringReport monitoring_reports.get_monitoring_report
 GetReport reports.get_report
+GetTariffs tariffs.get_tariffs
 GetTransactionStatus transaction_status.get_transaction_status
 GetVariables variables.get_variables
 InstallCertificate certificates.install_certificate
@@ -33,6 +36,7 @@ ReserveNow reservation.reserve_now
 Reset availability.reset
 SendLocalList local_list.send_local_list
 SetChargingProfile smart_charging.set_charging_profile
+SetDefaultTariff tariffs.set_default_tariff
 SetDisplayMessage display.set_display_message
 SetMonitoringBase monitoring.set_monitoring_base
 SetMonitoringLevel monitoring.set_monitoring_level

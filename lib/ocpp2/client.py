@@ -72,11 +72,8 @@ class Ocpp2:
         # Not through `call`: delivery lets this part send only while it is attached.
         self.transactions = Transactions(self._call, station, later)
         self.transactions.on_answer = self._on_answer
-        self.events = Events(call, station, settings, clock, later, self._online)
-        self.monitors = None  # station.monitors.Monitors while there are any
-        self._load_monitors()
-        self._load_notices()
-        self.jobs = None
+        self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
+        self.costs = None  # station.costs.Costs while there are tariffs: of 2.1 only
         self._parts = [station.delivery, self.status]
         self._parts.append(ChargingLimits(call, station, settings, clock))
         self.live = None  # LiveProfiles: of 2.1 only
@@ -85,14 +82,26 @@ class Ocpp2:
 
             self.live = LiveProfiles(call, self.transactions, station, clock)
             self._parts.append(self.live)
-        self._parts += [self, self.boot, self.events]
         self.passing = passing
         if not passing:
-            from station import composite  # noqa: F401 (a handler needs it)
+            from station import composite, profile_outage  # noqa: F401 (handlers need them)
 
             on_demand.load_all(self.package, ACTIONS)
         self._link = link
         self._lost_ms = None  # uptime when the last connection ended
+        # Last: these listen to the station, and an adapter that is never made must not be kept.
+        self.events = Events(call, station, settings, clock, later, self._online)
+        self._parts += [self, self.boot, self.events]
+        try:
+            self._load_monitors()
+            self._load_notices()
+            if later:
+                from . import bills
+
+                bills.start(self, False)
+        except Exception:
+            self.close()
+            raise
 
     def _boot_notification(self):
         return {"reason": self.reason, "chargingStation": self.identity}
@@ -115,8 +124,8 @@ class Ocpp2:
     def _load_notices(self, needed=False):
         from station.notices import Notices
 
-        made = Notices(self.station, self.station.journal, self.settings, self.clock)
         texts = [self.settings.text(name) for name in _TEXTS]
+        made = Notices(self.station, self.station.journal, self.settings, self.clock)
         self.station.notices = made if needed or made.items or any(texts) else None
         if self.station.notices is None:
             made.close()
@@ -194,6 +203,12 @@ class Ocpp2:
         info = token_info(answer.get("idTokenInfo"))
         if info:
             info["kind"] = sent["type"]
+            if self.later and "tariff" in answer and info["status"] == "accepted":
+                await before_import()
+                from . import tariffs
+
+                release("ocpp2.tariffs")
+                info = await tariffs.of_card(self, token, kind, answer["tariff"], info)
         return info or refused
 
     # -- for ocppj.central ---------------------------------------------------------------
@@ -248,9 +263,13 @@ class Ocpp2:
         self.events.close()
         if self.monitors:
             self.monitors.close()
+        if self.costs:
+            self.costs.close()
         if self.station.notices:
             self.station.notices.close()
             self.station.notices = None
+        for name in ("monitors", "notices", "live_limits"):
+            release("station." + name)
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -281,8 +300,10 @@ class Ocpp2:
             await on_demand.once(self, "security_events", "tell")
 
     def _on_station_event(self, kind, connector, data):
-        if kind == "status" and connector and self.boot.accepted and self.clock.now() is not None:
-            self.status.changed(connector)
+        # "changed": a cable occupies a connector that waits for it with an accepted token.
+        if kind in ("status", "changed") and connector:
+            if self.boot.accepted and self.clock.now() is not None:
+                self.status.changed(connector)
         self._wake()
 
     def _on_setting(self, name, value):

@@ -16,11 +16,12 @@ class Ocpp2:
     boot: int
     status: Any
     transactions: Any
-    events: Any
-    monitors: Any
     jobs: Any
+    monitors: Any
+    costs: Any
     live: Any
     passing: bool
+    events: Any
     refusals: int
     tell_ms: int
     starved_ms: int

@@ -58,7 +58,7 @@ ReaderLost TokenReader.Problem 2
 """)
 _OTHER = const("Controller.Problem 2")
 # Of these the station has one; all others are part of an EVSE, or of its connector.
-_OF_STATION = const("|EmergencyStopSensor|TokenReader|Controller|")
+_OF_STATION = const("|EmergencyStopSensor|TokenReader|Controller|TariffCostCtrlr|")
 
 
 def of_fault(cause):
@@ -117,7 +117,7 @@ class Events:
         """A listener of the station."""
         if kind == "fault":
             self._fault(number, data["cause"], data["info"], data["on"])
-        elif kind == "status" and number:
+        elif kind in ("status", "changed") and number:
             new = status.word(self._station.connectors[number - 1])
             if new != self._known.get(number):
                 self._known[number] = new

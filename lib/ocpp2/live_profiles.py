@@ -65,7 +65,8 @@ class LiveProfiles:
 
     def know(self, session, first):
         """The central system knows whether a session goes first."""
-        self._first = [number for number in self._first if number != session]
+        running = [c.session.id for c in self._station.connectors if c.session]
+        self._first = [n for n in self._first if n != session and n in running]
         if first:
             self._first.append(session)
 
@@ -89,7 +90,9 @@ class LiveProfiles:
             pull = self._pull()
             if pull is None or pull[0]:
                 return
-            profile = pull[1]
+            profile, asked = pull[1], self._asked
+            there = [p.id for p in self._station.profiles.installed()]
+            self._asked = {id: asked[id] for id in asked if id in there}
             self._asked[profile.id] = self._clock.uptime()
             name = "PullDynamicScheduleUpdate"
             answer = await self._call(name, {"chargingProfileId": profile.id})

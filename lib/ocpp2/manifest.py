@@ -1,6 +1,6 @@
 # Made by `make packages`: do not edit.
 metadata(
-    description="OCPP 2.0.1 and 2.1: tables of their messages.",
+    description="OCPP 2.0.1 and 2.1 on top of station and ocppj.",
     version="0.1.0",
 )
 
@@ -10,6 +10,7 @@ package(
         "__init__.py",
         "actions.py",
         "availability.py",
+        "bills.py",
         "certificates.py",
         "charging_limits.py",
         "client.py",
@@ -41,6 +42,8 @@ package(
         "smart_charging.py",
         "status.py",
         "table.py",
+        "tariff_forms.py",
+        "tariffs.py",
         "transaction_status.py",
         "transactions.py",
         "trigger.py",
@@ -134,6 +137,7 @@ package(
         "certificates.py",
         "composite.py",
         "connector.py",
+        "costs.py",
         "customer.py",
         "declarations.py",
         "delivery.py",
@@ -171,6 +175,8 @@ package(
         "signed_update.py",
         "soft_pause.py",
         "station.py",
+        "tariff.py",
+        "tariffs.py",
         "telling.py",
         "temperature.py",
         "tokens.py",

@@ -18,8 +18,8 @@ from .table import MONITORED, NEEDS, TABLE
 MOST = 8
 
 _DATA_TYPES = (
-    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\nq SequenceList\n"
-    "v SequenceList\nm MemberList\np MemberList\nc MemberList\n"
+    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\ne OptionList\n"
+    "q SequenceList\nv SequenceList\nm MemberList\np MemberList\nc MemberList\n"
 )
 
 
@@ -59,7 +59,9 @@ class Variable:
         answer = settings.set(self.setting, text, access=self.access)
         if answer in ("accepted", "reboot"):
             return answer, "", ""
-        return "rejected", "ReadOnly" if answer == "readonly" else "InvalidValue", settings.reason
+        # The sentence begins with the setting, whose name a central system of 2.x does not know.
+        sentence = settings.reason.replace(self.setting, self.component + "." + self.name)
+        return "rejected", "ReadOnly" if answer == "readonly" else "InvalidValue", sentence
 
     def _read(self, text):
         if text[:1] == "@":
@@ -92,7 +94,7 @@ class Variable:
 
     def _words(self):
         """The words that a list may have."""
-        if not self.setting or self.kind == "q":
+        if not self.setting or self.kind in "qe":
             return self.limits.split(",")
         if self.kind == "m":
             return self._point.settings.measurands

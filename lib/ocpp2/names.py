@@ -40,11 +40,15 @@ charging_state ChargingStateChanged
 limit ChargingRateChanged
 energy_limit EnergyLimitReached
 time_limit TimeLimitReached
+running_cost ChargingStateChanged
+tariff_changed ChargingStateChanged
 """)
-# Of 2.1 only.
+# Of 2.1 only, or in it.
 _TRIGGER_21 = const("""
 cost_limit CostLimitReached
 soc_limit SoCLimitReached
+running_cost RunningCost
+tariff_changed TariffChanged
 """)
 
 # ReasonEnumType; all other words are Other.
@@ -137,7 +141,7 @@ def state_after(reason):
 
 def trigger(word, later=False):
     """TriggerReasonEnumType; `later`: of 2.1. A word without one: AbnormalCondition."""
-    return of(_TRIGGER, word) or (of(_TRIGGER_21, word) if later else None) or "AbnormalCondition"
+    return (of(_TRIGGER_21, word) if later else None) or of(_TRIGGER, word) or "AbnormalCondition"
 
 
 def stop_reason(word, later=False):

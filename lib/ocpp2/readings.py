@@ -88,6 +88,8 @@ def read(name, point, evse):
         return None if value is None else _decimal(value, 10)
     if name == "messages":
         return str(len(station.notices.all()) if station.notices else 0)
+    if name == "tariff_problem":
+        return "true" if point.costs and point.costs.problem else "false"
     if name == "list_entries":
         return str(station.authorizer.tags.count)
     if name == "list_room":

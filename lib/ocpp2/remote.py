@@ -19,6 +19,10 @@ async def request_start(point, payload):
         return refused("UnknownEvse")
     profile = None
     if "chargingProfile" in payload:
+        if "maxOfflineDuration" in payload["chargingProfile"]:
+            # Now: where the session begins, a lack of memory would be a fault of the connector.
+            await before_import()
+            from station import profile_outage  # noqa: F401
         await before_import()
         from . import smart_charging
 

@@ -104,7 +104,8 @@ def make_profile(data, evse, now, session=None):
         if schedule.get(name):
             raise ValueError("UnsupportedParam", name)
     start = _begin(schedule, "startSchedule", now)
-    if kind == profiles.RELATIVE and (start is not None or purpose == profiles.MAX):
+    station = purpose in (profiles.MAX, profiles.GENERATION)
+    if kind == profiles.RELATIVE and (start is not None or station):
         # K01.FR.38: there is no start of charging for the whole station.
         raise ValueError("InvalidSchedule", "Relative with startSchedule, or for the station")
     if kind in (profiles.ABSOLUTE, profiles.RECURRING) and start is None:
@@ -117,6 +118,8 @@ def make_profile(data, evse, now, session=None):
     duration = schedule.get("duration")
     extra = _extra(data, schedule, kind, purpose, now)
     if kind == profiles.LIVE and duration is not None:
+        if now is None:
+            raise ValueError("InvalidSchedule", "the time is not known: no duration can be kept")
         start = now
     return profiles.Profile(
         data["id"],
@@ -179,7 +182,10 @@ def _check(point, number, data):
     for schedule in data["chargingSchedule"]:
         check_unit(point, schedule["chargingRateUnit"])  # K01.FR.26
     session = _running(point, number, data) if purpose == profiles.TX else None
+    now = point.clock.now()
     for p in station.profiles.installed():
+        if p.over(now):
+            continue  # it is replaced
         same = (p.purpose, p.stack, p.connector, p.session)
         if p.id != data["id"] and same == (purpose, data["stackLevel"], number, session):
             raise ValueError("DuplicateProfile", "profile %d has that level" % p.id)  # K01.FR.39
@@ -207,10 +213,9 @@ async def set_charging_profile(point, payload):
 
 async def clear_charging_profile(point, payload):
     """K10. A request that names nothing clears nothing: it may have lost its criteria."""
-    id, what = payload.get("chargingProfileId"), payload.get("chargingProfileCriteria")
-    if id is None and what is None:
+    id, what = payload.get("chargingProfileId"), payload.get("chargingProfileCriteria") or {}
+    if id is None and not [name for name in what if name != "customData"]:
         return refusal(ValueError("MissingParam", "neither id nor criteria"), "Unknown")
-    what = what or {}
     purpose = what.get("chargingProfilePurpose")
     if id is None and purpose is not None and purpose not in PURPOSE:
         return {"status": "Unknown"}  # nobody but who has set it clears an external constraint

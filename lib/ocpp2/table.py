@@ -39,7 +39,7 @@ DisplayMessageCtrlr|Available|||b|||true|
 DisplayMessageCtrlr|DisplayMessages|||i||0..10|@messages|
 DisplayMessageCtrlr|SupportedFormats|||m||ASCII,UTF8|ASCII,UTF8|
 DisplayMessageCtrlr|SupportedPriorities|||m||AlwaysFront,InFront,NormalCycle|AlwaysFront,InFront,NormalCycle|
-EVSE|AllowReset||e|b|||false|
+EVSE|AllowReset||e|b|||true|
 EVSE|AvailabilityState||e|O||Available,Occupied,Reserved,Unavailable,Faulted|@state|
 EVSE|Available||e|b|||true|
 EVSE|Power||e|d|W|0..@most_power|@power|
@@ -73,6 +73,9 @@ SmartChargingCtrlr|Available|||b|||@profiles_taken_there|
 SmartChargingCtrlr|Entries|ChargingProfiles||i||0..@profile_room|@profile_entries|
 TariffCostCtrlr|Available|Cost||b|||true|
 TariffCostCtrlr|Available|Tariff||b|||true|
+TariffCostCtrlr|Interval|Tariff||i|s||1|
+TariffCostCtrlr|MaxElements|Tariff||i|||6|
+TariffCostCtrlr|Problem|||b|||@tariff_problem|
 TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
 TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader

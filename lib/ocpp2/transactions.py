@@ -33,6 +33,7 @@ class Transactions:
         self._station = station
         self._delivery = station.delivery
         self._later = later
+        self.costs = None  # station.costs.Costs while there are tariffs
         self.on_answer = None  # async fn(answer, number of the session that runs or None)
         self.lost = Disconnected
 
@@ -97,6 +98,10 @@ class Transactions:
         """(action, payload) of an event."""
         if kind == START:
             return _EVENT, self._start(payload)
+        if kind != STOP and payload[0] and payload[0] not in self._delivery.known:
+            # It was passed over, and the end is told: the id of its transaction is not known now.
+            log.warn("ocpp", "an event behind the end of session %d is not told", payload[0])
+            return None
         if kind == SAMPLE:
             return self._sample(payload)
         if kind == STOP:
@@ -132,6 +137,8 @@ class Transactions:
             message["transactionInfo"]["remoteStartId"] = remote_start
         if isinstance(reservation, int):
             message["reservationId"] = reservation
+        if self.costs:
+            self._cost(START, payload, message)
         values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
         try:
             value = self._value(stamp, values, measurands.BEGIN)
@@ -166,6 +173,8 @@ class Transactions:
         state = names.charging_state(state)
         if state:
             message["transactionInfo"]["chargingState"] = state
+        if self._later and len(payload) > 6 and len(payload[6]) > 2:
+            self._cost(None, payload, message)
         return message
 
     def _stop(self, payload):
@@ -189,7 +198,14 @@ class Transactions:
         ]:
             # The sample of the end has the register only if it was asked for.
             end[-1]["sampledValue"] += last["sampledValue"]
+        if self.costs:
+            self._cost(STOP, payload, message)
         return message
+
+    def _cost(self, kind, payload, message):
+        from . import bills
+
+        bills.told(self.costs, kind, payload, message)
 
     def _values(self, samples):
         """meterValue of the samples in a STOP. Samples that cannot be read are left out: the end

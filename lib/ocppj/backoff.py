@@ -7,11 +7,15 @@ with an attempt of 30 s without answer and a wait of at most 24 s the charger is
 minute.
 """
 
+from evse_base import const
+
 FIRST_MS = 2000
 CAP_MS = 120000
 ABSENT_CAP_MS = 24000
 # A proxy in front of a server that restarts answers 502 or 503 for it.
 BROKEN_CAP_MS = 48000
+# However often a wait is doubled: the settings allow 42 days, and MicroPython sleeps for 6.
+_MOST_S = const(86400)
 
 
 class Backoff:
@@ -35,7 +39,7 @@ class Backoff:
         s; the first one not 0. They go before all else: part 4 of 2.0.1, section 5.3.
         """
         if wanted:
-            wait = wanted[0] << self._times
+            wait = min(wanted[0] << self._times, _MOST_S)
             self._times = min(self._times + 1, wanted[1])
             return 1000 * wait + self._rand(1000 * wanted[2] + 1)
         step = min(self._step_ms, cap_ms)

@@ -192,9 +192,9 @@ class Connector:
         return kept is not None and same_token(kept[0], token, kept[1], kind)
 
     def spent(self, session):
-        """True if the token is no longer accepted and the energy it may still use is used up. That
-        energy counts from the start of the session (OCPP 1.6 section 9.1.13 leaves it open)."""
-        most_wh = self._settings.get("MaxEnergyOnInvalidId")
+        """True if the token is no longer accepted and the energy it may still use is used up, or
+        none is measured. It counts from the start of the session (1.6 section 9.1.13: open)."""
+        most_wh = self._settings.get("MaxEnergyOnInvalidId") if self.metering.meter else 0
         return session.deauthorized and session.energy_wh >= most_wh
 
     @property

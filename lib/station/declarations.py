@@ -102,6 +102,13 @@ ActiveMonitoringBase|MonitoringCtrlr.ActiveMonitoringBase|s|-/r|20|All|
 Currency|TariffCostCtrlr.Currency|s|-l/rw|3|EUR|
 TariffFallbackMessage|TariffCostCtrlr.TariffFallbackMessage|s|-l/rw|255||
 TotalCostFallbackMessage|TariffCostCtrlr.TotalCostFallbackMessage|s|-l/rw|255||
+TariffEnabled|TariffCostCtrlr.Enabled[Tariff]|b|-l/rw||true|
+CostEnabled|TariffCostCtrlr.Enabled[Cost]|b|-l/rw||true|
+RunningCostEnabled|TariffCostCtrlr.Enabled[RunningCost]|b|-l/rw||true|
+CostInterval|TariffCostCtrlr.Interval[Cost]|i|-l/rw|10..86400|300|s
+TariffConditions|TariffCostCtrlr.ConditionsSupported[Tariff]|b|-l/r||true|
+HandleFailedTariff|TariffCostCtrlr.HandleFailedTariff[Tariff]|e|-l/rw|UseDefaultTariff,CentralCost,Deauthorize|UseDefaultTariff|
+TimeOffset|ClockCtrlr.TimeOffset|z|-l/rw||+00:00|
 ResumeRandomDelay|SmartChargingCtrlr.ResumeRandomDelay|i|rw|0..1800|600|s
 WakeUpDelay||i|rw|0..3600|60|s
 OfflinePauseDelay||i|rw|0..86400|900|s

@@ -19,7 +19,7 @@ def renew(profiles, profile, tenths, now):
     _, phases = next(profile.limits())
     profile.periods = pack([(0, tenths, phases)])
     profile.extra[UPDATED] = now
-    if profile.duration is not None:
+    if profile.duration is not None and now is not None:
         profile.start = now  # its limit holds for so long
     profiles.keep(profile)
 

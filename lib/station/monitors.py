@@ -27,6 +27,9 @@ _LAST = const(7)
 _BEYOND = const(8)
 _NOT_BEFORE = const(9)
 
+_KINDS = const("|above|below|change|every|clock|")
+_VALUES = const("|power|energy|temperature|current|voltage|availability|")
+
 MOST = const(20)
 FIRST_ID = const(100)  # smaller ones are for monitors that the firmware has by itself
 _LOOK_S = 1
@@ -93,6 +96,11 @@ class Monitors:
         self._run()
 
     def _load(self, record):
+        kind, what = record[KIND], record[WHAT].split(".")[0]
+        if "|%s|" % kind not in _KINDS or "|%s|" % what not in _VALUES:
+            raise ValueError("kind or value")  # of a later version: it must tell nothing wrong
+        if kind in ("every", "clock") and record[VALUE] < 1:
+            raise ValueError("interval")
         if len(self.items) < MOST and 0 <= record[CONNECTOR] <= len(self._station.connectors):
             self._add(record[:_FIELDS])
 

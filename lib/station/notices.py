@@ -47,12 +47,17 @@ class Notices:
         self._final = ""  # the text of the last session's cost
         self._card = None  # (session or None, uptime in ms until which it is shown, text)
         self._last = None, ""  # id and text of the message that was shown last
-        journal.each(kinds.MESSAGE, lambda record: self.items.append(record[:TEXT]))
+        journal.each(kinds.MESSAGE, self._load)
         station.listeners.append(self._on_event)
 
     def close(self):
         """Not used any more; the messages stay on flash."""
         self._station.listeners.remove(self._on_event)
+
+    def _load(self, record):
+        if not ALWAYS <= record[PRIORITY] <= NORMAL:
+            raise ValueError("priority %d" % record[PRIORITY])  # of a later version
+        self.items.append(record[:TEXT])
 
     def _on_event(self, kind, number, data):
         if kind == "session_started":
@@ -127,12 +132,12 @@ class Notices:
 
     # -- cost and card ---------------------------------------------------------------------
 
-    def cost(self, session, amount):
+    def cost(self, session, amount, currency=None):
         """The cost of a session so far; session None: of the one that has ended last, in all. It
-        is too late for that once another one has begun."""
+        is too late for that once another one has begun. currency: None for that of the setting."""
         if session is None and [c for c in self._station.connectors if c.session]:
             return
-        text = "%.2f %s" % (amount, self._settings.text("Currency"))
+        text = "%.2f %s" % (amount, currency or self._settings.text("Currency"))
         if session is None:
             self._final = text
         else:

@@ -15,7 +15,7 @@ class Outage:
         self._profiles = profiles
         self._station = station
         self._gone_ms = None  # uptime since when there is none, None: there is one
-        self.out = ()  # those that have no limit because there is none for too long
+        self.out = []  # those that have no limit because there is none for too long
 
     def watch(self, now):
         """At uptime `now` ms: a profile that may not outlive the central system for long has no
@@ -23,7 +23,7 @@ class Outage:
         profiles = self._profiles
         if self._station.delivery.renderer is not None:
             if self._gone_ms is not None:
-                self._gone_ms, out, self.out = None, self.out, ()
+                self._gone_ms, out, self.out = None, self.out, []
                 if out:
                     profiles.changed()
             return
@@ -32,13 +32,17 @@ class Outage:
         gone_s = (now - self._gone_ms) // 1000
         bound = [p for p in profiles.installed() if p.more(AWAY) is not None]
         out = [p for p in bound if gone_s >= p.more(AWAY)]
-        if len(out) == len(self.out):
+        if out == self.out:
             return
         self.out = out
         for p in out:
             log.warn("profiles", "%d: no central system for %d s", p.id, gone_s)
-            if p.more(LASTING):
-                profiles.clear(p.id)
+            try:
+                if p.more(LASTING):
+                    profiles.clear(p.id)
+            except Exception as exc:
+                # A look at a connector goes on; after a restart it is dropped anew.
+                log.warn("profiles", "%d not forgotten: %r", p.id, exc)
         installed = profiles.installed()
         self.out = [p for p in out if p in installed]
         profiles.changed()

@@ -18,8 +18,8 @@ from store import kinds
 
 from .limits import MIN_MA, amps, set_limits
 from .profile import (
-    AMPS, AWAY, DEFAULT, DELAY, GENERATION, MAX, MAX_PROFILES, PRIORITY, TX, Profile, careful,
-    sooner,
+    AMPS, AWAY, DEFAULT, DELAY, GENERATION, KIND, LIVE, MAX, MAX_PROFILES, PRIORITY, TX, Profile,
+    careful, sooner,
 )  # fmt: skip
 
 _MIN_UA = 1000 * MIN_MA
@@ -47,7 +47,7 @@ class Profiles:
 
         def load(payload):
             profile = Profile(*(payload[:12] + [None] + payload[12:13]))
-            self._add(profile, self._rivals(profile))
+            self._add(profile, self._rivals(profile) or (None,))  # as in place of itself
 
         journal.each(kinds.PROFILE, load)
         # A power cut may have come between writing a new profile and forgetting the old one.
@@ -60,11 +60,12 @@ class Profiles:
         return [p for p in self._all if p.id == new.id or p.slot() == new.slot()]
 
     def _add(self, profile, rivals):
-        self._all = [p for p in self._all if p not in rivals]
+        self._all = [p for p in self._all if p not in rivals] + [profile]
         self._later = [p for p in self._later if p not in rivals]
-        self._all.append(profile)
-        if profile.more(DELAY) and self._rand:
-            profile.late = self._rand(profile.more(DELAY) + 1)
+        # In the place of one that holds, one that has begun comes at once: else none would hold.
+        begun = profile.start is not None and profile.start <= (self._clock.now() or profile.start)
+        if profile.more(DELAY) and profile.more(KIND) != LIVE and not (begun and rivals):
+            profile.late = self._rand(profile.more(DELAY) + 1) if self._rand else 0
         if profile.more(AWAY) is not None and self._outage is None:
             from .profile_outage import Outage  # 1.6 and 2.0.1 have none
 
@@ -112,9 +113,8 @@ class Profiles:
             if len(self._all) - len(rivals) >= MAX_PROFILES:
                 raise ValueError("%d profiles are installed" % len(self._all))
         self._add(profile, rivals)
-        log.info(
-            "profiles", "%d in force, level %d%s", profile.id, profile.stack, self._above(profile)
-        )
+        above = self._above(profile)
+        log.info("profiles", "%d in force, level %d%s", profile.id, profile.stack, above)
         self.keep(profile)
 
     @property

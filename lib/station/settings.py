@@ -1,11 +1,9 @@
 # The settings of the station: typed, checked, kept in the journal.
 # MIT license; part of microevse
-"""Values of the settings that `declarations` declares.
-
-Four layers, the upper one wins: values of this start (`overlay`), values set since (journal),
-factory values of the provisioning file (`factory`), defaults. Values that the station computes
-(`provide`) stand above all and cannot be set. Only values other than the default are resident.
-"""
+"""Values of the settings that `declarations` declares. Four layers, the upper one wins: values of
+this start (`overlay`), values set since (journal), factory values of the provisioning file
+(`factory`), defaults. Values that the station computes (`provide`) stand above all and cannot be
+set. Only values other than the default are resident."""
 
 from evse_base import log
 from store import kinds
@@ -17,12 +15,14 @@ from evse_base import const, release
 # Types with a form of their own, and what checks it: functions of setting_forms.
 _FORMS = const("""
 a address
+e choice
 k key
 m measurand_list
 p rotations
 c sequence
 q sequence
 v versions
+z offset
 """)
 
 # These two settings are one password in two spellings: setting one of them forgets the other.

@@ -17,7 +17,7 @@ Events go to `listeners` as fn(kind, connector id, data), called at once:
 import asyncio
 
 from evse_base import log
-from evse_base import release, traceless
+from evse_base import random_below, release, traceless
 from store import kinds
 
 from . import measurands, telling
@@ -41,7 +41,7 @@ class Station:
     board. rand(n): random integer below n.
     """
 
-    def __init__(self, settings, journal, clock, authorizer, system_reset=None, rand=None):
+    def __init__(self, settings, journal, clock, authorizer, system_reset=None, rand=random_below):
         self.settings = settings
         self.authorizer = authorizer
         self.connectors = []

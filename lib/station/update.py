@@ -80,7 +80,7 @@ class Update:
         self._name = record[1]
         self._at = record[2]
         self._clear()
-        self._signed = len(record) == update_request.NUMBERED
+        self._signed = update_request.is_signed(record)
         if len(record) >= update_request.NUMBERED:
             self.number, self._install_at = record[7 : update_request.NUMBERED]
 

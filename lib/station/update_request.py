@@ -35,6 +35,12 @@ def readable(record, fields):
     return record if record[2] is not None else None
 
 
+def is_signed(record):
+    """True if the manufacturer has to have signed it: also of one with more fields, which a later
+    version has written."""
+    return len(record) >= NUMBERED and record[NUMBERED:] != [1]
+
+
 def keep(journal, location, at, retries, interval, signed, jobs):
     """Write a request in place of the one before; the record. signed: see Update.request. jobs:
     the Jobs whose `update` asks. Raises JournalFull, OSError; ValueError for another request so
@@ -78,7 +84,7 @@ def location(journal, request):
     if len(request) < 7 or not request[6]:
         return request[1]
     data = pieces(journal, request)
-    if len(request) == NUMBERED:
+    if is_signed(request):
         from . import signed_update
 
         return signed_update.unpacked(data)[0]

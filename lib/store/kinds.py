@@ -62,6 +62,10 @@ MONITOR = 34
 # A message for drivers: [id, priority, state|None, start|None, end|None, session|None, text,
 # format, language|None], times in Unix seconds; words in station.notices; key its id.
 MESSAGE = 35
+# A default tariff: [id, [connector, ...], tariff]; the cost of a session: [session, [connector,
+# kind, token, [id of a tariff, ...]], tally, s from UTC to local time], and its tariff: [a number
+# below zero, tariff]; words in station.tariff and station.costs; key the first item.
+TARIFF = 36
 # Diagnostics and firmware update over a reboot; key the first item:
 # 0 [0, location, unix, retries|None, interval|None] update asked for; of a location above 600
 #   bytes [0, a name for it, ..., first key, n] and n records [key, bytes] from 100 or 200 on,
@@ -102,6 +106,7 @@ SHAPES = """
 30 jjjjjJJJJJjy
 34 iissiib
 35 iiSJJJssS
+36 .l
 40 i.
 41 i
 42 i
