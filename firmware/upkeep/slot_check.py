@@ -3,8 +3,10 @@
 """The image of the running slot is hashed once a day against the hash in its bundle's header, a KB
 every 50 ms, and only while every contactor is open: some 30 s for the largest slot, of which the
 chip works less than one. A cell of the flash that loses its content is found so, before code that
-is rarely run meets it. Nothing is changed by it: another program starts when a person or the
-central system wants that, not by itself while a car may charge. Loaded for the check.
+is rarely run meets it. The code for slots is dropped while the image is read: a file that is
+sent or fetched meanwhile needs that memory. Nothing is changed by it: another program starts when
+a person or the central system wants that, not by itself while a car may charge. Loaded for the
+check.
 """
 
 import asyncio
@@ -12,8 +14,6 @@ import hashlib
 from binascii import hexlify
 
 from evse_base import log, release
-import slots
-from hal import appslot
 from station import security_log
 
 _PIECE = 1024
@@ -33,14 +33,13 @@ class Given(Exception):
 async def damage(allowed):
     """What is damaged in the slot that runs, "" if nothing is; None if that cannot be found out
     now. allowed(): True while every contactor is open."""
-    name = appslot.running()
-    if name is None:
-        return ""
     try:
-        found = ""
+        name = found = ""
         for _ in range(2):
-            flash, record = appslot.record(name)
-            found = await _look(flash, record, allowed)
+            name, *place = _header()
+            if name is None:
+                return ""
+            found = await _look(*place, allowed) if place else "the header"
             if not found:
                 return ""
             await asyncio.sleep(_AGAIN_S)
@@ -49,13 +48,29 @@ async def damage(allowed):
         return None
 
 
-async def _look(flash, record, allowed):
-    if not record.whole or not slots.describes(flash, record.digest):
-        return "the header"
+def _header():
+    """(name of the slot that runs or None, its flash, length of its image, SHA-256 of that in
+    hex); the name alone where its header is damaged."""
+    name = None
     try:
-        left, wanted = int(record.field("length")), record.field("sha256")
+        import slots
+        from hal import appslot
+
+        name = appslot.running()
+        if name is None:
+            return (None,)
+        flash, record = appslot.record(name)
+        if record.whole and slots.describes(flash, record.digest):
+            return name, flash, int(record.field("length")), record.field("sha256")
     except (TypeError, ValueError):
-        return "the header"
+        pass
+    finally:
+        for module in ("hal.appslot", "slots"):
+            release(module)
+    return (name,)
+
+
+async def _look(flash, left, wanted, allowed):
     found = hashlib.sha256()
     view = memoryview(bytearray(_PIECE))
     at = 0
@@ -84,5 +99,3 @@ async def run(services):
         services.check_s = services.station.clock.uptime() + _RETRY_S
     except Exception as exc:
         log.error("update", "the slot that runs cannot be read: %r", exc)
-    for name in ("hal.appslot", "slots"):
-        release(name)

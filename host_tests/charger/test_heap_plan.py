@@ -16,6 +16,8 @@ from tools_paths import ROOT
 TAKEN_MOST = 124 * 1024
 FREE_LEAST = 20 * 1024
 SYSTEM_LEAST = 24 * 1024
+# Free with all features at the worst moment of a file: what web.bounds keeps for charging.
+FILES_LEAST = 6 * 1024
 # Milliseconds without a look at the pilot, while a contactor is closed: a collection, and what
 # runs just then. The contacts are open 100 ms after the car has let go all the same.
 GAP_MOST_MS = 60
@@ -71,3 +73,16 @@ def test_the_document_has_the_figures_of_the_model():
     text = (ROOT / "docs" / "memory.md").read_text()
     told = re.search(r"<!-- table -->\n(.*?)<!-- end -->", text, re.S).group(1)
     assert told == "\n".join(memory_table.lines()) + "\n"
+
+
+def test_with_all_features_the_base_image_sends_a_log_and_takes_an_update_beside_wss():
+    """After a session, a visitor and an outage, while the slot that runs is looked at."""
+
+    async def play():
+        rows = await heap_table.table("base, ROMFS", features="all")
+        print("\n".join(heap_table.text(rows)))
+        assert (
+            rows["update"].free >= FILES_LEAST and rows["diagnostics upload"].free >= FILES_LEAST
+        )
+
+    _run(play)

@@ -78,9 +78,9 @@ def test_one_wrong_read_is_no_damage():
         looked = Looked(chip)
         whole, count = looked.check._look, []
 
-        async def once(flash, record, allowed):
+        async def once(*place):
             count.append(1)
-            return "the image" if len(count) == 1 else await whole(flash, record, allowed)
+            return "the image" if len(count) == 1 else await whole(*place)
 
         looked.check._look = once
         assert looked.damage() == "" and len(count) == 2
@@ -128,7 +128,7 @@ def test_without_memory_for_it_the_slot_is_looked_at_later_and_no_damage_is_told
         looked = Looked(chip)
         change(chip, looked.name, 0, 0)
 
-        async def short(flash, record, allowed):
+        async def short(*place):
             raise MemoryError("1024 bytes")
 
         whole, looked.check._look = looked.check._look, short
