@@ -275,12 +275,15 @@ def test_sent_messages_are_masked_with_fresh_keys():
     run(go())
 
 
-def test_short_message_is_one_write():
+def test_a_short_message_is_one_write_a_long_one_needs_no_large_block():
     async def go():
         s = Streams()
         ws = WebSocket(s, s)
-        await ws.send("x" * 1000)
+        await ws.send("x" * 256)
         assert s.writes == 1
+        s.writes = 0
+        await ws.send("x" * 1000)
+        assert s.writes == 4
         ws.abort()
 
     run(go())

@@ -9,14 +9,17 @@ sender that is cancelled leaves no half frame behind, and a dead line does not b
 
 import asyncio
 
-from evse_base import ticks_diff, ticks_ms, urandom
+from evse_base import const, ticks_diff, ticks_ms, urandom
 
 from . import frames
 from .intake import Intake
 
 MAX_SIZE = 16384
-# Largest piece masked, and written, at once: bounds memory. A multiple of 4 (the mask).
+# Text that comes in pieces is sent in frames of about so many bytes: bounds memory.
 CHUNK = 1024
+# A frame is masked and written in pieces of so many bytes, a multiple of 4 (the mask). Masking
+# takes six blocks of that size: where visitors of a page have the memory the free ones are small.
+_PIECE = const(256)
 # How long close() waits for the peer's close frame, and for our own to leave.
 CLOSE_TIMEOUT_S = 5
 FLUSH_TIMEOUT_S = 2
@@ -216,16 +219,16 @@ class WebSocket(Intake):
         # RFC 6455 section 5.3: a new unpredictable key for every frame.
         key = urandom(4)
         view = memoryview(payload)
-        # Header and first piece in one write: one TLS record for nearly every message.
-        data = frames.client_header(first, size, key) + frames.mask(view[:CHUNK], key)
-        at = CHUNK
+        # Header and first piece in one write: one TLS record for a short message.
+        data = frames.client_header(first, size, key) + frames.mask(view[:_PIECE], key)
+        at = _PIECE
         while True:
             self._writer.write(data)
             await self._writer.drain()
             if at >= size:
                 return
-            data = frames.mask(view[at : at + CHUNK], key)
-            at += CHUNK
+            data = frames.mask(view[at : at + _PIECE], key)
+            at += _PIECE
 
     def _end(self, over):
         """Make the connection unusable, once: stop the writer, release all waiting tasks.
