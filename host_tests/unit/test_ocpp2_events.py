@@ -238,7 +238,11 @@ def test_with_the_adapter_goes_the_code_that_only_it_has_loaded():
     from station import live_limits, monitors, notices
 
     c = Charger(settings={"TariffFallbackMessage": "0.40 a kWh"})
-    made = client.Ocpp2(None, None, c.station, c.settings, c.clock, {}, "", True)
+
+    async def make():  # of 2.1 it has a task
+        return client.Ocpp2(None, None, c.station, c.settings, c.clock, {}, "", True)
+
+    made = run(make())
     assert c.station.notices
     in_place, evse_base.IN_PLACE = evse_base.IN_PLACE, True
     try:

@@ -9,11 +9,15 @@ from station_parts import Charger, FakeMeter
 
 def point(charger=None, later=False, **settings):
     charger = charger or Charger(settings=settings)
-    return Ocpp2(
-        None, None, charger.station, charger.settings, charger.clock,
-        {"serialNumber": "S1", "firmwareVersion": "1.2"}, "PowerUp", later,
-        None, ["Reservation", "SmartCharging"], fitted=(1, "estop"),
-    )  # fmt: skip
+
+    async def made():  # of 2.1 it has a task
+        return Ocpp2(
+            None, None, charger.station, charger.settings, charger.clock,
+            {"serialNumber": "S1", "firmwareVersion": "1.2"}, "PowerUp", later,
+            None, ["Reservation", "SmartCharging"], fitted=(1, "estop"),
+        )  # fmt: skip
+
+    return run(made())
 
 
 def find(p, text, **place):
