@@ -364,7 +364,7 @@ class Target:
     def _check(self):
         answers = [m[1] for m in self.sent if m[0] in (3, 4)]
         for message in self.sent:
-            size = {2: 4, 3: 3, 4: 5}[message[0]]
+            size = {2: 4, 3: 3, 4: 5, 5: 5}[message[0]]  # 5: of 2.1
             if len(message) != size or not isinstance(message[1], str):
                 self.problems.append(f"no message: {message}")
         unasked = [i for i in answers if not isinstance(i, str)]

@@ -16,6 +16,7 @@ from .table import MONITORED, NEEDS, TABLE
 
 # Items of one request; DeviceDataCtrlr.ItemsPerMessage says so.
 MOST = 8
+MOST_REPORTED = 4  # of GetReport, which keeps them until the report is over
 
 _DATA_TYPES = (
     "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\ne OptionList\n"

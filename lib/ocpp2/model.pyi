@@ -3,6 +3,7 @@ from collections.abc import Iterator
 from typing import Any
 
 MOST: int
+MOST_REPORTED: int
 
 class Variable:
     component: Any

@@ -31,7 +31,7 @@ DeviceDataCtrlr|BytesPerMessage|GetReport||i|||16384|
 DeviceDataCtrlr|BytesPerMessage|GetVariables||i|||16384|
 DeviceDataCtrlr|BytesPerMessage|SetVariables||i|||16384|
 DeviceDataCtrlr|ConfigurationValueSize|||i|||1000|
-DeviceDataCtrlr|ItemsPerMessage|GetReport||i|||8|
+DeviceDataCtrlr|ItemsPerMessage|GetReport||i|||4|
 DeviceDataCtrlr|ItemsPerMessage|GetVariables||i|||8|
 DeviceDataCtrlr|ItemsPerMessage|SetVariables||i|||8|
 DeviceDataCtrlr|ReportingValueSize|||i|||1000|

@@ -69,7 +69,8 @@ class Costs:
                 self._take_up(number)
         self.loaded = bool(self.defaults.items or numbers)
         station.listeners.append(self._on_event)
-        self._run()
+        if self.loaded:
+            self._run()
 
     def close(self):
         """Not used any more; everything stays on flash."""
