@@ -81,8 +81,9 @@ class Update:
         self._at = record[2]
         self._clear()
         self._signed = update_request.is_signed(record)
-        if len(record) >= update_request.NUMBERED:
-            self.number, self._install_at = record[7 : update_request.NUMBERED]
+        more = record[7 : update_request.NUMBERED]
+        if len(more) == 2:
+            self.number, self._install_at = more
 
     def restore(self):
         """After a boot: the result of an installation, or a request that is still open."""
@@ -217,7 +218,7 @@ class Update:
         if not signed:
             self._wait()
             if not services.vacant():
-                log.info("file", "it waits for a session")
+                log.info("file", "waits for a session")
 
     async def _refused(self, digest=None):
         """True if the manufacturer has not signed (signed_update.judge), or another request has
