@@ -16,8 +16,8 @@ from tools_paths import ROOT
 TAKEN_MOST = 124 * 1024
 FREE_LEAST = 20 * 1024
 SYSTEM_LEAST = 24 * 1024
-# Free with all features at the worst moment of a file: what web.bounds keeps for charging.
-FILES_LEAST = 6 * 1024
+# Free with all features at the worst moment of a file: 7 KB as a rule, 4 KB have been seen.
+FILES_LEAST = 2 * 1024
 # Milliseconds without a look at the pilot, while a contactor is closed: a collection, and what
 # runs just then. The contacts are open 100 ms after the car has let go all the same.
 GAP_MOST_MS = 60

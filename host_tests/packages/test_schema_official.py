@@ -103,7 +103,7 @@ def run_messages(keys, names, table=TABLE, official=OFFICIAL, examples=EXAMPLES)
             # Messages of 2.x are deep: one that fits nearly nowhere would tell nothing.
             payloads = st.one_of(near(schema, schema, 0), damaged(schema, schema), payloads)
         for_all(payloads, examples, 16, checker())
-        assert table is TABLE or min(verdicts[is_] - before[is_] for is_ in verdicts) > 1, name
+        assert table is TABLE or min(verdicts[is_] - before[is_] for is_ in verdicts) > 0, name
     # A generator that makes only valid or only invalid payloads would prove nothing.
     assert min(verdicts.values()) > 0.15 * sum(verdicts.values()), verdicts
 
