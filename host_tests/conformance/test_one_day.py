@@ -29,6 +29,13 @@ async def _arrives(b, second):
     await b.do("request")
 
 
+async def _charges(b, second, card="CARD1"):
+    """A car comes, and a card begins its session."""
+    await _arrives(b, second)
+    await b.tap(card)
+    await b.contactor(True)
+
+
 async def _leaves(b, second):
     await _at(b, second)
     await b.do("release")
@@ -46,9 +53,7 @@ async def day(b, calls):
     remote_start, remote_stop, reset = calls
     await b.start_of_day()
     # A card begins and ends it.
-    await _arrives(b, 100)
-    await b.tap("CARD1")
-    await b.contactor(True)
+    await _charges(b, 100)
     await _at(b, 250)
     await b.tap("CARD1")
     await b.contactor(False)
@@ -66,9 +71,7 @@ async def day(b, calls):
     await _leaves(b, 580)
     await _booked(b, 2)
     # The car's end of the cable is pulled.
-    await _arrives(b, 700)
-    await b.tap("CARD2")
-    await b.contactor(True)
+    await _charges(b, 700, "CARD2")
     await _at(b, 800)
     await b.do("unplug", side="ev")
     await b.contactor(False)
@@ -78,9 +81,7 @@ async def day(b, calls):
     # It begins and ends without a central system.
     await _at(b, 900)
     await b.do("network", up=False)
-    await _arrives(b, 1000)
-    await b.tap("CARD1")
-    await b.contactor(True)
+    await _charges(b, 1000)
     await _at(b, 1150)
     await b.tap("CARD1")
     await b.contactor(False)
@@ -89,25 +90,19 @@ async def day(b, calls):
     await b.do("network", up=True)
     await _booked(b, 4)
     # The power fails, and the car is gone when it is back.
-    await _arrives(b, 1600)
-    await b.tap("CARD1")
-    await b.contactor(True)
+    await _charges(b, 1600)
     await _at(b, 1750)
     await b.do("power_cut", seconds=60)
     await _booked(b, 5)
     await _leaves(b, 2000)
     # The central system restarts the charger.
-    await _arrives(b, 2100)
-    await b.tap("CARD1")
-    await b.contactor(True)
+    await _charges(b, 2100)
     await _at(b, 2250)
     assert (await b.call(*reset))["status"] == "Accepted"
     await _booked(b, 6)
     await _leaves(b, 2450)
     # Current leaks.
-    await _arrives(b, 2550)
-    await b.tap("CARD1")
-    await b.contactor(True)
+    await _charges(b, 2550)
     await _at(b, 2700)
     await b.do("fault", kind="rcd", on=True)
     await b.contactor(False)
