@@ -5,15 +5,10 @@
 A charger without the profile is one where the owner has switched it off (FeaturesOff).
 """
 
-from datetime import datetime, timezone
-
 from bench import scenario
+from whole_seconds import iso
 
 OFF = {"FeaturesOff": "Reservation"}
-
-
-def iso(unix):
-    return datetime.fromtimestamp(unix, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def reserve(b, number=7, connector=1, tag="CARD1", seconds=600, **more):

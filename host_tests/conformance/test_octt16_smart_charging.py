@@ -2,24 +2,13 @@
 # MIT license; part of microevse
 """Each test_TC is the case it is named after; titles in octt16_cases.tsv."""
 
-import datetime
-
 from bench import EPOCH, scenario
+from whole_seconds import iso, unix
 
 # Wide enough for the limits that the cases use: 6000 W on one phase is 26 A.
 WIDE = {"MaxCurrent": "32", "Phases": "1", "NominalVoltage": "230"}
 # The EVSE leaves 5 s between two changes of the duty; the connector looks every second.
 LATE_S = 6.5
-
-
-def iso(unix):
-    moment = datetime.datetime.fromtimestamp(unix, datetime.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def unix(text):
-    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
-    return int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
 
 
 def profile(periods, purpose="TxDefaultProfile", id=1, stack=0, unit="A", kind="Absolute", **more):

@@ -2,18 +2,13 @@
 # MIT license; part of microevse
 """Each test_TC_ is the cases it is named after; titles in octt201_cases.tsv."""
 
-from datetime import datetime, timezone
-
 import pytest
 from bench2 import VERSIONS, scenario2
+from whole_seconds import iso
 
 DUAL = "esp32_dual"
 SOCKET = "esp32s2_diy_alpha"
 FAMILY = {"idToken": "FAMILY", "type": "Central"}
-
-
-def iso(unix):
-    return datetime.fromtimestamp(unix, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 async def reserve(b, number=7, evse=1, tag="CARD1", seconds=600, **more):

@@ -3,25 +3,14 @@
 """Each test_TC_ is the cases it is named after; titles in octt201_cases.tsv. Limits are looked at
 where they count: at the pilot."""
 
-import datetime
-
 import pytest
 from bench import EPOCH
 from bench2 import VERSIONS, scenario2
+from whole_seconds import iso, unix
 
 # Wide enough for the limits that the cases use.
 WIDE = {"MaxCurrent": "32", "Phases": "1", "NominalVoltage": "230"}
 CARD = {"idToken": "CARD1", "type": "Central"}
-
-
-def iso(unix):
-    moment = datetime.datetime.fromtimestamp(unix, datetime.timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def unix(text):
-    moment = datetime.datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ")
-    return int(moment.replace(tzinfo=datetime.timezone.utc).timestamp())
 
 
 def profile(b, periods, purpose="TxDefaultProfile", id=1, stack=0, unit="A", **more):
