@@ -81,6 +81,7 @@ async def main(what, flash, boot):
 class Changes:
     family = 2
     no_id = None
+    counts_silence = False
 
     def __init__(self, asked):
         self.asked = asked

@@ -21,6 +21,7 @@ class Protocol:
         self.delivery = delivery
         self.family = family
         self.no_id = no_id
+        self.counts_silence = family == 2
         self.heard = []
         self.refuses = 0
         self.deaf = False
@@ -218,6 +219,53 @@ def test_no_answer_is_no_attempt():
     run(story())
 
 
+def test_where_silence_is_an_attempt_all_but_a_start_is_passed_over_and_nothing_is_lost():
+    """OCPP 2.x, E13: as often as allowed, with a wait that grows."""
+
+    async def story():
+        c = Charger(settings=SETTINGS)
+        first = attached(c, 2)
+        delivery = c.station.delivery
+        first.deaf = True
+        await c.charge()
+        for _ in range(9):
+            await delivery.step()
+            c.clock.ms += delivery.due_in_ms()
+        first.deaf = False
+        await delivery.step()
+        assert first.kinds() == [START], "however often"
+        interval = 1000 * c.settings.get("TransactionMessageRetryInterval")
+        first.deaf = True
+        queued = c.journal.queued
+        for tries in (1, 2, 3):
+            assert delivery.later is None
+            await delivery.step()
+            if tries < 3:
+                assert delivery.due_in_ms() == tries * interval
+                c.clock.ms += delivery.due_in_ms()
+        assert delivery.later and c.journal.queued == queued and not delivery.given_up
+        first.deaf = False
+        await ended_of(c)
+        told = first.kinds()
+        delivery.attach(first)
+        await drain(c)
+        assert len(first.kinds()) > len(told) and c.journal.queued == 0
+        numbers = [id(message) for _, message in first.heard]
+        assert len(set(numbers)) == len(numbers)
+
+    run(story())
+
+
+async def ended_of(c):
+    """The session ends, and what is due at once is told."""
+    c.connector.request_stop("local")
+    await c.pass_s(2)
+    for _ in range(20):
+        if c.station.delivery.due_in_ms() != 0:
+            return
+        await c.station.delivery.step()
+
+
 def test_a_start_that_cannot_be_rendered_is_given_up_and_anything_else_passed_over():
     async def story():
         c = Charger(settings=SETTINGS)
@@ -385,7 +433,7 @@ async def sample_passed_over(c, first):
     await ended(c)
     delivery, real = c.station.delivery, first.render
     broken(first, "render", SAMPLE, MemoryError())
-    while delivery._later is None:
+    while delivery.later is None:
         c.clock.ms += delivery.due_in_ms()
         await delivery.step()
     return delivery, real

@@ -25,6 +25,7 @@ class Transactions:
     family = 1  # see store.kinds.TXID
     # Errata 3.18: the id of a transaction whose StartTransaction was never answered.
     no_id = -1
+    counts_silence = False
 
     def __init__(self, call, station):
         self._call = call

@@ -5,6 +5,7 @@ from typing import Any
 class Transactions:
     family: int
     no_id: int
+    counts_silence: bool
     lost: Any
     def __init__(self, call: Callable[..., Any], station: Any) -> None: ...
     def transaction_id(self, session: Any) -> int: ...

@@ -27,6 +27,7 @@ class Transactions:
 
     family = 2  # see store.kinds.TXID
     no_id = None  # the uuid is the id, also of a session whose start was given up
+    counts_silence = True  # E13
 
     def __init__(self, call, station, later=False):
         self._call = call

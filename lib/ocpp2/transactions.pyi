@@ -5,7 +5,7 @@ from typing import Any
 class Transactions:
     family: int
     no_id: int | None
-    costs: Any
+    counts_silence: bool
     on_answer: Callable[..., Any] | None
     lost: Any
     def __init__(self, call: Callable[..., Any], station: Any, later: bool = ...) -> None: ...

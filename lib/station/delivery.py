@@ -5,6 +5,7 @@ attaches, makes the messages and understands the answers:
 
     family                          1 or 2, see kinds.TXID: who acknowledges a START
     no_id                           id of a session whose START was given up, or None
+    counts_silence                  True: an answer that does not come is an attempt
     render(kind, payload)           (action, message), or None: this protocol has no message for
                                     the event; raises Refused
     lost                            the exception of a lost connection
@@ -14,18 +15,17 @@ attaches, makes the messages and understands the answers:
     learn(kind, payload, verdict)   called once the record is done
 
 A record is on flash before its message is built, and is marked done only after its answer. A
-timeout is no answer: the message is sent again, for ever. A refusal counts as an attempt; after
-TransactionMessageAttempts the record is given up, visibly. A lack of memory on this side is no
-attempt.
+timeout is no answer: the message is sent again, for ever; where it counts as an attempt, all but a
+START are passed over after the last one. A refusal is an attempt; after TransactionMessageAttempts
+the record is given up, visibly. A lack of memory on this side is no attempt.
 
 A record that cannot be rendered is reported once and passed over until the next start: a later
 version may know it. But a START is given up then: delivered behind the rest of its session it
 would begin a transaction that has no end. Any other failure counts as an attempt. After the last
 one, or after 30 times without memory, the record is passed over, or given up if it is a START: no
-record stops those behind it. What was passed over for memory has its turn again in a new
-connection, and after an hour in which nothing else waits: an end that is not told leaves its
-transaction open. Only for memory and flash a START waits as long as it takes: it is small, and
-without it the session has no bill.
+record stops those behind it. What was passed over for memory or silence has its turn again in a
+new connection, and after an hour in which nothing else waits: an end that is not told leaves its
+transaction open. A START waits for memory and flash: without it the session has no bill.
 
 The id of a transaction goes to flash, then the record is marked done, then the verdict is learnt.
 So a failure on the way repeats no START that was acknowledged.
@@ -75,7 +75,7 @@ class Delivery:
         # (number, session that it ends or 0) of records that were told and could not be marked
         self._unmarked = ()
         self._not_before_ms = 0
-        self._later = None  # (the oldest record passed over for memory, ms when it is tried again)
+        self.later = None  # (the oldest record passed over for now, ms when it is tried again)
         self.given_up = 0
         # session: [id, families, uuid] (see kinds.TXID), from the answer to its START to that to
         # its STOP. Also in the journal: the answer must survive a power cut.
@@ -127,16 +127,16 @@ class Delivery:
         if self.renderer is None:
             return None
         if self._head() is None and not self._unmarked:
-            if self._later is None:
+            if self.later is None:
                 return None
-            due_ms = self._later[1]
+            due_ms = self.later[1]
         return max(0, due_ms - self._clock.uptime_ms())
 
     def _take_up(self):
         """Give what was passed over for memory its turn again."""
-        if self._later:
-            self._journal.take_up(self._later[0])
-            self._later, self._attempts = None, 0  # another record is at the head
+        if self.later:
+            self._journal.take_up(self.later[0])
+            self.later, self._attempts = None, 0  # another record is at the head
 
     def _head(self):
         """The oldest event, None if there is none or it cannot be read now."""
@@ -155,7 +155,7 @@ class Delivery:
         if record is None or renderer is None:
             if self._unmarked:
                 self._wait(MIN_RETRY_S)
-            if self._later and self._clock.uptime_ms() >= self._later[1]:
+            if self.later and self._clock.uptime_ms() >= self.later[1]:
                 self._take_up()
             return
         seq, kind, payload = record
@@ -197,12 +197,13 @@ class Delivery:
             verdict = renderer.answered(kind, payload, answer)
         except renderer.lost:
             raise
-        except asyncio.TimeoutError:
-            # A timeout is no refusal: it does not count as an attempt. Wait, then send again.
+        except Exception as exc:
+            silent = isinstance(exc, asyncio.TimeoutError)
+            if not silent or renderer.counts_silence and kind != START:
+                self._failed(renderer, seq, kind, payload, action, exc)
+                return
             self._wait(max(MIN_RETRY_S, self._settings.get("TransactionMessageRetryInterval")))
             log.warn("ocpp", "%s not answered, will be sent again", action)
-        except Exception as exc:
-            self._failed(renderer, seq, kind, payload, action, exc)
         else:
             try:
                 self._finish(seq, kind, payload)
@@ -226,10 +227,9 @@ class Delivery:
         self._attempts += _LACK if lack else 1
         allowed = self._settings.get("TransactionMessageAttempts")
         why = exc.args[0] if refused else repr(exc)
+        tries, most = self._attempts % _LACK, allowed
         if lack:
             tries, most = self._attempts // _LACK, _MOST_LACKS
-        else:
-            tries, most = self._attempts % _LACK, allowed
         log.warn("ocpp", "%s not delivered (%s), %d of %d", action, why, tries, most)
         # Memory or flash that fails now may work later. A START that is given up has no bill.
         passing = kind == START and isinstance(exc, (MemoryError, OSError))
@@ -245,9 +245,9 @@ class Delivery:
             return
         log.error("ocpp", "%s passed over for now: %s", action, why)
         self._attempts = 0
-        if lack:
-            oldest = self._later[0] if self._later else seq
-            self._later = min(seq, oldest), self._clock.uptime_ms() + _LATER_MS
+        if lack or isinstance(exc, asyncio.TimeoutError):
+            oldest = self.later[0] if self.later else seq
+            self.later = min(seq, oldest), self._clock.uptime_ms() + _LATER_MS
         self._journal.pass_over(seq)
 
     def _give_up(self, renderer, seq, kind, payload):

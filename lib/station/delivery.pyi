@@ -13,6 +13,7 @@ class Refused(Exception): ...
 
 class Delivery:
     renderer: Any
+    later: Any
     given_up: int
     known: dict[Any, Any]
     def __init__(self, settings: Any, journal: Any, clock: Any) -> None: ...
