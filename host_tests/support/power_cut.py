@@ -11,6 +11,9 @@ be cut a second time while it recovers, and goes on until everything has been de
 - whatever was sent twice was the same twice, byte for byte as JSON;
 - no message id was used twice over all the starts (the CSMS itself watches that);
 - nothing that was on flash as an event is missing on the wire.
+
+Under 2.x the central system's ledger judges the numbers of the events as well: from 0 on, without
+a gap, and none twice with other contents.
 """
 
 import asyncio
@@ -33,6 +36,18 @@ from store.ramflash import RamFlash
 SETTINGS = {"MeterValueSampleInterval": 1, "MessageTimeout": 5}
 # Where the default partition table has the journal.
 JOURNAL_AT, JOURNAL_SIZE, BLOCK = 0x3C0000, 0x40000, 4096
+# What tells of a session, by version: (action, fn(payload) that names what is told, or None).
+TELLS = {
+    "1.6": (
+        ("StartTransaction", lambda p: 0),
+        ("StopTransaction", lambda p: 0),
+        ("MeterValues", lambda p: _sample_key(p)),
+    ),
+}
+TELLS["2.0.1"] = TELLS["2.1"] = (
+    ("TransactionEvent", lambda p: p["seqNo"]),
+    ("MeterValues", lambda p: _sample_key(p)),
+)
 READY_BLOCKS = 7  # erased blocks that the used flash has left
 EV_A = 32
 DELIVERED_S = 300
@@ -110,8 +125,9 @@ class Cut(Exception):
 class Story:
     """One session with an outage, told until the cut or to its end."""
 
-    def __init__(self, bench):
+    def __init__(self, bench, samples):
         self.b = bench
+        self.samples = samples  # the action that tells them
         self.boots = bench.twin.boots
 
     def _alive(self):
@@ -145,7 +161,7 @@ class Story:
         await self.closed(True)
         await self.advance(8)
         # An answer that never comes: this one message is repeated even without a cut.
-        b.csms.reply("MeterValues", script.Cut())
+        b.csms.reply(self.samples, script.Cut())
         await self.advance(4)
         await b.do("network", up=False)
         await self.advance(13)
@@ -157,13 +173,15 @@ class Story:
         await self.advance(2)
 
 
-async def one(cut_at, firmware, image, rng=None, seed=1):
+async def one(cut_at, firmware, image, rng=None, seed=1, version="1.6"):
     """One charger's life with a cut at that operation (None: no cut); returns a dict."""
     data = tempfile.mkdtemp(prefix="microevse-cut-")
     pathlib.Path(data, "flash.bin").write_bytes(image)
     options = {"flash_cut_at": cut_at, "draw_a": EV_A}
+    settings = dict(SETTINGS, OcppVersions=version)
+    csms = {"subprotocols": ("ocpp" + version,)}
     bench = Bench(
-        firmware=firmware, options=options, settings=dict(SETTINGS), data=data, seed=seed
+        csms, firmware=firmware, options=options, settings=settings, data=data, seed=seed
     )
     try:
         async with bench as b:
@@ -172,7 +190,7 @@ async def one(cut_at, firmware, image, rng=None, seed=1):
             second = rng.randrange(1, SECOND_CUT) if rng and rng.random() < 1 / 3 else None
             if second:
                 b.twin._options["flash_cut_at"] = second
-            return await _life(b, cut_at)
+            return await _life(b, cut_at, version)
     finally:
         shutil.rmtree(data, ignore_errors=True)
 
@@ -181,21 +199,22 @@ class Unreached(AssertionError):
     """The life was over before the operation at which it was to be cut."""
 
 
-async def _life(b, cut_at):
+async def _life(b, cut_at, version):
+    samples = "MeterValues" if version == "1.6" else "TransactionEvent"
     found = {"cut": False, "ops": None, "boots": 1}
     known = None
     await b.do("draw", amps=EV_A)
     # The first cut may come before the start was on flash, and a second one in the next try.
     for _ in range(3):
         try:
-            await Story(b).play()
+            await Story(b, samples).play()
             found["ops"] = (await b.twin.flash())["ops"]
         except Cut:
             found["cut"] = True
             known = Image(b.twin)
             # The start after this one lives.
             b.twin._options.pop("flash_cut_at", None)
-            b.csms.usual("MeterValues")
+            b.csms.usual(samples)
             await b.do("network", up=True)
         if cut_at and not found["cut"]:
             raise Unreached(f"operation {cut_at} was never reached")
@@ -206,7 +225,7 @@ async def _life(b, cut_at):
         await b.twin.command({"do": "unplug"})
         await b.advance(7)
     found["boots"] = b.twin.boots
-    _judge(b, known, (await b.status())["wh"])
+    _judge(b, known, (await b.status())["wh"], version)
     return found
 
 
@@ -229,20 +248,16 @@ async def _recovered(b, known):
     assert (await b.status())["contactor"] is False
 
 
-def _judge(b, known, flowed_wh):
+def _judge(b, known, flowed_wh, version):
     book = list(b.csms.transactions.values())
     assert len(book) == 1, f"{len(book)} transactions: {book}"
     (entry,) = book
     assert entry.stop is not None, "no end"
     stops = b.csms.calls("StopTransaction")
     assert all(stop["transactionId"] == entry.id for stop in stops), "an end of something else"
-    assert entry.stop["meterStop"] <= flowed_wh + 1e-6, "more energy than flowed"
+    assert entry.meter_stop <= flowed_wh + 1e-6, "more energy than flowed"
     repeated = {}
-    for action, key in (
-        ("StartTransaction", lambda p: 0),
-        ("StopTransaction", lambda p: 0),
-        ("MeterValues", _sample_key),
-    ):
+    for action, key in TELLS[version]:
         for call in b.csms.calls(action):
             text = json.dumps(call, sort_keys=True)
             first = repeated.setdefault((action, key(call)), text)
@@ -250,7 +265,7 @@ def _judge(b, known, flowed_wh):
     if known is None:
         return
     if known.meter_wh is not None:
-        stop = entry.stop["meterStop"]
+        stop = entry.meter_stop
         assert stop >= known.meter_wh, f"{stop} Wh billed, {known.meter_wh} Wh were on flash"
     sent = sorted(at for at, _ in entry.samples)
     samples = [payload for kind, payload in known.events if kind == kinds.SAMPLE]
@@ -267,22 +282,22 @@ def _sample_key(payload):
 FEWER = 3
 
 
-def sweep(step, offset=0, seed=1, say=print, seconds=None):
+def sweep(step, offset=0, seed=1, say=print, seconds=None, version="1.6"):
     """Cut at every `step`-th operation from 1 + offset on. Returns the number of cuts.
 
-    seconds: give up beginning new ones after so much real time (None: never).
+    seconds: give up beginning new ones after so much real time, but for the first (None: never).
     """
     firmware, image = directories(), used_image()
     began = time.monotonic()
-    ops = asyncio.run(one(None, firmware, image, seed=seed))["ops"]
+    ops = asyncio.run(one(None, firmware, image, seed=seed, version=version))["ops"]
     points = list(range(1 + offset, ops + 1, step))
     rng = random.Random(seed)
     again = cuts = 0
     for point in points:
-        if seconds and time.monotonic() - began > seconds:
+        if seconds and cuts and time.monotonic() - began > seconds:
             break
         try:
-            found = asyncio.run(one(point, firmware, image, rng, seed))
+            found = asyncio.run(one(point, firmware, image, rng, seed, version))
         except Unreached:
             if point <= ops - FEWER:
                 raise
@@ -294,7 +309,7 @@ def sweep(step, offset=0, seed=1, say=print, seconds=None):
         again += found["boots"] - 2
     took = time.monotonic() - began
     say(
-        f"power cut sweep: {cuts} cuts at {len(points)} of {ops} flash operations"
+        f"power cut sweep, OCPP {version}: {cuts} cuts at {len(points)} of {ops} flash operations"
         f" (every {step}., from {1 + offset} on, seed {seed}), {again} more while recovering:"
         f" each time one start and one stop, {took:.0f} s"
     )
