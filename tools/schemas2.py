@@ -55,6 +55,16 @@ MORE_OTHERS = (
 # Answers whose fields are left to the adapter, as in 1.6.
 ADAPTER = "Authorize BootNotification TransactionEvent".split()
 
+# Enumerations that are left to the handler: its answer has a status of its own for a word that it
+# does not know, and a central system may have more words than a version of the schema.
+OPEN_WORDS = {
+    "GetMonitoringReportRequest": ("monitoringCriteria",),
+    "GetReportRequest": ("componentCriteria",),
+    "SetMonitoringBaseRequest": ("monitoringBase",),
+    "MessageInfoType": ("priority", "state"),
+}
+OPEN_SIZE = 50
+
 # 2.0.1 part 4 table 8, section 4.1.3.
 DIALECT = {
     "!count": "OccurrenceConstraintViolation",
@@ -69,6 +79,20 @@ DOC = "OCPP 2.0.1 messages a central system sends, as text (format: tools/schema
 DOC_21 = "Lines that OCPP 2.1 has otherwise than 2.0.1, or in addition (format: tools/schemas.py)."
 # One character for as many shared types as there are: they are searched for in the whole table.
 CODES = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+
+def opened(name, schema):
+    """The schema of a message with any word in place of its OPEN_WORDS."""
+    for place, fields in OPEN_WORDS.items():
+        of = schema if place == name else schema.get("definitions", {}).get(place)
+        if of is None or place != name and name != "SetDisplayMessageRequest":
+            continue
+        for field in fields:
+            node = of["properties"][field]
+            node = node.get("items", node)
+            node.clear()
+            node.update(type="string", maxLength=OPEN_SIZE)
+    return schema
 
 
 class Version:
@@ -89,7 +113,7 @@ class Version:
         self.dialect["!others"] = "|%s|" % "|".join(sorted(others))
 
     def _message(self, version, name):
-        schema = schemas.load(name, version)
+        schema = opened(name, schemas.load(name, version))
         try:
             return schemas.type_text(schema, schema, self._refer)[1:-1]
         except (ValueError, KeyError) as exc:

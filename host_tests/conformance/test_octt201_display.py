@@ -15,11 +15,11 @@ def iso(b, seconds):
     return stamp(b.unix() + seconds)
 
 
-async def put(b, number, priority="NormalCycle", text=None, **fields):
-    """The status of SetDisplayMessage."""
+async def put(b, number, priority="NormalCycle", text=None, check=True, **fields):
+    """The status of SetDisplayMessage; check: it is as the schemas want it."""
     content = {"format": fields.pop("format", "UTF8"), "content": text or "message %d" % number}
     message = dict(fields, id=number, priority=priority, message=content)
-    return (await b.call("SetDisplayMessage", {"message": message}))["status"]
+    return (await b.call("SetDisplayMessage", {"message": message}, check=check))["status"]
 
 
 async def ask(b, request, **criteria):
@@ -112,9 +112,13 @@ async def test_TC_O_11_CS_and_TC_O_34_CS_and_TC_O_35_CS(b):
 
 
 @scenario2(version="2.1")
-async def test_TC_O_13_CS_and_TC_O_14_CS_and_TC_O_18_CS(b):
-    """Shown from the start time on, gone after the end time; a state that there is not here."""
+async def test_TC_O_13_CS_and_TC_O_14_CS_and_TC_O_17_CS_and_TC_O_18_CS(b):
+    """Shown from the start time on, gone after the end time; a priority and a state that there are
+    not here."""
     await b.boot()
+    assert await put(b, 1, "UnsupportedPriority", check=False) == "NotSupportedPriority"
+    assert await put(b, 1, state="UnsupportedState", check=False) == "NotSupportedState"
+    assert await ask(b, 9) == "Unknown"
     times = {"startDateTime": iso(b, 20), "endDateTime": iso(b, 40)}
     assert await put(b, 1, text="now", **times) == "Accepted"
     found = (await ask(b, 1))[1]

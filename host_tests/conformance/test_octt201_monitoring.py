@@ -249,7 +249,7 @@ async def test_TC_N_05_CS_and_TC_N_06_CS_and_TC_N_16_CS_and_TC_N_17_CS_and_TC_N_
 
 
 @scenario2(version="2.1")
-async def test_TC_N_20_CS_and_TC_N_45_CS(b):
+async def test_TC_N_20_CS_and_TC_N_45_CS_and_TC_N_104_CS(b):
     """A bound is exceeded and kept again, a value changes, time passes; monitors outlive a
     restart. Targets are not monitored: no variable here has one."""
     await b.boot()
@@ -267,6 +267,10 @@ async def test_TC_N_20_CS_and_TC_N_45_CS(b):
     assert {one["eventNotificationType"] for row, one in rows if row == ENERGY[0]} == {
         "CustomMonitor"
     }
+    # Monitors of a target would be among those of a change.
+    assert {one["type"] for _, one in rows} == {"Delta"}
+    rows = await report(b, 2, criteria=["ThresholdMonitoring"])
+    assert [one["id"] for _, one in rows] == ids[:1]
     await b.do("power_cut", seconds=2)
     await b.expect("BootNotification", within=60)
     await b.expect_status("Available", within=30)
@@ -292,11 +296,39 @@ async def test_TC_N_20_CS_and_TC_N_45_CS(b):
 
 
 @scenario2
-async def test_words_that_no_list_has_are_refused(b):
+async def test_TC_N_04_CS_and_TC_N_07_CS(b):
+    """Criteria and bases that this version does not have are not supported, and change nothing."""
     await b.boot()
-    for action, payload in (
-        ("GetMonitoringReport", {"requestId": 9, "monitoringCriteria": ["Nonsense"]}),
-        ("SetMonitoringBase", {"monitoringBase": "Nonsense"}),
-    ):
-        error = await b.call_error(action, payload, check=False)
-        assert error.code == "PropertyConstraintViolation", error
+    for criteria in (["Nonsense"], ["DeltaMonitoring", "UnsupportedCriteria"]):
+        payload = {"requestId": 9, "monitoringCriteria": criteria}
+        answer = await b.call("GetMonitoringReport", payload, check=False)
+        assert answer == {"status": "NotSupported"}
+    await b.none("NotifyMonitoringReport", for_=3)
+    ((status, number),) = await put(b, monitor(POWER, "Delta", 100))
+    assert status == "Accepted"
+    for word in ("Nonsense", "all", ""):
+        answer = await b.call("SetMonitoringBase", {"monitoringBase": word}, check=False)
+        assert answer == {"status": "NotSupported"}, word
+    assert [one["id"] for _, one in await report(b, 10, POWER)] == [number]
+    too_long = {"monitoringBase": "x" * 51}
+    error = await b.call_error("SetMonitoringBase", too_long, check=False)
+    assert error.code == "PropertyConstraintViolation", error
+
+
+@scenario2(board="esp32s2_diy_alpha")
+async def test_TC_G_20_CS(b):
+    """A lock that does not hold: nothing charges, and the central system is told why."""
+    await b.boot()
+    await b.do("fault", kind="lock", on=True)
+    await b.do("plug")
+    await b.do("request")
+    await b.tap("CARD1")
+    event = await b.expect(
+        "NotifyEvent", 30, eventData=lambda found: "Lock" in found[0]["component"]["name"]
+    )
+    data = event["eventData"][0]
+    assert name(data) == "ConnectorPlugRetentionLock.Problem"
+    assert data["trigger"] == "Delta" and data["actualValue"] == "true"
+    assert data["component"]["evse"] == {"id": 1, "connectorId": 1}
+    await b.none("TransactionEvent", for_=5, triggerReason="ChargingStateChanged")
+    assert (await b.status())["contactor"] is False

@@ -335,9 +335,10 @@ async def test_TC_B_54_CS_and_TC_B_55_CS_and_TC_B_56_CS(b):
 @scenario2
 async def test_TC_B_19_CS(b):
     await b.boot()
-    wrong = {"requestId": 1, "componentCriteria": ["Unknown"]}
-    error = await b.call_error("GetReport", wrong, check=False)
-    assert error.code == "PropertyConstraintViolation"
+    for criteria in (["Unknown"], ["Enabled", "Unknown"]):
+        wrong = {"requestId": 1, "componentCriteria": criteria}
+        assert await b.call("GetReport", wrong, check=False) == {"status": "NotSupported"}
+    await b.none("NotifyReport", for_=3)
 
 
 def test_TC_B_15_CS():

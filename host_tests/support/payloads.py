@@ -9,6 +9,7 @@ import json
 from evse_base import iso8601
 import jsonschema
 import schemas as tool
+import schemas2
 from hypothesis import strategies as st
 
 ALL = sorted(path.stem for path in tool.schema_dir().glob("*.json"))
@@ -29,6 +30,8 @@ def validator(name, version="v16"):
     text = path.read_text(encoding="utf-8-sig")
     # Decimal, or 16.1 would not be a multiple of 0.1 (PyPI ocpp does the same).
     schema = json.loads(text, parse_float=decimal.Decimal)
+    if version != "v16":
+        schema = schemas2.opened(name, schema)
     return schema, jsonschema.Draft4Validator(schema, format_checker=FORMATS)
 
 

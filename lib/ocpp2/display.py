@@ -35,6 +35,8 @@ async def set_display_message(point, payload):
     content, number = message["message"], message["id"]
     if content["format"] not in _FORMATS:
         return {"status": "NotSupportedMessageFormat"}
+    if message["priority"] not in _PRIORITIES:
+        return {"status": "NotSupportedPriority"}
     state = message.get("state")
     word = names.of(_STATES, state) if state else None
     if state and not word:

@@ -136,7 +136,9 @@ class Events:
         else:
             fields["cleared"] = True
         value = "true" if on else "false"
-        self.add(severity, "Alerting", place, number, value, **fields)
+        # A lock that fails has passed no bound (G05).
+        trigger = "Delta" if "Lock." in place else "Alerting"
+        self.add(severity, trigger, place, number, value, **fields)
 
     def add(self, severity, trigger, place, number, value, **fields):
         """Queue an event, unless it is not severe enough. place: "Component.Variable"; number: of

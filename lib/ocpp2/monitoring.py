@@ -105,6 +105,8 @@ async def set_monitoring_base(point, payload):
     """SetMonitoringBase (N03): the firmware has no monitors beside the hard-wired ones, so only
     with All those of the central system stay."""
     base = payload["monitoringBase"]
+    if base not in ("All", "FactoryDefault", "HardWiredOnly"):
+        return {"status": "NotSupported"}
     if not point.settings.keep_own("ActiveMonitoringBase", base):
         return REJECTED
     if base != "All" and point.monitors is not None:

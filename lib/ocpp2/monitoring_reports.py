@@ -7,6 +7,7 @@ import asyncio
 from evse_base import before_import, iso8601, log, release
 from ocppj.messages import CallError, Disconnected
 
+_CRITERIA = ("ThresholdMonitoring", "DeltaMonitoring", "PeriodicMonitoring")
 # Monitors in one message.
 _EACH = 5
 
@@ -15,13 +16,16 @@ async def get_monitoring_report(point, payload):
     """GetMonitoringReport: monitors that meet one of the criteria, of one of the variables that
     are named. A component without an EVSE stands for that of every EVSE, and a component without a
     variable for all of its variables."""
+    criteria = payload.get("monitoringCriteria")
+    for word in criteria or ():
+        if word not in _CRITERIA:
+            return {"status": "NotSupported"}
     await before_import()
     from station import monitors
 
     await before_import()
     from . import monitored
 
-    criteria = payload.get("monitoringCriteria")
     named = payload.get("componentVariable")
     chosen = []
     own = [] if point.monitors is None else point.monitors.items

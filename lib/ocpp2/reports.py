@@ -50,6 +50,9 @@ async def get_report(point, payload):
     """GetReport (B08): the components that meet one of the criteria, and of those the variables
     that are named. What is not named, such as an EVSE, counts as any."""
     criteria = payload.get("componentCriteria")
+    for word in criteria or ():
+        if word not in ("Active", "Available", "Enabled", "Problem"):
+            return {"status": "NotSupported"}
     items = payload.get("componentVariable") or []
     # One text: the report lasts, and what it was asked for takes three times as much.
     wanted, count = "", len(items)
