@@ -42,8 +42,7 @@ TYPES = {
     "a": "address",
     "v": "list of versions",
     "q": "list",
-    "e": "one of a list",
-    "z": "+hh:mm or -hh:mm",
+    "e": "list",
 }
 
 # Feature profiles of OCPP 1.6 edition 2, chapters 4 and 5; "Security": the security whitepaper.
@@ -89,6 +88,8 @@ def _value(kind, limits, unit):
         return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
     if kind == "q":
         return "%s, in this order; the last ones can be left out" % limits.replace(",", ", ")
+    if kind == "e":
+        return "some of %s" % limits.replace(",", ", ")
     if kind == "w" and limits:
         return "password, %s to %s characters" % tuple(limits.split(".."))
     return TYPES[kind]

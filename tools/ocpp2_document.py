@@ -66,8 +66,10 @@ reason NotEnabled. `make test` runs the certification cases below; which of them
 
 A test has the name of its case. *2.1*: cases that only 2.1 has.
 
-| profile | cases | with a test | |
-|---|---|---|---|"""
+*Not applicable*: what the case is about is not here; the table of the cases says why.
+
+| profile | cases | with a test | not applicable | |
+|---|---|---|---|---|"""
 
 CALLS = """
 ## Messages from the central system
@@ -158,13 +160,15 @@ def page(texts):
     calls, answers = checked()
     listed = certification.case_list("201")
     tests = certification.with_tests("201")
+    reasons = certification.not_applicable("201")
     out = [HEAD]
     for profile in dict.fromkeys(row[1] for row in listed):
         mine = [row[0] for row in listed if row[1] == profile]
-        done = len([case for case in mine if case in tests])
-        note = certification.NOT_HERE.get(profile)
-        note = "not applicable: " + note if note else ""
-        out.append("| %s | %d | %d | %s |" % (profile, len(mine), done, note))
+        other = len([case for case in mine if case in reasons])
+        done = len([case for case in mine if case in tests]) - other
+        note = certification.NOT_HERE.get(profile, "")
+        other = len(mine) if note else other
+        out.append("| %s | %d | %d | %d | %s |" % (profile, len(mine), done, other, note))
     out.append(CALLS)
     out += _rows(calls, handled())
     out.append(SENT)
@@ -173,8 +177,8 @@ def page(texts):
     out += ["", "No use for them here: %s." % ", ".join(others)]
     out.append(CASES)
     for case, profile, title in listed:
-        place = tests.get(case)
-        out.append(
-            "| %s | %s | %s | %s |" % (case, profile, title, "`%s`" % place if place else "-")
-        )
+        place = "`%s`" % tests[case] if case in tests else "-"
+        if case in reasons:
+            place = "not applicable: " + reasons[case]
+        out.append("| %s | %s | %s | %s |" % (case, profile, title, place))
     return "\n".join(out) + "\n"

@@ -4,7 +4,7 @@
 
 import re
 
-from certification import NOT_HERE, case_list, cases_of, with_tests
+from certification import NOT_HERE, case_list, cases_of, not_applicable, with_tests
 from tools_paths import ROOT
 
 
@@ -26,6 +26,13 @@ def test_every_test_that_is_named_after_a_case_of_2x_has_its_case():
     assert not tests - set(known), sorted(tests - set(known))
     assert not {case for case in tests if known[case] in NOT_HERE}
     assert len(known) > 500
+
+
+def test_a_case_that_does_not_apply_has_a_reason():
+    reasons = not_applicable("201")
+    assert reasons["TC_E_12_CS"] == "no board has a sensor for the parking bay"
+    assert set(reasons) < set(with_tests("201")) and all(reasons.values())
+    assert "TC_B_06_CS" not in reasons
 
 
 def test_a_test_may_name_several_cases():

@@ -81,6 +81,19 @@ async def new_program(b, number):
 
 
 @provisioned
+async def test_TC_F_19_CS(b):
+    """Asked about an update whose file is on its way: Downloading."""
+    await b.boot()
+    async with http(b) as server:
+        server.stall = ("/fw",)
+        assert await ask(b, server.url + "/fw", 8, signature="AAAA") == "Accepted"
+        await told(b, 8, "Downloading")
+        answer = await b.call("TriggerMessage", {"requestedMessage": STATUS})
+        assert answer["status"] == "Accepted"
+        await told(b, 8, "Downloading")
+
+
+@provisioned
 async def test_TC_L_01_CS_and_TC_L_05_CS_and_TC_L_06_CS_and_TC_L_07_CS_and_TC_L_18_CS(b):
     """Nobody has signed it, or a stranger has: not taken. A wrong signature, or no file: told, and
     not installed. Then the right one is, and each step is told with its number."""

@@ -74,6 +74,36 @@ def test_TC_N_25_CS_and_TC_N_26_CS_and_TC_N_35_CS_and_TC_N_36_CS(version):
     story()
 
 
+class Every:
+    """Has every path in it."""
+
+    def __contains__(self, path):
+        return True
+
+
+@scenario2
+async def test_TC_F_16_CS_and_TC_N_34_CS(b):
+    """Asked about a log on its way: Uploading. Of a time to come there is none."""
+    await b.boot()
+    async with http(b) as server:
+        for span in ({"oldestTimestamp": iso(86400)}, {
+            "oldestTimestamp": iso(-60), "latestTimestamp": iso(-3600),
+        }):  # fmt: skip
+            for kind in ("SecurityLog", "DiagnosticsLog"):
+                answer = await get_log(b, server.url + "/in/", 1, kind, span)
+                assert answer["status"] == "Rejected" and "filename" not in answer, span
+        await b.none(LOG, for_=10)
+        assert not server.requests
+        server.stall = Every()
+        answer = await get_log(b, server.url + "/in/", 2, "DiagnosticsLog")
+        name = answer["filename"]
+        await told(b, 2, "Uploading")
+        answer = await b.call("TriggerMessage", {"requestedMessage": LOG})
+        assert answer["status"] == "Accepted"
+        await told(b, 2, "Uploading")
+        assert "/in/" + name not in server.uploads
+
+
 async def ask(b, number, report=True, clear=False, status="Accepted", **customer):
     """CustomerInformation, and all of the text that is told of it."""
     payload = {"requestId": number, "report": report, "clear": clear, **customer}
@@ -149,3 +179,7 @@ async def test_TC_N_29_CS_and_TC_N_33_CS(b):
 
 def test_TC_N_62_CS():
     pytest.skip("nothing is kept of a customer but tokens: no other identifier can be stored")
+
+
+def test_TC_N_100_CS():
+    pytest.skip("the station collects no data for others: the request is refused (TC_N_25_CS)")

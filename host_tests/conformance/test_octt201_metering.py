@@ -2,6 +2,7 @@
 # MIT license; part of microevse
 """Each test is the cases it is named after; titles in octt201_cases.tsv."""
 
+import pytest
 from bench2 import scenario2
 from csms.checks import unix
 
@@ -96,3 +97,14 @@ async def test_TC_J_03_CS_and_TC_J_07_CS_and_TC_J_09_CS_and_TC_J_10_CS(b):
     assert {frozenset(row) for _, row in by["Sample.Clock"]} == {frozenset((ENERGY,))}
     # AlignedDataCtrlr.Interval is 0: no clock-aligned value is sent by itself.
     assert not b.calls("TransactionEvent", triggerReason="MeterValueClock")
+
+
+UNSIGNED = "no meter that is read here signs its values"
+
+
+def test_TC_J_04_CS():
+    pytest.skip(UNSIGNED)
+
+
+def test_TC_J_11_CS():
+    pytest.skip(UNSIGNED)

@@ -5,6 +5,7 @@
 import pytest
 from bench import script
 from bench2 import VERSIONS, scenario2
+from csms.frames import stamp
 
 
 SOCKET = "esp32s2_diy_alpha"
@@ -233,6 +234,32 @@ async def test_TC_F_26_CS_and_TC_F_27_CS(b):
     await trigger(b, "PublishFirmwareStatusNotification", status="NotImplemented")
 
 
+@scenario2(version="2.1", board=DUAL)
+async def test_TC_F_100_CS(b):
+    """A trigger of the station's own, which a variable names: the status of every connector."""
+    await b.boot()
+    wanted = {
+        "component": {"name": "CustomizationCtrlr"},
+        "variable": {"name": "CustomTriggers"},
+    }
+    answer = await b.call("GetVariables", {"getVariableData": [wanted]})
+    custom = answer["getVariableResult"][0]["attributeValue"]
+    assert custom == "AllStatusNotifications"
+    await trigger(b, "CustomTrigger", customTrigger=custom)
+    for evse in (1, 2):
+        await b.expect_status("Available", evse=evse)
+    await b.none("StatusNotification", for_=2)
+    await trigger(b, "CustomTrigger", {"id": 2}, customTrigger=custom)
+    await b.expect_status("Available", evse=2)
+    await b.none("StatusNotification", for_=2, evseId=1)
+    # With another message it has no meaning.
+    await trigger(b, "Heartbeat", customTrigger=custom)
+    await b.expect("Heartbeat")
+    await trigger(b, "CustomTrigger", status="NotImplemented", customTrigger="random")
+    await trigger(b, "CustomTrigger", status="NotImplemented")
+    await b.none("StatusNotification", for_=2)
+
+
 @scenario2
 async def test_while_pending_a_boot_notification_may_be_asked_for_and_no_start(b):
     pending = {"status": "Pending", "interval": 600}
@@ -256,6 +283,44 @@ async def test_TC_P_01_CS(b):
     for fields in ({}, {"messageId": "Hello"}, {"messageId": "Hello", "data": {"a": [1]}}):
         answer = await b.call("DataTransfer", {"vendorId": "org.example", **fields})
         assert answer["status"] == "UnknownVendorId"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_TC_P_03_CS_and_TC_P_04_CS(version):
+    """Fields of a vendor, in every object: the message is taken without them."""
+    custom = {"customData": {"vendorId": "org.example", "field": {"a": [1, "x"]}}}
+    place = {
+        "component": {"name": "OCPPCommCtrlr", **custom},
+        "variable": {"name": "OfflineThreshold", **custom},
+        "attributeType": "Actual",
+        **custom,
+    }
+
+    @scenario2(version=version)
+    async def story(b):
+        await b.boot()
+        data = {"setVariableData": [dict(place, attributeValue="200")], **custom}
+        (one,) = (await b.call("SetVariables", data))["setVariableResult"]
+        assert one["attributeStatus"] == "Accepted"
+        data = {"getVariableData": [place], **custom}
+        (one,) = (await b.call("GetVariables", data))["getVariableResult"]
+        assert one["attributeStatus"] == "Accepted" and one["attributeValue"] == "200"
+        period = {"startPeriod": 0, "limit": 10.0, **custom}
+        profile = {
+            "id": 100, "stackLevel": 0, "chargingProfilePurpose": "TxDefaultProfile",
+            "chargingProfileKind": "Absolute", **custom,
+            "chargingSchedule": [{
+                "id": 1, "duration": 3600, "chargingRateUnit": "A",
+                "startSchedule": stamp(b.unix()), "chargingSchedulePeriod": [period], **custom,
+            }],
+        }  # fmt: skip
+        payload = {"evseId": 1, "chargingProfile": profile, **custom}
+        assert (await b.call("SetChargingProfile", payload))["status"] == "Accepted"
+        wanted = {"evseId": 1, "duration": 600, **custom}
+        answer = await b.call("GetCompositeSchedule", wanted)
+        assert answer["schedule"]["chargingSchedulePeriod"][0]["limit"] == 10
+
+    story()
 
 
 @scenario2

@@ -97,6 +97,21 @@ def test_TC_H_01_CS_and_TC_H_02_CS_and_TC_H_03_CS_and_TC_H_04_CS_and_TC_H_06_CS(
 
 
 @scenario2(board=DUAL)
+async def test_TC_H_13_CS(b):
+    """Where no reservation may be for any EVSE: of none, of a kind of connector; one of an EVSE
+    is made as before, also after a restart."""
+    await b.boot(**{"ReservationCtrlr.NonEvseSpecific": False})
+    assert await reserve(b, number=7, evse=None) == "Rejected"
+    assert await reserve(b, number=7, evse=None, connectorType="cType2") == "Rejected"
+    await reserved(b, number=8)
+    await b.do("power_cut", seconds=2)
+    await b.start_of_day()
+    await b.expect_status("Reserved", within=30)
+    assert await reserve(b, number=9, evse=None, tag="CARD3") == "Rejected"
+    assert await reserve(b, number=9, evse=2, tag="CARD3") == "Accepted"
+
+
+@scenario2(board=DUAL)
 async def test_TC_H_08_CS_and_TC_H_09_CS_and_TC_H_10_CS_and_TC_H_12_CS_and_TC_H_14_CS(b):
     """Any EVSE: as many as there are; occupied by reservations and sessions; out of service."""
     await b.boot()

@@ -510,3 +510,7 @@ async def test_a_profile_that_may_not_outlive_the_central_system(b):
     await b.online()
     await offered(b, 14, within=60)
     assert ids(await reported(b)) == [1, 2]
+
+
+def test_TC_K_38_CS():
+    pytest.skip("charging profiles are followed, also that of a remote start (TC_K_37_CS)")

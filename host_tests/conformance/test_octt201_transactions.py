@@ -9,6 +9,7 @@ from bench2 import scenario2
 
 SOCKET = "esp32s2_diy_alpha"
 CACHE = {"LocalPreAuthorize": "true"}
+POINTS = "TxCtrlr.TxStopPoint"
 
 
 def token(tag="CARD1"):
@@ -88,9 +89,19 @@ async def test_TC_E_05_CS_and_TC_C_100_CS(b):
 
 
 @scenario2
-async def test_TC_E_21_CS(b):
-    """The central system ends it."""
+async def test_TC_E_07_CS_and_TC_E_21_CS_and_TC_E_35_CS(b):
+    """The card ends it, with every stop point alone; the central system ends it."""
     await b.boot()
+    for points in ("PowerPathClosed", "Authorized", "EVConnected, Authorized,PowerPathClosed"):
+        await b.set_variable(POINTS, points)
+        entry = await b.charging()
+        await b.tap("CARD1")
+        ended = await b.expect_event("Ended", "StopAuthorized", idToken=token())
+        assert ended["transactionInfo"]["stoppedReason"] == "Local"
+        await b.leave()
+    # A transaction always ends with its authorization.
+    for wrong in ("EVConnected", "", "EnergyTransfer", "Authorized,Authorized"):
+        await b.set_variable(POINTS, wrong, "Rejected")
     entry = await b.charging()
     answer = await b.call("RequestStopTransaction", {"transactionId": entry.id})
     assert answer["status"] == "Accepted"
@@ -123,10 +134,34 @@ def test_TC_E_17_CS_and_TC_E_24_CS_and_TC_E_25_CS(unlocks):
     story()
 
 
-@scenario2(settings={"StopTransactionOnEVSideDisconnect": "false"})
+KEEPS = {"StopTransactionOnEVSideDisconnect": "false"}
+
+
+@pytest.mark.parametrize("points", ("EVConnected,Authorized", "PowerPathClosed"))
+def test_TC_E_20_CS_and_TC_E_37_CS(points):
+    """Unplugged at the car, where that is a stop point: the end, with StopTxOnEVSideDisconnect
+    false."""
+
+    @scenario2(settings=KEEPS)
+    async def story(b):
+        await b.boot(**{POINTS: points})
+        await b.charging()
+        await b.do("release")
+        await charging(b, "SuspendedEV")
+        await b.do("unplug")
+        ended = await b.expect_event("Ended", "EVCommunicationLost")
+        info = ended["transactionInfo"]
+        assert info["stoppedReason"] == "EVDisconnected" and info["chargingState"] == "Idle"
+        await b.expect_status("Available")
+
+    story()
+
+
+@scenario2(settings=KEEPS)
 async def test_a_cable_that_comes_back_goes_on(b):
-    """Unplugged at the car with StopTxOnEVSideDisconnect false: told, and not the end."""
-    await b.boot()
+    """Unplugged at the car where that is no stop point, with StopTxOnEVSideDisconnect false: told,
+    and not the end."""
+    await b.boot(**{POINTS: "Authorized"})
     entry = await b.charging()
     await b.do("release")
     await charging(b, "SuspendedEV")
@@ -248,6 +283,35 @@ async def test_TC_E_50_CS(b):
     await b.expect_event("Ended")
 
 
+@scenario2(settings=dict(ATTEMPTS, MessageTimeout="5", ClockAlignedDataInterval="0"))
+async def test_TC_E_41_CS(b):
+    """Never answered: as often as allowed, with growing waits; then what is behind it is sent. It
+    is not lost: on the next connection it is told."""
+    await b.boot()
+    await b.tap("CARD1")
+    await b.expect("Authorize")
+    b.csms.reply("TransactionEvent", None, *[script.Ignore()] * 3)
+    await b.do("plug")
+    await b.expect_event("Started")
+    first = await b.expect_event("Updated", "ChargingStateChanged", within=40)
+    await b.advance(120)
+    sent = b.calls("TransactionEvent", seqNo=first["seqNo"])
+    assert all(item == first for item in sent), "the same message each time"
+    one, two, three = [item.t for item in sent]
+    assert abs(two - one - 15) < 3 and abs(three - two - 25) < 3
+    assert (await ask(b))["messagesInQueue"] is True
+    await b.do("request")
+    await charging(b)
+    mark = b.mark()
+    await b.offline()
+    await b.online()
+    again = await b.expect_event("Updated", "ChargingStateChanged", seqNo=first["seqNo"])
+    assert again == first and len(b.calls("TransactionEvent", mark)) == 1
+    assert (await ask(b))["messagesInQueue"] is False
+    await b.tap("CARD1")
+    await b.expect_event("Ended")
+
+
 @scenario2(settings=ATTEMPTS)
 async def test_TC_E_51_CS(b):
     """Refused and taken at the last attempt."""
@@ -271,3 +335,18 @@ async def test_TC_E_42_CS(b):
     assert len(b.calls("TransactionEvent", eventType="Started")) == 3
     await b.tap("CARD1")
     await b.expect_event("Ended")
+
+
+def test_TC_E_11_CS():
+    pytest.skip("no meter that is read here signs its values")
+
+
+BAY = "no board has a sensor for the parking bay"
+
+
+def test_TC_E_12_CS():
+    pytest.skip(BAY)
+
+
+def test_TC_E_19_CS():
+    pytest.skip(BAY)

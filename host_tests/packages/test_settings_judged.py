@@ -15,7 +15,7 @@ INSTALLERS = (
 )
 # Near a protection, yet harmless for each value within the bounds; the document gives the reason.
 HARMLESS = (
-    "OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "
+    "TxStopPoint OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "
     "StopTransactionOnEVSideDisconnect UnlockConnectorOnEVSideDisconnect MinimumStatusDuration "
     "ResetRetries UpdateTrialTime".split()
 )

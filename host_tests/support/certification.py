@@ -3,6 +3,7 @@
 """A test named `test_TC_003_CS` is the case TC_003_CS of 1.6; `test_TC_B_06_CS` is the case
 TC_B_06_CS of 2.0.1 and 2.1. A test may name several: `test_TC_B_32_CS_and_TC_B_33_CS`."""
 
+import ast
 import re
 
 from tools_paths import TESTS
@@ -34,6 +35,26 @@ def cases_of(test):
     """Ids of the cases that the name of a test function has."""
     name = test.partition("[")[0]
     return _CASE.findall(name) if name.startswith("test_TC_") else []
+
+
+def not_applicable(protocol="16"):
+    """{id of a case: why it does not apply}: of the tests that only say so."""
+    found = {}
+    for path in sorted((TESTS / "conformance").glob("test_octt%s_*.py" % protocol)):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        texts = {}
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
+                texts[ast.unparse(node.targets[0])] = node.value.value
+            if not isinstance(node, ast.FunctionDef):
+                continue
+            call = getattr(node.body[0], "value", None)
+            if not isinstance(call, ast.Call) or ast.unparse(call.func) != "pytest.skip":
+                continue
+            (why,) = call.args
+            why = texts[why.id] if isinstance(why, ast.Name) else why.value
+            found.update((case, why) for case in cases_of(node.name))
+    return found
 
 
 def with_tests(protocol="16"):

@@ -153,6 +153,7 @@ class Ocpp16:
         self.station.delivery.attach(self.transactions)
         self.status.everything()
         self.station.reservations.spoken_to(False)
+        self.station.stop_points = False
         if self.firmware:
             self.firmware.jobs.on_news = wake
             self.firmware.connected()

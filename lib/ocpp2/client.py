@@ -56,6 +56,7 @@ class Ocpp2:
         self.schema = schema
         self.later = later
         self.station = station
+        station.stop_points = True
         self.settings = settings
         self.clock = clock
         self.profiles = profiles

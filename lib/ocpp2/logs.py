@@ -21,6 +21,10 @@ async def get_log(point, payload):
 
     release("ocppj.file_messages")
     wanted = file_messages.log_wanted(payload)
+    oldest, latest = wanted[-1]
+    now = point.clock.now()
+    if oldest is not None and oldest > min(latest or oldest, now or oldest):
+        return refused("NotFound")  # no log has anything of a time to come
     await before_import()
     from station import log_upload, security_log
 

@@ -19,8 +19,8 @@ MOST = 8
 MOST_REPORTED = 4  # of GetReport, which keeps them until the report is over
 
 _DATA_TYPES = (
-    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\ne OptionList\n"
-    "q SequenceList\nv SequenceList\nm MemberList\np MemberList\nc MemberList\n"
+    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\nq SequenceList\n"
+    "v SequenceList\nm MemberList\np MemberList\nc MemberList\ne MemberList\n"
 )
 
 
@@ -83,7 +83,7 @@ class Variable:
         if data_type[-4:] == "List":
             words = self._words()
             out["valuesList"] = ",".join(words)
-            if self.kind == "m":
+            if self.kind in "me":
                 out["maxLimit"] = len(words)
         elif dots:
             if self.kind in "id":

@@ -29,6 +29,8 @@ def there(point, evse, what):
         return "SmartCharging" in point.profiles
     if what == "profiles_taken":
         return "\nSetChargingProfile " in ACTIONS
+    if what == "later":
+        return point.later
     return what in point.fitted
 
 

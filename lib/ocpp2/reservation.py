@@ -37,6 +37,8 @@ async def reserve_now(point, payload):
     chosen = station.connector(number)
     if number and chosen is None:
         return refused("UnknownEvse")
+    if not number and not point.settings.get("ReserveConnectorZeroSupported"):
+        return refused("UnsupportedRequest")
     wanted, numbers = payload.get("connectorType"), [number]
     if wanted is not None:
         meant, phases = [chosen] if chosen else station.connectors, point.settings.get("Phases")

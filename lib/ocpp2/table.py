@@ -27,6 +27,7 @@ Connector|SupplyPhases||c|i|||@phases|
 ConnectorPlugRetentionLock|Problem||c|b|||!LockLost LockJammed|lock
 Controller|FirmwareVersion|||s|||@firmware|
 Controller|Problem|||b|||!TickFailed ClockStopped TaskFailed ConsoleStop StorageFailed NoRecordSpace GuardDisagrees GuardFailed|
+CustomizationCtrlr|CustomTriggers|||m||AllStatusNotifications|AllStatusNotifications|later
 DeviceDataCtrlr|BytesPerMessage|GetReport||i|||16384|
 DeviceDataCtrlr|BytesPerMessage|GetVariables||i|||16384|
 DeviceDataCtrlr|BytesPerMessage|SetVariables||i|||16384|
@@ -81,7 +82,6 @@ TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader
 TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
 TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
-TxCtrlr|TxStopPoint|||m||EVConnected,Authorized|EVConnected,Authorized|
 """  # noqa: E501
 
 # Variables that can be monitored (see `monitored`).

@@ -36,6 +36,10 @@ async def trigger_message(point, payload):
         if evse is None or "connectorId" not in evse:
             return refused("MissingParam")
         return _then([_call(point.status.trigger, evse["id"])])
+    if wanted == "CustomTrigger":
+        if payload.get("customTrigger") != "AllStatusNotifications":
+            return {"status": "NotImplemented"}
+        return _then([_call(point.status.trigger, connector.id) for connector in connectors])
     if wanted == "MeterValues":
         return _then([_call(_meter_values, point, connector) for connector in connectors])
     if wanted == "TransactionEvent":

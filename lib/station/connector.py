@@ -277,7 +277,7 @@ class Connector:
         return todo
 
     def _unplugged(self, session, now):
-        if not self._settings.get("StopTransactionOnEVSideDisconnect"):
+        if not self._station.unplug_ends():
             self.unplugged = True
             return
         if self.lock and not self._settings.get("UnlockConnectorOnEVSideDisconnect"):

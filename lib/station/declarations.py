@@ -9,7 +9,8 @@ type: b boolean, o boolean that cannot be taken back, i integer, s text, m list 
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
     station computes, or if somebody may set it as q, v list of versions of the protocol, a fixed
-    network address, q list of the words in limits, in their order; the last ones can be left out.
+    network address, q list of the words in limits, in their order; the last ones can be left out,
+    e what ends a session: some of the words in limits.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /
@@ -52,7 +53,7 @@ MeterValuesSampledDataMaxLength||i|r|1..99|7|
 MeterValueSampleInterval|SampledDataCtrlr.TxUpdatedInterval|i|rw|0..86400|60|s
 MinimumStatusDuration|OCPPCommCtrlr.MinimumStatusDuration|i|rw|0..3600|0|s
 NumberOfConnectors||i|r|1..9|1|
-ReserveConnectorZeroSupported|ReservationCtrlr.NonEvseSpecific|b|r||true|
+ReserveConnectorZeroSupported|ReservationCtrlr.NonEvseSpecific|b|r/rw||true|
 ResetRetries|OCPPCommCtrlr.ResetRetries|i|rw|0..9|1|
 SendLocalListMaxLength|LocalAuthListCtrlr.ItemsPerMessage|i|r|0..999|0|
 StopTransactionOnEVSideDisconnect|TxCtrlr.StopTxOnEVSideDisconnect|b|rw||true|
@@ -84,6 +85,7 @@ AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 NotifyChargingLimitWithSchedules|SmartChargingCtrlr.NotifyChargingLimitWithSchedules|b|-l/rw||false|
+TxStopPoint|TxCtrlr.TxStopPoint|e|-l/rw|EVConnected,Authorized,PowerPathClosed|EVConnected,Authorized|
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
 CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
 CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|

@@ -97,6 +97,8 @@ class Reservations(Unreserved):
         now = self._clock.now()
         if (connector and chosen is None) or bad_token(token):
             return "rejected"
+        if not connector and not self._station.settings.get("ReserveConnectorZeroSupported"):
+            return "rejected"
         old = self._find(number)
         others = [entry for entry in self._all if entry is not old]
         answer = self._room(chosen, others, old)

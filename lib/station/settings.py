@@ -1,9 +1,10 @@
 # The settings of the station: typed, checked, kept in the journal.
 # MIT license; part of microevse
-"""Values of the settings that `declarations` declares. Four layers, the upper one wins: values of
-this start (`overlay`), values set since (journal), factory values of the provisioning file
-(`factory`), defaults. Values that the station computes (`provide`) stand above all and cannot be
-set. Only values other than the default are resident."""
+"""Values of the settings that `declarations` declares. Four layers, the upper one wins: values
+of this start (`overlay`), values set since (journal), factory values of the provisioning file
+(`factory`), defaults. Values that the station computes
+(`provide`) stand above all and cannot be set. Only values other than the default are resident.
+"""
 
 from evse_base import log
 from store import kinds
@@ -20,6 +21,7 @@ k key
 m measurand_list
 p rotations
 c sequence
+e stop_points
 q sequence
 v versions
 z offset

@@ -50,6 +50,7 @@ class Station:
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
         self.draining = False  # a reset waits for the end of the last session
+        self.stop_points = False  # the protocol has them: TxStopPoint counts
         self.system_reset = system_reset
         self.farewell = None  # async fn(): tells the central system that the station goes away
         self.journal = journal
@@ -85,6 +86,12 @@ class Station:
             self.settings.provide("UnlockConnectorOnEVSideDisconnect", "false")
         self.settings.offer_measurands(measurands.supported(meter))
         return connector
+
+    def unplug_ends(self):
+        """True if a session ends when the cable is pulled at the car."""
+        if self.settings.get("StopTransactionOnEVSideDisconnect"):
+            return True
+        return self.stop_points and self.settings.text("TxStopPoint") != "Authorized"
 
     def next_session(self):
         """A session number that was never used before."""

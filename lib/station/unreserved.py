@@ -78,7 +78,8 @@ class Unreserved:
 
 def reservations_of(station, journal, clock):
     """The reservations of a new `station`, or what stands for them where none are offered."""
-    if not station.settings.get("ReserveConnectorZeroSupported"):  # true as soon as any are
+    if station.settings.variable_access("ReserveConnectorZeroSupported") == "r":
+        # Nobody can change it: see wiring.features.
         return Unreserved(station, journal)
     from .reservations import Reservations
 
