@@ -158,7 +158,7 @@ def test_TC_E_20_CS_and_TC_E_37_CS(points):
 
 
 @scenario2(settings=KEEPS)
-async def test_a_cable_that_comes_back_goes_on(b):
+async def test_TC_E_26_CS(b):
     """Unplugged at the car where that is no stop point, with StopTxOnEVSideDisconnect false: told,
     and not the end."""
     await b.boot(**{POINTS: "Authorized"})
@@ -168,9 +168,10 @@ async def test_a_cable_that_comes_back_goes_on(b):
     await b.do("unplug")
     lost = await b.expect_event("Updated", "EVCommunicationLost")
     assert lost["transactionInfo"]["chargingState"] == "Idle"
-    await b.advance(5)
+    await b.expect_status("Available")
     await b.do("plug")
-    await b.expect_event("Updated", "CablePluggedIn")
+    back = await b.expect_event("Updated", "CablePluggedIn")
+    assert back["transactionInfo"]["chargingState"] == "EVConnected"
     await b.do("request")
     await charging(b)
     assert entry.stops == 0

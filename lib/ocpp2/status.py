@@ -13,9 +13,11 @@ FIELDS = ("connectorStatus",)
 
 def word(connector):
     """ConnectorStatusEnumType of a connector. An accepted token without a cable does not occupy
-    it."""
+    it, and neither does a session whose cable was pulled at the car (E10)."""
     status = connector.status
     if status == "preparing" and not connector.evse.plugged and connector.session is None:
+        status = "available"
+    elif connector.unplugged and status[:9] == "suspended":
         status = "available"
     return names.connector_status(status)
 

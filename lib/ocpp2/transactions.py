@@ -171,7 +171,9 @@ class Transactions:
     def _change(self, payload):
         session, _, trigger, state, stamp, seq = payload[:6]
         message = self._event("Updated", trigger, stamp, session, seq)
-        state = names.charging_state(state)
+        # An EV that comes back has not said yet what it wants (E10).
+        back = message["triggerReason"] == "CablePluggedIn"
+        state = names.charging_state("connected" if back else state)
         if state:
             message["transactionInfo"]["chargingState"] = state
         if self._later and len(payload) > 6 and len(payload[6]) > 2:
