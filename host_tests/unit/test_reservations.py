@@ -384,6 +384,16 @@ def test_out_of_service_takes_effect_at_once_where_no_session_runs():
     assert s.connector.status == "charging"
 
 
+def test_the_owner_or_a_central_system_can_refuse_those_for_any_connector():
+    c = Charger()
+    assert c.settings.set("ReserveConnectorZeroSupported", "false", local=True) == "accepted"
+    # They are offered all the same, also after a restart.
+    assert isinstance(reservations_of(c.station, c.journal, c.clock), Reservations)
+    reserve = c.station.reservations.reserve
+    assert reserve(3, 0, "OTHER", None, NOON + 600) == "rejected"
+    assert reserve(3, 1, "OTHER", None, NOON + 600) == "accepted"
+
+
 def test_where_none_are_offered_those_of_before_are_forgotten_and_hold_nothing():
     c = Charger()
     assert c.station.reservations.reserve(3, 1, "OTHER", None, NOON + 600) == "accepted"
