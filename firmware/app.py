@@ -11,7 +11,7 @@ import blackbox
 from evse_base import log
 from evse_base.clock import Clock
 from commissioning.setup import Setup
-from config import CsmsConfig, layer_values, provisioning
+from config import layer_values, provisioning
 from hal import board as board_file
 from hal import memory, system
 from hal.adc import PilotAdc
@@ -104,7 +104,7 @@ class Charger:
         )
 
         # The central system.
-        self.config = CsmsConfig(settings, may_stall)
+        self.config = network.access(settings, may_stall, self.features.protocols)
         self.connection = connection = network.connection(self.config, clock, may_stall)
         self.rpc = rpc = Rpc(
             connection.send, {}, None, message_ids(clock.boot),
@@ -125,7 +125,7 @@ class Charger:
             connection, rpc, self.features.protocols, self._adapter, may_stall
         )
         self.transfers.line = central
-        connection.on_failure = self.config.access.failed
+        network.watch(self.config, connection, link, central)
         rpc.on_event = security_log.note
         station.farewell = connection.goodbye
         self.soft_pause = SoftPause(settings, clock, evses, connection, link)

@@ -86,6 +86,8 @@ def _value(kind, limits, unit):
         return "text, at most %s characters" % limits
     if kind == "k" and limits:
         return "hexadecimal, %s to %s digits" % tuple(limits.split(".."))
+    if kind == "v":
+        return "of %s, each once" % limits.replace(",", ", ")
     if kind == "q":
         return "%s, in this order; the last ones can be left out" % limits.replace(",", ", ")
     if kind == "e":

@@ -93,6 +93,15 @@ class AccessTrial:
 
         Not while a contactor is closed: the code that stores it is loaded in up to 0.5 s, and
         nobody looks at the pilot meanwhile. The owner sets several in one go."""
+        if name[:11] in ("NetworkSlot", "NetworkConf"):
+            if not self._may_stall(0 if local else _STALL_MS):
+                return "%s has to wait: a car charges" % name
+            from upkeep import network_rules
+
+            try:
+                return network_rules.refusal(name, value, self._settings, self._config)
+            finally:
+                release("upkeep.network_rules")
         if name not in (_PROFILE, _KEY, _PASSWORD):
             return None
         if not self._may_stall(0 if local else _STALL_MS):

@@ -13,7 +13,12 @@ def refusal(wanted, settings, config):
     now = settings.get("SecurityProfile")
     if wanted < now:
         return "SecurityProfile can only be raised: it is %d" % now
-    if wanted < 3 and len(settings.basic_auth_key() or b"") < KEY_BYTES:
+    return lacks(wanted, settings.basic_auth_key(), config)
+
+
+def lacks(wanted, key, config):
+    """What SecurityProfile `wanted` lacks with this password, None if nothing."""
+    if 0 < wanted < 3 and len(key or b"") < KEY_BYTES:
         return "SecurityProfile %d needs an AuthorizationKey of %d bytes" % (wanted, KEY_BYTES)
     try:
         if wanted >= 2 and not config.ca_der:

@@ -58,6 +58,8 @@ def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
 def _fitted(profile):
     """Parts of the board that the station does not know of, see Ocpp2."""
     there = [word for word in ("temp", "estop", "pe", "reader") if word in profile]
+    if profile["network"] == "ethernet":
+        there.append("ethernet")
     connectors = profile["connectors"]
     there += [i + 1 for i in range(len(connectors)) if "rcd" in connectors[i]]
     return tuple(there)

@@ -3,12 +3,40 @@
 """Makes the link of a board and the clients that need one; app.py keeps the results. No part keeps
 a function of this module, so the module is unloaded once all parts run."""
 
-from evse_base import log
+from config import CsmsConfig
+from evse_base import forget, log, release
 from hal import memory, system
 from hal.dns import Dns
 from ocppj.connection import Connection
 from ocppj.dial import open_stream, resolve
 from timekeeper import Timekeeper
+
+
+def access(settings, may_stall, protocols):
+    """The configuration of that connection, and which slot it uses. It never raises: without slots
+    it is what the settings say. protocols: those on offer, changed to those of the slot."""
+    config = CsmsConfig(settings, may_stall)
+    if settings.text("NetworkConfigurationPriority") != "1" or settings.text("NetworkBefore"):
+        try:
+            from upkeep.network_slots import NetworkSlots
+            from wiring import adapters
+
+            there = adapters.there(())
+            config.access = NetworkSlots(settings, config, may_stall, protocols, there)
+        except Exception as exc:
+            log.error("net", "slot 1 is used: %r", exc)
+            settings.guard = config.access.judge
+        forget("wiring.adapters")
+        release("upkeep.network_slots")
+    return config
+
+
+def watch(config, connection, link, central):
+    """Tell what is on trial, or the slots, how attempts end."""
+    slots = config.access
+    connection.on_failure = slots.failed
+    if hasattr(slots, "central"):
+        slots.link, slots.central = link, central
 
 
 def connection(config, clock, may_stall):

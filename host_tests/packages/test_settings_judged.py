@@ -36,6 +36,8 @@ ELSEWHERE = set(
     TransactionMessageRetryInterval WebSocketPingInterval MessageTimeout AuthorizationKey
     AdditionalRootCertificateCheck CertificateSignedMaxChainSize CertificateStoreMaxLength CpoName
     SecurityProfile FreeModeIdTag BasicAuthPassword AccessBefore NtpServer OcppVersions
+    NetworkConfigurationPriority NetworkProfileConnectionAttempts ActiveNetworkProfile
+    NetworkSlot2 NetworkSlot3 NetworkBefore AllowSecurityProfileDowngrade
     CentralSystemURI ChargePointId ChargePointVendor ChargePointModel CaFile ClientCertFile
     ClientKeyFile ConsoleLocked FeaturesOff SetupKey SetupKeyNext UpdateNewerOnly WebIdTag
     WebPassword

@@ -18,6 +18,7 @@ _SECRETS = const(
         "api_key",
         "setupkey",
         "accessbefore",
+        "networkslot",
     )
 )
 _MASK = const("***")

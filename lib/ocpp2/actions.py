@@ -40,6 +40,7 @@ SetDefaultTariff tariffs.set_default_tariff
 SetDisplayMessage display.set_display_message
 SetMonitoringBase monitoring.set_monitoring_base
 SetMonitoringLevel monitoring.set_monitoring_level
+SetNetworkProfile network.set_network_profile
 SetVariableMonitoring monitoring.set_variable_monitoring
 SetVariables variables.set_variables
 TriggerMessage trigger.trigger_message

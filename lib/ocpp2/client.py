@@ -38,7 +38,7 @@ class Ocpp2:
     profiles: names of the feature profiles that are offered.
     passing: True to load the code of requests when they come (see ocppj.on_demand).
     fitted: those parts of the board that the station does not know of: "temp", "estop", "pe" and
-        "reader", and the numbers of the connectors that have an RCD.
+        "reader", "ethernet" for that network, and the numbers of the connectors that have an RCD.
 
     The attributes without underscore are what the handlers of requests work with. `jobs`: a
     station.jobs.Jobs, where files are moved; to be set before `attach`.

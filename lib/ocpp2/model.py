@@ -14,6 +14,9 @@ from station import declarations
 from . import readings
 from .table import MONITORED, NEEDS, TABLE
 
+# The module `network` where a request is about slots or all variables (2.1); see variables.loaded.
+more = None
+
 # Items of one request; DeviceDataCtrlr.ItemsPerMessage says so.
 MOST = 8
 MOST_REPORTED = 4  # of GetReport, which keeps them until the report is over
@@ -28,8 +31,10 @@ class Variable:
     """One variable of one component, made of its line.
 
     evse, connector: numbers, None for a component of the station. setting: its name, None for
-    what is measured. access: "r", "w" or "rw".
+    what is measured. access: "r", "w" or "rw". part: instance of the component.
     """
+
+    part = ""
 
     # fmt: off
     def __init__(self, point, component, name, instance, kind, unit, limits, evse=None,
@@ -95,7 +100,7 @@ class Variable:
 
     def _words(self):
         """The words that a list may have."""
-        if not self.setting or self.kind in "qe":
+        if not self.setting or self.kind in "qv":
             return self.limits.split(",")
         if self.kind == "m":
             return self._point.settings.measurands
@@ -131,6 +136,9 @@ def each(point):
     for name in point.settings.declared():
         variable = _of_setting(point, declarations.fields(name))
         if variable:
+            yield variable
+    if more:
+        for variable in more.each(point):
             yield variable
 
 
@@ -215,13 +223,17 @@ def _exact(point, component, name, instance):
         one = _of_setting(point, line.split("|"))
         if one:
             yield one
+    if more:
+        for one in more.each(point):
+            if one.component == component and one.name == name and not instance:
+                yield one
 
 
 def _at(one, component):
-    """True if the place of a ComponentType is that of the variable; none has an instance."""
+    """True if the place and the instance of a ComponentType are those of the variable."""
     place = component.get("evse") or {}
     return (
         place.get("id") == one.evse
         and place.get("connectorId") == one.connector
-        and not component.get("instance")
+        and component.get("instance", "") == one.part
     )

@@ -2,10 +2,12 @@
 from collections.abc import Iterator
 from typing import Any
 
+more: Any
 MOST: int
 MOST_REPORTED: int
 
 class Variable:
+    part: str
     component: Any
     name: str
     instance: Any

@@ -17,7 +17,7 @@ _CONDITION = ("AvailabilityState", "Available", "Problem", "Tripped")
 _MUTABILITY = {"r": "ReadOnly", "w": "WriteOnly", "rw": "ReadWrite"}
 
 
-async def loaded():
+async def loaded(point):
     """The module `model`. What is loaded here is unloaded with the handler (ocppj.on_demand)."""
     await before_import()
     from . import readings  # noqa: F401 (each is a stall of its own)
@@ -28,6 +28,13 @@ async def loaded():
     await before_import()
     from . import model
 
+    if point.later:
+        await before_import()
+        from . import network
+
+        model.more = network
+        release("station.network_slot")
+        release("ocpp2.network")
     release("ocpp2.readings")
     release("ocpp2.table")
     release("ocpp2.model")
@@ -43,7 +50,7 @@ async def get_base_report(point, payload):
             return "w" in one.access
         return base == "FullInventory" or one.name in _CONDITION
 
-    return _report(point, await loaded(), payload["requestId"], chosen)
+    return _report(point, await loaded(point), payload["requestId"], chosen)
 
 
 async def get_report(point, payload):
@@ -62,9 +69,9 @@ async def get_report(point, payload):
     item = items = None
     request = payload["requestId"]
     payload.clear()
-    model = await loaded()
-    if count > model.MOST_REPORTED:
-        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST_REPORTED)
+    model = await loaded(point)
+    if count > model.MOST:
+        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
 
     def chosen(one):
         if wanted:
@@ -77,18 +84,18 @@ async def get_report(point, payload):
 
 
 def _place(one):
-    """component|evse|connector|variable|instance of a variable."""
-    return "%s|%s|%s|%s|%s" % (
-        one.component, one.evse or "", one.connector or "", one.name, one.instance,
+    """component|instance|evse|connector|variable|instance of a variable."""
+    return "%s|%s|%s|%s|%s|%s" % (
+        one.component, one.part, one.evse or "", one.connector or "", one.name, one.instance,
     )  # fmt: skip
 
 
 def _pattern(component, variable):
-    """The same of a request, with a * for any. No component here has an instance."""
+    """The same of a request, with a * for any."""
     evse = component.get("evse") or {}
     variable = variable or {}
-    return "%s|%s|%s|%s|%s" % (
-        component["name"] if not component.get("instance") else "",
+    return "%s|%s|%s|%s|%s|%s" % (
+        component["name"], component.get("instance", "*"),
         evse.get("id", "*"), evse.get("connectorId", "*"),
         variable.get("name", "*"), variable.get("instance", "*"),
     )  # fmt: skip

@@ -61,7 +61,6 @@ MonitoringCtrlr|BytesPerMessage|SetVariableMonitoring||i|||16384|
 MonitoringCtrlr|ItemsPerMessage|ClearVariableMonitoring||i|||20|
 MonitoringCtrlr|ItemsPerMessage|SetVariableMonitoring||i|||10|
 OCPPCommCtrlr|FieldLength|Authorize.idToken||i|||@token_size|
-OCPPCommCtrlr|NetworkConfigurationPriority|||q||1|1|
 OCPPCommCtrlr|QueueAllMessages|||b|||false|
 OverCurrentProtection|Tripped||e|b|||!OverCurrentHard OverCurrentSoft|meter
 PowerContactor|Problem||e|b|||!ContactorWelded ContactorNotClosing ClosingsExceeded|

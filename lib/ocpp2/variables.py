@@ -9,11 +9,13 @@ messages but a report.
 from evse_base import before_import, release
 from ocppj.messages import dumps
 
+_SLOTS = "networkconfiguration"
 _WORDS = {"accepted": "Accepted", "reboot": "RebootRequired", "rejected": "Rejected"}
 
 
-async def loaded():
-    """The module `model`. What is loaded here is unloaded with the handler (ocppj.on_demand)."""
+async def loaded(point, items):
+    """The module `model`, for a request with these items. What is loaded here is unloaded with the
+    handler (ocppj.on_demand)."""
     await before_import()
     from . import readings  # noqa: F401 (each is a stall of its own)
 
@@ -23,6 +25,13 @@ async def loaded():
     await before_import()
     from . import model
 
+    if point.later and [i for i in items if i["component"]["name"].lower() == _SLOTS]:
+        await before_import()
+        from . import network
+
+        model.more = network
+        release("station.network_slot")
+        release("ocpp2.network")
     release("ocpp2.readings")
     release("ocpp2.table")
     release("ocpp2.model")
@@ -31,14 +40,14 @@ async def loaded():
 
 async def get_variables(point, payload):
     """GetVariables (B06)."""
-    model = await loaded()
+    model = await loaded(point, payload["getVariableData"])
     return _pieces(point, model, payload["getVariableData"], "getVariableResult", _get)
 
 
 async def set_variables(point, payload):
     """SetVariables (B05). One after the other, each by itself."""
-    model = await loaded()
     items = payload["setVariableData"]
+    model = await loaded(point, items)
     # All are set before the answer begins: sending it may fail half way.
     for item in items[: model.MOST]:
         item["done"] = _set(point, model, item)

@@ -8,9 +8,9 @@ component.variable: the name of the setting in the device model of 2.x; empty: i
 type: b boolean, o boolean that cannot be taken back, i integer, s text, m list of measurands
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
-    station computes, or if somebody may set it as q, v list of versions of the protocol, a fixed
-    network address, q list of the words in limits, in their order; the last ones can be left out,
-    e what ends a session: some of the words in limits.
+    station computes, or if somebody may set it as q, v list of some of the words in limits in any
+    order, a fixed network address, q list of the words in limits, in their order; the last
+    ones can be left out.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /
@@ -118,7 +118,14 @@ RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl/w|16..64||
 AccessBefore||s|-w|128||
-OcppVersions||v|-l!|20|1.6|
+NetworkConfigurationPriority|OCPPCommCtrlr.NetworkConfigurationPriority|v|-l!/rw|1,2,3|1|
+NetworkProfileConnectionAttempts|OCPPCommCtrlr.NetworkProfileConnectionAttempts|i|-l/rw|1..99|3|
+ActiveNetworkProfile|OCPPCommCtrlr.ActiveNetworkProfile|i|-/r|1..3|1|
+NetworkSlot2||s|-w|900||
+NetworkSlot3||s|-w|900||
+NetworkBefore||s|-|1||
+AllowSecurityProfileDowngrade|SecurityCtrlr.AllowSecurityProfileDowngrade|b|-l/r||false|
+OcppVersions||v|-l!|2.1,2.0.1,1.6|1.6|
 NtpServer|ClockCtrlr.NtpServerUri|s|-l/r|128|pool.ntp.org|
 CentralSystemURI||s|-l|512||
 ChargePointId|SecurityCtrlr.Identity|s|-l/r|48||

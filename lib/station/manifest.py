@@ -27,6 +27,7 @@ package(
         "metering.py",
         "monitors.py",
         "netaddress.py",
+        "network_slot.py",
         "notices.py",
         "over_current.py",
         "own_certificate.py",

@@ -6,7 +6,6 @@ ValueError says what is wrong. Loaded when such a setting is set or was found in
 
 from . import netaddress
 
-_VERSIONS = ("2.1", "2.0.1", "1.6")
 _ROTATIONS = ("NotApplicable", "Unknown", "RST", "RTS", "SRT", "STR", "TRS", "TSR")
 
 
@@ -31,12 +30,12 @@ def measurand_list(settings, text, limits):
 
 
 def versions(settings, text, limits):
-    """Versions of the protocol, the preferred one first, each once."""
-    out = []
+    """Words of `limits`, the preferred one first, each once."""
+    known, out = limits.split(","), []
     for word in text.split(","):
         word = word.strip()
-        if word not in _VERSIONS or word in out:
-            raise ValueError("of %s, each once" % ", ".join(_VERSIONS))
+        if word not in known or word in out:
+            raise ValueError("of %s, each once" % ", ".join(known))
         out.append(word)
     return ",".join(out)
 
