@@ -74,6 +74,11 @@ class NetworkSlots(AccessTrial):
         if adapter:
             adapter.boot.register_again()  # it is another central system
 
+    def profile(self):
+        """As AccessTrial.profile; what held before a trial is not below that of the slot."""
+        found = AccessTrial.profile(self)
+        return max(found, int(self._settings._overlay.get("SecurityProfile", 0)))
+
     def password(self, asks=True):
         if asks:
             self._asked_s = 0

@@ -3,20 +3,23 @@
 """Each test_TC_ is the cases it is named after; titles in octt201_cases.tsv. The slots name one
 central system by different queries, or a port where nobody listens."""
 
+import ssl
+
+import authorities
 import pytest
 from bench import ID
 from bench2 import scenario2
-from certificate_central import Server, basic
-from certificate_central2 import play
+from certificate_central import Server, another, basic, pem
+from certificate_central2 import CSMS, install, installed, play
 from csms.script import Drop
-from test_octt201_provisioning import get, names, put
+from test_octt201_provisioning import base, get, names, put, rows
 from twin.host import NETWORK
 
 ORDER = "OCPPCommCtrlr.NetworkConfigurationPriority"
 ATTEMPTS = "OCPPCommCtrlr.NetworkProfileConnectionAttempts"
 ACTIVE = "OCPPCommCtrlr.ActiveNetworkProfile"
 PROFILE = "SecurityCtrlr.SecurityProfile"
-WORD = "quick brown foxes, 4"
+WORD, OTHER = "quick brown foxes, 4", "lazy hounds jump, 8"
 FIRST, SECOND = f"/ocpp/{ID}", f"/ocpp/{ID}?slot=2"
 NOBODY = "ws://127.0.0.1:9/ocpp"
 
@@ -234,3 +237,162 @@ async def test_TC_A_20_CS(b):
     assert "CaFile" in (await order(b, "2,1", "Rejected"))["additionalInfo"]
     await store(b, url=NOBODY, securityProfile=1)
     await order(b, "2,1")
+
+
+def test_TC_A_21_CS_and_TC_B_47_CS():
+    """No certificate of the charger: the order is rejected. A slot of another root does not
+    answer: the charger is back, and knows its central system as before. When one of that root does
+    answer, it is known by the new root."""
+    server, other = Server(), authorities.Authority("another root")
+    key = authorities.new_key()
+    context = authorities.server_context("other", [other.server(key)], key)
+
+    async def fn(b):
+        await b.boot(**{ATTEMPTS: 1})
+        await store(b, url=b.csms.url, securityProfile=3)
+        assert "ClientCertFile" in (await order(b, "2,1", "Rejected"))["additionalInfo"]
+        assert await install(b, pem(authorities.bad_chains()[0].certificate)) == "Accepted"
+        assert await install(b, pem(other.certificate)) == "Accepted"
+        known = await installed(b, CSMS)
+        await store(b, url=NOBODY.replace("ws:", "wss:"), securityProfile=2)
+        await order(b, "2,1")
+        assert await reset(b) == FIRST
+        assert await installed(b, CSMS) == known
+        await store(b, 3, url=b.csms.url + "?slot=2", securityProfile=2)
+        await order(b, "3,1")
+        b.csms.ssl = context
+        assert await reset(b) == SECOND
+
+    play(fn, server, 2, files=(None, None))
+
+
+VERSION21 = {"version": "2.1", "csms": {"passwords": {ID: WORD, "OTHER-7": OTHER}}}
+
+
+@scenario2(password=WORD, **VERSION21)
+async def test_TC_B_100_CS_and_TC_B_105_CS_and_TC_B_107_CS_and_TC_B_108_CS_and_TC_B_109_CS(b):
+    """Slots with an identity and a password, by a message and by variables."""
+    await b.boot()
+    secret = {"identity": "OTHER-7", "basicAuthPassword": OTHER, "ocppVersion": "OCPP21"}
+    assert await store(b, 2, "Rejected", basicAuthPassword="short") == "InvalidNetworkConf"
+    assert await store(b, 2, "Rejected", identity="a:b") == "InvalidNetworkConf"
+    await store(b, **secret)
+    report = {}
+    for row in await base(b, "FullInventory"):
+        if row["component"]["name"] == "NetworkConfiguration":
+            at = row["component"]["instance"], row["variable"]["name"]
+            assert at not in report
+            report[at] = row["variableAttribute"][0].get("value")
+    assert len(report) == 3 * 8 and ("4", "Identity") not in report
+    assert {name: text for (number, name), text in report.items() if number == "2"} == {
+        "BasicAuthPassword": None,
+        "Identity": "OTHER-7",
+        "MessageTimeout": "20",
+        "OcppCsmsUrl": b.csms.url + "?slot=2",
+        "OcppInterface": "Wireless0",
+        "OcppTransport": "JSON",
+        "OcppVersion": "OCPP21",
+        "SecurityProfile": "0",
+    }
+    assert report["1", "OcppCsmsUrl"] == b.csms.url and report["3", "OcppCsmsUrl"] == ""
+    wanted = {"component": {"name": "NetworkConfiguration", "instance": "2"}}
+    asked = {"requestId": 2, "componentVariable": [wanted]}
+    assert (await b.call("GetReport", asked))["status"] == "Accepted"
+    assert len(await rows(b, 2)) == 8
+
+    # A slot that is written by variables, one after the other; until it is whole it is no slot.
+    assert await write(b, 3, OcppCsmsUrl=NOBODY, Identity="X") == ["Accepted"] * 2
+    await order(b, "3,1", "Rejected")
+    fields = {"MessageTimeout": "10", "SecurityProfile": "0", "OcppInterface": "Any"}
+    fields |= {"OcppVersion": "OCPP201", "OcppTransport": "JSON", "BasicAuthPassword": WORD}
+    assert await write(b, 3, **fields) == ["Accepted"] * 6
+    for name, bad in (
+        ("MessageTimeout", "0"), ("MessageTimeout", ""), ("SecurityProfile", "4"),
+        ("OcppInterface", "Wired1"), ("OcppVersion", "OCPP15"), ("OcppTransport", "SOAP"),
+        ("OcppCsmsUrl", "http://x"), ("BasicAuthPassword", "short"), ("Identity", "x" * 49),
+    ):  # fmt: skip
+        assert await write(b, 3, **{name: bad}) == ["Rejected"], name
+    texts = [item.get("attributeValue") for item in await get(b, *[slot(n, 3) for n in fields])]
+    assert texts == ["10", "0", "Any", "OCPP201", "JSON", None]
+    for unknown, status in ((slot("Nothing"), "UnknownVariable"), (slot("Identity", 4), None)):
+        (item,) = await get(b, unknown)
+        assert item["attributeStatus"] == (status or "UnknownComponent")
+    assert await write(b, 1, OcppCsmsUrl=NOBODY) == ["Rejected"]
+
+    # Into the order and out of it; what is in it is not written.
+    await order(b, "1,3")
+    assert await write(b, 3, Identity="Y") == ["Rejected"]
+    await order(b, "1")
+    assert await write(b, 3, Identity="Y") == ["Accepted"]
+    await order(b, "2,1")
+    assert await write(b, 2, OcppCsmsUrl=NOBODY) == ["Rejected"]
+    assert await store(b, 2, "Rejected", **dict(secret, url=NOBODY)) == "PriorityNetworkConf"
+    assert await reset(b) == "/ocpp/OTHER-7?slot=2"
+    assert basic(b.csms.wire) == ("OTHER-7", OTHER.encode())
+    assert await write(b, 2, OcppCsmsUrl=NOBODY) == ["Rejected"]
+
+    # A new password for the station replaces that of the slot in use, also after a power cut.
+    new = "nor the other one, 9"
+    b.csms.passwords["OTHER-7"] = new
+    await b.set_variable("SecurityCtrlr.BasicAuthPassword", new)
+    await another(b)
+    assert basic(b.csms.wire) == ("OTHER-7", new.encode())
+    assert b.csms.refusals == []
+    text = "\n".join(b.log)
+    assert OTHER not in text and new not in text and WORD not in text
+
+
+def test_TC_B_110_CS_and_TC_B_111_CS_and_TC_B_112_CS_and_TC_B_113_CS():
+    """No slot goes below the security profile, by a message or by variables."""
+    server = Server(client_authority=True)
+
+    async def fn(b):
+        await b.boot()
+        assert await value(b, "SecurityCtrlr.AllowSecurityProfileDowngrade") == "false"
+        for low in (2, 1, 0):
+            code = await store(b, 2, "Rejected", url=b.csms.url, securityProfile=low)
+            assert code == "NoSecurityDowngrade"
+            assert await write(b, 2, SecurityProfile=str(low)) == ["Rejected"]
+        await b.do("set", key="AllowSecurityProfileDowngrade", value="true")
+        for low in (1, 0):
+            code = await store(b, 2, "Rejected", url=b.csms.url, securityProfile=low)
+            assert code == "NoSecurityDowngrade"
+            assert await write(b, 2, SecurityProfile=str(low)) == ["Rejected"]
+        await store(b, url=b.csms.url + "?slot=2", securityProfile=2)
+        await order(b, "2,1")
+        server.context.verify_mode = ssl.CERT_NONE
+        assert await reset(b) == SECOND
+        assert await value(b, PROFILE) == "2" and basic(b.csms.wire)
+        await b.do("power_cut", seconds=2)
+        assert await booted(b) == SECOND
+        assert await value(b, PROFILE) == "2"
+
+    play(fn, server, 3, version="2.1")
+
+
+@scenario2(csms={"subprotocols": ("ocpp1.6", "ocpp2.0.1")})
+async def test_a_slot_moves_the_charger_to_another_version_and_back(b):
+    """The version of a slot is offered first. What the owner changes goes on from there."""
+    await b.boot()
+    await store(b, ocppVersion="OCPP16")
+    await order(b, "2,1")
+    assert await reset(b) == SECOND
+    assert b.csms.wire.version == "1.6"
+    offered = b.csms.wire.request.headers["Sec-WebSocket-Protocol"]
+    assert offered.replace(" ", "") == "ocpp1.6,ocpp2.0.1"
+    key = {"key": "NetworkConfigurationPriority", "value": "1"}
+    assert (await b.call("ChangeConfiguration", key))["status"] == "RebootRequired"
+    assert (await b.call("Reset", {"type": "Soft"}))["status"] == "Accepted"
+    assert await booted(b) == FIRST
+    assert b.csms.wire.version == "2.0.1"
+    await order(b, "2,1")
+    assert await reset(b) == SECOND
+    mark = b.mark()
+    await b.do("set", key="CentralSystemURI", value=b.csms.url + "?slot=owner")
+    await b.until(lambda: b.calls("Heartbeat", mark) or len(b.csms.connections) > 4, 60, "anew")
+    await b.advance(4)
+    assert b.csms.wire.request.path == f"/ocpp/{ID}?slot=owner"
+    assert b.csms.wire.version == "1.6", "of the slot that became slot 1"
+    assert (await b.configuration("NetworkConfigurationPriority")) == {
+        "NetworkConfigurationPriority": "1"
+    }

@@ -118,7 +118,7 @@ RcdTestInterval||i|-l|60..86400|86400|s
 MeterPollInterval||i|rl|1..60|1|s
 BasicAuthPassword|SecurityCtrlr.BasicAuthPassword|w|-wl/w|16..64||
 AccessBefore||s|-w|128||
-NetworkConfigurationPriority|OCPPCommCtrlr.NetworkConfigurationPriority|v|-l!/rw|1,2,3|1|
+NetworkConfigurationPriority|OCPPCommCtrlr.NetworkConfigurationPriority|v|rwl!|1,2,3|1|
 NetworkProfileConnectionAttempts|OCPPCommCtrlr.NetworkProfileConnectionAttempts|i|-l/rw|1..99|3|
 ActiveNetworkProfile|OCPPCommCtrlr.ActiveNetworkProfile|i|-/r|1..3|1|
 NetworkSlot2||s|-w|900||
