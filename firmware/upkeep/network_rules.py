@@ -7,8 +7,6 @@ from evse_base import forget, release
 from station import network_slot
 from station.network_slot import FACE, IDENTITY, PASSWORD, PROFILE, URL, VERSION
 
-_PACKAGES = {"1.6": "ocpp16", "2.0.1": "ocpp2", "2.1": "ocpp2"}
-
 
 def refusal(name, value, settings, config):
     """Why `name` cannot become `value`, None if it can."""
@@ -55,19 +53,13 @@ def _slot(text, settings):
 
 def _spoken(version):
     """True if the image has this version of OCPP."""
-    if "," in version:
-        return False
-    package = _PACKAGES[version]
-    import sys
+    from wiring import adapters
 
-    if package in sys.modules:
-        return True
     try:
-        __import__(package)
-    except ImportError:
-        return False
-    forget(package)
-    return True
+        return "ocpp" + version in adapters.there(())
+    finally:
+        forget("wiring.adapters")
+        release("wiring")
 
 
 def _downgrade(slot, settings):

@@ -157,4 +157,6 @@ class NetworkSlots(AccessTrial):
             return None
         if not network_slot.forget_password(settings, number):
             return "%s could not be stored" % name
+        # What was covered by the slot's password is replaced as well, and not only hidden.
+        network_slot.lay(settings, {"AuthorizationKey": None})
         return None

@@ -12,7 +12,7 @@ from bench2 import scenario2
 from certificate_central import Server, another, basic, pem
 from certificate_central2 import CSMS, install, installed, play
 from csms.script import Drop
-from test_octt201_provisioning import base, get, names, put, rows
+from device_model import get, names, put, rows
 from twin.host import NETWORK
 
 ORDER = "OCPPCommCtrlr.NetworkConfigurationPriority"
@@ -277,8 +277,10 @@ async def test_TC_B_100_CS_and_TC_B_105_CS_and_TC_B_107_CS_and_TC_B_108_CS_and_T
     assert await store(b, 2, "Rejected", basicAuthPassword="short") == "InvalidNetworkConf"
     assert await store(b, 2, "Rejected", identity="a:b") == "InvalidNetworkConf"
     await store(b, **secret)
+    asked = {"requestId": 1, "reportBase": "FullInventory"}
+    assert (await b.call("GetBaseReport", asked))["status"] == "Accepted"
     report = {}
-    for row in await base(b, "FullInventory"):
+    for row in await rows(b, 1):
         if row["component"]["name"] == "NetworkConfiguration":
             at = row["component"]["instance"], row["variable"]["name"]
             assert at not in report
