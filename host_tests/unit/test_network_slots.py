@@ -297,7 +297,7 @@ def test_a_password_on_trial_has_all_its_turns_before_the_next_slot():
     assert c.connects() == "two"
     assert c.settings.set("BasicAuthPassword", NEW, access="w") == "accepted"
     assert network_slot.read(c.settings, 2)[network_slot.PASSWORD] == ""
-    assert c.access.password() == NEW.encode()
+    assert c.access.password(False) == NEW.encode()
     c.access.failed(None)  # that connection ends
     # The fourth attempt is by the password before, which is taken back.
     assert c.tried(4) == ["two"] * 4
