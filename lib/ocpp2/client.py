@@ -3,7 +3,6 @@
 """An adapter as `ocppj.central` describes it. Its parts send in this order: registration,
 transaction events, status, limits from elsewhere, live profiles, news of updates, ends of
 reservations, security events and news of logs (these are this object's), heartbeat, other events.
-Only Authorize is sent from elsewhere.
 """
 
 import asyncio

@@ -9,8 +9,9 @@ type: b boolean, o boolean that cannot be taken back, i integer, s text, m list 
     (default: those of it that are measured here), p phase rotation list (default: unknown, for
     every connector there is), k key in hexadecimal, w password, c list of words that the
     station computes, or if somebody may set it as q, v list of some of the words in limits in any
-    order, a fixed network address, q list of the words in limits, in their order; the last
-    ones can be left out.
+    order, a fixed network address, q list of the words in limits, in their order; the last ones
+    can be left out, e one of the words in limits, x what ends a session: some of the words in
+    limits, z an offset from UTC.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /

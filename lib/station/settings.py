@@ -1,10 +1,8 @@
 # The settings of the station: typed, checked, kept in the journal.
 # MIT license; part of microevse
-"""Values of the settings that `declarations` declares. Four layers, the upper one wins: values
-of this start (`overlay`), values set since (journal), factory values of the provisioning file
-(`factory`), defaults. Values that the station computes
-(`provide`) stand above all and cannot be set. Only values other than the default are resident.
-"""
+"""Values of what `declarations` declares. Four layers, the upper one wins: values of this start
+(`overlay`), values set since (journal), factory values of the provisioning file (`factory`),
+defaults. What the station computes (`provide`) stands above all. Only others are resident."""
 
 from evse_base import log
 from store import kinds
