@@ -62,9 +62,13 @@ class BundleError(Exception):
 
 _OCPP16 = "lib/ocpp16/"
 # What only OCPP 2.x imports.
-ONLY_OCPP2 = ("lib/ocpp2/", "lib/ocppj/oneway.") + tuple(
-    "lib/station/%s." % name
-    for name in ("customer", "live_limits", "monitors", "notices", "costs", "tariff", "tariffs")
+_STATION = (
+    "customer", "live_limits", "monitors", "network_slot", "notices", "costs", "tariff", "tariffs"
+)  # fmt: skip
+ONLY_OCPP2 = (
+    ("lib/ocpp2/", "lib/ocppj/oneway.")
+    + tuple("lib/station/%s." % name for name in _STATION)
+    + tuple("upkeep/network_%s." % name for name in ("end", "rules", "slots"))
 )
 
 

@@ -42,7 +42,9 @@ TYPES = {
     "a": "address",
     "v": "list of versions",
     "q": "list",
-    "e": "list",
+    "e": "one of a list",
+    "z": "+hh:mm or -hh:mm",
+    "x": "list",
 }
 
 # Feature profiles of OCPP 1.6 edition 2, chapters 4 and 5; "Security": the security whitepaper.

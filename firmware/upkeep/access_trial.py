@@ -96,8 +96,10 @@ class AccessTrial:
         if name[:11] in ("NetworkSlot", "NetworkConf"):
             if not self._may_stall(0 if local else _STALL_MS):
                 return "%s has to wait: a car charges" % name
-            from upkeep import network_rules
-
+            try:
+                from upkeep import network_rules
+            except ImportError:
+                return "%s: there is one access where there is no OCPP 2.x" % name
             try:
                 return network_rules.refusal(name, value, self._settings, self._config)
             finally:

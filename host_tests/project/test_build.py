@@ -22,9 +22,9 @@ PROFILES = [board_profile.load_toml(path) for path in (ROOT / "boards").glob("*.
 BOARDS = sorted(profile["name"] for profile in PROFILES if "draft" not in profile)
 # The file system of a 4 MB ESP32 with MicroPython's default partitions has 2 MB; the part
 # that matters is what is loaded into RAM: .mpy of our own modules.
-OWN_MPY_LIMIT = 459_000
-# Beside that, of which only one of the two packages of OCPP is loaded at a time.
-OCPP2_LIMIT = 90_000
+OWN_MPY_LIMIT = 447_000
+# Beside that: what only OCPP 2.x loads. Of the two packages of OCPP one is loaded at a time.
+OCPP2_LIMIT = 120_000
 
 
 def build(*args):
@@ -76,8 +76,12 @@ def test_what_an_image_of_1_6_leaves_out_is_imported_by_2_x_alone():
     names = {place.removeprefix("lib/").rstrip("./").replace("/", ".") for place in left_out}
     for path in DEVICE_FILES:
         place = path.relative_to(ROOT).as_posix()
-        # The adapter of a version is imported where it is made, and there an absence is noticed.
-        if not place.startswith((*left_out, "firmware/wiring/adapters.py")):
+        # The adapter of a version is imported where it is made, and there an absence is noticed;
+        # and so is that of the slots of accesses.
+        noticed = ("firmware/wiring/", "firmware/upkeep/access_trial.py")
+        if not place.removeprefix("firmware/").startswith(left_out) and not place.startswith(
+            noticed
+        ):
             found = {
                 n for n in imported(path) for name in names if (n + ".").startswith(name + ".")
             }

@@ -22,8 +22,8 @@ MOST = 8
 MOST_REPORTED = 4  # of GetReport, which keeps them until the report is over
 
 _DATA_TYPES = (
-    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\nq SequenceList\n"
-    "v SequenceList\nm MemberList\np MemberList\nc MemberList\ne MemberList\n"
+    "\nb boolean\no boolean\ni integer\nd decimal\nt dateTime\nO OptionList\ne OptionList\n"
+    "q SequenceList\nv SequenceList\nm MemberList\np MemberList\nc MemberList\nx MemberList\n"
 )
 
 
@@ -100,7 +100,7 @@ class Variable:
 
     def _words(self):
         """The words that a list may have."""
-        if not self.setting or self.kind in "qv":
+        if not self.setting or self.kind in "qevx":
             return self.limits.split(",")
         if self.kind == "m":
             return self._point.settings.measurands

@@ -70,8 +70,8 @@ async def get_report(point, payload):
     request = payload["requestId"]
     payload.clear()
     model = await loaded(point)
-    if count > model.MOST:
-        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST)
+    if count > model.MOST_REPORTED:
+        raise CallError("OccurrenceConstraintViolation", "at most %d items" % model.MOST_REPORTED)
 
     def chosen(one):
         if wanted:

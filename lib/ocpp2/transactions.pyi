@@ -6,6 +6,7 @@ class Transactions:
     family: int
     no_id: int | None
     counts_silence: bool
+    costs: Any
     on_answer: Callable[..., Any] | None
     lost: Any
     def __init__(self, call: Callable[..., Any], station: Any, later: bool = ...) -> None: ...

@@ -86,7 +86,7 @@ AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 NotifyChargingLimitWithSchedules|SmartChargingCtrlr.NotifyChargingLimitWithSchedules|b|-l/rw||false|
-TxStopPoint|TxCtrlr.TxStopPoint|e|-l/rw|EVConnected,Authorized,PowerPathClosed|EVConnected,Authorized|
+TxStopPoint|TxCtrlr.TxStopPoint|x|-l/rw|EVConnected,Authorized,PowerPathClosed|EVConnected,Authorized|
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
 CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
 CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|

@@ -48,6 +48,28 @@ def sequence(settings, text, limits):
     return ",".join(words)
 
 
+def choice(settings, text, limits):
+    """One of the words of `limits`."""
+    if text not in limits.split(","):
+        raise ValueError("one of %s" % limits)
+    return text
+
+
+def offset(settings, text, limits):
+    """From UTC to local time: +hh:mm or -hh:mm (RFC 3339); Z is +00:00."""
+    text = "+00:00" if text == "Z" else text
+    digits = text[1:3] + text[4:6]
+    good = len(text) == 6 and text[0] in "+-" and text[3] == ":"
+    if not good or not all(c in "0123456789" for c in digits) or not good_offset(digits):
+        raise ValueError("+hh:mm or -hh:mm, at most 14 hours")
+    return text
+
+
+def good_offset(digits):
+    hours, minutes = int(digits[:2]), int(digits[2:])
+    return minutes < 60 and 60 * hours + minutes <= 840
+
+
 def stop_points(settings, text, limits):
     """Some of the words in `limits`, each once. The first is the cable: a session always ends with
     its authorization as well."""

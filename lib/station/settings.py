@@ -19,7 +19,7 @@ k key
 m measurand_list
 p rotations
 c sequence
-e stop_points
+x stop_points
 q sequence
 v versions
 z offset
