@@ -266,6 +266,11 @@ def test_TC_A_21_CS_and_TC_B_47_CS():
     play(fn, server, 2, files=(None, None))
 
 
+def test_TC_B_50_CS():
+    """Until a root replaces another of its own accord, that of the old system stays."""
+    pytest.skip("AdditionalRootCertificateCheck is not offered")
+
+
 VERSION21 = {"version": "2.1", "csms": {"passwords": {ID: WORD, "OTHER-7": OTHER}}}
 
 

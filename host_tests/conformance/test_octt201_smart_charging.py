@@ -514,3 +514,7 @@ async def test_a_profile_that_may_not_outlive_the_central_system(b):
 
 def test_TC_K_38_CS():
     pytest.skip("charging profiles are followed, also that of a remote start (TC_K_37_CS)")
+
+
+def test_TC_K_119_CS():
+    pytest.skip("no board has a button or a menu for priority: the central system sets it")
