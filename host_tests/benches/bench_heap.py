@@ -12,13 +12,15 @@ import places  # noqa: F401 (import paths)
 import frozen
 import heap_table
 
+SETS = [(features, version) for version in heap_table.VERSIONS for features in ("named", "all")]
+
 
 def main(names):
     for name in names or heap_table.IMAGES:
-        for features in ("named", "all"):
-            print("%s, features %s, wss:" % (name, features), flush=True)
+        for features, version in SETS:
+            print("%s, OCPP %s, features %s, wss:" % (name, version, features), flush=True)
             try:
-                rows = asyncio.run(heap_table.table(name, features=features))
+                rows = asyncio.run(heap_table.table(name, True, features, version))
             except frozen.Missing as exc:
                 print("  NOT RUN: %s" % exc)
                 continue

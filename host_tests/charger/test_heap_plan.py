@@ -32,9 +32,9 @@ def _run(play):
         pytest.skip("NOT RUN: %s" % exc)
 
 
-async def _charging(name):
+async def _charging(name, version="1.6"):
     """What the heap is while charging, and what a minute of it brings."""
-    async with heap_table.bench(name, options={}) as b:
+    async with heap_table.bench(name, options={}, **heap_table.version_options(version)) as b:
         await b.boot()
         await b.charging()
         before = await b.twin.heap_now()
@@ -62,8 +62,9 @@ def test_the_frozen_named_set_charges_over_tls_within_its_plan():
     not (ROOT / "tools" / "names.py").exists(),
     reason="NOT RUN: without the application's names in the base image it does not fit",
 )
-def test_the_base_image_with_romfs_charges_over_tls_within_its_plan():
-    _run(lambda: _charging("base, ROMFS"))
+@pytest.mark.parametrize("version", ("1.6", "2.1"))
+def test_the_base_image_with_romfs_charges_over_tls_within_its_plan(version):
+    _run(lambda: _charging("base, ROMFS", version))
 
 
 def test_the_document_has_the_figures_of_the_model():

@@ -11,6 +11,7 @@ import memory_run
 import rom_charger
 import update_kit
 from bench import Bench
+from bench2 import Bench2
 from file_servers import HttpServer
 from page_request import BASIC, PASSWORD, request
 from secure import SecureBench, secure
@@ -22,9 +23,14 @@ IMAGES = {
     "frozen": ("frozen", "base"),
     "stock, PSRAM": ("stock", "psram"),
 }
+VERSIONS = ("1.6", "2.0.1", "2.1")
 STEP_S = 0.25
 # Quiet time is taken in such steps: a day would take minutes else.
 GRID = {"skip_ms": memory_run.GRID_MS, "coalesce_ms": memory_run.GRID_MS}
+
+
+class SecureBench2(SecureBench, Bench2):
+    """A bench over wss:// for 2.x."""
 
 
 def _options(name, features="named", board="esp32_devkitc", **more):
@@ -45,8 +51,19 @@ def bench(name, tls=True, **more):
     any other place would be in the heap."""
     if name == "base, ROMFS":
         return rom_charger.flashed_bench(tls, **more)
+    kind = more.pop("kind", SecureBench)
     made = _options(name, **more)
-    return SecureBench(**secure(**made)) if tls else Bench(**made)
+    return kind(**secure(**made)) if tls else Bench(**made)
+
+
+def version_options(version):
+    """Options of `bench` for a central system that speaks this version; 2.x goes with TLS."""
+    more = {"settings": {}}
+    if version != "1.6":
+        more["settings"]["OcppVersions"] = version
+        more["subprotocols"] = ("ocpp" + version,)
+        more["kind"] = type("Of" + version, (SecureBench2,), {"version": version})
+    return more
 
 
 class Row:
@@ -77,11 +94,13 @@ class Row:
 HEAD = ("GC used", "GC free", "GC block", "system", "block", "least")
 
 
-async def table(name, tls=True, features="named"):
+async def table(name, tls=True, features="named", version="1.6"):
     """{situation: Row} in the order in which they are played. Files are moved where the features
-    have that."""
+    have that, under 1.6; a report of all variables is sent under 2.x, which goes with `tls`."""
     rows = {}
-    more = {"settings": {"WebPassword": PASSWORD}, "features": features}
+    more = version_options(version)
+    more["settings"]["WebPassword"] = PASSWORD
+    more["features"] = features
     async with bench(name, tls, options=GRID, **more) as b:
 
         async def note(what, until=None, within=60, step=STEP_S):
@@ -99,6 +118,13 @@ async def table(name, tls=True, features="named"):
         entry = await b.charging()
         await b.advance(70)
         await note("charging")
+        if version != "1.6":
+            mark = b.mark()
+            asked = {"requestId": 1, "reportBase": "FullInventory"}
+            await b.call("GetBaseReport", asked)
+            last = lambda: [1 for r in b.calls("NotifyReport", mark) if not r.get("tbc")]  # noqa: E731
+            await note("charging, all variables reported", last, 120)
+            await b.advance(30)
         for path in ("/api/v1/state", "/api/v1/log"):
             assert (await request(b, "GET", path, BASIC))[0] == 200
         await note("charging, a page visitor")
@@ -115,7 +141,7 @@ async def table(name, tls=True, features="named"):
         back = lambda: [line for line in b.log[mark:] if "net: connected" in line]  # noqa: E731
         await note("name look-up, connecting", back, 120, 0.05)
         await b.advance(60)
-        if features == "all":
+        if features == "all" and version == "1.6":
             await _files(b, note)
     return rows
 

@@ -20,9 +20,12 @@ GC_SIZE = IMAGES["base"][1]
 
 
 @contextlib.asynccontextmanager
-async def flashed_bench(tls=True, less=0, files=None, features="named", options=None, **more):
+async def flashed_bench(
+    tls=True, less=0, files=None, features="named", options=None, kind=SecureBench, **more
+):
     """A bench whose charger runs from slot app_a. less: bytes of GC heap that it has less than a
-    chip. files: {name: text} beside config.json. Raises frozen.Missing."""
+    chip. files: {name: text} beside config.json. kind: the class of the bench, with `tls`. Raises
+    frozen.Missing."""
     program = frozen.build("base")
     with tempfile.TemporaryDirectory() as folder:
         app = update_kit.application(OLD, frozen.MARCH)
@@ -39,7 +42,7 @@ async def flashed_bench(tls=True, less=0, files=None, features="named", options=
             "options": {"gc_size": GC_SIZE - less, **(options or {})},
             **more,
         }
-        async with SecureBench(**secure(**made)) if tls else Bench(**made) as b:
+        async with kind(**secure(**made)) if tls else Bench(**made) as b:
             yield b
 
 

@@ -10,10 +10,15 @@ from bench import ID, Bench
 PASSWORD = "correct horse battery"
 
 
-def secure(server="server", ca="ca", password=PASSWORD, expect=PASSWORD, host="localhost", **more):
+def secure(
+    server="server", ca="ca", password=PASSWORD, expect=PASSWORD, host="localhost",
+    subprotocols=None, **more,
+):  # fmt: skip
     """Options of a bench whose CSMS speaks TLS and wants a password."""
     paths = certs.paths()
     csms = {"ssl": certs.server_context(server)}
+    if subprotocols:
+        csms["subprotocols"] = subprotocols
     if expect is not None:
         csms["passwords"] = {ID: expect}
     return {
