@@ -357,6 +357,56 @@ def test_each_fault_of_a_certificate_is_an_event_and_nothing_is_kept():
     assert parts.take(below, between)[0] == "done" and parts.told == ["ClientCertFile"]
 
 
+def test_of_the_roots_only_that_of_the_issuer_is_held_while_a_chain_is_judged():
+    parts, asked = asked_for()
+    assert parts.install(pki_made.root("stranger"))[0] == "done"
+    assert len(parts.ca_der) == 2
+    assert own_certificate._about([signed(asked)], parts, parts) == [pki_made.root()]
+    assert own_certificate._about([pki_made.device(NAME, "nobody")], parts, parts) == []
+
+
+def test_code_that_reads_judges_and_writes_is_not_in_memory_at_once():
+    parts, asked = asked_for()
+    steps, wrong, dropped = [], own_certificate._wrong, certificates.dropped
+
+    async def judged(*arguments):
+        steps.append("judged")
+        return await wrong(*arguments)
+
+    def drop():
+        steps.append("dropped")
+        dropped()
+
+    own_certificate._wrong, certificates.dropped = judged, drop
+    try:
+        assert parts.take(signed(asked))[0] == "done"
+    finally:
+        own_certificate._wrong, certificates.dropped = wrong, dropped
+    assert steps == ["dropped", "judged", "dropped"]
+
+
+def test_between_two_pieces_of_work_others_have_their_turn():
+    import asyncio
+
+    turns = []
+
+    async def other():
+        while True:
+            turns.append(1)
+            await asyncio.sleep(0)
+
+    async def work():
+        beside = asyncio.create_task(other())
+        for _ in range(5):
+            await certificates.pause()
+        beside.cancel()
+
+    parts = Parts()
+    assert parts.free
+    asyncio.run(work())
+    assert len(turns) >= 4
+
+
 def test_nothing_is_taken_that_was_not_asked_for():
     parts = Parts()
     parts.install(pki_made.root())
