@@ -1,6 +1,7 @@
 # Installed certificates: what is taken, what is refused, what stays whatever happens.
 # MIT license; part of microevse
 
+import os
 import sys
 
 import certificate_fuzz
@@ -295,6 +296,9 @@ def test_a_board_without_a_region_keeps_them_in_files():
     parts = Parts()
     parts.vault = lambda: None
     root = pki_made.root()
+    before, folder = os.getcwd(), "/tmp/microevse-kept-%d" % (id(parts) & 0xFFFFFF)
+    os.mkdir(folder)
+    os.chdir(folder)
     try:
         assert parts.install(root)[0] == "done"
         assert certificates.roots(parts, "central") == [root]
@@ -309,7 +313,10 @@ def test_a_board_without_a_region_keeps_them_in_files():
         assert values.names() == ["own"] and values.get("own") == b"3"
         assert values.get("own.next") is None
     finally:
-        value_files.ValueFiles(lambda: True).replace({"own": None})
+        os.chdir(before)
+        for name in os.listdir(folder):
+            os.remove(folder + "/" + name)
+        os.rmdir(folder)
 
 
 # -- the own certificate -------------------------------------------------------------------
