@@ -3,8 +3,12 @@
 """Each test_TC_ is the cases it is named after. The servers are real ones on the loopback
 interface, in lockstep with the charger."""
 
+import asyncio
+import json
+
+import certs
 import pytest
-from bench2 import VERSIONS, scenario2
+from bench2 import VERSIONS, Bench2, scenario2
 from firmware_files import http, iso
 from twin.host import free_port
 
@@ -183,3 +187,74 @@ def test_TC_N_62_CS():
 
 def test_TC_N_100_CS():
     pytest.skip("the station collects no data for others: the request is refused (TC_N_25_CS)")
+
+
+class Bench21(Bench2):
+    version = "2.1"
+
+
+def test_TC_N_101_CS_and_TC_N_102_CS_and_TC_N_103_CS():
+    """User and password in the location are shown to a server that asks for them, over HTTP and
+    HTTPS, and to no other one, and are in no log. A location that leads nowhere, round in a circle
+    or away from HTTPS is no place for a log."""
+    secret = "s3cret-of-the-log"
+
+    async def play():
+        paths, options = certs.paths(), {"subprotocols": ("ocpp2.1",)}
+        async with Bench21(ca=paths.ca, settings={"OcppVersions": "2.1"}, csms=options) as b:
+            await b.boot()
+            number = 0
+
+            async def send(location, status):
+                nonlocal number
+                number += 1
+                answer = await get_log(b, location, number, "DiagnosticsLog", retries=0)
+                assert answer["status"] == "Accepted"
+                await told(b, number, "Uploading", status)
+                return "/in/" + answer["filename"]
+
+            for context in (None, certs.server_context("server")):
+                async with http(b, context=context) as server, http(b, context=context) as other:
+                    server.login = "cp:" + secret
+                    login = server.url.replace("//", f"//cp:{secret}@")
+                    assert await send(login + "/in/", "Uploaded") in server.uploads
+                    for wrong in (server.url, login.replace(secret, "another")):
+                        await send(wrong + "/in/", "UploadFailure")
+                    assert len(server.uploads) == 1
+                    before = len(other.requests)
+                    server.login = None
+                    moves = [server.url + "/in/", "", "ftp://127.0.0.1/in/", other.url + "/in/"]
+                    for to in moves:
+                        b.skip()
+                        server.moved = Everywhere(to)
+                        await send(
+                            login + "/in/", "Uploaded" if to == moves[-1] else "UploadFailure"
+                        )
+                    assert len(other.requests) == before + 1
+                    assert "authorization" not in other.requests[-1][2]
+                    if context:
+                        async with http(b) as plain:
+                            server.moved = Everywhere(plain.url + "/in/")
+                            await send(login + "/in/", "UploadFailure")
+                            assert not plain.requests
+                    server.moved = {}
+                    await send(server.url + "/in/", "Uploaded")
+                    logs = b"".join(server.uploads.values())
+                    assert b"[state]" in logs and secret.encode() not in logs
+            said = [frame.payload for frame in b.csms.log if frame.direction == "in"]
+            assert secret not in json.dumps(said)
+
+    asyncio.run(asyncio.wait_for(play(), 120))
+
+
+class Everywhere(dict):
+    """Every path leads there."""
+
+    def __init__(self, to):
+        self.to = to
+
+    def __contains__(self, path):
+        return True
+
+    def __getitem__(self, path):
+        return self.to
