@@ -138,6 +138,10 @@ def make_app(view, login, hosts=(), static=None):
             return answers.error(400, "id_tag", answers.ID_TAG)
         return {"message": await view.start(id_tag)}
 
+    @app.post("/api/v1/cmd/limit")
+    async def limit(req):
+        return {"message": await view.limit(answers.body(req) or {})}
+
     def command(name):
         async def act(req):
             return {"message": await getattr(view, name)()}

@@ -97,6 +97,14 @@ class View:
         connector.request_stop("local")
         return "Stopping."
 
+    async def limit(self, limits):
+        """Limit the running session, where the protocol has such limits; text for a person."""
+        session = self._station.connectors[0].session
+        put = getattr(self._central.adapter, "limit", None)
+        if session and put and await put(session.id, limits):
+            return "The session is limited."
+        return "There is nothing that could be limited so."
+
     async def reset_faults(self):
         """Reset the faults that wait for a person; text for a person."""
         if self._station.reset_faults():

@@ -14,7 +14,7 @@ import pytest
 from helpers import run
 from ocpp2 import names
 from ocpp2.transactions import Transactions, token_info, uuid_text
-from station import delivery, session
+from station import delivery, session, session_limits
 from station_parts import Charger
 from store.kinds import CHANGE, SAMPLE, START, STOP
 
@@ -314,3 +314,30 @@ def test_what_was_passed_over_begins_no_transaction_behind_the_end():
     heard = run(story())
     assert heard[-1]["eventType"] == "Ended"
     assert len({message["transactionInfo"]["transactionId"] for message in heard}) == 1
+
+
+@VERSIONS
+def test_limits_of_a_session_are_told_with_the_words_of_the_version(version):
+    """2.0.1 has no limits of a transaction: there its event says that something has changed."""
+
+    async def story():
+        c = Charger(settings=SETTINGS)
+        await c.charge()
+        made = session_limits.SessionLimits(c.station, c.journal, c.clock)
+        made.cost, made.ends = lambda number: None, lambda: False
+        made.put(1, [20500, 3600, 45300])
+        made.spent(1, 45300)
+        return rendered(c, version)
+
+    *_, limits, reached = run(story())
+    for action, message in (limits, reached):
+        valid(version, action, message)
+    if version == "v201":
+        assert limits[1]["triggerReason"] == reached[1]["triggerReason"] == "ChargingStateChanged"
+        assert "transactionLimit" not in limits[1]["transactionInfo"]
+    else:
+        told = limits[1]["transactionInfo"]["transactionLimit"]
+        assert told == {"maxEnergy": 20.5, "maxTime": 3600, "maxCost": 45.3}
+        assert limits[1]["triggerReason"] == "LimitSet"
+        assert reached[1]["triggerReason"] == "CostLimitReached"
+        assert reached[1]["transactionInfo"]["chargingState"] == "SuspendedEVSE"

@@ -154,6 +154,7 @@ def test_start_and_stop_with_basic(server):
 PROTECTED = (
     ("POST", "/api/v1/cmd/start"),
     ("POST", "/api/v1/cmd/stop"),
+    ("POST", "/api/v1/cmd/limit"),
     ("POST", "/api/v1/cmd/reset_faults"),
     ("GET", "/api/v1/log"),
     ("GET", "/api/v1/security_log"),

@@ -22,8 +22,8 @@ SETTINGS = {
 REASONS = """
 local master_pass remote ev_disconnected deauthorized unlock hard_reset soft_reset power_loss
 reboot
-emergency_stop ground_fault overcurrent_fault other timeout stopped_by_ev energy_limit
-time_limit soc_limit cost_limit local_out_of_credit energy_transfer_rejected power_quality
+emergency_stop ground_fault overcurrent_fault other energy_limit time_limit cost_limit timeout
+stopped_by_ev soc_limit local_out_of_credit energy_transfer_rejected power_quality
 """
 AT = {SAMPLE: 5, CHANGE: 5, STOP: 7}  # where a record has its number
 

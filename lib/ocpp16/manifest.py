@@ -149,6 +149,7 @@ package(
         "security_news.py",
         "sequence.py",
         "session.py",
+        "session_limits.py",
         "setting_forms.py",
         "settings.py",
         "sharing.py",

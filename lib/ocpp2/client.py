@@ -22,6 +22,8 @@ from .transactions import Transactions, token_info
 
 # Settings that a page shows where a central system has told nothing.
 _TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
+# Fields of an answer that are for the driver, or change what a session may use.
+_NEWS = const(("totalCost", "transactionLimit", "updatedPersonalMessage"))
 
 
 class Ocpp2:
@@ -73,10 +75,10 @@ class Ocpp2:
         self.transactions = Transactions(self._call, station, later)
         self.transactions.on_answer = self._on_answer
         self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
-        self.costs = None  # station.costs.Costs while there are tariffs: of 2.1 only
-        self._parts = [station.delivery, self.status]
-        self._parts.append(ChargingLimits(call, station, settings, clock))
-        self.live = None  # LiveProfiles: of 2.1 only
+        # Of 2.1 only: LiveProfiles; station.costs.Costs while there are tariffs.
+        self.live = self.costs = None
+        limits = ChargingLimits(call, station, settings, clock)
+        self._parts = [station.delivery, self.status, limits]
         if later:
             from .live_profiles import LiveProfiles
 
@@ -143,21 +145,19 @@ class Ocpp2:
         """An answer to Authorize or TransactionEvent: keep what the driver is to read. session:
         number of the one that runs, None without one."""
         info = answer.get("idTokenInfo")
-        if not (
-            "totalCost" in answer
-            or "updatedPersonalMessage" in answer
-            or isinstance(info, dict) and "personalMessage" in info
-        ):  # fmt: skip
-            return
+        if not (isinstance(info, dict) and "personalMessage" in info):
+            if not [name for name in _NEWS if name in answer]:
+                return
         try:
-            await before_import()
-            from . import cost
-
-            release("ocpp2.cost")
-            await cost.answered(self, session, answer)
+            await (await on_demand.code(self, "cost")).answered(self, session, answer)
         except Exception as exc:
             # What a page shows is a courtesy: the answer counts all the same.
             log.warn("ocpp", "cost or text not shown: %r", exc)
+
+    async def limit(self, session, limits):
+        """A driver limits a session (TransactionLimitType); False if it cannot be limited so."""
+        code = await on_demand.code(self, "limits")
+        return self.later and await code.put(self, session, limits, True)
 
     def wake(self):
         """There may be something new to send."""
@@ -204,10 +204,7 @@ class Ocpp2:
         if info:
             info["kind"] = sent["type"]
             if self.later and "tariff" in answer and info["status"] == "accepted":
-                await before_import()
-                from . import tariffs
-
-                release("ocpp2.tariffs")
+                tariffs = await on_demand.code(self, "tariffs")
                 info = await tariffs.of_card(self, token, kind, answer["tariff"], info)
         return info or refused
 

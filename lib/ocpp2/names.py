@@ -42,10 +42,13 @@ energy_limit EnergyLimitReached
 time_limit TimeLimitReached
 running_cost ChargingStateChanged
 tariff_changed ChargingStateChanged
+cost_limit ChargingStateChanged
+limit_set ChargingStateChanged
 """)
 # Of 2.1 only, or in it.
 _TRIGGER_21 = const("""
 cost_limit CostLimitReached
+limit_set LimitSet
 soc_limit SoCLimitReached
 running_cost RunningCost
 tariff_changed TariffChanged

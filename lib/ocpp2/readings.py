@@ -92,6 +92,8 @@ def read(name, point, evse):
         return str(len(station.notices.all()) if station.notices else 0)
     if name == "tariff_problem":
         return "true" if point.costs and point.costs.problem else "false"
+    if name == "session_limits":
+        return "maxCost,maxEnergy,maxTime" if connector.metering.meter else "maxCost,maxTime"
     if name == "list_entries":
         return str(station.authorizer.tags.count)
     if name == "list_room":

@@ -79,6 +79,7 @@ TariffCostCtrlr|Problem|||b|||@tariff_problem|
 TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
 TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader
+TxCtrlr|SupportedLimits|||m||maxCost,maxEnergy,maxTime|@session_limits|later
 TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
 TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
 """  # noqa: E501

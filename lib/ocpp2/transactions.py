@@ -8,7 +8,7 @@ the station has given the session; the number of a record in its session is its 
 """
 
 from evse_base import iso8601
-from evse_base import log
+from evse_base import log, release
 from ocppj.messages import CallError, Disconnected
 from station import measurands
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
@@ -60,7 +60,10 @@ class Transactions:
             answer = await self._call(action, message)
         except CallError as exc:
             raise Refused(exc.code)
-        if self.on_answer and action == _EVENT and "offline" not in message:
+        # What an answer about the past says of cost is old; limits hold from now on.
+        if self.on_answer and action == _EVENT and (
+            "offline" not in message or "transactionLimit" in answer
+        ):  # fmt: skip
             session = self.session_of(message["transactionInfo"]["transactionId"])
             await self.on_answer(answer, None if message["eventType"] == "Ended" else session)
         return answer
@@ -176,7 +179,13 @@ class Transactions:
         state = names.charging_state("connected" if back else state)
         if state:
             message["transactionInfo"]["chargingState"] = state
-        if self._later and len(payload) > 6 and len(payload[6]) > 2:
+        data = payload[6] if self._later and len(payload) > 6 else ()
+        if len(data) > 3 and isinstance(data[3], list):
+            from . import limits
+
+            release("ocpp2.limits")
+            limits.told(data[3], message)
+        elif len(data) > 2:
             self._cost(None, payload, message)
         return message
 

@@ -71,6 +71,14 @@ def handler(point, action, package, table):
     return handle
 
 
+async def code(point, name):
+    """The module `name` of the adapter's package, loaded for one use."""
+    await before_import()
+    module = _load(point.package, name)
+    release(point.package + "." + name)
+    return module
+
+
 async def once(point, name, function):
     """Run `function(point)` of the module `name` of the adapter's package, loaded for that.
 
@@ -78,10 +86,7 @@ async def once(point, name, function):
     The connection must not end with it.
     """
     try:
-        await before_import()
-        module = _load(point.package, name)
-        release(point.package + "." + name)
-        await getattr(module, function)(point)
+        await getattr(await code(point, name), function)(point)
     except MemoryError:
         point.starved_ms = point.clock.uptime_ms() + _STARVED_MS
         log.info("ocpp", "%s waits for memory", name)

@@ -54,8 +54,7 @@ class Costs:
         self._running = {}
         self._cards = []  # (token, kind, tariff or None), newest last
         self.problem = False  # the tariff that came last could not be followed
-        self._tidy_s = 0
-        self._task = None
+        self._task, self._tidy_s = None, 0
         self._open = True
         numbers = []
 
@@ -105,6 +104,11 @@ class Costs:
         """The tariff of a session that runs, None if it has none."""
         run = self._running.get(session)
         return run and run.rates
+
+    def amount(self, session):
+        """Thousandths that a session that runs has cost so far, None if it has no tariff."""
+        run = self._running.get(session)
+        return run and _amount(run)
 
     def first_id(self, session):
         """Id of the tariff that a session has begun with, None for none."""
@@ -287,10 +291,13 @@ class Costs:
         self._station.emit("journal", session.connector, kinds.CHANGE)
 
     def _show(self, number, run, text=""):
-        amounts = tariff.bill(run.rates, run.tally)
-        amount = amounts[2] if amounts[3] is None else amounts[3]
-        shown = self._shown(number, amount, run.rates[tariff.CURRENCY], text)
+        shown = self._shown(number, _amount(run), run.rates[tariff.CURRENCY], text)
         asyncio.create_task(traceless(shown))
+
+
+def _amount(run):
+    net, gross = tariff.bill(run.rates, run.tally)[2:]
+    return net if gross is None else gross
 
 
 def _key(number, about):
@@ -302,8 +309,7 @@ def _key(number, about):
 def offset_s(settings):
     """Seconds from UTC to local time."""
     text = settings.text("TimeOffset")
-    seconds = 3600 * int(text[1:3]) + 60 * int(text[4:6])
-    return -seconds if text[0] == "-" else seconds
+    return int(text[0] + "60") * (60 * int(text[1:3]) + int(text[4:6]))
 
 
 def _bill(about, rates, tally):

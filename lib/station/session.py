@@ -12,8 +12,7 @@ from .authorization import ANY, same_group, same_token
 # Above the empty line: the reasons that this station finds. Below it: reasons that only an adapter
 # may give (`request_stop`). A time-out of the connection ends no session: without a cable none has
 # begun. Over the control pilot an EV can only stop asking, which pauses the session; it cannot
-# tell its state of charge. Limits of a transaction, local credit and a watch over the supply are
-# not there.
+# tell its state of charge. Local credit and a watch over the supply are not there.
 _ENDS = const("""
 local stop_authorized
 master_pass stop_authorized
@@ -29,13 +28,13 @@ emergency_stop abnormal
 ground_fault abnormal
 overcurrent_fault abnormal
 other abnormal
+energy_limit energy_limit
+time_limit time_limit
+cost_limit cost_limit
 
 timeout connect_timeout
 stopped_by_ev charging_state
-energy_limit energy_limit
-time_limit time_limit
 soc_limit soc_limit
-cost_limit cost_limit
 local_out_of_credit abnormal
 energy_transfer_rejected abnormal
 power_quality abnormal

@@ -25,7 +25,8 @@ SAMPLE = 2
 # token's kind|None]
 STOP = 3
 # [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
-# out before this one]]: something has changed in a session; words in station.session.
+# out before this one; cost so far (station.costs)|None, limits (station.session_limits)]]:
+# something has changed in a session; words in station.session.
 CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
