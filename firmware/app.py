@@ -163,7 +163,7 @@ class Charger:
 
         try:
             return adapters.MAKERS[protocol](
-                self.rpc.call, self.station, self.settings, self.clock, self.link,
+                self.rpc, self.station, self.settings, self.clock, self.link,
                 self.features.profiles, self.jobs,
             )  # fmt: skip
         finally:

@@ -11,7 +11,7 @@ from version import VERSION
 
 
 # fmt: off
-def ocpp16(call, station, settings, clock, link, profiles, jobs):
+def ocpp16(rpc, station, settings, clock, link, profiles, jobs):
     """The adapter of OCPP 1.6. jobs: a station.jobs.Jobs, None where files are not moved."""
     # fmt: on
     from ocpp16.client import Ocpp16
@@ -22,7 +22,7 @@ def ocpp16(call, station, settings, clock, link, profiles, jobs):
         "chargePointSerialNumber": system.unique_id(),
         "firmwareVersion": VERSION,
     }
-    adapter = Ocpp16(call, station, settings, clock, identity, link, profiles, IN_PLACE)
+    adapter = Ocpp16(rpc.call, station, settings, clock, identity, link, profiles, IN_PLACE)
     if jobs:
         from ocpp16.firmware import Firmware
 
@@ -31,7 +31,7 @@ def ocpp16(call, station, settings, clock, link, profiles, jobs):
 
 
 # fmt: off
-def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
+def ocpp201(rpc, station, settings, clock, link, profiles, jobs, later=False):
     """The adapter of OCPP 2.0.1; `later`: of 2.1."""
     # fmt: on
     from ocpp2.client import Ocpp2
@@ -48,9 +48,10 @@ def ocpp201(call, station, settings, clock, link, profiles, jobs, later=False):
     }
     reason = _REASONS.get(system.last_reset(), "Unknown")
     # fmt: off
-    adapter = Ocpp2(call, Schema(TABLE, delta), station, settings, clock, identity, reason, later,
-                    link, profiles, IN_PLACE, _fitted(board.load()))
+    adapter = Ocpp2(rpc.call, Schema(TABLE, delta), station, settings, clock, identity, reason,
+                    later, link, profiles, IN_PLACE, _fitted(board.load()))
     # fmt: on
+    adapter.rpc = rpc
     adapter.jobs = jobs
     return adapter
 
@@ -66,10 +67,10 @@ def _fitted(profile):
 
 
 # fmt: off
-def ocpp21(call, station, settings, clock, link, profiles, jobs):
+def ocpp21(rpc, station, settings, clock, link, profiles, jobs):
     """The adapter of OCPP 2.1."""
     # fmt: on
-    return ocpp201(call, station, settings, clock, link, profiles, jobs, True)
+    return ocpp201(rpc, station, settings, clock, link, profiles, jobs, True)
 
 
 # BootReasonEnumType of hal.system.last_reset.

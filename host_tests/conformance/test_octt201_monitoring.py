@@ -332,3 +332,148 @@ async def test_TC_G_20_CS(b):
     assert data["component"]["evse"] == {"id": 1, "connectorId": 1}
     await b.none("TransactionEvent", for_=5, triggerReason="ChargingStateChanged")
     assert (await b.status())["contactor"] is False
+
+
+# -- streams (2.1) -----------------------------------------------------------------------------
+
+STREAM = "NotifyPeriodicEventStream"
+
+
+def streamed(value=1, severity=5, evse=1, id=None, kind="Periodic", **params):
+    """A monitor of the power; params: of its stream, none for no stream."""
+    one = monitor(POWER, kind, value, severity)
+    if params:
+        one["periodicEventStream"] = params
+    if id is not None:
+        one["id"] = id
+    return one
+
+
+async def opened(b, number, **params):
+    data = (await b.expect("OpenPeriodicEventStream"))["constantStreamData"]
+    assert data == {"id": number, "variableMonitoringId": number, "params": params}
+    return data
+
+
+async def streams(b):
+    return (await b.call("GetPeriodicEventStream", {})).get("constantStreamData", [])
+
+
+def periodic(b, since):
+    return [e for e in told(b, since) if e["trigger"] == "Periodic"]
+
+
+@scenario2(version="2.1")
+async def test_TC_N_105_CS_and_TC_N_108_CS_and_TC_N_109_CS(b):
+    """Values of each second in one message each ten, or as many as were asked for; how often is
+    adjusted; without a stream each value is an event; a cleared monitor closes its stream."""
+    await b.boot()
+    await b.charging(amps=16)
+    await b.advance(5)
+    assert await streams(b) == []
+    ((_, number),) = await put(b, streamed(interval=10, values=30))
+    data = await opened(b, number, interval=10, values=30)
+    b.skip()
+    since = b.mark()
+    assert await streams(b) == [data]
+    last = None
+    for _ in range(3):
+        message = await b.expect(STREAM, 15, id=number)
+        assert message["pending"] == 0 and len(message["data"]) in (9, 10)
+        times = [unix(message["basetime"]) + one["t"] for one in message["data"]]
+        assert times == [times[0] + i for i in range(len(times))], "one each second"
+        assert last is None or times[0] == last + 1, "none is missing"
+        last = times[-1]
+        assert -1 <= b.unix() - last <= 2
+        assert {one["v"] for one in message["data"]} == {"3680"}
+    assert not periodic(b, since)
+
+    async def adjust(status="Accepted", id=number, **params):
+        payload = {"id": id, "params": params}
+        assert (await b.call("AdjustPeriodicEventStream", payload))["status"] == status
+
+    await adjust("Rejected", 1, interval=5)
+    await adjust("Rejected", interval=100000)
+    await adjust(interval=15)
+    assert (await streams(b))[0]["params"] == {"interval": 15}
+    b.skip()
+    at = [(await b.expect(STREAM, 20)).t for _ in range(3)]
+    assert all(abs(b - a - 15) <= 1 for a, b in zip(at, at[1:], strict=False)), at
+    await adjust(values=4)
+    b.skip()
+    for _ in range(3):
+        message = await b.expect(STREAM, 6)
+        assert len(message["data"]) == 4
+    await adjust(values=1000)  # no more wait than there is room for
+    b.skip()
+    for _ in range(2):
+        assert len((await b.expect(STREAM, 20))["data"]) == 16
+    # It outlives the connection, and is opened again; offline its values are events.
+    await b.offline()
+    await b.advance(20)
+    b.skip()
+    await b.online()
+    await opened(b, number, values=1000)
+    # And a restart.
+    await b.do("power_cut", seconds=2)
+    await b.start_of_day()
+    await opened(b, number, values=1000)
+    await adjust()  # each value at once
+    b.skip()
+    for _ in range(3):
+        assert len((await b.expect(STREAM, 3))["data"]) == 1
+
+    # Without a stream each value is an event.
+    b.skip()
+    assert await put(b, streamed(id=number)) == [("Accepted", number)]
+    await b.expect("ClosePeriodicEventStream", id=number)
+    since = b.mark()
+    await b.advance(5)
+    assert len(periodic(b, since)) >= 4 and not b.calls(STREAM, since)
+    # With one again, and cleared.
+    await put(b, streamed(id=number, interval=10))
+    await opened(b, number, interval=10)
+    await b.advance(5)
+    assert await clear(b, number) == ["Accepted"]
+    message = await b.expect(STREAM)
+    assert len(message["data"]) >= 4, "what there is is not lost"
+    await b.expect("ClosePeriodicEventStream", id=number)
+    await b.none(STREAM, for_=12)
+    assert await streams(b) == []
+
+
+@scenario2(version="2.1")
+async def test_TC_N_106_CS(b):
+    """A stream that the central system refuses: each value is an event. Monitors that cannot have
+    a stream; no more of them than can be kept."""
+    await b.boot()
+    for kind, params, status in (
+        ("Delta", {"interval": 10}, "Rejected"),
+        ("Periodic", {"interval": 86401}, "Rejected"),
+    ):
+        assert await put(b, streamed(kind=kind, **params)) == [(status, None)]
+    b.csms.always("OpenPeriodicEventStream", {"status": "Rejected"})
+    ((_, number),) = await put(b, streamed(interval=10, values=30))
+    await opened(b, number, interval=10, values=30)
+    since = b.mark()
+    await b.advance(11)
+    assert len(periodic(b, since)) >= 10 and not b.calls(STREAM, since)
+    assert await streams(b) == []
+    payload = {"id": number, "params": {"interval": 5}}
+    assert (await b.call("AdjustPeriodicEventStream", payload))["status"] == "Rejected"
+    assert await clear(b, number) == ["Accepted"]
+    await b.none("ClosePeriodicEventStream", for_=3)
+    b.csms.usual("OpenPeriodicEventStream")
+    added = await put(b, *[streamed(100, severity, interval=10) for severity in range(5)])
+    assert [status for status, _ in added] == ["Accepted"] * 4 + ["Rejected"]
+    assert [e for e in told(b, since) if e["trigger"] == "Periodic"][0]["severity"] == 5
+    for _, number in added[:4]:
+        await opened(b, number, interval=10)
+    assert len(await streams(b)) == 4
+    number = added[0][1]
+    assert await put(b, streamed(200, 0, id=number, interval=20)) == [("Accepted", number)]
+    await b.expect("ClosePeriodicEventStream", 2, id=number)
+    await opened(b, number, interval=20)
+    await base(b, "HardWiredOnly")
+    for _ in range(4):
+        await b.expect("ClosePeriodicEventStream", 2)

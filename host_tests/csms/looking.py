@@ -7,6 +7,10 @@ import asyncio
 from .frames import Frame, Payload, matches
 
 
+# What a charger sends by itself: a CALL, or a SEND, which is looked for in the same way.
+ASKED = ("call", "send")
+
+
 class Looking:
     """Has `log`, `violations`, `cursor`, `clock`, `on_frame` from Csms."""
 
@@ -14,7 +18,7 @@ class Looking:
         """First CALL of the charger from log index `start` on that fits, as Payload, or None."""
         for index in range(start, len(self.log)):
             frame = self.log[index]
-            if frame.direction == "in" and frame.type == "call" and frame.action == action:
+            if frame.direction == "in" and frame.type in ASKED and frame.action == action:
                 if matches(frame.payload, fields or {}):
                     found = Payload(frame.payload)
                     found.t, found.unique_id, found.index = frame.t, frame.unique_id, index
@@ -27,7 +31,7 @@ class Looking:
         index = start
         while index < len(self.log):
             frame = self.log[index]
-            if frame.direction == "in" and frame.type == "call":
+            if frame.direction == "in" and frame.type in ASKED:
                 if action in (None, frame.action) and matches(frame.payload, fields):
                     item = Payload(frame.payload)
                     item.t, item.unique_id, item.index = frame.t, frame.unique_id, index

@@ -247,3 +247,22 @@ def test_a_monitor_of_another_version_tells_nothing_wrong():
         return [item[monitors.ID] for item in Watch(Charger(c.flash, boot=2)).monitors.items]
 
     assert run(again()) == [100]
+
+
+def test_a_stream_is_kept_and_a_record_of_before_has_none():
+    async def story():
+        w = Watch()
+        one = w.monitors.put([None, 1, "power", "every", 1, 5, False, [10, 0]])
+        w.put("power", "every", 7)
+        assert [item[monitors.STREAM] for item in w.monitors.items] == [[10, 0], None]
+        assert w.monitors.stream(w.monitors.find(one), [0, 4])
+        again = Watch(w.c).monitors
+        assert again.find(one)[monitors.STREAM] == [0, 4]
+        assert again.find(one + 1)[monitors.STREAM] is None
+        keep = w.c.journal.keep
+        w.c.journal.keep = None
+        assert not w.monitors.stream(w.monitors.find(one), [0, 5])
+        w.c.journal.keep = keep
+        assert w.monitors.find(one)[monitors.STREAM] == [0, 4]
+
+    run(story())

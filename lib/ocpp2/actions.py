@@ -4,6 +4,7 @@
 
 # action module.function. One text that is searched: as tuples it would be a KB of heap.
 ACTIONS = """
+AdjustPeriodicEventStream streams.adjust
 CancelReservation reservation.cancel_reservation
 CertificateSigned certificates.certificate_signed
 ChangeAvailability availability.change_availability
@@ -25,6 +26,7 @@ GetInstalledCertificateIds certificates.get_installed_certificate_ids
 GetLocalListVersion local_list.get_local_list_version
 GetLog logs.get_log
 GetMonitoringReport monitoring_reports.get_monitoring_report
+GetPeriodicEventStream streams.get
 GetReport reports.get_report
 GetTariffs tariffs.get_tariffs
 GetTransactionStatus transaction_status.get_transaction_status

@@ -41,8 +41,8 @@ class Ocpp2:
     fitted: those parts of the board that the station does not know of: "temp", "estop", "pe" and
         "reader", "ethernet" for that network, and the numbers of the connectors that have an RCD.
 
-    The attributes without underscore are what the handlers of requests work with. `jobs`: a
-    station.jobs.Jobs, where files are moved; to be set before `attach`.
+    The attributes without underscore are what the handlers of requests work with. To be set
+    before `attach`: `jobs`, a station.jobs.Jobs, where files are moved; `rpc`, for `streams`.
     """
 
     package = "ocpp2"
@@ -75,8 +75,8 @@ class Ocpp2:
         self.transactions = Transactions(self._call, station, later)
         self.transactions.on_answer = self._on_answer
         self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
-        # Of 2.1 only: LiveProfiles; station.costs.Costs while there are tariffs.
-        self.live = self.costs = None
+        # Of 2.1 only: LiveProfiles; station.costs.Costs and streams.Streams while there are some.
+        self.live = self.costs = self.streams = None
         limits = ChargingLimits(call, station, settings, clock)
         self._parts = [station.delivery, self.status, limits]
         if later:

@@ -20,6 +20,7 @@ class Ocpp2:
     monitors: Any
     live: Any
     costs: Any
+    streams: Any
     passing: bool
     events: Any
     refusals: int

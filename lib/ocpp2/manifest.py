@@ -43,6 +43,7 @@ package(
         "signing.py",
         "smart_charging.py",
         "status.py",
+        "streams.py",
         "table.py",
         "tariff_forms.py",
         "tariffs.py",

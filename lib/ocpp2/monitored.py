@@ -52,12 +52,25 @@ def start(point, needed):
         if item[monitors.SESSION] and session:
             fields["transactionId"] = point.transaction_id(session.id)
         text = decimal(value, scale) if scale else names.connector_status(value)
+        if item[monitors.STREAM] and point.streams and point.streams.take(item, text):
+            return
         severity = item[monitors.SEVERITY]
         point.events.add(severity, _TRIGGERS[why], place, number, text, **fields)
         point.wake()
 
     made = monitors.Monitors(station, station.journal, point.clock, tell)
+    if point.later and [item for item in made.items if item[monitors.STREAM]]:
+        start_streams(point)
     return made if needed or made.items else None
+
+
+def start_streams(point):
+    """There is a stream."""
+    if point.streams is None:
+        from .streams import Streams
+
+        Streams(point)
+    point.wake()
 
 
 def variable_of(what):

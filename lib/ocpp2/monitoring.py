@@ -9,6 +9,8 @@ ACCEPTED = {"status": "Accepted"}
 REJECTED = {"status": "Rejected"}
 # Most monitors in one request (MonitoringCtrlr.ItemsPerMessage).
 ITEMS = 10
+# Most monitors with a stream (MonitoringCtrlr.MaxPeriodicEventStreams).
+STREAMS = 4
 _MOST_SEVERITY = 9
 _DAY_S = 86400
 
@@ -68,12 +70,31 @@ def _set(point, monitors, item):
             return "Rejected", given, "InvalidValue" if old else "NotFound"
     session = item.get("transaction") is True
     record = [given, number, what, kind, value, item["severity"], session]
+    if "periodicEventStream" in item:
+        stream = _stream(monitors, given, kind, item["periodicEventStream"])
+        if isinstance(stream, str):
+            return "Rejected", given, stream
+        record.append(stream)
     if _doubles(point, monitors, record):
         return "Duplicate", given, None
     kept = monitors.put(record)
     if kept is None:
         return "Rejected", given, "OutOfStorage"
+    if len(record) > 7:
+        monitored.start_streams(point)
     return "Accepted", kept, None
+
+
+def _stream(monitors, given, kind, params):
+    """What the record of a monitor has of its stream (N11), or the reason code why not."""
+    if kind not in ("every", "clock"):
+        return "InvalidValue"
+    if len([one for one in monitors.items if one[7] and one[0] != given]) >= STREAMS:
+        return "OutOfStorage"
+    from .streams import params_of
+
+    release("ocpp2.streams")
+    return params_of(params) or "ValueOutOfRange"
 
 
 def _doubles(point, monitors, record):
@@ -139,7 +160,9 @@ async def _monitors(point):
 
 
 def _tidy(point):
-    """Without monitors their code is not needed."""
+    """Without monitors their code is not needed. A stream may be over now."""
+    if point.streams:
+        point.wake()
     if point.monitors is not None and not point.monitors.items:
         point.monitors = None
         release("ocpp2.monitored")

@@ -4,6 +4,7 @@ from typing import Any
 ACCEPTED: dict[Any, Any]
 REJECTED: dict[Any, Any]
 ITEMS: int
+STREAMS: int
 
 async def set_variable_monitoring(point: Any, payload: Any) -> Any: ...
 async def clear_variable_monitoring(point: Any, payload: Any) -> Any: ...

@@ -60,6 +60,7 @@ MonitoringCtrlr|BytesPerMessage|ClearVariableMonitoring||i|||16384|
 MonitoringCtrlr|BytesPerMessage|SetVariableMonitoring||i|||16384|
 MonitoringCtrlr|ItemsPerMessage|ClearVariableMonitoring||i|||20|
 MonitoringCtrlr|ItemsPerMessage|SetVariableMonitoring||i|||10|
+MonitoringCtrlr|MaxPeriodicEventStreams|||i|||4|later
 OCPPCommCtrlr|FieldLength|Authorize.idToken||i|||@token_size|
 OCPPCommCtrlr|QueueAllMessages|||b|||false|
 OverCurrentProtection|Tripped||e|b|||!OverCurrentHard OverCurrentSoft|meter

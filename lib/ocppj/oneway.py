@@ -14,6 +14,11 @@ from .messages import Disconnected
 _SEND = const(6)
 
 
+def era(rpc):
+    """A number that stands for the connection of `rpc`; another one once it has ended."""
+    return rpc._era
+
+
 async def send(rpc, action, payload):
     """Send `payload` as a SEND over the connection of `rpc`, an `rpc.Rpc`.
 

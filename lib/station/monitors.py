@@ -20,12 +20,15 @@ KIND = const(3)  # "above", "below", "change": of base units; "every", "clock": 
 VALUE = const(4)
 SEVERITY = const(5)
 SESSION = const(6)  # only during a session
-_FIELDS = const(7)
+# Missing where the protocol had no streams, or None: the values are told one by one. Else the
+# adapter's words for how they are told together.
+STREAM = const(7)
+_FIELDS = const(8)
 # State: the value that counts as told, whether the bound is exceeded, and the uptime in ms before
 # which it tells nothing; of "every" and "clock" the number of the interval that was told last.
-_LAST = const(7)
-_BEYOND = const(8)
-_NOT_BEFORE = const(9)
+_LAST = const(8)
+_BEYOND = const(9)
+_NOT_BEFORE = const(10)
 
 _KINDS = const("|above|below|change|every|clock|")
 _VALUES = const("|power|energy|temperature|current|voltage|availability|")
@@ -102,11 +105,12 @@ class Monitors:
         if kind in ("every", "clock") and record[VALUE] < 1:
             raise ValueError("interval")
         if len(self.items) < MOST and 0 <= record[CONNECTOR] <= len(self._station.connectors):
-            self._add(record[:_FIELDS])
+            self._add(record)
 
     def _add(self, record):
         now = self._clock.uptime_ms()
         mark = now // 1000 if record[KIND] == "every" else None
+        record = (record + [None])[:_FIELDS]
         self.items.append(record + [None, False, now if mark is None else mark])
         self._newest = max(self._newest, record[ID])
 
@@ -145,6 +149,16 @@ class Monitors:
         self._add(record)
         self._run()
         return record[ID]
+
+    def stream(self, item, words):
+        """Its values are told together in another way. False if it could not be stored."""
+        try:
+            self._journal.keep(kinds.MONITOR, item[ID], item[:STREAM] + [words])
+        except Exception as exc:
+            log.error("station", "monitor not stored: %r", exc)
+            return False
+        item[STREAM] = words
+        return True
 
     def remove(self, number):
         """False if there is no monitor with this id."""

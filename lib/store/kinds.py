@@ -58,7 +58,8 @@ RESERVATION = 23  # [id, connector, token, parent|None, expiry(, kind)]; key id;
 # the protocol has none of it, and in records of version 0.1.0.
 PROFILE = 30
 # A monitor that a central system has set: [id, connector, what, kind, value, severity, whether
-# only during a session]; words in station.monitors; key its id.
+# only during a session; [interval, values] of a stream|None]; words in station.monitors; key its
+# id.
 MONITOR = 34
 # A message for drivers: [id, priority, state|None, start|None, end|None, session|None, text,
 # format, language|None], times in Unix seconds; words in station.notices; key its id.
