@@ -191,3 +191,41 @@ async def test_TC_E_101_CS_and_TC_E_103_CS_and_TC_E_104_CS_and_TC_E_108_CS(b):
     await b.tap("CARD1")
     assert (await b.expect_event("Ended"))["costDetails"]["totalCost"]["total"]["exclTax"] >= more
     await b.leave()
+
+
+@scenario2(version="2.1", settings={"AllowOfflineTxForUnknownId": "true"})
+async def test_TC_E_114_CS(b):
+    """There is no ResumptionTimeout: a power cut ends the transaction, here one that is paused by
+    a limit from the answer about its start, which was offline."""
+    await b.boot()
+    item = {"component": {"name": "TxCtrlr"}, "variable": {"name": "ResumptionTimeout"}}
+    (one,) = (await b.call("GetVariables", {"getVariableData": [item]}))["getVariableResult"]
+    assert one["attributeStatus"] == "UnknownVariable"
+    await b.do("draw", amps=16)
+    await b.offline()
+    await b.do("plug")
+    await b.do("request")
+    await b.tap("CARD1")
+    await b.contactor(True)
+    answer(b, {"maxTime": 1})
+    await b.online()
+    event = await b.expect_event("Started", within=60)
+    assert event["offline"] is True
+    await limit_set(b, maxTime=1)
+    await reached(b, "TimeLimitReached")
+    await b.do("power_cut", seconds=5)
+    await b.start_of_day()
+    b.cursor = event.index
+    ended = await b.expect_event("Ended", "AbnormalCondition", within=60)
+    assert ended["transactionInfo"]["stoppedReason"] == "PowerLoss"
+    assert not b.calls("TransactionEvent", triggerReason="TxResumed")
+    await b.contactor(False)
+    await b.leave()
+    entry = await b.charging(amps=16)
+    await b.advance(5)
+    assert (await b.status())["contactor"] is True, "the limit was that of the other session"
+    # A cost that was told before there was a limit counts.
+    await b.call("CostUpdated", {"transactionId": entry.id, "totalCost": 10})
+    await ask(b, {"maxCost": 9.5})
+    await limit_set(b, maxCost=9.5)
+    await reached(b, "CostLimitReached")

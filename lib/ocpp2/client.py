@@ -77,6 +77,7 @@ class Ocpp2:
         self.jobs = self.monitors = None  # monitors: station.monitors.Monitors while there are any
         # Of 2.1 only: LiveProfiles; station.costs.Costs and streams.Streams while there are some.
         self.live = self.costs = self.streams = None
+        self.spent = None  # (session, thousandths of its cost), as the central system told last
         limits = ChargingLimits(call, station, settings, clock)
         self._parts = [station.delivery, self.status, limits]
         if later:

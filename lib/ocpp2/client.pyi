@@ -21,6 +21,7 @@ class Ocpp2:
     live: Any
     costs: Any
     streams: Any
+    spent: Any
     passing: bool
     events: Any
     refusals: int

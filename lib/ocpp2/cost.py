@@ -40,6 +40,7 @@ async def _cost(point, session, amount):
     if not number or not -_MOST <= amount <= _MOST:
         return
     (await point.notices()).cost(session, amount)
+    point.spent = session, int(1000 * amount + 0.5)
     limits = getattr(point.station, "session_limits", None)
     if limits:
-        limits.spent(session, int(1000 * amount + 0.5))
+        limits.spent(*point.spent)

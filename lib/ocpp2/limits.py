@@ -29,7 +29,10 @@ async def put(point, session, limits, driver=False):
         point.station.session_limits = made
     made.cost = lambda number: point.costs and point.costs.amount(number)
     made.ends = lambda: "EnergyTransfer" in point.settings.text("TxStopPoint")  # E16.FR.06
-    return made.put(session, values, driver)
+    kept = made.put(session, values, driver)
+    if point.spent:
+        made.spent(*point.spent)  # before there was a limit
+    return kept
 
 
 def _thousandths(limits, name, scale):
