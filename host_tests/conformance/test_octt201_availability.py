@@ -162,6 +162,29 @@ async def test_TC_B_21_CS_and_TC_B_41_CS(b):
 
 
 @scenario2
+async def test_a_reset_that_waits_does_not_cut_the_session_that_is_about_to_begin(b):
+    """Nor does an immediate one leave a transaction without energy."""
+    await b.boot()
+    for kind, answer in (("Immediate", "Accepted"), ("OnIdle", "Scheduled")):
+        await b.do("plug")
+        await b.expect_status("Occupied")
+        await b.do("request")
+        start = {"idToken": {"idToken": "CARD2", "type": "Central"}, "remoteStartId": 1}
+        assert (await b.call("RequestStartTransaction", start))["status"] == "Accepted"
+        assert await reset(b, kind) == answer
+        if kind == "Immediate":
+            await restarted(b, "RemoteReset", "Occupied")
+            assert not b.calls("TransactionEvent")
+            await b.leave()
+    await b.expect_event("Started", "RemoteStart")
+    await b.contactor(True)
+    await b.none("BootNotification", for_=20)
+    await b.do("unplug")
+    await restarted(b, "ScheduledReset", "Available")
+    assert [entry.stops for entry in b.csms.transactions.values()] == [1]
+
+
+@scenario2
 async def test_TC_B_22_CS(b):
     """Immediate ends the transaction; the car is still there afterwards."""
     await b.boot()

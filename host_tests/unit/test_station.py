@@ -365,6 +365,70 @@ def test_a_reset_that_waits_comes_after_the_last_session_and_nothing_begins_befo
     run(story())
 
 
+class SlowLock:
+    """It takes until `done` to lock."""
+
+    fitted, locked = True, False
+
+    def __init__(self):
+        self.done = asyncio.Event()
+
+    async def lock(self):
+        await self.done.wait()
+        self.locked = True
+        return True
+
+    async def unlock(self):
+        self.locked = False
+        return True
+
+
+async def starting():
+    """(Charger, the task in which a session is about to begin): its plug is being locked."""
+    c = Charger(lock=SlowLock())
+    c.known["CARD"] = ("accepted", None)
+    c.evse.plug()
+    await c.pass_s(1)
+    await c.station.present_token("CARD")
+    task = asyncio.create_task(c.work())
+    await asyncio.sleep(0)
+    assert c.connector.waiting and c.connector.session is None
+    return c, task
+
+
+def test_a_reset_that_waits_leaves_a_start_its_session_and_any_other_ends_the_start():
+    async def story():
+        c, task = await starting()
+        c.station.reset_when_idle()
+        await asyncio.sleep(0.05)
+        assert c.station.resetting is None
+        c.lock.done.set()
+        await task
+        assert c.connector.session and not c.connector.session.stopping
+        # A card whose cable never comes does not hold it up for longer than that may take.
+        c = Charger()
+        c.known["CARD"] = ("accepted", None)
+        await c.station.present_token("CARD")
+        c.station.reset_when_idle()
+        await let_run(c, 58)
+        assert c.connector.waiting and c.station.resetting is None
+        while not c.resets:
+            await c.pass_s(1)
+            await asyncio.sleep(0.05)
+        assert c.resets == ["idle"]
+        for kind in ("soft", "hard"):
+            c, task = await starting()
+            await c.station.reset(kind)
+            c.lock.done.set()
+            await task
+            while not c.resets:
+                await asyncio.sleep(0.05)
+                await c.pass_s(1)
+            assert c.resets == [kind] and c.records(kinds.START) == []
+
+    run(story())
+
+
 def test_a_sample_that_is_asked_for_has_a_number_the_state_and_the_register():
     async def story():
         c = Charger(settings={"MeterValuesSampledData": "", "MeterValueSampleInterval": "0"})

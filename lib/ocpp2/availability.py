@@ -61,7 +61,8 @@ async def reset(point, payload):
             return refused("UnknownEvse")
     else:
         connectors = station.connectors
-    busy = any([connector.session for connector in connectors])
+    # A card that is accepted, or a start under way, is a session soon.
+    busy = any([connector.session or connector.waiting for connector in connectors])
     if kind == "ImmediateAndResume" and busy:
         return refused("UnsupportedRequest")
     if station.resetting:

@@ -235,25 +235,27 @@ class Station:
 
     async def reset(self, kind):
         """End all sessions and restart, soon. kind: "soft", "hard", or "idle" for a restart that
-        has waited until no session was left."""
+        has waited until the station was idle."""
         if self.resetting is None:
             self.resetting = kind
+            for connector in self.connectors:
+                # Now: a start under way would become a session, which is ended without energy.
+                connector.drop_waiting()
             self.spawn(self._reset(kind))
 
     def reset_when_idle(self):
-        """Restart as soon as no session is left; no token is accepted until then."""
+        """Restart as soon as no session is left, and no token that was accepted for one; no other
+        is accepted until then."""
         if not self.draining:
             self.draining = True
-            self.listeners.append(self._idle_yet)
             for connector in self.connectors:
                 connector.wake()
-        self._idle_yet("session_ended", 0, None)
+            self.spawn(self._drain())
 
-    def _idle_yet(self, kind, connector, data):
-        if kind == "session_ended" and not any([c.session for c in self.connectors]):
-            if self.resetting is None:
-                self.resetting = "idle"
-                self.spawn(self._reset("idle"))
+    async def _drain(self):
+        while any([c.session or c.waiting for c in self.connectors]):
+            await asyncio.sleep(REPLY_S)
+        await self.reset("idle")
 
     async def _reset(self, kind):
         try:
