@@ -96,13 +96,38 @@ def test_a_start_carries_only_session_profiles():
     def start(**more):
         data = json.loads(OPEN)
         data.update(more)
-        return smart_charging.start_profile({"idTag": "X", "chargingProfile": data}, NOON)
+        payload = {"idTag": "X", "chargingProfile": data}
+        return smart_charging.start_profile(point, payload)
 
-    assert smart_charging.start_profile({"idTag": "X"}, NOON) is None
+    point = Point(Charger())
+    assert smart_charging.start_profile(point, {"idTag": "X"}) is None
     assert start(chargingProfilePurpose="TxProfile").purpose == p.TX
     raises(ValueError, start)
     raises(ValueError, lambda: start(chargingProfilePurpose="TxDefaultProfile"))
     raises(ValueError, lambda: start(chargingProfilePurpose="TxProfile", stackLevel=99))
+
+
+def test_a_unit_that_is_not_offered_is_refused_on_every_way():
+    c = Charger()
+    point = Point(c)
+
+    def statuses(unit):
+        data = json.loads(OPEN)
+        data["chargingSchedule"]["chargingRateUnit"] = unit
+        put = {"connectorId": 0, "csChargingProfiles": data}
+        asked = {"connectorId": 1, "duration": 60, "chargingRateUnit": unit}
+        found = [run(smart_charging.set_charging_profile(point, put))["status"]]
+        found.append(run(smart_charging.get_composite_schedule(point, asked))["status"])
+        begin = {"chargingProfile": dict(data, chargingProfilePurpose="TxProfile")}
+        try:
+            assert smart_charging.start_profile(point, begin)
+            return found + ["Accepted"]
+        except ValueError:
+            return found + ["Rejected"]
+
+    assert statuses("A") == statuses("W") == ["Accepted"] * 3
+    c.settings.provide("ChargingScheduleAllowedChargingRateUnit", "Current")
+    assert statuses("A") == ["Accepted"] * 3 and statuses("W") == ["Rejected"] * 3
 
 
 def test_before_the_time_is_known_the_answer_has_no_dates():

@@ -220,6 +220,7 @@ def test_what_cannot_be_is_refused_with_its_reason():
         (plan(dynUpdateInterval=5), 1, "InvalidProfile"),
         (plan(dynUpdateTime="2027-01-01T12:00:00Z"), 1, "InvalidProfile"),
         (plan(randomizedDelay=5, **station), 0, "InvalidSchedule"),
+        (plan(randomizedDelay=86401), 1, "InvalidSchedule"),
         (plan(kind="Dynamic", limits=((0, 8), (5, 9))), 1, "InvalidSchedule"),
         (plan(kind="Dynamic", startSchedule="2027-01-01T12:00:00Z"), 1, "InvalidSchedule"),
     )  # fmt: skip
@@ -276,13 +277,17 @@ def test_a_profile_of_a_transaction_needs_it_and_its_evse():
 
 
 def test_the_profile_of_a_start():
-    read = smart_charging.start_profile
-    assert read({}, NOON) is None
+    read, point = smart_charging.start_profile, Point(Charger())
+    assert read(point, {}) is None
     tx = plan(kind="Relative", chargingProfilePurpose="TxProfile")
-    one = read({"chargingProfile": tx, "evseId": 1}, NOON)
+    one = read(point, {"chargingProfile": tx, "evseId": 1})
     assert (one.id, one.connector, one.purpose, one.session) == (7, 1, p.TX, None)
     for data in (plan(), dict(tx, transactionId="t1"), dict(tx, stackLevel=10)):
-        raises(ValueError, read, {"chargingProfile": data}, NOON)
+        raises(ValueError, read, point, {"chargingProfile": data})
+    # What is not offered is refused on this way, too.
+    point.settings.provide("ChargingScheduleAllowedChargingRateUnit", "Power")
+    with_tx = {"chargingProfile": tx}
+    assert raises(ValueError, read, point, with_tx).args[0] == "UnsupportedRateUnit"
 
 
 def test_clear_says_what_it_found():

@@ -26,7 +26,7 @@ async def remote_start(point, payload):
             await before_import()
             from .smart_charging import start_profile
 
-            profile = start_profile(payload, point.clock.now())
+            profile = start_profile(point, payload)
     except ValueError as exc:
         log.warn("ocpp", "charging profile refused: %s", exc)
         return REJECTED

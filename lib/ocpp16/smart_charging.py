@@ -19,6 +19,8 @@ PURPOSE = {
     "TxProfile": profiles.TX,
 }
 UNIT = {"A": profiles.AMPS, "W": profiles.WATTS}
+# As ChargingScheduleAllowedChargingRateUnit has them.
+_OFFERED = {"A": "Current", "W": "Power"}
 EVERY = {"Daily": profiles.DAILY, "Weekly": profiles.WEEKLY}
 
 # Our clock is late by the delay of the last answer; some central systems send whole seconds only.
@@ -55,6 +57,12 @@ def _periods(items):
             raise ValueError("%d phases" % phases)
         out.append((item["startPeriod"], tenths(item["limit"]), phases))
     return profiles.pack(out)
+
+
+def check_unit(station, unit):
+    """ValueError for a chargingRateUnit that is not offered (section 9.4.2)."""
+    if _OFFERED[unit] not in station.settings.text("ChargingScheduleAllowedChargingRateUnit"):
+        raise ValueError("no schedules in %s" % unit)
 
 
 def make_profile(data, connector, now, session=None):
@@ -94,7 +102,7 @@ def make_profile(data, connector, now, session=None):
     )
 
 
-def start_profile(payload, now):
+def start_profile(point, payload):
     """Profile of a RemoteStartTransaction, None without one; ValueError if it is impossible.
 
     Only a TxProfile may come that way (section 5.11); its transactionId means nothing.
@@ -104,7 +112,8 @@ def start_profile(payload, now):
         return None
     if PURPOSE[data["chargingProfilePurpose"]] != profiles.TX:
         raise ValueError("%s with a remote start" % data["chargingProfilePurpose"])
-    return make_profile(data, payload.get("connectorId", 0), now)
+    check_unit(point.station, data["chargingSchedule"]["chargingRateUnit"])
+    return make_profile(data, payload.get("connectorId", 0), point.clock.now())
 
 
 def _running(point, number, data):
@@ -128,6 +137,7 @@ async def set_charging_profile(point, payload):
             raise ValueError("no connector %d" % number)
         if purpose == profiles.MAX and number:
             raise ValueError("ChargePointMaxProfile at connector %d" % number)
+        check_unit(station, data["chargingSchedule"]["chargingRateUnit"])
         session = _running(point, number, data) if purpose == profiles.TX else None
         station.profiles.install(make_profile(data, number, point.clock.now(), session))
     except ValueError as exc:
@@ -151,6 +161,10 @@ async def get_composite_schedule(point, payload):
     station = point.station
     number, duration = payload["connectorId"], payload["duration"]
     unit = payload.get("chargingRateUnit", "A")
+    try:
+        check_unit(station, unit)
+    except ValueError:
+        return REJECTED
     if not 0 <= number <= len(station.connectors) or duration <= 0:
         return REJECTED
     await before_import()

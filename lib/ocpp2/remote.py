@@ -27,7 +27,7 @@ async def request_start(point, payload):
         from . import smart_charging
 
         try:
-            profile = smart_charging.start_profile(payload, point.clock.now())
+            profile = smart_charging.start_profile(point, payload)
         except ValueError as exc:
             # A start without the limit that came with it would charge more than was allowed.
             return smart_charging.refusal(exc)

@@ -78,6 +78,9 @@ def _extra(data, schedule, kind, purpose, now):
         raise ValueError(INVALID, "dynUpdate without Dynamic")
     if delay and purpose not in (profiles.TX, profiles.DEFAULT):
         raise ValueError("InvalidSchedule", "randomizedDelay of another purpose")
+    if delay > profiles.DAILY:
+        # In the end its changes would not come at all.
+        raise ValueError("InvalidSchedule", "randomizedDelay of more than a day")
     if every < 0 or away is not None and away < 0:
         raise ValueError(INVALID, "a time below 0")
     lasting = bool(data.get("invalidAfterOfflineDuration"))
@@ -139,7 +142,7 @@ def make_profile(data, evse, now, session=None):
     )
 
 
-def start_profile(payload, now):
+def start_profile(point, payload):
     """Profile of a RequestStartTransaction, None without one; ValueError if it is impossible.
 
     Only a TxProfile may come that way (F01.FR.11); its transaction has no id yet.
@@ -151,7 +154,8 @@ def start_profile(payload, now):
         raise ValueError(INVALID, "%s with a start" % data["chargingProfilePurpose"])
     if "transactionId" in data:
         raise ValueError(INVALID, "a transactionId before there is one")
-    return make_profile(data, payload.get("evseId", 0), now)
+    _check_units(point, data)
+    return make_profile(data, payload.get("evseId", 0), point.clock.now())
 
 
 def _running(point, number, data):
@@ -179,8 +183,7 @@ def _check(point, number, data):
         raise ValueError(INVALID, "the id of an external constraint")  # K01.FR.05
     if purpose in (profiles.MAX, profiles.GENERATION) and number:
         raise ValueError("InvalidValue", "for the whole station only")
-    for schedule in data["chargingSchedule"]:
-        check_unit(point, schedule["chargingRateUnit"])  # K01.FR.26
+    _check_units(point, data)
     session = _running(point, number, data) if purpose == profiles.TX else None
     now = point.clock.now()
     for p in station.profiles.installed():
@@ -190,6 +193,11 @@ def _check(point, number, data):
         if p.id != data["id"] and same == (purpose, data["stackLevel"], number, session):
             raise ValueError("DuplicateProfile", "profile %d has that level" % p.id)  # K01.FR.39
     return session
+
+
+def _check_units(point, data):
+    for schedule in data["chargingSchedule"]:
+        check_unit(point, schedule["chargingRateUnit"])  # K01.FR.26
 
 
 def check_unit(point, unit):
