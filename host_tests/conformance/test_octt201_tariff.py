@@ -260,6 +260,14 @@ async def test_TC_I_119_CS_and_TC_I_111_CS(b):
 
 
 DRIVER = tariff("D1", energy=energy(2.0))
+FULL = {
+    "conditions": {
+        "startTimeOfDay": "08:00", "endTimeOfDay": "20:00", "dayOfWeek": ["Monday"],
+        "validFromDate": "2026-01-01", "validToDate": "2036-01-01", "minEnergy": 10000,
+        "maxEnergy": 90000, "minCurrent": 12, "maxCurrent": 40, "minPower": 6000, "minTime": 600,
+        "maxTime": 86000, "minChargingTime": 600, "maxChargingTime": 86000, "minIdleTime": 600,
+    }
+}  # fmt: skip
 
 
 async def problem(b, value):
@@ -279,6 +287,18 @@ async def test_TC_I_107_CS_and_TC_I_108_CS_and_TC_I_109_CS(b):
     system calculates; or the card may not charge."""
     await b.boot()
     await default(b, tariff("A", energy=energy(1.0)))
+    # One that no record can hold: the default tariff counts, and that is told.
+    dear = [dict(FULL, priceKwh=1.5 + i) for i in range(6)]
+    large = tariff("L" * 60, energy={"prices": dear})
+    large["chargingTime"] = large["idleTime"] = {
+        "prices": [dict(FULL, priceMinute=0.1 + i) for i in range(6)]
+    }
+    b.csms.always("Authorize", dict(ANSWER, tariff=large))
+    await b.charging()
+    begun = b.calls("TransactionEvent", eventType="Started")[-1]
+    assert begun["transactionInfo"]["tariffId"] == "A"
+    assert "costDetails" in await end(b)
+    await b.leave()
     b.csms.always("Authorize", dict(ANSWER, tariff=DRIVER))
     await b.charging()
     begun = b.calls("TransactionEvent", eventType="Started")[-1]
@@ -314,7 +334,7 @@ async def test_TC_I_107_CS_and_TC_I_108_CS_and_TC_I_109_CS(b):
         for one in call["eventData"]
         if one["component"]["name"] == "TariffCostCtrlr"
     ]
-    assert [one["actualValue"] for one in said] == ["true"], said
+    assert [one["actualValue"] for one in said] == ["true", "false", "true"], said
     await b.set_variable("TariffCostCtrlr.HandleFailedTariff[Tariff]", "Perhaps", "Rejected")
     await b.set_variable("TariffCostCtrlr.HandleFailedTariff[Tariff]", "Deauthorize")
     await b.do("plug")

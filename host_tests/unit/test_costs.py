@@ -262,6 +262,70 @@ def test_sessions_that_are_told_are_forgotten():
     run(story())
 
 
+def test_the_cost_of_an_end_that_was_passed_over_stays():
+    """It is told in another turn, with its cost."""
+
+    async def story():
+        one = made()
+        c = one.c
+        one.costs.defaults.put([1], rates("A", ENERGY))
+        session = await c.charge()
+        await one.pass_s(10, 100)
+        c.station.remote_stop(session.id)
+        await one.pass_s(3)
+        (stop,) = c.records(STOP)
+        while c.journal.pending()[1] != STOP:
+            c.journal.done(c.journal.pending()[0])
+        number = c.journal.pending()[0]
+        c.journal.pass_over(number)
+        assert c.journal.pending() is None
+        c.station.delivery.later = number, c.clock.ms + 3600000
+        await tariffs.forget(c.station, c.journal)
+        assert one.costs.bill(stop)[0][3] == 100
+        c.station.delivery._take_up()
+        assert c.journal.pending()[0] == number
+        c.journal.done(number)
+        await tariffs.forget(c.station, c.journal)
+        assert one.costs.bill(stop) is None
+
+    run(story())
+
+
+def test_a_tally_that_grows_too_large_for_a_record_loses_its_periods_alone():
+    async def story():
+        one = made()
+        c = one.c
+        fields = [(number, [[90000 * EURO]], []) for number in range(4)]
+        one.costs.defaults.put([1], rates("A" * 60, *fields))
+        session = await c.charge("T" * 36)
+        for name in "BCDEFGHIJKL":
+            await one.pass_s(30, 300)
+            assert one.costs.change(session.id, rates(name * 60, *fields)) == "kept"
+        await one.pass_s(costs.KEPT_S + 5, 700)
+        c.station.remote_stop(session.id)
+        await one.pass_s(3)
+        (stop,) = c.records(STOP)
+        tally = c.journal.get(TARIFF, session.id)[2]
+        assert tally[tariff.WH] == 4000, "the last one is on flash"
+        bill, names, periods = one.costs.bill(stop)
+        assert bill[3] == 4000 and len(names) == 12 and periods is None
+
+    run(story())
+
+
+def test_a_tariff_that_no_record_can_hold_is_refused_before_it_counts():
+    async def story():
+        one = made()
+        session = await one.c.charge()
+        large = rates("L", (tariff.ENERGY, [[EURO] + [6, 1 << 40] * 100], []))
+        assert one.costs.change(session.id, large) == "large"
+        assert not one.costs.defaults.fits(large)
+        assert one.costs.defaults.fits(rates("S", ENERGY))
+        assert one.costs.rates_of(session.id) is None
+
+    run(story())
+
+
 def test_records_of_others_stop_nothing():
     """A record that cannot be read costs the cost, not the end of the session."""
 

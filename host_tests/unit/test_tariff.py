@@ -74,6 +74,30 @@ def test_each_field_counts_its_own():
     assert amounts(made(field(IDLE, [1])), begun(made())) == [(IDLE, 0, 0)]
 
 
+def test_a_gap_of_days_is_counted_in_a_bounded_number_of_looks():
+    """A car stays for weeks while another version of OCPP is spoken; nothing else runs while the
+    gap is counted."""
+    rates = made(field(IDLE, [60, FROM_MINUTE, 0, TO_MINUTE, 720], [600]))
+    looks, choose = [], tariff._choose
+    for days in (1, 30):
+        tally = begun(rates)
+        tariff._choose = lambda *args: looks.append(0) or choose(*args)
+        try:
+            go(rates, tally, 86400 * days, flows=0)
+        finally:
+            tariff._choose = choose
+        assert len(looks) < 500
+        looks.clear()
+        # Half of it is cheap; a price is seen to change within a 240th of the gap.
+        exact, found = 43200 * 660 * days, tally[tariff.SUMS][IDLE]
+        assert abs(found - exact) <= 540 * 2 * 86400 * days // 240, (found, exact)
+        assert tally[tariff.IDLE_S] == 86400 * days
+    # Four hours are exact to the minute.
+    tally = begun(rates, wall=MONDAY + 10 * 3600)
+    go(rates, tally, 4 * 3600, flows=0, wall=MONDAY + 10 * 3600)
+    assert tally[tariff.SUMS][IDLE] == 7200 * 660
+
+
 def test_what_is_counted_in_many_steps_is_rounded_once():
     """A second at one millionth a minute is nothing; an hour of them is not."""
     rates = made(field(CHARGING, [100]), field(ENERGY, [7]))

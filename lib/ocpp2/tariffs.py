@@ -114,7 +114,9 @@ async def change_transaction_tariff(point, payload):
     answer = costs.change(session, rates)
     if answer == "kept":
         return ACCEPTED
-    return {"status": "TxNotFound"} if answer == "none" else refused("OutOfStorage")
+    if answer == "none":
+        return {"status": "TxNotFound"}
+    return refused("TooLargeElement" if answer == "large" else "OutOfStorage")
 
 
 async def of_card(point, token, kind, given, info):
@@ -128,6 +130,7 @@ async def of_card(point, token, kind, given, info):
             sample = {"transactionId": "0", "tariff": given}
             point.schema.check_call("ChangeTransactionTariff", sample)
             rates = forms.read(point, given)
+            problem = None if costs.defaults.fits(rates) else "too large"
         except CallError as exc:
             problem = exc.description or exc.code
         except forms.NotHere as exc:

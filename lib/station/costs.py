@@ -54,8 +54,8 @@ class Costs:
         self._running = {}
         self._cards = []  # (token, kind, tariff or None), newest last
         self.problem = False  # the tariff that came last could not be followed
-        self._task, self._tidy_s = None, 0
-        self._open = True
+        self._tidy_s = 0
+        self._task, self._open = None, True
         numbers = []
 
         def load(record):
@@ -118,10 +118,12 @@ class Costs:
 
     def change(self, session, rates):
         """Another tariff counts for a session from now on, or its first one: "kept", "none" (it
-        does not run) or "full"."""
+        does not run), "large" or "full"."""
         connector, running = self._station.session(session)
         if connector is None:
             return "none"
+        if not self.defaults.fits(rates):
+            return "large"
         uptime, wall, offset = self._now()
         old = self._running.get(session)
         if old:
@@ -222,7 +224,12 @@ class Costs:
                 key = _key(number, run.about)
                 self._journal.keep(kinds.TARIFF, key, [key, run.rates])
             record = [number, run.about, run.tally, offset_s(self._settings)]
-            self._journal.keep(kinds.TARIFF, number, record)
+            try:
+                self._journal.keep(kinds.TARIFF, number, record)
+            except ValueError:
+                # Too large for a record: billed without its periods.
+                run.tally[tariff.PERIODS] = None
+                self._journal.keep(kinds.TARIFF, number, record)
             return True
         except Exception as exc:
             if not run.refused:

@@ -63,8 +63,10 @@ PERIODS = const(11)  # [Unix time or 0, number of the tariff, Wh, s charging, s 
 
 # Periods of a bill. A session that has more is billed without them.
 _MOST_PERIODS = const(12)
-# The prices of a long gap are looked up again after so long.
+# The prices of a long gap are looked up again after so long, and at most so often: nothing else
+# runs meanwhile. The chip takes 3 ms for a look at 18 prices.
 _STEP_S = const(60)
+_MOST_STEPS = const(240)
 _DAY_S = const(86400)
 
 
@@ -93,12 +95,13 @@ def advance(tariff, tally, uptime, wall, offset, meter_wh, seen=None):
     before = tally[USED]
     gone = max(0, uptime - tally[UPTIME])
     energy = max(0, meter_wh - tally[METER])
+    longest = _STEP_S * (1 + gone // (_STEP_S * _MOST_STEPS))
     while True:
         # A long gap is what a power cut leaves; its energy is spread evenly.
         now = None if wall is None else wall - gone
         step = gone
-        if gone > _STEP_S:
-            step = _STEP_S if now is None else _STEP_S - now % _STEP_S
+        if gone > longest:
+            step = longest if now is None else longest - now % longest
         part = energy if step == gone else energy * step // gone
         _count(tariff, tally, step, part, now, offset)
         gone -= step

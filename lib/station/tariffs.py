@@ -8,12 +8,14 @@ Only an adapter whose protocol has tariffs loads this module.
 import asyncio
 
 from evse_base import const, log
-from store import kinds
+from store import cbor, kinds, norlog
 
 from . import tariff
 
 MOST = const(8)
 CHANGES = const(16)  # tariffs of one session
+_EVENTS = const(0)  # the stream of the journal
+_LONGEST_KEY = const(-1 << 40)  # see costs._key
 
 
 class Tariffs:
@@ -30,6 +32,10 @@ class Tariffs:
                 self.items.append([record[0], record[1], valid])
 
         journal.each(kinds.TARIFF, load)
+
+    def fits(self, rates):
+        """False for a tariff of a session that is larger than a record may be: it has no bill."""
+        return len(cbor.dumps([_LONGEST_KEY, rates])) <= self._journal.max_payload
 
     def put(self, connectors, rates):
         """Install a default tariff: "kept", "known" (its id is taken), "full" or "large"."""
@@ -121,14 +127,24 @@ async def forget(station, journal):
     keys = [key for key, _ in journal.state(kinds.TARIFF) if not isinstance(key, str)]
     if not keys or station.recovering:
         return
+    # An end that was passed over is told later, with its cost: `pending` does not name it.
+    later = station.delivery.later
+    passed = later and norlog.Cursor(_EVENTS, later[0])
+
+    def following(seq):
+        if not passed:
+            return journal.pending(seq)
+        passed.seq = max(passed.seq, seq + 1)
+        return journal._undelivered(passed)
+
     needed = set()
-    event, read = journal.pending(), 0
+    event, read = following(0), 0
     while event is not None:
         needed.add(event[2][0])
         read += 1
         if read % 8 == 0:
             await asyncio.sleep(0)
-        event = journal.pending(event[0])
+        event = following(event[0])
     for key in keys:
         number = key if key > 0 else -key // CHANGES
         if number not in needed and station.session(number)[0] is None:
