@@ -127,7 +127,12 @@ def test_a_session_has_the_tariff_that_held_when_it_began():
         assert one.costs.in_use() == [("A", 1, "default", "CARD")]
         one.costs.defaults.put([1], rates("B", ENERGY))
         one.costs.defaults.clear("B")
-        await one.pass_s(25, 500)
+        # Nobody is there to be told: the first one is due when somebody is.
+        c.station.delivery.renderer = None
+        await one.pass_s(15)
+        assert "running_cost" not in [record[2] for record in c.records(CHANGE)]
+        c.station.delivery.renderer = object()
+        await one.pass_s(15, 300)
         told = [record for record in c.records(CHANGE) if record[2] == "running_cost"]
         first, second = [record[6][2] for record in told]
         assert first[:3] == ["A", "EUR", "normal"] and second[3] - first[3] == 10 * 20
@@ -142,10 +147,10 @@ def test_a_session_has_the_tariff_that_held_when_it_began():
         await one.pass_s(3)
         (stop,) = c.records(STOP)
         bill, names, periods = one.costs.bill(stop)
-        assert bill[3] == stop[2] - session.meter_start_wh == 500
-        assert bill[6] == [[tariff.ENERGY, 500, 500]] and bill[7:] == [500, 500]
+        assert bill[3] == stop[2] - session.meter_start_wh == 300
+        assert bill[6] == [[tariff.ENERGY, 300, 300]] and bill[7:] == [300, 300]
         assert bill[4] + bill[5] == stop[5][1] - session.started[1]
-        assert 24 <= bill[4] <= 27 and 9 <= bill[5] <= 14
+        assert 29 <= bill[4] <= 32 and 9 <= bill[5] <= 14
         assert names == ["A"] and [period[0] for period in periods] == [session.started[2]]
         assert one.costs.in_use() == []
         # A repetition, before and after a restart, has the same bill.

@@ -54,8 +54,7 @@ class Costs:
         self._running = {}
         self._cards = []  # (token, kind, tariff or None), newest last
         self.problem = False  # the tariff that came last could not be followed
-        self._tidy_s = 0
-        self._task, self._open = None, True
+        self._tidy_s, self._task, self._open = 0, None, True
         numbers = []
 
         def load(record):
@@ -63,9 +62,8 @@ class Costs:
                 numbers.append(record[0])
 
         journal.each(kinds.TARIFF, load)
-        for number in numbers:
-            if station.session(number)[0] is not None:
-                self._take_up(number)
+        for number in [n for n in numbers if station.session(n)[0] is not None]:
+            self._take_up(number)
         self.loaded = bool(self.defaults.items or numbers)
         station.listeners.append(self._on_event)
         if self.loaded:
@@ -113,8 +111,8 @@ class Costs:
     def first_id(self, session):
         """Id of the tariff that a session has begun with, None for none."""
         run = self._running.get(session)
-        about = run.about if run else (self._journal.get(kinds.TARIFF, session) or (0, None))[1]
-        return about and about[IDS][0]
+        record = run and (0, run.about) or self._journal.get(kinds.TARIFF, session)
+        return record and record[1][IDS][0]
 
     def change(self, session, rates):
         """Another tariff counts for a session from now on, or its first one: "kept", "none" (it
@@ -143,9 +141,9 @@ class Costs:
         about = [connector.id, "driver", running.token, ids + [rates[tariff.ID]]]
         run = self._running[session] = Running(about, rates, tally, uptime)
         if not self._keep(session, True):
-            self._running[session] = old
-            if old is None:
-                del self._running[session]
+            del self._running[session]
+            if old:
+                self._running[session] = old
             return "full"
         if old:
             self._journal.forget(kinds.TARIFF, _key(session, old.about))
@@ -161,7 +159,7 @@ class Costs:
         rates = record and self._journal.get(kinds.TARIFF, _key(stop[0], record[1]))
         if not rates:
             return None
-        _, about, tally = record[:3]
+        about, tally = record[1:3]
         uptime, wall = stop[5][1], self._journal.wall(stop[5])
         # The offset to local time is that of the record: a setting may have changed since.
         tariff.advance(rates[1], tally, uptime, wall, record[3], stop[2])
@@ -182,7 +180,7 @@ class Costs:
             self._show(None, run)
 
     def _begin(self, session):
-        kind, rates, mine = "default", None, None
+        kind, mine = "default", None
         for card in self._cards:
             if same_token(card[0], session.token, card[1], session.kind):
                 mine = card
@@ -265,7 +263,7 @@ class Costs:
     def _look(self, number, run, connector, session):
         uptime, wall, offset = self._now()
         meter = connector.metering.meter
-        seen = [1 if state_of(connector) == "charging" else 0, -1, -1]
+        seen = [int(state_of(connector) == "charging"), -1, -1]
         if meter is not None and meter.current_ma:
             seen[1] = sum([int(ma) for ma in meter.current_ma if ma is not None])
         if meter is not None and meter.power_w is not None:
@@ -276,16 +274,18 @@ class Costs:
         if uptime - run.shown_s >= _SHOWN_S:
             run.shown_s = uptime
             self._show(number, run)
-        if uptime - run.told_s >= self._settings.get("CostInterval") and not session.stopping:
+        if session.stopping or not self._station.delivery.renderer:
+            return  # without a central system it waits: else it would fill the flash in a day
+        if uptime - run.told_s >= self._settings.get("CostInterval"):
             run.told_s = uptime
             if self._settings.get("RunningCostEnabled"):
                 self._record("running_cost", run, connector, session)
 
     def _record(self, trigger, run, connector, session):
         """A CHANGE record with the cost so far."""
-        cost = _bill(run.about, run.rates, run.tally)
+        facts = [connector.offered_ma, 0, _bill(run.about, run.rates, run.tally)]
         record = [session.id, session.connector, trigger, state_of(connector)]
-        record += [stamp(self._station), session.seq, [connector.offered_ma, 0, cost]]
+        record += [stamp(self._station), session.seq, facts]
         try:
             self._journal.append(kinds.CHANGE, record)
         except Exception as exc:
