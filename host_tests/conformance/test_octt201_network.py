@@ -403,3 +403,17 @@ async def test_a_slot_moves_the_charger_to_another_version_and_back(b):
     assert (await b.configuration("NetworkConfigurationPriority")) == {
         "NetworkConfigurationPriority": "1"
     }
+
+
+@scenario2(version="2.1")
+async def test_what_the_owner_has_in_the_address_is_not_told(b):
+    """The query may hold a token for another central system than the one that asks."""
+    await b.boot()
+    await b.do("set", key="CentralSystemURI", value=b.csms.url + "?token=plum-7")
+    await b.until(lambda: "?token" in b.csms.wire.request.path, 60, "anew")
+    await b.advance(4)
+    (item,) = await get(b, slot("OcppCsmsUrl", 1))
+    assert item["attributeValue"] == b.csms.url
+    asked = {"requestId": 1, "reportBase": "FullInventory"}
+    assert (await b.call("GetBaseReport", asked))["status"] == "Accepted"
+    assert "plum-7" not in str(await rows(b, 1)) and not b.logged("plum-7")

@@ -128,6 +128,10 @@ class SlotVariable:
             return _VERSIONS[:at].split("\n")[-1]
         if self.name == "OcppInterface":
             return value or (_interfaces(self._point)[0] if self._number == 1 else "")
+        if self.name == "OcppCsmsUrl" and self._number == 1:
+            # The owner's query may hold a token of another central system, and so may what the
+            # owner has typed wrongly.
+            return "" if "@" in value else value.partition("?")[0]
         return None if value is None else str(value)
 
     def set(self, text):
