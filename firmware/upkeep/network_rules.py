@@ -5,7 +5,7 @@ adds the words before the colon). The order takes effect with the next start."""
 
 from evse_base import forget, release
 from station import network_slot
-from station.network_slot import FACE, IDENTITY, PASSWORD, PROFILE, URL, VERSION
+from station.network_slot import IDENTITY, PASSWORD, PROFILE, URL, VERSION
 
 
 def refusal(name, value, settings, config):
@@ -28,10 +28,8 @@ def _slot(text, settings):
 
     try:
         slot = json.loads(text)
-        if not isinstance(slot, list) or len(slot) != len(FACE):
-            raise ValueError
     except ValueError:
-        return "InvalidNetworkConf: not a slot"
+        slot = None
     why = network_slot.refusal(settings, slot)
     if not why and slot[URL]:
         from ocppj import url
@@ -44,7 +42,7 @@ def _slot(text, settings):
             release("ocppj.url")
     if not why and slot[VERSION] and not _spoken(slot[VERSION]):
         why = "this image does not have OCPP %s" % slot[VERSION]
-    if not why and ":" in slot[IDENTITY]:
+    elif not why and ":" in slot[IDENTITY]:
         why = "an identity must not have a colon where there is a password"
     if why:
         return "InvalidNetworkConf: %s" % why
@@ -87,8 +85,10 @@ def _order(value, settings, config):
     finally:
         release("upkeep.profile_rules")
     active = settings.text(network_slot.ACTIVE)
-    # Until one of the order has worked there is a way back to what works now.
-    before = "" if active in value.split(",") else active
-    if not settings.keep_own(network_slot.BEFORE, before):
+    # Until one of the order has worked there is a way back to what has worked: what is in use now
+    # if there was none. It ends when one has worked, and not here: the order is not stored yet.
+    if active in value.split(",") or settings.text(network_slot.BEFORE):
+        return None
+    if not settings.keep_own(network_slot.BEFORE, active):
         return "the slot in use could not be stored"
     return None

@@ -65,7 +65,15 @@ class NetworkSlots(AccessTrial):
         log.info("net", "slot %d of %s", number, self._numbers)
 
     def _next(self):
-        self._at = (self._at + 1) % len(self._numbers)
+        numbers = self._numbers
+        for _ in numbers:
+            self._at = (self._at + 1) % len(numbers)
+            number = numbers[self._at]
+            # One that is out of the order by now may have been emptied.
+            if number == 1 or network_slot.whole(network_slot.read(self._settings, number)):
+                break
+        else:
+            self._numbers, self._at = [1], 0
         self._count = 0
         if self._failures >= 0:
             self._failures, self._old = 0, False
@@ -140,15 +148,18 @@ class NetworkSlots(AccessTrial):
 
     def judge(self, name, value, local):
         """As AccessTrial.judge. What the owner changes goes on from the slot in use, which becomes
-        slot 1. A new password replaces that of the slot."""
+        slot 1; from slot 1 as it is if that slot was not accepted in this start: what the owner
+        had set would be lost for one that may never work. A new password replaces that of the
+        slot."""
         settings, number = self._settings, self._numbers[self._at]
         if number > 1 and local and name in _OWNERS:
             if not self._may_stall():
                 return "%s has to wait: a car charges" % name
-            if not network_slot.adopt(settings, self._covered):
+            good = self._settled or self._accepted
+            if not network_slot.adopt(settings, self._covered if good else ()):
                 return "%s could not be stored" % name
-            self._numbers, self._at, self._covered, self._under = [1], 0, {}, {}
-            number = 1
+            self._numbers, self._at, number = [1], 0, 1
+            self._use()
         why = AccessTrial.judge(self, name, value, local)
         if why or number == 1 or name not in ("AuthorizationKey", "BasicAuthPassword"):
             return why

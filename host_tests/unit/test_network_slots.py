@@ -235,6 +235,61 @@ def test_a_slot_that_is_damaged_is_no_slot():
         assert c.order("1,2") == "rejected"
 
 
+def test_a_slot_of_another_version_is_not_tried():
+    for place, value in ((3, 4), (3, "1"), (0, "3.0"), (2, 0), (1, 5), (6, "x"), (5, None)):
+        c = Charger()
+        moved(c, "2")
+        slot = network_slot.read(c.settings, 2)
+        slot[place] = value
+        assert c.settings.keep_own("NetworkSlot2", json.dumps(slot))
+        c.start()
+        assert c.tried(1) == ["home"], (place, value)
+        # Nor can the owner write it so: a clear error, and nothing changes.
+        assert c.settings.set("NetworkSlot3", json.dumps(slot), True) == "rejected"
+        assert "InvalidNetworkConf" in c.settings.reason and not c.settings.text("NetworkSlot3")
+
+
+def test_a_slot_that_is_emptied_while_the_turns_go_round_is_left_out():
+    c = Charger(good=())
+    assert c.slot(3, "three") == "accepted"
+    moved(c, "2,3,1")
+    assert c.tried(8)[3:] == ["three"] * 3 + ["home"] * 2
+    assert c.order("1") == "reboot"
+    for number in (2, 3):
+        assert c.settings.set("NetworkSlot%d" % number, "", True) == "accepted"
+    assert c.tried(9) == ["home"] * 9
+    # Also where slot 1 is not among them.
+    c = Charger(good=())
+    assert c.slot(3, "three") == "accepted"
+    moved(c, "2,3")
+    c.settings.keep_own(BEFORE, "")
+    c.start()
+    for number in (2, 3):
+        c.settings.keep_own("NetworkSlot%d" % number, "")
+    assert c.tried(6) == ["two"] * 3 + ["home"] * 3
+
+
+def test_the_way_back_is_not_lost_to_an_order_that_is_not_stored():
+    c = Charger(good=(HOME,))
+    moved(c, "2")
+    assert c.connects() == "home"
+    keep = c.settings._keep
+    c.settings._keep = lambda name, value: name != ORDER and keep(name, value)
+    assert c.order("1,2") == "rejected"
+    c.start()
+    assert c.settings.text(ORDER) == "2" and c.connects() == "home"
+
+
+def test_who_never_accepts_cannot_take_the_way_back():
+    """A central system may set variables before it has accepted the charger (Pending)."""
+    c = Charger(good=(HOME,))
+    assert c.slot(3, "three") == "accepted"
+    moved(c, "2")
+    assert c.active() == "2" and c.order("3") == "reboot"
+    c.start()
+    assert c.connects() == "home"
+
+
 def test_orders_that_cannot_work():
     c = Charger()
     assert c.order("2") == "rejected" and "no access" in c.settings.reason
@@ -319,6 +374,20 @@ def test_what_the_owner_changes_goes_on_from_the_slot_in_use():
     c.start()
     assert c.connects() == "two" and not isinstance(c.access, NetworkSlots)
     assert c.settings.text("OcppVersions") == "2.0.1,1.6"
+
+
+def test_what_the_owner_changes_does_not_go_on_from_a_slot_that_was_not_accepted():
+    """The owner's own identity and password would be lost for it."""
+    c = Charger(good=())
+    moved(c, password=WORD, identity="TWO", version="2.0.1")
+    assert c.active() == "2" and c.settings.text("ChargePointId") == "TWO"
+    assert c.settings.set("CentralSystemURI", "ws://owner/x", True) == "accepted"
+    c.good = (("owner", 1, OWN),)
+    for _ in range(2):
+        assert c.active() == "1" and c.connects(1) == "owner"
+        assert c.settings.text("ChargePointId") == "" and c.settings.text(ORDER) == "1"
+        assert c.settings.text("OcppVersions") == "1.6" and c.protocols == ["ocpp1.6"]
+        c.start()
 
 
 # -- power cuts ---------------------------------------------------------------------------------

@@ -34,7 +34,18 @@ def read(settings, number):
         slot = json.loads(settings.text("NetworkSlot%d" % number))
     except (KeyError, ValueError):
         return None
-    return slot if isinstance(slot, list) and len(slot) == len(FACE) else None
+    return slot if _is_one(slot) else None
+
+
+def _is_one(slot):
+    """True for a list of the types that a slot has."""
+    if not isinstance(slot, list) or len(slot) != len(EMPTY):
+        return False
+    for value, empty in zip(slot, EMPTY):
+        kind = str if empty == "" else int
+        if not isinstance(value, kind) and value is not empty:
+            return False
+    return True
 
 
 def _own(settings, name):
@@ -56,8 +67,10 @@ def order(settings):
     numbers = settings.get(ORDER) + [settings.text(BEFORE)]
     found = []
     for number in [int(text) for text in numbers if text]:
-        if number not in found and (number == 1 or whole(read(settings, number))):
-            found.append(number)
+        slot = None if number == 1 else read(settings, number)
+        # Another version may have stored what this one does not take.
+        if number == 1 or whole(slot) and not refusal(settings, slot):
+            found += [] if number in found else [number]
     return found or [1]
 
 
@@ -68,7 +81,9 @@ def used(settings, number):
 
 
 def refusal(settings, slot):
-    """What is wrong with a place of a slot, None if nothing."""
+    """What is wrong with a slot or a place of it, None if nothing."""
+    if not _is_one(slot):
+        return "not a slot"
     for place, name in enumerate(FACE):
         if name and slot[place] not in ("", None):
             if settings._check(name, str(slot[place])) is None:
