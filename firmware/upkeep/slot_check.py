@@ -36,6 +36,9 @@ async def damage(allowed):
     try:
         name = found = ""
         for _ in range(2):
+            # The code for slots may be read from files, and a car may have come meanwhile.
+            if not allowed():
+                return None
             name, *place = _header()
             if name is None:
                 return ""

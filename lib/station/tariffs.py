@@ -34,8 +34,11 @@ class Tariffs:
         journal.each(kinds.TARIFF, load)
 
     def fits(self, rates):
-        """False for a tariff of a session that is larger than a record may be: it has no bill."""
-        return len(cbor.dumps([_LONGEST_KEY, rates])) <= self._journal.max_payload
+        """False for a tariff of a session that no record can hold: it has no bill."""
+        try:
+            return len(cbor.dumps([_LONGEST_KEY, rates])) <= self._journal.max_payload
+        except ValueError:
+            return False  # half of a surrogate pair is no text
 
     def put(self, connectors, rates):
         """Install a default tariff: "kept", "known" (its id is taken), "full" or "large"."""
