@@ -19,6 +19,7 @@ _ACCEPT_S = const(300)  # as in access_trial
 _TURNS = const(8)  # attempts in which a trial has tried all that it has, twice
 _STALL_MS = const(1000)
 _PAUSE_S = const(60)
+_PASSWORD = const("BasicAuthPassword")
 _OWNERS = const(
     (
         "CentralSystemURI",
@@ -47,6 +48,7 @@ class NetworkSlots(AccessTrial):
         self._asked_s = None  # since the upgrade of this attempt
         self._accepted = False  # this connection was
         self._settled = False  # and what follows from that is stored
+        self._kept, settings._keep = settings._keep, self._keep
         self._use()
         settings.provide(network_slot.ACTIVE, lambda: str(self._numbers[self._at]))
 
@@ -150,24 +152,39 @@ class NetworkSlots(AccessTrial):
         """As AccessTrial.judge. What the owner changes goes on from the slot in use, which becomes
         slot 1; from slot 1 as it is if that slot was not accepted in this start: what the owner
         had set would be lost for one that may never work. A new password replaces that of the
-        slot."""
+        slot, see `_keep`."""
         settings, number = self._settings, self._numbers[self._at]
         if number > 1 and local and name in _OWNERS:
             if not self._may_stall():
                 return "%s has to wait: a car charges" % name
-            good = self._settled or self._accepted
-            if not network_slot.adopt(settings, self._covered if good else ()):
+            covered, under = self._covered, self._under
+            if self._settled or self._accepted:
+                self._covered, self._under = {}, {}
+            if not network_slot.adopt(settings, () if self._covered else covered):
+                self._covered, self._under = covered, under
                 return "%s could not be stored" % name
             self._numbers, self._at, number = [1], 0, 1
             self._use()
         why = AccessTrial.judge(self, name, value, local)
-        if why or number == 1 or name not in ("AuthorizationKey", "BasicAuthPassword"):
+        if why or name != "AuthorizationKey" or _PASSWORD not in self._covered:
             return why
-        # What held before is kept by now, so a power cut loses nothing.
-        if not network_slot.read(settings, number)[network_slot.PASSWORD]:
-            return None
-        if not network_slot.forget_password(settings, number):
+        # A key is no text that a slot can have. What held before is kept by now, so a power cut
+        # loses nothing.
+        if not network_slot.set_password(settings, number, ""):
             return "%s could not be stored" % name
         # What was covered by the slot's password is replaced as well, and not only hidden.
-        network_slot.lay(settings, {"AuthorizationKey": None})
+        network_slot.lay(settings, {name: None})
+        for names in (self._covered, self._under):
+            del names[_PASSWORD], names[name]
         return None
+
+    def _keep(self, name, value):
+        """As Settings._keep. The password of a slot that has one of its own is kept there: that of
+        slot 1 stays as it is, for another central system."""
+        if name != _PASSWORD or name not in self._covered:
+            return self._kept(name, value)
+        number = self._numbers[self._at]
+        if not network_slot.set_password(self._settings, number, value):
+            return False
+        self._covered[name] = self._settings._overlay[name] = value
+        return True

@@ -351,14 +351,57 @@ def test_a_password_on_trial_has_all_its_turns_before_the_next_slot():
     moved(c, password=WORD)
     assert c.connects() == "two"
     assert c.settings.set("BasicAuthPassword", NEW, access="w") == "accepted"
-    assert network_slot.read(c.settings, 2)[network_slot.PASSWORD] == ""
+    assert network_slot.read(c.settings, 2)[network_slot.PASSWORD] == NEW
     assert c.access.password(False) == NEW.encode()
     c.access.failed(None)  # that connection ends
     # The fourth attempt is by the password before, which is taken back.
     assert c.tried(4) == ["two"] * 4
     assert c.settings.text("BasicAuthPassword") == WORD and not c.settings.text("AccessBefore")
+    assert network_slot.read(c.settings, 2)[network_slot.PASSWORD] == WORD
     c.start()
     assert c.connects() == "two"
+
+
+def test_a_new_password_of_a_slot_leaves_that_of_slot_1_as_it_is():
+    for again in (False, True):
+        c = Charger(good=(("two", 1, WORD.encode()),))
+        moved(c, password=WORD)
+        assert c.connects() == "two"
+        assert c.settings.set("BasicAuthPassword", NEW, access="w") == "accepted"
+        c.access.failed(None)
+        c.good = (("two", 1, NEW.encode()),)
+        assert c.connects(1) == "two" and not c.settings.text("AccessBefore")
+        if again:
+            c.start()
+            assert c.connects(1) == "two"
+        # The central system of the slot is gone: that of slot 1 has not been locked out.
+        c.good = (HOME,)
+        assert c.connects(9) == "home" and c.active() == "1"
+    # What the owner sets is for slot 1, with what the slot in use has.
+    c = Charger(good=(("two", 1, WORD.encode()),))
+    moved(c, password=WORD)
+    assert c.connects() == "two"
+    assert c.settings.set("BasicAuthPassword", NEW, True) == "accepted"
+    assert c.active() == "1" and network_slot.read(c.settings, 2)[network_slot.PASSWORD] == WORD
+    c.access.failed(None)
+    c.good = (("two", 1, NEW.encode()),)
+    assert c.connects(1) == "two"
+    c.start()
+    assert c.connects(1) == "two" and c.active() == "1"
+
+
+def test_a_key_replaces_the_password_of_a_slot():
+    c = Charger(good=(("two", 1, WORD.encode()),))
+    moved(c, password=WORD, version="1.6")
+    assert c.connects() == "two"
+    other = "0123456789abcdef0123456789abcdef"
+    assert c.settings.set("AuthorizationKey", other, access="w") == "accepted"
+    assert network_slot.read(c.settings, 2)[network_slot.PASSWORD] == ""
+    c.access.failed(None)
+    c.good = (("two", 1, bytes.fromhex(other)),)
+    for _ in range(2):
+        assert c.connects(1) == "two"
+        c.start()
 
 
 def test_what_the_owner_changes_goes_on_from_the_slot_in_use():

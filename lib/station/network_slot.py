@@ -134,8 +134,10 @@ def adopt(settings, names):
     return settings.keep_own(ORDER, "1") and settings.keep_own(BEFORE, "")
 
 
-def forget_password(settings, number):
-    """A slot has no password of its own from now on. False: that is not stored."""
+def set_password(settings, number, text):
+    """A slot has this password from now on, "" for none of its own. False: that is not stored."""
     slot = read(settings, number)
-    slot[PASSWORD] = ""
+    if slot is None:
+        return False
+    slot[PASSWORD] = text
     return settings.keep_own("NetworkSlot%d" % number, json.dumps(slot))
