@@ -19,6 +19,7 @@ _ACCEPT_S = const(300)  # as in access_trial
 _TURNS = const(8)  # attempts in which a trial has tried all that it has, twice
 _STALL_MS = const(1000)
 _PAUSE_S = const(60)
+_BEFORE = const("AccessBefore")  # as in access_trial; or the number of a slot instead of t
 _PASSWORD = const("BasicAuthPassword")
 _OWNERS = const(
     (
@@ -64,6 +65,11 @@ class NetworkSlots(AccessTrial):
         wanted = ["ocpp" + version for version in settings.get("OcppVersions")]
         self._protocols[:] = [name for name in wanted if name in self._there] or self._there
         self._settled = False
+        # The password of a slot is judged by that slot alone, see `judge`.
+        before = settings.text(_BEFORE)
+        self._open = before[:1].isdigit() and before[1:2] in ("k", "t", str(number))
+        if not self._open:
+            self._failures, self._old = 0, False
         log.info("net", "slot %d of %s", number, self._numbers)
 
     def _next(self):
@@ -160,14 +166,23 @@ class NetworkSlots(AccessTrial):
             covered, under = self._covered, self._under
             if self._settled or self._accepted:
                 self._covered, self._under = {}, {}
+                before = settings.text(_BEFORE)
+                if before[1:2] == str(number):  # its trial goes with it
+                    settings.keep_own(_BEFORE, before[:1] + "t" + before[2:])
             if not network_slot.adopt(settings, () if self._covered else covered):
                 self._covered, self._under = covered, under
                 return "%s could not be stored" % name
             self._numbers, self._at, number = [1], 0, 1
             self._use()
         why = AccessTrial.judge(self, name, value, local)
-        if why or name != "AuthorizationKey" or _PASSWORD not in self._covered:
+        if why or _PASSWORD not in self._covered:
             return why
+        if name == _PASSWORD:
+            before = settings.text(_BEFORE)
+            mine = before[:1] + str(number) + before[2:]
+            return None if settings.keep_own(_BEFORE, mine) else "%s could not be stored" % name
+        if name != "AuthorizationKey":
+            return None
         # A key is no text that a slot can have. What held before is kept by now, so a power cut
         # loses nothing.
         if not network_slot.set_password(settings, number, ""):

@@ -390,6 +390,36 @@ def test_a_new_password_of_a_slot_leaves_that_of_slot_1_as_it_is():
     assert c.connects(1) == "two" and c.active() == "1"
 
 
+def test_a_password_on_trial_in_a_slot_is_not_judged_by_another_slot():
+    two = ("two", 1, WORD.encode())
+    c = Charger(good=(two,))
+    moved(c, "1,2", password=WORD)
+    assert c.connects() == "two"
+    assert c.settings.set("BasicAuthPassword", NEW, access="w") == "accepted"
+    c.good = (HOME, two)  # the new password was a mistake
+    for _ in range(2):
+        c.start()
+        assert c.connects(1) == "home" and c.access.password(False) == OWN
+    c.good = (two,)
+    c.access.failed(None)  # home is gone
+    assert c.connects() == "two"
+    assert c.settings.text("BasicAuthPassword") == WORD and not c.settings.text("AccessBefore")
+
+
+def test_a_trial_of_a_slot_goes_with_it_to_slot_1():
+    two = ("two", 1, WORD.encode())
+    c = Charger(good=(two,))
+    moved(c, "2", password=WORD)
+    assert c.connects() == "two"
+    assert c.settings.set("BasicAuthPassword", NEW, access="w") == "accepted"
+    assert c.settings.set("ChargePointId", "B", True) == "accepted"
+    assert c.active() == "1" and c.settings.text("BasicAuthPassword") == NEW
+    for _ in range(2):
+        c.access.failed(None)
+        assert c.connects() == "two" and c.settings.text("BasicAuthPassword") == WORD
+        c.start()
+
+
 def test_a_key_replaces_the_password_of_a_slot():
     c = Charger(good=(("two", 1, WORD.encode()),))
     moved(c, password=WORD, version="1.6")
