@@ -16,6 +16,8 @@ from station import network_slot
 from upkeep.access_trial import AccessTrial
 
 _ACCEPT_S = const(300)  # as in access_trial
+# No slot is tried for longer, however many attempts and long waits a central system has set.
+_LONGEST_S = const(86400)
 _TURNS = const(8)  # attempts in which a trial has tried all that it has, twice
 _STALL_MS = const(1000)
 _PAUSE_S = const(60)
@@ -65,6 +67,7 @@ class NetworkSlots(AccessTrial):
         wanted = ["ocpp" + version for version in settings.get("OcppVersions")]
         self._protocols[:] = [name for name in wanted if name in self._there] or self._there
         self._settled = False
+        self._alone_s = 0  # so long no connection of it was accepted
         # The password of a slot is judged by that slot alone, see `judge`.
         before = settings.text(_BEFORE)
         self._open = before[:1].isdigit() and before[1:2] in ("k", "t", str(number))
@@ -121,15 +124,23 @@ class NetworkSlots(AccessTrial):
             self._next()
 
     def look(self, accepted):
-        """As AccessTrial.look; a slot that is not accepted in time has had an attempt."""
+        """As AccessTrial.look; a slot that is not accepted in time has had an attempt, and after a
+        day all of them."""
         again = AccessTrial.look(self, accepted)
         if accepted:
             self._accepted = True
             if not self._settled and not self._open:
                 self._settle()
-        elif self._asked_s is not None and len(self._numbers) > 1:
-            self._asked_s += 1
-            again = again or self._asked_s == _ACCEPT_S
+            self._alone_s = 0
+        elif len(self._numbers) > 1:
+            if self._asked_s is not None:
+                self._asked_s += 1
+                again = again or self._asked_s == _ACCEPT_S
+            self._alone_s += 1
+            if self._alone_s == _LONGEST_S:
+                log.warn("net", "slot %d: nobody has accepted for a day", self._numbers[self._at])
+                self._next()
+                again = True
         return again
 
     def _settle(self):

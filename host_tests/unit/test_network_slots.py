@@ -209,6 +209,23 @@ def test_a_central_system_that_is_silent_has_had_its_attempt():
     assert c.active() == "1"
 
 
+def test_no_slot_is_tried_for_more_than_a_day():
+    """The wait between two attempts may be a day, and a slot may have 99 of them."""
+    c = Charger(good=(HOME,))
+    assert c.settings.set("NetworkProfileConnectionAttempts", "99", access="rw") == "accepted"
+    moved(c, "2")
+    assert [c.access.look(False) for _ in range(9)] == [False] * 9
+    c.access._alone_s += 86400 - 10  # most of the day
+    assert c.access.look(False) is True and c.active() == "1"
+    assert c.connects(1) == "home"
+    c.access.failed(None)
+    # It begins anew with each slot and each connection that was accepted.
+    c.access._alone_s += 86400 - 10
+    assert c.access.look(True) is False
+    assert [c.access.look(False) for _ in range(20)] == [False] * 20
+    assert c.active() == "1"
+
+
 def test_what_a_slot_covers_and_what_comes_back():
     c = Charger(good=())
     moved(c, password=WORD, version="2.0.1", identity="TWO")
