@@ -345,6 +345,11 @@ async def test_TC_B_100_CS_and_TC_B_105_CS_and_TC_B_107_CS_and_TC_B_108_CS_and_T
     await another(b)
     assert basic(b.csms.wire) == ("OTHER-7", new.encode())
     assert b.csms.refusals == []
+
+    # That of slot 1 is what it was: it connects when the one of slot 2 is not accepted any more.
+    b.csms.passwords["OTHER-7"] = "and one more word, 5"
+    assert await reset(b, 400) == FIRST
+    assert basic(b.csms.wire) == (ID, WORD.encode())
     text = "\n".join(b.log)
     assert OTHER not in text and new not in text and WORD not in text
 
