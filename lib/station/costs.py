@@ -38,8 +38,7 @@ class Running:
 
     def __init__(self, about, rates, tally, uptime):
         self.about, self.rates, self.tally = about, rates, tally
-        self.kept_s = uptime
-        self.told_s = self.shown_s = uptime
+        self.kept_s = self.told_s = self.shown_s = uptime
         self.refused = False
 
 
@@ -92,11 +91,8 @@ class Costs:
 
     def in_use(self):
         """[(id, connector, "default" or "driver", token)] of the sessions that run."""
-        found = []
-        for number in self._running:
-            about = self._running[number].about
-            found.append((about[IDS][-1], about[CONNECTOR], about[KIND], about[TOKEN]))
-        return found
+        abouts = [run.about for run in self._running.values()]
+        return [(about[IDS][-1], about[CONNECTOR], about[KIND], about[TOKEN]) for about in abouts]
 
     def rates_of(self, session):
         """The tariff of a session that runs, None if it has none."""
@@ -175,8 +171,7 @@ class Costs:
         elif kind == "session_ended" and data.id in self._running:
             self._keep(data.id)
             run = self._running.pop(data.id)
-            uptime, wall, offset = self._now()
-            tariff.advance(run.rates, run.tally, uptime, wall, offset, data.meter_wh)
+            tariff.advance(run.rates, run.tally, *self._now(), data.meter_wh)
             self._show(None, run)
 
     def _begin(self, session):
@@ -189,12 +184,10 @@ class Costs:
         if mine:
             self._cards.remove(mine)
             kind, rates = "driver", mine[2]
-            if rates is None:
-                return  # the central system calculates
         else:
             rates = self.defaults.rates(session.connector)
-            if rates is None:
-                return
+        if rates is None:
+            return  # the central system calculates
         begun = self._journal.start_of(session.id)
         uptime, wall, offset = self._now()
         reserved = begun is not None and begun[2][4] is not None
