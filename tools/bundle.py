@@ -99,15 +99,22 @@ def lfs2(content):
         content = _without(content, ONLY_OCPP2)
     content = _without(content, STARTS)
     make = importlib.import_module("lfs").image
-    # Nothing is ever deleted, so its blocks are used from the first one on. A file system that is
-    # large enough is found by trying, from a little less than the whole firmware takes.
+    # Nothing is ever deleted, so its blocks are used from the first one on. The smallest file
+    # system that is large enough is found by trying, from less than the whole firmware takes.
     need = sum(-(-len(data) // LFS_BLOCK) for data in content.values())
-    count = need + need // 12 + 8
-    while count * LFS_BLOCK <= ROOM["lfs2"]:
+    count, made, step = need + need // 12 + 8, None, 8
+    while not made:
+        count += step
+        if count * LFS_BLOCK > ROOM["lfs2"]:
+            break
         made = make(content, LFS_BLOCK, count)
-        if made:
-            return made[0]
-        count += 8
+    while made and step > 1:
+        step //= 2
+        smaller = make(content, LFS_BLOCK, count - step)
+        if smaller:
+            made, count = smaller, count - step
+    if made:
+        return made[0]
     raise BundleError(f"{need * LFS_BLOCK} bytes of files do not fit into {ROOM['lfs2']}")
 
 

@@ -8,6 +8,7 @@ import asyncio
 
 import places  # noqa: F401 (import paths)
 import boot_reads
+import image
 
 if __name__ == "__main__":
     print("until the charger is connected (reads through Python, KB read):")
@@ -43,5 +44,9 @@ if __name__ == "__main__":
         ("a sector of 4 KB read at once and kept", {"ahead": True}),
         ("blocks of 1024, buffers of 1024: 12 % more flash", {"block": 1024}),
     ):
-        found = asyncio.run(boot_reads.start("slots", **more))
+        try:
+            found = asyncio.run(boot_reads.start("slots", **more))
+        except image.DoesNotFit as exc:
+            print("  does not fit   %s: %s" % (words, exc))
+            continue
         print("  %6d  %5.0f  %s" % (found.slot_reads, found.slot_bytes / 1024, words))
