@@ -76,7 +76,7 @@ def lines():
     """The table of all sizes, for tests and benches."""
     for what, size in applications().items():
         yield "application, %-6s %9d bytes of %9d" % (what, size, APPLICATION)
-    for what in frozen.IMAGES:
+    for what in FACTORY:
         try:
             size = estimate(what)
         except frozen.Missing as exc:
