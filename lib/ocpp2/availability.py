@@ -61,7 +61,8 @@ async def reset(point, payload):
             return refused("UnknownEvse")
     else:
         connectors = station.connectors
-    busy = any([connector.session for connector in connectors])
+    early = getattr(station.stop_points, "open", ())
+    busy = any([connector.session or connector.id in early for connector in connectors])
     if kind == "ImmediateAndResume" and busy:
         return refused("UnsupportedRequest")
     if station.resetting:

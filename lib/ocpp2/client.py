@@ -14,14 +14,13 @@ from ocppj.registration import Registration
 from ocppj.status_queue import StatusQueue
 from station import security_log
 
-from . import names, status
+from . import names, optional, status
 from .actions import ACTIONS
 from .charging_limits import ChargingLimits
 from .events import Events
 from .transactions import Transactions, token_info
 
-# Settings that a page shows where a central system has told nothing.
-_TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
+_POINTS = const(("TxStartPoint", "TxStopPoint"))
 
 
 class Ocpp2:
@@ -93,12 +92,7 @@ class Ocpp2:
         self.events = Events(call, station, settings, clock, later, self._online)
         self._parts += [self, self.boot, self.events]
         try:
-            self._load_monitors()
-            self._load_notices()
-            if later:
-                from . import bills
-
-                bills.start(self, False)
+            optional.start(self)
         except Exception:
             self.close()
             raise
@@ -113,30 +107,12 @@ class Ocpp2:
             raise Disconnected("detached")
         return self._call(action, payload)
 
-    def _load_monitors(self):
-        from . import monitored
-
-        self.monitors = monitored.start(self, False)
-        if self.monitors is None:
-            release("ocpp2.monitored")
-            release("station.monitors")
-
-    def _load_notices(self, needed=False):
-        from station.notices import Notices
-
-        texts = [self.settings.text(name) for name in _TEXTS]
-        made = Notices(self.station, self.station.journal, self.settings, self.clock)
-        self.station.notices = made if needed or made.items or any(texts) else None
-        if self.station.notices is None:
-            made.close()
-            release("station.notices")
-
     async def notices(self):
         """The notices of the station; loaded now if nothing was to be shown before."""
         if self.station.notices is None:
             await before_import()
             if self.station.notices is None:
-                self._load_notices(True)
+                optional.load_notices(self, True)
         return self.station.notices
 
     async def _on_answer(self, answer, session=None):
@@ -234,6 +210,8 @@ class Ocpp2:
             self.jobs.on_news = wake
             self.jobs.latest_only()
         self.station.reservations.spoken_to(True)
+        if optional.asks(self):
+            asyncio.create_task(optional.look(self))
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
@@ -261,15 +239,7 @@ class Ocpp2:
     def close(self):
         """This adapter is not used again."""
         self.events.close()
-        if self.monitors:
-            self.monitors.close()
-        if self.costs:
-            self.costs.close()
-        if self.station.notices:
-            self.station.notices.close()
-            self.station.notices = None
-        for name in ("monitors", "notices", "live_limits"):
-            release("station." + name)
+        optional.close(self)
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -309,7 +279,9 @@ class Ocpp2:
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
-        elif name in _TEXTS and value and self.station.notices is None:
+        elif name in _POINTS:
+            asyncio.create_task(optional.look(self))
+        elif name in optional.TEXTS and value and self.station.notices is None:
             asyncio.create_task(self.notices())
         elif name == "SecurityProfile":
             self.boot.register_again()

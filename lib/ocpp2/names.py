@@ -38,6 +38,7 @@ reset ResetCommand
 connect_timeout EVConnectTimeout
 charging_state ChargingStateChanged
 limit ChargingRateChanged
+trigger Trigger
 energy_limit EnergyLimitReached
 time_limit TimeLimitReached
 running_cost ChargingStateChanged
@@ -86,6 +87,7 @@ master_pass EVConnected
 deauthorized EVConnected
 soft_reset EVConnected
 timeout Idle
+stopped_by_ev EVConnected
 """)
 
 # AuthorizationStatusEnumType.

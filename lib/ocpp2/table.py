@@ -80,7 +80,6 @@ TemperatureSensor|Problem||e|b|||!TemperatureStop TemperatureSensor|temp
 TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader
 TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
-TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
 """  # noqa: E501
 
 # Variables that can be monitored (see `monitored`).

@@ -50,7 +50,8 @@ class Station:
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
         self.draining = False  # a reset waits for the end of the last session
-        self.stop_points = False  # the protocol has them: TxStopPoint counts
+        # True: the protocol has them, TxStopPoint counts. Or a points.Points, while it needs one.
+        self.stop_points = False
         self.system_reset = system_reset
         self.farewell = None  # async fn(): tells the central system that the station goes away
         self.journal = journal
@@ -244,13 +245,16 @@ class Station:
         """Restart as soon as no session is left; no token is accepted until then."""
         if not self.draining:
             self.draining = True
-            self.listeners.append(self._idle_yet)
+            self.listeners.append(self.idle_yet)
             for connector in self.connectors:
                 connector.wake()
-        self._idle_yet("session_ended", 0, None)
+        self.idle_yet("session_ended", 0, None)
 
-    def _idle_yet(self, kind, connector, data):
-        if kind == "session_ended" and not any([c.session for c in self.connectors]):
+    def idle_yet(self, kind, connector, data):
+        """A session or a transaction has ended: restart if that was the last one."""
+        if kind != "session_ended" or getattr(self.stop_points, "open", None):
+            return
+        if not any([c.session for c in self.connectors]):
             if self.resetting is None:
                 self.resetting = "idle"
                 self.spawn(self._reset("idle"))
