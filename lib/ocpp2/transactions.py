@@ -81,6 +81,8 @@ class Transactions:
         """Note that a start was taken; returns the verdict about the token, None without one."""
         if kind == START:
             self._delivery.acknowledge(payload, self.family)
+        if kind in (START, _CHANGE) and self._station.stop_points not in (False, True):
+            self._station.stop_points.told(payload[0])
         return token_info(answer.get("idTokenInfo"))
 
     def learn(self, kind, payload, info):
@@ -158,6 +160,9 @@ class Transactions:
         uuid, kind, remote_start, trigger = payload[6:10] if len(payload) > 9 else (None,) * 4
         trigger = trigger or "authorized"
         seq, told = payload[11:13] if len(payload) > 12 else (0, 0)
+        known = self._delivery.known.get(session)
+        if not told & 4 and known and known[1] & 1:
+            seq = told = 0  # 1.6 was spoken when the transaction began: it begins with this
         message = self.event(WHAT[seq > 0], trigger, stamp, session, seq, uuid)
         if not told & 2:
             message["evse"] = {"id": connector, "connectorId": 1}

@@ -112,7 +112,9 @@ class Delivery:
         self._not_before_ms = 0
         self._take_up()
         if renderer.family != self._family:
-            # Another protocol may take what the last one has refused.
+            # Another protocol may take what the last one has refused or passed over.
+            if self._family:
+                self._journal.take_up(1)
             self._family = renderer.family
             self._attempts = 0
 

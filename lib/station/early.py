@@ -73,7 +73,7 @@ class Early(Session):
             record[2] = "charging_state" if remote is None else "remote_start"
             record[5] = 0
             values = connector.metering.at_start()
-            about = [self.token, self.kind or "Central", remote, None, self.meter_wh, values]
+            about = [self.token, self.kind or "Central", remote, None, self.meter_wh, values, 0]
             record.append([_STARTED, self.uuid, 1] + about)
         return record
 

@@ -14,7 +14,7 @@ number and one uuid. An open transaction without a session is on flash, in a rec
 
 import asyncio
 
-from evse_base import const, log, traceless
+from evse_base import const, log, release, traceless
 from store import kinds
 
 from . import faults
@@ -29,6 +29,7 @@ _ENDED = const(2)
 # Bits of what was told.
 _TOKEN = const(1)
 _PLACE = const(2)
+_BEGIN = const(4)
 
 # Why a session ends without its transaction, if the cable alone ends that.
 _AUTHORITY = const(("local", "remote", "master_pass", "deauthorized"))
@@ -78,7 +79,8 @@ class Points:
         connector = self._station.connector(session.connector)
         if session.stopping not in _AUTHORITY or not connector.evse.plugged:
             return False
-        session.bits, session.unplugs = _TOKEN | _PLACE, connector.evse.unplug_count
+        session.bits |= _TOKEN | _PLACE
+        session.unplugs = connector.evse.unplug_count
         try:
             self._keep(session, now, 1)
         except Exception as exc:
@@ -115,6 +117,14 @@ class Points:
         elif early:
             early.deauthorized = True
 
+    def told(self, session):
+        """The central system was told of the begin of a transaction."""
+        early = self.find(session) or self._station.session(session)[1]
+        if isinstance(early, Early) and not early.bits & _BEGIN:
+            early.bits |= _BEGIN
+            if early.connector in self.open:
+                self._keep(early, stamp(self._station))
+
     def triggered(self, connector):
         """Tell the state of an open transaction now. False if there is none."""
         early = self.open.get(connector.id)
@@ -126,7 +136,11 @@ class Points:
         while self._station and self._station.recovering:
             await asyncio.sleep(0.1)
         if self._station:
-            self._load()
+            if list(self._station.journal.state(kinds.TRANSACTION)):
+                from . import points_kept
+
+                points_kept.load(self, self._station, self._cause)
+                release("station.points_kept")
             self._ready = True
         while self._station:
             for connector in self._station.connectors:
@@ -141,7 +155,7 @@ class Points:
             if kind == "session_started":
                 if isinstance(data, Early):
                     data.counted = False
-                    data.bits = _TOKEN | _PLACE
+                    data.bits |= _TOKEN | _PLACE
                 if self.open.pop(number, None):
                     self._journal.forget(kinds.TRANSACTION, number)
             elif kind == "session_ended":
@@ -245,15 +259,17 @@ class Points:
         now = now or stamp(self._station)
         there = connector.evse.plugged and trigger != "unplugged"
         state = "connected" if there else "idle"
-        if not self._append(early, trigger, state, now, what, reason, token, values):
+        if not self.append(early, trigger, state, now, what, reason, token, values):
             return False
         if what != _ENDED:
             self._keep(early, now)
         return True
 
-    def _append(self, early, trigger, state, now, what, reason, token, values):
+    def append(self, early, trigger, state, now, what, reason, token, values):
+        """Write an event of `early`. False if the journal refuses it."""
         place = int(what == _STARTED and bool(early.bits & _PLACE))
         about = [what, early.uuid, place] + list(token) + [reason, early.meter_wh, values]
+        about.append(what == _ENDED and early.bits & _BEGIN)
         record = [early.id, early.connector, trigger, state, now, early.seq, [0, 0], about]
         try:
             self._journal.append(kinds.CHANGE, record)
@@ -268,39 +284,3 @@ class Points:
         record = [early.connector, early.id, early.uuid, early.seq + more, now, early.meter_wh]
         record += [early.stopping, early.bits, early.unplugs]
         self._journal.keep(kinds.TRANSACTION, early.connector, record)
-
-    def _load(self):
-        """Take up what is open; end what a restart has cut."""
-        for number, kept in list(self._journal.state(kinds.TRANSACTION)):
-            try:
-                self._take_up(number, *kept[1:9])
-            except (TypeError, ValueError, IndexError) as exc:
-                log.error("station", "open transaction not understood: %r", exc)
-                self._journal.forget(kinds.TRANSACTION, number)
-
-    def _take_up(self, number, session, uuid, seq, now, meter_wh, reason, bits, unplugs):
-        what, least = self._queued(session)
-        # A power cut may have come between a record and this one.
-        running = session in self._journal.running
-        if running or what == _ENDED or (what is None and not seq):
-            self._journal.forget(kinds.TRANSACTION, number)
-            return
-        early = Early(self, session, number, "", None, meter_wh, now)
-        early.begin(max(seq, least))
-        early.uuid, early.stopping, early.bits, early.unplugs = uuid, reason, bits, unplugs
-        if now[0] == self._station.clock.boot and self._station.connector(number):
-            self.open[number] = early
-            return
-        cause = self._cause
-        if self._append(early, trigger_of(cause), "idle", now, _ENDED, cause, (None,) * 3, None):
-            self._journal.forget(kinds.TRANSACTION, number)
-
-    def _queued(self, session):
-        """(what the last queued event of this transaction is or None, the number behind it)."""
-        found, event = (None, 0), self._journal.pending()
-        while event is not None:
-            seq, kind, payload = event
-            if kind == kinds.CHANGE and payload[0] == session and len(payload) > 7:
-                found = payload[7][0], payload[5] + 1
-            event = self._journal.pending(seq)
-        return found

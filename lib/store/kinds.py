@@ -29,7 +29,8 @@ STOP = 3
 # [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
 # out before this one]]: something has changed in a session; words in station.session. Of a
 # transaction that is not its session an eighth field: [0 begins, 1 goes on, 2 ends; uuid, 1 if the
-# connector is told, token|None, its kind, remote start id|None, reason|None, Wh, values|None]
+# connector is told, token|None, its kind, remote start id|None, reason|None, Wh, values|None, true
+# for the end of one whose begin was told]
 CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
