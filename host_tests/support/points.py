@@ -82,6 +82,35 @@ class Charger(Bench2):
         await self.advance(3)
 
 
+async def tells(b, combinations, offline):
+    """Play combinations on a Charger, online or offline; AssertionError if one is not told as the
+    model says."""
+    await b.boot()
+    await b.charging()  # the card is known from now on
+    await b.tap("CARD1")
+    await b.leave()
+    await b.advance(3)
+    mark = b.mark()
+    if offline:
+        await b.set_points(*combinations[0][:2])
+        await b.offline()
+    for combination in combinations:
+        await b.play(*combination)
+
+    def all_ended():
+        return len(b.calls("TransactionEvent", mark, eventType="Ended")) == len(combinations)
+
+    if offline:
+        await b.online()
+    await b.until(all_ended, 120)
+    told = transactions(b.calls("TransactionEvent", mark))
+    assert len(told) == len(combinations)
+    for events, combination in zip(told, combinations):
+        wrong = differs(events, combination)
+        assert wrong is None, f"{combination}: {wrong}"
+        assert all(("offline" in event) is offline for event in events)
+
+
 def transactions(calls):
     """The events of each transaction, oldest first; samples are left out."""
     found = {}

@@ -113,10 +113,8 @@ class Delivery:
         self._take_up()
         if renderer.family != self._family:
             # Another protocol may take what the last one has refused or passed over.
-            if self._family:
-                self._journal.take_up(1)
-            self._family = renderer.family
-            self._attempts = 0
+            self._family and self._journal.take_up(1)
+            self._family, self._attempts = renderer.family, 0
 
     def detach(self, renderer):
         """The connection of this renderer is gone."""
