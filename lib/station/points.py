@@ -52,7 +52,8 @@ class Points:
     def close(self):
         """Not used any more. What is open is on flash."""
         self._station.listeners.remove(self._on_event)
-        self._ready, self._station = False, None
+        self._ready = False
+        self._task.cancel()
 
     def session(self, number, connector, *about):
         """The session that is about to begin, as Session makes it."""
@@ -133,16 +134,15 @@ class Points:
     # -- watching --------------------------------------------------------------------------
 
     async def _watch(self):
-        while self._station and self._station.recovering:
+        while self._station.recovering:
             await asyncio.sleep(0.1)
-        if self._station:
-            if list(self._station.journal.state(kinds.TRANSACTION)):
-                from . import points_kept
+        if list(self._journal.state(kinds.TRANSACTION)):
+            from . import points_kept
 
-                points_kept.load(self, self._station, self._cause)
-                release("station.points_kept")
-            self._ready = True
-        while self._station:
+            points_kept.load(self, self._station, self._cause)
+            release("station.points_kept")
+        self._ready = True
+        while True:
             for connector in self._station.connectors:
                 self._on_event("changed", connector.id, None)
             await asyncio.sleep(1)

@@ -56,6 +56,8 @@ def _queued(journal, session):
         seq, kind, payload = event
         if payload[0] == session and kind == kinds.START:
             found = _STARTED, 0
+        elif payload[0] == session and kind == kinds.STOP and len(payload) < 11:
+            found = _ENDED, 0
         elif kind == kinds.CHANGE and payload[0] == session and len(payload) > 7:
             found = payload[7][0], payload[5] + 1
         event = journal.pending(seq)

@@ -210,7 +210,9 @@ async def _end(station, session, reason, journal):
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
     record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)
-    journal.forget(kinds.TRANSACTION, session.connector)  # it has ended with its session
+    open_ = journal.get(kinds.TRANSACTION, session.connector)
+    if open_ and open_[1] == session.number:
+        journal.forget(kinds.TRANSACTION, session.connector)  # it has ended with its session
     station.emit("journal", session.connector, kinds.STOP)
     log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)
 
