@@ -13,7 +13,7 @@ def test_every_start_point_and_every_stop_point_and_pairs_of_them(offline):
 
     @scenario2(kind=points.Charger)
     async def story(b):
-        await points.tells(b, list(points.rotation()), offline)
+        await points.tells(b, list(points.rotation(offline)), offline)
 
     story()
 

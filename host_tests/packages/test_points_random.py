@@ -16,11 +16,12 @@ from ocpp2.transactions import Transactions
 from station.points import Points
 from station_parts import Charger
 from store import norlog
-from store.kinds import TRANSACTION
+from store.journal import JournalFull
+from store.kinds import START, TRANSACTION
 from store.ramflash import RamFlash
 from test_ocpp2_records import valid
 
-STORIES = 60
+STORIES = 30
 STEPS = 40
 
 
@@ -116,6 +117,18 @@ class Story:
             return {"idTokenInfo": {"status": "Invalid"}}
         return {}
 
+    def fail_once(self):
+        """The journal refuses the next START."""
+        journal, append = self.c.journal, self.c.journal.append
+
+        def refuse(kind, payload):
+            if kind != START:
+                return append(kind, payload)
+            journal.append = append
+            raise JournalFull("START")
+
+        journal.append = refuse
+
     async def deliver(self):
         delivery = self.c.station.delivery
         made = Transactions(self.send, self.c.station)
@@ -130,7 +143,7 @@ class Story:
     async def step(self):
         c, rng = self.c, self.rng
         evse, connector = c.evse, c.connector
-        what = rng.randrange(16)
+        what = rng.randrange(17)
         if what == 0 and not evse.plugged:
             evse.plug()
         elif what == 1 and evse.plugged:
@@ -165,6 +178,8 @@ class Story:
         elif what == 14:
             self.flash.left = rng.randrange(1, 12)
         elif what == 15:
+            self.fail_once()
+        elif what == 16:
             return await self.cut()
         if self.flash.left is not None and self.flash.left <= 0:
             raise PowerCut()

@@ -21,12 +21,13 @@ _BEFORE = {
 }
 
 
-def rotation():
+def rotation(offline):
     """Each set of start points in both orders, with another set of stop points each time; each
-    set of stop points comes twice."""
-    for turn, card_first in enumerate((False, True)):
-        for i, start in enumerate(SETS):
-            yield start, SETS[(3 * i + 5 * turn) % len(SETS)], card_first
+    set of stop points comes twice. Offline every second of them."""
+    for i, start in enumerate(SETS):
+        for turn, card_first in enumerate((False, True)):
+            if not offline or (i + turn) % 2:
+                yield start, SETS[(3 * i + 5 * turn) % len(SETS)], card_first
 
 
 def everything():
