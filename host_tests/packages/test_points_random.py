@@ -66,7 +66,7 @@ class Story:
     def __init__(self, rng):
         self.rng = rng
         self.told = []
-        self.points = self.gone = None
+        self.c = self.points = self.gone = None
         self.boot = 0
         self.flash = CutFlash(16)
         norlog.format(self.flash)
@@ -99,7 +99,9 @@ class Story:
         if self.points:
             self.points.close()
             self.gone, self.points = self.points, None
-        await asyncio.sleep(0)
+        for task in self.c.station._tasks:
+            task.cancel()
+        await asyncio.gather(*self.c.station._tasks, self.gone._task, return_exceptions=True)
 
     async def cut(self):
         await self.off()
