@@ -91,6 +91,13 @@ async def test_a_token_that_waits_is_a_transaction_that_can_be_ended(b):
     await b.expect("BootNotification", within=60)
     assert not open_now(b)
 
+    await b.advance(5)
+    await b.tap("CARD1")
+    await b.expect_event("Started", "Authorized", within=20)
+    assert (await b.call("Reset", {"type": "Immediate"}))["status"] == "Accepted"
+    ended = await b.expect_event("Ended", "ResetCommand", within=60)
+    assert ended["transactionInfo"]["stoppedReason"] == "ImmediateReset"
+
 
 @scenario2
 async def test_a_fault_and_a_reservation_concern_a_transaction_without_power(b):
@@ -107,6 +114,12 @@ async def test_a_fault_and_a_reservation_concern_a_transaction_without_power(b):
     assert updated["idToken"]["idToken"] == "CARD1"
     await b.tap("CARD1")
     await b.expect_event("Ended", "StopAuthorized")
+    await b.do("unplug")
+    await b.advance(3)
+    await b.do("plug")
+    await b.expect_event("Started", "CablePluggedIn")
+    assert (await b.call("Reset", {"type": "Immediate", "evseId": 1}))["status"] == "Accepted"
+    await b.expect_event("Ended", "ResetCommand")
     await b.do("unplug")
     await b.advance(3)
     await b.do("plug")

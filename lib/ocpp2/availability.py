@@ -73,6 +73,8 @@ async def reset(point, payload):
         async def after():
             # With OnIdle the end of the session is all that there is to do.
             if not waits:
+                if number in early:
+                    station.stop_points.end(early[number].id, "soft_reset")
                 connectors[0].drop_waiting()
                 connectors[0].request_stop("soft_reset")
                 connectors[0].wake()
