@@ -81,8 +81,8 @@ one transaction for each session. What other points mean here:
 - A fault that ends sessions ends an open transaction, too. A power cut ends it with PowerLoss. A
   Reset OnIdle waits for it. A reservation is used by the token, not by the cable.
 - *1.6 in between*: it is told start and end of each session with its token, as ever, and nothing
-  of a transaction without power. The end of one whose begin 2.x was told waits for 2.x; energy that
-  1.6 was told is not in it. What 2.x was not told to begin is not told to end.
+  of a transaction without power. The end of one whose begin 2.x was told waits for 2.x; energy
+  that 1.6 was told is not in it. What 2.x was not told to begin is not told to end.
 
 ## Certification cases by profile
 
