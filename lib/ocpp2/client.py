@@ -14,12 +14,14 @@ from ocppj.registration import Registration
 from ocppj.status_queue import StatusQueue
 from station import security_log
 
-from . import names, optional, status
+from . import names, status
 from .actions import ACTIONS
 from .charging_limits import ChargingLimits
 from .events import Events
 from .transactions import Transactions, token_info
 
+# Settings that a page shows where a central system has told nothing.
+TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
 _POINTS = const(("TxStartPoint", "TxStopPoint"))
 
 
@@ -92,7 +94,7 @@ class Ocpp2:
         self.events = Events(call, station, settings, clock, later, self._online)
         self._parts += [self, self.boot, self.events]
         try:
-            optional.start(self)
+            self._optional("start")
         except Exception:
             self.close()
             raise
@@ -107,12 +109,36 @@ class Ocpp2:
             raise Disconnected("detached")
         return self._call(action, payload)
 
+    def _optional(self, function, *args):
+        from . import optional
+
+        try:
+            getattr(optional, function)(self, *args)
+        finally:
+            release("ocpp2.optional")
+
+    def points_ask(self):
+        """True if there have to be transactions that are not sessions, and are none yet."""
+        begin, end = [self.settings.text(name) for name in _POINTS]
+        # A session begins with its power path; it ends with that, or with its cable and its card.
+        plain = "PowerPathClosed" in end or "," in end
+        plain = plain and begin == "PowerPathClosed" and "EnergyTransfer" not in end
+        return not plain and self.station.stop_points is True
+
+    async def _points(self):
+        """TxStartPoint or TxStopPoint may be another now."""
+        await before_import()
+        if self.points_ask():
+            from . import points
+
+            points.start(self)
+
     async def notices(self):
         """The notices of the station; loaded now if nothing was to be shown before."""
         if self.station.notices is None:
             await before_import()
             if self.station.notices is None:
-                optional.load_notices(self, True)
+                self._optional("load_notices", True)
         return self.station.notices
 
     async def _on_answer(self, answer, session=None):
@@ -210,8 +236,8 @@ class Ocpp2:
             self.jobs.on_news = wake
             self.jobs.latest_only()
         self.station.reservations.spoken_to(True)
-        if optional.asks(self):
-            asyncio.create_task(optional.look(self))
+        if self.points_ask():
+            asyncio.create_task(self._points())
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
@@ -239,7 +265,7 @@ class Ocpp2:
     def close(self):
         """This adapter is not used again."""
         self.events.close()
-        optional.close(self)
+        self._optional("close")
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -280,8 +306,8 @@ class Ocpp2:
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
         elif name in _POINTS:
-            asyncio.create_task(optional.look(self))
-        elif name in optional.TEXTS and value and self.station.notices is None:
+            asyncio.create_task(self._points())
+        elif name in TEXTS and value and self.station.notices is None:
             asyncio.create_task(self.notices())
         elif name == "SecurityProfile":
             self.boot.register_again()

@@ -2,6 +2,8 @@
 from collections.abc import Callable
 from typing import Any
 
+TEXTS: tuple[Any, ...]
+
 class Ocpp2:
     package: str
     schema: Any
@@ -41,6 +43,7 @@ class Ocpp2:
         fitted: Any = ...,
     ) -> None: ...
     def call(self, action: str, payload: Any) -> Any: ...
+    def points_ask(self) -> Any: ...
     async def notices(self) -> Any: ...
     def wake(self) -> None: ...
     @property

@@ -3,10 +3,10 @@
 """Monitors, what a driver is to read, transactions that are not sessions, tariffs. `point`: the
 Ocpp2 whose parts they are."""
 
-from evse_base import before_import, const, release
+from evse_base import const, release
 
-# Settings that a page shows where a central system has told nothing.
-TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
+from . import client
+
 _OPEN = const(46)  # store.kinds.TRANSACTION
 _MODULES = const(("monitors", "notices", "live_limits", "points", "early"))
 
@@ -20,7 +20,7 @@ def start(point):
         release("ocpp2.monitored")
         release("station.monitors")
     load_notices(point)
-    if asks(point) or list(point.station.journal.state(_OPEN)):
+    if point.points_ask() or list(point.station.journal.state(_OPEN)):
         from . import points
 
         points.start(point)
@@ -35,31 +35,12 @@ def load_notices(point, needed=False):
     from station.notices import Notices
 
     station = point.station
-    texts = [point.settings.text(name) for name in TEXTS]
+    texts = [point.settings.text(name) for name in client.TEXTS]
     made = Notices(station, station.journal, point.settings, point.clock)
     station.notices = made if needed or made.items or any(texts) else None
     if station.notices is None:
         made.close()
         release("station.notices")
-
-
-def asks(point):
-    """True if there have to be transactions that are not sessions, and are none yet."""
-    begin, end = point.settings.text("TxStartPoint"), point.settings.text("TxStopPoint")
-    # A session begins with its power path; it ends with that, or with its cable and its card.
-    plain = "PowerPathClosed" in end or "," in end
-    plain = plain and begin == "PowerPathClosed" and "EnergyTransfer" not in end
-    return not plain and point.station.stop_points is True
-
-
-async def look(point):
-    """TxStartPoint or TxStopPoint may be another now."""
-    if asks(point):
-        await before_import()
-        from . import points
-
-        if asks(point):
-            points.start(point)
 
 
 def close(point):
