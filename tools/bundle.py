@@ -64,7 +64,7 @@ _OCPP16 = "lib/ocpp16/"
 # What only OCPP 2.x imports.
 _STATION = (
     "customer", "live_limits", "monitors", "network_slot", "notices", "costs", "session_limits",
-    "tariff", "tariffs",
+    "tariff", "tariffs", "early", "points", "points_kept",
 )  # fmt: skip
 ONLY_OCPP2 = (
     ("lib/ocpp2/", "lib/ocppj/oneway.")

@@ -62,6 +62,28 @@ set ([ocpp16.md](ocpp16.md) says what that is) ReserveNow and UpdateFirmware are
 reason NotEnabled. `make test` runs the certification cases below; which of them passed is in
 `build/conformance201.tsv` after it.
 
+## Start and stop points
+
+`TxStartPoint` and `TxStopPoint` take EVConnected, Authorized, PowerPathClosed and EnergyTransfer,
+in any combination. They say what is *told*; the contactor closes as ever, with cable,
+authorization and every check. 1.6 and the default (PowerPathClosed; EVConnected, Authorized) have
+one transaction for each session. What other points mean here:
+
+- *Begin*: with EVConnected or Authorized before the session; with EnergyTransfer alone at the
+  first energy: a session without any is not told. A token that is refused, forgotten (no cable in
+  EVConnectionTimeOut) or withdrawn ends its transaction, with 0 Wh; so does a cable that goes. A
+  car whose transaction has ended begins another one with a token or a new cable only.
+- *End*: Authorized and PowerPathClosed at the stop. EVConnected alone: the transaction goes on
+  without power until the cable goes, a card begins the next one, or the charger restarts.
+  EnergyTransfer: each pause, of the car or of the charger, ends transaction *and* session; the
+  standard advises against it. Authorized alone with StopTxOnEVSideDisconnect false: a cable that
+  was pulled has EVConnectionTimeOut to come back.
+- A fault that ends sessions ends an open transaction, too. A power cut ends it with PowerLoss. A
+  Reset OnIdle waits for it. A reservation is used by the token, not by the cable.
+- *1.6 in between*: it is told start and end of each session with its token, as ever, and nothing
+  of a transaction without power. The end of one whose begin 2.x was told waits for 2.x; energy
+  that 1.6 was told is not in it. What 2.x was not told to begin is not told to end.
+
 ## Certification cases by profile
 
 A test has the name of its case. *2.1*: cases that only 2.1 has.

@@ -99,8 +99,8 @@ async def test_TC_E_07_CS_and_TC_E_21_CS_and_TC_E_35_CS(b):
         ended = await b.expect_event("Ended", "StopAuthorized", idToken=token())
         assert ended["transactionInfo"]["stoppedReason"] == "Local"
         await b.leave()
-    # A transaction always ends with its authorization.
-    for wrong in ("EVConnected", "", "EnergyTransfer", "Authorized,Authorized"):
+    # Nothing, what no part can tell, and one of them twice.
+    for wrong in ("", "ParkingBayOccupancy", "Authorized,Authorized"):
         await b.set_variable(POINTS, wrong, "Rejected")
     entry = await b.charging()
     answer = await b.call("RequestStopTransaction", {"transactionId": entry.id})
@@ -138,7 +138,7 @@ KEEPS = {"StopTransactionOnEVSideDisconnect": "false"}
 
 
 @pytest.mark.parametrize("points", ("EVConnected,Authorized", "PowerPathClosed"))
-def test_TC_E_20_CS_and_TC_E_37_CS(points):
+def test_TC_E_20_CS_and_TC_E_37_CS_and_TC_E_54_CS(points):
     """Unplugged at the car, where that is a stop point: the end, with StopTxOnEVSideDisconnect
     false."""
 

@@ -13,7 +13,8 @@ import ocpp
 import pytest
 from helpers import run
 from ocpp2 import names
-from ocpp2.transactions import Transactions, token_info, uuid_text
+from ocpp2.names import uuid_text
+from ocpp2.transactions import Transactions, token_info
 from station import delivery, session, session_limits
 from station_parts import Charger
 from store.kinds import CHANGE, SAMPLE, START, STOP

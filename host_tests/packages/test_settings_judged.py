@@ -15,9 +15,9 @@ INSTALLERS = (
 )
 # Near a protection, yet harmless for each value within the bounds; the document gives the reason.
 HARMLESS = (
-    "TxStopPoint OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay FreeMode "
-    "StopTransactionOnEVSideDisconnect UnlockConnectorOnEVSideDisconnect MinimumStatusDuration "
-    "ResetRetries UpdateTrialTime".split()
+    "TxStartPoint TxStopPoint OfflinePauseDelay WakeUpDelay ConnectionTimeOut ResumeRandomDelay "
+    "FreeMode StopTransactionOnEVSideDisconnect UnlockConnectorOnEVSideDisconnect "
+    "MinimumStatusDuration ResetRetries UpdateTrialTime".split()
 )
 # These have nothing to do with the electrical side: authorization, messages, network, page.
 ELSEWHERE = set(

@@ -529,8 +529,13 @@ OWN_WORDS = {
     ("closings.py", "EmergencyStop"),
     ("declarations.py", "TransactionEvent"),  # the 2.x face of a setting has this instance
     ("declarations.py", "Heartbeat"),  # a value of the 2.x face of TimeSource
-    ("declarations.py", "EVConnected"),  # values of the 2.x face of TxStopPoint
+    ("declarations.py", "EVConnected"),  # values of TxStartPoint and TxStopPoint
     ("declarations.py", "PowerPathClosed"),
+    ("declarations.py", "EnergyTransfer"),
+    ("points.py", "EVConnected"),
+    ("points.py", "PowerPathClosed"),
+    ("points.py", "EnergyTransfer"),
+    ("early.py", "EnergyTransfer"),
     ("settings.py", "Unknown"),  # a phase rotation, the value of a setting
     ("setting_forms.py", "Unknown"),
     ("tokens.py", "Accepted"),  # "Accepted.", what a person reads on the page

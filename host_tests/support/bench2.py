@@ -85,6 +85,6 @@ def scenario2(fn=None, version="2.0.1", settings=None, **options):
     """As `bench.scenario`; the charger offers `version` alone."""
     settings = dict(settings or {}, OcppVersions=version)
     csms = {"subprotocols": ("ocpp" + version,), **options.pop("csms", {})}
-    kind = type("Bench2", (Bench2,), {"version": version})
+    kind = type("Bench2", (options.pop("kind", Bench2),), {"version": version})
     options = dict(options, settings=settings, csms=csms, kind=kind)
     return bench.scenario(fn, **options) if fn else bench.scenario(**options)

@@ -214,11 +214,16 @@ def test_closed_it_hears_nothing():
 
 def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
     # Each try of a chip without memory left one more queue of events, and its code with it.
-    for place in ("ChargingLimits", "Ocpp2._load_monitors", "Ocpp2._load_notices"):
+    from ocpp2 import monitored, optional
+
+    for owner, name in (
+        (client, "ChargingLimits"),
+        (monitored, "start"),
+        (optional, "load_notices"),
+        (client.Ocpp2, "points_ask"),
+    ):
         c = Charger()
         before = list(c.station.listeners)
-        owner, _, name = place.rpartition(".")
-        owner = getattr(client, owner) if owner else client
         whole = getattr(owner, name)
 
         def fails(*_):
@@ -229,7 +234,7 @@ def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
             raises(MemoryError, client.Ocpp2, None, None, c.station, c.settings, c.clock, {}, "")
         finally:
             setattr(owner, name, whole)
-        assert c.station.listeners == before, place
+        assert c.station.listeners == before, name
 
 
 def test_with_the_adapter_goes_the_code_that_only_it_has_loaded():

@@ -3,7 +3,8 @@
 """The renderer of OCPP 1.6 for the station's delivery (sections 3.7, 4.8, 4.10; errata 3.18).
 
 A record always gives the same message, whenever it is built. A CHANGE has no message: 1.6 shows it
-by the status of the connector.
+by the status of the connector. The end of a transaction whose begin was told under 2.x waits for
+2.x.
 """
 
 from evse_base import iso8601
@@ -90,6 +91,8 @@ class Transactions:
             return self._sample(payload)
         if kind == STOP:
             return "StopTransaction", self._stop(payload)
+        if len(payload) > 7 and payload[7][-1]:
+            raise ValueError("of 2.x")
         return None
 
     def _id(self, session):

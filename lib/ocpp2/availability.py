@@ -61,8 +61,9 @@ async def reset(point, payload):
             return refused("UnknownEvse")
     else:
         connectors = station.connectors
+    early = getattr(station.stop_points, "open", ())
     # A card that is accepted, or a start under way, is a session soon.
-    busy = any([connector.session or connector.waiting for connector in connectors])
+    busy = any([c.session or c.waiting or c.id in early for c in connectors])
     if kind == "ImmediateAndResume" and busy:
         return refused("UnsupportedRequest")
     if station.resetting:
@@ -73,6 +74,8 @@ async def reset(point, payload):
         async def after():
             # With OnIdle the end of the session is all that there is to do.
             if not waits:
+                if number in early:
+                    station.stop_points.end(early[number].id, "soft_reset")
                 connectors[0].drop_waiting()
                 connectors[0].request_stop("soft_reset")
                 connectors[0].wake()

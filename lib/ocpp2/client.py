@@ -21,7 +21,8 @@ from .events import Events
 from .transactions import Transactions, token_info
 
 # Settings that a page shows where a central system has told nothing.
-_TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
+TEXTS = const(("TariffFallbackMessage", "TotalCostFallbackMessage"))
+_POINTS = const(("TxStartPoint", "TxStopPoint"))
 # Fields of an answer that are for the driver, or change what a session may use.
 _NEWS = const(("totalCost", "transactionLimit", "updatedPersonalMessage"))
 
@@ -96,12 +97,7 @@ class Ocpp2:
         self.events = Events(call, station, settings, clock, later, self._online)
         self._parts += [self, self.boot, self.events]
         try:
-            self._load_monitors()
-            self._load_notices()
-            if later:
-                from . import bills
-
-                bills.start(self, False)
+            self._optional("start")
         except Exception:
             self.close()
             raise
@@ -116,30 +112,36 @@ class Ocpp2:
             raise Disconnected("detached")
         return self._call(action, payload)
 
-    def _load_monitors(self):
-        from . import monitored
+    def _optional(self, function, *args):
+        from . import optional
 
-        self.monitors = monitored.start(self, False)
-        if self.monitors is None:
-            release("ocpp2.monitored")
-            release("station.monitors")
+        try:
+            getattr(optional, function)(self, *args)
+        finally:
+            release("ocpp2.optional")
 
-    def _load_notices(self, needed=False):
-        from station.notices import Notices
+    def points_ask(self):
+        """True if there have to be transactions that are not sessions, and are none yet."""
+        begin, end = [self.settings.text(name) for name in _POINTS]
+        # A session begins with its power path; it ends with that, or with its cable and its card.
+        plain = "PowerPathClosed" in end or "," in end
+        plain = plain and begin == "PowerPathClosed" and "EnergyTransfer" not in end
+        return not plain and self.station.stop_points is True
 
-        texts = [self.settings.text(name) for name in _TEXTS]
-        made = Notices(self.station, self.station.journal, self.settings, self.clock)
-        self.station.notices = made if needed or made.items or any(texts) else None
-        if self.station.notices is None:
-            made.close()
-            release("station.notices")
+    async def _points(self):
+        """TxStartPoint or TxStopPoint may be another now."""
+        await before_import()
+        if self.points_ask():
+            from . import points
+
+            points.start(self)
 
     async def notices(self):
         """The notices of the station; loaded now if nothing was to be shown before."""
         if self.station.notices is None:
             await before_import()
             if self.station.notices is None:
-                self._load_notices(True)
+                self._optional("load_notices", True)
         return self.station.notices
 
     async def _on_answer(self, answer, session=None):
@@ -232,6 +234,8 @@ class Ocpp2:
             self.jobs.on_news = wake
             self.jobs.latest_only()
         self.station.reservations.spoken_to(True)
+        if self.points_ask():
+            asyncio.create_task(self._points())
 
     def detach(self):
         """The connection has ended: the station goes on without this adapter."""
@@ -259,15 +263,7 @@ class Ocpp2:
     def close(self):
         """This adapter is not used again."""
         self.events.close()
-        if self.monitors:
-            self.monitors.close()
-        if self.costs:
-            self.costs.close()
-        if self.station.notices:
-            self.station.notices.close()
-            self.station.notices = None
-        for name in ("monitors", "notices", "live_limits"):
-            release("station." + name)
+        self._optional("close")
 
     def parts(self):
         """The parts that may send now, most important first; before registration only `boot`."""
@@ -307,7 +303,9 @@ class Ocpp2:
     def _on_setting(self, name, value):
         if name == "HeartbeatInterval":
             self.boot.interval_changed()
-        elif name in _TEXTS and value and self.station.notices is None:
+        elif name in _POINTS:
+            asyncio.create_task(self._points())
+        elif name in TEXTS and value and self.station.notices is None:
             asyncio.create_task(self.notices())
         elif name == "SecurityProfile":
             self.boot.register_again()

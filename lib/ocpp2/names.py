@@ -38,6 +38,7 @@ reset ResetCommand
 connect_timeout EVConnectTimeout
 charging_state ChargingStateChanged
 limit ChargingRateChanged
+trigger Trigger
 energy_limit EnergyLimitReached
 time_limit TimeLimitReached
 running_cost ChargingStateChanged
@@ -89,6 +90,7 @@ master_pass EVConnected
 deauthorized EVConnected
 soft_reset EVConnected
 timeout Idle
+stopped_by_ev EVConnected
 """)
 
 # AuthorizationStatusEnumType.
@@ -194,3 +196,14 @@ def sampled_values(values, context):
             item["phase"] = phase if isinstance(phase, str) else "L%d" % phase
         out.append(item)
     return out
+
+
+def uuid_text(uuid, session):
+    """transactionId of a uuid (16 bytes). A session of version 0.1.0 has none: its number on this
+    charger stands for it."""
+    if not isinstance(uuid, bytes) or len(uuid) != 16:
+        return "session-%d" % session
+    from binascii import hexlify
+
+    text = hexlify(uuid).decode()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -52,7 +52,12 @@ def running(point, number, token, start):
     """The answer with the transactionId of the session that this very command has begun, None
     while there is none (F01.FR.13). A command that is repeated is so answered once more."""
     for connector in point.station.connectors:
-        session = connector.session
+        session, waiting = connector.session, connector.waiting
+        if waiting and waiting.remote_start == start:
+            # Its cable was in before: the transaction may have begun with it.
+            early = getattr(point.station.stop_points, "open", {}).get(connector.id)
+            if early and early.placed:
+                return {"status": "Accepted", "transactionId": point.transaction_id(early.id)}
         if session is None or session.stopping or number not in (None, connector.id):
             continue
         if session.remote_start == start and session.may_end(token):
@@ -64,10 +69,15 @@ async def request_stop(point, payload):
     """RequestStopTransaction (F03)."""
     if not point.registered:
         return refused("CSNotAccepted")
+    station = point.station
     session = point.transactions.session_of(payload["transactionId"])
-    if session is None or not point.station.remote_stop(session):
-        return refused("TxNotFound")
-    return ACCEPTED
+    if session is not None and (
+        station.remote_stop(session)
+        or station.stop_points is not True
+        and station.stop_points.end(session, "remote")
+    ):
+        return ACCEPTED
+    return refused("TxNotFound")
 
 
 async def unlock_connector(point, payload):

@@ -82,7 +82,6 @@ TemperatureSensor|Temperature||e|d|Celsius||@temperature|temp
 TokenReader|Problem|||b|||!ReaderLost|reader
 TxCtrlr|SupportedLimits|||m||maxCost,maxEnergy,maxTime|@session_limits|later
 TxCtrlr|TxBeforeAcceptedEnabled|||b|||true|
-TxCtrlr|TxStartPoint|||m||PowerPathClosed|PowerPathClosed|
 """  # noqa: E501
 
 # Variables that can be monitored (see `monitored`).

@@ -6,7 +6,7 @@ import asyncio
 
 from station.delivery import SAMPLE, START
 
-from .transactions import uuid_text
+from .names import uuid_text
 
 # Events that are read before other tasks have their turn: reading one takes about 1 ms.
 _AT_ONCE = 8
@@ -46,6 +46,9 @@ async def _waits(point, wanted, number):
             uuid = payload[6] if len(payload) > 6 else None
             if uuid_text(uuid, payload[0]) == wanted:
                 return True
+        elif number is None and len(payload) > 7 and payload[7] and isinstance(payload[7], list):
+            if uuid_text(payload[7][1], payload[0]) == wanted:
+                return True  # an event of station.points has the uuid itself
         read += 1
         if read % _AT_ONCE == 0:
             await asyncio.sleep(0)

@@ -7,8 +7,7 @@ whether a central system was connected then is in its stamp. The transaction's i
 the station has given the session; the number of a record in its session is its seqNo.
 """
 
-from evse_base import iso8601
-from evse_base import log, release
+from evse_base import const, iso8601, log, release
 from ocppj.messages import CallError, Disconnected
 from station import measurands
 from station.delivery import SAMPLE, START, STOP, UNREADABLE, Refused
@@ -19,6 +18,10 @@ from . import names
 _EVENT = "TransactionEvent"
 # triggerReason of a sample; any other is periodic.
 _SAMPLES = {measurands.CLOCK: "MeterValueClock", measurands.TRIGGER: "Trigger"}
+# What an event of station.points is.
+_CHANGE = const(4)  # store.kinds
+_TOKEN = const(3)  # its token in the eighth field; the kind is behind it
+WHAT = ("Started", "Updated", "Ended")
 
 
 class Transactions:
@@ -33,7 +36,7 @@ class Transactions:
         self._call = call
         self._station = station
         self._delivery = station.delivery
-        self._later = later
+        self.later = later
         self.costs = None  # station.costs.Costs while there are tariffs
         self.on_answer = None  # async fn(answer, number of the session that runs or None)
         self.lost = Disconnected
@@ -43,16 +46,25 @@ class Transactions:
         for connector in self._station.connectors:
             running = connector.session
             if running is not None and running.id == session:
-                return uuid_text(running.uuid, session)
+                return names.uuid_text(running.uuid, session)
+        early = self._early(session)
+        return early and names.uuid_text(early.uuid, session)
+
+    def _early(self, session=None, transaction_id=None):
+        """The transaction without a session that is open, None if there is none."""
+        for early in getattr(self._station.stop_points, "open", {}).values():
+            if early.id == session or names.uuid_text(early.uuid, early.id) == transaction_id:
+                return early
         return None
 
     def session_of(self, transaction_id):
-        """Number of the running session with this transactionId, None if there is none."""
+        """Number of the open transaction with this transactionId, None if there is none."""
         for connector in self._station.connectors:
             running = connector.session
-            if running is not None and uuid_text(running.uuid, running.id) == transaction_id:
+            if running is not None and names.uuid_text(running.uuid, running.id) == transaction_id:
                 return running.id
-        return None
+        early = self._early(None, transaction_id)
+        return early and early.id
 
     async def send(self, action, message):
         """The answer to a message; see station.delivery."""
@@ -72,6 +84,8 @@ class Transactions:
         """Note that a start was taken; returns the verdict about the token, None without one."""
         if kind == START:
             self._delivery.acknowledge(payload, self.family)
+        if kind in (START, _CHANGE) and self._station.stop_points not in (False, True):
+            self._station.stop_points.told(payload[0])
         return token_info(answer.get("idTokenInfo"))
 
     def learn(self, kind, payload, info):
@@ -81,6 +95,8 @@ class Transactions:
             token = payload[2] if kind == START else payload[4]
             at = 7 if kind == START else 9
             token_kind = payload[at] if len(payload) > at else None
+        elif len(payload) > 7 and payload[7][_TOKEN]:
+            token, token_kind = payload[7][_TOKEN : _TOKEN + 2]
         else:
             _, running = self._station.session(payload[0])
             if running is None:
@@ -89,9 +105,11 @@ class Transactions:
         try:
             if kind != STOP and info["status"] != "accepted":
                 self._station.deauthorized(payload[0], True)
+                if self._early(payload[0]):
+                    self._station.stop_points.refused(payload[0])
                 log.warn("ocpp", "session %d: idToken is %s", payload[0], info["status"])
         finally:
-            sent = names.id_token(token or "", token_kind, self._later)
+            sent = names.id_token(token or "", token_kind, self.later)
             # The verdict about a shortened token is about no token that a driver has.
             if token and token_kind != "NoAuthorization" and sent["idToken"] == token:
                 self._station.authorizer.learn(token, info, sent["type"])
@@ -101,7 +119,18 @@ class Transactions:
     def render(self, kind, payload):
         """(action, payload) of an event."""
         if kind == START:
+            if len(payload) > 11 and payload[11] < 0:
+                # The transaction begins later; its id is known from now on.
+                self._delivery.acknowledge(payload, self.family)
+                return None
             return _EVENT, self._start(payload)
+        if kind == _CHANGE and len(payload) > 7:
+            from . import points
+
+            return _EVENT, points.event(self, payload)
+        at = 7 if kind == STOP else 5
+        if payload[0] and len(payload) > at and (payload[at] or 0) < (kind == STOP):
+            return None  # the transaction had not begun
         if kind != STOP and payload[0] and payload[0] not in self._delivery.known:
             # It was passed over, and the end is told: the id of its transaction is not known now.
             log.warn("ocpp", "an event behind the end of session %d is not told", payload[0])
@@ -112,7 +141,7 @@ class Transactions:
             return _EVENT, self._stop(payload)
         return _EVENT, self._change(payload)
 
-    def _event(self, event, trigger, stamp, session, seq, uuid=None):
+    def event(self, event, trigger, stamp, session, seq, uuid=None):
         """The fields of every event. A record of a version that gave its records no number is one
         of two: the start, or what the end is told as."""
         if uuid is None:
@@ -121,9 +150,9 @@ class Transactions:
         message = {
             "eventType": event,
             "timestamp": iso8601.format(self._delivery.time(stamp)),
-            "triggerReason": names.trigger(trigger, self._later),
+            "triggerReason": names.trigger(trigger, self.later),
             "seqNo": 1 if seq is None else seq,
-            "transactionInfo": {"transactionId": uuid_text(uuid, session)},
+            "transactionInfo": {"transactionId": names.uuid_text(uuid, session)},
         }
         if len(stamp) > 3 and stamp[3]:
             message["offline"] = True
@@ -133,37 +162,49 @@ class Transactions:
         session, connector, token, meter_wh, reservation, stamp = payload[:6]
         uuid, kind, remote_start, trigger = payload[6:10] if len(payload) > 9 else (None,) * 4
         trigger = trigger or "authorized"
-        message = self._event("Started", trigger, stamp, session, 0, uuid)
-        message["evse"] = {"id": connector, "connectorId": 1}
-        message["idToken"] = names.id_token(token, kind, self._later)
+        seq, told = payload[11:13] if len(payload) > 12 else (0, 0)
+        known = self._delivery.known.get(session)
+        if not told & 4 and known and known[1] & 1:
+            seq = told = 0  # 1.6 was spoken when the transaction began: it begins with this
+        message = self.event(WHAT[seq > 0], trigger, stamp, session, seq, uuid)
+        if not told & 2:
+            message["evse"] = {"id": connector, "connectorId": 1}
+        if not told & 1:
+            message["idToken"] = names.id_token(token, kind, self.later)
         message["transactionInfo"]["chargingState"] = "EVConnected"
-        if isinstance(remote_start, int):
+        if isinstance(remote_start, int) and not told & 1:
             message["transactionInfo"]["remoteStartId"] = remote_start
         if isinstance(reservation, int):
             message["reservationId"] = reservation
         if self.costs:
             self._cost(START, payload, message)
-        values = payload[10] if len(payload) > 10 else [[measurands.ENERGY, 0, meter_wh]]
+        if not told & 2:
+            values = payload[10] if len(payload) > 10 else None
+            self.begin(message, stamp, values, meter_wh)
+        return message
+
+    def begin(self, message, stamp, values, meter_wh):
+        """Put the values of the beginning into a message; values None: the register alone."""
+        values = [[measurands.ENERGY, 0, meter_wh]] if values is None else values
         try:
-            value = self._value(stamp, values, measurands.BEGIN)
+            value = self.value(stamp, values, measurands.BEGIN)
         except UNREADABLE as exc:
             log.error("ocpp", "values of a start cannot be told: %r", exc)
         else:
             if value["sampledValue"]:
                 message["meterValue"] = [value]
-        return message
 
     def _sample(self, payload):
         session, connector, context, stamp, values = payload[:5]
         if not isinstance(context, str):
             raise ValueError("context")
-        value = self._value(stamp, values, context)
+        value = self.value(stamp, values, context)
         if not value["sampledValue"]:
             return None  # 2.x knows the measurand of none of the values
         if not session:
             return "MeterValues", {"evseId": connector, "meterValue": [value]}
         seq = payload[5] if len(payload) > 5 else None
-        message = self._event("Updated", "limit", stamp, session, seq)
+        message = self.event("Updated", "limit", stamp, session, seq)
         message["triggerReason"] = _SAMPLES.get(context, "MeterValuePeriodic")
         state = names.charging_state(payload[6]) if len(payload) > 6 else None
         if state:
@@ -173,13 +214,13 @@ class Transactions:
 
     def _change(self, payload):
         session, _, trigger, state, stamp, seq = payload[:6]
-        message = self._event("Updated", trigger, stamp, session, seq)
+        message = self.event("Updated", trigger, stamp, session, seq)
         # An EV that comes back has not said yet what it wants (E10).
         back = message["triggerReason"] == "CablePluggedIn"
         state = names.charging_state("connected" if back else state)
         if state:
             message["transactionInfo"]["chargingState"] = state
-        data = payload[6] if self._later and len(payload) > 6 else ()
+        data = payload[6] if self.later and len(payload) > 6 else ()
         if len(data) > 3 and isinstance(data[3], list):
             from . import limits
 
@@ -192,16 +233,28 @@ class Transactions:
     def _stop(self, payload):
         session, _, meter_wh, reason, token, stamp, samples = payload[:7]
         seq, trigger, kind = payload[7:10] if len(payload) > 9 else (None, None, None)
-        message = self._event("Ended", trigger, stamp, session, seq)
-        message["transactionInfo"]["stoppedReason"] = names.stop_reason(reason, self._later)
+        goes_on = len(payload) > 10 and payload[10]  # the transaction
+        message = self.event(WHAT[1 if goes_on else 2], trigger, stamp, session, seq)
+        if token and isinstance(token, str):
+            message["idToken"] = names.id_token(token, kind, self.later)
+        if self.costs:
+            self._cost(STOP, payload, message)
+        values = self._values(samples or ())
+        if goes_on:
+            # What is measured at the end is told with it.
+            values = [v for v in values if v["sampledValue"][0]["context"] != measurands.END]
+            if values:
+                message["meterValue"] = values
+            return message
+        message["transactionInfo"]["stoppedReason"] = names.stop_reason(reason, self.later)
         state = names.state_after(reason)
+        if trigger == "charging_state":
+            state = state or "SuspendedEVSE"
         if state:
             message["transactionInfo"]["chargingState"] = state
-        if token and isinstance(token, str):
-            message["idToken"] = names.id_token(token, kind, self._later)
-        message["meterValue"] = self._values(samples or ())
+        message["meterValue"] = values
         register = [[measurands.ENERGY, 0, meter_wh]]
-        last = self._value(stamp, register, measurands.END)
+        last = self.value(stamp, register, measurands.END)
         end = message["meterValue"]
         if not end or end[-1]["timestamp"] != last["timestamp"]:
             end.append(last)
@@ -210,8 +263,6 @@ class Transactions:
         ]:
             # The sample of the end has the register only if it was asked for.
             end[-1]["sampledValue"] += last["sampledValue"]
-        if self.costs:
-            self._cost(STOP, payload, message)
         return message
 
     def _cost(self, kind, payload, message):
@@ -226,29 +277,19 @@ class Transactions:
         try:
             for sample in samples:
                 context, at, values = sample[:3]
-                value = self._value(at, values, context)
+                value = self.value(at, values, context)
                 if value["sampledValue"]:
                     out.append(value)
         except UNREADABLE as exc:
             log.error("ocpp", "samples of an end cannot be told: %r", exc)
         return out
 
-    def _value(self, stamp, values, context):
+    def value(self, stamp, values, context):
+        """MeterValueType of [[measurand code, phase, value], ...]."""
         return {
             "timestamp": iso8601.format(self._delivery.time(stamp)),
             "sampledValue": names.sampled_values(values, context),
         }
-
-
-def uuid_text(uuid, session):
-    """transactionId of a uuid (16 bytes). A session of version 0.1.0 has none: its number on this
-    charger stands for it."""
-    if not isinstance(uuid, bytes) or len(uuid) != 16:
-        return "session-%d" % session
-    from binascii import hexlify
-
-    text = hexlify(uuid).decode()
-    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
 
 
 def token_info(info):

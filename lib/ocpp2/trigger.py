@@ -43,10 +43,13 @@ async def trigger_message(point, payload):
     if wanted == "MeterValues":
         return _then([_call(_meter_values, point, connector) for connector in connectors])
     if wanted == "TransactionEvent":
+        early = point.station.stop_points
         running = [c for c in connectors if c.session is not None and not c.session.stopping]
-        if not running:
+        other = [c for c in connectors if c.id in getattr(early, "open", ())]
+        if not running and not other:
             return refused("TxNotFound")
-        return _then([_call(_event, connector) for connector in running])
+        messages = [_call(_event, connector) for connector in running]
+        return _then(messages + [_call(_event, connector, early) for connector in other])
     await before_import()
     from . import file_triggers
 
@@ -77,8 +80,8 @@ async def _register(point):
     point.wake()  # what waits for registration
 
 
-async def _event(connector):
-    connector.metering.triggered()
+async def _event(connector, early=None):
+    (early or connector.metering).triggered(*([connector] if early else []))
 
 
 async def _meter_values(point, connector):

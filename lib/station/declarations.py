@@ -10,8 +10,8 @@ type: b boolean, o boolean that cannot be taken back, i integer, s text, m list 
     every connector there is), k key in hexadecimal, w password, c list of words that the
     station computes, or if somebody may set it as q, v list of some of the words in limits in any
     order, a fixed network address, q list of the words in limits, in their order; the last ones
-    can be left out, e one of the words in limits, x what ends a session: some of the words in
-    limits, z an offset from UTC.
+    can be left out, e one of the words in limits, x what begins or ends a transaction: some of
+    the words in limits, z an offset from UTC.
 access for the central system: r, w (never shown), rw; - means that only the owner (page,
     provisioning) sees and sets it, and -w that it is never shown to the owner either. An
     l behind it: the owner may set it. A ! behind it: takes effect after a reboot. Behind a /
@@ -86,7 +86,8 @@ AlignedSendDuringIdle|AlignedDataCtrlr.SendDuringIdle|b|-l/rw||false|
 TxEndedAlignedInterval|AlignedDataCtrlr.TxEndedInterval|i|-l/rw|0..86400|=ClockAlignedDataInterval|s
 LimitChangeSignificance|SmartChargingCtrlr.LimitChangeSignificance|i|-l/rw|0..100|0|Percent
 NotifyChargingLimitWithSchedules|SmartChargingCtrlr.NotifyChargingLimitWithSchedules|b|-l/rw||false|
-TxStopPoint|TxCtrlr.TxStopPoint|x|-l/rw|EVConnected,Authorized,PowerPathClosed|EVConnected,Authorized|
+TxStartPoint|TxCtrlr.TxStartPoint|x|-l/rw|EVConnected,Authorized,PowerPathClosed,EnergyTransfer|PowerPathClosed|
+TxStopPoint|TxCtrlr.TxStopPoint|x|-l/rw|EVConnected,Authorized,PowerPathClosed,EnergyTransfer|EVConnected,Authorized|
 TimeSource|ClockCtrlr.TimeSource|q|-l/rw|Heartbeat,NTP|Heartbeat,NTP|
 CertSigningWaitMinimum|SecurityCtrlr.CertSigningWaitMinimum|i|-l/rw|60..86400|300|s
 CertSigningRepeatTimes|SecurityCtrlr.CertSigningRepeatTimes|i|-l/rw|0..10|2|

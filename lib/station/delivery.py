@@ -112,9 +112,9 @@ class Delivery:
         self._not_before_ms = 0
         self._take_up()
         if renderer.family != self._family:
-            # Another protocol may take what the last one has refused.
-            self._family = renderer.family
-            self._attempts = 0
+            # Another protocol may take what the last one has refused or passed over.
+            self._family and self._journal.take_up(1)
+            self._family, self._attempts = renderer.family, 0
 
     def detach(self, renderer):
         """The connection of this renderer is gone."""

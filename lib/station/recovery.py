@@ -51,7 +51,7 @@ class _Cut:
     def seen(self, at, payload):
         """Note a record of the session. Its sixth field, if there is one, is its number."""
         self.at = at
-        if self.seq and len(payload) > 5 and _whole(payload[5]):
+        if self.seq is not None and len(payload) > 5 and _whole(payload[5]):
             self.seq = max(self.seq, payload[5] + 1)
 
 
@@ -155,6 +155,8 @@ def _find_cut(station, journal):
             number = payload[0]
             station.seen_session(number)
             running[number] = _Cut(*payload[:7])
+            if len(payload) > 11 and isinstance(payload[11], int):
+                running[number].seq = payload[11] + 1  # 0: the transaction has not begun
         elif kind == kinds.SAMPLE and payload[0] in running:
             session = running[payload[0]]
             session.seen(payload[3], payload)
@@ -208,6 +210,9 @@ async def _end(station, session, reason, journal):
     record = [session.number, session.connector, meter_wh, reason, None, session.at, None]
     record += [session.seq, trigger_of(reason), None]
     journal.append(kinds.STOP, record)
+    open_ = journal.get(kinds.TRANSACTION, session.connector)
+    if open_ and open_[1] == session.number:
+        journal.forget(kinds.TRANSACTION, session.connector)  # it has ended with its session
     station.emit("journal", session.connector, kinds.STOP)
     log.warn("station", "session %d was cut: %s at %d Wh", session.number, reason, meter_wh)
 

@@ -87,7 +87,8 @@ class Sequence:
         reservation = self._station.reservations.used_by(connector, token, parent, kind)
         reserved = reservation.id if reservation is not None else None
         try:
-            session = Session(
+            make = getattr(self._station.stop_points, "session", Session)
+            session = make(
                 number, connector.id, token, parent, meter_wh, now, kind, waiting.remote_start
             )
             values = connector.metering.at_start()
@@ -108,7 +109,7 @@ class Sequence:
         connector.metering.checkpoint(self._clock.uptime_ms())
         self._station.emit("session_started", connector.id, session)
         self._station.emit("journal", connector.id, kinds.START)
-        log.info("station", "session %d begins at %d Wh", number, meter_wh)
+        log.info("station", "session %d begins at %d Wh", session.id, meter_wh)
 
     # -- ending --------------------------------------------------------------------------
 

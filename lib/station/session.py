@@ -9,10 +9,10 @@ from .authorization import ANY, same_group, same_token
 # Reasons for which a session ends, each with the trigger of its record. The words belong to no
 # protocol. They cover all reasons of OCPP 1.6, 2.0.1 and 2.1; an adapter maps a reason without a
 # word in its version to "other". They are on flash: never change one.
-# Above the empty line: the reasons that this station finds. Below it: reasons that only an adapter
-# may give (`request_stop`). A time-out of the connection ends no session: without a cable none has
-# begun. Over the control pilot an EV can only stop asking, which pauses the session; it cannot
-# tell its state of charge. Local credit and a watch over the supply are not there.
+# Above the empty line: the reasons that this station finds, the last two for transactions that are
+# not sessions (`points`). Below it: reasons that only an adapter may give (`request_stop`). Over
+# the control pilot an EV can only stop asking, which pauses the session; it cannot tell its state
+# of charge. Local credit and a watch over the supply are not there.
 _ENDS = const("""
 local stop_authorized
 master_pass stop_authorized
@@ -31,9 +31,9 @@ other abnormal
 energy_limit energy_limit
 time_limit time_limit
 cost_limit cost_limit
-
 timeout connect_timeout
 stopped_by_ev charging_state
+
 soc_limit soc_limit
 local_out_of_credit abnormal
 energy_transfer_rejected abnormal

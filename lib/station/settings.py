@@ -19,7 +19,7 @@ k key
 m measurand_list
 p rotations
 c sequence
-x stop_points
+x points
 q sequence
 v versions
 z offset

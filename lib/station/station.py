@@ -50,7 +50,8 @@ class Station:
         self.recovering = False  # sessions that a restart has cut are not all ended yet
         self.resetting = None  # kind of the reset that is under way
         self.draining = False  # a reset waits for the end of the last session
-        self.stop_points = False  # the protocol has them: TxStopPoint counts
+        # True: the protocol has them, TxStopPoint counts. Or a points.Points, while it needs one.
+        self.stop_points = False
         self.system_reset = system_reset
         self.farewell = None  # async fn(): tells the central system that the station goes away
         self.journal = journal
@@ -244,8 +245,7 @@ class Station:
             self.spawn(self._reset(kind))
 
     def reset_when_idle(self):
-        """Restart as soon as no session is left, and no token that was accepted for one; no other
-        is accepted until then."""
+        """Restart as soon as no session and no accepted token is left; no other is accepted."""
         if not self.draining:
             self.draining = True
             for connector in self.connectors:
@@ -253,7 +253,9 @@ class Station:
             self.spawn(self._drain())
 
     async def _drain(self):
-        while any([c.session or c.waiting for c in self.connectors]):
+        while any([c.session or c.waiting for c in self.connectors]) or (
+            getattr(self.stop_points, "open", None)  # transactions that are not sessions
+        ):
             await asyncio.sleep(REPLY_S)
         await self.reset("idle")
 

@@ -16,17 +16,22 @@ delivered nor marked done (journal.py).
 # record in its session, 0 for START; a number that is missing is that of a record given up for
 # room.
 # [session, connector, token, meter_wh, reservation|None, stamp; uuid, token's kind, remote start
-# id|None, trigger (station.session.Waiting)]
+# id|None, trigger (station.session.Waiting), values|None, number in its transaction (-1: that has
+# not begun), bits of what was told before (station.points)]. The last two are only there where the
+# transaction does not begin with it.
 START = 1
 # [session|0, connector, context, stamp, [[measurand, phase, value], ...]; seq|None, charging state
 # (only where it is told, too)]
 SAMPLE = 2
 # [session, connector, meter_wh, reason, token|None, stamp, samples|None; seq|None, trigger,
-# token's kind|None]
+# token's kind|None, 1 if the transaction goes on (only then)]
 STOP = 3
 # [session, connector, trigger, charging state, stamp, seq, [mA offered, changes that were left
 # out before this one; cost so far (station.costs)|None, limits (station.session_limits)]]:
-# something has changed in a session; words in station.session.
+# something has changed in a session; words in station.session. Of a transaction that is not its
+# session an eighth field: [0 begins, 1 goes on, 2 ends; uuid, 1 if the connector is told,
+# token|None, its kind, remote start id|None, reason|None, Wh, values|None, true for the end of one
+# whose begin was told]
 CHANGE = 4
 
 LAST_EVENT = 4  # the newest kind of event that this version knows
@@ -84,6 +89,10 @@ CURRENT_SCHEMA = 1
 # (iec61851.closings), the last cut session that was counted, and 1 if free mode has to wait until
 # the cable has been out.
 HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
+# A transaction that is open without a session: [connector, session, uuid, number of its next
+# event, stamp of its last, Wh, reason for which its session has ended|None, bits of what was told,
+# count of unplugging (station.points)]; key connector.
+TRANSACTION = 46
 
 TOLD = 42  # [unix, floor, sure time]; key 0: when the central system last told it (every 6 h)
 

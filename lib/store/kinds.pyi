@@ -20,6 +20,7 @@ FIRMWARE: int
 SCHEMA: int
 CURRENT_SCHEMA: int
 HELD: int
+TRANSACTION: int
 TOLD: int
 SHAPES: str
 
