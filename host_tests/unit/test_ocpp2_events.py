@@ -214,12 +214,11 @@ def test_closed_it_hears_nothing():
 
 def test_an_adapter_that_cannot_be_made_leaves_nothing_behind():
     # Each try of a chip without memory left one more queue of events, and its code with it.
-    from ocpp2 import monitored, optional
+    from ocpp2 import monitored
 
     for owner, name in (
         (client, "ChargingLimits"),
         (monitored, "start"),
-        (optional, "load_notices"),
         (client.Ocpp2, "points_ask"),
     ):
         c = Charger()
