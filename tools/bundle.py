@@ -24,6 +24,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 if str(ROOT / "lib") not in sys.path:
@@ -47,13 +48,10 @@ LFS_BLOCK = 512
 
 
 # Number of the base image that an application in a ROMFS needs: that of the same sources.
-BASE = int(
-    re.search(
-        r"^NUMBER = (\d+)$",
-        (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py").read_text(),
-        re.M,
-    ).group(1)
-)
+_BASE = (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py").read_text()
+BASE = int(re.search(r"^NUMBER = (\d+)$", _BASE, re.M).group(1))
+# CRC-32 of the public root certificates that it has.
+BASE_ROOTS = int(re.search(r"^ROOTS = (0x\w+)$", _BASE, re.M).group(1), 16)
 
 
 class BundleError(Exception):
@@ -92,12 +90,18 @@ def _without(content, places):
     return {place: data for place, data in content.items() if not place.startswith(places)}
 
 
-def lfs2(content):
-    """A littlefs image that holds `content` and hardly more, a whole number of blocks. With both
-    packages of OCPP, only that of 1.6: here compiled files take more room than in a ROMFS."""
+def one_protocol(content):
+    """`content` for a littlefs: of both packages of OCPP only that of 1.6, as compiled files take
+    more room there than in a ROMFS."""
     if [place for place in content if place.startswith(_OCPP16)]:
-        content = _without(content, ONLY_OCPP2)
-    content = _without(content, STARTS)
+        return _without(content, ONLY_OCPP2)
+    return content
+
+
+def lfs2(content):
+    """A littlefs image that holds `content` and hardly more, a whole number of blocks. See
+    `one_protocol`."""
+    content = _without(one_protocol(content), STARTS)
     make = importlib.import_module("lfs").image
     # Nothing is ever deleted, so its blocks are used from the first one on. The smallest file
     # system that is large enough is found by trying, from less than the whole firmware takes.
@@ -122,6 +126,8 @@ def romfs(content):
     """A ROMFS image of {place: bytes}, without what the base image has frozen in: a slot comes
     first on the module path, and from there loading it would be a long stall."""
     content = _without(content, (FROZEN, *STARTS))
+    if zlib.crc32(content.get("roots.der", b"")) == BASE_ROOTS:
+        del content["roots.der"]
     image = importlib.import_module("romfs").pack(content)
     if len(image) > ROOM["romfs"]:
         raise BundleError(f"{len(image)} bytes do not fit into {ROOM['romfs']}")

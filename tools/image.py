@@ -162,7 +162,7 @@ def images(app, layout, settings=None):
         label = CONTENTS[layout]
         size = partitions.find(table, label).size
         if label == "vfs":
-            vfs.update(app)
+            vfs.update(bundle.one_protocol(app))
         else:
             vfs.update(start(app))
             if label == "romfs":

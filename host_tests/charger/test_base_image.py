@@ -14,6 +14,10 @@ import heap_causes
 import memory_budget
 import names
 import pytest
+from tools_paths import ROOT
+
+import bundle
+import roots
 
 RESIDENT = footprint.order(footprint.RESIDENT_ROOTS)
 # Names that MicroPython makes beside those of the application: of the stand-ins for the chip's
@@ -73,6 +77,17 @@ def test_the_base_image_has_every_name_of_the_application(interpreter):
     new = [name for name in new if not name.startswith(OTHERS) and "/stubs/" not in name]
     print("names that the base image lacks:", new)
     assert new == []
+
+
+def test_public_roots_are_in_the_base_image_and_not_in_a_slot(interpreter):
+    code = "import sys, roots\nprint(len(roots.every()), roots.load('public/isrg_x2', 0).hex())\n"
+    said = run(interpreter, code + "print('roots_der' in sys.modules)\n")
+    whole = roots.every()
+    assert said == ["%d %s" % (len(whole), whole[-1].hex()), "False"]
+    content = {"roots.der": (ROOT / "firmware" / "roots.der").read_bytes(), "app.mpy": b"x" * 9}
+    assert len(bundle.romfs(content)) < 200
+    content["roots.der"] += b"another one"
+    assert len(bundle.romfs(content)) > 13000, "another base image has other ones"
 
 
 def test_a_later_application_may_have_names_that_the_base_image_does_not_know(interpreter):

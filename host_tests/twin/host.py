@@ -215,11 +215,8 @@ def split_address(text):
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-BASE_IMAGE = int(
-    (ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py")
-    .read_text()
-    .rpartition("NUMBER = ")[2]
-)
+_BASE = ROOT / "boards" / "micropython" / "MICROEVSE" / "base_image.py"
+BASE_IMAGE = int(re.search(r"^NUMBER = (\d+)$", _BASE.read_text(), re.M).group(1))
 
 
 class Twin:

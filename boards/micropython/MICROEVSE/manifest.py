@@ -8,11 +8,13 @@
 # Paths are relative to this file. microdot comes from the environment that `make` creates.
 #
 # Then the names of the application of this checkout: an import costs no heap for them
-# (tools/names.py). slots: also those that there are where it is imported from a slot.
+# (tools/names.py). slots: also those that there are where it is imported from a slot. And the
+# public root certificates, which take the room of a slot for nothing.
 import sys
 from glob import glob
 
 sys.path.append("../../../tools")
+import frozen_roots  # noqa: E402
 import names  # noqa: E402
 
 options.defaults(slots=True)
@@ -24,6 +26,7 @@ package(
     opt=2,
 )
 freeze(".", ("base_image.py",), opt=2)
+freeze(frozen_roots.write(), (frozen_roots.MODULE,), opt=2)
 freeze("../../../lib", ("slots/__init__.py", "slots/rom.py"), opt=2)
 freeze(
     "../../../firmware",
