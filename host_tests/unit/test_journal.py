@@ -544,6 +544,7 @@ def at_will(i):
         "FIRMWARE": [100 + key, text],
         "MONITOR": [key, 1, text, "upper", i, 5, False],
         "MESSAGE": [key, i % 9, None, None, None, None, text, "UTF8", None],
+        "TRANSACTION": [key, i, bytes(16), i, [1, 2, 3], 1000 * i, "local", 7, i],
         "TARIFF": ["T%d" % key, [1], ["T%d" % key, "EUR", i, [], None, None, text]],
     }
 

@@ -66,7 +66,8 @@ class Space:
             sessions = len(self.journal.running)
             # BOOT, TIME, TXID, CHECKPOINT, SCHEMA, TOLD, HELD are written once for a start, a
             # session or a fault, or in so many minutes. All other state can be written at will.
-            if kind < kinds.SETTING or kind == kinds.CHECKPOINT or kind > kinds.FIRMWARE:
+            few = kind < kinds.SETTING or kind > kinds.FIRMWARE and kind != kinds.TRANSACTION
+            if few or kind == kinds.CHECKPOINT:
                 return fits or left - 1 >= _FOR_MERGE + self._for_stops(sessions, room)
             stops = self._for_stops(max(self.connectors, sessions), room)
             if fits and size + _FOR_FAULTS <= self.log.room(_STATE):
