@@ -84,11 +84,7 @@ class Points:
             return False
         session.bits |= _TOKEN | _PLACE
         session.unplugs = connector.evse.unplug_count
-        try:
-            self._keep(session, now, 1)
-        except Exception:
-            return False  # it ends with its session: that must not fail
-        return True
+        return self._keep(session, now, 1)
 
     # -- commands of a central system ------------------------------------------------------
 
@@ -220,7 +216,8 @@ class Points:
         # The number is never given again.
         checkpoint = [connector.id, number, meter_wh, now, 0]
         self._journal.keep(kinds.CHECKPOINT, connector.id, checkpoint)
-        self._keep(early, now)
+        if not self._keep(early, now):
+            return
         if self._tell(connector, early, trigger, _STARTED, None, token, values, now):
             self.open[connector.id] = early
         else:
@@ -280,6 +277,13 @@ class Points:
         return True
 
     def _keep(self, early, now, more=0):
+        """Put an open transaction on flash. False if there is no room."""
         record = [early.connector, early.id, early.uuid, early.seq + more, now, early.meter_wh]
         record += [early.stopping, early.bits, early.unplugs]
-        self._journal.keep(kinds.TRANSACTION, early.connector, record)
+        try:
+            self._journal.keep(kinds.TRANSACTION, early.connector, record)
+        except Exception as exc:
+            # What is on flash is older. After a restart the queue tells what has come behind it.
+            log.error("station", "open transaction %d not stored: %r", early.id, exc)
+            return False
+        return True
