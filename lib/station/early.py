@@ -4,10 +4,12 @@
 
 from evse_base import const
 
+from .authorization import same_token
 from .session import Session, state_of
 
 # What an event is; see points.
 _STARTED = const(0)
+_TOKEN = const(1)
 _PLACE = const(2)
 
 
@@ -30,6 +32,18 @@ class Early(Session):
     def placed(self):
         """Its cable is in, or was."""
         return bool(self.bits & _PLACE)
+
+    def gone(self, evse):
+        """True if the cable of this transaction is not in any more, or was out."""
+        return self.placed and (not evse.plugged or evse.unplug_count != self.unplugs)
+
+    def over(self, connector):
+        """True if no session may begin in this transaction: its cable is gone, or a token waits
+        that is not the one which it was told with."""
+        waiting, other = connector.waiting, False
+        if waiting and self.bits & _TOKEN:
+            other = not same_token(self.token, waiting.token, self.kind, waiting.kind)
+        return other or self.gone(connector.evse)
 
     @property
     def seq(self):
