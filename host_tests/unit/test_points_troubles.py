@@ -246,3 +246,86 @@ def test_the_end_of_a_session_without_numbers_is_told():
         c.close()
 
     run(story())
+
+
+def test_a_restart_that_waits_for_a_parked_car_lets_it_charge():
+    """And no other car, nor this one in another transaction."""
+
+    async def story():
+        c = await Early().begin("EVConnected")
+        c.evse.plug()
+        await c.pass_s(1)
+        (early,) = c.station.stop_points.open.values()
+        c.station.reset_when_idle()
+        await c.pass_s(1)
+        await c.tap("CARD")
+        c.evse.request()
+        await c.pass_s(3)
+        assert c.evse.closed and c.connector.session is early and not c.resets
+        await c.tap("CARD")
+        await c.pass_s(10)
+        assert c.station.stop_points.open == {1: early} and not c.resets
+        await c.tap("CARD")
+        await c.tap("OTHER")
+        await c.pass_s(2)
+        assert c.connector.session is None and not c.evse.closed
+        c.evse.unplug()
+        await c.pass_s(1)
+        c.evse.plug()
+        await c.tap("OTHER")
+        await c.pass_s(2)
+        assert c.connector.session is None and not c.station.stop_points.open
+        for _ in range(20):
+            await asyncio.sleep(1)
+            await c.work()
+        assert c.resets == ["idle"] and c.told() == [[early.id, 0], [early.id, 1], [early.id, 2]]
+        c.close()
+
+    run(story())
+
+
+def test_what_fails_around_a_session_never_keeps_it_going():
+    """The contactor opens, and the session ends with its energy, whichever part fails."""
+
+    async def story(name, fails):
+        c = await Early().begin("EVConnected", "EVConnected,EnergyTransfer")
+        c.evse.plug()
+        await c.tap("CARD")
+        c.evse.request()
+        await c.pass_s(3, 30)
+        part = c.connector.session if hasattr(c.connector.session, name) else c.station.stop_points
+
+        def broken(*_, **__):
+            fails.append(name)
+            raise RuntimeError("broken")
+
+        setattr(part, name, broken)
+        await c.pass_s(5, 500)
+        await c.tap("CARD")
+        await c.pass_s(5)
+        (stop,) = c.records(STOP)
+        assert not c.evse.closed and c.connector.session is None and fails
+        assert stop[2:5] == [1530, "local", "CARD"]
+        c.close()
+
+    for name in ("change", "_broken", "outlives", "_behind", "_keep", "_tell"):
+        run(story(name, []))
+
+
+def test_an_end_with_the_energy_is_told_as_soon_as_the_journal_takes_it():
+    async def story():
+        c = await Early().begin("EVConnected", "EVConnected,EnergyTransfer")
+        c.evse.plug()
+        await c.tap("CARD")
+        c.evse.request()
+        await c.pass_s(3, 30)
+        c.refused = (CHANGE,)
+        await c.tap("CARD")
+        await c.pass_s(5)
+        assert c.records(STOP)[0][10:] == [1]
+        c.refused = ()
+        await c.pass_s(2)
+        assert c.told()[-1][1] == 2 and not c.station.stop_points.open
+        c.close()
+
+    run(story())

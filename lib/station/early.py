@@ -2,7 +2,7 @@
 # MIT license; part of microevse
 """See points.py, which makes it. While its session runs it is that session."""
 
-from evse_base import const
+from evse_base import const, log
 
 from .authorization import same_token
 from .session import Session, state_of
@@ -117,7 +117,11 @@ class Early(Session):
         record = Session.stop(self, now, samples)
         if self.suspended:
             record[8] = "charging_state"
-        self.goes_on = self.goes_on or self.begun and self._points.outlives(self, now)
+        try:
+            self.goes_on = self.goes_on or self.begun and self._points.outlives(self, now)
+        except Exception as exc:
+            # It ends with its session: that must not fail.
+            log.error("station", "transaction %d: %r", self.id, exc)
         if self.goes_on:
             record.append(1)
         return record

@@ -81,7 +81,7 @@ class Points:
 
     def outlives(self, session, now):
         """True if the transaction goes on when this session ends: only with EVConnected and
-        EnergyTransfer. On flash before the end of the session is."""
+        EnergyTransfer. On flash before the end of the session is; raises what the journal does."""
         text = self._station.settings.text("TxStopPoint")
         if "Authorized" in text or "PowerPathClosed" in text or not self._ready:
             return False
@@ -90,10 +90,7 @@ class Points:
             return False
         session.bits |= _TOKEN | _PLACE
         session.unplugs = connector.evse.unplug_count
-        try:
-            self._keep(session, now, 1)
-        except Exception:
-            return False  # it ends with its session: that must not fail
+        self._keep(session, now, 1)
         return True
 
     # -- commands of a central system ------------------------------------------------------
@@ -195,14 +192,15 @@ class Points:
         gone, over = early.gone(evse), early.over(connector)
         if connector.faults.action == faults.END:
             self._end(connector, early, connector.faults.end_reason)
-        elif early.stopping and (gone or waiting):
-            trigger = "unplugged" if gone else "charging_state"
-            self._end(connector, early, early.stopping, trigger)
+        elif early.stopping:
+            if gone or waiting or "EnergyTransfer" in station.settings.text("TxStopPoint"):
+                trigger = "unplugged" if gone else "charging_state"
+                self._end(connector, early, early.stopping, trigger)
         elif gone:
             self._end(connector, early, "ev_disconnected")
         elif waiting and not over:
             early.deadline_ms = waiting.deadline_ms
-        elif early.bits & _TOKEN and not early.stopping:
+        elif early.bits & _TOKEN:
             stop = station.settings.text("TxStopPoint")
             if evse.plugged and stop == "EVConnected" and not over:
                 return
