@@ -528,8 +528,8 @@ def test_samples_are_refused_long_before_starts_and_a_stop_never():
         j.append(SAMPLE, sample(9999, 0))
 
 
-# What the charger itself writes, a bounded number of times between two erases. TRANSACTION is written
-# behind an event, or so often as `station.points` bounds it.
+# What the charger itself writes, a bounded number of times between two erases. TRANSACTION stands
+# behind an event of its own, and `station.points` bounds how many begin.
 OWN = "BOOT CHECKPOINT CURRENT_SCHEMA HELD SCHEMA TIME TOLD TRANSACTION TXID".split()
 
 
