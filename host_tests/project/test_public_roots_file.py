@@ -8,6 +8,7 @@ import re
 import pytest
 from tools_paths import ROOT
 
+import bundle
 import public_roots
 import roots
 from update_kit import application
@@ -26,6 +27,12 @@ def shipped():
     with open(ROOT / "firmware" / "roots.der", "rb") as file:
         names = roots.index(file)[::3]
     return {name: x509.load_der_x509_certificate(der) for name, der in zip(names, ders)}
+
+
+def test_the_roots_of_a_base_image_stay_as_long_as_its_number():
+    """Chargers that have it are not written again: with new roots in ROOTS alone, bundles would
+    leave them out, and these chargers would have the old ones."""
+    assert {1: 0x6DAED743}[bundle.BASE] == bundle.BASE_ROOTS
 
 
 def test_each_root_is_one_and_good_for_five_years():

@@ -528,8 +528,9 @@ def test_samples_are_refused_long_before_starts_and_a_stop_never():
         j.append(SAMPLE, sample(9999, 0))
 
 
-# What the charger itself writes, a bounded number of times between two erases.
-OWN = "BOOT CHECKPOINT CURRENT_SCHEMA HELD SCHEMA TIME TOLD TXID".split()
+# What the charger itself writes, a bounded number of times between two erases. TRANSACTION stands
+# behind an event of its own, and `station.points` bounds how many begin.
+OWN = "BOOT CHECKPOINT CURRENT_SCHEMA HELD SCHEMA TIME TOLD TRANSACTION TXID".split()
 
 
 def at_will(i):
@@ -544,7 +545,6 @@ def at_will(i):
         "FIRMWARE": [100 + key, text],
         "MONITOR": [key, 1, text, "upper", i, 5, False],
         "MESSAGE": [key, i % 9, None, None, None, None, text, "UTF8", None],
-        "TRANSACTION": [key, i, bytes(16), i, [1, 2, 3], 1000 * i, "local", 7, i],
         "TARIFF": ["T%d" % key, [1], ["T%d" % key, "EUR", i, [], None, None, text]],
     }
 
@@ -655,6 +655,31 @@ def test_when_full_the_oldest_samples_go_and_it_is_said():
         wanted = [sample(s, i) for s in range(1, total + 1) for i in range(10)]
         assert kept == wanted[-len(kept) :] and len(kept) > 20
         assert len(kept) + j.samples_dropped == len(wanted)
+
+
+def test_what_begins_and_ends_a_transaction_outlives_its_changes():
+    """Without it the energy of a session is told in a transaction that does not begin or end."""
+
+    def bound(session, what):
+        about = [what, b"0123456789abcdef", 1, None, None, None, None, 100 * session, None, 0]
+        return [session, 1, "plugged", "connected", [3, 7000, 0], 0, [0, 0], about]
+
+    j = journal(RamFlash(16, 1024))
+    wanted, changes = [], 0
+    for session in range(1, 31):
+        for record in (bound(session, 0), None, bound(session, 2)):
+            if record:
+                j.append(CHANGE, record)
+                wanted.append(record)
+                continue
+            for i in range(8):
+                j.append(CHANGE, bound(session, 1)[: 7 + i % 2] + [[1]] * (i % 2))
+                changes += 1
+        j.prepare()
+    assert j.samples_dropped > 0
+    found = [p[2] for p in pending(j)]
+    bounds = [p for p in found if len(p) > 7 and p[7][0] != 1]
+    assert bounds == wanted and len(found) - len(bounds) < changes
 
 
 def test_a_hundred_offline_sessions_of_twenty_samples_fit_in_256_kib():

@@ -101,6 +101,9 @@ def test_what_waits_is_bounded_and_the_newest_is_kept():
         p.clock.ms += 60000
         await p.work()
         assert p.news() == [], "a message without values is none"
+        # A later version has kept more of it.
+        item[monitors.STREAM] = [60, 1000, "more"]
+        assert p.streams.due_in_ms() > 0 and streams.described(item)["params"]["interval"] == 60
 
     run(story())
 

@@ -1,7 +1,10 @@
 # Limits of a session: what counts, what is told, what is left behind, how much of it.
 # MIT license; part of microevse
 
+import asyncio
+
 from helpers import run
+from ocpp2 import limits
 from station import session_limits
 from station_parts import Charger
 from store.journal import JournalFull
@@ -179,5 +182,40 @@ def test_a_journal_that_refuses_pauses_all_the_same():
         await w.pass_s(70)
         assert ("limit_set", "suspended_evse", [[10000, None, None]]) in w.told()
         assert ("charging_state", "suspended_evse", []) in w.told()
+
+    run(story())
+
+
+def test_limits_that_come_together_are_of_one_watch():
+    """Each of two watches would end the pause of the other."""
+
+    async def story():
+        w = Limited()
+        await w.c.charge()
+        del w.c.station.session_limits
+        waiting = []
+
+        class Point:
+            station, clock, settings = w.c.station, w.c.clock, w.c.settings
+            costs = spent = None
+
+        async def import_takes_time():
+            waiting.append(1)
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        before, limits.before_import = limits.before_import, import_takes_time
+        try:
+            tasks = [
+                asyncio.create_task(limits.put(Point, 1, {"maxTime": most}, driver))
+                for most, driver in ((500, False), (400, True))
+            ]
+            for task in tasks:
+                assert await task
+            assert not await limits.put(Point, 1, {"maxTime": True}), "no number"
+        finally:
+            limits.before_import = before
+        (item,) = w.c.station.session_limits._items.values()
+        assert len(waiting) == 2 and item.least() == [None, 400, None]
 
     run(story())

@@ -23,6 +23,9 @@ async def put(point, session, limits, driver=False):
     made = getattr(point.station, "session_limits", None)
     if made is None:
         await before_import()
+        # Limits from elsewhere may have come meanwhile: two watches would end each other's pause.
+        made = getattr(point.station, "session_limits", None)
+    if made is None:
         from station.session_limits import SessionLimits
 
         made = SessionLimits(point.station, point.station.journal, point.clock)
@@ -39,7 +42,8 @@ def _thousandths(limits, name, scale):
     value = limits.get(name) if isinstance(limits, dict) else None
     if value is None:
         return None
-    if not isinstance(value, (int, float)) or not 0 <= value <= _MOST:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or not 0 <= value <= _MOST:
         log.warn("ocpp", "%s %r is no limit", name, value)
         return None
     return value * scale if isinstance(value, int) else int(value * scale + 0.5)

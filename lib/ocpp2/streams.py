@@ -69,7 +69,7 @@ class Streams:
 
     def _left(self, stream):
         """Milliseconds until a message of the stream is due, None: it waits for values."""
-        every, most = stream[_ITEM][monitors.STREAM]
+        every, most = stream[_ITEM][monitors.STREAM][:2]
         if not every and not most:
             most = 1
         if len(stream[_DATA]) >= 2 * min(most or _MOST, _MOST):
@@ -146,7 +146,8 @@ class Streams:
 
 def described(item):
     """ConstantStreamDataType of a monitor."""
-    number, (every, most) = item[monitors.ID], item[monitors.STREAM]
+    every, most = item[monitors.STREAM][:2]  # a later version may know more
+    number = item[monitors.ID]
     params = {}
     if every:
         params["interval"] = every

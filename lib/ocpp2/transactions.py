@@ -129,7 +129,8 @@ class Transactions:
 
             return _EVENT, points.event(self, payload)
         at = 7 if kind == STOP else 5
-        if payload[0] and len(payload) > at and (payload[at] or 0) < (kind == STOP):
+        seq = payload[at] if payload[0] and len(payload) > at else None
+        if seq is not None and seq < (kind == STOP):
             return None  # the transaction had not begun
         if kind != STOP and payload[0] and payload[0] not in self._delivery.known:
             # It was passed over, and the end is told: the id of its transaction is not known now.

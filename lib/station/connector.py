@@ -96,9 +96,7 @@ class Connector:
 
     def request_stop(self, reason, token=None, kind=None):
         """Stop the session: forbid, wait for the contactor, record. False without a session.
-
-        token, kind: the one that was shown to stop it. The first reason counts.
-        """
+        token, kind: the one that was shown to stop it. The first reason counts."""
         session = self.session
         if session is None:
             return False
@@ -146,8 +144,7 @@ class Connector:
         self.session, waiting = session, self.waiting
         self.waiting = self.kept_for = None
         self.unplugged_since_stop = True
-        self.unplugged = False
-        self._permitted = 0
+        self.unplugged, self._permitted = False, 0
         self._station.profiles.session_began(session, waiting and waiting.profile)
         self.metering.begin(session, now)
         self.look(now)
@@ -178,7 +175,10 @@ class Connector:
     def free(self):
         """Usable, no token waits for the cable, and the station neither starts nor ends."""
         station = self._station
-        away = station.recovering or station.resetting or station.draining
+        away = station.recovering or station.resetting
+        if station.draining:  # a transaction that is open may have its session
+            early = getattr(station.stop_points, "open", {}).get(self.id)
+            away = away or early is None or early.stopping
         return self.usable and self.waiting is None and not away
 
     def waits_for(self, token, kind=ANY):

@@ -2,12 +2,14 @@
 # MIT license; part of microevse
 """See points.py, which makes it. While its session runs it is that session."""
 
-from evse_base import const
+from evse_base import const, log
 
+from .authorization import same_token
 from .session import Session, state_of
 
 # What an event is; see points.
 _STARTED = const(0)
+_TOKEN = const(1)
 _PLACE = const(2)
 
 
@@ -30,6 +32,18 @@ class Early(Session):
     def placed(self):
         """Its cable is in, or was."""
         return bool(self.bits & _PLACE)
+
+    def gone(self, evse):
+        """True if the cable of this transaction is not in any more, or was out."""
+        return self.placed and (not evse.plugged or evse.unplug_count != self.unplugs)
+
+    def over(self, connector):
+        """True if no session may begin in this transaction: its cable is gone, or a token waits
+        that is not the one which it was told with."""
+        waiting, other = connector.waiting, False
+        if waiting and self.bits & _TOKEN:
+            other = not same_token(self.token, waiting.token, self.kind, waiting.kind)
+        return other or self.gone(connector.evse)
 
     @property
     def seq(self):
@@ -103,7 +117,11 @@ class Early(Session):
         record = Session.stop(self, now, samples)
         if self.suspended:
             record[8] = "charging_state"
-        self.goes_on = self.goes_on or self.begun and self._points.outlives(self, now)
+        try:
+            self.goes_on = self.goes_on or self.begun and self._points.outlives(self, now)
+        except Exception as exc:
+            # It ends with its session: that must not fail.
+            log.error("station", "transaction %d: %r", self.id, exc)
         if self.goes_on:
             record.append(1)
         return record

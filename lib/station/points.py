@@ -31,6 +31,12 @@ _TOKEN = const(1)
 _PLACE = const(2)
 _BEGIN = const(4)
 
+# So many transactions at once, then one more each time: a plug that bounces must not fill the
+# flash. After a refusal of the journal none begins for the third.
+_BURST = const(60)
+_EACH_MS = const(20000)
+_REFUSED_MS = const(300000)
+
 # Why a session ends without its transaction, if the cable alone ends that.
 _AUTHORITY = const(("local", "remote", "master_pass", "deauthorized"))
 
@@ -45,14 +51,14 @@ class Points:
         self.open = {}  # connector: Early
         self._shut = {}  # connector: the count of unplugging in which its transaction has ended
         self._cause = cause
-        self._ready = False
+        self._ready = False  # what was open before is known
+        self._free_ms = 0  # uptime from which _BURST transactions may begin at once again
         station.listeners.append(self._on_event)
         self._task = asyncio.create_task(traceless(self._watch()))
 
     def close(self):
         """Not used any more. What is open is on flash."""
         self._station.listeners.remove(self._on_event)
-        self._ready = False
         self._task.cancel()
 
     def session(self, number, connector, *about):
@@ -65,7 +71,7 @@ class Points:
             if self._station.settings.text("TxStartPoint") != "EnergyTransfer":
                 session.begin()
             return session
-        if session.stopping:
+        if session.stopping or session.over(chosen):
             raise OSError  # its end is not on flash yet: no session begins
         session.not_started()
         session.token, session.parent, meter_wh, session.started, session.kind = about[:5]
@@ -75,25 +81,23 @@ class Points:
 
     def outlives(self, session, now):
         """True if the transaction goes on when this session ends: only with EVConnected and
-        EnergyTransfer. On flash before the end of the session is."""
+        EnergyTransfer. On flash before the end of the session is; raises what the journal does."""
         text = self._station.settings.text("TxStopPoint")
-        if "Authorized" in text or "PowerPathClosed" in text:
+        if "Authorized" in text or "PowerPathClosed" in text or not self._ready:
             return False
         connector = self._station.connector(session.connector)
         if session.stopping not in _AUTHORITY or not connector.evse.plugged:
             return False
         session.bits |= _TOKEN | _PLACE
         session.unplugs = connector.evse.unplug_count
-        return self._keep(session, now, 1)
+        self._keep(session, now, 1)
+        return True
 
     # -- commands of a central system ------------------------------------------------------
 
     def find(self, session):
         """The open transaction with this number, None if there is none."""
-        for early in self.open.values():
-            if session == early.id:
-                return early
-        return None
+        return {early.id: early for early in self.open.values()}.get(session)
 
     def end(self, session, reason):
         """End the open transaction of this number. False if there is none."""
@@ -118,10 +122,10 @@ class Points:
     def told(self, session):
         """The central system was told of the begin of a transaction."""
         early = self.find(session) or self._station.session(session)[1]
-        if isinstance(early, Early) and not early.bits & _BEGIN:
+        if hasattr(early, "bits") and not early.bits & _BEGIN:
             early.bits |= _BEGIN
             if early.connector in self.open:
-                self._keep(early, stamp(self._station))
+                self._keep_if(early, stamp(self._station))
 
     def triggered(self, connector):
         """Tell the state of an open transaction now. False if there is none."""
@@ -133,16 +137,27 @@ class Points:
     async def _watch(self):
         while self._station.recovering:
             await asyncio.sleep(0.1)
-        if list(self._journal.state(kinds.TRANSACTION)):
-            from . import points_kept
-
-            points_kept.load(self, self._station, self._cause)
-            release("station.points_kept")
+        while not self._load():
+            await asyncio.sleep(1)
         self._ready = True
         while True:
             for connector in self._station.connectors:
                 self._on_event("changed", connector.id, None)
             await asyncio.sleep(1)
+
+    def _load(self):
+        """True once what was open before is taken up, or ended: a new one takes its record."""
+        try:
+            if not list(self._journal.state(kinds.TRANSACTION)):
+                return True
+            from . import points_kept
+
+            return points_kept.load(self, self._station, self._cause)
+        except Exception as exc:
+            log.error("station", "open transactions: %r", exc)
+            return False
+        finally:
+            release("station.points_kept")
 
     def _on_event(self, kind, number, data):
         connector = self._station.connector(number)
@@ -150,13 +165,13 @@ class Points:
             return
         try:
             if kind == "session_started":
-                if isinstance(data, Early):
+                if hasattr(data, "bits"):
                     data.counted = False
                     data.bits |= _TOKEN | _PLACE
                 if self.open.pop(number, None):
                     self._journal.forget(kinds.TRANSACTION, number)
             elif kind == "session_ended":
-                if isinstance(data, Early) and data.goes_on:
+                if getattr(data, "goes_on", False):  # maybe of a module before this one
                     self._behind(connector, data)
             elif kind == "changed":
                 self._look(connector)
@@ -174,18 +189,20 @@ class Points:
             if connector.usable and not station.draining:
                 self._maybe_begin(connector, evse, waiting)
             return
-        gone = early.bits & _PLACE and (not evse.plugged or evse.unplug_count != early.unplugs)
+        gone, over = early.gone(evse), early.over(connector)
         if connector.faults.action == faults.END:
             self._end(connector, early, connector.faults.end_reason)
-        elif early.stopping and (gone or waiting):
-            trigger = "unplugged" if gone else "charging_state"
-            self._end(connector, early, early.stopping, trigger)
+        elif early.stopping:
+            if gone or waiting or "EnergyTransfer" in station.settings.text("TxStopPoint"):
+                trigger = "unplugged" if gone else "charging_state"
+                self._end(connector, early, early.stopping, trigger)
         elif gone:
             self._end(connector, early, "ev_disconnected")
-        elif waiting:
+        elif waiting and not over:
             early.deadline_ms = waiting.deadline_ms
-        elif early.bits & _TOKEN and not early.stopping:
-            if evse.plugged and station.settings.text("TxStopPoint") == "EVConnected":
+        elif early.bits & _TOKEN:
+            stop = station.settings.text("TxStopPoint")
+            if evse.plugged and stop == "EVConnected" and not over:
                 return
             late = not evse.plugged and station.clock.uptime_ms() >= early.deadline_ms
             self._end(connector, early, "timeout" if late else "other")
@@ -204,6 +221,10 @@ class Points:
 
     def _begin(self, connector, trigger, waiting):
         station = self._station
+        now_ms, most_ms = station.clock.uptime_ms(), (_BURST - 1) * _EACH_MS
+        if self._free_ms - now_ms > most_ms:
+            return
+        free_ms, self._free_ms = max(self._free_ms, now_ms), now_ms + most_ms + _REFUSED_MS
         number, meter_wh = station.next_session(), connector.metering.energy_wh or 0
         now = stamp(station)
         early = Early(self, number, connector.id, "", None, meter_wh, now)
@@ -212,14 +233,15 @@ class Points:
         early.bits, token, values = _PLACE, (None, None, None), connector.metering.at_start()
         if waiting:
             early.bits, early.deadline_ms, values = _TOKEN, waiting.deadline_ms, None
+            early.token, early.kind = waiting.token, waiting.kind
             token = waiting.token, waiting.kind or "Central", waiting.remote_start
         # The number is never given again.
         checkpoint = [connector.id, number, meter_wh, now, 0]
         self._journal.keep(kinds.CHECKPOINT, connector.id, checkpoint)
-        if not self._keep(early, now):
-            return
+        self._keep(early, now)
         if self._tell(connector, early, trigger, _STARTED, None, token, values, now):
             self.open[connector.id] = early
+            self._free_ms = free_ms + _EACH_MS
         else:
             self._journal.forget(kinds.TRANSACTION, connector.id)
 
@@ -258,7 +280,7 @@ class Points:
         if not self.append(early, trigger, state, now, what, reason, token, values):
             return False
         if what != _ENDED:
-            self._keep(early, now)
+            self._keep_if(early, now)
         return True
 
     def append(self, early, trigger, state, now, what, reason, token, values):
@@ -270,20 +292,25 @@ class Points:
         try:
             self._journal.append(kinds.CHANGE, record)
         except Exception as exc:
-            log.error("station", "transaction %d not recorded: %r", early.id, exc)
+            if not early.refused & 1 << kinds.CHANGE:  # once: it is tried each second
+                log.error("station", "transaction %d not recorded: %r", early.id, exc)
+            early.refused |= 1 << kinds.CHANGE
             return False
+        early.refused = 0
         early.seq += 1
         self._station.emit("journal", early.connector, kinds.CHANGE)
         return True
 
     def _keep(self, early, now, more=0):
-        """Put an open transaction on flash. False if there is no room."""
         record = [early.connector, early.id, early.uuid, early.seq + more, now, early.meter_wh]
         record += [early.stopping, early.bits, early.unplugs]
+        if early.bits & _TOKEN and not early.stopping:
+            record += [early.token, early.kind]
+        self._journal.keep(kinds.TRANSACTION, early.connector, record)
+
+    def _keep_if(self, early, now):
+        """Keep what was told; that has been told also where this fails."""
         try:
-            self._journal.keep(kinds.TRANSACTION, early.connector, record)
+            self._keep(early, now)
         except Exception as exc:
-            # What is on flash is older. After a restart the queue tells what has come behind it.
-            log.error("station", "open transaction %d not stored: %r", early.id, exc)
-            return False
-        return True
+            log.error("station", "transaction %d not kept: %r", early.id, exc)

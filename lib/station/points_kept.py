@@ -14,36 +14,43 @@ _BEGIN = const(4)
 
 
 def load(points, station, cause):
-    """Take up what is open; end what a restart has cut, for this reason."""
-    journal = station.journal
+    """Take up what is open; end what a restart has cut, for this reason. False if an end is not on
+    flash yet."""
+    journal, complete = station.journal, True
     for number, kept in list(journal.state(kinds.TRANSACTION)):
+        if number in points.open:
+            continue  # taken up before
         try:
-            done = _take_up(points, station, cause, number, *kept[1:9])
+            done = _take_up(points, station, cause, number, *kept[1:11])
         except (TypeError, ValueError, IndexError) as exc:
             log.error("station", "open transaction not understood: %r", exc)
             done = True
         if done:
             journal.forget(kinds.TRANSACTION, number)
+        complete = complete and done is not False
+    return complete
 
 
-def _take_up(
-    points, station, cause, number, session, uuid, seq, now, meter_wh, reason, bits, unplugs
-):
-    """True if this record is not needed any more."""
+# fmt: off
+def _take_up(points, station, cause, number, session, uuid, seq, now, meter_wh, reason, bits,
+             unplugs, token="", kind=None):
+    # fmt: on
+    """True if this record is not needed any more, None if it is, False if it has to be tried
+    again."""
     journal = station.journal
     what, least = _queued(journal, session)
     # A power cut may have come between a record and this one. What is neither told nor queued
     # has passed under another protocol.
     if session in journal.running or what == _ENDED or (what is None and not bits & _BEGIN):
         return True
-    early = Early(points, session, number, "", None, meter_wh, now)
+    early = Early(points, session, number, token, None, meter_wh, now, kind)
     early.begin(max(seq, least))
     early.uuid, early.stopping, early.bits, early.unplugs = uuid, reason, bits, unplugs
     last = journal.get(kinds.CHECKPOINT, number)
     if now[0] == station.clock.boot:
         if last and last[1] == session:
             points.open[number] = early
-            return False
+            return None
         cause = "other"  # another protocol has begun a session meanwhile
     trigger = trigger_of(cause)
     return points.append(early, trigger, "idle", now, _ENDED, cause, (None,) * 3, None)

@@ -76,8 +76,8 @@ class SessionLimits:
             for old in list(self._items):
                 self._look(old, self._items[old])  # one that has ended holds no claim any more
             if not self._runs:
-                self._runs = True
                 self._station.spawn(self._watch())
+                self._runs = True
             item = self._items[number] = _Limited(connector)
         mine = item.limits[driver]
         new = [mine[i] if value is None else value for i, value in enumerate(values)]

@@ -91,7 +91,8 @@ CURRENT_SCHEMA = 1
 HELD = 45  # [connector, [cause, ...], counts, session, 0 or 1]; key connector
 # A transaction that is open without a session: [connector, session, uuid, number of its next
 # event, stamp of its last, Wh, reason for which its session has ended|None, bits of what was told,
-# count of unplugging (station.points)]; key connector.
+# count of unplugging (station.points); token and its kind, where it was told and its session has
+# not ended]; key connector.
 TRANSACTION = 46
 
 TOLD = 42  # [unix, floor, sure time]; key 0: when the central system last told it (every 6 h)

@@ -4,7 +4,8 @@
 
 Appends never erase: the blocks for them were erased before, and some are reserved. `prepare`
 merges and erases. When undelivered events fill everything, it gives up samples, and if that is not
-enough changes (never a START or a STOP). Of an open session the newest of each stays.
+enough changes (never what begins or ends a session or a transaction). Of an open session the
+newest of each stays.
 
 State at will (settings, requests) comes from the central system as often as that likes, and
 nothing is erased while a car charges. It has a share of its own: the rest stays for sessions.
@@ -66,8 +67,7 @@ class Space:
             sessions = len(self.journal.running)
             # BOOT, TIME, TXID, CHECKPOINT, SCHEMA, TOLD, HELD are written once for a start, a
             # session or a fault, or in so many minutes. All other state can be written at will.
-            few = kind < kinds.SETTING or kind > kinds.FIRMWARE and kind != kinds.TRANSACTION
-            if few or kind == kinds.CHECKPOINT:
+            if kind < kinds.SETTING or kind == kinds.CHECKPOINT or kind > kinds.FIRMWARE:
                 return fits or left - 1 >= _FOR_MERGE + self._for_stops(sessions, room)
             stops = self._for_stops(max(self.connectors, sessions), room)
             if fits and size + _FOR_FAULTS <= self.log.room(_STATE):
@@ -120,6 +120,14 @@ class Space:
                 return True
         return False
 
+    def _begins_or_ends(self):
+        """True if the CHANGE at hand is the begin or the end of a transaction (kinds)."""
+        try:
+            payload = cbor.loads(self.log.payload(self.log.block, self.log.off, False))
+            return len(payload) > 7 and payload[7][0] != 1
+        except (TypeError, ValueError, IndexError):
+            return False
+
     def _wanted_without_samples(self, kind, seq, flags):
         if kind == kinds.SAMPLE and not norlog.is_done(flags):
             return self._newest(seq)
@@ -127,7 +135,7 @@ class Space:
 
     def _wanted_without_changes(self, kind, seq, flags):
         if kind == kinds.CHANGE and not norlog.is_done(flags):
-            return self._newest(seq)
+            return self._newest(seq) or self._begins_or_ends()
         return self._wanted_without_samples(kind, seq, flags)
 
     def _merge(self, stream, keep, oldest=False):

@@ -8,7 +8,8 @@ own. A base image is written by cable only.
     1    ROMFS, heap of 150 KiB, slots in the partition `romfs`; .mpy version 6; public roots
 
 Of firmware/roots.der the image has that with this CRC-32: an application with another one carries
-its own, which comes first.
+its own, which comes first. ROOTS changes only with NUMBER: a bundle leaves these roots out, and a
+charger whose base image has other ones would be without them.
 """
 
 NUMBER = 1
