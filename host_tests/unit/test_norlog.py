@@ -208,6 +208,21 @@ def test_a_record_torn_at_any_byte_is_dropped_and_nothing_else():
             assert log.skipped == 0, cut
 
 
+def test_a_torn_record_stays_put_aside_although_a_bit_flips():
+    flash = RamFlash(8, BS)
+    log, _ = filled(flash, 5)
+    at = log.blocks(0)[0] * BS + BS - log.room(0)
+    log.append(0, 1, 0, b"the torn one", True)
+    flash.image[at + norlog.record_size(12) - 1] = 0xFF  # its last byte was not programmed
+    mounted(flash).append(0, 1, 0, b"after")  # into another sector
+    for bit in range(8):
+        image = bytearray(flash.image)
+        image[at + norlog.FLAGS] ^= 1 << bit
+        log = mounted(RamFlash(8, BS, image))
+        sizes = [norlog.record_size(len(text(i))) for i in range(5)]
+        assert log.live(log.blocks(0)[0]) == sum(sizes), bit
+
+
 def test_a_cursor_at_the_end_searches_a_torn_end_once():
     flash = RamFlash(8, BS)
     log, _ = filled(flash, 5)
@@ -556,6 +571,31 @@ def test_of_two_sectors_with_the_same_range_the_moved_one_counts():
             log = mounted(flash)
             assert records(log) == expected, turns
             assert old not in log.blocks(0), turns
+
+
+def test_a_merge_replaces_all_that_a_merged_sector_did():
+    """The power goes after the commit. A range that ended too early left each record twice."""
+    flash = CutAfter(8, BS)
+    log, seqs = filled(flash, 110)
+    assert len(log.blocks(0)) == 5
+    for i in range(len(seqs)):
+        if i % 4 and log.find(0, seqs[i]) and log.block != log.blocks(0)[-1]:
+            log.mark(log.block, log.off, norlog.DONE)
+    expected = records(log)
+    assert log.merge(0, log.blocks(0)[1:3], alive)
+    run = log.blocks(0)[:2]
+    trial = RamFlash(8, BS, bytearray(flash.image))
+    twin = mounted(trial)
+    trial.reset_counters()
+    assert twin.merge(0, twin.blocks(0)[:2], alive)
+    assert records(twin) == records(mounted(trial)) == expected
+    flash.left = trial.programs - len(run)  # the copy counts, no original is killed
+    raises(Off, log.merge, 0, list(run), alive)
+    flash.left = -1
+    log = mounted(flash)
+    assert records(log) == expected and len(log.blocks(0)) == 3
+    give_up(log, [seq for seq, _ in expected])
+    assert len(mounted(flash).blocks(0)) == 1
 
 
 def test_wear_counts_each_erase_once_and_outlasts_a_restart():
