@@ -126,6 +126,21 @@ def test_many_of_them_are_read_at_a_start():
     assert j.foreign == 40
 
 
+def test_a_few_are_read_at_once():
+    """32 of them: what is read later stalls the ticks."""
+    for count, kept in ((32, [3, 4]), (33, [1, 2, 3, 4])):
+        flash = RamFlash(16, 1024)
+        j = Journal(norlog.NorLog(flash), Clock(4))
+        for boot in range(1, 5):
+            j.keep(TIME, boot, [boot, NOON + boot])
+        for n in range(count):
+            put(j, 9, [7, 1, "x", "y", [3, 5, 0], n])
+        j = Journal(norlog.NorLog(flash), Clock(4))
+        assert j.foreign == count
+        j.prepare()
+        assert [key for key, _ in j.state(TIME)] == kept, count
+
+
 def test_the_time_of_what_can_still_be_delivered_stays():
     sample = (SAMPLE, [7, 1, "Sample.Periodic", [3, 5, 0], [[1, 0, 5]]])
     assert times_after(9, sample)[0] == list(range(3, 10))
