@@ -175,3 +175,18 @@ def test_the_bound_is_the_first_of_the_smallest_caps_that_are_no_profile_s():
     for name, ma in (("setting", 20000), ("cable", 16000), ("board", 32000), ("guard", 16000)):
         limits.cap(name, ma)
     assert limits.bound() == (16000, "the cable")
+
+
+def test_what_limits_is_told_as_it_was_said():
+    limits = Limits()
+    assert limits.binding(0)[1] == "what the pilot can say"
+    limits.cap("board", 16000)
+    limits.cap("site", 16000)
+    assert limits.binding(0) == (16000, "board")
+    limits.cap("site", 5000)
+    assert limits.binding(0) == (5000, "site") and limits.value(0)[0] == 0
+    limits.claim("web", 1000, 4000, until=10)
+    assert limits.binding(9) == (4000, "web")
+    assert limits.binding(10) == (5000, "site")
+    limits.claim("web", 1000, 5000)
+    assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
