@@ -6,6 +6,7 @@ from station.limits import (
     PRIORITY_SOLAR,
     PRIORITY_WEB,
     Limits,
+    set_limits,
 )
 
 
@@ -190,3 +191,41 @@ def test_what_limits_is_told_as_it_was_said():
     assert limits.binding(10) == (5000, "site")
     limits.claim("web", 1000, 5000)
     assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
+
+
+class Told:
+    """What is asked of limits."""
+
+    def __init__(self):
+        self.asked = []
+
+    def claim(self, *what):
+        self.asked.append(what)
+
+    def release(self, source):
+        self.asked.append((source, None))
+
+    def cap(self, name, ma):
+        self.asked.append((name, ma))
+
+
+def test_limits_of_profiles_are_set_where_they_change_and_rounded_down():
+    told = Told()
+    claim, cap = ("profile", PRIORITY_PROFILE, 9999), ("profile_max", 12000)
+    gone = [("profile", None), ("profile_max", None)]
+    big = 1 << 20  # equal numbers of that size are different objects
+    for now, before, asked in (
+        ((9999999, 12000999), None, [claim, cap]),
+        ((None, None), None, gone),
+        ((9999999, 12000999), (0, 0, 9999, 12000), []),
+        ((9999999, 12000999), (0, 0, 9999, 12001), [cap]),
+        ((9999999, 12000999), (0, 0, None, 12000), [claim]),
+        ((None, None), (0, 0, 9999, 12000), gone),
+        ((None, None), (0, 0, None, None), []),
+        ((0, 0), (0, 0, None, None), [("profile", PRIORITY_PROFILE, 0), ("profile_max", 0)]),
+        ((1000 * big, 1000 * big), (0, 0, int("%d" % big), int("%d" % big)), []),
+    ):
+        told.asked.clear()
+        made = set_limits(told, now[0], now[1], before)
+        assert made == tuple([None if ua is None else ua // 1000 for ua in now])
+        assert told.asked == asked, (now, before)
