@@ -296,7 +296,8 @@ def test_a_board_without_a_region_keeps_them_in_files():
     parts = Parts()
     parts.vault = lambda: None
     root = pki_made.root()
-    before, folder = os.getcwd(), "/tmp/microevse-kept-%d" % (id(parts) & 0xFFFFFF)
+    folder = (os.getenv("TMPDIR") or "/tmp") + "/microevse-kept-%d" % (id(parts) & 0xFFFFFF)
+    before = os.getcwd()
     os.mkdir(folder)
     os.chdir(folder)
     try:
