@@ -80,7 +80,8 @@ ROWS = [
         "lib/station/profile.py lib/station/profiles.py "
         "lib/station/profile_outage.py lib/station/composite.py",
         "unit/test_profiles unit/test_profile_bounds unit/test_ocpp16_smart_charging"
-        " unit/test_profiles_set unit/test_composite packages/test_composite_property",
+        " unit/test_profiles_set unit/test_profiles_later unit/test_composite"
+        " packages/test_composite_property",
         "conformance/test_octt16_smart_charging",
     ),
     (
@@ -103,7 +104,8 @@ ROWS = [
     ),
     (
         "journal",
-        "lib/store/* -lib/store/vault.py -lib/store/pieces.py -lib/store/vault_tidy.py",
+        "lib/store/* -lib/store/vault.py -lib/store/pieces.py -lib/store/vault_tidy.py"
+        " -lib/store/value_files.py",
         _STORE,
         "charger/test_power_cut_sweep packages/test_journal_powercut micropython:test_journal"
         " micropython:test_norlog",
@@ -130,7 +132,7 @@ ROWS = [
     ("tls", "firmware/roots.py", "project/test_public_roots_file", "charger/test_public_roots"),
     (
         "certificates",
-        "lib/station/certificates.py lib/station/own_certificate.py",
+        "lib/station/certificates.py lib/station/own_certificate.py lib/store/value_files.py",
         "unit/test_certificates",
         "conformance/test_octt16_security_certificates conformance/test_own_certificate",
     ),

@@ -278,6 +278,14 @@ class Asyncio:
             raise self.exc
 
 
+class NoWatchdog:
+    """The console ends the application before it begins."""
+
+    def run(self, _):
+        chip.wdt_ms = 7
+        raise KeyboardInterrupt
+
+
 def no_memory(*args):
     raise MemoryError
 
@@ -364,6 +372,21 @@ def test_ctrl_c_opens_and_leaves_the_prompt():
         chip.log.clear()
         start_main(KeyboardInterrupt())
         assert opened_first() and not chip.ends and "stopped" in chip.log
+
+
+def test_the_watchdog_gives_a_person_ten_minutes_where_a_slot_runs():
+    """boot.py starts it for a slot alone: without one it would end the work of a developer."""
+    for place, wanted in (
+        ("/app_a", 600000),
+        ("/app_b/lib", 600000),
+        ("/lib", 7),
+        ("/my/app_a", 7),
+    ):
+        with Start(checked(KEPT), BOARD):
+            sys.path[:] = ["", place]
+            chip.log.clear()
+            start_main(None, asyncio=NoWatchdog())
+            assert chip.wdt_ms == wanted, place
 
 
 def test_garbage_is_collected_early_where_memory_is_small():

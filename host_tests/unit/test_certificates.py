@@ -296,7 +296,8 @@ def test_a_board_without_a_region_keeps_them_in_files():
     parts = Parts()
     parts.vault = lambda: None
     root = pki_made.root()
-    before, folder = os.getcwd(), "/tmp/microevse-kept-%d" % (id(parts) & 0xFFFFFF)
+    folder = (os.getenv("TMPDIR") or "/tmp") + "/microevse-kept-%d" % (id(parts) & 0xFFFFFF)
+    before = os.getcwd()
     os.mkdir(folder)
     os.chdir(folder)
     try:
@@ -312,6 +313,19 @@ def test_a_board_without_a_region_keeps_them_in_files():
         values.replace({"own": b"3", "own.next": None})
         assert values.names() == ["own"] and values.get("own") == b"3"
         assert values.get("own.next") is None
+        for name in ("kept-note.txt", "other.crt"):
+            with open(name, "w") as file:
+                file.write("of somebody else")
+        values.replace({"gone": None})
+        values.replace({"own": None})
+        assert values.names() == [] and len(os.listdir()) == 2
+        # One that is not there keeps no other one from changing.
+        for first in ("gone", "own"):
+            both = {first: None}
+            both["own.next" if first == "own" else "own"] = b"4"
+            values.replace({"own": b"3"})
+            values.replace(both)
+        assert values.names() == ["own.next"] and values.get("own.next") == b"4"
     finally:
         os.chdir(before)
         for name in os.listdir(folder):

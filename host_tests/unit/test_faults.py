@@ -520,5 +520,6 @@ def test_of_equal_causes_the_first_of_the_table_is_the_worst():
             worse = b if faults.action(b) > faults.action(a) else a
             assert faults.worst([a, b]) == faults.worst([b, a]) == worse, (a, b)
     assert faults.worst([]) is None
+    assert faults.worst(["NotKnown", CAUSES[0], "NotKnownEither"]) == "NotKnown"
     for unknown in ("NoSuchCause", "", "|", None, 7, ["EmergencyStop"]):
         assert not faults.is_known(unknown)

@@ -7,7 +7,7 @@ from station_parts import NOON, Charger
 from helpers import run
 from store import cbor, kinds, norlog
 from store.journal import Journal
-from store.kinds import CHANGE, SAMPLE, START, STOP, TIME
+from store.kinds import CHANGE, SAMPLE, START, STOP, TIME, TXID
 from store.ramflash import RamFlash
 from store.state import key_hash
 
@@ -124,6 +124,23 @@ def test_many_of_them_are_read_at_a_start():
     kept, j = times_after(20, *events)
     assert kept == [3, 20]
     assert j.foreign == 40
+
+
+def test_a_few_are_read_at_once():
+    """32 of them: what is read later stalls the ticks."""
+    for count, kept in ((32, [3, 4]), (33, [1, 2, 3, 4])):
+        flash = RamFlash(16, 1024)
+        j = Journal(norlog.NorLog(flash), Clock(4))
+        for boot in range(1, 5):
+            j.keep(TIME, boot, [boot, NOON + boot])
+        j.keep(TXID, 7, [7, 123])
+        for n in range(count):
+            put(j, 9, [7, 1, "x", "y", [3, 5, 0], n])
+        j = Journal(norlog.NorLog(flash), Clock(4))
+        assert j.foreign == count
+        j.prepare()
+        assert [key for key, _ in j.state(TIME)] == kept, count
+        assert j.get(TXID, 7) == [7, 123], "the later version delivers them under it"
 
 
 def test_the_time_of_what_can_still_be_delivered_stays():

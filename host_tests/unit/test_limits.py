@@ -6,6 +6,7 @@ from station.limits import (
     PRIORITY_SOLAR,
     PRIORITY_WEB,
     Limits,
+    set_limits,
 )
 
 
@@ -175,3 +176,56 @@ def test_the_bound_is_the_first_of_the_smallest_caps_that_are_no_profile_s():
     for name, ma in (("setting", 20000), ("cable", 16000), ("board", 32000), ("guard", 16000)):
         limits.cap(name, ma)
     assert limits.bound() == (16000, "the cable")
+
+
+def test_what_limits_is_told_as_it_was_said():
+    limits = Limits()
+    assert limits.binding(0)[1] == "what the pilot can say"
+    limits.cap("board", 16000)
+    limits.cap("site", 16000)
+    assert limits.binding(0) == (16000, "board")
+    limits.cap("site", 5000)
+    assert limits.binding(0) == (5000, "site") and limits.value(0)[0] == 0
+    limits.claim("web", 1000, 4000, until=10)
+    assert limits.binding(9) == (4000, "web")
+    assert limits.binding(10) == (5000, "site")
+    limits.claim("web", 1000, 5000)
+    assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
+
+
+class Told:
+    """What is asked of limits."""
+
+    def __init__(self):
+        self.asked = []
+
+    def claim(self, *what):
+        self.asked.append(what)
+
+    def release(self, source):
+        self.asked.append((source, None))
+
+    def cap(self, name, ma):
+        self.asked.append((name, ma))
+
+
+def test_limits_of_profiles_are_set_where_they_change_and_rounded_down():
+    told = Told()
+    claim, cap = ("profile", PRIORITY_PROFILE, 9999), ("profile_max", 12000)
+    gone = [("profile", None), ("profile_max", None)]
+    big = 1 << 20  # equal numbers of that size are different objects
+    for now, before, asked in (
+        ((9999999, 12000999), None, [claim, cap]),
+        ((None, None), None, gone),
+        ((9999999, 12000999), (0, 0, 9999, 12000), []),
+        ((9999999, 12000999), (0, 0, 9999, 12001), [cap]),
+        ((9999999, 12000999), (0, 0, None, 12000), [claim]),
+        ((None, None), (0, 0, 9999, 12000), gone),
+        ((None, None), (0, 0, None, None), []),
+        ((0, 0), (0, 0, None, None), [("profile", PRIORITY_PROFILE, 0), ("profile_max", 0)]),
+        ((1000 * big, 1000 * big), (0, 0, int("%d" % big), int("%d" % big)), []),
+    ):
+        told.asked.clear()
+        made = set_limits(told, now[0], now[1], before)
+        assert made == tuple([None if ua is None else ua // 1000 for ua in now])
+        assert told.asked == asked, (now, before)

@@ -5,7 +5,7 @@ from profile_parts import profile
 from station import live_limits
 from station import profile as p
 from station.composite import composite
-from station.limits import Limits
+from station.profile_outage import Outage
 from station.station import Station
 from station.profile import AMPS, DEFAULT, GENERATION, LIVE, MAX, PRIORITY, TX, WATTS
 from station_parts import NOON, Charger
@@ -186,21 +186,6 @@ def test_no_purpose_is_beyond_the_last():
     assert profile(10, purpose=DEFAULT).slot() == (DEFAULT, 0, 1)
 
 
-def test_what_limits_is_told_as_it_was_said():
-    limits = Limits()
-    assert limits.binding(0)[1] == "what the pilot can say"
-    limits.cap("board", 16000)
-    limits.cap("site", 16000)
-    assert limits.binding(0) == (16000, "board")
-    limits.cap("site", 5000)
-    assert limits.binding(0) == (5000, "site") and limits.value(0)[0] == 0
-    limits.claim("web", 1000, 4000, until=10)
-    assert limits.binding(9) == (4000, "web")
-    assert limits.binding(10) == (5000, "site")
-    limits.claim("web", 1000, 5000)
-    assert limits.binding(0) == (5000, "site"), "a claim that asks for no less does not limit"
-
-
 def test_a_live_limit_never_comes_late():
     # Each new limit begins a new duration: until a late one came there was none at all.
     c, _ = charging()
@@ -280,3 +265,58 @@ def test_a_live_limit_that_changes_while_the_time_is_unknown_is_not_lifted():
     c.station.profiles.changed()
     live_limits.renew(c.station.profiles, live_limits.find(c.station.profiles, 7), 80, None)
     assert offered(c) == 8000
+
+
+def test_places_on_flash_stay_where_they_are():
+    places = (p.KIND, p.SCHEDULE, p.DELAY, p.AWAY, p.LASTING, p.EVERY, p.UPDATED)
+    assert places == (0, 1, 2, 3, 4, 5, 6)
+
+
+class Some:
+    """Profiles that count their changes."""
+
+    def __init__(self, *profiles):
+        self.all = list(profiles)
+        self.changes = 0
+        self.delivery = self  # and the station
+        self.renderer = None
+
+    def installed(self):
+        return list(self.all)
+
+    def clear(self, id):
+        self.all = [one for one in self.all if one.id != id]
+
+    def changed(self):
+        self.changes += 1
+
+
+def test_an_outage_changes_something_once_for_each_bound():
+    some = Some(
+        profile(8, id=1),
+        profile(9, id=2, extra=extra(away=10)),
+        profile(9, id=3, extra=extra(away=10, lasting=1)),
+        profile(9, id=4, extra=extra(away=20)),
+    )
+    outage = Outage(some, some)
+    found = []
+    for now in range(5000, 30000, 1000):
+        outage.watch(now)
+        found.append((some.changes, [one.id for one in outage.out]))
+    assert found == [(0, [])] * 10 + [(1, [2])] * 10 + [(2, [2, 4])] * 5
+    some.renderer = some
+    for now in (30000, 31000):
+        outage.watch(now)
+        assert (some.changes, outage.out) == (3, [])
+    some.renderer = None
+    for now, changes in ((40000, 3), (49999, 3), (50000, 4)):
+        outage.watch(now)
+        assert some.changes == changes, "counted from its own beginning"
+    some.renderer = some
+    some.all = some.all[:1]
+    outage.watch(51000)
+    some.renderer = None
+    outage.watch(99000)
+    some.renderer = some
+    outage.watch(100000)
+    assert some.changes == 5, "an outage without such a profile changes nothing"

@@ -400,6 +400,7 @@ def test_heat_is_a_cap_at_once_and_a_fault_only_at_the_top():
     for temp, ma in ((649, 16000), (650, 8000), (680, 6000)):
         bench.look(temp=temp)
         assert bench.connector.limits.value(0)[0] == ma, temp
+        assert bench.connector.facts.temp_dc == temp, "as the central system can read it"
     assert not bench.present("TemperatureStop")
     bench.look(temp=710)
     assert bench.present("TemperatureStop") and bench.connector.limits.value(0)[0] == 0

@@ -3,7 +3,7 @@
 """On a log that only counts. A reserve that is one block too small shows itself after months of
 sessions, when the end of one cannot be written."""
 
-from store import norlog
+from store import kinds, norlog
 from store.kinds import AVAILABILITY, BOOT, CACHE, PROFILE, SAMPLE, SETTING, START, STOP
 from store.space import Space
 
@@ -115,7 +115,16 @@ def test_ends_fill_blocks():
 def test_state_leaves_a_block_for_merging_and_the_ends_of_running_sessions():
     assert least(BOOT, 100, state=SIZE) == 0
     assert least(BOOT, 100, state=SIZE - 1) == 2
-    assert least(BOOT, 100, running=1, state=0, events=STOP_SIZE) == 2
+    for kind in (
+        BOOT,
+        kinds.TIME,
+        kinds.TXID,
+        kinds.CHECKPOINT,
+        kinds.SCHEMA,
+        kinds.TOLD,
+        kinds.HELD,
+    ):
+        assert least(kind, 100, running=1, state=0, events=STOP_SIZE) == 2, kind
     assert least(BOOT, 100, running=1, state=0, events=STOP_SIZE - 1) == 3
 
 
@@ -128,6 +137,7 @@ def test_only_settings_and_availability_take_the_room_of_sessions_to_come():
     """A central system may send profiles without end, while no car is there, too."""
     for kind in (SETTING, AVAILABILITY):
         assert least(kind, 100, state=SIZE + 511) == 3
+        assert least(kind, 100, running=1, state=SIZE + 511) == 5, "a session needs its end"
     for kind in (PROFILE, CACHE):
         assert least(kind, 100, state=SIZE + 512) == 0
         assert least(kind, 100, state=SIZE + 511) == 5
@@ -150,6 +160,15 @@ def test_what_is_kept():
         assert one._wanted(kind, seq, flags) is all_, (kind, seq, flags)
         assert one._wanted_without_samples(kind, seq, flags) is fewer, (kind, seq, flags)
     assert done is None or one._wanted(START, 1, done)
+
+
+def test_a_session_that_has_ended_keeps_no_record_though_its_start_is_still_held():
+    one = space()
+    one.journal.running[4] = [40, 45, 47]
+    one.log.find = lambda stream, seq: 1 // 0
+    assert one._newest(45) and one._newest(47)
+    assert one.release(4) is False and 4 in one.journal.running
+    assert not one._newest(45) and not one._newest(47)
 
 
 def test_what_never_changes_moves_when_others_were_erased_16_times_more():
