@@ -41,7 +41,7 @@ def noted():
     found = {}
     for path in sources():
         text = path.read_text(encoding="utf-8")
-        for kind in re.findall(r'(?<!`)(?:\bnote|on_event)\(\s*"(\w+)"', text):
+        for kind in re.findall(r'(?<!`)\b(?:note|on_event)\(\s*"(\w+)"', text):
             found.setdefault(kind, set()).add(path.name)
         if path.name == "failure.py":
             for kind in re.findall(r"(?m)^[a-z].*=(?:\\\n)?([a-z_]+)(?: date)?$", text):
