@@ -68,7 +68,8 @@ reason NotEnabled. `make test` runs the certification cases below; which of them
 `TxStartPoint` and `TxStopPoint` take EVConnected, Authorized, PowerPathClosed and EnergyTransfer,
 in any combination. They say what is *told*; the contactor closes as ever, with cable,
 authorization and every check. 1.6 and the default (PowerPathClosed; EVConnected, Authorized) have
-one transaction for each session. What other points mean here:
+one transaction for each session. To try others without hardware, give `tools/simulate.py` the
+options `--set TxStartPoint=Authorized --set TxStopPoint=EVConnected`. What other points mean here:
 
 - *Begin*: with EVConnected or Authorized before the session; with EnergyTransfer alone at the
   first energy: a session without any is not told. A token that is refused, forgotten (no cable in
