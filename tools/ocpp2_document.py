@@ -52,9 +52,10 @@ HEAD = """# OCPP 2.0.1 and 2.1: what is there
 
 Edition 2 of 2.0.1 and edition 1 of 2.1, as JSON over a WebSocket. The setting `OcppVersions` says
 which versions are offered (1.6 alone, where it is not set); the central system chooses. A charger
-with the base image has them, one with MicroPython's own image has 1.6 alone
-([flashing.md](flashing.md#flash)). To try them without hardware: `make run OCPP=2.0.1`, or
-`tools/simulate.py --ocpp 2.1` for your own central system.
+with the base image, or with everything frozen, has them. One with MicroPython's own image has 1.6
+alone ([flashing.md](flashing.md#flash)). To try them without hardware: `make run OCPP=2.0.1`, or
+`tools/simulate.py --ocpp 2.1` with the [other options](../README.md#connect-a-central-system) for
+your own central system.
 
 This page tells what is there *today*: what has "no" is answered with the error NotSupported, or
 never sent. A message of 2.1 on a connection of 2.0.1 is answered with NotImplemented. In the named
@@ -67,7 +68,8 @@ reason NotEnabled. `make test` runs the certification cases below; which of them
 `TxStartPoint` and `TxStopPoint` take EVConnected, Authorized, PowerPathClosed and EnergyTransfer,
 in any combination. They say what is *told*; the contactor closes as ever, with cable,
 authorization and every check. 1.6 and the default (PowerPathClosed; EVConnected, Authorized) have
-one transaction for each session. What other points mean here:
+one transaction for each session. To try others without hardware, give `tools/simulate.py` the
+options `--set TxStartPoint=Authorized --set TxStopPoint=EVConnected`. What other points mean here:
 
 - *Begin*: with EVConnected or Authorized before the session; with EnergyTransfer alone at the
   first energy: a session without any is not told. A token that is refused, forgotten (no cable in
@@ -83,6 +85,35 @@ one transaction for each session. What other points mean here:
 - *1.6 in between*: it is told start and end of each session with its token, as ever, and nothing
   of a transaction without power. The end of one whose begin 2.x was told waits for 2.x; energy
   that 1.6 was told is not in it. What 2.x was not told to begin is not told to end.
+
+## Network profiles
+
+SetNetworkProfile writes slots 2 and 3, `NetworkConfigurationPriority` says in which order slots
+are tried, and a Reset makes it so. Slot 1 is the owner's.
+[network.md](network.md#several-central-systems) has the rules: when the next slot is tried, the
+way back, and the security profile.
+
+## Limits and tariffs
+
+These are of 2.1 alone.
+
+- *Limits of a transaction*: `maxEnergy` (Wh), `maxTime` (s), `maxCost`. The central system sends
+  them in its answer to a TransactionEvent. A driver sets them while a session runs, with the
+  password of the page:
+
+      curl -u admin:PASSWORD -H 'Content-Type: application/json' \\
+          -d '{"maxEnergy": 5000}' http://ADDRESS/api/v1/cmd/limit
+
+  The page itself has no field for it. Of two limits the lower one counts. A limit that is reached
+  pauses the car; a higher one lets it charge on. With `TxStopPoint` EnergyTransfer it ends the
+  session. `maxEnergy` needs a meter. `maxSoC` is left out: over the pilot no car tells it.
+- *Tariffs*: SetDefaultTariff gives one to the station or to an EVSE. The answer to Authorize gives
+  one to a driver. ChangeTransactionTariff changes that of a session. The charger calculates the
+  cost, and tells it every `CostInterval` and at the end. Without a tariff the central system can
+  tell the cost, in 2.0.1, too (CostUpdated). [settings.md](settings.md) has the settings:
+  `TariffEnabled`, `CostEnabled` and those beside them.
+- *Not there*: resuming a transaction after a restart. ImmediateAndResume is Rejected while a
+  session runs. The six cases of 2.1 without a test are about that.
 
 ## Certification cases by profile
 
