@@ -2,6 +2,8 @@
 # MIT license; part of microevse
 """The declarations are walked: a new write-only setting is checked from its first day on."""
 
+import json
+
 from bench import scenario
 from firmware_files import DIAGNOSTICS, diagnostics, http, statuses
 from station.settings import Settings
@@ -49,6 +51,9 @@ async def test_no_write_only_setting_is_told(b):
     # The mask of a line ends at a blank: it alone is not enough.
     secrets["WifiPassword"] = "with blanks " + secrets["WifiPassword"]
     tokens = {"FreeModeIdTag": "TOKENFREE", "WebIdTag": "TOKENWEB"}
+    for name in ("NetworkSlot2", "NetworkSlot3"):  # a text with a password in it
+        slot = ["", "ws://elsewhere/ocpp", 20, 0, "", "", secrets[name]]
+        secrets[name] = json.dumps(slot)
     for name, value in {**secrets, **tokens}.items():
         await b.do("set", key=name, value=value)
     await b.advance(10)  # the key is a new one: it connects again
