@@ -81,6 +81,19 @@ def test_a_build_without_the_file_says_so(tmp_path, monkeypatch):
         roots.wanted([], 0)
 
 
+def test_without_the_file_those_of_the_base_image_are_read(tmp_path, monkeypatch):
+    whole, data = roots.every(), (ROOT / "firmware" / "roots.der").read_bytes()
+    monkeypatch.setattr(roots, "__file__", str(tmp_path / "roots.py"))
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "roots_der.py").write_text("DATA = %r\n" % data)
+    monkeypatch.syspath_prepend(tmp_path / "base")
+    assert roots.every() == whole
+    assert roots.load("public/isrg_x2", 0) == whole[-1]
+    # A file is newer than a base image, and comes first.
+    (tmp_path / "roots.der").write_bytes(public_roots.packed({"one": whole[0]}))
+    assert roots.every() == whole[:1]
+
+
 def test_a_file_beside_a_module_without_a_folder_is_in_the_current_one(monkeypatch):
     whole = roots.every()
     monkeypatch.chdir(ROOT / "firmware")
