@@ -185,17 +185,20 @@ def module(names):
 
 
 def write(slots=True):
-    """Put the module with the names of the application into build/; returns its folder. A file
-    that is right already is left alone: MicroPython's build looks at its time."""
+    """Put the module with the names of the application into build/; returns its folder."""
     folder = OUT / ("slots" if slots else "frozen")
-    folder.mkdir(parents=True, exist_ok=True)
-    data = module(application(slots))
-    path = folder / MODULE
+    put(folder / MODULE, module(application(slots)))
+    return str(folder)
+
+
+def put(path, data):
+    """Write a file that MicroPython's build reads. One that is right already is left alone: that
+    build looks at its time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists() or path.read_bytes() != data:
         fresh = path.with_suffix(".new")
         fresh.write_bytes(data)
         fresh.replace(path)
-    return str(folder)
 
 
 if __name__ == "__main__":

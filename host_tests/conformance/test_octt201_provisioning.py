@@ -8,50 +8,13 @@ import pathlib
 import pytest
 from bench2 import VERSIONS, scenario2
 from csms.script import Delay, Refuse
+from device_model import get, names, put, rows
 
 with open(pathlib.Path(__file__).with_name("ocpp201_variables.tsv"), encoding="utf-8") as _file:
     REQUIRED = list(csv.DictReader(_file, delimiter="\t"))
 
 OFFLINE = "OCPPCommCtrlr.OfflineThreshold"
 LOCAL = "AuthCtrlr.LocalAuthorizeOffline"
-
-
-def names(text, evse=None, connector=None):
-    """{component, variable} of "Component.Variable[instance]"."""
-    component, _, variable = text.partition(".")
-    variable, _, instance = variable.partition("[")
-    out = {"component": {"name": component}, "variable": {"name": variable}}
-    if instance:
-        out["variable"]["instance"] = instance.rstrip("]")
-    if evse:
-        out["component"]["evse"] = {"id": evse}
-        if connector:
-            out["component"]["evse"]["connectorId"] = connector
-    return out
-
-
-async def get(b, *items, **fields):
-    """The items of the answer to GetVariables of these names (or {component, variable})."""
-    items = [dict(names(one) if isinstance(one, str) else one, **fields) for one in items]
-    return (await b.call("GetVariables", {"getVariableData": items}))["getVariableResult"]
-
-
-async def put(b, *pairs, **fields):
-    """The items of the answer to SetVariables of (name, value) pairs."""
-    items = [dict(names(name), attributeValue=value, **fields) for name, value in pairs]
-    return (await b.call("SetVariables", {"setVariableData": items}))["setVariableResult"]
-
-
-async def rows(b, request=1):
-    """All rows of the report that `request` has asked for."""
-    found, seq = [], 0
-    while True:
-        part = await b.expect("NotifyReport", requestId=request, within=20)
-        assert part["seqNo"] == seq and part["generatedAt"], part
-        found += part["reportData"]
-        seq += 1
-        if not part.get("tbc"):
-            return found
 
 
 async def base(b, kind, request=1):
