@@ -25,6 +25,38 @@ NOT_BEGUN, TORN_BYTES, TORN_BITS, TORN_ALL_OVER, DONE_UNANSWERED = range(5)
 WAYS = 5
 
 
+class Power:
+    """Of the flashes that lose it together: operations so far, and the number, from 1, of the one
+    in the middle of which it goes."""
+
+    operations = 0
+    cut_at = None
+
+
+class HalfFlash(RamFlash):
+    """RAM flash that loses power in the middle of an operation: half of the data is written, or
+    nothing is erased."""
+
+    def __init__(self, blocks, *more, power=None):
+        RamFlash.__init__(self, blocks, *more)
+        self.power = power or Power()
+
+    def _cut(self):
+        self.power.operations += 1
+        return self.power.operations == self.power.cut_at
+
+    def program(self, addr, data):
+        if not self._cut():
+            return RamFlash.program(self, addr, data)
+        RamFlash.program(self, addr, data[: len(data) // 2])
+        raise PowerCut()
+
+    def erase(self, block):
+        if self._cut():
+            raise PowerCut()
+        RamFlash.erase(self, block)
+
+
 class CutFlash(RamFlash):
     """RAM flash that can lose power in an operation, or be watched before each."""
 

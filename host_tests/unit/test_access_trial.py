@@ -5,6 +5,7 @@
 import asyncio
 
 from config import CsmsConfig
+from flash_cut import HalfFlash, PowerCut
 from helpers import cancelled, run
 from ocppj import connection, failure
 from pem_files import ONE
@@ -12,7 +13,6 @@ from station import security_log
 from station.settings import Settings
 from store import norlog
 from store.journal import Journal
-from store.ramflash import RamFlash
 
 K1 = "00112233445566778899aabbccddeeff"
 K2 = "ffeeddccbbaa99887766554433221100"
@@ -25,33 +25,6 @@ ATTEMPTS = 2 * (TRIES + 1)
 
 def noted():
     return [(entry[0], entry[1], entry[3]) for entry in security_log.waiting]
-
-
-class Cut(BaseException):
-    """The power went: nothing of the program catches it."""
-
-
-class Flash(RamFlash):
-    """Loses the power in the middle of operation number `cut_at`, counted from 1."""
-
-    cut_at = None
-    operations = 0
-
-    def _operation(self, whole, half):
-        self.operations += 1
-        if self.operations == self.cut_at:
-            half()
-            raise Cut()
-        whole()
-
-    def program(self, addr, data):
-        program = super().program
-        half = data[: len(data) // 2]
-        self._operation(lambda: program(addr, data), lambda: program(addr, half))
-
-    def erase(self, block):
-        erase = super().erase
-        self._operation(lambda: erase(block), lambda: None)
 
 
 class Config(CsmsConfig):
@@ -68,7 +41,7 @@ class Charger:
     """Settings and trial on a flash; attempts against `good`, the accesses that are accepted."""
 
     def __init__(self, flash=None, good=(), **factory):
-        self.flash = flash or Flash(8)
+        self.flash = flash or HalfFlash(8)
         if flash is None:
             norlog.format(self.flash)
         self.good = good
@@ -431,19 +404,19 @@ def test_whenever_the_power_is_cut_the_charger_comes_back_on_a_profile_that_work
     cuts = 0
     for story, factory, good in STORIES:
         whole = Charger(good=good, **factory)
-        whole.flash.operations = 0
+        whole.flash.power.operations = 0
         story(whole)
-        most = whole.flash.operations
+        most = whole.flash.power.operations
         assert most >= 3, most
         for number in range(1, most + 1):
             c = Charger(good=good, **factory)
-            c.flash.operations, c.flash.cut_at = 0, number
+            c.flash.power.operations, c.flash.power.cut_at = 0, number
             try:
                 story(c)
                 raise AssertionError("operation %d was never reached" % number)
-            except Cut:
+            except PowerCut:
                 cuts += 1
-            c.flash.cut_at = None
+            c.flash.power.cut_at = None
             c.start()
             c.connects()
             assert c.holds() in good
@@ -507,9 +480,9 @@ def test_a_trial_ends_when_no_car_charges_and_counts_nothing_until_then():
             c.attempt()
         c.calm = False
         c.access.password()
-        written = c.flash.operations
+        written = c.flash.power.operations
         assert not any([c.access.look(True) for _ in range(3)])
-        assert c.flash.operations == written and c.settings.text(BEFORE)
+        assert c.flash.power.operations == written and c.settings.text(BEFORE)
         # That connection ends, and more attempts fail: what has worked stays in use.
         for status in (None, 401, 403, 0, 401, 401, 401):
             c.access.password()
@@ -517,7 +490,7 @@ def test_a_trial_ends_when_no_car_charges_and_counts_nothing_until_then():
             assert (c.access.profile(), c.access.password(False)) == good
         c.access.password()
         assert not any([c.access.look(False) for _ in range(2 * ACCEPT_S)]), "it may stand"
-        assert c.flash.operations == written and c.settings.text(BEFORE)
+        assert c.flash.power.operations == written and c.settings.text(BEFORE)
         c.calm = True
         del c.held[:]
         assert c.access.look(False) is False
@@ -546,14 +519,14 @@ def test_a_trial_ends_when_no_car_charges_and_counts_nothing_until_then():
 def test_access_is_not_changed_while_a_car_charges():
     c = Charger(AuthorizationKey=K1)
     c.calm = False
-    written = c.flash.operations
+    written = c.flash.power.operations
     for local in (False, True):
         assert c.set("AuthorizationKey", K2, local) == "rejected"
         assert c.settings.reason == "AuthorizationKey has to wait: a car charges"
         assert c.set("SecurityProfile", 1, local) == "rejected" and c.holds() == (0, B1)
     assert c.set("BasicAuthPassword", TEXT, True) == "rejected"
     assert c.set("AuthorizationKey", K1) == "accepted", "as it is"
-    assert c.flash.operations == written
+    assert c.flash.power.operations == written
     assert c.set("MessageTimeout", 33) == "accepted"
     c.calm = True
     del c.held[:]

@@ -6,11 +6,11 @@ import json
 import sys
 
 from config import CsmsConfig
+from flash_cut import HalfFlash, Power, PowerCut
 from station import network_slot
 from station.settings import Settings
 from store import norlog
 from store.journal import Journal
-from store.ramflash import RamFlash
 from store.vault import Vault
 from upkeep import network_rules, profile_floor
 from upkeep.network_slots import NetworkSlots
@@ -24,33 +24,6 @@ HOME = ("home", 1, OWN)
 
 # What asks for the versions of the image needs the modules of a chip, which CPython lacks.
 network_rules._spoken = lambda version: version in ("1.6", "2.0.1")
-
-
-class Cut(BaseException):
-    """The power went: nothing of the program catches it."""
-
-
-class Flash(RamFlash):
-    """Loses the power in the middle of an operation: counter[0] says of which from now on."""
-
-    counter = None
-
-    def _operation(self, whole, half):
-        if self.counter:
-            self.counter[0] -= 1
-            if self.counter[0] == 0:
-                half()
-                raise Cut()
-        whole()
-
-    def program(self, addr, data):
-        program = super().program
-        half = data[: len(data) // 2]
-        self._operation(lambda: program(addr, data), lambda: program(addr, half))
-
-    def erase(self, block):
-        erase = super().erase
-        self._operation(lambda: erase(block), lambda: None)
 
 
 class Config(CsmsConfig):
@@ -69,10 +42,10 @@ class Charger:
     """Settings on a journal and a vault, and the slots, as the charger puts them together."""
 
     def __init__(self, profile=1, good=(HOME,)):
-        self.counter = [0]
-        self.flash, self.region = Flash(8), Flash(8, 4096)
+        self.power = Power()
+        self.flash = HalfFlash(8, power=self.power)
+        self.region = HalfFlash(8, 4096, power=self.power)
         norlog.format(self.flash)
-        self.flash.counter = self.region.counter = self.counter
         self.factory = {
             "CentralSystemURI": "ws://home/x", "AuthorizationKey": KEY, PROFILE: str(profile),
         }  # fmt: skip
@@ -489,16 +462,16 @@ def cut_everywhere(make, act, check):
     while True:
         at += 1
         c = make()
-        c.counter[0] = at
+        c.power.operations, c.power.cut_at = 0, at
         try:
             act(c)
             whole = True
-        except Cut:
+        except PowerCut:
             whole = False
-        left, c.counter[0] = c.counter[0], 0
+        done, c.power.cut_at = c.power.operations, None
         c.start()
         check(c, whole)
-        if whole and left > 0:
+        if whole and done < at:
             assert at > 3, "nothing was written"
             return
 
